@@ -1,0 +1,36 @@
+# Every command sets up what it needs: a fresh machine has Python 3.11 or later and make, and nothing else.
+PYTHON ?= python3
+RUN := .venv/bin/
+
+.PHONY: check test prove bench golden lint lock
+
+check: .venv/ready  ## the main job: every promise with its evidence
+	@$(RUN)ondemand check
+
+test: .venv/ready lint  ## everything a change must pass
+	@$(RUN)pytest
+
+prove: .venv/ready  ## the proofs alone
+	@$(RUN)ondemand prove
+
+bench: .venv/ready  ## the numbers of the README, with their conditions
+	@$(RUN)python -m conformance.bench
+
+golden: .venv/ready  ## generated files anew; read the difference before you commit it
+	@$(RUN)python -m conformance.golden
+
+lint: .venv/ready
+	@$(RUN)ruff format --check .
+	@$(RUN)ruff check .
+	@$(RUN)mypy
+
+lock:  ## pins anew; needs uv
+	uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --extra dev --python-version 3.11 pyproject.toml -o requirements.lock
+
+# The lock names each package with its hashes; the project itself is installed without looking for others.
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11, 3.12 or 3.13 is needed; set PYTHON to one of them." if not (3, 11) <= sys.version_info[:2] < (3, 14) else 0)'
+	@test -d .venv || $(PYTHON) -m venv .venv
+	@$(RUN)pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(RUN)pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,82 @@
+"""The command line: one module in `conformance/commands` per command, loaded only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+import click
+
+from conformance.exits import Exit, Problem
+from impl.errors import BadDeployment, EnvironmentProblem
+from model.errors import BadInput
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "check": "All of it: one table of promise and evidence.",
+    "prove": "Prove every promise, without bounds.",
+    "explore": "Visit every state of a bounded configuration.",
+    "simulate": "Long random runs of the role machines.",
+    "replay": "Replay traces on the implementation, step by step.",
+    "show": "Print a trace as a table and a sequence diagram.",
+    "step": "Take steps of the role machines by hand.",
+    "demo": "One NCM, one test controller, two hosts with a pod each, on a real broker.",
+    "run": "Run a service: dpm, ncm or aca.",
+    "host": "Register a host, or remove one.",
+    "broker": "Start a Pulsar broker.",
+    "docs": "Write spec/protocol.md from the specification.",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"conformance.commands.{cmd_name}")
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # Listing must not import every engine, so the one-line helps stand above.
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="alcor-on-demand")
+def program() -> None:
+    """Alcor's on-demand protocol: proved, explored, executed, and replayed on a real broker.
+
+    \b
+    Examples:
+      ondemand check                        all promises with all evidence
+      ondemand explore --config two-hosts   one configuration
+      ondemand replay --target pulsar       every vector on a real broker
+    """
+
+
+def main() -> None:
+    """Run a command; every problem a user can cause ends with one sentence and its exit code."""
+    try:
+        code = program.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        print("Stopped.", file=sys.stderr)  # noqa: T201 - the command line's own output
+        sys.exit(130)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(Exit.BAD_INPUT)
+    except (BadInput, BadDeployment) as problem:
+        print(problem, file=sys.stderr)  # noqa: T201 - the command line's own output
+        sys.exit(Exit.BAD_INPUT)
+    except EnvironmentProblem as problem:
+        print(problem, file=sys.stderr)  # noqa: T201 - the command line's own output
+        sys.exit(Exit.ENVIRONMENT)
+    except Problem as problem:
+        print(problem, file=sys.stderr)  # noqa: T201 - the command line's own output
+        sys.exit(problem.code)
+    sys.exit(code if isinstance(code, int) else Exit.HOLDS)

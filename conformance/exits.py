@@ -1,0 +1,38 @@
+"""What the exit code of a command says, and which one wins when several apply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The exit codes of every command."""
+
+    HOLDS = 0
+    """Everything asked for holds, conforms, or was done."""
+    VIOLATED = 1
+    """A promise is violated, or a target diverges from the specification."""
+    BAD_INPUT = 2
+    """The usage or the input is wrong; one sentence names the place and the remedy."""
+    UNDECIDED = 3
+    """An engine stopped before it could tell: a bound, a time limit, an unknown. Never a pass."""
+    ENVIRONMENT = 4
+    """No broker, no Java, no network, or a port in use."""
+
+
+_PRECEDENCE = (Exit.BAD_INPUT, Exit.ENVIRONMENT, Exit.VIOLATED, Exit.UNDECIDED)
+
+
+def worst(codes: Iterable[Exit]) -> Exit:
+    """The code a command ends with when its parts ended with these: the first of 2, 4, 1, 3 wins."""
+    seen = set(codes)
+    return next((code for code in _PRECEDENCE if code in seen), Exit.HOLDS)
+
+
+class Problem(Exception):
+    """A command cannot go on; its text is one sentence that names the place and the remedy."""
+
+    def __init__(self, sentence: str, code: Exit) -> None:
+        super().__init__(sentence)
+        self.code = code

@@ -1,0 +1,11 @@
+"""What a user of the implementation can run into, each with one sentence that names the place and the remedy."""
+
+from __future__ import annotations
+
+
+class EnvironmentProblem(Exception):
+    """The surroundings are not fit: no broker, no network, no Java, a port in use. Ends a command with exit code 4."""
+
+
+class BadDeployment(Exception):
+    """A file, name or setting that the user gave is wrong. Ends a command with exit code 2."""

@@ -1,0 +1,187 @@
+"""Configurations: how large a bounded world is. They live in TOML files beside the engines' users, never in a protocol.
+
+```toml
+doc = "Two hosts with a pod each."      # one sentence
+without = ["evict"]                     # actions that this configuration leaves out (default: none)
+symmetric = ["Host"]                    # sorts whose members may be swapped (default: none)
+
+[sorts]                                 # the members of each sort, by name
+Host = ["h1", "h2"]
+
+[bounds]                                # the largest value of each number
+Version = 2
+
+[constants]                             # a relation: a list of tuples; a function: a table of arguments (joined by ",") to value
+honest = [["h1"], ["h2"]]
+vpc = { p1 = "red", p2 = "red" }
+
+[pinned]                                # exact counts that exploration must find again
+distinct = 42
+transitions = 99
+depth = 7
+```
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from model.errors import BadInput
+from spec.language import Protocol, Symbol
+from spec.terms import Enumeration, Formula, Number, Value
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+"""What members of sorts and configurations may be called."""
+
+MEMBERS_MAX = 64
+"""Members of one sort at most; more is a slip of the hand, since the states of a configuration grow exponentially with them."""
+
+BOUND_MAX = 255
+"""The largest bound of a number."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A bounded world; made by `load` or by hand. Two are equal when their content is."""
+
+    name: str
+    sorts: Mapping[str, tuple[str, ...]]
+    bounds: Mapping[str, int]
+    constants: Mapping[str, frozenset[tuple[str | int, ...]] | Mapping[tuple[str | int, ...], str | int]]
+    without: frozenset[str] = frozenset()
+    symmetric: tuple[str, ...] = ()
+    pinned: Mapping[str, int] = field(default_factory=dict)
+    doc: str = ""
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+def load(path: Path, protocol: Protocol) -> Configuration:
+    """Reads a configuration file.
+
+    Raises:
+        BadInput: with file, field and what was expected.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise BadInput(f"{path}: cannot be read ({problem.strerror}); name an existing configuration file") from problem
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise BadInput(f"{path}: is not TOML: {problem}") from problem
+    return parse(path.stem, data, protocol, place=str(path))
+
+
+def parse(name: str, data: Mapping[str, Any], protocol: Protocol, *, place: str) -> Configuration:
+    """Checks the content of a configuration file; `place` is named in errors."""
+    known = {"doc", "without", "symmetric", "sorts", "bounds", "constants", "pinned"}
+    for key in data:
+        if key not in known:
+            raise BadInput(f"{place}: unknown field {key!r}; expected one of {', '.join(sorted(known))}")
+    if not NAME.fullmatch(name):
+        raise BadInput(f"{place}: the name {name!r} must be lower-case letters, digits and hyphens")
+    sorts = _sorts(data.get("sorts", {}), protocol, place)
+    bounds = _bounds(data.get("bounds", {}), protocol, place)
+    given = data.get("constants", {})
+    wanted = {symbol.name: symbol for symbol in protocol.symbols if symbol.kind == "constant"}
+    if not isinstance(given, dict) or set(given) != set(wanted):
+        raise BadInput(f"{place}: constants: expected exactly {_names(wanted)}, found {_names(given)}")
+    constants = {key: _constant(symbol, given[key], sorts, bounds, place) for key, symbol in wanted.items()}
+    actions = {action.name for action in protocol.actions}
+    return Configuration(
+        name,
+        sorts,
+        bounds,
+        constants,
+        frozenset(_subset(data, "without", actions, place)),
+        tuple(_subset(data, "symmetric", set(sorts), place)),
+        _pinned(data.get("pinned", {}), place),
+        str(data.get("doc", "")),
+    )
+
+
+def _names(of: object) -> str:
+    return ", ".join(sorted(map(str, of))) or "none" if isinstance(of, dict) else "no table"
+
+
+def _subset(data: Mapping[str, Any], key: str, allowed: set[str], place: str) -> list[str]:
+    value = data.get(key, [])
+    if not isinstance(value, list) or any(entry not in allowed for entry in value):
+        raise BadInput(f"{place}: {key}: expected a list of names among {', '.join(sorted(allowed))}, found {value!r}")
+    return value
+
+
+def _sorts(given: Any, protocol: Protocol, place: str) -> dict[str, tuple[str, ...]]:
+    wanted = [sort.__name__ for sort in protocol.sorts]
+    if not isinstance(given, dict) or set(given) != set(wanted):
+        raise BadInput(f"{place}: sorts: expected exactly {', '.join(wanted)}, found {_names(given)}")
+    for sort, members in given.items():
+        good = isinstance(members, list) and all(isinstance(m, str) and NAME.fullmatch(m) for m in members)
+        if not good or not 1 <= len(members) <= MEMBERS_MAX or len(set(members)) != len(members):
+            raise BadInput(
+                f"{place}: sorts.{sort}: expected 1 to {MEMBERS_MAX} different names "
+                f"of lower-case letters, digits and hyphens, found {members!r}"
+            )
+    return {sort: tuple(given[sort]) for sort in wanted}
+
+
+def _bounds(given: Any, protocol: Protocol, place: str) -> dict[str, int]:
+    wanted = [number.__name__ for number in protocol.numbers]
+    if not isinstance(given, dict) or set(given) != set(wanted):
+        raise BadInput(f"{place}: bounds: expected exactly {', '.join(wanted)}, found {_names(given)}")
+    for number, bound in given.items():
+        if type(bound) is not int or not 0 < bound <= BOUND_MAX:
+            raise BadInput(f"{place}: bounds.{number}: expected an integer from 1 to {BOUND_MAX}, found {bound!r}")
+    return {number: given[number] for number in wanted}
+
+
+def _constant(
+    symbol: Symbol, given: Any, sorts: Mapping[str, tuple[str, ...]], bounds: Mapping[str, int], place: str
+) -> frozenset[tuple[str | int, ...]] | Mapping[tuple[str | int, ...], str | int]:
+    where = f"{place}: constants.{symbol.name}"
+
+    def element(sort: type[Value], value: Any) -> str | int:
+        if issubclass(sort, Number):
+            if type(value) is int and 0 <= value <= bounds[sort.__name__]:
+                return value
+            raise BadInput(f"{where}: expected a {sort.title} from 0 to {bounds[sort.__name__]}, found {value!r}")
+        members = tuple(sort.names()) if issubclass(sort, Enumeration) else sorts[sort.__name__]
+        if value not in members:
+            raise BadInput(f"{where}: expected a {sort.title} among {', '.join(members)}, found {value!r}")
+        return str(value)
+
+    if symbol.result is Formula:
+        if not isinstance(given, list) or any(
+            not isinstance(entry, list) or len(entry) != len(symbol.arguments) for entry in given
+        ):
+            raise BadInput(f"{where}: expected a list of lists of {len(symbol.arguments)} names, found {given!r}")
+        return frozenset(
+            tuple(element(sort, value) for sort, value in zip(symbol.arguments, entry, strict=True)) for entry in given
+        )
+    if not isinstance(given, dict):
+        raise BadInput(f"{where}: expected a table of {' and '.join(s.title for s in symbol.arguments)} to value")
+    table: dict[tuple[str | int, ...], str | int] = {}
+    for key, value in given.items():
+        parts = key.split(",")
+        if len(parts) != len(symbol.arguments):
+            raise BadInput(f"{where}: expected {len(symbol.arguments)} names joined by commas, found {key!r}")
+        arguments = tuple(element(sort, part) for sort, part in zip(symbol.arguments, parts, strict=True))
+        table[arguments] = element(symbol.result, value)
+    total = 1
+    for sort in symbol.arguments:
+        total *= len(sorts[sort.__name__])
+    if len(table) != total:
+        raise BadInput(f"{where}: expected a value for each of {total} arguments, found {len(table)}")
+    return table
+
+
+def _pinned(given: Any, place: str) -> dict[str, int]:
+    counts = {"distinct", "transitions", "depth"}
+    if not isinstance(given, dict) or not set(given) <= counts or any(type(n) is not int for n in given.values()):
+        raise BadInput(f"{place}: pinned: expected integers for {', '.join(sorted(counts))}, found {given!r}")
+    return dict(given)
