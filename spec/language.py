@@ -49,8 +49,8 @@ from spec.terms import (
     V,
     Value,
     Variable,
-    bound,
     both,
+    bound,
     variable_of,
 )
 
@@ -167,7 +167,7 @@ class Function(Symbol, Generic[R, *Ts]):
 class Message(Symbol, Generic[P]):
     """What is sent from one role to another. `spent` is a formula over `parameters`: nobody needs such a message any more."""
 
-    def __init__(self, sender: Role, receiver: Role, declared: Callable[P, Formula]) -> None:
+    def __init__(self, sender: Role, receiver: Role, lasting: bool, declared: Callable[P, Formula]) -> None:
         self.parameters, spent = _evaluate(declared)
         super().__init__(
             "message",
@@ -178,7 +178,9 @@ class Message(Symbol, Generic[P]):
         )
         self.sender = sender
         self.receiver = receiver
+        self.lasting = lasting
         self.spent: Node = spent.node
+        self.declared = declared
 
     def __call__(self, *arguments: P.args, **named: P.kwargs) -> Formula:
         return Formula(self.apply(arguments))
@@ -186,6 +188,10 @@ class Message(Symbol, Generic[P]):
     def send(self, *arguments: P.args, **named: P.kwargs) -> Change:
         """Sends it; from now on it is available."""
         return Change(self, self.apply(arguments).arguments, TRUE.node)
+
+    def unspent(self, *arguments: P.args, **named: P.kwargs) -> Formula:
+        """It was sent and is not spent. Promises read messages in this form only, so that forgetting the spent decides none."""
+        return Formula(self.apply(arguments)) & ~self.declared(*arguments, **named)
 
 
 @overload
@@ -233,11 +239,14 @@ def function(
     return Function(kind, arguments, to, doc, holder)
 
 
-def message(*, sender: Role, receiver: Role) -> Callable[[Callable[P, Formula]], Message[P]]:
-    """Declares a message: the parameters are its fields, the body says when it is spent."""
+def message(*, sender: Role, receiver: Role, lasting: bool = False) -> Callable[[Callable[P, Formula]], Message[P]]:
+    """Declares a message: the parameters are its fields, the body says when it is spent.
+
+    Taking a message spends it, unless it is `lasting`: then it may be acted on again.
+    """
 
     def declare(declared: Callable[P, Formula]) -> Message[P]:
-        return Message(sender, receiver, declared)
+        return Message(sender, receiver, lasting, declared)
 
     return declare
 
@@ -537,6 +546,8 @@ class Protocol:
         found: dict[str, Declaration | type[Value]] = {}
         for module in modules:
             for attribute, value in vars(module).items():
+                if attribute.startswith("_"):
+                    continue
                 if isinstance(value, Declaration):
                     if value.name == "":
                         object.__setattr__(value, "name", attribute)

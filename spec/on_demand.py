@@ -1,0 +1,8 @@
+"""The on-demand protocol, put together. Read it in this order: vocabulary, definitions, the roles, the promises, the variants."""
+
+from __future__ import annotations
+
+from spec import aca, adversary, definitions, dpm, lemmas, ncm, promises, variants, vocabulary
+from spec.language import Protocol
+
+PROTOCOL = Protocol.of("on-demand", vocabulary, definitions, dpm, ncm, aca, adversary, promises, lemmas, variants)

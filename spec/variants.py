@@ -1,0 +1,3 @@
+"""Deviations kept on purpose."""
+
+from __future__ import annotations
