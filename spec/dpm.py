@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spec.definitions import change_state, placed
 from spec.language import Step, action
-from spec.vocabulary import DPM, Change, Host, Pod, Version, at, config, latest, outcome, report
+from spec.vocabulary import DPM, Change, Host, Pod, Point, Version, at, config, latest, outcome, report
 
 
 @action(by=DPM)
@@ -55,3 +55,9 @@ def complete(pod: Pod, version: Version, result: Change) -> Step:
             change_state.move(pod, version, source=[Change.pending], to=[Change.done, Change.superseded, Change.failed])
         ],
     )
+
+
+@action(by=DPM)
+def restart_dpm(after: Point) -> Step:
+    """DPM crashes and starts anew from its store. Nothing is lost: what was not published is published now, or again."""
+    return Step()

@@ -15,6 +15,7 @@ from spec.vocabulary import (
     Epoch,
     Host,
     Pod,
+    Point,
     Reason,
     Record,
     Request,
@@ -250,3 +251,9 @@ def deregister(host: Host) -> Step:
             for_each(Pod, Version, lambda pod, version: pending.remove(pod, version, host)),
         ],
     )
+
+
+@action(by=NCM)
+def restart_ncm(after: Point) -> Step:
+    """NCM crashes and starts anew from its store. Nothing is lost: what was not published is published now, or again."""
+    return Step()

@@ -1,3 +1,521 @@
-"""Deviations kept on purpose."""
+"""Deviations kept on purpose: how we know that the checks bite.
+
+The first part is the original implementation's: what it does where this protocol does otherwise. The second part changes one
+rule each. Every variant states its whole action, so that it can be read beside the one it replaces.
+"""
 
 from __future__ import annotations
+
+from spec.aca import deliver, drop_as_gone, evict, learn, may_send, release, restart
+from spec.definitions import home, local, newest, placed, same_vpc
+from spec.dpm import complete, place
+from spec.language import Deviation, Step, for_each, variant
+from spec.ncm import (
+    NEVER,
+    acknowledge,
+    concerned,
+    grant,
+    greet,
+    greeting,
+    remember_home,
+    report_done,
+    store,
+)
+from spec.promises import (
+    acts_once,
+    answers_the_asker,
+    done_means_applied,
+    dpm_hears_what_happened,
+    grants_only_what_is_placed,
+    invents_nothing,
+    learns_only_on_demand,
+    newer_wins,
+    releases_only_to_a_place,
+    stale_means_coming,
+    stays_in_its_vpc,
+    versions_are_immutable,
+    whoever_was_told_is_told_the_newest,
+)
+from spec.terms import exists
+from spec.vocabulary import (
+    Change,
+    Epoch,
+    Host,
+    Pod,
+    Request,
+    Version,
+    applied,
+    at,
+    change,
+    config,
+    delivered,
+    epoch,
+    granted,
+    greeted,
+    hello,
+    honest,
+    installed,
+    known,
+    latest,
+    must,
+    outcome,
+    paused,
+    pending,
+    recorded,
+    released,
+    removed,
+    report,
+    request,
+    route,
+    told,
+    waiting,
+)
+
+_epoch_of = epoch  # under another name, since actions have a parameter called epoch
+
+# ------------------------------------------------------------------------------------------------------ as built
+
+
+@variant(replaces=grant, breaks=[answers_the_asker], kind=Deviation.AS_BUILT)
+def answers_another_host(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version, other: Host
+) -> Step:
+    """Of two hosts that ask at once, either may get the other's answer."""
+    return Step(
+        takes=[request(host, epoch, asked_by, source, destination)],
+        when=[
+            epoch == greeted(host),
+            ~removed(host),
+            home(host, source),
+            same_vpc(source, destination),
+            placed(destination, recorded(destination)),
+            version == recorded(destination),
+        ],
+        then=[told.add(host, destination), granted.send(other, epoch, asked_by, destination, version)],
+    )
+
+
+@variant(replaces=grant, breaks=[grants_only_what_is_placed], kind=Deviation.AS_BUILT)
+def grants_the_unknown(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """A destination without a record, or one that was removed, is answered with success."""
+    return Step(
+        takes=[request(host, epoch, asked_by, source, destination)],
+        when=[
+            epoch == greeted(host),
+            ~removed(host),
+            home(host, source),
+            same_vpc(source, destination),
+            version == recorded(destination),
+        ],
+        then=[told.add(host, destination), granted.send(host, epoch, asked_by, destination, version)],
+    )
+
+
+@variant(replaces=grant, breaks=[answers_the_asker], kind=Deviation.AS_BUILT)
+def answers_in_anothers_name(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """Nobody checks that the source lives at the host that asks."""
+    return Step(
+        takes=[request(host, epoch, asked_by, source, destination)],
+        when=[
+            epoch == greeted(host),
+            ~removed(host),
+            same_vpc(source, destination),
+            placed(destination, recorded(destination)),
+            version == recorded(destination),
+        ],
+        then=[told.add(host, destination), granted.send(host, epoch, asked_by, destination, version)],
+    )
+
+
+@variant(replaces=grant, breaks=[stays_in_its_vpc], kind=Deviation.AS_BUILT)
+def leaks_to_another_tenant(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """Nobody checks that source and destination are in one VPC."""
+    return Step(
+        takes=[request(host, epoch, asked_by, source, destination)],
+        when=[
+            epoch == greeted(host),
+            ~removed(host),
+            home(host, source),
+            placed(destination, recorded(destination)),
+            version == recorded(destination),
+        ],
+        then=[told.add(host, destination), granted.send(host, epoch, asked_by, destination, version)],
+    )
+
+
+@variant(replaces=grant, breaks=[whoever_was_told_is_told_the_newest], kind=Deviation.AS_BUILT)
+def serves_the_deleted(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """An address resolves to any owner it ever had: a removed pod, or the one before a reuse."""
+    return Step(
+        takes=[request(host, epoch, asked_by, source, destination)],
+        when=[
+            epoch == greeted(host),
+            ~removed(host),
+            home(host, source),
+            same_vpc(source, destination),
+            placed(destination, version),
+            version <= recorded(destination),
+        ],
+        then=[told.add(host, destination), granted.send(host, epoch, asked_by, destination, version)],
+    )
+
+
+@variant(replaces=store, breaks=[newer_wins], kind=Deviation.AS_BUILT)
+def older_overwrites_newer(pod: Pod, version: Version) -> Step:
+    """The last write wins, whatever its version."""
+    return Step(
+        takes=[config(pod, version)],
+        when=[change(pod, version) == Change.none],
+        then=[
+            recorded.assign(pod, to=version),
+            change.assign(pod, version, to=Change.pending),
+            for_each(Host, lambda host: pending.add(pod, version, host).when(concerned(host, pod, version))),
+            for_each(
+                Host, lambda host: must.add(pod, version, host, greeted(host)).when(concerned(host, pod, version))
+            ),
+            for_each(
+                Host,
+                lambda host: route.send(host, greeted(host), pod, version).when(
+                    concerned(host, pod, version) & (greeted(host) > NEVER)
+                ),
+            ),
+            for_each(Host, lambda host: told.add(host, pod).when(at(pod, version, host) & ~removed(host))),
+            *remember_home(pod, version),
+        ],
+        moves=store.moves,
+    )
+
+
+@variant(replaces=grant, breaks=[stale_means_coming], kind=Deviation.AS_BUILT)
+def forgets_whom_it_told(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """There is no mark of who was told, so a host that asked never hears of a change."""
+    return Step(
+        takes=[request(host, epoch, asked_by, source, destination)],
+        when=[
+            epoch == greeted(host),
+            ~removed(host),
+            home(host, source),
+            same_vpc(source, destination),
+            placed(destination, recorded(destination)),
+            version == recorded(destination),
+        ],
+        then=[granted.send(host, epoch, asked_by, destination, version)],
+    )
+
+
+@variant(replaces=greet, breaks=[whoever_was_told_is_told_the_newest], kind=Deviation.AS_BUILT)
+def ignores_a_restart(host: Host, epoch: Epoch) -> Step:
+    """A restarted agent is met, and nothing is sent again: what it was told before counts as known."""
+    return Step(
+        takes=[hello(host, epoch)],
+        when=[greeted(host) < epoch, ~removed(host)],
+        then=[greeted.assign(host, to=epoch)],
+        moves=greet.moves,
+    )
+
+
+@variant(replaces=store, breaks=[learns_only_on_demand], kind=Deviation.AS_BUILT)
+def pushes_to_all(pod: Pod, version: Version) -> Step:
+    """Every host is sent every pod."""
+    return Step(
+        takes=[config(pod, version)],
+        when=[recorded(pod) < version],
+        then=[
+            recorded.assign(pod, to=version),
+            change.assign(pod, version, to=Change.pending),
+            for_each(Host, lambda host: pending.add(pod, version, host).when(concerned(host, pod, version))),
+            for_each(
+                Host, lambda host: must.add(pod, version, host, greeted(host)).when(concerned(host, pod, version))
+            ),
+            for_each(
+                Host,
+                lambda host: route.send(host, greeted(host), pod, version).when(
+                    ~removed(host) & (greeted(host) > NEVER)
+                ),
+            ),
+            for_each(Host, lambda host: told.add(host, pod).when(at(pod, version, host) & ~removed(host))),
+            *remember_home(pod, version),
+        ],
+        moves=store.moves,
+    )
+
+
+@variant(replaces=report_done, breaks=[done_means_applied], kind=Deviation.AS_BUILT)
+def reports_without_waiting(pod: Pod, version: Version) -> Step:
+    """DPM hears success whatever the hosts did."""
+    return Step(
+        when=[change(pod, version) == Change.pending],
+        then=[change.assign(pod, version, to=Change.done), report.send(pod, version, Change.done)],
+    )
+
+
+# ------------------------------------------------------------------------------------------------------- mutants
+
+
+@variant(replaces=learn, breaks=[newer_wins])
+def learns_the_older(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
+    """An agent takes whatever version comes last."""
+    return Step(
+        takes=[route(host, epoch, pod, version)],
+        when=[honest(host), epoch == _epoch_of(host)],
+        then=[known.assign(host, pod, to=version), applied.send(host, epoch, pod, version)],
+        moves=learn.moves,
+    )
+
+
+@variant(replaces=evict, breaks=[newer_wins])
+def forgets_on_evicting(host: Host, pod: Pod) -> Step:
+    """An evicted route takes its version along, so that older messages count again."""
+    return Step(
+        when=[honest(host), installed(host, pod), ~local(host, pod)],
+        then=[installed.remove(host, pod), known.assign(host, pod, to=Version.of(0))],
+        moves=evict.moves,
+    )
+
+
+@variant(replaces=release, breaks=[newer_wins])
+def takes_the_granted_for_the_newest(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """A late answer overwrites a newer version."""
+    return Step(
+        takes=[granted(host, epoch, asked_by, destination, version)],
+        when=[honest(host), epoch == _epoch_of(host), waiting(host, asked_by, source, destination)],
+        then=[
+            known.assign(host, destination, to=version),
+            installed.add(host, destination),
+            waiting.remove(host, asked_by, source, destination),
+            applied.send(host, epoch, destination, version).when(known(host, destination) < version),
+        ],
+        emits=[released(host, asked_by, source, destination)],
+        moves=release.moves,
+    )
+
+
+@variant(replaces=learn, breaks=[done_means_applied, learns_only_on_demand])
+def listens_to_older_epochs(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
+    """An agent believes what was meant for it before it restarted, and confirms it in its new name."""
+    return Step(
+        takes=[route(host, epoch, pod, version)],
+        when=[honest(host), known(host, pod) < version],
+        then=[known.assign(host, pod, to=version), applied.send(host, _epoch_of(host), pod, version)],
+        moves=learn.moves,
+    )
+
+
+@variant(replaces=drop_as_gone, breaks=[releases_only_to_a_place])
+def releases_to_nowhere(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """A granted packet is released although the pod is known to be gone."""
+    return Step(
+        takes=[granted(host, epoch, asked_by, destination, version)],
+        when=[
+            honest(host),
+            epoch == _epoch_of(host),
+            waiting(host, asked_by, source, destination),
+            ~placed(destination, newest(host, destination, version)),
+        ],
+        then=[installed.add(host, destination), waiting.remove(host, asked_by, source, destination)],
+        emits=[released(host, asked_by, source, destination)],
+        moves=drop_as_gone.moves,
+    )
+
+
+@variant(replaces=acknowledge, breaks=[done_means_applied])
+def confirms_for_another(host: Host, epoch: Epoch, pod: Pod, version: Version, other: Host) -> Step:
+    """A confirmation counts for any host: the payload is believed, not the channel."""
+    return Step(
+        takes=[applied(host, epoch, pod, version)],
+        when=[
+            epoch == greeted(host),
+            version <= recorded(pod),
+            exists(Version, lambda older: (older <= version) & pending(pod, older, other)),
+        ],
+        then=[for_each(Version, lambda older: pending.remove(pod, older, other).when(older <= version))],
+    )
+
+
+@variant(replaces=acknowledge, breaks=[done_means_applied])
+def counts_older_for_newer(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
+    """Confirming one version confirms all of them."""
+    return Step(
+        takes=[applied(host, epoch, pod, version)],
+        when=[
+            epoch == greeted(host),
+            version <= recorded(pod),
+            exists(Version, lambda older: pending(pod, older, host)),
+        ],
+        then=[for_each(Version, lambda older: pending.remove(pod, older, host))],
+    )
+
+
+@variant(replaces=learn, breaks=[done_means_applied])
+def confirms_without_applying(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
+    """An agent confirms what it has received, not what it has applied."""
+    return Step(
+        takes=[route(host, epoch, pod, version)],
+        when=[honest(host), epoch == _epoch_of(host), known(host, pod) < version],
+        then=[applied.send(host, epoch, pod, version)],
+    )
+
+
+@variant(replaces=grant, breaks=[whoever_was_told_is_told_the_newest])
+def answers_older_epochs(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """A request from before a restart is answered: the host counts as told, and its new epoch hears nothing."""
+    return Step(
+        takes=[request(host, epoch, asked_by, source, destination)],
+        when=[
+            epoch <= greeted(host),
+            ~removed(host),
+            home(host, source),
+            same_vpc(source, destination),
+            placed(destination, recorded(destination)),
+            version == recorded(destination),
+        ],
+        then=[told.add(host, destination), granted.send(host, epoch, asked_by, destination, version)],
+    )
+
+
+@variant(replaces=store, breaks=[whoever_was_told_is_told_the_newest])
+def tells_only_the_home(pod: Pod, version: Version) -> Step:
+    """A newer version goes to the pod's new home, and not to those who were told before."""
+    return Step(
+        takes=[config(pod, version)],
+        when=[recorded(pod) < version],
+        then=[
+            recorded.assign(pod, to=version),
+            change.assign(pod, version, to=Change.pending),
+            for_each(Host, lambda host: pending.add(pod, version, host).when(concerned(host, pod, version))),
+            for_each(
+                Host, lambda host: must.add(pod, version, host, greeted(host)).when(concerned(host, pod, version))
+            ),
+            for_each(
+                Host,
+                lambda host: route.send(host, greeted(host), pod, version).when(
+                    ~removed(host) & at(pod, version, host) & (greeted(host) > NEVER)
+                ),
+            ),
+            for_each(Host, lambda host: told.add(host, pod).when(at(pod, version, host) & ~removed(host))),
+            *remember_home(pod, version),
+        ],
+        moves=store.moves,
+    )
+
+
+@variant(replaces=greet, breaks=[whoever_was_told_is_told_the_newest])
+def greets_without_sending(host: Host, epoch: Epoch) -> Step:
+    """A restarted agent is greeted, and is not sent the pods that are placed at its host."""
+    return Step(
+        takes=[hello(host, epoch)],
+        when=[greeted(host) < epoch, ~removed(host)],
+        then=greeting(host, epoch)[:-1],
+        moves=greet.moves,
+    )
+
+
+@variant(replaces=grant, breaks=[invents_nothing])
+def grants_the_next_version(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """NCM counts one too far."""
+    return Step(
+        takes=[request(host, epoch, asked_by, source, destination)],
+        when=[
+            epoch == greeted(host),
+            ~removed(host),
+            home(host, source),
+            same_vpc(source, destination),
+            placed(destination, recorded(destination)),
+            version == recorded(destination) + 1,
+        ],
+        then=[told.add(host, destination), granted.send(host, epoch, asked_by, destination, version)],
+    )
+
+
+@variant(replaces=release, breaks=[acts_once])
+def releases_again(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """A released packet stays in the list of held ones."""
+    return Step(
+        takes=[granted(host, epoch, asked_by, destination, version)],
+        when=[
+            honest(host),
+            epoch == _epoch_of(host),
+            waiting(host, asked_by, source, destination),
+            placed(destination, newest(host, destination, version)),
+        ],
+        then=[
+            known.assign(host, destination, to=newest(host, destination, version)),
+            installed.add(host, destination),
+            applied.send(host, epoch, destination, version).when(known(host, destination) < version),
+        ],
+        emits=[released(host, asked_by, source, destination)],
+        moves=release.moves,
+    )
+
+
+@variant(replaces=place, breaks=[versions_are_immutable])
+def reuses_a_version(pod: Pod, host: Host) -> Step:
+    """A pod moves without a new version."""
+    return Step(
+        when=[~at(pod, latest(pod), host), Version.of(0) < latest(pod)],
+        then=[
+            for_each(Host, lambda other: at.remove(pod, latest(pod), other)),
+            at.add(pod, latest(pod), host),
+            config.send(pod, latest(pod)),
+        ],
+    )
+
+
+@variant(replaces=deliver, breaks=[releases_only_to_a_place])
+def delivers_without_a_route(host: Host, source: Pod, destination: Pod) -> Step:
+    """A packet goes out on what is known alone, although the pod may be gone or no route is installed."""
+    return Step(
+        when=[*may_send(host, source, destination), Version.of(0) < known(host, destination)],
+        emits=[delivered(host, source, destination)],
+    )
+
+
+@variant(replaces=complete, breaks=[dpm_hears_what_happened])
+def takes_every_report_for_done(pod: Pod, version: Version, result: Change) -> Step:
+    """DPM takes an answer of any kind for success."""
+    return Step(
+        takes=[report(pod, version, result)],
+        when=[outcome(pod, version) == Change.pending],
+        then=[outcome.assign(pod, version, to=Change.done)],
+        moves=complete.moves,
+    )
+
+
+@variant(replaces=restart, breaks=[learns_only_on_demand])
+def remembers_over_a_restart(host: Host) -> Step:
+    """An agent keeps what it knew before its epoch, although nobody will tell it more."""
+    return Step(
+        when=[honest(host)],
+        then=[
+            epoch.assign(host, to=epoch(host) + 1),
+            hello.send(host, epoch(host) + 1),
+            for_each(
+                Request,
+                Pod,
+                Pod,
+                lambda asked_by, source, destination: waiting.remove(host, asked_by, source, destination),
+            ),
+            for_each(Pod, Pod, lambda source, destination: paused.remove(host, source, destination)),
+        ],
+        moves=restart.moves,
+    )

@@ -88,6 +88,14 @@ class Route(Enumeration):
     refused = Member("NCM refused, and the agent does not ask again before a pause.")
 
 
+class Point(Enumeration):
+    """Where in its work a process crashes. An input is taken, its effects stored, messages published, the input acknowledged."""
+
+    idle = Member("Between two inputs, or before it stored anything.")
+    stored = Member("After the effects of the last input were stored, before its messages were published.")
+    published = Member("After the messages were published, before the input was acknowledged.")
+
+
 DPM = Role("Decides where pods are, and numbers every change.")
 NCM = Role("Keeps the record, and tells whom it concerns.")
 ACA = Role("The agent on a host.", each=Host)
