@@ -82,6 +82,13 @@ def ncm_deals_with_issued_versions(pod: Pod, version: Version) -> Formula:
 
 
 @lemma
+def the_recorded_version_was_stored(pod: Pod) -> Formula:
+    """NCM keeps track of the version that it has recorded, and of no version as superseded that it stored."""
+    stored = (change(pod, recorded(pod)) != Change.none) & (change(pod, recorded(pod)) != Change.superseded)
+    return implies(NO_VERSION < recorded(pod), stored)
+
+
+@lemma
 def reports_are_true(pod: Pod, version: Version, result: Change) -> Formula:
     """A report says what NCM decided, and NCM decides once."""
     decided = (result != Change.none) & (result != Change.pending)
@@ -124,6 +131,12 @@ def agents_are_ahead_of_their_greeting(host: Host, epoch: Epoch) -> Formula:
     return implies(
         honest(host), (greeted(host) <= _epoch_of(host)) & implies(hello(host, epoch), epoch <= _epoch_of(host))
     )
+
+
+@lemma
+def only_honest_agents_start(host: Host) -> Formula:
+    """What an agent that is not honest does between its messages is not part of the state."""
+    return implies(~honest(host), epoch(host) == NEVER)
 
 
 @lemma

@@ -43,9 +43,7 @@ def take(client: Client) -> Step:
 @action(by=CLIENT)
 def give_back(client: Client) -> Step:
     """A client gives the lock back."""
-    return Step(
-        when=[holds(client)], then=[holds.remove(client), free.remove(client)], emits=[used(client, client)]
-    )
+    return Step(when=[holds(client)], then=[holds.remove(client), free.remove(client)], emits=[used(client, client)])
 
 
 @sometimes
