@@ -93,5 +93,5 @@ def initial_state(protocol: Protocol, configuration: Configuration) -> State:
             relations[symbol.name] = frozenset()
         else:
             first: Element = 0 if issubclass(symbol.result, Number) else elements(symbol.result, configuration)[0]
-            functions[symbol.name] = {arguments: first for arguments in tuples(symbol, configuration)}
+            functions[symbol.name] = dict.fromkeys(tuples(symbol, configuration), first)
     return State(relations, functions)

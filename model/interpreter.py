@@ -1,0 +1,393 @@
+"""The plain interpreter: what a protocol's text says, executed on `State`, with nothing clever in between.
+
+Each guard and change becomes a Python expression over sets and dictionaries, compiled once for a configuration. Every other
+engine is held against this one, so it shares no code with them.
+
+A bounded world ends at its bounds: an occurrence is enabled only if its guard holds and every number that it assigns, or puts
+into a changed tuple, lies within the bound of its sort.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from model.configuration import Configuration
+from model.state import Element, Occurrence, State, Tuple, elements
+from spec.language import Action, Change, Message, Promise, Protocol, Sometimes, Symbol
+from spec.terms import (
+    And,
+    Apply,
+    Choose,
+    Compare,
+    Constant,
+    Enumeration,
+    Formula,
+    Implies,
+    Named,
+    Node,
+    Not,
+    Number,
+    Or,
+    Plus,
+    Quantified,
+    Truth,
+    Value,
+    Variable,
+)
+
+Events = frozenset[tuple[str, Tuple]]
+"""What happened in a step: names of event symbols with their arguments."""
+
+NO_EVENTS: Events = frozenset()
+
+Tables = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Conjunct:
+    """A part of a guard and whether it held, for explanations."""
+
+    node: Node
+    held: bool
+
+
+class Interpreter:
+    """A protocol in a configuration, ready to run."""
+
+    def __init__(self, protocol: Protocol, configuration: Configuration) -> None:
+        self.protocol = protocol
+        self.configuration = configuration
+        self._elements = {
+            sort: elements(sort, configuration) for sort in (*protocol.sorts, *protocol.numbers, *protocol.enumerations)
+        }
+        self._actions = {
+            action.name: _Compiled(action, self)
+            for action in protocol.actions
+            if action.name not in configuration.without
+        }
+        self._claims: dict[tuple[str, ...], Callable[..., Any]] = {}
+        self._spent = {message: self._compile_spent(message) for message in protocol.messages}
+
+    # ------------------------------------------------------------------------------------------------- steps
+
+    def enabled(self, state: State) -> list[Occurrence]:
+        """All occurrences that are possible, in a fixed order: by action as declared, then by choices."""
+        tables = _tables(state)
+        return [
+            Occurrence(name, tuple(zip(compiled.names, choices, strict=True)))
+            for name, compiled in self._actions.items()
+            for choices in sorted(compiled.find(tables))
+        ]
+
+    def is_enabled(self, state: State, occurrence: Occurrence) -> bool:
+        """Whether this occurrence is possible; unknown actions and choices outside their sorts are not."""
+        compiled = self._actions.get(occurrence.action)
+        if compiled is None or tuple(name for name, _ in occurrence.choices) != compiled.names:
+            return False
+        choices = tuple(value for _, value in occurrence.choices)
+        domains = (self._elements[variable.sort] for variable in compiled.action.parameters)
+        if any(value not in domain for value, domain in zip(choices, domains, strict=True)):
+            return False
+        tables = _tables(state)
+        return all(part.held for part in self.conjuncts(state, occurrence)) and compiled.within(tables, choices)
+
+    def conjuncts(self, state: State, occurrence: Occurrence) -> list[Conjunct]:
+        """Each part of the guard of an occurrence, and whether it holds."""
+        action = self._actions[occurrence.action].action
+        environment = dict(occurrence.choices)
+        return [Conjunct(node, bool(self.evaluate(node, state, environment))) for node in action.guard]
+
+    def apply(self, state: State, occurrence: Occurrence) -> tuple[State, Events]:
+        """The state after an occurrence that is enabled, and what happened in the step."""
+        compiled = self._actions[occurrence.action]
+        return compiled.apply(state, tuple(value for _, value in occurrence.choices))
+
+    def forget_spent(self, state: State) -> State:
+        """The state without the messages that are spent."""
+        tables = _tables(state)
+        relations = dict(state.relations)
+        for message, spent in self._spent.items():
+            sent = relations[message.name]
+            if sent:
+                relations[message.name] = frozenset(one for one in sent if not spent(tables, *one))
+        return State(relations, state.functions)
+
+    # ---------------------------------------------------------------------------------------------- formulas
+
+    def evaluate(
+        self,
+        node: Node,
+        state: State,
+        environment: Mapping[str, Element],
+        *,
+        after: State | None = None,
+        events: Events = NO_EVENTS,
+    ) -> Any:
+        """The value of a formula or term; `environment` gives the variables by name."""
+        source = _Source(self).expression(node)
+        names = tuple(environment)
+        function = self._function(source, names)
+        return function(_tables(state), _tables(after or state), events, *environment.values())
+
+    def counterexample(
+        self, claim: Promise | Sometimes, state: State, *, after: State | None = None, events: Events = NO_EVENTS
+    ) -> dict[str, Element] | None:
+        """Values of the parameters for which a promise fails, or for which a `sometimes` holds; none if there are none."""
+        wanted = isinstance(claim, Sometimes)
+        function = self._claim(claim)
+        found: Tuple | None = function(_tables(state), _tables(after or state), events, wanted)
+        if found is None:
+            return None
+        return {variable.name: value for variable, value in zip(claim.parameters, found, strict=True)}
+
+    def violated(
+        self, before: State, after: State, events: Events, promises: Iterable[Promise] | None = None
+    ) -> Promise | None:
+        """The first promise that a step breaks: one about steps, or one about the state that it leads to."""
+        for promise in self.protocol.promises if promises is None else promises:
+            if promise.kind == "always":
+                broken = self.counterexample(promise, after)
+            else:
+                broken = self.counterexample(promise, before, after=after, events=events)
+            if broken is not None:
+                return promise
+        return None
+
+    def _claim(self, claim: Promise | Sometimes) -> Callable[..., Any]:
+        key = (claim.name, type(claim).__name__)
+        if key not in self._claims:
+            loops, depth = [], 1
+            for variable in claim.parameters:
+                loops.append("    " * depth + f"for v_{variable.name} in E[{variable.sort.__name__!r}]:")
+                depth += 1
+            body = _Source(self).expression(claim.formula)
+            found = "".join(f"v_{variable.name}, " for variable in claim.parameters)
+            lines = [
+                "def claim(T, A, V, wanted):",
+                *loops,
+                "    " * depth + f"if bool({body}) == wanted: return ({found})",
+                "    return None",
+            ]
+            self._claims[key] = self.build("\n".join(lines), "claim")
+        return self._claims[key]
+
+    def _function(self, source: str, names: tuple[str, ...]) -> Callable[..., Any]:
+        key = (source, *names)
+        if key not in self._claims:
+            parameters = "".join(f", v_{name}" for name in names)
+            self._claims[key] = self.build(f"def value(T, A, V{parameters}): return {source}", "value")
+        return self._claims[key]
+
+    def _compile_spent(self, message: Message[Any]) -> Callable[..., bool]:
+        parameters = "".join(f", v_{variable.name}" for variable in message.parameters)
+        source = f"def spent(T{parameters}): return {_Source(self).expression(message.spent)}"
+        spent: Callable[..., bool] = self.build(source, "spent")
+        return spent
+
+    def build(self, source: str, name: str) -> Callable[..., Any]:
+        """Compiles a generated function; its only free name is E, the elements of each sort by name."""
+        scope: dict[str, Any] = {"E": {sort.__name__: values for sort, values in self._elements.items()}}
+        exec(compile(source, f"<{self.protocol.name}>", "exec"), scope)  # noqa: S102 - the text is ours, from the protocol
+        function: Callable[..., Any] = scope[name]
+        return function
+
+    def bound(self, sort: type[Value]) -> int:
+        """The largest value of a number."""
+        return self.configuration.bounds[sort.__name__]
+
+
+def _tables(state: State) -> Tables:
+    return {**state.relations, **state.functions}
+
+
+class _Compiled:
+    """One action: how to find its occurrences, and what they do."""
+
+    def __init__(self, action: Action, interpreter: Interpreter) -> None:
+        self.action = action
+        self.names = tuple(variable.name for variable in action.parameters)
+        self._interpreter = interpreter
+        self.find: Callable[[Tables], list[Tuple]] = interpreter.build(self._find_source(), "find")
+        self._within = interpreter.build(self._within_source(), "within")
+        self._changes = [interpreter.build(self._change_source(change), "change") for change in action.changes]
+        parameters = "".join(f", v_{name}" for name in self.names)
+        events = "".join(
+            f"({emitted.symbol.name!r}, {_Source(interpreter).arguments(emitted.arguments)}), "
+            for emitted in action.emits
+        )
+        self._events = interpreter.build(f"def emitted(T{parameters}): return frozenset(({events}))", "emitted")
+
+    def within(self, tables: Tables, choices: Tuple) -> bool:
+        """No number leaves its bound."""
+        return bool(self._within(tables, *choices))
+
+    def apply(self, state: State, choices: Tuple) -> tuple[State, Events]:
+        tables = _tables(state)
+        relations = dict(state.relations)
+        functions = dict(state.functions)
+        for change, compute in zip(self.action.changes, self._changes, strict=True):
+            name = change.symbol.name
+            changed: dict[Tuple, Any] = compute(tables, *choices)
+            if change.symbol.result is Formula:
+                added = {one for one, value in changed.items() if value}
+                relations[name] = relations[name].difference(changed).union(added)
+            else:
+                functions[name] = {**functions[name], **changed}
+        return State(relations, functions), self._events(tables, *choices)
+
+    def _find_source(self) -> str:
+        """Nested loops over the choices: taken messages first, since few are under way; a conjunct as soon as it can be told."""
+        source = _Source(self._interpreter)
+        lines = ["def find(T):", "    found = []"]
+        depth, bound = 1, set[str]()
+        waiting = list(self.action.guard)
+
+        def test() -> None:
+            for node in list(waiting):
+                if {variable.name for variable in free(node)} <= bound:
+                    lines.append("    " * depth + f"if not ({source.expression(node)}): continue")
+                    waiting.remove(node)
+
+        lines.append("    for _ in (0,):")
+        depth += 1
+        test()
+        for taken in self.action.takes:
+            if taken in waiting and all(isinstance(one, Variable) for one in taken.arguments):
+                names = [one.name for one in taken.arguments if isinstance(one, Variable)]
+                if len(set(names)) == len(names) and not bound & set(names):
+                    targets = "".join(f"v_{name}, " for name in names)
+                    lines.append("    " * depth + f"for ({targets}) in T[{taken.symbol.name!r}]:")
+                    depth += 1
+                    bound |= set(names)
+                    waiting.remove(taken)
+                    test()
+        for variable in self.action.parameters:
+            if variable.name not in bound:
+                lines.append("    " * depth + f"for v_{variable.name} in E[{variable.sort.__name__!r}]:")
+                depth += 1
+                bound.add(variable.name)
+                test()
+        lines.append("    " * depth + f"if not ({self._bounds()}): continue")
+        choices = "".join(f"v_{name}, " for name in self.names)
+        lines.append("    " * depth + f"found.append(({choices}))")
+        lines.append("    return found")
+        return "\n".join(lines)
+
+    def _within_source(self) -> str:
+        parameters = "".join(f", v_{name}" for name in self.names)
+        return f"def within(T{parameters}): return {self._bounds()}"
+
+    def _bounds(self) -> str:
+        """Only `Plus` can leave a bound: every other number is read from the state or chosen within it."""
+        source = _Source(self._interpreter)
+        tests = []
+        for change in self.action.changes:
+            pairs = list(zip(change.arguments, change.symbol.arguments, strict=True))
+            if change.symbol.result is not Formula:
+                pairs.append((change.value, change.symbol.result))
+            for node, sort in pairs:
+                if issubclass(sort, Number) and not isinstance(node, Variable | Constant):
+                    test = f"{source.expression(node)} <= {self._interpreter.bound(sort)}"
+                    if change.binders:
+                        loops = _loops(change)
+                        test = f"all({test} or not ({source.expression(change.condition)}) {loops})"
+                    elif change.condition != Truth(True):
+                        test = f"({test} or not ({source.expression(change.condition)}))"
+                    tests.append(test)
+        return " and ".join(dict.fromkeys(tests)) or "True"
+
+    def _change_source(self, change: Change) -> str:
+        source = _Source(self._interpreter)
+        parameters = "".join(f", v_{name}" for name in self.names)
+        arguments = source.arguments(change.arguments)
+        loops = _loops(change) or "for _ in (0,)"
+        condition = source.expression(change.condition)
+        value = source.expression(change.value)
+        return f"def change(T{parameters}): return {{{arguments}: {value} {loops} if {condition}}}"
+
+
+def _loops(change: Change) -> str:
+    return " ".join(f"for v_{binder.name} in E[{binder.sort.__name__!r}]" for binder in change.binders)
+
+
+class _Source:
+    """Nodes as Python expressions. T holds the tables before a step, A those after it, V the events."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._interpreter = interpreter
+
+    def arguments(self, nodes: Sequence[Node]) -> str:
+        """A tuple of values."""
+        return f"({''.join(f'{self.expression(node)}, ' for node in nodes)})"
+
+    def expression(self, node: Node) -> str:
+        """The value of a node."""
+        match node:
+            case Variable(name):
+                return f"v_{name}"
+            case Constant(value, sort):
+                return repr(sort.names()[value]) if issubclass(sort, Enumeration) else str(value)
+            case Truth(value):
+                return str(value)
+            case Named(_, _, body):
+                return self.expression(body)
+            case Plus(number, amount):
+                return f"({self.expression(number)} + {amount})"
+            case Compare(operator, left, right):
+                return f"({self.expression(left)} {'==' if operator == '=' else operator} {self.expression(right)})"
+            case Not(operand):
+                return f"(not {self.expression(operand)})"
+            case And(operands):
+                return f"({' and '.join(map(self.expression, operands)) or 'True'})"
+            case Or(operands):
+                return f"({' or '.join(map(self.expression, operands)) or 'False'})"
+            case Implies(premise, conclusion):
+                return f"(not {self.expression(premise)} or {self.expression(conclusion)})"
+            case Choose(condition, chosen, otherwise):
+                return f"({self.expression(chosen)} if {self.expression(condition)} else {self.expression(otherwise)})"
+            case Quantified(quantifier, variables, body):
+                loops = " ".join(f"for v_{v.name} in E[{v.sort.__name__!r}]" for v in variables)
+                return f"{'all' if quantifier == 'all' else 'any'}({self.expression(body)} {loops})"
+            case Apply(symbol, arguments, after):
+                return self._apply(symbol, self.arguments(arguments), after)
+
+    def _apply(self, symbol: Symbol, arguments: str, after: bool) -> str:
+        if symbol.kind == "event":
+            return f"(({symbol.name!r}, {arguments}) in V)"
+        table = f"{'A' if after else 'T'}[{symbol.name!r}]"
+        return f"({arguments} in {table})" if symbol.result is Formula else f"{table}[{arguments}]"
+
+
+def free(node: Node) -> set[Variable]:
+    """The variables of a node that no quantifier in it binds."""
+    match node:
+        case Variable():
+            return {node}
+        case Constant() | Truth():
+            return set()
+        case Named(_, _, body):
+            return free(body)
+        case Plus(number):
+            return free(number)
+        case Compare(_, left, right):
+            return free(left) | free(right)
+        case Not(operand):
+            return free(operand)
+        case And(operands) | Or(operands):
+            return set().union(*map(free, operands)) if operands else set()
+        case Implies(premise, conclusion):
+            return free(premise) | free(conclusion)
+        case Choose(condition, chosen, otherwise):
+            return free(condition) | free(chosen) | free(otherwise)
+        case Quantified(_, variables, body):
+            return free(body) - set(variables)
+        case Apply(_, arguments):
+            return set().union(*map(free, arguments)) if arguments else set()
+
+
+def all_choices(action: Action, configuration: Configuration) -> Iterable[Tuple]:
+    """Every combination of choices of an action, enabled or not."""
+    return product(*(elements(variable.sort, configuration) for variable in action.parameters))
