@@ -1,0 +1,89 @@
+"""The broker's admin interface, as far as it is needed: tenants, namespaces, topics, subscriptions, permissions."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx
+
+from impl.broker.deployment import Deployment
+from impl.errors import BadDeployment, EnvironmentProblem
+
+ANSWER_SECONDS_MAX: Final = 30.0
+
+_EARLIEST: Final = {"ledgerId": -1, "entryId": -1, "partitionIndex": -1}
+"""The position before the first message: what is published before anybody listens is not lost."""
+
+_EXISTS: Final = 409
+_UNKNOWN: Final = 404
+
+
+class Admin:
+    """A client with the rights of the administrator. Every call is done when it returns, and may be repeated."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        headers = {"Authorization": f"Bearer {deployment.admin_token}"}
+        self._client = httpx.Client(
+            base_url=f"{deployment.admin_url}/admin/v2", headers=headers, timeout=ANSWER_SECONDS_MAX
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._client.close()
+
+    def create_namespace(self, namespace: str) -> None:
+        """The namespace, and its tenant."""
+        tenant = namespace.split("/")[0]
+        clusters = {"allowedClusters": self._call("GET", "/clusters").json()}
+        self._call("PUT", f"/tenants/{tenant}", json=clusters, accept=(_EXISTS,))
+        self._call("PUT", f"/namespaces/{namespace}", accept=(_EXISTS,))
+
+    def create_topic(self, topic: str) -> None:
+        """A topic, by its short name in the deployment's namespace."""
+        self._call("PUT", self._path(topic), accept=(_EXISTS,))
+
+    def delete_topic(self, topic: str) -> None:
+        """Removes a topic with everything in it, whoever still uses it."""
+        self._call("DELETE", self._path(topic), params={"force": "true"}, accept=(_UNKNOWN,))
+
+    def create_subscription(self, topic: str, subscription: str) -> None:
+        """A subscription that starts with the first message."""
+        self._call("PUT", f"{self._path(topic)}/subscription/{subscription}", json=_EARLIEST, accept=(_EXISTS,))
+
+    def grant(self, topic: str, role: str, action: str) -> None:
+        """Lets a role `produce` to a topic, or `consume` from it."""
+        self._call("POST", f"{self._path(topic)}/permissions/{role}", json=[action])
+
+    def revoke(self, topic: str, role: str) -> None:
+        """Takes all permissions on a topic from a role."""
+        self._call("DELETE", f"{self._path(topic)}/permissions/{role}", accept=(_UNKNOWN, 412))
+
+    def topics(self) -> list[str]:
+        """The short names of all topics."""
+        names: list[str] = self._call("GET", f"/persistent/{self._deployment.namespace}").json()
+        return sorted(name.rsplit("/", 1)[1] for name in names)
+
+    def _path(self, topic: str) -> str:
+        return f"/persistent/{self._deployment.namespace}/{topic}"
+
+    def _call(self, method: str, path: str, *, accept: tuple[int, ...] = (), **options: Any) -> httpx.Response:
+        try:
+            answer = self._client.request(method, path, **options)
+        except httpx.TransportError as problem:
+            raise EnvironmentProblem(
+                f"The broker's admin interface at {self._deployment.admin_url} cannot be reached ({problem}); "
+                "see that the broker runs, and that PULSAR_ADMIN_URL names it"
+            ) from problem
+        if answer.is_success or answer.status_code in accept:
+            return answer
+        raise BadDeployment(f"{method} {path}: the broker answered {answer.status_code}: {answer.text[:300]}")

@@ -1,0 +1,77 @@
+"""Which broker is used, and as whom."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from impl.broker.tokens import KEY_BYTES, mint
+from impl.errors import BadDeployment
+
+NAMES = ("PULSAR_URL", "PULSAR_ADMIN_URL", "PULSAR_ADMIN_TOKEN_FILE", "PULSAR_SIGNING_KEY_FILE")
+"""The environment's settings: where the broker and its admin interface are, and files with the secrets."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A broker, and the secrets that set it up. Printing it shows no secret."""
+
+    service_url: str
+    admin_url: str
+    admin_token: str = field(repr=False)
+    signing_key: bytes = field(repr=False)
+    namespace: str = "alcor/on-demand"
+
+    def token(self, role: str) -> str:
+        """A token for a role."""
+        return mint(self.signing_key, role)
+
+    def topic(self, name: str) -> str:
+        """The full name of a topic of this deployment."""
+        return f"persistent://{self.namespace}/{name}"
+
+
+def from_environment(environment: Mapping[str, str] | None = None) -> Deployment | None:
+    """The broker that `$PULSAR_URL` names; none if it is not set.
+
+    Raises:
+        BadDeployment: a setting is missing, or a file cannot be read.
+    """
+    given = os.environ if environment is None else environment
+    if not given.get("PULSAR_URL"):
+        return None
+    for name in NAMES:
+        if not given.get(name):
+            raise BadDeployment(f"PULSAR_URL is set and {name} is not; set all of {', '.join(NAMES)}")
+    token = _read(given, "PULSAR_ADMIN_TOKEN_FILE").decode("ascii", errors="replace").strip()
+    key = _read(given, "PULSAR_SIGNING_KEY_FILE")
+    if len(key) < KEY_BYTES:
+        raise BadDeployment(f"PULSAR_SIGNING_KEY_FILE holds {len(key)} bytes; a key has at least {KEY_BYTES}")
+    namespace = given.get("PULSAR_NAMESPACE", "alcor/on-demand")
+    return Deployment(given["PULSAR_URL"], given["PULSAR_ADMIN_URL"], token, key, namespace)
+
+
+def _read(given: Mapping[str, str], name: str) -> bytes:
+    path = Path(given[name])
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise BadDeployment(f"{name} names {path}, which cannot be read ({problem.strerror})") from problem
+
+
+@contextmanager
+def open_deployment(*, console: Console | None = None) -> Iterator[Deployment]:
+    """The broker of the environment, or else one started for the length of the block."""
+    given = from_environment()
+    if given is not None:
+        yield given
+        return
+    from impl.broker.launcher import start_broker
+
+    with start_broker(console=console) as started:
+        yield started
