@@ -1,0 +1,267 @@
+"""The core of an agent (ACA): it asks for what its pods send to and it has no route for.
+
+What it knows of a pod is a floor that only grows; a route is installed by an answer, and evicting it keeps the floor. Only the
+epoch is durable: an agent that starts anew knows nothing, and asks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Final
+
+from impl.core import Effects, Event, IllegalInput, Plain, Send
+from impl.messages import Applied, Granted, Hello, Message, Pod, Refused, Request, Route
+
+PACKETS_HELD_MAX: Final = 10_000
+"""Packets that wait for an answer at one agent; more are dropped, so that a scanning pod cannot fill the host's memory."""
+
+
+class Phase(Enum):
+    """How the agent stands to one remote pod."""
+
+    UNKNOWN = "unknown"
+    ASKING = "asking"
+    INSTALLED = "installed"
+    EVICTED = "evicted"
+    REFUSED = "refused"
+
+
+MOVES: Final[Mapping[str, frozenset[Phase]]] = {
+    "hold": frozenset({Phase.UNKNOWN, Phase.ASKING, Phase.EVICTED, Phase.REFUSED, Phase.INSTALLED}),
+    "evict": frozenset({Phase.INSTALLED}),
+}
+"""From where a route may be held for, or evicted. An installed route whose pod is gone is asked for again."""
+
+
+class Aca:
+    """One host's agent. Feed it packets and messages; make its effects durable, publish, and acknowledge."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self._epoch = 0
+        self._known: dict[Pod, tuple[int, str | None]] = {}
+        """The newest version seen of each pod, with its place. Versions only grow."""
+        self._installed: set[Pod] = set()
+        """Pods with a route; all of them are known."""
+        self._waiting: dict[int, tuple[Pod, Pod]] = {}
+        """Held packets by request: source and destination."""
+        self._paused: set[tuple[Pod, Pod]] = set()
+        """Source and destination that were refused a moment ago."""
+        self.ignored: Counter[str] = Counter()
+        """How many messages had no effect, by reason. Not durable."""
+
+    # ----------------------------------------------------------------------------------------------- inputs
+
+    def start(self) -> Effects:
+        """A new epoch begins, in which nothing is known yet."""
+        self._forget()
+        self._epoch += 1
+        hello = Hello(self.host, self._epoch)
+        return Effects({"epoch": self._epoch}, (self._to_ncm(hello),), (Event("start", {"epoch": self._epoch}),))
+
+    def packet(self, request: int, source: Pod, destination: Pod) -> Effects:
+        """A pod of this host sends to another pod of its VPC. The request's number must be new."""
+        if not self._is_local(source):
+            raise IllegalInput(f"ACA {self.host}: {source} is not a pod of this host: packet")
+        if source.vpc != destination.vpc or source == destination:
+            return _only("drop", source=source, destination=destination, reason="not in one VPC")
+        if self._is_usable(destination):
+            return _only("deliver", source=source, destination=destination, place=self._known[destination][1])
+        if (source, destination) in self._paused:
+            return _only("drop", source=source, destination=destination, reason="refused a moment ago")
+        if len(self._waiting) >= PACKETS_HELD_MAX:
+            return _only("drop", source=source, destination=destination, reason="too many packets are held")
+        assert request not in self._waiting, "a request's number is used once"
+        self._check("hold", destination)
+        self._waiting[request] = (source, destination)
+        question = Request(self.host, self._epoch, request, source, destination)
+        event = Event("ask", {"request": request, "source": source, "destination": destination})
+        return Effects(sends=(self._to_ncm(question),), events=(event,))
+
+    def receive(self, message: Message) -> Effects:
+        """Takes one message of NCM."""
+        if not isinstance(message, Route | Granted | Refused) or message.host != self.host:
+            return self._ignore("not for this agent", message)
+        if not self._is_of_this_epoch(message.epoch):
+            return self._ignore("of another epoch", message)
+        match message:
+            case Route():
+                return self._learn(message)
+            case Granted():
+                return self._accept(message)
+            case Refused():
+                return self._give_up(message)
+
+    def time_out(self, request: int) -> Effects:
+        """No answer came in time."""
+        if request not in self._waiting:
+            raise IllegalInput(f"ACA {self.host}: no packet is held under request {request}: time out")
+        return self._drop(request, "no answer")
+
+    def resume(self, source: Pod, destination: Pod) -> Effects:
+        """The pause after a refusal is over."""
+        if (source, destination) not in self._paused:
+            raise IllegalInput(f"ACA {self.host}: {source} to {destination} is not paused: resume")
+        self._paused.remove((source, destination))
+        return Effects(events=(Event("resume", {"source": source, "destination": destination}),))
+
+    def evict(self, pod: Pod) -> Effects:
+        """A remote route is idle. What is known of the pod stays."""
+        self._check("evict", pod)
+        if self._is_local(pod):
+            raise IllegalInput(f"ACA {self.host}: {pod} is local: evict")
+        self._installed.remove(pod)
+        self._forget_evicted(pod)
+        return Effects(events=(Event("evict", {"pod": pod}),))
+
+    # ------------------------------------------------------------------------------------------- what follows
+
+    def _learn(self, message: Route) -> Effects:
+        if not self._is_newer(message.pod, message.version):
+            # Said again, since NCM asks again only if the last confirmation was lost.
+            confirmed = self._confirmation(message.pod)
+            return Effects(sends=(confirmed,), events=(self._ignored("not newer", message),))
+        return self._see(message.pod, message.version, message.place)
+
+    def _accept(self, message: Granted) -> Effects:
+        newer = message.version > self._version(message.pod)
+        learned = Effects()
+        if self._takes_granted(message):
+            learned = self._see(message.pod, message.version, message.place)
+        if not self._is_held(message):
+            return learned if newer else self._ignore("no packet is held for it", message)
+        source, destination = self._waiting[message.request]
+        self._installed.add(message.pod)
+        place = self._known[message.pod][1]
+        if not self._may_release(place):
+            dropped = self._drop(message.request, "the destination is gone")
+            return Effects(None, learned.sends, learned.events + dropped.events)
+        self._done_with(message.request)
+        released = {"request": message.request, "source": source, "destination": destination, "place": place}
+        return Effects(None, learned.sends, (*learned.events, Event("release", released)))
+
+    def _give_up(self, message: Refused) -> Effects:
+        if message.request not in self._waiting:
+            return self._ignore("no packet is held for it", message)
+        if self._pauses():
+            self._paused.add(self._waiting[message.request])
+        return self._drop(message.request, message.reason.value)
+
+    def _see(self, pod: Pod, version: int, place: str | None) -> Effects:
+        newer = version > self._version(pod)
+        if self._applies():
+            self._known[pod] = (version, place)
+        sends = (self._to_ncm(Applied(self.host, self._epoch, pod, version)),) if newer else ()
+        return Effects(sends=sends, events=(Event("learn", {"pod": pod, "version": version, "place": place}),))
+
+    def _confirmation(self, pod: Pod) -> Send:
+        return self._to_ncm(Applied(self.host, self._epoch, pod, self._version(pod)))
+
+    def _drop(self, request: int, reason: str) -> Effects:
+        source, destination = self._waiting.pop(request)
+        fields = {"request": request, "source": source, "destination": destination, "reason": reason}
+        return Effects(events=(Event("give up", fields),))
+
+    # ----------------------------------------------------------------------------- the rules, one method each
+
+    def _is_of_this_epoch(self, epoch: int) -> bool:
+        return epoch == self._epoch
+
+    def _is_newer(self, pod: Pod, version: int) -> bool:
+        return version > self._version(pod)
+
+    def _takes_granted(self, message: Granted) -> bool:
+        """A granted version raises the floor; a late one does not lower it."""
+        return message.version > self._version(message.pod)
+
+    def _is_held(self, message: Granted) -> bool:
+        return self._waiting.get(message.request, (None, None))[1] == message.pod
+
+    def _may_release(self, place: str | None) -> bool:
+        return place is not None
+
+    def _done_with(self, request: int) -> None:
+        del self._waiting[request]
+
+    def _is_usable(self, pod: Pod) -> bool:
+        return self._is_local(pod) or (pod in self._installed and self._place(pod) is not None)
+
+    def _forget_evicted(self, pod: Pod) -> None:
+        """The floor stays: an older message must not count again."""
+
+    def _applies(self) -> bool:
+        return True
+
+    def _pauses(self) -> bool:
+        return True
+
+    def _forget(self) -> None:
+        self._known.clear()
+        self._installed.clear()
+        self._waiting.clear()
+        self._paused.clear()
+
+    # ------------------------------------------------------------------------------------------------- state
+
+    def phase(self, pod: Pod) -> Phase:
+        """How the agent stands to a pod."""
+        if pod in self._installed:
+            return Phase.INSTALLED
+        if any(destination == pod for _, destination in self._waiting.values()):
+            return Phase.ASKING
+        if any(destination == pod for _, destination in self._paused):
+            return Phase.REFUSED
+        return Phase.EVICTED if pod in self._known else Phase.UNKNOWN
+
+    def _check(self, move: str, pod: Pod) -> None:
+        phase = self.phase(pod)
+        if phase not in MOVES[move]:
+            raise IllegalInput(f"ACA {self.host}: the route to {pod} is {phase.value}: {move}")
+
+    def _version(self, pod: Pod) -> int:
+        return self._known.get(pod, (0, None))[0]
+
+    def _place(self, pod: Pod) -> str | None:
+        return self._known.get(pod, (0, None))[1]
+
+    def _is_local(self, pod: Pod) -> bool:
+        return self._place(pod) == self.host
+
+    def _to_ncm(self, message: Hello | Request | Applied) -> Send:
+        return Send(f"requests-{self.host}", message, self.host)
+
+    def _ignore(self, reason: str, message: Message) -> Effects:
+        return Effects(events=(self._ignored(reason, message),))
+
+    def _ignored(self, reason: str, message: Message) -> Event:
+        self.ignored[reason] += 1
+        return Event("ignore", {"reason": reason, "message": type(message).__name__})
+
+    def apply(self, record: Mapping[str, Any]) -> None:
+        """Repeats a change from its durable record."""
+        self._epoch = record["epoch"]
+
+    def snapshot(self) -> dict[str, Plain]:
+        """The whole durable state."""
+        return {"epoch": self._epoch}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Takes over a snapshot."""
+        self._forget()
+        self._epoch = snapshot["epoch"]
+
+    def observe(self) -> dict[str, Any]:
+        """The state, for comparison: `epoch`, `known` (with places), `installed`, `waiting` and `paused`."""
+        return {
+            "epoch": self._epoch,
+            "known": dict(self._known),
+            "installed": set(self._installed),
+            "waiting": dict(self._waiting),
+            "paused": set(self._paused),
+        }
+
+
+def _only(name: str, **fields: Any) -> Effects:
+    return Effects(events=(Event(name, fields),))

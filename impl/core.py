@@ -1,0 +1,49 @@
+"""What the cores of DPM, NCM and ACA have in common.
+
+A core is fed one input at a time and answers with `Effects`. It has no clock, socket, thread, logger or randomness. Whoever feeds
+it has these duties, in this order: make `record` and `sends` durable together; publish the sends; acknowledge the input. Doing
+the later ones again after a crash is harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from impl.messages import Message
+
+Plain = None | bool | int | str | list["Plain"] | dict[str, "Plain"]
+"""What a durable record is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, under a name that stays."""
+
+    name: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A message and the topic that it goes to, by its short name."""
+
+    topic: str
+    message: Message
+    key: str = ""
+    """Messages of one key keep their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What an input brings about."""
+
+    record: Mapping[str, Plain] | None = None
+    """The change of the durable state; none if there is no change."""
+    sends: tuple[Send, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
+class IllegalInput(Exception):
+    """An input that is not among the legal moves of a role in its present state; the text names all three."""

@@ -1,0 +1,123 @@
+"""The core of DPM: it numbers the changes to each pod, and hears how they end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from impl.core import Effects, Event, IllegalInput, Plain, Send
+from impl.messages import Config, Outcome, Pod, Report
+
+PENDING: Final = "pending"
+
+ENDS: Final = {PENDING: {Outcome.DONE, Outcome.SUPERSEDED, Outcome.FAILED}}
+"""The legal moves of a change: it ends once, and what it ended with stays."""
+
+
+class Dpm:
+    """Feed it decisions and reports; make its effects durable, publish, and acknowledge."""
+
+    def __init__(self) -> None:
+        self._places: dict[Pod, list[str | None]] = {}
+        """The place of each version of a pod, from version 1 on. Entries are never changed."""
+        self._outcomes: dict[tuple[Pod, int], str] = {}
+
+    def place(self, pod: Pod, host: str) -> Effects:
+        """The pod is created at the host, or moves there."""
+        if self._place_of(pod) == host:
+            raise IllegalInput(f"DPM: {pod} is at {host} already (version {self.latest(pod)}): place")
+        return self._issue(pod, host)
+
+    def remove(self, pod: Pod) -> Effects:
+        """The pod is gone."""
+        if self._place_of(pod) is None:
+            raise IllegalInput(f"DPM: {pod} is nowhere (version {self.latest(pod)}): remove")
+        return self._issue(pod, None)
+
+    def resend(self, pod: Pod, version: int) -> Effects:
+        """Nothing was heard of a change: it is sent again."""
+        if self._outcomes.get((pod, version)) != PENDING:
+            raise IllegalInput(f"DPM: version {version} of {pod} is not pending: resend")
+        return Effects(sends=(self._config(pod, version),))
+
+    def receive(self, message: Report) -> Effects:
+        """NCM says how a change ended. What was heard first stays."""
+        state = self._outcomes.get((message.pod, message.version))
+        if state is None:
+            return Effects(events=(Event("report.unknown", {"pod": message.pod, "version": message.version}),))
+        if message.outcome not in ENDS.get(state, ()):
+            return Effects(events=(Event("report.repeated", {"pod": message.pod, "version": message.version}),))
+        return self._done(
+            {"outcome": _key(message.pod), "version": message.version, "as": self._outcome(message).value},
+            events=(Event("complete", {"pod": message.pod, "version": message.version}),),
+        )
+
+    def _outcome(self, message: Report) -> Outcome:
+        """What a report is taken for."""
+        return message.outcome
+
+    def latest(self, pod: Pod) -> int:
+        """The newest version of a pod; 0: there is none."""
+        return len(self._places.get(pod, ()))
+
+    def pending(self) -> list[tuple[Pod, int]]:
+        """Changes of which nothing was heard."""
+        return [change for change, state in self._outcomes.items() if state == PENDING]
+
+    def _place_of(self, pod: Pod) -> str | None:
+        return (self._places.get(pod) or [None])[-1]
+
+    def _next_version(self, pod: Pod) -> int:
+        """Every change has a number of its own."""
+        return self.latest(pod) + 1
+
+    def _issue(self, pod: Pod, place: str | None) -> Effects:
+        version = self._next_version(pod)
+        effects = self._done({"issue": _key(pod), "version": version, "place": place})
+        return Effects(effects.record, (self._config(pod, version),), effects.events)
+
+    def _config(self, pod: Pod, version: int) -> Send:
+        return Send("goal-states", Config(pod, version, self._places[pod][version - 1]), str(pod))
+
+    def _done(self, record: Mapping[str, Plain], events: tuple[Event, ...] = ()) -> Effects:
+        self.apply(record)
+        return Effects(record, (), events)
+
+    def apply(self, record: Mapping[str, Any]) -> None:
+        """Repeats a change from its durable record."""
+        version: int = record["version"]
+        if "issue" in record:
+            pod = Pod(*record["issue"])
+            places = self._places.setdefault(pod, [])
+            places[version - 1 :] = [record["place"]]
+            self._outcomes[pod, version] = PENDING
+        else:
+            self._outcomes[Pod(*record["outcome"]), version] = record["as"]
+
+    def snapshot(self) -> dict[str, Plain]:
+        """The whole durable state."""
+        return {
+            "places": [[*_key(pod), list(places)] for pod, places in self._places.items()],
+            "outcomes": [[*_key(pod), version, state] for (pod, version), state in self._outcomes.items()],
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Takes over a snapshot."""
+        self._places = {Pod(vpc, address): list(places) for vpc, address, places in snapshot["places"]}
+        self._outcomes = {(Pod(vpc, address), version): state for vpc, address, version, state in snapshot["outcomes"]}
+
+    def observe(self) -> dict[str, Any]:
+        """The state, for comparison: `latest`, `places` and `outcome`."""
+        return {
+            "latest": {pod: self.latest(pod) for pod in self._places},
+            "places": {
+                (pod, version): place
+                for pod, places in self._places.items()
+                for version, place in enumerate(places, start=1)
+            },
+            "outcome": dict(self._outcomes),
+        }
+
+
+def _key(pod: Pod) -> list[Plain]:
+    return [pod.vpc, pod.address]

@@ -1,0 +1,139 @@
+"""What the three roles say to each other. Every message is immutable, and says all there is to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pod:
+    """A pod: an address in a VPC."""
+
+    vpc: str
+    address: str
+
+    def __str__(self) -> str:
+        return f"{self.vpc}/{self.address}"
+
+
+class Reason(Enum):
+    """Why a request is refused. No member consents, and none stands for zero on the wire."""
+
+    NOT_YOUR_SOURCE = "not your source"
+    OTHER_VPC = "other VPC"
+    UNKNOWN = "unknown"
+    GONE = "gone"
+
+
+class Outcome(Enum):
+    """How a change ended."""
+
+    DONE = "done"
+    SUPERSEDED = "superseded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """DPM to NCM: a new version of a pod."""
+
+    pod: Pod
+    version: int
+    """From 1 on."""
+    place: str | None
+    """The host it is at from now on; none: it is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """NCM to DPM: how a change ended."""
+
+    pod: Pod
+    version: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The operator to NCM: a host takes part from now on, with credentials of its own."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deregistered:
+    """The operator to NCM: a host takes part no more."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Agent to NCM: the agent has started, and knows nothing."""
+
+    host: str
+    epoch: int
+    """Counts the starts of the agent, from 1 on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Agent to NCM: where is the destination? A packet from the source waits for it."""
+
+    host: str
+    epoch: int
+    request: int
+    """Tells the questions of one host and epoch apart."""
+    source: Pod
+    destination: Pod
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Agent to NCM: the agent knows this version of the pod."""
+
+    host: str
+    epoch: int
+    pod: Pod
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """NCM to an agent: the pod has this version."""
+
+    host: str
+    epoch: int
+    """The epoch that NCM speaks to; an agent of another epoch does not listen."""
+    pod: Pod
+    version: int
+    place: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """NCM to an agent: the answer to a request is this version of the destination."""
+
+    host: str
+    epoch: int
+    request: int
+    pod: Pod
+    version: int
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """NCM to an agent: the request is refused."""
+
+    host: str
+    epoch: int
+    request: int
+    reason: Reason
+
+
+ToNcm = Config | Registered | Deregistered | Hello | Request | Applied
+FromAgent = Hello | Request | Applied
+ToAgent = Route | Granted | Refused
+Message = ToNcm | ToAgent | Report

@@ -1,0 +1,394 @@
+"""The core of NCM: the newest version of every pod, whom it told, and who still has to confirm.
+
+Every effect on the state is one durable record, applied by the same code when it happens and when it is read back after a crash.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from impl.core import Effects, Event, IllegalInput, Plain, Send
+from impl.messages import (
+    Applied,
+    Config,
+    Deregistered,
+    Granted,
+    Hello,
+    Message,
+    Outcome,
+    Pod,
+    Reason,
+    Refused,
+    Registered,
+    Report,
+    Request,
+    Route,
+)
+
+PENDING: Final = "pending"
+
+ENDS: Final = {PENDING: {Outcome.DONE, Outcome.FAILED}, None: {Outcome.SUPERSEDED}}
+"""The legal moves of a change at NCM; none: NCM has not heard of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Where a message came in, as the transport vouches for it. The payload's own word counts for nothing."""
+
+    role: str
+    """`dpm` or `host`."""
+    host: str = ""
+
+
+class Ncm:
+    """Feed it messages with their channel; make its effects durable, publish, and acknowledge."""
+
+    def __init__(self) -> None:
+        self._places: dict[Pod, dict[int, str | None]] = {}
+        """What each stored version of a pod says; the largest is the recorded one."""
+        self._greeted: dict[str, int] = {}
+        """The registered hosts, each with the newest epoch met; 0: none yet."""
+        self._told: set[tuple[str, Pod]] = set()
+        """Every pair's host is registered, and its pod recorded."""
+        self._pending: set[tuple[Pod, int, str]] = set()
+        """Every entry's change is pending, and its host told of the pod."""
+        self._changes: dict[tuple[Pod, int], str] = {}
+        self.ignored: Counter[str] = Counter()
+        """How many messages had no effect, by reason. Not durable."""
+
+    # --------------------------------------------------------------------------------------------- messages
+
+    def receive(self, message: Message, channel: Channel) -> Effects:
+        """Takes one message. A request of a new epoch greets and is answered at once."""
+        match message:
+            case Config() | Registered() | Deregistered() if channel.role != "dpm":
+                return self._ignore("not from DPM", message)
+            case Config():
+                return self.configure(message)
+            case Registered():
+                return self.register(message.host)
+            case Deregistered():
+                return self.deregister(message.host)
+            case Hello() | Request() | Applied() if not self._speaks_for(message.host, channel):
+                return self._ignore("from the channel of another", message)
+            case Hello():
+                return self.greet(message)
+            case Request():
+                greeting = self.greet(message) if self._is_new(message.host, message.epoch) else Effects()
+                return _joined(greeting, self.answer(message))
+            case Applied():
+                return self.confirm(message)
+            case _:
+                return self._ignore("not for NCM", message)
+
+    def register(self, host: str) -> Effects:
+        """A host takes part from now on. Registered anew it starts from nothing."""
+        if host in self._greeted:
+            return self._ignore("registered already", Registered(host))
+        return self._done({"do": "register", "host": host}, events=(Event("register", {"host": host}),))
+
+    def deregister(self, host: str) -> Effects:
+        """A host takes part no more: nothing is sent to it, and nobody waits for it."""
+        if host not in self._greeted:
+            return self._ignore("not registered", Deregistered(host))
+        return self._done({"do": "deregister", "host": host}, events=(Event("deregister", {"host": host}),))
+
+    def configure(self, message: Config) -> Effects:
+        """A version from DPM: stored if it is newer, superseded if it comes too late, and reported again if it has ended."""
+        pod, version = message.pod, message.version
+        state = self._changes.get((pod, version))
+        if state is not None:
+            return self._repeated(message, state)
+        if self._is_newer(pod, version):
+            return self._store(message)
+        return self._end(pod, version, Outcome.SUPERSEDED)
+
+    def _repeated(self, message: Config, state: str) -> Effects:
+        stored = self._places.get(message.pod, {})
+        if message.version in stored and stored[message.version] != message.place:
+            return self._ignore("another place for a version that is stored", message)
+        if state == PENDING:
+            return self._ignore("stored already", message)
+        report = Report(message.pod, message.version, Outcome(state))
+        return Effects(sends=(Send("outcomes", report, str(message.pod)),))
+
+    def _store(self, message: Config) -> Effects:
+        pod, version, place = message.pod, message.version, message.place
+        concerned = self._concerned(pod, place)
+        effects = self._done(
+            {
+                "do": "store",
+                "pod": _key(pod),
+                "version": version,
+                "place": place,
+                "confirm": list(concerned),
+                "told": self._told_by_storing(place),
+            }
+        )
+        sends = tuple(self._route(host, pod, version) for host in self._sent_to(pod, place) if self._greeted[host])
+        return Effects(effects.record, sends, (Event("store", {"pod": pod, "version": version}),))
+
+    def greet(self, message: Hello | Request) -> Effects:
+        """The agent has started anew and knows nothing: what is placed at its host is sent again."""
+        host, epoch = message.host, message.epoch
+        if host not in self._greeted:
+            return self._ignore("not registered", message)
+        if not self._is_new(host, epoch):
+            return self._ignore("epoch met already", message)
+        kept = self._told_after_greeting(host)
+        effects = self._done({"do": "greet", "host": host, "epoch": epoch, "told": [_key(pod) for pod in kept]})
+        sends = tuple(self._route(host, pod, self.recorded(pod)) for pod in self._sent_after_greeting(host))
+        return Effects(effects.record, sends, (Event("greet", {"host": host, "epoch": epoch}),))
+
+    def answer(self, message: Request) -> Effects:
+        """Answers a request of the present epoch: granted, or refused with the reason."""
+        host = message.host
+        if host not in self._greeted:
+            return self._ignore("not registered", message)
+        if not self._is_of_this_epoch(message):
+            return self._ignore("of another epoch", message)
+        reason = self._refusal(message)
+        asker = self._asker(message)
+        if reason is not None:
+            refused = Refused(asker, message.epoch, message.request, reason)
+            event = Event("refuse", {"host": host, "request": message.request, "reason": reason.value})
+            return Effects(sends=(Send(f"inbox-{asker}", refused, asker),), events=(event,))
+        pod = message.destination
+        version = self._granted_version(pod)
+        effects = self._done({"do": "tell", "host": host, "pod": _key(pod)}) if self._marks_told() else Effects()
+        granted = Granted(asker, message.epoch, message.request, pod, version, self._places[pod][version] or "")
+        event = Event("grant", {"host": host, "request": message.request, "pod": pod, "version": version})
+        return Effects(effects.record, (Send(f"inbox-{asker}", granted, asker),), (event,))
+
+    def confirm(self, message: Applied) -> Effects:
+        """A host knows a version: it need not confirm that one, or older ones, any more."""
+        if self._greeted.get(message.host) != message.epoch:
+            return self._ignore("of another epoch", message)
+        if message.version > self.recorded(message.pod):
+            return self._ignore("of a version that is not recorded", message)
+        host = self._confirmer(message)
+        counted = sorted(
+            version
+            for pod, version, waited in self._pending
+            if pod == message.pod and waited == host and self._counts(message.version, version)
+        )
+        if not counted:
+            return self._ignore("nothing to confirm", message)
+        record: dict[str, Plain] = {"do": "confirm", "host": host, "pod": _key(message.pod), "versions": [*counted]}
+        return self._done(record, events=(Event("confirm", {"host": host, "pod": message.pod}),))
+
+    # ------------------------------------------------------------------------------------------ own decisions
+
+    def due(self) -> list[tuple[Pod, int]]:
+        """Changes that everybody has confirmed."""
+        return [change for change, state in self._changes.items() if state == PENDING and self._all_confirmed(*change)]
+
+    def report(self, pod: Pod, version: int) -> Effects:
+        """Reports a change as done."""
+        if self._changes.get((pod, version)) != PENDING or not self._all_confirmed(pod, version):
+            raise IllegalInput(f"NCM: version {version} of {pod} is not confirmed by all: report")
+        return self._end(pod, version, Outcome.DONE)
+
+    def fail(self, pod: Pod, version: int) -> Effects:
+        """Reports a change as failed: somebody has not confirmed it for too long."""
+        if self._changes.get((pod, version)) != PENDING or self._all_confirmed(pod, version):
+            raise IllegalInput(f"NCM: nobody is waited for at version {version} of {pod}: fail")
+        return self._end(pod, version, Outcome.FAILED)
+
+    def unconfirmed(self) -> list[tuple[str, Pod]]:
+        """Who has to confirm something about which pod."""
+        return sorted({(host, pod) for pod, _, host in self._pending})
+
+    def remind(self, host: str, pod: Pod) -> Effects:
+        """Sends the recorded version again to a host that has not confirmed."""
+        waited_for = any(entry[0] == pod and entry[2] == host for entry in self._pending)
+        if not waited_for or not self._greeted.get(host):
+            raise IllegalInput(f"NCM: {host} is not waited for about {pod}, or was never met: remind")
+        return Effects(sends=(self._route(host, pod, self.recorded(pod)),))
+
+    # ----------------------------------------------------------------------------- the rules, one method each
+
+    def _speaks_for(self, host: str, channel: Channel) -> bool:
+        return channel.role == "host" and channel.host == host
+
+    def _is_new(self, host: str, epoch: int) -> bool:
+        return epoch > self._greeted.get(host, epoch)
+
+    def _is_of_this_epoch(self, message: Request) -> bool:
+        return self._greeted.get(message.host) == message.epoch
+
+    def _is_newer(self, pod: Pod, version: int) -> bool:
+        return version > self.recorded(pod)
+
+    def _concerned(self, pod: Pod, place: str | None) -> list[str]:
+        """Who must confirm a new version: all that were told of the pod, and its new home."""
+        told = {host for host, about in self._told if about == pod}
+        return sorted(told | ({place} if place in self._greeted and place is not None else set()))
+
+    def _sent_to(self, pod: Pod, place: str | None) -> list[str]:
+        return self._concerned(pod, place)
+
+    def _told_by_storing(self, place: str | None) -> str | None:
+        return place if place in self._greeted else None
+
+    def _told_after_greeting(self, host: str) -> list[Pod]:
+        return self._at(host)
+
+    def _sent_after_greeting(self, host: str) -> list[Pod]:
+        return self._at(host)
+
+    def _source_is_its_own(self, message: Request) -> bool:
+        return self._home(message.source) == message.host
+
+    def _in_one_vpc(self, message: Request) -> bool:
+        return message.source.vpc == message.destination.vpc
+
+    def _refusal(self, message: Request) -> Reason | None:
+        """Who asks comes first, so that a stranger learns nothing from the reason."""
+        if not self._source_is_its_own(message):
+            return Reason.NOT_YOUR_SOURCE
+        if not self._in_one_vpc(message):
+            return Reason.OTHER_VPC
+        if not self.recorded(message.destination):
+            return Reason.UNKNOWN
+        if self._places[message.destination][self._granted_version(message.destination)] is None:
+            return Reason.GONE
+        return None
+
+    def _granted_version(self, pod: Pod) -> int:
+        return self.recorded(pod)
+
+    def _marks_told(self) -> bool:
+        return True
+
+    def _asker(self, message: Request) -> str:
+        return message.host
+
+    def _confirmer(self, message: Applied) -> str:
+        return message.host
+
+    def _counts(self, confirmed: int, waited_for: int) -> bool:
+        return waited_for <= confirmed
+
+    def _all_confirmed(self, pod: Pod, version: int) -> bool:
+        return not any(entry[0] == pod and entry[1] == version for entry in self._pending)
+
+    # ------------------------------------------------------------------------------------------------- state
+
+    def recorded(self, pod: Pod) -> int:
+        """The newest version stored; 0: none."""
+        return max(self._places.get(pod, ()), default=0)
+
+    def hosts(self) -> list[str]:
+        """The registered hosts."""
+        return sorted(self._greeted)
+
+    def _home(self, pod: Pod) -> str | None:
+        return self._places[pod][self.recorded(pod)] if pod in self._places else None
+
+    def _at(self, host: str) -> list[Pod]:
+        return sorted(pod for pod in self._places if self._home(pod) == host)
+
+    def _route(self, host: str, pod: Pod, version: int) -> Send:
+        return Send(f"inbox-{host}", Route(host, self._greeted[host], pod, version, self._places[pod][version]), host)
+
+    def _end(self, pod: Pod, version: int, outcome: Outcome) -> Effects:
+        assert outcome in ENDS[self._changes.get((pod, version))]
+        effects = self._done({"do": "end", "pod": _key(pod), "version": version, "as": outcome.value})
+        event = Event("end", {"pod": pod, "version": version, "outcome": outcome.value})
+        return Effects(effects.record, (Send("outcomes", Report(pod, version, outcome), str(pod)),), (event,))
+
+    def _ignore(self, reason: str, message: Message) -> Effects:
+        self.ignored[reason] += 1
+        return Effects(events=(Event("ignore", {"reason": reason, "message": type(message).__name__}),))
+
+    def _done(self, record: Mapping[str, Plain], events: tuple[Event, ...] = ()) -> Effects:
+        self.apply(record)
+        return Effects(record, (), events)
+
+    def apply(self, record: Mapping[str, Any]) -> None:
+        """Repeats a change from its durable record."""
+        for part in record.get("all", [record]):
+            self._apply(part)
+
+    def _apply(self, record: Mapping[str, Any]) -> None:
+        host: str = record.get("host", "")
+        match record["do"]:
+            case "register":
+                self._greeted[host] = 0
+                self._told |= {(host, pod) for pod in self._at(host)}
+            case "deregister":
+                del self._greeted[host]
+                self._told = {entry for entry in self._told if entry[0] != host}
+                self._pending = {entry for entry in self._pending if entry[2] != host}
+            case "store":
+                pod, version = Pod(*record["pod"]), record["version"]
+                self._places.setdefault(pod, {})[version] = record["place"]
+                self._changes[pod, version] = PENDING
+                self._pending |= {(pod, version, waited) for waited in record["confirm"]}
+                if record["told"] is not None:
+                    self._told.add((record["told"], pod))
+            case "greet":
+                self._greeted[host] = record["epoch"]
+                kept = {Pod(*key) for key in record["told"]}
+                self._told = {entry for entry in self._told if entry[0] != host} | {(host, pod) for pod in kept}
+                self._pending = {entry for entry in self._pending if entry[2] != host or entry[0] in kept}
+            case "tell":
+                self._told.add((host, Pod(*record["pod"])))
+            case "confirm":
+                pod = Pod(*record["pod"])
+                self._pending -= {(pod, version, host) for version in record["versions"]}
+            case "end":
+                pod, version = Pod(*record["pod"]), record["version"]
+                self._changes[pod, version] = record["as"]
+                self._pending = {entry for entry in self._pending if entry[:2] != (pod, version)}
+            case unknown:
+                raise AssertionError(f"a record of an unknown kind: {unknown}")
+
+    def snapshot(self) -> dict[str, Plain]:
+        """The whole durable state."""
+        return {
+            "places": [
+                [*_key(pod), version, place]
+                for pod, places in self._places.items()
+                for version, place in places.items()
+            ],
+            "greeted": dict(self._greeted.items()),
+            "told": [[host, *_key(pod)] for host, pod in sorted(self._told)],
+            "pending": [[*_key(pod), version, host] for pod, version, host in sorted(self._pending)],
+            "changes": [[*_key(pod), version, state] for (pod, version), state in self._changes.items()],
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Takes over a snapshot."""
+        self.__init__()  # type: ignore[misc] # back to nothing, then the snapshot
+        for vpc, address, version, place in snapshot["places"]:
+            self._places.setdefault(Pod(vpc, address), {})[version] = place
+        self._greeted = dict(snapshot["greeted"])
+        self._told = {(host, Pod(vpc, address)) for host, vpc, address in snapshot["told"]}
+        self._pending = {(Pod(vpc, address), version, host) for vpc, address, version, host in snapshot["pending"]}
+        self._changes = {(Pod(vpc, address), version): state for vpc, address, version, state in snapshot["changes"]}
+
+    def observe(self) -> dict[str, Any]:
+        """The state, for comparison: `recorded`, `greeted`, `told`, `pending` and `change`."""
+        return {
+            "recorded": {pod: self.recorded(pod) for pod in self._places},
+            "greeted": dict(self._greeted),
+            "told": set(self._told),
+            "pending": set(self._pending),
+            "change": dict(self._changes),
+        }
+
+
+def _joined(first: Effects, second: Effects) -> Effects:
+    """Two effects as one: one durable record, everything sent in order."""
+    records: list[Plain] = [dict(record) for record in (first.record, second.record) if record is not None]
+    record: dict[str, Plain] | None = {"all": records} if records else None
+    return Effects(record, first.sends + second.sends, first.events + second.events)
+
+
+def _key(pod: Pod) -> list[Plain]:
+    return [pod.vpc, pod.address]

@@ -1,0 +1,181 @@
+"""Messages to bytes and back. What comes in is checked to the last field before anybody acts on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from google.protobuf.message import DecodeError
+
+from impl import messages as m
+from impl.wire import ondemand_pb2 as pb
+
+MESSAGE_BYTES_MAX: Final = 16_384
+"""No message of the protocol comes near; more is a slip or an attack."""
+
+TEXT_CHARACTERS_MAX: Final = 253
+"""Of a host's name, a VPC or an address: what a domain name may have."""
+
+NUMBER_MAX: Final = 2**63 - 1
+"""Of a version, epoch or request: what the store's integers hold."""
+
+
+class MalformedMessage(Exception):
+    """Bytes that are no message; the text says which field, and what was expected. It quotes no payload."""
+
+
+def encode(message: m.Message) -> bytes:
+    """The bytes of a message."""
+    name, fill = _ENCODERS[type(message)]
+    envelope = pb.Envelope()
+    target = getattr(envelope, name)
+    target.SetInParent()
+    fill(message, target)
+    data: bytes = envelope.SerializeToString(deterministic=True)
+    return data
+
+
+def decode(data: bytes) -> m.Message:
+    """The message in these bytes.
+
+    Raises:
+        MalformedMessage: it does not parse, a field is missing, of an unknown kind, or absurdly large.
+    """
+    if len(data) > MESSAGE_BYTES_MAX:
+        raise MalformedMessage(f"{len(data)} bytes, and a message has {MESSAGE_BYTES_MAX} at most")
+    envelope = pb.Envelope()
+    try:
+        envelope.ParseFromString(data)
+    except DecodeError as problem:
+        raise MalformedMessage("the bytes are no protobuf message") from problem
+    kind = envelope.WhichOneof("message")
+    if kind is None:
+        raise MalformedMessage("an envelope of no known kind")
+    return _DECODERS[kind](getattr(envelope, kind), kind)
+
+
+# ------------------------------------------------------------------------------------------------------ encoding
+
+_REASONS: Final = {
+    m.Reason.NOT_YOUR_SOURCE: pb.REASON_NOT_YOUR_SOURCE,
+    m.Reason.OTHER_VPC: pb.REASON_OTHER_VPC,
+    m.Reason.UNKNOWN: pb.REASON_UNKNOWN,
+    m.Reason.GONE: pb.REASON_GONE,
+}
+_OUTCOMES: Final = {
+    m.Outcome.DONE: pb.OUTCOME_DONE,
+    m.Outcome.SUPERSEDED: pb.OUTCOME_SUPERSEDED,
+    m.Outcome.FAILED: pb.OUTCOME_FAILED,
+}
+
+
+def _fill(message: Any, target: Any) -> None:
+    """Copies the fields, which have the same names on both sides."""
+    for name in type(message).__dataclass_fields__:
+        value = getattr(message, name)
+        if isinstance(value, m.Pod):
+            getattr(target, name).vpc = value.vpc
+            getattr(target, name).address = value.address
+        elif isinstance(value, m.Reason):
+            target.reason = _REASONS[value]
+        elif isinstance(value, m.Outcome):
+            target.outcome = _OUTCOMES[value]
+        elif name == "place" and not isinstance(message, m.Granted):
+            if value is None:
+                target.place.gone = True
+            else:
+                target.place.host = value
+        else:
+            setattr(target, name, value)
+
+
+_ENCODERS: Final[dict[type[Any], tuple[str, Callable[[Any, Any], None]]]] = {
+    kind: (kind.__name__.lower(), _fill)
+    for kind in (
+        m.Config,
+        m.Report,
+        m.Registered,
+        m.Deregistered,
+        m.Hello,
+        m.Request,
+        m.Applied,
+        m.Route,
+        m.Granted,
+        m.Refused,
+    )
+}
+
+# ------------------------------------------------------------------------------------------------------ decoding
+
+
+def _text(source: Any, kind: str, name: str) -> str:
+    value: str = getattr(source, name)
+    if not 0 < len(value) <= TEXT_CHARACTERS_MAX:
+        raise MalformedMessage(f"{kind}.{name}: expected 1 to {TEXT_CHARACTERS_MAX} characters, found {len(value)}")
+    if not value.isprintable():
+        raise MalformedMessage(f"{kind}.{name}: expected printable characters")
+    return value
+
+
+def _count(source: Any, kind: str, name: str) -> int:
+    value: int = getattr(source, name)
+    if not 0 < value <= NUMBER_MAX:
+        raise MalformedMessage(f"{kind}.{name}: expected a number from 1 to 2^63-1, found {value}")
+    return value
+
+
+def _pod(source: Any, kind: str, name: str) -> m.Pod:
+    if not source.HasField(name):
+        raise MalformedMessage(f"{kind}.{name}: is missing")
+    pod = getattr(source, name)
+    return m.Pod(_text(pod, f"{kind}.{name}", "vpc"), _text(pod, f"{kind}.{name}", "address"))
+
+
+def _place(source: Any, kind: str) -> str | None:
+    which = source.place.WhichOneof("at") if source.HasField("place") else None
+    if which == "host":
+        return _text(source.place, f"{kind}.place", "host")
+    if which == "gone" and source.place.gone:
+        return None
+    raise MalformedMessage(f"{kind}.place: expected a host, or gone")
+
+
+def _member(values: dict[Any, Any], source: Any, kind: str, name: str) -> Any:
+    number = getattr(source, name)
+    for member, on_wire in values.items():
+        if on_wire == number:
+            return member
+    raise MalformedMessage(f"{kind}.{name}: {number} is no {name}")
+
+
+_DECODERS: Final[dict[str, Callable[[Any, str], m.Message]]] = {
+    "config": lambda s, k: m.Config(_pod(s, k, "pod"), _count(s, k, "version"), _place(s, k)),
+    "report": lambda s, k: m.Report(_pod(s, k, "pod"), _count(s, k, "version"), _member(_OUTCOMES, s, k, "outcome")),
+    "registered": lambda s, k: m.Registered(_text(s, k, "host")),
+    "deregistered": lambda s, k: m.Deregistered(_text(s, k, "host")),
+    "hello": lambda s, k: m.Hello(_text(s, k, "host"), _count(s, k, "epoch")),
+    "request": lambda s, k: m.Request(
+        _text(s, k, "host"),
+        _count(s, k, "epoch"),
+        _count(s, k, "request"),
+        _pod(s, k, "source"),
+        _pod(s, k, "destination"),
+    ),
+    "applied": lambda s, k: m.Applied(
+        _text(s, k, "host"), _count(s, k, "epoch"), _pod(s, k, "pod"), _count(s, k, "version")
+    ),
+    "route": lambda s, k: m.Route(
+        _text(s, k, "host"), _count(s, k, "epoch"), _pod(s, k, "pod"), _count(s, k, "version"), _place(s, k)
+    ),
+    "granted": lambda s, k: m.Granted(
+        _text(s, k, "host"),
+        _count(s, k, "epoch"),
+        _count(s, k, "request"),
+        _pod(s, k, "pod"),
+        _count(s, k, "version"),
+        _text(s, k, "place"),
+    ),
+    "refused": lambda s, k: m.Refused(
+        _text(s, k, "host"), _count(s, k, "epoch"), _count(s, k, "request"), _member(_REASONS, s, k, "reason")
+    ),
+}
