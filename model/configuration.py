@@ -3,7 +3,6 @@
 ```toml
 doc = "Two hosts with a pod each."      # one sentence
 without = ["evict"]                     # actions that this configuration leaves out (default: none)
-symmetric = ["Host"]                    # sorts whose members may be swapped (default: none)
 
 [sorts]                                 # the members of each sort, by name
 Host = ["h1", "h2"]
@@ -14,6 +13,9 @@ Version = 2
 [constants]                             # a relation: a list of tuples; a function: a table of arguments (joined by ",") to value
 honest = [["h1"], ["h2"]]
 vpc = { p1 = "red", p2 = "red" }
+
+[only]                                  # choices that an action is kept to, in its order; * is any (default: all)
+place = ["p1,h1", "p2,*"]
 
 [pinned]                                # exact counts that exploration must find again
 distinct = 42
@@ -26,7 +28,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,12 +56,22 @@ class Configuration:
     bounds: Mapping[str, int]
     constants: Mapping[str, frozenset[tuple[str | int, ...]] | Mapping[tuple[str | int, ...], str | int]]
     without: frozenset[str] = frozenset()
-    symmetric: tuple[str, ...] = ()
+    only: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     pinned: Mapping[str, int] = field(default_factory=dict)
     doc: str = ""
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+    def allows(self, action: str, choices: Sequence[str | int]) -> bool:
+        """Whether the action may make these choices here."""
+        if action in self.without:
+            return False
+        patterns = self.only.get(action)
+        return patterns is None or any(
+            all(wanted in ("*", str(choice)) for wanted, choice in zip(pattern, choices, strict=True))
+            for pattern in patterns
+        )
 
 
 def load(path: Path, protocol: Protocol) -> Configuration:
@@ -79,7 +91,7 @@ def load(path: Path, protocol: Protocol) -> Configuration:
 
 def parse(name: str, data: Mapping[str, Any], protocol: Protocol, *, place: str) -> Configuration:
     """Checks the content of a configuration file; `place` is named in errors."""
-    known = {"doc", "without", "symmetric", "sorts", "bounds", "constants", "pinned"}
+    known = {"doc", "without", "only", "sorts", "bounds", "constants", "pinned"}
     for key in data:
         if key not in known:
             raise BadInput(f"{place}: unknown field {key!r}; expected one of {', '.join(sorted(known))}")
@@ -99,7 +111,7 @@ def parse(name: str, data: Mapping[str, Any], protocol: Protocol, *, place: str)
         bounds,
         constants,
         frozenset(_subset(data, "without", actions, place)),
-        tuple(_subset(data, "symmetric", set(sorts), place)),
+        _only(data.get("only", {}), protocol, place),
         _pinned(data.get("pinned", {}), place),
         str(data.get("doc", "")),
     )
@@ -114,6 +126,25 @@ def _subset(data: Mapping[str, Any], key: str, allowed: set[str], place: str) ->
     if not isinstance(value, list) or any(entry not in allowed for entry in value):
         raise BadInput(f"{place}: {key}: expected a list of names among {', '.join(sorted(allowed))}, found {value!r}")
     return value
+
+
+def _only(given: Any, protocol: Protocol, place: str) -> dict[str, tuple[tuple[str, ...], ...]]:
+    actions = {action.name: action for action in protocol.actions}
+    if not isinstance(given, dict):
+        raise BadInput(f"{place}: only: expected a table of action to choices")
+    found = {}
+    for name, patterns in given.items():
+        if name not in actions:
+            raise BadInput(f"{place}: only: expected an action among {', '.join(sorted(actions))}, found {name!r}")
+        count = len(actions[name].parameters)
+        if not isinstance(patterns, list) or any(
+            not isinstance(pattern, str) or len(pattern.split(",")) != count for pattern in patterns
+        ):
+            raise BadInput(
+                f"{place}: only.{name}: expected a list of {count} choices joined by commas, found {patterns!r}"
+            )
+        found[name] = tuple(tuple(pattern.split(",")) for pattern in patterns)
+    return found
 
 
 def _sorts(given: Any, protocol: Protocol, place: str) -> dict[str, tuple[str, ...]]:

@@ -80,6 +80,7 @@ class Interpreter:
             Occurrence(name, tuple(zip(compiled.names, choices, strict=True)))
             for name, compiled in self._actions.items()
             for choices in sorted(compiled.find(tables))
+            if self.configuration.allows(name, choices)
         ]
 
     def is_enabled(self, state: State, occurrence: Occurrence) -> bool:
@@ -90,6 +91,8 @@ class Interpreter:
         choices = tuple(value for _, value in occurrence.choices)
         domains = (self._elements[variable.sort] for variable in compiled.action.parameters)
         if any(value not in domain for value, domain in zip(choices, domains, strict=True)):
+            return False
+        if not self.configuration.allows(occurrence.action, choices):
             return False
         tables = _tables(state)
         return all(part.held for part in self.conjuncts(state, occurrence)) and compiled.within(tables, choices)

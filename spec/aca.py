@@ -70,8 +70,9 @@ def restart(host: Host) -> Step:
 
 
 def may_send(host: Host, source: Pod, destination: Pod) -> list[Formula]:
-    """A pod of this host sends to another pod of its VPC."""
-    return [honest(host), local(host, source), source != destination, same_vpc(source, destination)]
+    """The agent has started, and a pod of this host sends to another pod of its VPC."""
+    started = epoch(host) > Epoch.of(0)
+    return [honest(host) & started, local(host, source), source != destination, same_vpc(source, destination)]
 
 
 @action(by=ACA)

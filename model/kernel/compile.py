@@ -1,0 +1,76 @@
+"""From LLVM text to machine code, kept in the user's cache folder under the digest of the text."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+import platformdirs
+
+
+def cache_folder() -> Path:
+    """Where compiled code is kept: `$ONDEMAND_CACHE`, or the user's cache folder."""
+    return Path(os.environ.get("ONDEMAND_CACHE") or platformdirs.user_cache_dir("alcor-on-demand")) / "kernels"
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """Addresses of the functions of a module, which live as long as this does."""
+
+    addresses: dict[str, int]
+    seconds: float
+    """Spent on compiling; next to nothing where the code was in the cache."""
+    engine: Any = field(repr=False)
+
+
+def compile_module(text: str, names: tuple[str, ...]) -> Compiled:
+    """Compiles a module, or takes it from the cache."""
+    started = time.perf_counter()
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2
+    )
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    about = f"{llvmlite.__version__} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}\n{text}"
+    path = cache_folder() / f"{hashlib.sha256(about.encode()).hexdigest()}.o"
+    if not path.is_file():
+        _write(path, _object(text, machine))
+    engine.add_object_file(llvm.ObjectFileRef.from_data(path.read_bytes()))
+    engine.finalize_object()
+    addresses = {name: engine.get_function_address(name) for name in names}
+    return Compiled(addresses, time.perf_counter() - started, engine)
+
+
+def _object(text: str, machine: Any) -> bytes:
+    module = llvm.parse_assembly(text)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options.loop_vectorization = False  # there are no loops
+    options.slp_vectorization = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    code: bytes = machine.emit_object(module)
+    return code
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Two processes may compile the same module; whoever renames last wins, and both have the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(data)
+    Path(file.name).replace(path)
+
+
+def call(address: int, *buffers: ctypes.Array[ctypes.c_uint64]) -> int:
+    """Calls a compiled function from Python, for tests and paths."""
+    function = ctypes.CFUNCTYPE(ctypes.c_uint64, *([ctypes.c_void_p] * len(buffers)))(address)
+    return int(function(*map(ctypes.addressof, buffers)))

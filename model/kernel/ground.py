@@ -1,0 +1,392 @@
+"""Grounding: every action for every choice, every promise for every parameter, over the fields of a configuration's state.
+
+A step's effect is a list of conditional assignments to fields. Fields that no step can ever change, starting from the initial
+state, are constants: an abstract exploration of the values that each field can have finds them, and they take no bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from model.configuration import Configuration
+from model.kernel.boolean import Algebra, Expression
+from model.state import Element, State, elements, initial_state
+from spec.language import Action, Change, Message, Promise, Protocol, Sometimes, Symbol
+from spec.terms import (
+    And,
+    Apply,
+    Choose,
+    Compare,
+    Constant,
+    Formula,
+    Implies,
+    Named,
+    Node,
+    Not,
+    Or,
+    Plus,
+    Quantified,
+    Truth,
+    Value,
+    Variable,
+)
+
+Environment = dict[Variable, int]
+Cases = list[tuple[int, Expression]]
+"""A value that depends on the state: what it can be, and when."""
+
+AFTER = 1 << 20
+"""Added to a field's number, it is the same field after the step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """If the condition holds before the step, the field has the value after it."""
+
+    field: int
+    condition: Expression
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An action with its choices, grounded."""
+
+    action: Action
+    choices: tuple[int, ...]
+    taken: tuple[int, ...]
+    """The fields of the messages that it takes: the quickest test."""
+    guard: Expression
+    assignments: tuple[Assignment, ...]
+    events: tuple[tuple[Symbol, tuple[int, ...], Expression], ...]
+
+
+class _Possible(dict[int, set[int]]):
+    """The possible values of fields; after a step they are those before it."""
+
+    def __missing__(self, field: int) -> set[int]:
+        return self[field - AFTER]
+
+
+class Ground:
+    """A protocol in a configuration, grounded."""
+
+    def __init__(self, protocol: Protocol, configuration: Configuration) -> None:
+        self.protocol = protocol
+        self.configuration = configuration
+        self.sizes: dict[type[Value], tuple[Element, ...]] = {
+            sort: elements(sort, configuration) for sort in (*protocol.sorts, *protocol.numbers, *protocol.enumerations)
+        }
+        self.places: list[tuple[Symbol, tuple[int, ...]]] = []
+        """The symbol and arguments of each field."""
+        self.field: dict[tuple[Symbol, tuple[int, ...]], int] = {}
+        for symbol in protocol.symbols:
+            if symbol.kind != "event":
+                for arguments in product(*(range(len(self.sizes[sort])) for sort in symbol.arguments)):
+                    self.field[symbol, arguments] = len(self.places)
+                    self.places.append((symbol, arguments))
+        self.initial = [0] * len(self.places)
+        self.load(initial_state(protocol, configuration), self.initial)
+        self.possible = _Possible({field: {value} for field, value in enumerate(self.initial)})
+        self.algebra = Algebra(self.possible)
+        self.actions = [action for action in protocol.actions if action.name not in configuration.without]
+        self.instances: list[Instance] = []
+        self._settle()
+
+    def load(self, state: State, into: list[int]) -> None:
+        """Writes the fields of a state into a list."""
+        for field, (symbol, arguments) in enumerate(self.places):
+            names = self.names(symbol.arguments, arguments)
+            if symbol.result is Formula:
+                into[field] = int(names in state.relations[symbol.name])
+            else:
+                into[field] = self.sizes[symbol.result].index(state.functions[symbol.name][names])
+
+    def names(self, sorts: Sequence[type[Value]], values: Sequence[int]) -> tuple[Element, ...]:
+        """The elements that indices stand for."""
+        return tuple(self.sizes[sort][value] for sort, value in zip(sorts, values, strict=True))
+
+    # ------------------------------------------------------------------------------------------- possible values
+
+    def _settle(self) -> None:
+        """Widens the possible values until no step adds any."""
+        candidates = [(action, choices) for action in self.actions for choices in self._choices(action)]
+        while True:
+            before = sum(map(len, self.possible.values()))
+            self.instances = []
+            for action, choices in candidates:
+                instance = self._instance(action, choices)
+                if instance is not None:
+                    self.instances.append(instance)
+                    for assignment in instance.assignments:
+                        self.possible[assignment.field].add(assignment.value)
+            if sum(map(len, self.possible.values())) == before:
+                return
+
+    def _choices(self, action: Action) -> Iterator[tuple[int, ...]]:
+        sorts = [variable.sort for variable in action.parameters]
+        for choices in product(*(range(len(self.sizes[sort])) for sort in sorts)):
+            if self.configuration.allows(action.name, self.names(sorts, choices)):
+                yield choices
+
+    def _instance(self, action: Action, choices: tuple[int, ...]) -> Instance | None:
+        environment = dict(zip(action.parameters, choices, strict=True))
+        parts = []
+        for node in action.guard:
+            part = self.truth(node, environment)
+            if part is False:
+                return None
+            parts.append(part)
+        guard = self.algebra.conjunction(parts)
+        if guard is False:
+            return None
+        taken = []
+        for message in action.takes:
+            arguments = tuple(self._constant(node, environment) for node in message.arguments)
+            taken.append(self.field[message.symbol, arguments])
+        assignments: list[Assignment] = []
+        for change in action.changes:
+            for assignment in self._assignments(change, environment, guard):
+                if assignment.field == BEYOND:  # this world ends here
+                    guard = self.algebra.conjunction((guard, self.algebra.negation(assignment.condition)))
+                else:
+                    assignments.append(assignment)
+        if guard is False:
+            return None
+        events = []
+        for emitted in action.emits:
+            for arguments, condition in self._tuples(emitted.arguments, environment):
+                events.append((emitted.symbol, arguments, condition))
+        return Instance(action, choices, tuple(taken), guard, tuple(assignments), tuple(events))
+
+    def _constant(self, node: Node, environment: Environment) -> int:
+        (value, condition), *others = self.value(node, environment)
+        assert condition is True
+        assert not others
+        return value
+
+    def _assignments(self, change: Change, environment: Environment, guard: Expression) -> Iterator[Assignment]:
+        for values in product(*(range(len(self.sizes[binder.sort])) for binder in change.binders)):
+            inner = {**environment, **dict(zip(change.binders, values, strict=True))}
+            condition = self.truth(change.condition, inner)
+            if condition is False:
+                continue
+            for arguments, here in self._tuples(change.arguments, inner):
+                place = self.field.get((change.symbol, arguments))
+                reached = self.algebra.conjunction((condition, here))
+                if self.algebra.conjunction((guard, reached)) is False:
+                    continue
+                if change.symbol.result is Formula:
+                    truth = self.truth(change.value, inner)
+                    cases: Cases = [(1, truth), (0, self.algebra.negation(truth))]
+                else:
+                    cases = self.value(change.value, inner)
+                for value, when in cases:
+                    effective = self.algebra.conjunction((reached, when))
+                    if self.algebra.conjunction((guard, effective)) is False:
+                        continue
+                    if place is None or value >= self._size(change.symbol):
+                        yield Assignment(BEYOND, effective, 0)
+                        continue
+                    yield Assignment(place, effective, value)
+
+    def _size(self, symbol: Symbol) -> int:
+        return 2 if symbol.result is Formula else len(self.sizes[symbol.result])
+
+    def _tuples(self, nodes: Sequence[Node], environment: Environment) -> Iterator[tuple[tuple[int, ...], Expression]]:
+        cases = [self.value(node, environment) for node in nodes]
+        for combination in product(*cases):
+            condition = self.algebra.conjunction(when for _, when in combination)
+            if condition is not False:
+                yield tuple(value for value, _ in combination), condition
+
+    # -------------------------------------------------------------------------------------------------- formulas
+
+    def truth(
+        self, node: Node, environment: Environment, *, after: bool = False, events: Instance | None = None
+    ) -> Expression:
+        """A formula over fields; with `after`, all of it in the state after the step."""
+
+        def inner(one: Node, more: Environment | None = None) -> Expression:
+            return self.truth(one, environment if more is None else more, after=after, events=events)
+
+        match node:
+            case Truth(value):
+                return value
+            case Named(_, _, body):
+                return inner(body)
+            case Compare(operator, left, right):
+                return self._compare(operator, node_cases(self, left, environment, after), right, environment, after)
+            case Not(operand):
+                return self.algebra.negation(inner(operand))
+            case And(operands):
+                return self.algebra.conjunction(map(inner, operands))
+            case Or(operands):
+                return self.algebra.disjunction(map(inner, operands))
+            case Implies(premise, conclusion):
+                given = inner(premise)
+                if given is False:
+                    return True
+                return self.algebra.disjunction((self.algebra.negation(given), inner(conclusion)))
+            case Quantified(quantifier, variables, body):
+                ranges = (range(len(self.sizes[variable.sort])) for variable in variables)
+                parts = (
+                    inner(body, {**environment, **dict(zip(variables, values, strict=True))})
+                    for values in product(*ranges)
+                )
+                return self.algebra.conjunction(parts) if quantifier == "all" else self.algebra.disjunction(parts)
+            case Apply(symbol, arguments, later):
+                if symbol.kind == "event":
+                    return self._happened(symbol, arguments, environment, events)
+                return self._member(symbol, arguments, environment, after, after or later)
+            case Choose(condition, chosen, otherwise):
+                given = inner(condition)
+                return self.algebra.disjunction(
+                    (
+                        self.algebra.conjunction((given, inner(chosen))),
+                        self.algebra.conjunction((self.algebra.negation(given), inner(otherwise))),
+                    )
+                )
+            case _:
+                raise TypeError(f"{node} is no formula")
+
+    def _compare(self, operator: str, lefts: Cases, right: Node, environment: Environment, after: bool) -> Expression:
+        rights = node_cases(self, right, environment, after)
+        return self.algebra.disjunction(
+            self.algebra.conjunction((when, also))
+            for left, when in lefts
+            for other, also in rights
+            if (left == other if operator == "=" else left < other if operator == "<" else left <= other)
+        )
+
+    def _member(
+        self, symbol: Symbol, arguments: Sequence[Node], environment: Environment, after: bool, later: bool
+    ) -> Expression:
+        parts = []
+        cases = [node_cases(self, node, environment, after) for node in arguments]
+        for combination in product(*cases):
+            place = self.field.get((symbol, tuple(value for value, _ in combination)))
+            if place is not None:
+                conditions = [when for _, when in combination]
+                parts.append(self.algebra.conjunction([*conditions, self.algebra.has(place + AFTER * later, 1)]))
+        return self.algebra.disjunction(parts)
+
+    def _happened(
+        self, symbol: Symbol, arguments: Sequence[Node], environment: Environment, instance: Instance | None
+    ) -> Expression:
+        assert instance is not None, "events are for two-state promises"
+        wanted = tuple(self._constant(node, environment) for node in arguments)
+        return self.algebra.disjunction(
+            condition for emitted, values, condition in instance.events if emitted is symbol and values == wanted
+        )
+
+    def value(self, node: Node, environment: Environment, *, after: bool = False) -> Cases:
+        """A term: what it can be, and when."""
+        match node:
+            case Variable():
+                return [(environment[node], True)]
+            case Constant(value):
+                return [(value, True)]
+            case Named(_, _, body):
+                return self.value(body, environment, after=after)
+            case Plus(number, amount):
+                return [(value + amount, when) for value, when in self.value(number, environment, after=after)]
+            case Choose(condition, chosen, otherwise):
+                given = self.truth(condition, environment, after=after)
+                other = self.algebra.negation(given)
+                found: dict[int, list[Expression]] = {}
+                for given_now, branch in ((given, chosen), (other, otherwise)):
+                    if given_now is not False:
+                        for value, when in self.value(branch, environment, after=after):
+                            found.setdefault(value, []).append(self.algebra.conjunction((given_now, when)))
+                return self._cases(found)
+            case Apply(symbol, arguments, later):
+                found = {}
+                shift = AFTER * (after or later)
+                cases = [node_cases(self, one, environment, after) for one in arguments]
+                for combination in product(*cases):
+                    place = self.field.get((symbol, tuple(value for value, _ in combination)))
+                    if place is not None:
+                        conditions = [when for _, when in combination]
+                        for value in sorted(self.possible[place]):
+                            when = self.algebra.conjunction([*conditions, self.algebra.has(place + shift, value)])
+                            found.setdefault(value, []).append(when)
+                return self._cases(found)
+            case _:
+                raise TypeError(f"{node} is no term")
+
+    def _cases(self, found: dict[int, list[Expression]]) -> Cases:
+        cases = [(value, self.algebra.disjunction(whens)) for value, whens in found.items()]
+        return [(value, when) for value, when in cases if when is not False]
+
+    # ---------------------------------------------------------------------------------------------------- claims
+
+    def environments(self, parameters: Sequence[Variable]) -> Iterator[Environment]:
+        """All values of some parameters."""
+        ranges = (range(len(self.sizes[variable.sort])) for variable in parameters)
+        for values in product(*ranges):
+            yield dict(zip(parameters, values, strict=True))
+
+    def broken(self, promise: Promise) -> Expression:
+        """When a state breaks a promise about states."""
+        return self.algebra.disjunction(
+            self.algebra.negation(self.truth(promise.formula, environment))
+            for environment in self.environments(promise.parameters)
+        )
+
+    def reached(self, claim: Sometimes, instance: Instance | None = None) -> Expression:
+        """When a state, or a step, is what a claim says must be reachable."""
+        return self.algebra.disjunction(
+            self.truth(claim.formula, environment, events=instance)
+            for environment in self.environments(claim.parameters)
+        )
+
+    def broken_by(self, promise: Promise, instance: Instance) -> Expression:
+        """When a step breaks a promise about steps; fields that it leaves alone are the same before and after."""
+        touched = {assignment.field for assignment in instance.assignments}
+        parts = []
+        for environment in self.environments(promise.parameters):
+            broken = self.algebra.negation(self.truth(promise.formula, environment, events=instance))
+            parts.append(self.settle(broken, touched))
+        return self.algebra.disjunction(parts)
+
+    def settle(self, one: Expression, touched: set[int]) -> Expression:
+        """Reads fields after a step as before it where the step leaves them alone."""
+        if isinstance(one, bool):
+            return one
+        if one[0] == "is":
+            field = one[1] - AFTER if one[1] >= AFTER and one[1] - AFTER not in touched else one[1]
+            return ("is", field, one[2])
+        if one[0] == "not":
+            return self.algebra.negation(self.settle(one[1], touched))
+        parts = (self.settle(part, touched) for part in one[1])
+        return self.algebra.conjunction(parts) if one[0] == "and" else self.algebra.disjunction(parts)
+
+    def spent(self, field: int) -> Expression:
+        """When a message is spent, in the state after a step."""
+        symbol, arguments = self.places[field]
+        assert isinstance(symbol, Message)
+        environment = dict(zip(symbol.parameters, arguments, strict=True))
+        return self.truth(symbol.spent, environment, after=True)
+
+
+BEYOND = -1
+"""The field of an assignment beyond a bound: the instance is disabled where its condition holds."""
+
+
+def node_cases(ground: Ground, node: Node, environment: Environment, after: bool) -> Cases:
+    """The cases of an argument or operand."""
+    return ground.value(node, environment, after=after)
+
+
+def is_transient(node: Any) -> bool:
+    """Whether a claim reads events or the state after a step."""
+    if isinstance(node, Apply):
+        return node.after or node.symbol.kind == "event" or any(map(is_transient, node.arguments))
+    if isinstance(node, tuple):
+        return any(map(is_transient, node))
+    fields = getattr(node, "__dataclass_fields__", ())
+    return not isinstance(node, Variable) and any(is_transient(getattr(node, name)) for name in fields)

@@ -1,0 +1,205 @@
+"""The search: breadth first, over packed states, in numba.
+
+All states met stand in one array in the order of discovery, so the array is the queue, and the states of a level are a slice of
+it. The hash table is open and holds the states themselves; a first word of 0 is a free slot. About a thousand successors are
+gathered before they are looked up, and the slots they hash to are prefetched meanwhile, since waiting for memory is most of the
+cost. No predecessor is kept: a path is found again by going through the level before (`predecessor`).
+
+Cost: some hundred operations to expand a state, one cache miss for each successor; for each state 8 bytes a word in the queue,
+and 16 to 32 in the table, which is a quarter to half full.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from model.kernel.compile import cache_folder
+
+nb.config.CACHE_DIR = str(cache_folder() / "numba")  # before the first function, since numba looks once
+
+GATHERED = 1024
+"""Successors that are gathered before they are looked up."""
+
+# Where `progress` holds what, and what `run` returns.
+HEAD, TAIL, LEVEL_END, DEPTH, FLAGGED = range(5)
+DONE, PAUSED, FULL, BROKEN_STATE, BROKEN_STEP, STUCK = range(6)
+
+UNSIGNED = np.uint64
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _call1(typingctx: Any, address: Any, first: Any) -> Any:
+    """Calls a compiled function of one pointer."""
+    return types.uint64(types.uint64, types.uintp), _caller(1)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _call3(typingctx: Any, address: Any, first: Any, second: Any, third: Any) -> Any:
+    """Calls a compiled function of three pointers."""
+    return types.uint64(types.uint64, types.uintp, types.uintp, types.uintp), _caller(3)
+
+
+def _caller(count: int) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(64)
+        kind = ir.FunctionType(word, [word] * count)
+        function = builder.inttoptr(arguments[0], kind.as_pointer())
+        return builder.call(function, list(arguments[1:]))
+
+    return generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _prefetch(typingctx: Any, address: Any) -> Any:
+    """Asks for the cache line at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        byte = ir.IntType(8).as_pointer()
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", (byte,), kind)
+        pointer = builder.inttoptr(arguments[0], byte)
+        builder.call(function, [pointer, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.uintp), generate
+
+
+@nb.njit(inline="always")  # type: ignore[untyped-decorator]
+def _hash(states: Any, at: int, words: int) -> Any:
+    mixed = states[at] * UNSIGNED(0x9E3779B97F4A7C15)
+    for word in range(1, words):
+        mixed = (mixed ^ (mixed >> UNSIGNED(29)) ^ states[at + word]) * UNSIGNED(0xBF58476D1CE4E5B9)
+    return mixed ^ (mixed >> UNSIGNED(32))
+
+
+@nb.njit(inline="always")  # type: ignore[untyped-decorator]
+def _same(left: Any, at: int, right: Any, there: int, words: int) -> bool:
+    for word in range(words):  # noqa: SIM110 - numba unrolls this, and not a generator
+        if left[at + word] != right[there + word]:
+            return False
+    return True
+
+
+@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+def rehash(words: int, states: Any, count: int, table: Any) -> None:
+    """Enters all states into an empty table."""
+    nb.literally(words)
+    mask = UNSIGNED(table.size // words - 1)
+    for number in range(count):
+        slot = _hash(states, number * words, words) & mask
+        while table[np.int64(slot) * words] != 0:
+            slot = (slot + UNSIGNED(1)) & mask
+        for word in range(words):
+            table[np.int64(slot) * words + word] = states[number * words + word]
+
+
+@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+def run(
+    words: int,
+    expand: Any,
+    check: Any,
+    owed: Any,
+    states: Any,
+    table: Any,
+    gathered: Any,
+    hashes: Any,
+    counters: Any,
+    progress: Any,
+    masks: Any,
+    first_seen: Any,
+    slice_states: int,
+) -> int:
+    """Goes on with the search for about `slice_states` expanded states; says why it stopped.
+
+    `masks`: promises about states that are checked; claims about states reached so far; whether to look for deadlocks.
+    `first_seen`: the depth at which each claim about states was first reached.
+    """
+    nb.literally(words)
+    head, tail = progress[HEAD], progress[TAIL]
+    level_end, depth = progress[LEVEL_END], progress[DEPTH]
+    mask = UNSIGNED(table.size // words - 1)
+    states_address = states.ctypes.data
+    gathered_address = gathered.ctypes.data
+    counters_address = counters.ctypes.data
+    table_address = table.ctypes.data
+    room = gathered.size // words - 512  # one state has fewer successors than that
+    wanted, reached, deadlocks = masks[0], masks[1], masks[2]
+    stop = head + slice_states
+    outcome = DONE
+    while head < tail and outcome == DONE:
+        if head >= stop:
+            outcome = PAUSED
+            break
+        if (tail + room + 512) * words > states.size or 2 * (tail + room + 512) * words > table.size:
+            outcome = FULL
+            break
+        count = 0
+        while head < level_end and count < min(room, GATHERED) and outcome == DONE:
+            counters[1] = UNSIGNED(0)
+            count += _call3(
+                expand,
+                states_address + head * words * 8,
+                gathered_address + count * words * 8,
+                counters_address,
+            )
+            if counters[2] != UNSIGNED(0):
+                progress[FLAGGED] = head
+                outcome = BROKEN_STEP
+            elif counters[1] == UNSIGNED(0) and deadlocks and _call1(owed, states_address + head * words * 8) != 0:
+                progress[FLAGGED] = head
+                outcome = STUCK
+            head += 1
+        for one in range(count):
+            hashed = _hash(gathered, one * words, words)
+            hashes[one] = hashed
+            _prefetch(table_address + np.int64(hashed & mask) * words * 8)
+        for one in range(count):
+            slot = hashes[one] & mask
+            while True:
+                at = np.int64(slot) * words
+                if table[at] == 0:
+                    for word in range(words):
+                        table[at + word] = gathered[one * words + word]
+                        states[tail * words + word] = gathered[one * words + word]
+                    found = _call1(check, states_address + tail * words * 8)
+                    new = (found >> UNSIGNED(32)) & ~reached
+                    if new != 0:
+                        reached |= new
+                        for bit in range(32):
+                            if (new >> UNSIGNED(bit)) & UNSIGNED(1):
+                                first_seen[bit] = depth + 1
+                    if found & wanted and outcome == DONE:
+                        progress[FLAGGED] = tail
+                        outcome = BROKEN_STATE
+                    tail += 1
+                    break
+                if _same(table, at, gathered, one * words, words):
+                    break
+                slot = (slot + UNSIGNED(1)) & mask
+        if head == level_end and outcome == DONE and tail > level_end:
+            level_end = tail
+            depth += 1
+    progress[HEAD], progress[TAIL], progress[LEVEL_END], progress[DEPTH] = head, tail, level_end, depth
+    masks[1] = reached
+    return outcome
+
+
+@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+def predecessor(
+    words: int, expand: Any, states: Any, start: int, end: int, target: Any, gathered: Any, counters: Any
+) -> int:
+    """The number of the first state in a range that has `target` for a successor; -1 if there is none."""
+    nb.literally(words)
+    for number in range(start, end):
+        count = _call3(expand, states.ctypes.data + number * words * 8, gathered.ctypes.data, counters.ctypes.data)
+        for one in range(count):
+            if _same(gathered, one * words, target, 0, words):
+                return number
+    return -1
