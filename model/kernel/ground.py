@@ -72,9 +72,9 @@ class _Possible(dict[int, set[int]]):
 
 
 class Ground:
-    """A protocol in a configuration, grounded."""
+    """A protocol in a configuration, grounded. With `anything`, a field can have any value, whether reachable or not."""
 
-    def __init__(self, protocol: Protocol, configuration: Configuration) -> None:
+    def __init__(self, protocol: Protocol, configuration: Configuration, *, anything: bool = False) -> None:
         self.protocol = protocol
         self.configuration = configuration
         self.sizes: dict[type[Value], tuple[Element, ...]] = {
@@ -94,7 +94,11 @@ class Ground:
         self.algebra = Algebra(self.possible)
         self.actions = [action for action in protocol.actions if action.name not in configuration.without]
         self.instances: list[Instance] = []
-        self._settle()
+        if anything:
+            for field, (symbol, _) in enumerate(self.places):
+                self.possible[field] = set(range(self._size(symbol)))
+        else:
+            self._settle()
 
     def load(self, state: State, into: list[int]) -> None:
         """Writes the fields of a state into a list."""
@@ -118,7 +122,7 @@ class Ground:
             before = sum(map(len, self.possible.values()))
             self.instances = []
             for action, choices in candidates:
-                instance = self._instance(action, choices)
+                instance = self.instance(action, choices)
                 if instance is not None:
                     self.instances.append(instance)
                     for assignment in instance.assignments:
@@ -132,7 +136,8 @@ class Ground:
             if self.configuration.allows(action.name, self.names(sorts, choices)):
                 yield choices
 
-    def _instance(self, action: Action, choices: tuple[int, ...]) -> Instance | None:
+    def instance(self, action: Action, choices: tuple[int, ...]) -> Instance | None:
+        """An action with its choices; none if it can never be enabled."""
         environment = dict(zip(action.parameters, choices, strict=True))
         parts = []
         for node in action.guard:

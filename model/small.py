@@ -1,0 +1,187 @@
+"""Small worlds: a state of two or three of everything that satisfies all invariants, and something else besides.
+
+For counterexamples to induction, which are read by people, and for showing that guards can be satisfied. What z3 finds here is
+executed by the interpreter before anybody sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import Any
+
+import z3
+
+from model.configuration import Configuration
+from model.interpreter import Interpreter
+from model.kernel.boolean import Expression
+from model.kernel.ground import Environment, Ground
+from model.state import Element, Occurrence, State
+from spec.language import Action, Protocol
+from spec.terms import Enumeration, Formula, Node, Variable
+
+SIZES = ((2, 2, 1), (2, 2, 2), (3, 2, 2))
+"""Members of each sort, the largest number, and members of the sorts that only constants range over; tried in this order."""
+
+
+@dataclass(frozen=True)
+class Small:
+    """A state, an action that is enabled in it (if any was asked for), and values of the claim's parameters."""
+
+    configuration: Configuration
+    state: State
+    occurrence: Occurrence | None
+    after: State | None
+    parameters: Mapping[str, Element]
+
+
+def find_small(protocol: Protocol, action: Action | None, also: Node, variables: Sequence[Variable]) -> Small | None:
+    """A small state that satisfies all invariants, the action's guard, and a formula over the state before the action."""
+    for size in SIZES:
+        found = _world(protocol, size).find(action, also, variables)
+        if found is not None:
+            return found
+    return None
+
+
+@lru_cache(maxsize=8)
+def _world(protocol: Protocol, size: tuple[int, int, int]) -> _World:
+    return _World(protocol, size)
+
+
+class _World:
+    """All states of one size that satisfy the invariants."""
+
+    def __init__(self, protocol: Protocol, size: tuple[int, int, int]) -> None:
+        self.protocol = protocol
+        self.configuration = _configuration(protocol, size)
+        self._ground = Ground(protocol, self.configuration, anything=True)
+        self._solver = z3.Solver()
+        self._terms: dict[Expression, Any] = {}
+        self._fields: list[Any] = []
+        for place, (symbol, arguments) in enumerate(self._ground.places):
+            name = f"{symbol.name}{arguments}"
+            if symbol.result is Formula:
+                self._fields.append(z3.Bool(name))
+            else:
+                self._fields.append(z3.Int(name))
+                self._solver.add(self._fields[-1] >= 0, self._fields[-1] < len(self._ground.possible[place]))
+        for promise in protocol.promises:
+            if promise.kind == "always":
+                for environment in self._ground.environments(promise.parameters):
+                    self._solver.add(self._term(self._ground.truth(promise.formula, environment)))
+
+    def find(self, action: Action | None, also: Node, variables: Sequence[Variable]) -> Small | None:
+        cases = list(self._cases(action, also, variables))
+        if not cases:
+            return None
+        self._solver.push()
+        try:
+            self._solver.add(z3.Or(*(self._term(condition) for condition, _ in cases)))
+            if self._solver.check() != z3.sat:
+                return None
+            model = self._solver.model()
+        finally:
+            self._solver.pop()
+        condition, environment = next(
+            case for case in cases if z3.is_true(model.eval(self._term(case[0]), model_completion=True))
+        )
+        assert condition is not False
+        return self._small(self._state(model), action, environment, variables)
+
+    def _cases(
+        self, action: Action | None, also: Node, variables: Sequence[Variable]
+    ) -> Iterator[tuple[Expression, Environment]]:
+        algebra = self._ground.algebra
+        for chosen in self._ground.environments(action.parameters if action else ()):
+            guards = [self._ground.truth(node, chosen) for node in (action.guard if action else ())]
+            if action is not None:
+                guards.append(self._within(action, chosen))
+            guard = algebra.conjunction(guards)
+            if guard is False:
+                continue
+            for given in self._ground.environments(variables):
+                condition = algebra.conjunction((guard, self._ground.truth(also, {**chosen, **given})))
+                if condition is not False:
+                    yield condition, {**chosen, **given}
+
+    def _within(self, action: Action, chosen: Environment) -> Expression:
+        """The step stays within the bounds of this world."""
+        algebra = self._ground.algebra
+        instance = self._ground.instance(action, tuple(chosen[one] for one in action.parameters))
+        return False if instance is None else algebra.conjunction((instance.guard,))
+
+    def _term(self, one: Expression) -> Any:
+        if isinstance(one, bool):
+            return z3.BoolVal(one)
+        if one not in self._terms:
+            if one[0] == "is":
+                field = self._fields[one[1]]
+                made = field if z3.is_bool(field) else field == one[2]
+            elif one[0] == "not":
+                made = z3.Not(self._term(one[1]))
+            else:
+                parts = [self._term(part) for part in one[1]]
+                made = z3.And(*parts) if one[0] == "and" else z3.Or(*parts)
+            self._terms[one] = made
+        return self._terms[one]
+
+    def _state(self, model: Any) -> State:
+        relations: dict[str, set[Any]] = {}
+        functions: dict[str, dict[Any, Element]] = {}
+        for field, (symbol, arguments) in zip(self._fields, self._ground.places, strict=True):
+            names = self._ground.names(symbol.arguments, arguments)
+            value = model.eval(field, model_completion=True)
+            if symbol.result is Formula:
+                relations.setdefault(symbol.name, set())
+                if z3.is_true(value):
+                    relations[symbol.name].add(names)
+            else:
+                functions.setdefault(symbol.name, {})[names] = self._ground.sizes[symbol.result][value.as_long()]
+        return State({name: frozenset(tuples) for name, tuples in relations.items()}, functions)
+
+    def _small(
+        self, state: State, action: Action | None, environment: Environment, variables: Sequence[Variable]
+    ) -> Small:
+        def element(variable: Variable) -> Element:
+            return self._ground.sizes[variable.sort][environment[variable]]
+
+        parameters = {variable.name.removeprefix("claim!"): element(variable) for variable in variables}
+        if action is None:
+            return Small(self.configuration, state, None, None, parameters)
+        interpreter = Interpreter(_with(self.protocol, action), self.configuration)
+        occurrence = Occurrence(action.name, tuple((one.name, element(one)) for one in action.parameters))
+        assert interpreter.is_enabled(state, occurrence), "the interpreter does not agree with the solver"
+        return Small(self.configuration, state, occurrence, interpreter.apply(state, occurrence)[0], parameters)
+
+
+def _with(protocol: Protocol, action: Action) -> Protocol:
+    """The protocol with this one among its actions: a variant's action has the name of the one that it replaces."""
+    for variant in protocol.variants:
+        if variant.action is action:
+            return protocol.with_variant(variant)
+    return protocol
+
+
+def _configuration(protocol: Protocol, size: tuple[int, int, int]) -> Configuration:
+    members, largest, tenants = size
+    ranged_over = {symbol.result for symbol in protocol.symbols if symbol.kind == "constant"}
+    sorts = {
+        sort.__name__: tuple(
+            f"{sort.title[0]}{number + 1}" for number in range(tenants if sort in ranged_over else members)
+        )
+        for sort in protocol.sorts
+    }
+    bounds = {number.__name__: largest for number in protocol.numbers}
+    constants: dict[str, Any] = {}
+    for symbol in protocol.symbols:
+        if symbol.kind == "constant":
+            everything = product(*(sorts[sort.__name__] for sort in symbol.arguments))
+            if symbol.result is Formula:
+                constants[symbol.name] = frozenset()
+            else:
+                of = symbol.result.names() if issubclass(symbol.result, Enumeration) else sorts[symbol.result.__name__]
+                constants[symbol.name] = dict.fromkeys(everything, of[0])
+    return Configuration("small", sorts, bounds, constants)

@@ -1,0 +1,149 @@
+"""Well-formed: what a protocol's text must be before its promises mean anything.
+
+History is never read by a guard, nor decides anything but history; constants never change; only promises about steps read the
+state after a step, or events; every promise has a *sometimes* and a variant that breaks it. By proof: alternatives are total and
+disjoint where the protocol says so, and every change of a lifecycle's state is a move that the action declares.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from model.kernel.ground import is_transient
+from model.prove import Claim, Proof, Prover
+from model.transition import after, changed, substitute, symbols, unfolded
+from spec.language import Action, Alternatives, Lifecycle, Move, Protocol, Symbol
+from spec.terms import And, Compare, Node, Not, Or, Quantified, Variable
+
+
+def wellformed(protocol: Protocol) -> Proof:
+    """All of it."""
+    started = time.perf_counter()
+    prover = Prover(protocol)
+    claims = [Claim("the text is well-formed", "text", checks=1)]
+    faults = list(_faults(protocol))
+    if faults:
+        claims[0].verdict, claims[0].because = "violated", "; ".join(faults)
+    for alternatives in protocol.alternatives:
+        claims.append(_alternatives(prover, alternatives))
+    for lifecycle in protocol.lifecycles:
+        claims.append(_lifecycle(prover, protocol, lifecycle))
+    return Proof(claims, time.perf_counter() - started)
+
+
+# ---------------------------------------------------------------------------------------------------------- text
+
+
+def _faults(protocol: Protocol) -> Iterator[str]:
+    for action in (*protocol.actions, *(variant.action for variant in protocol.variants)):
+        yield from _faults_of(action)
+    for message in protocol.messages:
+        if _of_kind(symbols(message.spent), "history"):
+            yield f"{message.name}: whether it is spent depends on history"
+    for promise in protocol.promises:
+        if promise.kind == "always" and is_transient(unfolded(promise.formula)):
+            yield f"{promise.name}: a promise about states reads an event, or the state after a step"
+    broken = {promise for variant in protocol.variants for promise in variant.breaks}
+    for promise in protocol.promises:
+        if not promise.lemma and not promise.sometimes:
+            yield f"{promise.name}: has no sometimes, and may be vacuous"
+        if not promise.lemma and promise not in broken:
+            yield f"{promise.name}: no variant breaks it"
+
+
+def _faults_of(action: Action) -> Iterator[str]:
+    read = set().union(*(symbols(node) for node in action.guard)) if action.guard else set()
+    for name in _of_kind(read, "history"):
+        yield f"{action.name}: its guard reads history ({name})"
+    if any(is_transient(unfolded(node)) for node in action.guard):
+        yield f"{action.name}: its guard reads an event, or the state after the step"
+    for change in action.changes:
+        if change.symbol.kind in ("constant", "event"):
+            yield f"{action.name}: changes the {change.symbol.kind} {change.symbol.name}"
+        deciding = symbols(change.condition) | symbols(change.value)
+        if change.symbol.kind != "history" and _of_kind(deciding, "history"):
+            yield f"{action.name}: history decides the change of {change.symbol.name}"
+
+
+def _of_kind(read: Iterable[object], kind: str) -> list[str]:
+    return sorted(symbol.name for symbol in read if isinstance(symbol, Symbol) and symbol.kind == kind)
+
+
+# -------------------------------------------------------------------------------------------------- alternatives
+
+
+def _alternatives(prover: Prover, alternatives: Alternatives) -> Claim:
+    claim, started = Claim(f"{alternatives.name}: exactly one applies", "alternatives"), time.perf_counter()
+    parameters = alternatives.parameters
+    guards = [_guard(action, parameters, "") for action in alternatives.choices]
+    total = Or(tuple(Quantified("some", extra, guard) if extra else guard for guard, extra in guards))
+    _note(claim, prover, total, parameters, (alternatives.given,), "none of them may be enabled")
+    for place, action in enumerate(alternatives.choices):
+        for other in alternatives.choices[:place]:
+            (one, extra), (two, more) = _guard(action, parameters, "one!"), _guard(other, parameters, "two!")
+            apart = Not(And((one, two)))
+            variables = (*parameters, *extra, *more)
+            why = f"{other.name} and {action.name} may both be enabled"
+            _note(claim, prover, apart, variables, (alternatives.given,), why)
+    claim.seconds = time.perf_counter() - started
+    return claim
+
+
+def _guard(action: Action, shared: tuple[Variable, ...], prefix: str) -> tuple[Node, tuple[Variable, ...]]:
+    """An action's guard, with parameters that are not shared (by name and sort) under names of their own."""
+    extra = [one for one in action.parameters if one not in shared]
+    names = {one: Variable(f"{prefix}{one.name}!", one.sort) for one in extra}
+    return substitute(And(action.guard), names), tuple(names.values())
+
+
+def _note(
+    claim: Claim, prover: Prover, goal: Node, variables: tuple[Variable, ...], given: tuple[Node, ...], why: str
+) -> None:
+    claim.checks += 1
+    verdict = prover.follows(None, goal, variables, given)
+    if verdict != "holds" and claim.verdict != "violated":
+        claim.verdict, claim.because = verdict, why
+
+
+# ---------------------------------------------------------------------------------------------------- lifecycles
+
+
+def _lifecycle(prover: Prover, protocol: Protocol, lifecycle: Lifecycle[Any, Any]) -> Claim:
+    claim = Claim(f"{lifecycle.name}: moves only as declared", "lifecycle")
+    started = time.perf_counter()
+    state = unfolded(lifecycle.value.node)
+    read = symbols(state)
+    names = {one: Variable(f"claim!{one.name}", one.sort) for one in lifecycle.parameters}
+    for action in protocol.actions:
+        if not read & changed(action):
+            claim.trivial += 1
+            continue
+        before = substitute(state, names)
+        afterwards = after(action, before, everything=True)
+        allowed: list[Node] = [Compare("=", before, afterwards)]
+        for move in action.moves:
+            if move.lifecycle is lifecycle:
+                allowed.append(_moved(move, tuple(names.values()), before, afterwards))
+        claim.checks += 1
+        verdict = prover.follows(action, Or(tuple(allowed)), tuple(names.values()))
+        if verdict != "holds" and claim.verdict != "violated":
+            claim.verdict, claim.because = verdict, f"{action.name} makes a move that it does not declare"
+    claim.seconds = time.perf_counter() - started
+    return claim
+
+
+def _moved(move: Move, arguments: tuple[Variable, ...], before: Node, afterwards: Node) -> Node:
+    """The declared move is about these arguments, and leads from one of its sources to one of its targets."""
+    binding: dict[Variable, Node] = {}
+    for given, argument in zip(move.arguments, arguments, strict=True):
+        if isinstance(given, Variable) and given in move.binders:
+            binding.setdefault(given, argument)
+    same = [
+        Compare("=", substitute(given, binding), argument)
+        for given, argument in zip(move.arguments, arguments, strict=True)
+    ]
+    sources = Or(tuple(Compare("=", before, source) for source in move.sources))
+    targets = Or(tuple(Compare("=", afterwards, target) for target in move.targets))
+    return And((*same, substitute(move.condition, binding), sources, targets))
