@@ -7,8 +7,10 @@ about steps holds in every step from such a state. What an action does not chang
 it stays spent; no action can take it when it is spent; and no promise's truth depends on it: each promise holds just the same when
 all messages are read as *sent and not spent*.
 
-Each question goes to z3 twice at most: without model-based instantiation, which settles almost all in milliseconds, and then with
-it. A question that stays open is undecided, never green.
+Each question goes to z3 without model-based instantiation first, which settles almost all in milliseconds, then briefly with it.
+What is open then is mostly wrong, so a small counterexample is looked for before z3 gets its full time. Once one is found, later
+questions that z3 does not settle at once are left undecided, unless all of them are wanted: the first red counts. A question that
+stays open is undecided, never green.
 """
 
 from __future__ import annotations
@@ -30,6 +32,12 @@ Verdict = Literal["holds", "violated", "undecided"]
 
 SECONDS_MAX = 10.0
 """For one question to z3; the slowest needs a tenth of a second."""
+
+SECONDS_BRIEF = 1.0
+"""For a question that matching alone has not settled, before a small counterexample is looked for."""
+
+SECONDS_AFTERWARDS = 0.3
+"""For such a question when a counterexample to another was found."""
 
 
 @dataclass
@@ -98,11 +106,12 @@ def prove(
     actions: Sequence[Action] | None = None,
     seconds_max: float = SECONDS_MAX,
     progress: Progress | None = None,
-    counterexamples: bool = True,
+    thorough: bool = False,
 ) -> Proof:
     """Proves the promises and lemmas, and that spent messages may be forgotten.
 
     `names`: only these claims. `actions`: only these actions, where all others are known to be fine (for variants).
+    `thorough`: pursues every question even after a counterexample was found.
     """
     started = time.perf_counter()
     wanted = None if names is None else set(names)
@@ -113,9 +122,11 @@ def prove(
     ]
     prover = Prover(protocol, seconds_max)
     claims: dict[int, Claim] = {}
+    found = False
     for number, question in enumerate(questions):
         claims.setdefault(id(question.claim), question.claim)
-        prover.ask(question, counterexamples)
+        prover.ask(question, brief=found and not thorough)
+        found = found or question.claim.counterexample is not None
         if progress is not None:
             progress(number + 1, len(questions))
     if wanted is None and actions is None:
@@ -218,11 +229,11 @@ class Prover:
         self._solvers: dict[tuple[Action | None, bool, bool], Any] = {}
         self._environments: dict[Action | None, Any] = {None: {}}
 
-    def ask(self, question: _Question, counterexamples: bool) -> None:
-        """Asks z3, and writes the answer into the question's claim."""
+    def ask(self, question: _Question, *, brief: bool) -> None:
+        """Asks z3, and writes the answer into the question's claim. `brief`: gives up soon, and undecided."""
         claim, started = question.claim, time.perf_counter()
         claim.checks += 1
-        answer = self.follows(question.action, question.goal, question.variables, question.given, question.initially)
+        answer, small = self._answer(question, brief)
         if answer != "holds" and claim.verdict != "violated":
             where = (
                 f"by {question.action.name}"
@@ -231,12 +242,20 @@ class Prover:
                 if question.initially
                 else "in itself"
             )
-            claim.verdict, claim.because = answer, where
-            if counterexamples and not question.initially:
-                claim.counterexample = find_small(
-                    self.protocol, question.action, And((*question.given, Not(question.goal))), question.variables
-                )
+            claim.verdict, claim.because, claim.counterexample = answer, where, small
         claim.seconds += time.perf_counter() - started
+
+    def _answer(self, question: _Question, brief: bool) -> tuple[Verdict, Small | None]:
+        asked = (question.action, question.goal, question.variables, question.given, question.initially)
+        answer = self.follows(*asked, seconds=SECONDS_AFTERWARDS if brief else min(SECONDS_BRIEF, self._seconds_max))
+        if answer == "holds" or brief:
+            return answer, None
+        if not question.initially:
+            also = And((*question.given, Not(question.goal)))
+            small = find_small(self.protocol, question.action, also, question.variables)
+            if small is not None:
+                return "violated", small
+        return (self.follows(*asked) if answer == "undecided" else answer), None
 
     def follows(
         self,
@@ -245,18 +264,28 @@ class Prover:
         variables: Sequence[Variable],
         given: Sequence[Node] = (),
         initially: bool = False,
+        *,
+        seconds: float | None = None,
     ) -> Verdict:
         """Whether the goal follows from the invariants, the action's guard, and what is given."""
         parts = conjuncts(goal)
-        verdicts = [self._follows(action, part, variables, given, initially) for part in parts]
+        limit = self._seconds_max if seconds is None else seconds
+        verdicts = [self._follows(action, part, variables, given, initially, limit) for part in parts]
         return "violated" if "violated" in verdicts else "undecided" if "undecided" in verdicts else "holds"
 
     def _follows(
-        self, action: Action | None, goal: Node, variables: Sequence[Variable], given: Sequence[Node], initially: bool
+        self,
+        action: Action | None,
+        goal: Node,
+        variables: Sequence[Variable],
+        given: Sequence[Node],
+        initially: bool,
+        seconds: float,
     ) -> Verdict:
         translator = self._translator
         for model_based in (False, True):
             solver = self._solver(action, initially, model_based)
+            solver.set("timeout", int(seconds * 1000))
             environment = {**self._environments[action], **translator.constants(variables, "p!")}
             solver.push()
             try:
@@ -274,7 +303,6 @@ class Prover:
         key = (action, initially, model_based)
         if key not in self._solvers:
             solver = z3.Solver()
-            solver.set("timeout", int(self._seconds_max * 1000))
             solver.set("smt.mbqi", model_based)
             if initially:
                 solver.add(*self._start())

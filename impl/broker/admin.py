@@ -48,6 +48,12 @@ class Admin:
         self._call("PUT", f"/tenants/{tenant}", json=clusters, accept=(_EXISTS,))
         self._call("PUT", f"/namespaces/{namespace}", accept=(_EXISTS,))
 
+    def delete_namespace(self) -> None:
+        """Removes the deployment's namespace with all its topics."""
+        for topic in self.topics():
+            self.delete_topic(topic)
+        self._call("DELETE", f"/namespaces/{self._deployment.namespace}", accept=(_UNKNOWN,))
+
     def create_topic(self, topic: str) -> None:
         """A topic, by its short name in the deployment's namespace."""
         self._call("PUT", self._path(topic), accept=(_EXISTS,))

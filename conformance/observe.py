@@ -1,0 +1,157 @@
+"""What is compared after each step: one row for each piece of the specification's state.
+
+| the specification's | is compared with |
+|---|---|
+| state of DPM, NCM and the honest agents | what the cores say of themselves (`observe`) |
+| messages | what was published and arrived, or is stored to be published |
+| events | what the core said happened in this step |
+
+`OBSERVED` has a row for every symbol but those in `NOT_COMPARED`, each with its reason; a test holds the two against the protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from conformance.named import MESSAGES, Names
+from model.state import Element, State, Tuple
+from spec.language import Protocol
+from spec.terms import Formula
+
+NOT_COMPARED: Final[Mapping[str, str]] = {
+    "vpc_of": "a constant: part of every pod's name",
+    "honest": "a constant: says which hosts have a core",
+    "asked": "history: nobody holds it",
+    "housed": "history: nobody holds it",
+    "member": "history: nobody holds it",
+    "must": "history: nobody holds it",
+}
+
+
+@dataclass
+class Observation:
+    """What was seen of all processes after a step."""
+
+    names: Names
+    dpm: Mapping[str, Any]
+    ncm: Mapping[str, Any]
+    agents: Mapping[str, Mapping[str, Any]]
+    """Of the honest hosts."""
+    hosts: tuple[str, ...]
+    sent: Mapping[str, set[Tuple]]
+    """Messages by the specification's name: published and arrived, or stored to be published."""
+    used: set[Tuple]
+    """Hosts with the requests that their agents were given."""
+
+
+Row = Callable[[Observation], Any]
+
+_CHANGES: Final = {"pending": "pending", "done": "done", "superseded": "superseded", "failed": "failed"}
+
+
+def _of_pods(table: Mapping[Any, Any], names: Names) -> dict[Tuple, Element]:
+    return {(names.pod_name(pod),): value for pod, value in table.items()}
+
+
+def _changes(table: Mapping[Any, str], names: Names) -> dict[Tuple, Element]:
+    return {(names.pod_name(pod), version): _CHANGES[state] for (pod, version), state in table.items()}
+
+
+def _agents(of: str) -> Row:
+    """A set of tuples, each agent's own with its host in front."""
+
+    def read(seen: Observation) -> set[Tuple]:
+        found: set[Tuple] = set()
+        for host, state in seen.agents.items():
+            found |= {(host, *key) for key in _AGENT_SETS[of](state[of], seen.names)}
+        return found
+
+    return read
+
+
+_AGENT_SETS: Final[Mapping[str, Callable[[Any, Names], set[Tuple]]]] = {
+    "installed": lambda pods, names: {(names.pod_name(pod),) for pod in pods},
+    "waiting": lambda held, names: {
+        (names.request_name(number), names.pod_name(source), names.pod_name(destination))
+        for number, (source, destination) in held.items()
+    },
+    "paused": lambda pairs, names: {
+        (names.pod_name(source), names.pod_name(destination)) for source, destination in pairs
+    },
+}
+
+
+def _places(seen: Observation) -> set[Tuple]:
+    return {
+        (seen.names.pod_name(pod), version, place)
+        for (pod, version), place in seen.dpm["places"].items()
+        if place is not None
+    }
+
+
+def _known(seen: Observation) -> dict[Tuple, Element]:
+    return {
+        (host, seen.names.pod_name(pod)): version
+        for host, state in seen.agents.items()
+        for pod, (version, _) in state["known"].items()
+    }
+
+
+def _sent(name: str) -> Row:
+    return lambda seen: set(seen.sent.get(name, set()))
+
+
+OBSERVED: Final[Mapping[str, Row]] = {
+    "latest": lambda seen: _of_pods(seen.dpm["latest"], seen.names),
+    "at": _places,
+    "outcome": lambda seen: _changes(seen.dpm["outcome"], seen.names),
+    "recorded": lambda seen: _of_pods(seen.ncm["recorded"], seen.names),
+    "greeted": lambda seen: {(host,): epoch for host, epoch in seen.ncm["greeted"].items()},
+    "told": lambda seen: {(host, seen.names.pod_name(pod)) for host, pod in seen.ncm["told"]},
+    "pending": lambda seen: {(seen.names.pod_name(pod), version, host) for pod, version, host in seen.ncm["pending"]},
+    "change": lambda seen: _changes(seen.ncm["change"], seen.names),
+    "removed": lambda seen: {(host,) for host in seen.hosts if host not in seen.ncm["greeted"]},
+    "epoch": lambda seen: {(host,): state["epoch"] for host, state in seen.agents.items()},
+    "known": _known,
+    "installed": _agents("installed"),
+    "waiting": _agents("waiting"),
+    "used": lambda seen: seen.used,
+    "paused": _agents("paused"),
+    **{name: _sent(name) for name in MESSAGES},
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field that is not as the specification says. Sets: what is missing, what is too much; functions: by argument."""
+
+    field: str
+    expected: Any
+    observed: Any
+    because: str = field(default="")
+
+
+def compare(protocol: Protocol, expected: State, seen: Observation) -> Difference | None:
+    """The first field that differs, in the order of the specification."""
+    removed = {key[0] for key in expected.relations["removed"]}
+    for symbol in protocol.symbols:
+        row = OBSERVED.get(symbol.name)
+        if row is None:
+            continue
+        observed = row(seen)
+        if symbol.result is Formula:
+            wanted = expected.relations[symbol.name]
+            if wanted != observed:
+                return Difference(symbol.name, sorted(wanted - observed), sorted(observed - wanted))
+            continue
+        table = expected.functions[symbol.name]
+        # A deregistered host's epoch is history to the implementation: it keeps no record of the host at all.
+        ignored = {(host,) for host in removed} if symbol.name == "greeted" else set()
+        unset: Element = "none" if isinstance(next(iter(table.values())), str) else 0
+        for key in [*table, *(key for key in observed if key not in table)]:
+            if key not in ignored and table.get(key, unset) != observed.get(key, unset):
+                place = f"{symbol.name}({', '.join(map(str, key))})"
+                return Difference(place, table.get(key, unset), observed.get(key, unset))
+    return None

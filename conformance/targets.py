@@ -1,0 +1,165 @@
+"""Where traces are replayed: the implementation's cores and stores over a transport, one process at a time.
+
+A target is what a replay needs of its surroundings: connections, topics and stores. `memory` has all of it within this program;
+`pulsar` has a real broker with authentication on, a connection and token for each process, topics and permissions as in a
+deployment (in a namespace of its own), and stores in files.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from impl.broker import topics
+from impl.broker.admin import Admin
+from impl.broker.deployment import Deployment
+from impl.store import MemoryStore, SqliteStore, Store
+from impl.transport.interface import Connection, Session
+from impl.transport.memory import MemoryBroker
+from impl.transport.pulsar import PulsarConnection
+
+TARGETS = ("memory", "pulsar")
+
+
+def listens_to(process: str, hosts: Iterable[str]) -> list[str]:
+    """The topics that a process reads: `dpm`, `ncm`, or a host's name."""
+    if process == "dpm":
+        return [topics.OUTCOMES]
+    if process == "ncm":
+        return [topics.GOAL_STATES, topics.HOSTS, *(topics.requests(host) for host in hosts)]
+    return [topics.inbox(process)]
+
+
+def reader_of(topic: str) -> str:
+    """The process that reads a topic."""
+    if topic == topics.OUTCOMES:
+        return "dpm"
+    return topic.removeprefix("inbox-") if topic.startswith("inbox-") else "ncm"
+
+
+class Target(Protocol):
+    """Surroundings for replays, used for many traces one after the other."""
+
+    name: str
+
+    def prepare(self, hosts: Iterable[str]) -> None:
+        """Makes what these hosts need, if it is not there yet."""
+
+    def connection(self, process: str) -> Connection:
+        """The process's own connection, kept over all traces."""
+
+    def session(self, process: str) -> Session:
+        """The process listens, from where it was."""
+
+    def store(self, process: str) -> Store:
+        """The process's store of the present trace; opened again it has what was stored."""
+
+    def next_trace(self) -> None:
+        """Forgets all stores."""
+
+    def close(self) -> None:
+        """Gives everything back."""
+
+
+class MemoryTarget:
+    """See the module."""
+
+    name = "memory"
+
+    def __init__(self) -> None:
+        self._broker = MemoryBroker()
+        self._connection = self._broker.connect()
+        self._stores: dict[str, MemoryStore] = {}
+        self._hosts: list[str] = []
+
+    def prepare(self, hosts: Iterable[str]) -> None:
+        for host in hosts:
+            if host not in self._hosts:
+                self._hosts.append(host)
+        for process in ("dpm", "ncm", *self._hosts):
+            for topic in listens_to(process, self._hosts):
+                self._broker.subscribe(topic, _subscription(process))
+
+    def connection(self, process: str) -> Connection:
+        return self._connection
+
+    def session(self, process: str) -> Session:
+        return self._connection.open_session(_subscription(process), listens_to(process, self._hosts))
+
+    def store(self, process: str) -> Store:
+        return self._stores.setdefault(process, MemoryStore())
+
+    def next_trace(self) -> None:
+        self._stores = {}
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class PulsarTarget:
+    """See the module."""
+
+    name = "pulsar"
+
+    def __init__(self, deployment: Deployment) -> None:
+        tenant = deployment.namespace.split("/")[0]
+        self._deployment = replace(deployment, namespace=f"{tenant}/replay-{secrets.token_hex(6)}")
+        topics.prepare(self._deployment)
+        self._folder = Path(tempfile.mkdtemp(prefix="ondemand-replay-"))
+        self._tokens = {name: self._deployment.token(name) for name in ("dpm", "ncm")}
+        self._connections: dict[str, PulsarConnection] = {}
+        self._hosts: list[str] = []
+        self._traces = 0
+
+    def prepare(self, hosts: Iterable[str]) -> None:
+        for host in hosts:
+            if host not in self._hosts:
+                self._tokens[host] = topics.provision_host(self._deployment, host).token
+                self._hosts.append(host)
+
+    def connection(self, process: str) -> PulsarConnection:
+        if process not in self._connections:
+            self._connections[process] = PulsarConnection(self._deployment, self._tokens[process])
+        return self._connections[process]
+
+    def session(self, process: str) -> Session:
+        return self.connection(process).open_session(_subscription(process), listens_to(process, self._hosts))
+
+    def store(self, process: str) -> Store:
+        return SqliteStore(self._folder / f"{process}-{self._traces}.sqlite", process)
+
+    def next_trace(self) -> None:
+        for left in self._folder.iterdir():
+            left.unlink()
+        self._traces += 1
+
+    def close(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        with Admin(self._deployment) as admin:
+            admin.delete_namespace()
+
+
+def _subscription(process: str) -> str:
+    return process if process in ("dpm", "ncm") else "aca"
+
+
+@contextmanager
+def open_target(name: str, deployment: Deployment | None = None) -> Iterator[Target]:
+    """The target of this name; `deployment` is needed for `pulsar`."""
+    if name == "memory":
+        target: Target = MemoryTarget()
+    else:
+        assert deployment is not None
+        target = PulsarTarget(deployment)
+    try:
+        yield target
+    finally:
+        target.close()

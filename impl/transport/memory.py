@@ -1,0 +1,134 @@
+"""A transport within one process: topics are lists, and nothing survives the end of the program.
+
+Safe to use from several threads. It keeps the broker's rules that matter: every subscription sees every letter, in order, from
+its creation on; what is not acknowledged comes again when its session closes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import count
+
+from impl.transport.interface import Delivery, Letter
+
+
+class MemoryBroker:
+    """Topics with their subscriptions. Unlike a real broker it knows no identities: whoever holds it may do anything."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self._numbers = count(1)
+        self._waiting: dict[tuple[str, str], deque[Delivery]] = {}
+
+    def subscribe(self, topic: str, subscription: str) -> None:
+        """From now on letters of this topic are kept for this subscription."""
+        with self.changed:
+            self._waiting.setdefault((topic, subscription), deque())
+
+    def unsubscribe(self, topic: str) -> None:
+        """Removes the topic with everything in it."""
+        with self.changed:
+            for key in [key for key in self._waiting if key[0] == topic]:
+                del self._waiting[key]
+
+    def connect(self) -> MemoryConnection:
+        """A connection."""
+        return MemoryConnection(self)
+
+    def publish(self, letters: Sequence[Letter]) -> None:
+        """Puts letters into every subscription of their topics."""
+        with self.changed:
+            for letter in letters:
+                delivery = Delivery(
+                    letter.topic, letter.data, letter.tag, str(next(self._numbers)), time.time(), letter.topic
+                )
+                for (topic, _), waiting in self._waiting.items():
+                    if topic == letter.topic:
+                        waiting.append(delivery)
+            self.changed.notify_all()
+
+    def take(self, topics: Sequence[str], subscription: str) -> Delivery | None:
+        """The next delivery of one of these topics; the caller holds `changed`."""
+        for topic in topics:
+            waiting = self._waiting.get((topic, subscription))
+            if waiting:
+                return waiting.popleft()
+        return None
+
+    def give_back(self, deliveries: Sequence[Delivery], subscription: str) -> None:
+        """Puts what was not acknowledged back to the front, in its order."""
+        with self.changed:
+            for delivery in reversed(deliveries):
+                waiting = self._waiting.get((delivery.topic, subscription))
+                if waiting is not None:
+                    waiting.appendleft(delivery)
+            self.changed.notify_all()
+
+
+class MemoryConnection:
+    """See `impl.transport.interface.Connection`."""
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        self._broker = broker
+        self._sessions: list[MemorySession] = []
+
+    def publish(self, letters: Sequence[Letter]) -> None:
+        self._broker.publish(letters)
+
+    def open_session(self, subscription: str, topics: Sequence[str]) -> MemorySession:
+        session = MemorySession(self._broker, subscription)
+        for topic in topics:
+            session.listen(topic)
+        self._sessions.append(session)
+        return session
+
+    def close(self) -> None:
+        for session in self._sessions:
+            session.close()
+
+
+class MemorySession:
+    """See `impl.transport.interface.Session`."""
+
+    def __init__(self, broker: MemoryBroker, subscription: str) -> None:
+        self._broker = broker
+        self._subscription = subscription
+        self._topics: list[str] = []
+        self._held: dict[str, Delivery] = {}
+
+    def listen(self, topic: str) -> None:
+        self._broker.subscribe(topic, self._subscription)
+        if topic not in self._topics:
+            self._topics.append(topic)
+
+    def stop_listening(self, topic: str) -> None:
+        if topic in self._topics:
+            self._topics.remove(topic)
+            held = [delivery for delivery in self._held.values() if delivery.topic == topic]
+            for delivery in held:
+                del self._held[delivery.identity]
+            self._broker.give_back(held, self._subscription)
+
+    def receive(self, seconds: float) -> Delivery | None:
+        end = time.monotonic() + seconds
+        with self._broker.changed:
+            while True:
+                delivery = self._broker.take(self._topics, self._subscription)
+                if delivery is not None:
+                    self._held[delivery.identity] = delivery
+                    return delivery
+                left = end - time.monotonic()
+                if left <= 0 or not self._broker.changed.wait(left):
+                    return None
+
+    def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
+        for delivery in deliveries:
+            self._held.pop(delivery.identity, None)
+
+    def close(self) -> None:
+        held, self._held = list(self._held.values()), {}
+        self._broker.give_back(held, self._subscription)
+        self._topics = []

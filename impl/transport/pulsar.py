@@ -1,0 +1,168 @@
+"""The transport over Pulsar: persistent topics, one exclusive subscription per reader, tokens for identity."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pulsar
+
+from impl.broker.deployment import Deployment
+from impl.errors import BadDeployment
+from impl.transport.interface import Delivery, Letter, Unreachable
+
+OPERATION_SECONDS_MAX: Final = 10
+"""What one request to the broker may take; a healthy one answers in milliseconds."""
+
+UNACKNOWLEDGED_MAX: Final = 1_000
+"""Deliveries that the client fetches ahead of its reader, for each topic."""
+
+_REFUSED: Final = (pulsar.AuthenticationError, pulsar.AuthorizationError, pulsar.TopicNotFound)
+"""Trying these again does not help: the token, the permission or the topic is not there."""
+
+
+class PulsarConnection:
+    """See `impl.transport.interface.Connection`. The token says who this is."""
+
+    def __init__(self, deployment: Deployment, token: str, *, name: str = "") -> None:
+        self._deployment = deployment
+        self._name = name
+        self._client = pulsar.Client(
+            deployment.service_url,
+            authentication=pulsar.AuthenticationToken(token),
+            operation_timeout_seconds=OPERATION_SECONDS_MAX,
+            logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, os.devnull),  # what matters comes as an exception
+        )
+        self._producers: dict[str, Any] = {}
+
+    def publish(self, letters: Sequence[Letter]) -> None:
+        if not letters:
+            return
+        with _translated(f"publish to {', '.join(sorted({letter.topic for letter in letters}))}"):
+            if len(letters) == 1:
+                letter = letters[0]
+                self._producer(letter.topic).send(letter.data, **_options(letter))
+                return
+            answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+            for letter in letters:
+                producer = self._producer(letter.topic)
+                producer.send_async(letter.data, lambda result, _: answers.put(result), **_options(letter))
+            results = [answers.get() for _ in letters]
+        failed = [result for result in results if result != pulsar.Result.Ok]
+        if failed:
+            raise Unreachable(f"The broker did not take {len(failed)} of {len(letters)} messages ({failed[0]})")
+
+    def _producer(self, topic: str) -> Any:
+        if topic not in self._producers:
+            self._producers[topic] = self._client.create_producer(
+                self._deployment.topic(topic),
+                batching_enabled=False,  # batches would delay each message for the sake of throughput
+                block_if_queue_full=True,
+                send_timeout_millis=OPERATION_SECONDS_MAX * 1000,
+            )
+        return self._producers[topic]
+
+    def open_session(self, subscription: str, topics: Sequence[str]) -> PulsarSession:
+        session = PulsarSession(self._client, self._deployment, subscription)
+        try:
+            for topic in topics:
+                session.listen(topic)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def close(self) -> None:
+        with _translated("close", quietly=True):
+            self._client.close()
+
+
+class PulsarSession:
+    """See `impl.transport.interface.Session`."""
+
+    def __init__(self, client: Any, deployment: Deployment, subscription: str) -> None:
+        self._client = client
+        self._deployment = deployment
+        self._subscription = subscription
+        self._consumers: dict[str, Any] = {}
+        self._arrived: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+
+    def listen(self, topic: str) -> None:
+        def arrive(consumer: Any, message: Any) -> None:
+            self._arrived.put(
+                Delivery(
+                    topic,
+                    message.data(),
+                    message.properties().get("tag", ""),
+                    str(message.message_id()),
+                    message.publish_timestamp() / 1000,
+                    (consumer, message.message_id()),
+                )
+            )
+
+        with self._lock, _translated(f"listen to {topic}"):
+            if topic not in self._consumers:
+                self._consumers[topic] = self._client.subscribe(
+                    self._deployment.topic(topic),
+                    self._subscription,
+                    consumer_type=pulsar.ConsumerType.Exclusive,
+                    initial_position=pulsar.InitialPosition.Earliest,
+                    receiver_queue_size=UNACKNOWLEDGED_MAX,
+                    message_listener=arrive,
+                )
+
+    def stop_listening(self, topic: str) -> None:
+        with self._lock:
+            consumer = self._consumers.pop(topic, None)
+        if consumer is not None:
+            with _translated(f"stop listening to {topic}", quietly=True):
+                consumer.close()
+
+    def receive(self, seconds: float) -> Delivery | None:
+        try:
+            return self._arrived.get(timeout=seconds) if seconds > 0 else self._arrived.get_nowait()
+        except queue.Empty:
+            return None
+
+    def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
+        for delivery in deliveries:
+            consumer, identity = delivery.handle
+            # One that is lost means that the message comes again, and every reader is ready for that.
+            with _translated("acknowledge", quietly=True):
+                consumer.acknowledge(identity)
+
+    def close(self) -> None:
+        with self._lock:
+            consumers, self._consumers = list(self._consumers.values()), {}
+        for consumer in consumers:
+            with _translated("close", quietly=True):
+                consumer.close()
+
+
+def _options(letter: Letter) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if letter.key:
+        options["partition_key"] = letter.key
+    if letter.tag:
+        options["properties"] = {"tag": letter.tag}
+    return options
+
+
+@contextmanager
+def _translated(what: str, *, quietly: bool = False) -> Iterator[None]:
+    """The client's exceptions in our words. `quietly`: at a place where failing loses nothing."""
+    try:
+        yield
+    except _REFUSED as problem:
+        if not quietly:
+            raise BadDeployment(
+                f"The broker refused to {what} ({type(problem).__name__}); check the token, and that the host is registered"
+            ) from problem
+    except pulsar.PulsarException as problem:
+        if not quietly:
+            raise Unreachable(f"The broker did not answer when asked to {what} ({type(problem).__name__})") from problem
