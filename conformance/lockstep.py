@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal
 
 from conformance.named import PLACED, UNNAMED_REQUEST, Names, place_said
@@ -241,7 +242,7 @@ class _Run:
         tag = f"{self._name} {time.time_ns()}"
         factories: dict[str, Callable[[], Any] | None] = {"dpm": self._cores.dpm, "ncm": self._cores.ncm}
         for host in self._hosts:
-            factories[host] = (lambda host=host: self._cores.aca(host)) if host in self._honest else None
+            factories[host] = partial(self._cores.aca, host) if host in self._honest else None
         for process, make in factories.items():
             self._processes[process] = _Process(process, self._target, make, tag)
         for host in self._hosts:
@@ -266,7 +267,7 @@ class _Run:
         return self.compare(number + 1, occurrence, events, self._happened(occurrence, effects), effects)
 
     def _drive(self, number: int, occurrence: Occurrence, before: State) -> Effects:
-        choices = dict(occurrence.choices)
+        choices: dict[str, Any] = dict(occurrence.choices)
         action = self._actions[occurrence.action]
         name = self._plan[number]
         process = self._processes[name]
@@ -276,7 +277,7 @@ class _Run:
         elif process.down:
             raise NotDrivable(f"{name} has crashed, and the trace goes on with it")
         elif occurrence.action == "deregister":
-            effects = self._by_operator(Deregistered(choices["host"]), self._crash(number))
+            effects = self._by_operator(Deregistered(str(choices["host"])), self._crash(number))
             self._arrive()
             return effects
         elif occurrence.action in FORGED:
@@ -481,7 +482,9 @@ class _Run:
         if difference is None:
             return None
         said = "; ".join(f"{event.name} {_fields(event.fields)}" for event in effects.events) if effects else ""
-        because = difference.because or (f"the implementation said: {said}" if said else "the implementation did nothing")
+        because = difference.because or (
+            f"the implementation said: {said}" if said else "the implementation did nothing"
+        )
         return self._divergence(step - 1, occurrence, Difference(*_shown(difference), because))
 
     def _divergence(self, number: int, occurrence: Occurrence | None, difference: Difference) -> Divergence:

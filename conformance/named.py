@@ -71,8 +71,8 @@ class Names:
             "source": self.pod_name,
             "destination": self.pod_name,
             "request": self.request_name,
-            "reason": lambda reason: str(reason.name.lower()),
-            "outcome": lambda outcome: str(outcome.name.lower()),
+            "reason": _enumerated,
+            "outcome": _enumerated,
         }
 
     def pod(self, name: Element) -> m.Pod:
@@ -100,8 +100,8 @@ class Names:
             fields["place"] = place_of(state, *_pod_and_version(name, arguments))
             if name == "granted" and fields["place"] is None:
                 fields["place"] = "-"  # only a variant's: no such message can be on the wire
-        message: m.Message = MESSAGES[name](**fields)
-        return message
+        kind: Callable[..., m.Message] = MESSAGES[name]
+        return kind(**fields)
 
     def said(self, message: m.Message) -> tuple[str, Tuple]:
         """The specification's name and arguments of a message; its place is not among them."""
@@ -123,6 +123,11 @@ def _pod_and_version(name: str, arguments: Tuple) -> Tuple:
 def place_said(name: str, arguments: Tuple, state: State) -> str | None:
     """The place that a message of this content has to carry."""
     return place_of(state, *_pod_and_version(name, arguments))
+
+
+def _enumerated(member: Any) -> str:
+    name: str = member.name
+    return name.lower()
 
 
 def _same(value: Any) -> Any:

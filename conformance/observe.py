@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from conformance.named import MESSAGES, Names
@@ -130,7 +130,7 @@ class Difference:
     field: str
     expected: Any
     observed: Any
-    because: str = field(default="")
+    because: str = ""
 
 
 def compare(protocol: Protocol, expected: State, seen: Observation) -> Difference | None:

@@ -191,7 +191,23 @@ class Message(Symbol, Generic[P]):
 
     def unspent(self, *arguments: P.args, **named: P.kwargs) -> Formula:
         """It was sent and is not spent. Promises read messages in this form only, so that forgetting the spent decides none."""
-        return Formula(self.apply(arguments)) & ~self.declared(*arguments, **named)
+        sent = self.apply(arguments)
+        body = Formula(sent) & ~self.declared(*arguments, **named)
+        return Formula(Named(_Unspent(self), sent.arguments, body.node))
+
+
+@dataclass(frozen=True)
+class _Unspent:
+    """What a formula about unspent messages is called."""
+
+    message: Message[Any]
+
+    @property
+    def name(self) -> str:
+        return f"unspent {self.message.name}"
+
+    def __repr__(self) -> str:
+        return self.name
 
 
 @overload

@@ -19,10 +19,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Protocol, Self, TypeVar, overload
 
 if TYPE_CHECKING:
-    from spec.language import Definition, Symbol
+    from spec.language import Symbol
 
 # --------------------------------------------------------------------------------------------------------- nodes
 
@@ -59,11 +59,18 @@ class Apply:
     after: bool = False
 
 
+class Titled(Protocol):
+    """Something with a name."""
+
+    @property
+    def name(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """A definition applied to arguments. Its meaning is `body`; its name is for readers."""
 
-    definition: Definition[Any, Any]
+    definition: Titled
     arguments: tuple[Node, ...]
     body: Node
 

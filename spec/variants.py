@@ -36,7 +36,7 @@ from spec.promises import (
     versions_are_immutable,
     whoever_was_told_is_told_the_newest,
 )
-from spec.terms import exists
+from spec.terms import choose, exists
 from spec.vocabulary import (
     Change,
     Epoch,
@@ -471,13 +471,17 @@ def releases_again(
 @variant(replaces=place, breaks=[versions_are_immutable])
 def reuses_a_version(pod: Pod, host: Host) -> Step:
     """A pod moves without a new version."""
+    version = choose(latest(pod) == Version.of(0), Version.of(1), latest(pod))
     return Step(
-        when=[~at(pod, latest(pod), host), Version.of(0) < latest(pod)],
+        when=[~at(pod, latest(pod), host)],
         then=[
-            for_each(Host, lambda other: at.remove(pod, latest(pod), other)),
-            at.add(pod, latest(pod), host),
-            config.send(pod, latest(pod)),
+            latest.assign(pod, to=version),
+            for_each(Host, lambda other: at.remove(pod, version, other)),
+            at.add(pod, version, host),
+            outcome.assign(pod, version, to=Change.pending),
+            config.send(pod, version),
         ],
+        moves=place.moves,
     )
 
 

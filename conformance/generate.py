@@ -1,0 +1,294 @@
+"""Vectors: traces that together cover every goal of `conformance.coverage`, found by random runs from fixed seeds.
+
+A run goes on from where an earlier one reached something new; from all of them the few that cover everything are kept, each cut
+behind the last goal that it is kept for. The result depends on the protocol, the worlds and the seed alone.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from conformance.coverage import Coverage, crash_actions, goals
+from conformance.lockstep import replay
+from conformance.targets import Target, open_target
+from model import itf
+from model.configuration import Configuration, load
+from model.interpreter import Interpreter
+from model.state import Occurrence, State, Trace, initial_state
+from spec.language import Protocol
+
+VECTORS: Final = Path(__file__).parent / "vectors"
+WORLDS: Final = VECTORS / "worlds"
+STEPS_MORE: Final = 14
+"""Steps that a run adds to its beginning."""
+RUNS: Final = 40_000
+LOOK_EVERY: Final = 5_000
+"""Runs between two looks ahead."""
+SEED: Final = 20260101
+
+UNREACHABLE: Final[dict[str, str]] = {
+    f"pair:restart:{second}": "an agent that has just started knows nothing: all that it can do next is learn"
+    for second in (
+        "ask",
+        "deliver",
+        "drop",
+        "drop_as_gone",
+        "drop_as_refused",
+        "evict",
+        "learn_late",
+        "release",
+        "resume",
+        "time_out",
+    )
+}
+"""Goals that no run can reach, each with the reason."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A run and the goals it reaches, with the step that reaches each."""
+
+    trace: Trace
+    goals: dict[str, int]
+
+
+def worlds(protocol: Protocol) -> list[Configuration]:
+    """The configurations that vectors are runs of."""
+    return [load(path, protocol) for path in sorted(WORLDS.glob("*.toml"))]
+
+
+def vectors(protocol: Protocol, progress: Callable[[int, int], None] | None = None) -> list[tuple[str, Trace]]:
+    """The vectors, by name.
+
+    Raises:
+        AssertionError: a goal is not reached and not in `UNREACHABLE`.
+    """
+    candidates = list(_candidates(protocol, progress))
+    open_goals = goals(protocol) - set(UNREACHABLE)
+    chosen: list[Candidate] = []
+    while True:
+        best = max(candidates, key=lambda one: _worth(one, open_goals))
+        gained = open_goals & set(best.goals)
+        if not gained:
+            break
+        open_goals -= gained
+        chosen.append(_cut(best, gained))
+    assert not open_goals, f"no run reaches {', '.join(sorted(open_goals))}"
+    named = []
+    for number, one in enumerate(chosen, start=1):
+        named.append((f"{number:02}-{one.trace.configuration.name}", one.trace))
+    return named
+
+
+def _worth(candidate: Candidate, wanted: set[str]) -> float:
+    """New goals for each step that they cost."""
+    gained = wanted & set(candidate.goals)
+    if not gained:
+        return 0.0
+    return len(gained) / (4 + max(candidate.goals[goal] for goal in gained))
+
+
+def _cut(candidate: Candidate, gained: set[str]) -> Candidate:
+    length = max(candidate.goals[goal] for goal in gained) + 1
+    trace = _prefix(candidate.trace, length)
+    kinds = sorted({goal.split(":")[0] for goal in gained})
+    description = f"{trace.configuration.doc} Covers {len(gained)} goals ({', '.join(kinds)})."
+    return Candidate(replace(trace, description=description), candidate.goals)
+
+
+_Explorer = tuple[Interpreter, Coverage, list[Trace]]
+"""A world with what it takes to run in it, and the beginnings found there."""
+
+
+def _candidates(protocol: Protocol, progress: Callable[[int, int], None] | None) -> Iterator[Candidate]:
+    """Runs that reached something new. Each goes on from where an earlier one did: what is rare becomes a beginning."""
+    wanted = goals(protocol) - set(UNREACHABLE)
+    seen: set[str] = set()
+    with open_target("memory") as memory:
+        explorers: list[_Explorer] = []
+        for configuration in worlds(protocol):
+            interpreter = Interpreter(protocol, configuration)
+            start = Trace(protocol.name, configuration, (initial_state(protocol, configuration),), ())
+            explorers.append((interpreter, Coverage(protocol, interpreter), [start]))
+        for number in range(RUNS):
+            if progress is not None:
+                progress(number, RUNS)
+            generator = random.Random(f"{SEED} {number}")
+            interpreter, coverage, beginnings = explorers[number % len(explorers)]
+            beginning, weights = _aim(protocol, generator, beginnings, sorted(wanted - seen))
+            trace = _run(interpreter, generator, beginning, weights)
+            # A run that asks for something that cannot be arranged ends before it.
+            reached = {goal: step for step, goal in coverage.of(trace) if goal in wanted}
+            if not set(reached) - seen:
+                continue
+            result = replay(trace, f"run {number}", protocol, memory)
+            assert result.divergence is None, result.divergence
+            trace = _prefix(trace, result.steps)
+            reached = {goal: step for step, goal in coverage.of(trace) if goal in wanted}
+            new = set(reached) - seen
+            if new:
+                seen |= new
+                yield Candidate(trace, reached)
+                beginnings += [_shrunk(interpreter, coverage, trace, goal, reached[goal]) for goal in sorted(new)]
+            if seen == wanted:
+                return
+            if (number + 1) % LOOK_EVERY == 0:
+                for one in _look_ahead(protocol, explorers, wanted - seen, memory):
+                    seen |= set(one.goals)
+                    yield one
+
+
+def _look_ahead(
+    protocol: Protocol, explorers: list[_Explorer], still_open: set[str], memory: Target
+) -> Iterator[Candidate]:
+    """From every state of every beginning: the one or two actions that an open goal names."""
+    sequences = {goal: _sequences(protocol, goal) for goal in sorted(still_open)}
+    for interpreter, coverage, beginnings in explorers:
+        for trace in list(beginnings):
+            for length in range(len(trace.steps) + 1):
+                enabled = interpreter.enabled(trace.states[length])
+                for goal in [goal for goal, options in sequences.items() if options]:
+                    for steps in _follow(interpreter, coverage, trace.states[length], enabled, sequences[goal]):
+                        longer = _executed(interpreter, _prefix(trace, length), steps)
+                        assert longer is not None
+                        reached = {one: step for step, one in coverage.of(longer)}
+                        if goal in reached and replay(longer, goal, protocol, memory).verdict == "conforms":
+                            beginnings.append(longer)
+                            for done in set(reached) & set(sequences):
+                                del sequences[done]
+                            yield Candidate(
+                                longer, {one: step for one, step in reached.items() if one in goals(protocol)}
+                            )
+                            break
+
+
+def _sequences(protocol: Protocol, goal: str) -> list[tuple[str, ...]]:
+    """The actions in a row that may reach a goal."""
+    kind, *names = goal.split(":")
+    if kind == "pair":
+        return [(names[0], names[1])]
+    if kind == "action":
+        return [(names[0],)]
+    if kind == "crash":
+        return [(names[0], crash.name) for crash in crash_actions(protocol).values()]
+    if kind == "edge":
+        return [
+            (action.name,)
+            for action in protocol.actions
+            if any(move.lifecycle.name == names[0] for move in action.moves)
+        ]
+    return []
+
+
+def _follow(
+    interpreter: Interpreter,
+    coverage: Coverage,
+    state: State,
+    enabled: list[Occurrence],
+    options: list[tuple[str, ...]],
+) -> Iterator[tuple[Occurrence, ...]]:
+    for option in options:
+        for first in enabled:
+            if first.action != option[0]:
+                continue
+            if len(option) == 1:
+                yield (first,)
+                continue
+            for second in interpreter.enabled(interpreter.apply(state, first)[0]):
+                if second.action == option[1] and coverage.process(first) == coverage.process(second):
+                    yield first, second
+
+
+def _shrunk(interpreter: Interpreter, coverage: Coverage, trace: Trace, goal: str, step: int) -> Trace:
+    """A run that still reaches the goal with its last step, without the steps that are not needed for it."""
+    steps = list(trace.steps[: step + 1])
+    start = _prefix(trace, 0)
+    for place in range(len(steps) - 2, -1, -1):
+        shorter = _executed(interpreter, start, (*steps[:place], *steps[place + 1 :]))
+        if shorter is not None and goal in {one for _, one in coverage.of(shorter)}:
+            steps = list(shorter.steps)
+    found = _executed(interpreter, start, tuple(steps))
+    assert found is not None
+    return found
+
+
+def _executed(interpreter: Interpreter, trace: Trace, steps: Sequence[Occurrence]) -> Trace | None:
+    """The run that goes on with these steps; none if one of them is not possible."""
+    states = list(trace.states)
+    for step in steps:
+        if not interpreter.is_enabled(states[-1], step):
+            return None
+        states.append(interpreter.apply(states[-1], step)[0])
+    return replace(trace, states=tuple(states), steps=(*trace.steps, *steps))
+
+
+def _prefix(trace: Trace, steps: int) -> Trace:
+    return replace(trace, states=trace.states[: steps + 1], steps=trace.steps[:steps])
+
+
+def _aim(
+    protocol: Protocol, generator: random.Random, beginnings: list[Trace], still_open: list[str]
+) -> tuple[Trace, dict[str, float]]:
+    """A beginning and weights; for a goal that speaks of two actions in a row, ones that make the second likely after the first."""
+    weights = {
+        action.name: generator.choice(WEIGHTS) * (2 if action.takes else 1) * RARE.get(action.name, 1.0)
+        for action in protocol.actions
+    }
+    ready = {one.steps[-1].action for one in beginnings if one.steps}
+    near = [goal for goal in still_open if goal.split(":")[1] in ready] or still_open
+    goal = generator.choice(near).split(":")
+    ended = [one for one in beginnings if one.steps and one.steps[-1].action == goal[1]]
+    if goal[0] in ("pair", "crash") and ended and generator.random() < 0.8:
+        roles = {action.name: action.role for action in protocol.actions}
+        for action in protocol.actions:
+            if action.role is roles[goal[1]]:
+                weights[action.name] *= 0.02
+        if goal[0] == "pair":
+            weights[goal[2]] = 100.0
+        else:
+            weights |= {action.name: 100.0 for action in crash_actions(protocol).values()}
+        return generator.choice(ended), weights
+    if goal[0] == "action":
+        weights[goal[1]] = 30.0
+    return generator.choice(beginnings), weights
+
+
+def _run(interpreter: Interpreter, generator: random.Random, beginning: Trace, weights: dict[str, float]) -> Trace:
+    """One run: each step picks an action among the enabled ones by weight, then its choices."""
+    states, steps = list(beginning.states), list(beginning.steps)
+    for _ in range(STEPS_MORE):
+        by_action: dict[str, list[Occurrence]] = {}
+        for occurrence in interpreter.enabled(states[-1]):
+            by_action.setdefault(occurrence.action, []).append(occurrence)
+        names = sorted(by_action)
+        (name,) = generator.choices(names, [weights[one] for one in names])
+        occurrence = generator.choice(by_action[name])
+        states.append(interpreter.apply(states[-1], occurrence)[0])
+        steps.append(occurrence)
+    return replace(beginning, states=tuple(states), steps=tuple(steps))
+
+
+RARE: Final[dict[str, float]] = dict.fromkeys(
+    ("restart", "restart_dpm", "restart_ncm", "deregister", "time_out", "report_failed", "resend", "remind", "remove"),
+    0.15,
+)
+"""Actions that end most stories: with the weight of the others hardly any run would get as far as an answer."""
+
+WEIGHTS: Final[Sequence[float]] = (0.1, 0.3, 1.0, 3.0)
+"""Each run draws the weight of each action: some are rare in one run and frequent in another."""
+
+
+def write_vectors(
+    protocol: Protocol, folder: Path = VECTORS, progress: Callable[[int, int], None] | None = None
+) -> int:
+    """Writes all vectors anew; returns how many."""
+    made = vectors(protocol, progress)
+    for old in folder.glob("*.itf.json"):
+        old.unlink()
+    for name, trace in made:
+        itf.write(trace, folder / f"{name}.itf.json", protocol)
+    return len(made)

@@ -1,0 +1,142 @@
+"""Replays of many traces: which ones, on which target, and what came of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from conformance.exits import Exit, Problem
+from conformance.lockstep import Cores, Divergence, Replay, replay
+from conformance.targets import Target
+from model import itf
+from model.state import Trace
+from spec.language import Protocol
+
+VECTORS: Final = Path(__file__).parent / "vectors"
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A trace from a file. A negative one is a run of a variant: a conforming implementation leaves it at the expected step."""
+
+    name: str
+    trace: Trace
+    protocol: Protocol
+    diverges_at: int | None = None
+
+
+@dataclass
+class Replays:
+    """What became of all traces on one target."""
+
+    target: str
+    results: list[tuple[Vector, Replay]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def verdict_of(self, vector: Vector, result: Replay) -> Literal["conforms", "diverges", "not driven"]:
+        """A negative vector conforms just if the implementation leaves it where it has to."""
+        if result.verdict == "not driven" or vector.diverges_at is None:
+            return result.verdict
+        found = result.divergence
+        return "conforms" if found is not None and found.step == vector.diverges_at else "diverges"
+
+    @property
+    def verdict(self) -> Literal["conforms", "diverges", "undecided"]:
+        """Conforms only if every trace was driven to its end; nothing replayed is undecided."""
+        verdicts = {self.verdict_of(*pair) for pair in self.results}
+        if "diverges" in verdicts:
+            return "diverges"
+        return "conforms" if verdicts == {"conforms"} else "undecided"
+
+    @property
+    def divergence(self) -> Divergence | None:
+        """The first one that should not be."""
+        for vector, result in self.results:
+            if self.verdict_of(vector, result) == "diverges":
+                if result.divergence is not None:
+                    return result.divergence
+                told = "an implementation that conforms leaves this trace, and this one followed it to its end"
+                return Divergence(vector.name, vector.diverges_at or 0, "", "trace", "diverges", "conforms", told)
+        return None
+
+    @property
+    def not_driven(self) -> list[tuple[str, str]]:
+        """Traces that could not be driven, each with the reason."""
+        return [(vector.name, result.because) for vector, result in self.results if result.verdict == "not driven"]
+
+    def total(self, what: Callable[[Replay], int]) -> int:
+        """The sum over all traces."""
+        return sum(what(result) for _, result in self.results)
+
+    @property
+    def exit(self) -> Exit:
+        """What a command ends with."""
+        return {"conforms": Exit.HOLDS, "diverges": Exit.VIOLATED, "undecided": Exit.UNDECIDED}[self.verdict]
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that the command line writes."""
+        divergence = self.divergence
+        return {
+            "target": self.target,
+            "traces": len(self.results),
+            "steps": self.total(lambda one: one.steps),
+            "seconds": round(self.seconds, 3),
+            "verdict": self.verdict,
+            "divergence": divergence.as_json() if divergence else None,
+            "not_driven": [{"trace": name, "because": because} for name, because in self.not_driven],
+        }
+
+
+def read_vectors(paths: Iterable[Path], protocol: Protocol) -> list[Vector]:
+    """Reads trace files, or the shipped vectors if there is no path.
+
+    Raises:
+        BadInput: a file is no trace of the protocol.
+    """
+    files: list[Path] = []
+    for path in paths:
+        files += sorted(path.glob("**/*.itf.json")) if path.is_dir() else [path]
+    if not files:
+        raise Problem(f"{', '.join(map(str, paths))}: no traces (*.itf.json) there", Exit.BAD_INPUT)
+    return [_read(path, protocol) for path in files]
+
+
+def _read(path: Path, protocol: Protocol) -> Vector:
+    trace, meta = itf.read_with_meta(path, protocol)
+    variants = {protocol.with_variant(one).name: one for one in protocol.variants}
+    of = protocol.with_variant(variants[trace.protocol]) if trace.protocol in variants else protocol
+    expected = meta.get("diverges_at")
+    if expected is not None and (type(expected) is not int or not 0 < expected <= len(trace.steps)):
+        raise Problem(f"{path}: #meta.diverges_at: expected a step of the trace, found {expected!r}", Exit.BAD_INPUT)
+    return Vector(path.name.removesuffix(".itf.json"), trace, of, expected)
+
+
+def replay_all(
+    vectors: Sequence[Vector],
+    target: Target,
+    *,
+    cores: Cores | None = None,
+    progress: Callable[[int, str], None] | None = None,
+    stop_at_divergence: bool = False,
+) -> Replays:
+    """Replays all vectors, one after the other.
+
+    Raises:
+        EnvironmentProblem: the broker does not deliver.
+    """
+    found = Replays(target.name)
+    started = time.perf_counter()
+    # All hosts are registered with the broker at once, and stay over all traces.
+    target.prepare(sorted({host for vector in vectors for host in vector.trace.configuration.sorts["Host"]}))
+    for number, vector in enumerate(vectors):
+        if progress is not None:
+            progress(number, vector.name)
+        result = replay(vector.trace, vector.name, vector.protocol, target, cores)
+        found.results.append((vector, result))
+        if stop_at_divergence and found.verdict_of(vector, result) == "diverges":
+            break
+    found.seconds = time.perf_counter() - started
+    return found
