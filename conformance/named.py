@@ -106,7 +106,11 @@ class Names:
     def said(self, message: m.Message) -> tuple[str, Tuple]:
         """The specification's name and arguments of a message; its place is not among them."""
         name = _NAMES[type(message)]
-        return name, tuple(self._out.get(field, _same)(getattr(message, field)) for field in FIELDS[name])
+        return name, tuple(self._outward(field, getattr(message, field)) for field in FIELDS[name])
+
+    def _outward(self, field: str, value: Any) -> Element:
+        convert: Callable[[Any], Element] = self._out.get(field, _same)
+        return convert(value)
 
 
 def place_of(state: State, pod: Element, version: Element) -> str | None:
@@ -130,5 +134,5 @@ def _enumerated(member: Any) -> str:
     return name.lower()
 
 
-def _same(value: Any) -> Any:
+def _same(value: Element) -> Element:
     return value

@@ -103,6 +103,8 @@ class Kernel:
     claims: Claims
     compiled: Any
     interpreter: Interpreter
+    forgets: bool
+    """Whether spent messages are cleared."""
     seconds: float
     fields: list[int] = field(default_factory=list)
 
@@ -132,7 +134,8 @@ class Kernel:
         text = Emitter(ground, layout, claims, environment_roles, forget_spent=forget_spent).text()
         compiled = compile_module(text, ("expand", "check", "owed"))
         interpreter = Interpreter(protocol, configuration)
-        return cls(ground, layout, claims, compiled, interpreter, time.perf_counter() - started, list(ground.initial))
+        seconds = time.perf_counter() - started
+        return cls(ground, layout, claims, compiled, interpreter, forget_spent, seconds, list(ground.initial))
 
     def pack(self, state: State) -> tuple[int, ...]:
         """The words of a state."""
@@ -316,7 +319,9 @@ class _Search:
         steps: list[Occurrence] = []
         for target_words in packed[1:]:
             for occurrence in interpreter.enabled(states[-1]):
-                after = interpreter.forget_spent(interpreter.apply(states[-1], occurrence)[0])
+                after = interpreter.apply(states[-1], occurrence)[0]
+                if self._kernel.forgets:
+                    after = interpreter.forget_spent(after)
                 if self._kernel.pack(after) == target_words:
                     steps.append(occurrence)
                     states.append(after)

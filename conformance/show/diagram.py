@@ -1,0 +1,251 @@
+"""A trace as a sequence diagram: lifelines, the messages that were taken, and what every step did.
+
+One diagram, drawn by `text`, `mermaid` and `svg`. A message is drawn where it is taken, since that is where it matters; it says in
+which step it was sent if that was not the step before. A message that nobody took ends in the air, where it was sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from model.interpreter import Interpreter
+from model.state import Occurrence, Trace, Tuple
+from spec.language import Protocol, Role
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """A message: from and to which lifeline (by place). `arrives` is false for one that nobody took."""
+
+    source: int
+    target: int
+    label: str
+    arrives: bool
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a step did, at the lifeline of who did it."""
+
+    lifeline: int
+    step: int
+    label: str
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """Lifelines from left to right, and rows from top to bottom."""
+
+    title: str
+    lifelines: tuple[str, ...]
+    rows: tuple[Arrow | Note, ...]
+
+
+def diagram_of(trace: Trace, protocol: Protocol) -> Diagram:
+    """The diagram of a trace."""
+    return _Drawing(trace, protocol).diagram()
+
+
+class _Drawing:
+    def __init__(self, trace: Trace, protocol: Protocol) -> None:
+        self._trace = trace
+        self._interpreter = Interpreter(protocol, trace.configuration)
+        self._actions = {action.name: action for action in protocol.actions}
+        self._messages = protocol.messages
+        self._lifelines: list[str] = []
+        seen: dict[str, str] = {}
+        for role in protocol.roles:
+            members = trace.configuration.sorts[role.each.__name__] if role.each is not None else (role.name,)
+            for member in members:
+                # Several roles of one member are one lifeline: an agent that is not honest sits where an honest one would.
+                seen.setdefault(member, role.name if role.each is None else f"{role.name} {member}")
+        self._places = {member: place for place, member in enumerate(seen)}
+        self._lifelines = list(seen.values())
+
+    def diagram(self) -> Diagram:
+        taken = [self._taken(number) for number in range(len(self._trace.steps))]
+        ever = {key for keys in taken for key in keys}
+        sent: dict[tuple[str, Tuple], int] = {}
+        rows: list[Arrow | Note] = []
+        for number, step in enumerate(self._trace.steps):
+            for name, arguments in taken[number]:
+                message = next(one for one in self._messages if one.name == name)
+                since = sent.get((name, arguments), number - 1)
+                late = f"  (sent in step {since + 1})" if since != number - 1 else ""
+                label = f"{_call(name, arguments)}{late}"
+                rows.append(
+                    Arrow(self._place(message.sender, arguments), self._place(message.receiver, arguments), label, True)
+                )
+            rows.append(Note(self._actor(step), number + 1, self._label(step)))
+            for message in self._messages:
+                before = self._trace.states[number].relations[message.name]
+                for arguments in sorted(self._trace.states[number + 1].relations[message.name] - before):
+                    sent[message.name, arguments] = number
+                    if (message.name, arguments) not in ever:
+                        source, target = (
+                            self._place(message.sender, arguments),
+                            self._place(message.receiver, arguments),
+                        )
+                        rows.append(Arrow(source, target, _call(message.name, arguments), False))
+        return Diagram(self._trace.description, tuple(self._lifelines), tuple(rows))
+
+    def _taken(self, number: int) -> list[tuple[str, Tuple]]:
+        step, state = self._trace.steps[number], self._trace.states[number]
+        given = dict(step.choices)
+        return [
+            (take.symbol.name, tuple(self._interpreter.evaluate(one, state, given) for one in take.arguments))
+            for take in self._actions[step.action].takes
+        ]
+
+    def _place(self, role: Role, arguments: Tuple) -> int:
+        return self._places[role.name if role.each is None else str(arguments[0])]
+
+    def _actor(self, step: Occurrence) -> int:
+        role = self._actions[step.action].role
+        return self._places[role.name if role.each is None else str(step.choices[0][1])]
+
+    def _label(self, step: Occurrence) -> str:
+        role = self._actions[step.action].role
+        choices = step.choices if role.each is None else step.choices[1:]
+        return _call(step.action, tuple(value for _, value in choices))
+
+
+def _call(name: str, arguments: Tuple) -> str:
+    return f"{name}({', '.join(map(str, arguments))})"
+
+
+# ---------------------------------------------------------------------------------------------------------- text
+
+LABEL_MIN = 22
+"""Columns between two lifelines at least."""
+
+
+def as_text(diagram: Diagram, width: int = 120) -> str:
+    """The diagram in characters."""
+    gap = max(LABEL_MIN, min(36, (width - 24) // max(len(diagram.lifelines) - 1, 1)))
+    columns = [4 + gap * place for place in range(len(diagram.lifelines))]
+    lines = [_heading(diagram.lifelines, columns)]
+    for row in diagram.rows:
+        lines += _note(row, columns) if isinstance(row, Note) else _arrow(row, columns)
+    lines.append(_bars(columns))
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _heading(lifelines: tuple[str, ...], columns: list[int]) -> str:
+    line = ""
+    for name, column in zip(lifelines, columns, strict=True):
+        start = max(column - len(name) // 2, len(line) + 1)
+        line = line.ljust(start) + name
+    return line
+
+
+def _bars(columns: list[int]) -> str:
+    line = ""
+    for column in columns:
+        line = line.ljust(column) + "│"
+    return line
+
+
+def _over(line: str, start: int, text: str) -> str:
+    return line.ljust(start)[:start] + text + line[start + len(text) :]
+
+
+def _note(row: Note, columns: list[int]) -> list[str]:
+    label = f"■ {row.step}. {row.label}"
+    return [_over(_bars(columns), columns[row.lifeline], label)]
+
+
+def _arrow(row: Arrow, columns: list[int]) -> list[str]:
+    start, end = sorted((columns[row.source], columns[row.target]))
+    rightwards = row.target > row.source
+    end_mark = ("▶" if rightwards else "◀") if row.arrives else "×"
+    length = end - start - 1
+    if not row.arrives:
+        length = length // 2
+    body = "─" * (length - 1)
+    text = f"{body}{end_mark}" if rightwards else f"{end_mark}{body}"
+    line = _over(_bars(columns), start + 1 if rightwards or row.arrives else end - length, text)
+    label = f" {row.label} "
+    if len(label) <= length - 4:
+        place = (start + 3) if rightwards else (end - length + 3)
+        return [_over(line, place, label)]
+    return [_over(_bars(columns), start + 2, row.label), line]
+
+
+# ------------------------------------------------------------------------------------------------------- mermaid
+
+
+def as_mermaid(diagram: Diagram) -> str:
+    """The diagram in Mermaid's language."""
+    lines = ["sequenceDiagram"]
+    lines += [f"    participant L{place} as {name}" for place, name in enumerate(diagram.lifelines)]
+    for row in diagram.rows:
+        if isinstance(row, Note):
+            lines.append(f"    Note over L{row.lifeline}: {row.step}. {row.label}")
+        else:
+            arrow = "->>" if row.arrives else "-x"
+            lines.append(f"    L{row.source}{arrow}L{row.target}: {row.label}")
+    return "\n".join(lines) + "\n"
+
+
+# ----------------------------------------------------------------------------------------------------------- svg
+
+_STEP, _GAP, _MARGIN, _TOP = 30, 260, 130, 84
+_FONT = "font-family='ui-monospace, Menlo, Consolas, monospace' font-size='12'"
+
+
+def as_svg(diagram: Diagram) -> str:
+    """The diagram as a picture."""
+    columns = [_MARGIN + _GAP * place for place in range(len(diagram.lifelines))]
+    width = columns[-1] + _MARGIN
+    height = _TOP + _STEP * (len(diagram.rows) + 1)
+    parts = [
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}'>",
+        "<defs><marker id='head' viewBox='0 0 10 10' refX='9' refY='5' markerWidth='7' markerHeight='7' orient='auto'>"
+        "<path d='M0 0 L10 5 L0 10 z' fill='#1f5fa8'/></marker></defs>",
+        f"<rect width='{width}' height='{height}' fill='#ffffff'/>",
+        f"<text x='16' y='22' {_FONT} fill='#555555'>{_escaped(diagram.title)}</text>",
+    ]
+    for name, x in zip(diagram.lifelines, columns, strict=True):
+        parts.append(f"<line x1='{x}' y1='66' x2='{x}' y2='{height - 8}' stroke='#b5bcc6' stroke-dasharray='3 4'/>")
+        parts.append(f"<rect x='{x - 52}' y='38' width='104' height='28' rx='5' fill='#eef3f9' stroke='#8aa4c4'/>")
+        parts.append(f"<text x='{x}' y='57' text-anchor='middle' {_FONT} font-weight='bold'>{_escaped(name)}</text>")
+    for place, row in enumerate(diagram.rows):
+        y = _TOP + _STEP * (place + 1) - 10
+        parts += _svg_note(row, columns, y) if isinstance(row, Note) else _svg_arrow(row, columns, y)
+    parts.append("</svg>")
+    return "\n".join(parts) + "\n"
+
+
+def _svg_note(row: Note, columns: list[int], y: int) -> list[str]:
+    label = f"{row.step}. {row.label}"
+    half = 4 * len(label) + 8
+    x = columns[row.lifeline]
+    left = max(x - half, 4)
+    return [
+        f"<rect x='{left}' y='{y - 15}' width='{2 * half}' height='22' rx='4' fill='#fff6dc' stroke='#d8b64c'/>",
+        f"<text x='{left + half}' y='{y}' text-anchor='middle' {_FONT}>{_escaped(label)}</text>",
+    ]
+
+
+def _svg_arrow(row: Arrow, columns: list[int], y: int) -> list[str]:
+    start, end = columns[row.source], columns[row.target]
+    if not row.arrives:
+        end = (start + end) // 2
+    middle = (start + end) // 2
+    colour = "#1f5fa8" if row.arrives else "#b03a3a"
+    head = "marker-end='url(#head)'" if row.arrives else ""
+    parts = [f"<line x1='{start}' y1='{y}' x2='{end}' y2='{y}' stroke='{colour}' stroke-width='1.4' {head}/>"]
+    if not row.arrives:
+        parts.append(f"<text x='{end}' y='{y + 4}' text-anchor='middle' {_FONT} fill='{colour}'>×</text>")
+    label = _escaped(row.label)
+    parts.append(
+        f"<text x='{middle}' y='{y - 5}' text-anchor='middle' {_FONT} fill='{colour}' "
+        f"stroke='#ffffff' stroke-width='4' paint-order='stroke'>{label}</text>"
+    )
+    return parts
+
+
+def _escaped(text: Any) -> str:
+    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

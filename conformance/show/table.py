@@ -1,0 +1,65 @@
+"""A trace as a table: one row for each step, with what it changed."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from model.interpreter import Interpreter
+from model.state import Element, State, Trace, Tuple
+from spec.language import Protocol
+from spec.terms import Formula
+
+_SHOWN = ("state", "message", "history")
+
+
+def changes_between(before: State | None, after: State, protocol: Protocol) -> list[str]:
+    """What a step changed, as lines in the markup of `rich`; without a state before, everything that is set."""
+    lines = []
+    for symbol in protocol.symbols:
+        if symbol.kind not in _SHOWN:
+            continue
+        name, dim = symbol.name, symbol.kind == "history"
+        if symbol.result is Formula:
+            old = before.relations[name] if before else frozenset[Tuple]()
+            new = after.relations[name]
+            sign = "→ " if symbol.kind == "message" else "+ "
+            lines += [_line(f"{sign}{_call(name, one)}", "dim green" if dim else "green") for one in sorted(new - old)]
+            lines += [_line(f"- {_call(name, one)}", "red") for one in sorted(old - new)]
+            continue
+        table = after.functions[name]
+        for key, value in table.items():
+            was: Element = before.functions[name][key] if before else 0 if isinstance(value, int) else "none"
+            if was != value:
+                lines.append(_line(f"{_call(name, key)}: {was} ⇒ {value}", "yellow"))
+    return lines
+
+
+def _call(name: str, arguments: Tuple) -> str:
+    return f"{name}({', '.join(map(str, arguments))})"
+
+
+def _line(text: str, style: str) -> str:
+    return f"[{style}]{escape(text)}[/]"
+
+
+def print_trace(trace: Trace, protocol: Protocol, console: Console, *, full: bool = False) -> None:
+    """Prints a trace; `full`: the whole state after each step, not only what changed."""
+    interpreter = Interpreter(protocol, trace.configuration)
+    table = Table(title=escape(trace.description) or None, title_justify="left", show_lines=True)
+    table.add_column("step", justify="right")
+    table.add_column("action")
+    table.add_column("state" if full else "what changed: [green]+ new, → sent[/], [red]- gone[/], [yellow]old ⇒ new[/]")
+    if full or not trace.steps:
+        table.add_row("0", "start", "\n".join(changes_between(None, trace.states[0], protocol)) or "nothing yet")
+    for number, step in enumerate(trace.steps, start=1):
+        before, after = trace.states[number - 1], trace.states[number]
+        lines = changes_between(None if full else before, after, protocol)
+        _, events = interpreter.apply(before, step)
+        lines += [f"[bold]{escape(_call(name, arguments))}[/]" for name, arguments in sorted(events)]
+        choices = "\n".join(f"  {escape(name)} = {escape(str(value))}" for name, value in step.choices)
+        table.add_row(
+            str(number), f"[bold]{escape(step.action)}[/]\n{choices}".rstrip(), "\n".join(lines) or "[dim]nothing[/]"
+        )
+    console.print(table)
