@@ -25,7 +25,7 @@ VECTORS: Final = Path(__file__).parent / "vectors"
 WORLDS: Final = VECTORS / "worlds"
 STEPS_MORE: Final = 14
 """Steps that a run adds to its beginning."""
-RUNS: Final = 10_000
+RUNS: Final = 30_000
 LOOK_EVERY: Final = 2_000
 """Runs between two looks ahead."""
 SEED: Final = 20260101
@@ -40,7 +40,7 @@ STORIES: Final = {
         drop_as_refused h1 1 r3 p1 p3 gone; drop h1 p1 p3; resume h1 p1 p3
     """,
 }
-"""Beginnings that chance finds too rarely: actions with their choices, by world. Here a pod is removed while answers are under way."""
+"""Beginnings that chance finds too rarely, by world: actions with their choices. A pod is removed while answers are under way."""
 
 UNREACHABLE: Final[dict[str, str]] = {
     f"pair:restart:{second}": "an agent that has just started knows nothing: all that it can do next is learn"

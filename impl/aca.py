@@ -205,6 +205,14 @@ class Aca:
 
     # ------------------------------------------------------------------------------------------------- state
 
+    def may_evict(self, pod: Pod) -> bool:
+        """A remote route to the pod is installed."""
+        return pod in self._installed and not self._is_local(pod)
+
+    def is_paused(self, source: Pod, destination: Pod) -> bool:
+        """The pair was refused, and is not asked for now."""
+        return (source, destination) in self._paused
+
     def phase(self, pod: Pod) -> Phase:
         """How the agent stands to a pod."""
         if pod in self._installed:

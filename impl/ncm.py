@@ -158,7 +158,8 @@ class Ncm:
             return Effects(sends=(Send(f"inbox-{asker}", refused, asker),), events=(event,))
         pod = message.destination
         version = self._granted_version(pod)
-        effects = self._done({"do": "tell", "host": host, "pod": _key(pod)}) if self._marks_told() else Effects()
+        new = (host, pod) not in self._told and self._marks_told()
+        effects = self._done({"do": "tell", "host": host, "pod": _key(pod)}) if new else Effects()
         granted = Granted(asker, message.epoch, message.request, pod, version, self._places[pod][version] or "")
         event = Event("grant", {"host": host, "request": message.request, "pod": pod, "version": version})
         return Effects(effects.record, (Send(f"inbox-{asker}", granted, asker),), (event,))
@@ -184,7 +185,8 @@ class Ncm:
 
     def due(self) -> list[tuple[Pod, int]]:
         """Changes that everybody has confirmed."""
-        return [change for change, state in self._changes.items() if state == PENDING and self._all_confirmed(*change)]
+        waited_for = {(pod, version) for pod, version, _ in self._pending}
+        return [change for change in self.pending() if change not in waited_for]
 
     def report(self, pod: Pod, version: int) -> Effects:
         """Reports a change as done."""
@@ -197,6 +199,14 @@ class Ncm:
         if self._changes.get((pod, version)) != PENDING or self._all_confirmed(pod, version):
             raise IllegalInput(f"NCM: nobody is waited for at version {version} of {pod}: fail")
         return self._end(pod, version, Outcome.FAILED)
+
+    def pending(self) -> list[tuple[Pod, int]]:
+        """Changes under way."""
+        return [change for change, state in self._changes.items() if state == PENDING]
+
+    def was_met(self, host: str) -> bool:
+        """The host is registered, and its agent has been heard of."""
+        return self._greeted.get(host, 0) > 0
 
     def unconfirmed(self) -> list[tuple[str, Pod]]:
         """Who has to confirm something about which pod."""

@@ -53,6 +53,9 @@ class Session(Protocol):
     def receive(self, seconds: float) -> Delivery | None:
         """The next delivery; none if nothing came within this time."""
 
+    def wake(self) -> None:
+        """Makes a `receive` that waits in another thread return at once."""
+
     def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
         """These do not come again. An acknowledgment may get lost, never its opposite."""
 

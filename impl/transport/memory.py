@@ -98,6 +98,7 @@ class MemorySession:
         self._subscription = subscription
         self._topics: list[str] = []
         self._held: dict[str, Delivery] = {}
+        self._woken = False
 
     def listen(self, topic: str) -> None:
         self._broker.subscribe(topic, self._subscription)
@@ -121,8 +122,16 @@ class MemorySession:
                     self._held[delivery.identity] = delivery
                     return delivery
                 left = end - time.monotonic()
+                if self._woken:
+                    self._woken = False
+                    return None
                 if left <= 0 or not self._broker.changed.wait(left):
                     return None
+
+    def wake(self) -> None:
+        with self._broker.changed:
+            self._woken = True
+            self._broker.changed.notify_all()
 
     def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
         for delivery in deliveries:

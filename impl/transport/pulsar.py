@@ -89,7 +89,7 @@ class PulsarSession:
         self._deployment = deployment
         self._subscription = subscription
         self._consumers: dict[str, Any] = {}
-        self._arrived: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
+        self._arrived: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
 
     def listen(self, topic: str) -> None:
@@ -128,6 +128,9 @@ class PulsarSession:
             return self._arrived.get(timeout=seconds) if seconds > 0 else self._arrived.get_nowait()
         except queue.Empty:
             return None
+
+    def wake(self) -> None:
+        self._arrived.put(None)
 
     def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
         for delivery in deliveries:

@@ -1,0 +1,75 @@
+"""NCM as a service: it listens to a host as soon as the host is registered, reminds, and gives changes up in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from impl.broker import topics
+from impl.core import Effects
+from impl.errors import BadDeployment
+from impl.messages import Deregistered, Message, Pod, Registered
+from impl.ncm import Channel, Ncm
+from impl.service.loop import Service
+from impl.service.timing import Timing
+from impl.store import Store
+from impl.transport.interface import Connection, Delivery
+
+
+class NcmService(Service):
+    """Keeps the record, and tells whom it concerns."""
+
+    def __init__(self, store: Store, connect: Callable[[], Connection], timing: Timing | None = None) -> None:
+        self.ncm = Ncm()
+        super().__init__("ncm", self.ncm, store, connect, subscription="ncm", timing=timing)
+        self._since: dict[tuple[Pod, int], float] = {}
+        """When a change was first seen to be pending."""
+        self._reminded: dict[tuple[str, Pod], float] = {}
+
+    def topics(self) -> list[str]:
+        return [topics.GOAL_STATES, topics.HOSTS]
+
+    def begin(self) -> Effects:
+        for host in self.ncm.hosts():
+            self._listen(host)
+        return Effects()
+
+    def take(self, message: Message, delivery: Delivery) -> Effects:
+        effects = self.ncm.receive(message, channel_of(delivery.topic))
+        if isinstance(message, Registered) and message.host in self.ncm.hosts():
+            self._listen(message.host)
+        elif isinstance(message, Deregistered):
+            self.session.stop_listening(topics.requests(message.host))
+        return effects
+
+    def _listen(self, host: str) -> None:
+        try:
+            self._retried(lambda: self.session.listen(topics.requests(host)))
+        except BadDeployment as problem:
+            # Withdrawn while NCM was away: its deregistration is on the way.
+            self._log.warning("cannot listen to %s: %s", host, problem)
+
+    def tick(self, now: float) -> list[Effects]:
+        done = [self.ncm.report(*change) for change in self.ncm.due()]
+        return done + self._given_up(now) + self._reminders(now)
+
+    def _given_up(self, now: float) -> list[Effects]:
+        pending = self.ncm.pending()
+        self._since = {change: self._since.get(change, now) for change in pending}
+        late = [change for change, since in self._since.items() if now - since >= self.timing.confirm_max]
+        return [self.ncm.fail(*change) for change in late]
+
+    def _reminders(self, now: float) -> list[Effects]:
+        waited_for = self.ncm.unconfirmed()
+        self._reminded = {pair: self._reminded.get(pair, now) for pair in waited_for}
+        due = []
+        for pair, last in self._reminded.items():
+            if now - last >= self.timing.remind_every and self.ncm.was_met(pair[0]):
+                self._reminded[pair] = now
+                due.append(self.ncm.remind(*pair))
+        return due
+
+
+def channel_of(topic: str) -> Channel:
+    """Whom a topic speaks for: only that host may write to it, only DPM to the others."""
+    host = topic.removeprefix("requests-")
+    return Channel("host", host) if host != topic else Channel("dpm")

@@ -1,0 +1,27 @@
+"""How long services wait for what. All in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The waits of all services; a deployment may choose its own."""
+
+    answer_max: float = 5.0
+    """For NCM's answer; then the held packet is dropped."""
+    refusal_pause: float = 5.0
+    """Before a refused pair of pods is asked for again."""
+    idle_max: float = 300.0
+    """Without a packet; then a remote route is evicted."""
+    remind_every: float = 2.0
+    """Between two reminders of a host that has not confirmed."""
+    confirm_max: float = 60.0
+    """For all confirmations of a change; then it has failed."""
+    resend_every: float = 5.0
+    """Between two sendings of a change of which nothing was heard."""
+    retry_first: float = 0.1
+    """Before the first repetition when the broker does not answer; it doubles each time."""
+    retry_max: float = 5.0
+    """Before any repetition."""
