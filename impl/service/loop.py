@@ -180,14 +180,15 @@ class Service:
     def _perform(self, effects: Effects) -> None:
         """The caller's duties of `impl.core`."""
         outgoing = self._store.append(effects, self.core) if effects.record is not None else []
+        # What happened is durable now; a released packet need not wait until its confirmation is published.
+        for event in effects.events:
+            if event.name == "ignore":
+                self._log.debug("ignores a message: %s", event.fields.get("reason", ""))
+            self.happened(event)
         self._publish(effects.sends)
         self._unmarked += outgoing
         if len(self._unmarked) >= MARKS_MAX:
             self._mark()
-        for event in effects.events:
-            if event.name == "ignore":
-                self._log.info("ignores a message: %s", event.fields.get("reason", ""))
-            self.happened(event)
 
     def _mark(self) -> None:
         self._store.mark_sent(self._unmarked)
