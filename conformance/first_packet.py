@@ -1,8 +1,8 @@
 """How long the first packet to an unknown pod is held, beside a raw request and reply over the same broker.
 
 Pairs are interleaved: a first packet, a raw exchange, and so on. Both run in the same processes, with authentication, over
-persistent topics, with the same bytes on the wire. The first packet pays for the protocol besides: two cores, the mark in NCM's store that is
-flushed to disk before the answer goes out, and the agents' bookkeeping.
+persistent topics, with the same bytes on the wire. The first packet pays for the protocol besides: two cores, the mark in NCM's
+store that is flushed to disk before the answer goes out, and the agents' bookkeeping.
 """
 
 from __future__ import annotations

@@ -1,0 +1,260 @@
+"""All evidence for all promises: proved, explored, simulated, replayed; gathered as early as it can be.
+
+The broker starts at once, in the background, since it takes the longest to come; what needs none runs meanwhile. What is red is
+told as soon as it is found.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+
+from conformance import worlds
+from conformance.exits import Exit, worst
+from conformance.replaying import VECTORS, Replays, Vector, read_vectors, replay_all
+from conformance.targets import open_target
+from impl.broker.deployment import Deployment, open_deployment
+from impl.errors import BadDeployment, EnvironmentProblem
+from model.explore import Exploration, explore
+from model.prove import Proof, prove
+from model.simulate import Simulation, simulate
+from model.wellformed import wellformed
+from spec.language import Promise, Protocol
+
+SIMULATED_RUNS = 60
+SIMULATED_STEPS = 50
+SIMULATED = "one-network"
+"""A world of the vectors: it is larger than any that is explored."""
+
+Told = Callable[[str, int, int | None, str], None]
+"""Told of progress: what is done, how much, of how much, and a word about it."""
+
+_CODES = {
+    "holds": Exit.HOLDS,
+    "violated": Exit.VIOLATED,
+    "undecided": Exit.UNDECIDED,
+    "conforms": Exit.HOLDS,
+    "diverges": Exit.VIOLATED,
+}
+
+
+@dataclass
+class Evidence:
+    """What every engine found; none: it was not run."""
+
+    protocol: Protocol
+    proof: Proof | None = None
+    explorations: list[Exploration] = field(default_factory=list)
+    simulation: Simulation | None = None
+    replays: dict[str, Replays] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    """What could not be run, with the reason."""
+
+    @property
+    def exit(self) -> Exit:
+        """What a check ends with. What was not run is undecided at best."""
+        codes = [Exit.ENVIRONMENT] * len(self.missing)
+        codes.append(Exit.UNDECIDED if self.proof is None else _CODES[self.proof.verdict])
+        codes += [_CODES[one.verdict] for one in self.explorations] or [Exit.UNDECIDED]
+        codes.append(Exit.UNDECIDED if self.simulation is None else _CODES[self.simulation.verdict])
+        codes += [_CODES[one.verdict] for one in self.replays.values()]
+        codes += [Exit.UNDECIDED] * (len(self.replays) < len(TARGETS))
+        codes += [Exit.VIOLATED] * bool(self.unreached or self.unused)
+        return worst(codes)
+
+    @property
+    def unreached(self) -> list[str]:
+        """What must be reachable, and no exploration reached; empty if one stopped early."""
+        if not self.explorations or any(one.verdict != "holds" for one in self.explorations):
+            return []
+        reached = {name for one in self.explorations for name in one.reached}
+        return [one.name for one in self.protocol.sometimes if one.name not in reached]
+
+    @property
+    def unused(self) -> list[str]:
+        """Actions that no exploration took; empty if one stopped early."""
+        if not self.explorations or any(one.verdict != "holds" for one in self.explorations):
+            return []
+        taken = {name for one in self.explorations for name in one.actions}
+        return [one.name for one in self.protocol.actions if one.name not in taken]
+
+    def row(self, promise: Promise) -> tuple[str, str, str, str]:
+        """For a promise: whether it is proved, explored, simulated, and kept by the implementation; with `?` for not known."""
+        proved = "?"
+        if self.proof is not None:
+            verdicts = {claim.verdict for claim in self.proof.claims if claim.name.split(":")[0] == promise.name}
+            proved = _mark(verdicts)
+        seen: set[str] = set()
+        for one in self.explorations:
+            seen.add("violated" if one.violated == promise.name else "holds" if one.complete else "undecided")
+        explored = _mark(seen)
+        simulated = "?"
+        if self.simulation is not None:
+            simulated = _mark({"violated" if self.simulation.violated == promise.name else self.simulation.verdict})
+            if self.simulation.violated not in ("", promise.name):
+                simulated = "?"
+        replayed = _mark({_as_verdict(one.verdict) for one in self.replays.values()})
+        if len(self.replays) < len(TARGETS) and replayed == "holds":
+            replayed = "?"
+        return proved, explored, simulated, replayed
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that the command line writes."""
+        return {
+            "prove": self.proof.as_json() if self.proof else None,
+            "explore": [one.as_json() for one in self.explorations],
+            "simulate": self.simulation.as_json() if self.simulation else None,
+            "replay": [one.as_json() for one in self.replays.values()],
+            "missing": self.missing,
+            "unreached": self.unreached,
+            "unused": self.unused,
+            "verdict": {Exit.HOLDS: "holds", Exit.VIOLATED: "violated"}.get(self.exit, "undecided"),
+        }
+
+
+TARGETS = ("memory", "pulsar")
+
+
+def _as_verdict(verdict: str) -> str:
+    return {"conforms": "holds", "diverges": "violated"}.get(verdict, verdict)
+
+
+def _mark(verdicts: set[str]) -> str:
+    if "violated" in verdicts:
+        return "violated"
+    return "holds" if verdicts == {"holds"} else "?"
+
+
+class _BrokerInBackground:
+    """Starts the broker while other things run; what went wrong is raised where it is asked for."""
+
+    def __init__(self) -> None:
+        self._wanted = threading.Event()
+        self._done = threading.Event()
+        self._deployment: Deployment | None = None
+        self._problem: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="broker")
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            with open_deployment(console=Console(quiet=True)) as deployment:
+                self._deployment = deployment
+                self._wanted.set()
+                self._done.wait()
+        except BaseException as problem:
+            self._problem = problem
+            self._wanted.set()
+
+    def get(self) -> Deployment:
+        """Waits for the broker."""
+        self._wanted.wait()
+        if self._problem is not None:
+            raise self._problem
+        assert self._deployment is not None
+        return self._deployment
+
+    def close(self) -> None:
+        """Stops it."""
+        self._done.set()
+        self._thread.join()
+
+
+def gather(
+    protocol: Protocol, *, configurations: Sequence[str], told: Told, red: Callable[[Evidence], None]
+) -> Evidence:
+    """Gathers all evidence. `red` is called as soon as something is violated; then nothing more is run.
+
+    Raises:
+        BadInput: a configuration or vector is malformed.
+    """
+    found = Evidence(protocol)
+    with ExitStack() as stack:
+        vectors = read_vectors([VECTORS], protocol)
+        broker = _BrokerInBackground()
+        stack.callback(broker.close)
+        steps: list[Callable[[], None]] = [
+            lambda: _prove(found, told),
+            lambda: _replay(found, vectors, "memory", None, told),
+            *(lambda name=name: _explore(found, name, told) for name in configurations),
+            lambda: _simulate(found, told),
+            lambda: _replay(found, vectors, "pulsar", broker, told),
+        ]
+        for step in steps:
+            step()
+            if found.exit in (Exit.VIOLATED, Exit.ENVIRONMENT) or _is_red(found):
+                red(found)
+                break
+    return found
+
+
+def _is_red(found: Evidence) -> bool:
+    verdicts = [found.proof.verdict] if found.proof else []
+    return "violated" in verdicts or any(one.verdict == "violated" for one in found.explorations)
+
+
+def _prove(found: Evidence, told: Told) -> None:
+    shape = wellformed(found.protocol)
+    proof = prove(found.protocol, progress=lambda done, total: told("Proving", done, total, ""))
+    found.proof = Proof([*shape.claims, *proof.claims], shape.seconds + proof.seconds)
+    if proof.verdict == "holds":
+        return
+    # What is not inductive may be reachable: look for a way there at once.
+    for name in worlds.names():
+        if name != worlds.BENCH:
+            _explore(found, name, told, forget=False, states_max=WAY_STATES_MAX)
+            if found.explorations[-1].verdict == "violated":
+                return
+
+
+WAY_STATES_MAX = 1_500_000
+"""States at most when a way to what is not proved is looked for."""
+
+
+def _explore(found: Evidence, name: str, told: Told, *, forget: bool = True, states_max: int = 200_000_000) -> None:
+    configuration = worlds.find(name, found.protocol)
+
+    def tell(distinct: int, depth: int, seconds: float) -> None:
+        told(
+            f"Exploring {name}", distinct, None, f"depth {depth}, {distinct / max(seconds, 1e-9) / 1e6:.1f} M states/s"
+        )
+
+    found.explorations.append(
+        explore(found.protocol, configuration, progress=tell, forget_spent=forget, states_max=states_max)
+    )
+
+
+def _simulate(found: Evidence, told: Told) -> None:
+    from conformance.generate import WORLDS
+    from model.configuration import load
+
+    found.simulation = simulate(
+        found.protocol,
+        load(WORLDS / f"{SIMULATED}.toml", found.protocol),
+        runs=SIMULATED_RUNS,
+        steps=SIMULATED_STEPS,
+        progress=lambda runs, steps: told("Simulating", runs, SIMULATED_RUNS, f"{steps} steps"),
+    )
+
+
+def _replay(
+    found: Evidence, vectors: Sequence[Vector], name: str, broker: _BrokerInBackground | None, told: Told
+) -> None:
+    try:
+        if broker is not None:
+            told("Waiting for the broker", 0, None, "the first start downloads it")
+        deployment = broker.get() if broker is not None else None
+        with open_target(name, deployment) as target:
+            found.replays[name] = replay_all(
+                vectors,
+                target,
+                progress=lambda done, vector: told(f"Replaying on {name}", done, len(vectors), vector),
+                stop_at_divergence=True,
+            )
+    except (EnvironmentProblem, BadDeployment) as problem:
+        found.missing.append(f"replay on {name}: {problem}")
