@@ -87,8 +87,8 @@ class Evidence:
         """For a promise: whether it is proved, explored, simulated, and kept by the implementation; with `?` for not known."""
         proved = "?"
         if self.proof is not None:
-            verdicts = {claim.verdict for claim in self.proof.claims if claim.name.split(":")[0] == promise.name}
-            proved = _mark(verdicts)
+            mine = [claim for claim in self.proof.claims if claim.name.split(":")[0] == promise.name]
+            proved = _mark({str(claim.verdict) for claim in mine})
         seen: set[str] = set()
         for one in self.explorations:
             seen.add("violated" if one.violated == promise.name else "holds" if one.complete else "undecided")

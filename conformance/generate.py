@@ -49,7 +49,15 @@ UNREACHABLE: Final[dict[str, str]] = {
 """Goals that no run can reach, each with the reason."""
 
 LEFT_OUT: Final[dict[str, str]] = dict.fromkeys(
-    ("pair:learn:drop", "pair:learn_late:drop", "pair:resume:drop", "pair:time_out:drop_as_gone"),
+    (
+        "pair:evict:drop",
+        "pair:learn:drop",
+        "pair:learn_late:drop",
+        "pair:release:drop",
+        "pair:resume:drop",
+        "pair:time_out:drop",
+        "pair:time_out:drop_as_gone",
+    ),
     "needs a story of thirty steps that chance does not find; exploration takes every order of these actions",
 )
 """Goals that can be reached, and are left to exploration."""
@@ -267,7 +275,7 @@ def _aim(
 ) -> tuple[Trace, dict[str, float]]:
     """A beginning and weights; for a goal that speaks of two actions in a row, ones that make the second likely after the first."""
     weights = {
-        action.name: generator.choice(WEIGHTS) * (2 if action.takes else 1) * RARE.get(action.name, 1.0)
+        action.name: generator.choice(WEIGHTS) * (4 if action.takes else 1) * RARE.get(action.name, 1.0)
         for action in protocol.actions
     }
     ready = {one.steps[-1].action for one in beginnings if one.steps}

@@ -202,7 +202,7 @@ class _Process:
     def finish(self) -> None:
         for message in list(self.held):
             self.acknowledge(message)
-        self.session.close()
+        self._target.keep(self.name, self.session)
         if self._store is not None:
             self._store.close()
 

@@ -57,6 +57,9 @@ class Target(Protocol):
     def session(self, process: str) -> Session:
         """The process listens, from where it was."""
 
+    def keep(self, process: str, session: Session) -> None:
+        """Takes back a session that did not crash; the next trace may go on with it."""
+
     def store(self, process: str) -> Store:
         """The process's store of the present trace; opened again it has what was stored."""
 
@@ -92,6 +95,9 @@ class MemoryTarget:
     def session(self, process: str) -> Session:
         return self._connection.open_session(_subscription(process), listens_to(process, self._hosts))
 
+    def keep(self, process: str, session: Session) -> None:
+        session.close()
+
     def store(self, process: str) -> Store:
         return self._stores.setdefault(process, MemoryStore())
 
@@ -114,6 +120,7 @@ class PulsarTarget:
         self._folder = Path(tempfile.mkdtemp(prefix="ondemand-replay-"))
         self._tokens = {name: self._deployment.token(name) for name in ("dpm", "ncm")}
         self._connections: dict[str, PulsarConnection] = {}
+        self._kept: dict[str, Session] = {}
         self._hosts: list[str] = []
         self._traces = 0
 
@@ -122,6 +129,8 @@ class PulsarTarget:
             if host not in self._hosts:
                 self._tokens[host] = topics.provision_host(self._deployment, host).token
                 self._hosts.append(host)
+                if "ncm" in self._kept:
+                    self._kept.pop("ncm").close()  # it does not listen to the new host
 
     def connection(self, process: str) -> PulsarConnection:
         if process not in self._connections:
@@ -129,7 +138,12 @@ class PulsarTarget:
         return self._connections[process]
 
     def session(self, process: str) -> Session:
+        if process in self._kept:
+            return self._kept.pop(process)
         return self.connection(process).open_session(_subscription(process), listens_to(process, self._hosts))
+
+    def keep(self, process: str, session: Session) -> None:
+        self._kept[process] = session
 
     def store(self, process: str) -> Store:
         return SqliteStore(self._folder / f"{process}-{self._traces}.sqlite", process)

@@ -1,0 +1,121 @@
+"""How we know that the checks bite: every variant, and which check kills it how.
+
+`kills.json` is the table: for each variant the claims that are not proved any more (the promises that the variant names among them,
+or supporting lemmas that carry their proof), and the configuration in which exploration finds a shortest way to a named promise.
+That way is also a negative vector: an implementation that conforms leaves it at the step where the variant does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from conformance import worlds
+from conformance.replaying import VECTORS
+from model import itf
+from model.explore import Exploration, explore
+from model.interpreter import Interpreter
+from model.prove import prove
+from model.state import Trace
+from spec.language import Protocol, Variant
+
+TABLE: Final = Path(__file__).parent / "kills.json"
+NEGATIVE: Final = VECTORS / "negative"
+STATES_MAX: Final = 3_000_000
+"""States of one configuration at most; a variant is killed after thousands."""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """How a variant dies."""
+
+    variant: str
+    proved: tuple[str, ...]
+    """Claims that are violated, in the order in which they are asked."""
+    config: str
+    promise: str
+    depth: int
+    """Steps of a shortest way to the broken promise."""
+
+    def as_json(self) -> dict[str, Any]:
+        """A row of the table."""
+        return {
+            "variant": self.variant,
+            "not proved": list(self.proved),
+            "explored in": self.config,
+            "breaks": self.promise,
+            "depth": self.depth,
+        }
+
+
+def kill_by_proof(variant: Variant, protocol: Protocol) -> tuple[str, ...]:
+    """The claims that the variant violates; only its own action is asked about, since all others are proved."""
+    changed = protocol.with_variant(variant)
+    proof = prove(changed, actions=[variant.action])
+    return tuple(dict.fromkeys(claim.name for claim in proof.claims if claim.verdict == "violated"))
+
+
+def kill_by_exploration(variant: Variant, protocol: Protocol, config: str) -> Exploration:
+    """Looks for a promise that the variant names. Nothing is forgotten: for a variant that is not justified."""
+    return explore(
+        protocol.with_variant(variant),
+        worlds.find(config, protocol),
+        states_max=STATES_MAX,
+        promises=list(variant.breaks),
+        sometimes=[],
+        forget_spent=False,
+    )
+
+
+def first_difference(trace: Trace, variant: Variant, protocol: Protocol) -> int:
+    """The first step (from 1 on) that the protocol itself does not make, or makes otherwise."""
+    interpreter = Interpreter(protocol, trace.configuration)
+    changed = Interpreter(protocol.with_variant(variant), trace.configuration)
+    for number, step in enumerate(trace.steps):
+        state = trace.states[number]
+        if step.action != variant.replaces.name:
+            continue
+        if not interpreter.is_enabled(state, step) or interpreter.apply(state, step) != changed.apply(state, step):
+            return number + 1
+    raise AssertionError(f"{variant.name}: its trace is a run of the protocol itself")
+
+
+def killed(variant: Variant, protocol: Protocol) -> tuple[Kill, Trace, int]:
+    """How a variant dies, the way there, and the step at which it leaves the protocol."""
+    proved = kill_by_proof(variant, protocol)
+    assert proved, f"{variant.name}: nothing that is proved notices it"
+    for config in worlds.names():
+        if config == worlds.BENCH:
+            continue
+        found = kill_by_exploration(variant, protocol, config)
+        if found.trace is not None:
+            kill = Kill(variant.name, proved, config, found.violated, len(found.trace.steps))
+            return kill, found.trace, first_difference(found.trace, variant, protocol)
+    raise AssertionError(f"{variant.name}: no configuration shows that it breaks a promise")
+
+
+def write_kills(protocol: Protocol, told: Callable[[str], None]) -> None:
+    """Writes the table and the negative vectors anew."""
+    NEGATIVE.mkdir(exist_ok=True)
+    for old in NEGATIVE.glob("*.itf.json"):
+        old.unlink()
+    rows = []
+    for variant in protocol.variants:
+        told(variant.name)
+        kill, trace, step = killed(variant, protocol)
+        rows.append(kill.as_json())
+        shown = Trace(trace.protocol, trace.configuration, trace.states, trace.steps, variant.doc)
+        path = NEGATIVE / f"{variant.name.replace('_', '-')}.itf.json"
+        itf.write(shown, path, protocol.with_variant(variant), meta={"diverges_at": step})
+    TABLE.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def read_kills() -> list[Kill]:
+    """The table as it was written."""
+    rows = json.loads(TABLE.read_text(encoding="utf-8"))
+    return [
+        Kill(row["variant"], tuple(row["not proved"]), row["explored in"], row["breaks"], row["depth"]) for row in rows
+    ]
