@@ -151,10 +151,10 @@ def _action(action: Action) -> Iterator[str]:
 
 def _promises(protocol: Protocol) -> Iterator[str]:
     yield "## Promises\n"
-    yield "Each is proved inductive with no bound on hosts, pods, versions, epochs, requests or messages; checked in every state and"
-    yield "step of the explored configurations and of simulated runs; and held against the implementation by replay. Each has"
-    yield "something that must be reachable beside it, so that it is not vacuous, and variants that break it, so that the checks are"
-    yield "seen to bite.\n"
+    yield "Each is proved inductive with no bound on hosts, pods, versions, epochs, requests or messages; checked in every state"
+    yield "and step of the explored configurations and of simulated runs; and held against the implementation by replay. Each has"
+    yield "something that must be reachable beside it, so that it is not vacuous, and variants that break it, so that the checks"
+    yield "are seen to bite.\n"
     for promise in protocol.promises:
         if not promise.lemma:
             yield from _promise(promise, protocol)

@@ -66,6 +66,7 @@ def kill_by_exploration(variant: Variant, protocol: Protocol, config: str) -> Ex
         states_max=STATES_MAX,
         promises=list(variant.breaks),
         sometimes=[],
+        deadlocks=False,
         forget_spent=False,
     )
 

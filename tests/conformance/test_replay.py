@@ -1,0 +1,175 @@
+"""Replay: the implementation follows every vector in memory and over Pulsar, and wrong implementations do not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from conformance.coverage import Coverage
+from conformance.doubles import DOUBLES
+from conformance.exits import Exit, Problem
+from conformance.generate import wanted_goals
+from conformance.named import MESSAGES
+from conformance.observe import NOT_COMPARED, OBSERVED
+from conformance.replaying import VECTORS, Replays, Vector, read_vectors, replay_all
+from conformance.targets import open_target
+from impl.broker.deployment import Deployment
+from model import itf
+from model.errors import BadInput
+from model.interpreter import Interpreter
+from spec.on_demand import PROTOCOL
+
+
+@pytest.fixture(scope="module")
+def vectors() -> list[Vector]:
+    """All vectors, the negative ones among them."""
+    return read_vectors([VECTORS], PROTOCOL)
+
+
+def test_every_vector_conforms_in_memory(vectors: Sequence[Vector]) -> None:
+    with open_target("memory") as target:
+        found = replay_all(vectors, target)
+    assert found.divergence is None
+    assert found.not_driven == []
+    assert found.verdict == "conforms"
+    assert found.total(lambda one: one.deliveries) * 2 >= found.total(lambda one: one.steps)
+
+
+def test_every_vector_conforms_on_a_real_broker(vectors: Sequence[Vector], broker: Deployment) -> None:
+    with open_target("pulsar", broker) as target:
+        found = replay_all(vectors, target)
+    assert found.divergence is None
+    assert found.verdict == "conforms"
+
+
+def test_vectors_cover_everything_that_they_have_to(vectors: Sequence[Vector]) -> None:
+    covered: set[str] = set()
+    for vector in vectors:
+        if vector.diverges_at is None:
+            interpreter = Interpreter(PROTOCOL, vector.trace.configuration)
+            covered |= {goal for _, goal in Coverage(PROTOCOL, interpreter).of(vector.trace)}
+    assert wanted_goals(PROTOCOL) - covered == set()
+
+
+def test_vectors_are_of_the_present_specification() -> None:
+    digests = {json.loads(path.read_text())["#meta"]["digest"] for path in VECTORS.glob("*.itf.json")}
+    assert digests == {PROTOCOL.digest()}
+
+
+def test_every_variant_has_a_negative_vector(vectors: Sequence[Vector]) -> None:
+    negative = {vector.name for vector in vectors if vector.diverges_at is not None}
+    assert negative == {variant.name.replace("_", "-") for variant in PROTOCOL.variants}
+
+
+def test_every_variant_has_a_double() -> None:
+    assert set(DOUBLES) == {variant.name for variant in PROTOCOL.variants}
+
+
+@pytest.mark.parametrize("name", list(DOUBLES))
+def test_a_wrong_implementation_is_caught_in_memory(name: str, vectors: Sequence[Vector]) -> None:
+    with open_target("memory") as target:
+        found = replay_all(vectors, target, cores=DOUBLES[name], stop_at_divergence=True)
+    assert found.verdict == "diverges"
+    assert found.divergence is not None
+
+
+@pytest.mark.parametrize("name", list(DOUBLES))
+def test_a_wrong_implementation_is_caught_on_a_real_broker(
+    name: str, vectors: Sequence[Vector], broker: Deployment
+) -> None:
+    with open_target("memory") as memory:
+        caught = replay_all(vectors, memory, cores=DOUBLES[name], stop_at_divergence=True)
+    # The vector that catches it in memory is the one to be replayed here; all of them would take too long.
+    last = [caught.results[-1][0]]
+    with open_target("pulsar", broker) as target:
+        assert replay_all(last, target, cores=DOUBLES[name]).verdict == "diverges"
+
+
+def test_everything_of_the_specification_is_compared_or_has_a_reason() -> None:
+    symbols = {symbol.name for symbol in PROTOCOL.symbols if symbol.kind != "event"}
+    assert set(OBSERVED) | set(NOT_COMPARED) == symbols
+    assert not set(OBSERVED) & set(NOT_COMPARED)
+    assert {message.name for message in PROTOCOL.messages} == set(MESSAGES)
+
+
+def test_nothing_replayed_is_not_green() -> None:
+    assert Replays("memory").verdict == "undecided"
+    assert Replays("memory").exit is Exit.UNDECIDED
+
+
+def test_a_folder_without_traces_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match=r"no traces"):
+        read_vectors([tmp_path], PROTOCOL)
+
+
+# --------------------------------------------------------------------------------------------------------- traces
+
+
+def test_a_trace_survives_writing_and_reading(vectors: Sequence[Vector], tmp_path: Path) -> None:
+    vector = vectors[0]
+    path = tmp_path / "again.itf.json"
+    itf.write(vector.trace, path, PROTOCOL)
+    again = itf.read(path, PROTOCOL)
+    assert again.states == vector.trace.states
+    assert again.steps == vector.trace.steps
+    second = tmp_path / "second.itf.json"
+    itf.write(again, second, PROTOCOL)
+    assert second.read_bytes() == path.read_bytes()
+
+
+def test_traces_have_the_shape_that_other_tools_read() -> None:
+    path = min(VECTORS.glob("*.itf.json"))
+    data = json.loads(path.read_text())
+    assert set(data) == {"#meta", "vars", "states"}
+    assert set(data["#meta"]["varTypes"]) == set(data["vars"])
+    for index, state in enumerate(data["states"]):
+        assert set(state) == {"#meta", *data["vars"]}
+        assert state["#meta"] == {"index": index}
+    assert data["states"][0]["mbt::actionTaken"] == "init"
+
+
+def changed(path: Path, into: Path, *keys: object, to: object) -> Path:
+    """A copy of a trace file with one place changed."""
+    data = json.loads(path.read_text())
+    place = data
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = to
+    copy = into / "changed.itf.json"
+    copy.write_text(json.dumps(data))
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("keys", "to", "said"),
+    [
+        (("vars",), ["latest"], r"vars: missing .*recorded"),
+        (("states",), [], r"states: expected at least one state"),
+        (("#meta", "source"), "other", r"#meta.source: expected 'on-demand'"),
+        (("states", 1, "mbt::actionTaken"), "fly", r"step 1: mbt::actionTaken: expected an action .*fly"),
+        (("states", 1, "recorded"), {"#set": []}, r"step 1: recorded: expected a map"),
+        (("states", 1, "told"), {"#set": [{"#tup": ["h1", "p9"]}]}, r"step 1: told: expected a Pod among p1"),
+        (("states", 1, "told"), {"#set": [{"#tup": ["h1"]}]}, r"step 1: told: expected tuples of 2"),
+        (("states", 1, "extra"), 1, r"step 1: extra: is not among vars"),
+        (("states", 1, "used"), {"#set": [{"#tup": ["h1", "r1"]}]}, r"step 1: used: .* leads to another value"),
+        (("states", 1, "recorded", "#map", 0, 1), {"#bigint": "99"}, r"step 1: recorded: expected a Version"),
+    ],
+)
+def test_a_malformed_trace_is_refused_with_its_place(
+    keys: tuple[object, ...], to: object, said: str, tmp_path: Path
+) -> None:
+    path = min(VECTORS.glob("*.itf.json"))
+    with pytest.raises(BadInput, match=said):
+        itf.read(changed(path, tmp_path, *keys, to=to), PROTOCOL)
+
+
+def test_what_is_not_json_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "broken.itf.json"
+    path.write_text('{"#meta": {},\n "vars": [')
+    with pytest.raises(BadInput, match=r"broken.itf.json: line 2: is not JSON"):
+        itf.read(path, PROTOCOL)
+    with pytest.raises(BadInput, match=r"cannot be read"):
+        itf.read(tmp_path / "missing.itf.json", PROTOCOL)

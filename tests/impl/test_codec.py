@@ -1,0 +1,74 @@
+"""Messages survive the wire, and what is no message is refused with its field."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from impl import messages as m
+from impl.wire import ondemand_pb2 as pb
+from impl.wire.codec import MESSAGE_BYTES_MAX, MalformedMessage, decode, encode
+
+texts = st.text(
+    st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_categories=["C", "Z"]), min_size=1, max_size=40
+)
+counts = st.integers(1, 2**63 - 1)
+pods = st.builds(m.Pod, texts, texts)
+messages = st.one_of(
+    st.builds(m.Config, pods, counts, st.none() | texts),
+    st.builds(m.Report, pods, counts, st.sampled_from(m.Outcome)),
+    st.builds(m.Registered, texts),
+    st.builds(m.Deregistered, texts),
+    st.builds(m.Hello, texts, counts),
+    st.builds(m.Request, texts, counts, counts, pods, pods),
+    st.builds(m.Applied, texts, counts, pods, counts),
+    st.builds(m.Route, texts, counts, pods, counts, st.none() | texts),
+    st.builds(m.Granted, texts, counts, counts, pods, counts, texts),
+    st.builds(m.Refused, texts, counts, counts, st.sampled_from(m.Reason)),
+)
+
+
+@given(messages)
+def test_every_message_survives_the_wire(message: m.Message) -> None:
+    assert decode(encode(message)) == message
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_message_or_refused(data: bytes) -> None:
+    try:
+        message = decode(data)
+    except MalformedMessage:
+        return
+    assert decode(encode(message)) == message
+
+
+def envelope(kind: str, **fields: object) -> bytes:
+    """The bytes of a message with these fields and no others."""
+    made = pb.Envelope()
+    target = getattr(made, kind)
+    target.SetInParent()
+    for name, value in fields.items():
+        setattr(target, name, value)
+    data: bytes = made.SerializeToString()
+    return data
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "no known kind"),
+        (b"\xff\xff", "no protobuf message"),
+        (b"x" * (MESSAGE_BYTES_MAX + 1), "16384 at most"),
+        (envelope("hello", host="h1"), "hello.epoch: expected a number"),
+        (envelope("hello", epoch=1), "hello.host: expected 1 to 253 characters"),
+        (envelope("hello", host="h" * 300, epoch=1), "hello.host: expected 1 to 253 characters, found 300"),
+        (envelope("hello", host="h\n1", epoch=1), "hello.host: expected printable"),
+        (envelope("request", host="h1", epoch=1, request=1), "request.source: is missing"),
+        (envelope("refused", host="h1", epoch=1, request=1), "refused.reason: 0 is no reason"),
+        (envelope("refused", host="h1", epoch=1, request=1, reason=99), "refused.reason: 99 is no reason"),
+    ],
+)
+def test_what_is_no_message_is_refused_with_its_field(data: bytes, said: str) -> None:
+    with pytest.raises(MalformedMessage, match=said):
+        decode(data)

@@ -1,0 +1,277 @@
+"""Services: nothing accepted is lost, bad messages stop nobody, and a broker that does not answer is waited for."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from conformance.demo import Watched, demonstrate, running, wait_until
+from impl.broker.deployment import Deployment
+from impl.errors import EnvironmentProblem
+from impl.hosts import add_host, read_agent_file, remove_host, write_agent_file
+from impl.messages import Hello, Pod, Registered
+from impl.service.dpm import DpmService
+from impl.service.loop import Service
+from impl.service.ncm import NcmService
+from impl.service.timing import Timing
+from impl.store import MemoryStore
+from impl.transport.interface import Letter, Unreachable
+from impl.transport.memory import MemoryBroker, MemoryConnection
+from impl.transport.pulsar import PulsarConnection
+from impl.wire.codec import encode
+
+QUICK = Timing(answer_max=0.4, refusal_pause=0.2, idle_max=0.2, remind_every=0.1, confirm_max=30.0, resend_every=0.2)
+PATIENT = Timing(answer_max=30.0, remind_every=0.5, resend_every=1.0, retry_first=0.01, retry_max=0.02)
+P1, P2 = Pod("red", "p1"), Pod("red", "p2")
+
+
+class World:
+    """NCM, DPM and two agents over the transport in memory."""
+
+    def __init__(
+        self, connect: Callable[[MemoryBroker], MemoryConnection] = MemoryConnection, timing: Timing = QUICK
+    ) -> None:
+        self.broker = MemoryBroker()
+        self._connect = connect
+        self._threads: list[tuple[Service, threading.Thread]] = []
+        for topic, reader in (("goal-states", "ncm"), ("hosts", "ncm"), ("outcomes", "dpm")):
+            self.broker.subscribe(topic, reader)
+        for host in ("h1", "h2"):
+            self.broker.subscribe(f"requests-{host}", "ncm")
+            self.broker.subscribe(f"inbox-{host}", "aca")
+        self.stores = {name: MemoryStore() for name in ("dpm", "ncm", "h1", "h2")}
+        self.broker.publish([Letter("hosts", encode(Registered(host))) for host in ("h1", "h2")])
+        self.ncm = NcmService(self.stores["ncm"], self.connect, timing)
+        self.dpm = DpmService(self.stores["dpm"], self.connect, timing)
+        self.h1 = Watched("h1", self.stores["h1"], self.connect, timing=timing)
+        self.h2 = Watched("h2", self.stores["h2"], self.connect, timing=timing)
+
+    def connect(self) -> MemoryConnection:
+        """A connection of any process."""
+        return self._connect(self.broker)
+
+    def start(self, *services: Service) -> None:
+        """Runs services in threads of their own."""
+        for service in services:
+            thread = threading.Thread(target=service.run)
+            thread.start()
+            self._threads.append((service, thread))
+            wait_until(service.ready.is_set, "a service", [])
+
+    def stop(self, *services: Service) -> None:
+        """Stops these services, or all."""
+        for service, thread in list(self._threads):
+            if not services or service in services:
+                service.stop()
+                thread.join(20)
+                assert not thread.is_alive()
+                self._threads.remove((service, thread))
+
+    def place_both(self) -> None:
+        """P1 at h1 and P2 at h2, confirmed."""
+        self.dpm.place(P1, "h1").result(10)
+        self.dpm.place(P2, "h2").result(10)
+        wait_until(lambda: not self.dpm.dpm.pending(), "confirmation", [])
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A world that is stopped at the end."""
+    made = World()
+    yield made
+    made.stop()
+
+
+def test_a_remote_pod_is_learned_on_demand(world: World) -> None:
+    world.start(world.ncm, world.dpm, world.h1, world.h2)
+    world.place_both()
+    assert world.h1.knows() == ["red/p1"]
+    world.h1.send(P1, P2)
+    assert world.h1.ended_with == "release"
+    assert world.h1.knows() == ["red/p1", "red/p2"]
+    assert world.h2.knows() == ["red/p2"]
+
+
+def test_an_unknown_pod_is_refused_and_not_asked_for_before_a_pause(world: World) -> None:
+    world.start(world.ncm, world.dpm, world.h1, world.h2)
+    world.place_both()
+    world.h1.send(P1, Pod("red", "p9"))
+    assert world.h1.ended_with == "give up"
+    world.h1.send(P1, Pod("red", "p9"))
+    assert world.h1.ended_with == "drop"
+    wait_until(lambda: not world.h1.aca.is_paused(P1, Pod("red", "p9")), "the pause to end", [])
+    world.h1.send(P1, Pod("red", "p9"))
+    assert world.h1.ended_with == "give up"
+
+
+def test_without_ncm_a_packet_is_dropped_in_time_and_a_change_waits(world: World) -> None:
+    world.start(world.ncm, world.dpm, world.h1, world.h2)
+    world.place_both()
+    world.stop(world.ncm)
+    world.h1.send(P1, P2)
+    assert world.h1.ended_with == "give up"
+    third = Pod("red", "p3")
+    world.dpm.place(third, "h2").result(10)
+    assert world.dpm.dpm.pending() == [(third, 1)]
+    world.start(NcmService(world.stores["ncm"], world.connect, QUICK))
+    wait_until(lambda: not world.dpm.dpm.pending(), "the change to be done", [])
+    world.h1.send(P1, third)
+    assert world.h1.ended_with in ("release", "deliver")
+
+
+def test_an_idle_route_is_evicted_and_asked_for_again(world: World) -> None:
+    world.start(world.ncm, world.dpm, world.h1, world.h2)
+    world.place_both()
+    world.h1.send(P1, P2)
+    wait_until(lambda: not world.h1.aca.may_evict(P2), "the route to be evicted", [])
+    assert world.h1.knows() == ["red/p1", "red/p2"]
+    world.h1.send(P1, P2)
+    assert world.h1.ended_with == "release"
+
+
+def test_what_cannot_be_read_is_set_aside_and_stops_nobody(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.broker.subscribe("dead-letters-ncm", "administrator")
+    world.start(world.ncm, world.dpm, world.h1, world.h2)
+    with caplog.at_level(logging.WARNING):
+        world.broker.publish([Letter("requests-h1", b"\xff\xffsecret"), Letter("goal-states", b"x" * 20_000)])
+        world.place_both()
+    aside = world.connect().open_session("administrator", ["dead-letters-ncm"])
+    assert {len(one.data) for one in (aside.receive(10), aside.receive(10)) if one} == {8, 20_000}
+    assert "sets aside a message from requests-h1" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_message_in_anothers_name_has_no_effect(world: World) -> None:
+    world.start(world.ncm, world.dpm, world.h1, world.h2)
+    world.broker.publish([Letter("requests-h2", encode(Hello("h1", 99)))])
+    world.place_both()
+    assert world.ncm.ncm.observe()["greeted"] == {"h1": 1, "h2": 1}
+    assert world.ncm.ncm.ignored["from the channel of another"] == 1
+
+
+class Failing(MemoryConnection):
+    """A connection to a broker that often does not answer; what it was asked to publish may have arrived or not."""
+
+    failures = 0
+
+    def publish(self, letters: Sequence[Letter]) -> None:
+        Failing.failures += 1
+        if Failing.failures % 3 == 0:
+            raise Unreachable("no answer before it arrived")
+        super().publish(letters)
+        if Failing.failures % 3 == 1:
+            raise Unreachable("no answer after it arrived")
+
+
+def test_a_broker_that_does_not_answer_is_waited_for_and_nothing_is_lost(caplog: pytest.LogCaptureFixture) -> None:
+    world = World(Failing, PATIENT)
+    try:
+        with caplog.at_level(logging.WARNING):
+            world.start(world.ncm, world.dpm, world.h1, world.h2)
+            world.place_both()
+        world.h1.send(P1, P2)
+        assert world.h1.ended_with == "release"
+        assert "trying again in" in caplog.text
+    finally:
+        world.stop()
+
+
+# ------------------------------------------------------------------------------------------------- real broker
+
+
+def test_the_demonstration_shows_learning_on_demand(deployment: Deployment) -> None:
+    seen = demonstrate(deployment, lambda sentence: None)
+    assert seen.holds
+    assert seen.received["h1"][-1].startswith("Granted h1")
+    assert [text.split()[0] for text in seen.received["h2"]] == ["Route"]
+
+
+def test_a_killed_ncm_loses_nothing(deployment: Deployment, tmp_path: Path) -> None:
+    """NCM runs in a process of its own, and is killed again and again while changes come in."""
+    secrets = {"admin.token": deployment.admin_token.encode(), "signing.key": deployment.signing_key}
+    for name, secret in secrets.items():
+        (tmp_path / name).write_bytes(secret)
+    environment = {
+        **os.environ,
+        "PULSAR_URL": deployment.service_url,
+        "PULSAR_ADMIN_URL": deployment.admin_url,
+        "PULSAR_ADMIN_TOKEN_FILE": str(tmp_path / "admin.token"),
+        "PULSAR_SIGNING_KEY_FILE": str(tmp_path / "signing.key"),
+        "PULSAR_NAMESPACE": deployment.namespace,
+    }
+    command = [
+        sys.executable,
+        "-c",
+        "from conformance.cli import main; main()",
+        "run",
+        "ncm",
+        "--state",
+        str(tmp_path / "n"),
+    ]
+
+    def ncm() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+
+    with running(deployment) as system:
+        process = ncm()
+        try:
+            dpm = DpmService(system.store("dpm"), system.role("dpm"), Timing(resend_every=1.0))
+            system.start(dpm)
+            for host in ("h1", "h2"):
+                system.start(Watched(host, system.store(host), system.agent(add_host(deployment, host))))
+            for number in range(12):
+                dpm.place(Pod("red", f"p{number}"), "h1" if number % 2 else "h2").result(20)
+                if number % 4 == 3:
+                    process.send_signal(signal.SIGKILL)
+                    process.wait()
+                    process = ncm()
+            wait_until(lambda: not dpm.dpm.pending(), "all changes to be done", system.problems)
+            outcomes = dpm.dpm.observe()["outcome"]
+            assert len(outcomes) == 12
+            assert set(outcomes.values()) == {"done"}
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0
+
+
+def test_a_removed_host_is_told_nothing_more_and_may_come_back(deployment: Deployment) -> None:
+    with running(deployment) as system:
+        ncm = NcmService(system.store("ncm"), system.role("ncm"))
+        system.start(ncm)
+        add_host(deployment, "h1")
+        wait_until(lambda: ncm.ncm.hosts() == ["h1"], "h1", system.problems)
+        remove_host(deployment, "h1")
+        wait_until(lambda: ncm.ncm.hosts() == [], "h1 to be gone", system.problems)
+        file = add_host(deployment, "h1")
+        agent = Watched("h1", system.store("h1"), system.agent(file))
+        system.start(agent)
+        wait_until(lambda: ncm.ncm.was_met("h1"), "h1 to be met again", system.problems)
+
+
+def test_an_agents_file_is_its_owners_alone_and_holds_no_other_secret(deployment: Deployment, tmp_path: Path) -> None:
+    path = tmp_path / "h1.agent.json"
+    file = add_host(deployment, "h1")
+    write_agent_file(file, path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert deployment.admin_token not in path.read_text()
+    assert read_agent_file(path) == file
+    assert file.token not in repr(file)
+    assert deployment.admin_token not in repr(deployment)
+
+
+def test_a_connection_to_nowhere_is_unreachable() -> None:
+    nowhere = Deployment("pulsar://127.0.0.1:1", "", "", b"")
+    connection = PulsarConnection(nowhere, "token")
+    try:
+        with pytest.raises((Unreachable, EnvironmentProblem)):
+            connection.publish([Letter("goal-states", b"x")])
+    finally:
+        connection.close()

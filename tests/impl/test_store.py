@@ -1,0 +1,71 @@
+"""A store loses nothing that was appended, and says what it cannot read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from impl.core import Effects, Send
+from impl.errors import BadDeployment
+from impl.messages import Config, Hello, Pod
+from impl.ncm import Channel, Ncm
+from impl.store import RECORDS_MAX, MemoryStore, SqliteStore, Store
+
+HOST = Channel("host", "h1")
+DPM = Channel("dpm")
+
+
+def fed(store: Store) -> Ncm:
+    """An NCM with a little history in this store."""
+    ncm = Ncm()
+    store.append(ncm.register("h1"), ncm)
+    store.append(ncm.receive(Config(Pod("red", "p1"), 1, "h1"), DPM), ncm)
+    store.append(ncm.receive(Hello("h1", 1), HOST), ncm)
+    return ncm
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "memory"])
+def test_a_core_is_loaded_as_it_was_with_what_was_not_published(kind: str, tmp_path: Path) -> None:
+    store: Store = SqliteStore(tmp_path / "ncm.sqlite", "ncm") if kind == "sqlite" else MemoryStore()
+    ncm = fed(store)
+    if kind == "sqlite":
+        store.close()
+        store = SqliteStore(tmp_path / "ncm.sqlite", "ncm")
+    again = Ncm()
+    unpublished = store.load(again)
+    assert again.observe() == ncm.observe()
+    assert [one.send.topic for one in unpublished] == ["inbox-h1"]
+    store.mark_sent(unpublished)
+    assert store.load(Ncm()) == []
+    store.close()
+
+
+def test_records_become_a_snapshot_before_they_grow_too_many(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "ncm.sqlite", "ncm")
+    ncm = fed(store)
+    for version in range(2, RECORDS_MAX + 20):
+        place = "h1" if version % 2 else None
+        store.append(Effects(ncm.receive(Config(Pod("red", "p1"), version, place), DPM).record), ncm)
+    again = Ncm()
+    store.load(again)
+    assert again.observe() == ncm.observe()
+    store.close()
+
+
+def test_another_processs_store_is_refused(tmp_path: Path) -> None:
+    SqliteStore(tmp_path / "s.sqlite", "ncm").close()
+    with pytest.raises(BadDeployment, match="belongs to ncm"):
+        SqliteStore(tmp_path / "s.sqlite", "dpm")
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("this is no database, and long enough to be sure of it\n" * 40)
+    with pytest.raises(BadDeployment, match="is no store of ncm"):
+        SqliteStore(tmp_path / "text", "ncm")
+
+
+def test_what_changes_nothing_is_not_stored() -> None:
+    store = MemoryStore()
+    assert store.append(Effects(), Ncm()) == []
+    assert len(store.append(Effects(sends=(Send("outcomes", Hello("h1", 1)),)), Ncm())) == 1

@@ -1,0 +1,104 @@
+"""Exploration: exact counts against plain breadth-first search, shortest ways, deadlocks, and honest ends."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+import pytest
+
+from conformance import worlds
+from conformance.kills import kill_by_exploration, read_kills
+from model.configuration import Configuration
+from model.explore import explore
+from model.interpreter import Interpreter
+from model.state import State, initial_state
+from spec.language import Promise, Protocol
+from spec.on_demand import PROTOCOL
+from tests.toys.worlds import LOCK, LOCK_WORLD
+
+
+def breadth_first(protocol: Protocol, configuration: Configuration, *, forget: bool) -> tuple[int, int]:
+    """Distinct states and depth, by the interpreter."""
+    interpreter = Interpreter(protocol, configuration)
+    start = initial_state(protocol, configuration)
+    seen = {start: 0}
+    queue = deque([start])
+    while queue:
+        state = queue.popleft()
+        for occurrence in interpreter.enabled(state):
+            after = interpreter.apply(state, occurrence)[0]
+            after = interpreter.forget_spent(after) if forget else after
+            if after not in seen:
+                seen[after] = seen[state] + 1
+                queue.append(after)
+    return len(seen), max(seen.values())
+
+
+@pytest.mark.parametrize("forget", [True, False])
+def test_the_toy_has_as_many_states_as_plain_search_finds(forget: bool) -> None:
+    found = explore(LOCK, LOCK_WORLD, everything=True, forget_spent=forget, deadlocks=False)
+    assert (found.distinct, found.depth) == breadth_first(LOCK, LOCK_WORLD, forget=forget)
+    assert found.complete
+    assert found.verdict == "holds"
+
+
+def small() -> Configuration:
+    """A configuration of the protocol itself that plain search can finish."""
+    world = worlds.find("two-hosts", PROTOCOL)
+    only = {"place": (("p1", "h1"),), "ask": ()}
+    return replace(
+        world,
+        only=only,
+        pinned={},
+        without=frozenset({"report_failed", "deregister", "resend", "remind", "remove", "restart_ncm", "restart_dpm"}),
+    )
+
+
+@pytest.mark.parametrize("forget", [True, False])
+def test_the_protocol_has_as_many_states_as_plain_search_finds(forget: bool) -> None:
+    found = explore(PROTOCOL, small(), everything=True, forget_spent=forget, deadlocks=False)
+    distinct, depth = breadth_first(PROTOCOL, small(), forget=forget)
+    assert distinct > 100
+    assert (found.distinct, found.depth) == (distinct, depth)
+
+
+@pytest.mark.parametrize("kill", read_kills(), ids=lambda kill: kill.variant)
+def test_every_variant_has_a_shortest_way_to_a_promise_that_it_names(kill: object) -> None:
+    row = next(one for one in read_kills() if one == kill)
+    variant = next(one for one in PROTOCOL.variants if one.name == row.variant)
+    found = kill_by_exploration(variant, PROTOCOL, row.config)
+    assert (found.violated, found.verdict) == (row.promise, "violated")
+    assert found.trace is not None
+    assert len(found.trace.steps) == row.depth
+    changed = Interpreter(PROTOCOL.with_variant(variant), found.trace.configuration)
+    state: State = found.trace.states[0]
+    for step in found.trace.steps:
+        assert changed.is_enabled(state, step)
+        last, (state, events) = state, changed.apply(state, step)
+    broken = changed.violated(last, state, events, list(variant.breaks))
+    assert isinstance(broken, Promise)
+    assert broken.name == row.promise
+
+
+def test_a_bound_is_undecided() -> None:
+    found = explore(PROTOCOL, worlds.find("two-hosts", PROTOCOL), states_max=1000)
+    assert (found.verdict, found.complete) == ("undecided", False)
+
+
+def test_another_count_than_the_pinned_one_is_violated() -> None:
+    wrong = replace(LOCK_WORLD, pinned={"distinct": 1})
+    found = explore(LOCK, wrong, deadlocks=False)
+    assert found.verdict == "violated"
+    assert found.violated.startswith("pinned distinct 1")
+
+
+def test_nothing_left_to_do_while_somebody_waits_is_a_deadlock() -> None:
+    stuck = replace(
+        worlds.find("two-hosts", PROTOCOL), pinned={}, without=frozenset({"store", "supersede", "resend", "restart"})
+    )
+    found = explore(PROTOCOL, replace(stuck, only={"place": (("p1", "h1"),)}))
+    assert found.verdict == "violated"
+    assert found.violated == "deadlock"
+    assert found.trace is not None
+    assert len(found.trace.steps) <= 3

@@ -1,0 +1,62 @@
+"""Simulation: promises hold in long random runs, broken ones are found and made short, and a seed repeats."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance import worlds
+from model.machines import Contradiction, NotPossible, System, mermaid
+from model.simulate import simulate
+from model.state import Occurrence
+from spec.on_demand import PROTOCOL
+from tests.toys.worlds import LOCK, LOCK_WORLD
+
+
+def test_promises_hold_in_random_runs_and_a_seed_repeats_them() -> None:
+    world = worlds.find("two-hosts", PROTOCOL)
+    first = simulate(PROTOCOL, world, runs=15, steps=30, from_seed=5)
+    again = simulate(PROTOCOL, world, runs=15, steps=30, from_seed=5)
+    assert first.verdict == "holds"
+    assert first.steps > 100
+    assert first.actions == again.actions
+
+
+def test_a_broken_promise_is_found_and_made_short() -> None:
+    (variant,) = LOCK.variants
+    found = simulate(LOCK.with_variant(variant), LOCK_WORLD, runs=200, steps=30, from_seed=1)
+    assert (found.verdict, found.violated) == ("violated", "one_holder")
+    assert found.trace is not None
+    assert len(found.trace.steps) == 4
+
+
+def test_a_variant_of_the_protocol_is_found() -> None:
+    variant = next(one for one in PROTOCOL.variants if one.name == "pushes_to_all")
+    world = worlds.find("two-hosts", PROTOCOL)
+    found = simulate(PROTOCOL.with_variant(variant), world, runs=200, steps=40, from_seed=1)
+    assert (found.verdict, found.violated) == ("violated", "learns_only_on_demand")
+
+
+def test_what_no_guard_allows_is_not_possible() -> None:
+    system = System(LOCK, LOCK_WORLD)
+    with pytest.raises(NotPossible):
+        system.take(Occurrence("take", (("client", "c1"),)))
+    assert all(not relation for relation in system.state.relations.values())
+
+
+def test_a_move_that_no_action_declares_is_a_contradiction() -> None:
+    variant = next(one for one in PROTOCOL.variants if one.name == "confirms_without_applying")
+    assert variant.action.moves == ()
+    world = worlds.find("two-hosts", PROTOCOL)
+    system = System(PROTOCOL, world)
+    restart = Occurrence("restart", (("host", "h1"),))
+    system.executables["restart"]._moves.clear()
+    system.take(restart)  # from starting to starting: nothing moves
+    greet = Occurrence("greet", (("host", "h1"), ("epoch", 1)))
+    system.executables["greet"]._moves.clear()
+    with pytest.raises(Contradiction, match="greet moves session_state"):
+        system.take(greet)
+
+
+def test_diagrams_come_from_the_declared_moves() -> None:
+    session = next(one for one in PROTOCOL.lifecycles if one.name == "session_state")
+    assert "starting --> greeted: greet, greet_by_request" in mermaid(PROTOCOL, session)
