@@ -226,8 +226,10 @@ class _Search:
         return outcome
 
     def _slices(self, levels: list[int], started: float, progress: Progress | None) -> int:
+        # A slice is no longer than the bound, so that no world is finished beyond it.
+        slice_states = max(1, min(SLICE_STATES, self._states_max))
         while True:
-            outcome = self._call(SLICE_STATES)
+            outcome = self._call(slice_states)
             if progress is not None:
                 elapsed = time.perf_counter() - started
                 progress(int(self._progress[search.TAIL]), int(self._progress[search.DEPTH]), elapsed)

@@ -46,20 +46,16 @@ def test_the_toy_has_as_many_states_as_plain_search_finds(forget: bool) -> None:
 def small() -> Configuration:
     """A configuration of the protocol itself that plain search can finish."""
     world = worlds.find("two-hosts", PROTOCOL)
-    only = {"place": (("p1", "h1"),), "ask": ()}
-    return replace(
-        world,
-        only=only,
-        pinned={},
-        without=frozenset({"report_failed", "deregister", "resend", "remind", "remove", "restart_ncm", "restart_dpm"}),
-    )
+    only = {"place": (("p1", "h1"), ("p2", "h2")), "ask": (("h1", "r1", "p1", "p2"),)}
+    rare = {"report_failed", "deregister", "resend", "remind", "remove", "restart_ncm", "restart_dpm", "resume", "drop"}
+    return replace(world, only=only, pinned={}, without=frozenset(rare | {"deliver", "time_out"}))
 
 
 @pytest.mark.parametrize("forget", [True, False])
 def test_the_protocol_has_as_many_states_as_plain_search_finds(forget: bool) -> None:
     found = explore(PROTOCOL, small(), everything=True, forget_spent=forget, deadlocks=False)
     distinct, depth = breadth_first(PROTOCOL, small(), forget=forget)
-    assert distinct > 100
+    assert {"grant", "refuse", "release", "evict", "report_done"} <= found.actions
     assert (found.distinct, found.depth) == (distinct, depth)
 
 

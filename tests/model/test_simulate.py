@@ -39,7 +39,7 @@ def test_a_variant_of_the_protocol_is_found() -> None:
 def test_what_no_guard_allows_is_not_possible() -> None:
     system = System(LOCK, LOCK_WORLD)
     with pytest.raises(NotPossible):
-        system.take(Occurrence("take", (("client", "c1"),)))
+        system.take(Occurrence("take", (("client", "c1"), ("turn", 1))))
     assert all(not relation for relation in system.state.relations.values())
 
 

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from spec.language import Role, Step, action, always, event, lemma, message, relation, sometimes, two_state, variant
+from spec.language import (
+    Role,
+    Step,
+    action,
+    always,
+    event,
+    function,
+    lemma,
+    message,
+    relation,
+    sometimes,
+    two_state,
+    variant,
+)
 from spec.terms import Formula, Individual, Number, forall, implies
 
 
@@ -11,39 +24,56 @@ class Client(Individual):
 
 
 class Turn(Number):
-    """How often the lock was lent."""
+    """How often a client was lent the lock."""
 
 
 SERVER = Role("Lends the lock.")
 CLIENT = Role("Uses the lock.", each=Client)
 
-free = relation(Client, doc="History-free marker: this client was promised the lock.", holder=SERVER)
-holds = relation(Client, doc="This client has the lock.", holder=CLIENT)
-used = event(Client, Client, doc="A client used the lock (twice the same, since events have two arguments at least).")
+promised = relation(Client, doc="The client was promised the lock, and has not given it back.", holder=SERVER)
+lent = function(Client, to=Turn, doc="How often the client was lent the lock.", holder=SERVER)
+holds = relation(Client, doc="The client has the lock.", holder=CLIENT)
+taken = function(Client, to=Turn, doc="The newest turn that the client has taken.", holder=CLIENT)
+used = event(Client, Turn, doc="A client has used the lock in a turn.")
 
 
 @message(sender=SERVER, receiver=CLIENT)
-def lend(client: Client) -> Formula:
-    """Take the lock."""
-    return ~free(client)
+def lend(client: Client, turn: Turn) -> Formula:
+    """Take the lock. Spent when the client has taken this turn."""
+    return turn <= taken(client)
 
 
 @action(by=SERVER)
 def promise(client: Client) -> Step:
     """The server lends the lock if nobody was promised it."""
-    return Step(when=[forall(Client, lambda other: ~free(other))], then=[free.add(client), lend.send(client)])
+    return Step(
+        when=[forall(Client, lambda other: ~promised(other))],
+        then=[
+            promised.add(client),
+            lent.assign(client, to=lent(client) + 1),
+            lend.send(client, lent(client) + 1),
+        ],
+    )
 
 
 @action(by=CLIENT)
-def take(client: Client) -> Step:
+def take(client: Client, turn: Turn) -> Step:
     """A client takes the lock."""
-    return Step(takes=[lend(client)], when=[free(client), ~holds(client)], then=[holds.add(client)])
+    return Step(
+        takes=[lend(client, turn)],
+        when=[taken(client) < turn],
+        then=[holds.add(client), taken.assign(client, to=turn)],
+    )
 
 
 @action(by=CLIENT)
 def give_back(client: Client) -> Step:
     """A client gives the lock back."""
-    return Step(when=[holds(client)], then=[holds.remove(client), free.remove(client)], emits=[used(client, client)])
+    return Step(
+        when=[holds(client)],
+        then=[holds.remove(client), promised.remove(client)],
+        emits=[used(client, taken(client))],
+    )
 
 
 @sometimes
@@ -58,25 +88,38 @@ def one_holder(client: Client, other: Client) -> Formula:
     return implies(holds(client) & holds(other), client == other)
 
 
-@two_state()
-def used_only_when_held(client: Client) -> Formula:
+@sometimes
+def used_again(client: Client, turn: Turn) -> Formula:
+    """A client used the lock a second time."""
+    return used(client, turn) & (Turn.of(1) < turn)
+
+
+@two_state(used_again)
+def used_only_when_held(client: Client, turn: Turn) -> Formula:
     """A lock is used by its holder only."""
-    return implies(used(client, client), holds(client))
+    return implies(used(client, turn), holds(client) & (turn == taken(client)))
 
 
 @lemma
 def held_was_promised(client: Client) -> Formula:
-    """Who holds the lock was promised it."""
-    return implies(holds(client), free(client))
+    """Who holds the lock was promised it, and has taken the last turn."""
+    return implies(holds(client), promised(client) & (taken(client) == lent(client)))
 
 
 @lemma
 def promised_once(client: Client, other: Client) -> Formula:
     """One promise at a time."""
-    return implies(free(client) & free(other), client == other)
+    return implies(promised(client) & promised(other), client == other)
+
+
+@lemma
+def turns_are_lent_in_order(client: Client, turn: Turn) -> Formula:
+    """No turn was lent that the server has not counted, and a turn not yet taken is the last one, and promised."""
+    last = promised(client) & ~holds(client) & (turn == lent(client))
+    return (taken(client) <= lent(client)) & implies(lend.unspent(client, turn), last)
 
 
 @variant(replaces=promise, breaks=[one_holder])
 def promises_twice(client: Client) -> Step:
     """The server forgets that it promised the lock to another."""
-    return Step(then=[free.add(client), lend.send(client)])
+    return Step(then=promise.changes)

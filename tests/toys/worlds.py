@@ -7,4 +7,4 @@ from spec.language import Protocol
 from tests.toys import lock
 
 LOCK = Protocol.of("lock", lock)
-LOCK_WORLD = Configuration("lock", {"Client": ("c1", "c2", "c3")}, {"Turn": 1}, {})
+LOCK_WORLD = Configuration("lock", {"Client": ("c1", "c2", "c3")}, {"Turn": 2}, {})
