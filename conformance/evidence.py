@@ -48,6 +48,8 @@ class Evidence:
     """What every engine found; none: it was not run."""
 
     protocol: Protocol
+    configurations: tuple[str, ...]
+    """All that are to be explored."""
     proof: Proof | None = None
     explorations: list[Exploration] = field(default_factory=list)
     simulation: Simulation | None = None
@@ -60,17 +62,31 @@ class Evidence:
         """What a check ends with. What was not run is undecided at best."""
         codes = [Exit.ENVIRONMENT] * len(self.missing)
         codes.append(Exit.UNDECIDED if self.proof is None else _CODES[self.proof.verdict])
-        codes += [_CODES[one.verdict] for one in self.explorations] or [Exit.UNDECIDED]
+        codes += [_CODES[one.verdict] for one in self.explorations]
+        codes += [Exit.UNDECIDED] * (len(self.explorations) < len(self.configurations))
         codes.append(Exit.UNDECIDED if self.simulation is None else _CODES[self.simulation.verdict])
         codes += [_CODES[one.verdict] for one in self.replays.values()]
         codes += [Exit.UNDECIDED] * (len(self.replays) < len(TARGETS))
         codes += [Exit.VIOLATED] * bool(self.unreached or self.unused)
         return worst(codes)
 
+    def _explored_all(self) -> bool:
+        done = {one.configuration for one in self.explorations if one.verdict == "holds"}
+        return done == set(self.configurations)
+
+    @property
+    def is_red(self) -> bool:
+        """Something is violated for certain; more evidence would not change that."""
+        verdicts: list[str] = [one.verdict for one in self.explorations]
+        verdicts += [one.verdict for one in self.replays.values()]
+        verdicts += [self.proof.verdict] if self.proof else []
+        verdicts += [self.simulation.verdict] if self.simulation else []
+        return "violated" in verdicts or "diverges" in verdicts
+
     @property
     def unreached(self) -> list[str]:
         """What must be reachable, and no exploration reached; empty if one stopped early."""
-        if not self.explorations or any(one.verdict != "holds" for one in self.explorations):
+        if not self._explored_all():
             return []
         reached = {name for one in self.explorations for name in one.reached}
         return [one.name for one in self.protocol.sometimes if one.name not in reached]
@@ -78,7 +94,7 @@ class Evidence:
     @property
     def unused(self) -> list[str]:
         """Actions that no exploration took; empty if one stopped early."""
-        if not self.explorations or any(one.verdict != "holds" for one in self.explorations):
+        if not self._explored_all():
             return []
         taken = {name for one in self.explorations for name in one.actions}
         return [one.name for one in self.protocol.actions if one.name not in taken]
@@ -165,15 +181,13 @@ class _BrokerInBackground:
         self._thread.join()
 
 
-def gather(
-    protocol: Protocol, *, configurations: Sequence[str], told: Told, red: Callable[[Evidence], None]
-) -> Evidence:
-    """Gathers all evidence. `red` is called as soon as something is violated; then nothing more is run.
+def gather(protocol: Protocol, *, configurations: Sequence[str], told: Told) -> Evidence:
+    """Gathers all evidence. As soon as something is violated, nothing more is run.
 
     Raises:
         BadInput: a configuration or vector is malformed.
     """
-    found = Evidence(protocol)
+    found = Evidence(protocol, tuple(configurations))
     with ExitStack() as stack:
         vectors = read_vectors([VECTORS], protocol)
         broker = _BrokerInBackground()
@@ -187,15 +201,9 @@ def gather(
         ]
         for step in steps:
             step()
-            if found.exit in (Exit.VIOLATED, Exit.ENVIRONMENT) or _is_red(found):
-                red(found)
+            if found.is_red:
                 break
     return found
-
-
-def _is_red(found: Evidence) -> bool:
-    verdicts = [found.proof.verdict] if found.proof else []
-    return "violated" in verdicts or any(one.verdict == "violated" for one in found.explorations)
 
 
 def _prove(found: Evidence, told: Told) -> None:

@@ -28,6 +28,9 @@ from conformance.show.violation import print_violation
 from spec.on_demand import PROTOCOL
 
 MARK = {**MARKS, "?": "[yellow]?[/]"}
+WIDE = 140
+"""Columns from which on the table has the promises in English beside their names."""
+
 CLAIMS_SHOWN = 3
 """Counterexamples to induction that are printed; the rest are named."""
 
@@ -57,7 +60,7 @@ def check(variant: str | None, json_file: str | None, junit_file: str | None) ->
         def tell(what: str, done: int, total: int | None, word: str) -> None:
             progress(done, f"{what} {f'of {total} ' if total else ''}{word}")
 
-        found = gather(protocol, configurations=worlds.names(), told=tell, red=lambda _: None)
+        found = gather(protocol, configurations=worlds.names(), told=tell)
     seconds = time.perf_counter() - started
     print_evidence(found, seconds, console)
     write_json({**found.as_json(), "seconds": round(seconds, 3)}, json_file)
@@ -77,11 +80,15 @@ def print_evidence(found: Evidence, seconds: float, console: Console) -> None:
     if len(found.explorations) > 0:
         print_explorations(found.explorations, console)
     table = Table(title="Every promise with its evidence", title_justify="left")
-    for column in ("promise", "proved", "explored", "simulated", "replayed", "in words"):
-        table.add_column(column, justify="left" if column in ("promise", "in words") else "center")
+    table.add_column("promise", no_wrap=True)
+    for column in ("proved", "explored", "simulated", "replayed"):
+        table.add_column(column, justify="center", min_width=len(column))
+    if wide := console.width >= WIDE:
+        table.add_column("in words")
     for promise in found.protocol.promises:
         if not promise.lemma:
-            table.add_row(promise.name, *(MARK[mark] for mark in found.row(promise)), promise.doc.splitlines()[0])
+            words = [promise.doc.splitlines()[0]] if wide else []
+            table.add_row(promise.name, *(MARK[mark] for mark in found.row(promise)), *words)
     console.print(table)
     for line in _summary(found):
         console.print(line, highlight=False)
