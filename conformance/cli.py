@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from conformance.exits import Exit, Problem
+from conformance.report import no_such
 from impl.errors import BadDeployment, EnvironmentProblem
 from model.errors import BadInput
 
@@ -33,9 +34,9 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         if cmd_name not in COMMANDS:
-            return None
+            raise click.UsageError(no_such("command", cmd_name, COMMANDS), ctx)
         module = importlib.import_module(f"conformance.commands.{cmd_name}")
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)
@@ -60,6 +61,13 @@ def program() -> None:
     """
 
 
+def _sentence(problem: click.ClickException) -> str:
+    """What is wrong with the usage, and where to read what is right."""
+    said = problem.format_message().rstrip(".")
+    context = problem.ctx if isinstance(problem, click.UsageError) else None
+    return f"{context.command_path}: {said}; see {context.command_path} --help" if context else said
+
+
 def main() -> None:
     """Run a command; every problem a user can cause ends with one sentence and its exit code."""
     try:
@@ -67,8 +75,11 @@ def main() -> None:
     except click.exceptions.Abort:
         print("Stopped.", file=sys.stderr)  # noqa: T201 - the command line's own output
         sys.exit(130)
-    except click.ClickException as problem:
+    except click.exceptions.NoArgsIsHelpError as problem:
         problem.show()
+        sys.exit(Exit.BAD_INPUT)
+    except click.ClickException as problem:
+        print(_sentence(problem), file=sys.stderr)  # noqa: T201 - the command line's own output
         sys.exit(Exit.BAD_INPUT)
     except (BadInput, BadDeployment) as problem:
         print(problem, file=sys.stderr)  # noqa: T201 - the command line's own output

@@ -1,25 +1,26 @@
 """All evidence for all promises: proved, explored, simulated, replayed; gathered as early as it can be.
 
-The broker starts at once, in the background, since it takes the longest to come; what needs none runs meanwhile. What is red is
-told as soon as it is found.
+The broker starts at once, in the background, since it takes the longest to come; what needs none runs meanwhile. What is red ends
+the gathering.
 """
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
 
 from conformance import worlds
-from conformance.exits import Exit, worst
+from conformance.exits import EXIT_OF, Exit, worst
 from conformance.replaying import VECTORS, Replays, Vector, read_vectors, replay_all
 from conformance.targets import open_target
 from impl.broker.deployment import Deployment, open_deployment
 from impl.errors import BadDeployment, EnvironmentProblem
+from model.errors import BadInput
 from model.explore import Exploration, explore
 from model.prove import Proof, prove
 from model.simulate import Simulation, simulate
@@ -34,13 +35,7 @@ SIMULATED = "one-network"
 Told = Callable[[str, int, int | None, str], None]
 """Told of progress: what is done, how much, of how much, and a word about it."""
 
-_CODES = {
-    "holds": Exit.HOLDS,
-    "violated": Exit.VIOLATED,
-    "undecided": Exit.UNDECIDED,
-    "conforms": Exit.HOLDS,
-    "diverges": Exit.VIOLATED,
-}
+TARGETS = ("memory", "pulsar")
 
 
 @dataclass
@@ -55,18 +50,21 @@ class Evidence:
     simulation: Simulation | None = None
     replays: dict[str, Replays] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
-    """What could not be run, with the reason."""
+    """What the surroundings did not let run, with the reason."""
+    stale: str = ""
+    """Why the vectors say nothing, or too little, about this statement; empty if they are its own."""
 
     @property
     def exit(self) -> Exit:
         """What a check ends with. What was not run is undecided at best."""
         codes = [Exit.ENVIRONMENT] * len(self.missing)
-        codes.append(Exit.UNDECIDED if self.proof is None else _CODES[self.proof.verdict])
-        codes += [_CODES[one.verdict] for one in self.explorations]
+        codes.append(Exit.UNDECIDED if self.proof is None else EXIT_OF[self.proof.verdict])
+        codes += [EXIT_OF[one.verdict] for one in self.explorations]
         codes += [Exit.UNDECIDED] * (len(self.explorations) < len(self.configurations))
-        codes.append(Exit.UNDECIDED if self.simulation is None else _CODES[self.simulation.verdict])
-        codes += [_CODES[one.verdict] for one in self.replays.values()]
+        codes.append(Exit.UNDECIDED if self.simulation is None else EXIT_OF[self.simulation.verdict])
+        codes += [EXIT_OF[one.verdict] for one in self.replays.values()]
         codes += [Exit.UNDECIDED] * (len(self.replays) < len(TARGETS))
+        codes += [Exit.UNDECIDED] * bool(self.stale)
         codes += [Exit.VIOLATED] * bool(self.unreached or self.unused)
         return worst(codes)
 
@@ -105,17 +103,22 @@ class Evidence:
         if self.proof is not None:
             mine = [claim for claim in self.proof.claims if claim.name.split(":")[0] == promise.name]
             proved = _mark({str(claim.verdict) for claim in mine})
+            # All promises and lemmas carry each other's proofs: none is proved while another is not kept.
+            if proved == "holds" and self.proof.verdict != "holds":
+                proved = "?"
         seen: set[str] = set()
         for one in self.explorations:
             seen.add("violated" if one.violated == promise.name else "holds" if one.complete else "undecided")
         explored = _mark(seen)
+        if len(self.explorations) < len(self.configurations) and explored == "holds":
+            explored = "?"
         simulated = "?"
         if self.simulation is not None:
             simulated = _mark({"violated" if self.simulation.violated == promise.name else self.simulation.verdict})
             if self.simulation.violated not in ("", promise.name):
                 simulated = "?"
         replayed = _mark({_as_verdict(one.verdict) for one in self.replays.values()})
-        if len(self.replays) < len(TARGETS) and replayed == "holds":
+        if (self.stale or len(self.replays) < len(TARGETS)) and replayed == "holds":
             replayed = "?"
         return proved, explored, simulated, replayed
 
@@ -127,13 +130,11 @@ class Evidence:
             "simulate": self.simulation.as_json() if self.simulation else None,
             "replay": [one.as_json() for one in self.replays.values()],
             "missing": self.missing,
+            "stale": self.stale or None,
             "unreached": self.unreached,
             "unused": self.unused,
             "verdict": {Exit.HOLDS: "holds", Exit.VIOLATED: "violated"}.get(self.exit, "undecided"),
         }
-
-
-TARGETS = ("memory", "pulsar")
 
 
 def _as_verdict(verdict: str) -> str:
@@ -146,7 +147,7 @@ def _mark(verdicts: set[str]) -> str:
     return "holds" if verdicts == {"holds"} else "?"
 
 
-class _BrokerInBackground:
+class BrokerInBackground:
     """Starts the broker while other things run; what went wrong is raised where it is asked for."""
 
     def __init__(self) -> None:
@@ -154,8 +155,17 @@ class _BrokerInBackground:
         self._done = threading.Event()
         self._deployment: Deployment | None = None
         self._problem: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="broker")
+        self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
+
+    def __enter__(self) -> BrokerInBackground:
         self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stops it. One that still comes up is not waited for: it stops by itself, at the latest when this program ends."""
+        self._done.set()
+        if self._wanted.is_set():
+            self._thread.join()
 
     def _run(self) -> None:
         try:
@@ -175,35 +185,48 @@ class _BrokerInBackground:
         assert self._deployment is not None
         return self._deployment
 
-    def close(self) -> None:
-        """Stops it."""
-        self._done.set()
-        self._thread.join()
 
+def gather(
+    protocol: Protocol, stated: Protocol, *, configurations: Sequence[str], broker: BrokerInBackground, told: Told
+) -> Evidence:
+    """Gathers all evidence for a protocol. As soon as something is violated, nothing more is run.
 
-def gather(protocol: Protocol, *, configurations: Sequence[str], told: Told) -> Evidence:
-    """Gathers all evidence. As soon as something is violated, nothing more is run.
+    `stated`: the protocol without a variant, of which the vectors are runs.
 
     Raises:
         BadInput: a configuration or vector is malformed.
     """
     found = Evidence(protocol, tuple(configurations))
-    with ExitStack() as stack:
-        vectors = read_vectors([VECTORS], protocol)
-        broker = _BrokerInBackground()
-        stack.callback(broker.close)
-        steps: list[Callable[[], None]] = [
-            lambda: _prove(found, told),
-            lambda: _replay(found, vectors, "memory", None, told),
-            *(lambda name=name: _explore(found, name, told) for name in configurations),
-            lambda: _simulate(found, told),
-            lambda: _replay(found, vectors, "pulsar", broker, told),
-        ]
-        for step in steps:
-            step()
-            if found.is_red:
-                break
+    vectors = functools.cache(lambda: _vectors(found, stated))
+    steps: list[Callable[[], None]] = [
+        lambda: _prove(found, told),
+        lambda: _replay(found, vectors, "memory", None, told),
+        *(lambda name=name: _explore(found, name, told) for name in configurations),
+        lambda: _simulate(found, told),
+        lambda: _replay(found, vectors, "pulsar", broker, told),
+    ]
+    for step in steps:
+        step()
+        if found.is_red:
+            break
     return found
+
+
+def _vectors(found: Evidence, stated: Protocol) -> list[Vector]:
+    """The shipped vectors; none, if they are no runs of the statement any more, since it was changed."""
+    digest = f'"digest": "{stated.digest()}"'
+    current = all(digest in path.read_text(encoding="utf-8", errors="replace") for path in VECTORS.glob("*.itf.json"))
+    remedy = "write them anew with `make golden`, and read the difference"
+    try:
+        vectors = read_vectors([VECTORS], stated)
+    except BadInput as problem:
+        if current:
+            raise
+        found.stale = f"the vectors are runs of an earlier statement ({problem}); {remedy}"
+        return []
+    if not current:
+        found.stale = f"the vectors are runs of an earlier statement, and cover too little of this one; {remedy}"
+    return vectors
 
 
 def _prove(found: Evidence, told: Told) -> None:
@@ -251,17 +274,21 @@ def _simulate(found: Evidence, told: Told) -> None:
 
 
 def _replay(
-    found: Evidence, vectors: Sequence[Vector], name: str, broker: _BrokerInBackground | None, told: Told
+    found: Evidence, vectors: Callable[[], list[Vector]], name: str, broker: BrokerInBackground | None, told: Told
 ) -> None:
+    told("Reading vectors", 0, None, "")
+    given = vectors()
+    if not given:
+        return
     try:
         if broker is not None:
             told("Waiting for the broker", 0, None, "the first start downloads it")
         deployment = broker.get() if broker is not None else None
         with open_target(name, deployment) as target:
             found.replays[name] = replay_all(
-                vectors,
+                given,
                 target,
-                progress=lambda done, vector: told(f"Replaying on {name}", done, len(vectors), vector),
+                progress=lambda done, vector: told(f"Replaying on {name}", done, len(given), vector),
                 stop_at_divergence=True,
             )
     except (EnvironmentProblem, BadDeployment) as problem:

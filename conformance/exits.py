@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
+from typing import Final
 
 
 class Exit(IntEnum):
@@ -20,6 +21,15 @@ class Exit(IntEnum):
     ENVIRONMENT = 4
     """No broker, no Java, no network, or a port in use."""
 
+
+EXIT_OF: Final[Mapping[str, Exit]] = {
+    "holds": Exit.HOLDS,
+    "conforms": Exit.HOLDS,
+    "violated": Exit.VIOLATED,
+    "diverges": Exit.VIOLATED,
+    "undecided": Exit.UNDECIDED,
+}
+"""What a command ends with when this is its verdict."""
 
 _PRECEDENCE = (Exit.BAD_INPUT, Exit.ENVIRONMENT, Exit.VIOLATED, Exit.UNDECIDED)
 

@@ -1,32 +1,63 @@
-"""What commands have in common: consoles, progress bars, JSON and JUnit files, annotations."""
+"""What commands have in common: consoles, tables, progress bars, JSON and JUnit files, annotations."""
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from xml.etree import ElementTree
 
 import click
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from conformance.exits import Exit, Problem
 
 ERRORS = Console(stderr=True)
 """Progress and everything that is not a result."""
 
+
+P = TypeVar("P", str, Path)
+
+
+def writable(_: click.Context, parameter: click.Parameter, file: P | None) -> P | None:
+    """A callback for options that name a file to be written: that it can be is seen now, not after minutes of work."""
+    if file is None or str(file) == "-":
+        return file
+    path = Path(file)
+    if path.is_dir():
+        raise click.BadParameter(f"{path} is a folder; name a file", param=parameter)
+    if not path.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {path.parent}; make it, or name another file", param=parameter)
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise click.BadParameter(f"{path} cannot be written; name another file", param=parameter)
+    return file
+
+
 json_option = click.option(
     "--json",
     "json_file",
     metavar="FILE",
-    help="Write the result as JSON; - is standard output.",
+    callback=writable,
+    help="Write the result as JSON; - is standard output, and tables go to standard error then.",
 )
-junit_option = click.option("--junit", "junit_file", metavar="FILE", help="Write the result as JUnit XML.")
+junit_option = click.option(
+    "--junit", "junit_file", metavar="FILE", callback=writable, help="Write the result as JUnit XML."
+)
+save_option = click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    callback=writable,
+    help="Write the way to the violation as an ITF trace.",
+)
 
 MARKS = {"holds": "[green]✓[/]", "violated": "[red]✗[/]", "undecided": "[yellow]?[/]"}
 """How a verdict is shown in a table."""
@@ -37,6 +68,26 @@ def console_for(json_file: str | None) -> Console:
     return Console(stderr=True) if json_file == "-" else Console()
 
 
+def plain_table(title: str, *, left: Iterable[str] = (), right: Iterable[str] = (), mark: bool = False) -> Table:
+    """A table of words on the left and figures on the right, narrow enough for every figure to be readable in 80 columns."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for column in left:
+        table.add_column(column, no_wrap=True)
+    for column in right:
+        table.add_column(column, justify="right", no_wrap=True)
+    if mark:
+        table.add_column("", no_wrap=True)
+    return table
+
+
+def no_such(what: str, name: str, known: Iterable[str]) -> str:
+    """The sentence for a name that does not exist: the nearest one, and all there are."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    return f"{name!r} is no {what}{meant}; choose among {', '.join(names)}"
+
+
 def write_json(result: Any, json_file: str | None) -> None:
     """Writes a result where `--json` says."""
     if json_file is None:
@@ -45,7 +96,7 @@ def write_json(result: Any, json_file: str | None) -> None:
     if json_file == "-":
         sys.stdout.write(f"{text}\n")
     else:
-        _write(Path(json_file), f"{text}\n")
+        write_text(Path(json_file), f"{text}\n")
 
 
 def write_junit(suite: str, cases: Sequence[tuple[str, float, str]], junit_file: str | None) -> None:
@@ -58,10 +109,15 @@ def write_junit(suite: str, cases: Sequence[tuple[str, float, str]], junit_file:
         case = ElementTree.SubElement(root, "testcase", classname=suite, name=name, time=f"{seconds:.3f}")
         if wrong:
             ElementTree.SubElement(case, "failure", message=wrong)
-    _write(Path(junit_file), ElementTree.tostring(root, encoding="unicode"))
+    write_text(Path(junit_file), ElementTree.tostring(root, encoding="unicode") + "\n")
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Writes a file that a user has named.
+
+    Raises:
+        Problem: it cannot be written.
+    """
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as problem:
@@ -71,13 +127,19 @@ def _write(path: Path, text: str) -> None:
 def annotate(title: str, text: str) -> None:
     """An error annotation where the build runs on GitHub's machines."""
     if os.environ.get("GITHUB_ACTIONS"):
-        escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-        sys.stderr.write(f"::error title={title}::{escaped}\n")
+        for raw, escaped in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
+            title, text = title.replace(raw, escaped), text.replace(raw, escaped)
+        # A property ends at a comma, and its name at a colon; the message may have both.
+        title = title.replace(":", "%3A").replace(",", "%2C")
+        sys.stderr.write(f"::error title={title}::{text}\n")
 
 
 @contextmanager
 def progress_bar(what: str, total: int | None = None) -> Iterator[Callable[[int, str], None]]:
-    """A bar on standard error that vanishes; the function that is given takes how much is done, and a word about it."""
+    """A bar on standard error that vanishes; the function that is given takes how much is done, and a word about it.
+
+    Where nobody looks (a file, a build's log) there is none.
+    """
     columns = [
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -85,6 +147,7 @@ def progress_bar(what: str, total: int | None = None) -> Iterator[Callable[[int,
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     ]
-    with Progress(*columns, TextColumn("{task.fields[word]}"), console=ERRORS, transient=True) as progress:
+    words = TextColumn("{task.fields[word]}")
+    with Progress(*columns, words, console=ERRORS, transient=True, disable=not ERRORS.is_terminal) as progress:
         task = progress.add_task(what, total=total, word="")
         yield lambda done, word: progress.update(task, completed=done, word=word)

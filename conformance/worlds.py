@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from conformance.exits import Exit, Problem
+from conformance.report import no_such
 from model.configuration import Configuration, load
 from spec.language import Protocol, Variant
 
@@ -27,10 +28,7 @@ def find(name: str, protocol: Protocol) -> Configuration:
     if name in names():
         return load(FOLDER / f"{name}.toml", protocol)
     if not Path(name).suffix:
-        raise Problem(
-            f"{name}: no configuration of that name; choose among {', '.join(names())}, or name a TOML file",
-            Exit.BAD_INPUT,
-        )
+        raise Problem(f"{no_such('configuration', name, names())}, or name a TOML file", Exit.BAD_INPUT)
     return load(Path(name), protocol)
 
 
@@ -41,8 +39,7 @@ def variant_of(name: str | None, protocol: Protocol) -> Variant | None:
     for variant in protocol.variants:
         if variant.name == name:
             return variant
-    known = ", ".join(variant.name for variant in protocol.variants)
-    raise Problem(f"--variant {name}: no such variant; choose among {known}", Exit.BAD_INPUT)
+    raise Problem(no_such("variant", name, [variant.name for variant in protocol.variants]), Exit.BAD_INPUT)
 
 
 def with_variant(name: str | None, protocol: Protocol) -> Protocol:
@@ -54,5 +51,7 @@ def with_variant(name: str | None, protocol: Protocol) -> Protocol:
 variant_option = click.option(
     "--variant",
     metavar="NAME",
-    help="Put a deviation in the place of the action that it replaces, to see the check bite.",
+    help="Put a deviation in the place of the action that it replaces, to see the check bite; spec/protocol.md lists them.",
 )
+CONFIG_HELP: Final = f"{', '.join(names())}, or a TOML file of your own"
+"""What may stand behind --config."""

@@ -6,13 +6,13 @@ import time
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from conformance import worlds
-from conformance.commands.explore import print_explorations
+from conformance.commands.explore import annotate_exploration, print_explorations
 from conformance.commands.prove import print_claim
 from conformance.commands.replay import print_replays
-from conformance.evidence import Evidence, gather
+from conformance.evidence import BrokerInBackground, Evidence, gather
 from conformance.exits import Exit
 from conformance.report import (
     MARKS,
@@ -20,6 +20,7 @@ from conformance.report import (
     console_for,
     json_option,
     junit_option,
+    plain_table,
     progress_bar,
     write_json,
     write_junit,
@@ -33,6 +34,8 @@ WIDE = 140
 
 CLAIMS_SHOWN = 3
 """Counterexamples to induction that are printed; the rest are named."""
+
+ENGINES = ("proved", "explored", "simulated", "replayed")
 
 
 @click.command()
@@ -55,56 +58,74 @@ def check(variant: str | None, json_file: str | None, junit_file: str | None) ->
     protocol = worlds.with_variant(variant, PROTOCOL)
     console = console_for(json_file)
     started = time.perf_counter()
-    with progress_bar("Checking") as progress:
+    with BrokerInBackground() as broker:
+        with progress_bar("Checking") as progress:
 
-        def tell(what: str, done: int, total: int | None, word: str) -> None:
-            progress(done, f"{what} {f'of {total} ' if total else ''}{word}")
+            def tell(what: str, done: int, total: int | None, word: str) -> None:
+                progress(done, f"{what} {f'of {total} ' if total else ''}{word}")
 
-        found = gather(protocol, configurations=worlds.names(), told=tell)
-    seconds = time.perf_counter() - started
-    print_evidence(found, seconds, console)
-    write_json({**found.as_json(), "seconds": round(seconds, 3)}, json_file)
-    write_junit(
-        "check", [(one.name, 0.0, _wrong(found.row(one))) for one in protocol.promises if not one.lemma], junit_file
-    )
+            found = gather(protocol, PROTOCOL, configurations=worlds.names(), broker=broker, told=tell)
+        seconds = time.perf_counter() - started
+        # Said before the broker stops, which takes a moment.
+        print_evidence(found, seconds, variant, console)
+        write_json({**found.as_json(), "seconds": round(seconds, 3)}, json_file)
+        write_junit("check", _cases(found), junit_file)
     return int(found.exit)
 
 
-def _wrong(row: tuple[str, ...]) -> str:
-    return "" if set(row) == {"holds"} else f"proved, explored, simulated, replayed: {', '.join(row)}"
+def _cases(found: Evidence) -> list[tuple[str, float, str]]:
+    """One for each promise, and one for the check as a whole: it may be red where no promise is."""
+    cases = []
+    for promise in found.protocol.promises:
+        if not promise.lemma:
+            row = found.row(promise)
+            marks = ", ".join(f"{engine} {mark}" for engine, mark in zip(ENGINES, row, strict=True))
+            cases.append((promise.name, 0.0, "" if set(row) == {"holds"} else marks))
+    wrong = "" if found.exit is Exit.HOLDS else " ".join(_conclusion(found, None)) or "undecided"
+    return [*cases, ("all evidence", 0.0, wrong)]
 
 
-def print_evidence(found: Evidence, seconds: float, console: Console) -> None:
-    """The table of promise and evidence, what is behind it, and what is red in full."""
-    _print_red(found, console)
+def print_evidence(found: Evidence, seconds: float, variant: str | None, console: Console) -> None:
+    """The table of promise and evidence, what is behind it, and at the end, where one looks first, what is red in full."""
     if len(found.explorations) > 0:
         print_explorations(found.explorations, console)
-    table = Table(title="Every promise with its evidence", title_justify="left")
-    table.add_column("promise", no_wrap=True)
-    for column in ("proved", "explored", "simulated", "replayed"):
-        table.add_column(column, justify="center", min_width=len(column))
-    if wide := console.width >= WIDE:
+        console.print()
+    wide = console.width >= WIDE
+    table = plain_table("Every promise with its evidence", left=["promise"])
+    for engine in ENGINES:
+        table.add_column(engine, justify="center", no_wrap=True)
+    if wide:
         table.add_column("in words")
     for promise in found.protocol.promises:
         if not promise.lemma:
             words = [promise.doc.splitlines()[0]] if wide else []
             table.add_row(promise.name, *(MARK[mark] for mark in found.row(promise)), *words)
     console.print(table)
+    if found.exit is not Exit.HOLDS:
+        console.print("[green]✓[/] holds   [red]✗[/] broken   [yellow]?[/] not known: what is red ends the check")
+    console.print()
     for line in _summary(found):
         console.print(line, highlight=False)
+    console.print()
+    _print_red(found, console)
+    conclusion = _conclusion(found, variant)
+    for line in conclusion:
+        annotate("check", line)
     colour, word = {
         Exit.HOLDS: ("green", "All promises hold."),
-        Exit.VIOLATED: ("red", "A promise is broken, or the implementation leaves the specification."),
+        Exit.VIOLATED: ("red", "Red."),
         Exit.ENVIRONMENT: ("yellow", "Something could not be run."),
-    }.get(found.exit, ("yellow", "Something is undecided."))
-    console.print(f"[{colour}]{word}[/] ({seconds:.0f} s)", highlight=False)
+    }.get(found.exit, ("yellow", "Undecided."))
+    console.print(f"[bold {colour}]{word}[/] ({seconds:.0f} s)", highlight=False)
+    for line in conclusion:
+        console.print(f"  [{colour}]{escape(line)}[/]", highlight=False, soft_wrap=True)
 
 
 def _summary(found: Evidence) -> list[str]:
     lines = []
     if found.proof is not None:
         lines.append(
-            f"proved: {len(found.proof.claims)} claims, {found.proof.checks} checks, {found.proof.seconds:.1f} s"
+            f"proved: {len(found.proof.claims)} claims, {found.proof.checks:,} checks, {found.proof.seconds:.1f} s"
         )
     if found.explorations:
         states = sum(one.distinct for one in found.explorations)
@@ -114,32 +135,51 @@ def _summary(found: Evidence) -> list[str]:
     for name, one in found.replays.items():
         steps = one.total(lambda each: each.steps)
         rate = steps / max(one.seconds, 1e-9)
-        lines.append(f"replayed on {name}: {len(one.results)} vectors, {steps:,} steps, {rate:.0f} steps/s")
-    lines += [f"[yellow]not run: {one}[/]" for one in found.missing]
+        lines.append(f"replayed on {name}: {len(one.results)} vectors, {steps:,} steps, {rate:,.0f} steps/s")
+    return lines
+
+
+def _conclusion(found: Evidence, variant: str | None) -> list[str]:
+    """In sentences: what is red, then what is missing, each with what to do about it."""
+    lines = []
+    changed = f" --variant {variant}" if variant else ""
+    for one in found.explorations:
+        if one.verdict == "violated":
+            again = f"ondemand explore --config {one.configuration}{changed}"
+            lines.append(f"{one.violated} is broken in {one.configuration}; again: {again}.")
+    unproved = [claim.name for claim in found.proof.claims if claim.verdict != "holds"] if found.proof else []
+    if unproved:
+        more = "" if lines else " No way there was found from the start: perhaps the proof lacks a lemma."
+        lines.append(f"Not proved: {', '.join(unproved)}; in full: ondemand prove{changed}.{more}")
+    if found.simulation is not None and found.simulation.verdict == "violated":
+        lines.append(f"{found.simulation.violated} is broken in simulation.")
+    for name, replays in found.replays.items():
+        if replays.verdict != "conforms":
+            how = "leaves the specification" if replays.divergence else "could not be driven through every vector"
+            lines.append(f"The implementation {how}; again: ondemand replay --target {name}.")
     if found.unreached:
-        lines.append(f"[red]never reached: {', '.join(found.unreached)}[/]")
+        lines.append(f"Never reached in any configuration: {', '.join(found.unreached)}.")
     if found.unused:
-        lines.append(f"[red]never taken: {', '.join(found.unused)}[/]")
+        lines.append(f"Never taken in any configuration: {', '.join(found.unused)}.")
+    lines += [f"Not run: {one}." for one in found.missing]
+    lines += [f"Not replayed in full: {found.stale}."] if found.stale else []
     return lines
 
 
 def _print_red(found: Evidence, console: Console) -> None:
     reachable = False
     for one in found.explorations:
+        annotate_exploration(one, found.protocol)
         if one.trace is not None:
             reachable = True
-            print_violation(console, one.violated, found.protocol, one.trace)
-            annotate(one.violated, f"violated in {one.configuration} after {len(one.trace.steps)} steps")
-    if found.proof is not None and found.proof.verdict != "holds":
+            print_violation(console, one.violated, found.protocol, one.trace, shortest=True)
+    if found.proof is not None:
+        # A way from the start says more than a counterexample to induction.
         wrong = [claim for claim in found.proof.claims if claim.verdict == "violated"]
-        shown = wrong[:1] if reachable else wrong[:CLAIMS_SHOWN]
-        for claim in shown:
+        for claim in wrong[: 0 if reachable else CLAIMS_SHOWN]:
             print_claim(claim, found.protocol, console)
-        rest = [claim.name for claim in found.proof.claims if claim.verdict != "holds" and claim not in shown]
-        if rest:
-            console.print(f"Not proved either: {', '.join(rest)}", highlight=False)
     if found.simulation is not None and found.simulation.trace is not None:
-        print_violation(console, found.simulation.violated, found.protocol, found.simulation.trace)
+        print_violation(console, found.simulation.violated, found.protocol, found.simulation.trace, shortest=False)
     for replays in found.replays.values():
         if replays.verdict != "conforms":
             print_replays(replays, console)

@@ -6,36 +6,48 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from conformance import worlds
-from conformance.exits import Exit, worst
+from conformance.exits import EXIT_OF, worst
 from conformance.report import (
     MARKS,
     annotate,
     console_for,
     json_option,
     junit_option,
+    plain_table,
     progress_bar,
+    save_option,
     write_json,
     write_junit,
+    write_text,
 )
-from conformance.show.violation import print_violation
+from conformance.show.violation import doc_of, print_violation, told
 from model import itf
 from model.explore import STATES_MAX, Exploration
 from model.explore import explore as visit
 from spec.language import Protocol
 from spec.on_demand import PROTOCOL
 
-EXITS = {"holds": Exit.HOLDS, "violated": Exit.VIOLATED, "undecided": Exit.UNDECIDED}
-
 
 @click.command()
 @click.option(
-    "--config", "configs", multiple=True, metavar="NAME", help="A named configuration, or a TOML file; may be repeated."
+    "--config",
+    "configs",
+    multiple=True,
+    metavar="NAME",
+    help=f"{worlds.CONFIG_HELP}; may be repeated. [default: all that are named]",
 )
-@click.option("--states-max", type=click.IntRange(1), default=STATES_MAX, help="Stop, undecided, after so many states.")
-@click.option("--save", type=click.Path(path_type=Path), help="Write the way to the violation as an ITF trace.")
+@click.option(
+    "--states-max",
+    type=click.IntRange(1),
+    default=STATES_MAX,
+    show_default=True,
+    metavar="NUMBER",
+    help="Stop, undecided, after so many states.",
+)
+@save_option
 @worlds.variant_option
 @json_option
 @junit_option
@@ -49,19 +61,21 @@ def explore(
 ) -> int:
     """Visit every state of a bounded configuration, breadth first, and check every promise in each.
 
-    Without --config, every named configuration is explored. What is found first is reached by a shortest way.
+    Without --config, every named configuration is explored. The first violation found ends it, and there is no shorter way to it
+    in that configuration.
 
     \b
     Examples:
-      ondemand explore                                      every named configuration
-      ondemand explore --config two-hosts                   one of them
-      ondemand explore --config my.toml --states-max 1e6    one of your own
-      ondemand explore --variant serves_the_deleted         see a promise broken
+      ondemand explore                                   every named configuration
+      ondemand explore --config two-hosts                one of them
+      ondemand explore --config my.toml --json -         one of your own
+      ondemand explore --variant serves_the_deleted      see a promise broken
     """
     protocol = worlds.with_variant(variant, PROTOCOL)
     console = console_for(json_file)
     found = []
-    for name in configs or tuple(worlds.names()):
+    wanted = configs or tuple(worlds.names())
+    for name in wanted:
         result = explored(name, protocol, states_max=states_max, changed=variant is not None)
         found.append(result)
         if result.verdict == "violated":
@@ -69,18 +83,19 @@ def explore(
     print_explorations(found, console)
     for result in found:
         if result.trace is not None:
-            print_violation(console, result.violated, protocol, result.trace)
-            annotate(result.violated, f"violated in {result.configuration} after {len(result.trace.steps)} steps")
+            print_violation(console, result.violated, protocol, result.trace, shortest=True)
             if save is not None:
-                itf.write(result.trace, save, protocol)
+                write_text(save, itf.dumps(told(result.violated, protocol, result.trace), protocol))
+        annotate_exploration(result, protocol)
     results = [result.as_json() for result in found]
-    write_json(results[0] if len(results) == 1 else results, json_file)
+    # One object for one configuration, a list for several: what was asked for decides, not where it ended.
+    write_json(results[0] if len(wanted) == 1 else results, json_file)
     cases = [
-        (one.configuration, one.seconds, "" if one.verdict == "holds" else f"{one.verdict} {one.violated}")
+        (one.configuration, one.seconds, "" if one.verdict == "holds" else f"{one.verdict} {one.violated}".strip())
         for one in found
     ]
     write_junit("explore", cases, junit_file)
-    return int(worst(EXITS[result.verdict] for result in found))
+    return int(worst(EXIT_OF[result.verdict] for result in found))
 
 
 def explored(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, changed: bool = False) -> Exploration:
@@ -96,35 +111,37 @@ def explored(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, cha
 
 
 def print_explorations(found: list[Exploration], console: Console) -> None:
-    """A table of what was visited."""
-    table = Table(title="Explored exhaustively", title_justify="left")
-    for column in (
-        "configuration",
-        "states",
-        "transitions",
-        "depth",
-        "words",
-        "compile s",
-        "seconds",
-        "M states/s",
-        "",
-    ):
-        table.add_column(column, justify="left" if column in ("configuration", "") else "right")
+    """A table of what was visited, and what keeps it from being green."""
+    figures = ("states", "transitions", "depth", "bits", "seconds", "compile", "M/s")
+    table = plain_table("Explored exhaustively", left=["configuration"], right=figures, mark=True)
     for one in found:
         table.add_row(
             one.configuration,
             f"{one.distinct:,}",
             f"{one.transitions:,}",
             str(one.depth),
-            f"{one.words} ({one.bits} bits)",
-            f"{one.compile_seconds:.2f}",
+            str(one.bits),
             f"{one.seconds:.2f}",
+            f"{one.compile_seconds:.2f}",
             f"{one.distinct / max(one.seconds, 1e-9) / 1e6:.2f}",
             MARKS[one.verdict],
         )
     console.print(table)
     for one in found:
         if one.verdict == "violated" and one.trace is None:
-            console.print(f"[red]{one.configuration}: {one.violated}[/]", highlight=False)
+            console.print(f"[red]{one.configuration}: {escape(one.violated)}[/]", highlight=False)
         if one.verdict == "undecided":
-            console.print(f"[yellow]{one.configuration}: stopped after {one.distinct:,} states[/]", highlight=False)
+            console.print(
+                f"[yellow]{one.configuration}: stopped after {one.distinct:,} states, at depth {one.depth}; "
+                "a larger --states-max goes further[/]",
+                highlight=False,
+            )
+
+
+def annotate_exploration(one: Exploration, protocol: Protocol) -> None:
+    """What is wrong with an exploration, for the build's log."""
+    if one.trace is not None:
+        sentence = " ".join(doc_of(one.violated, protocol).split())
+        annotate(one.violated, f"broken in {one.configuration} after {len(one.trace.steps)} steps: {sentence}")
+    elif one.verdict != "holds":
+        annotate(f"explore {one.configuration}", f"{one.verdict} {one.violated}".strip())

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import click
 from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
-from conformance.exits import Exit
+from conformance.exits import EXIT_OF
 from conformance.report import (
     MARKS,
     annotate,
     console_for,
     json_option,
     junit_option,
+    plain_table,
     progress_bar,
     write_json,
     write_junit,
 )
+from conformance.show.table import changes_between
 from conformance.worlds import variant_option, with_variant
 from model.prove import Claim, Proof
 from model.prove import prove as prove_all
@@ -24,8 +28,6 @@ from model.state import State
 from model.wellformed import wellformed
 from spec.language import Protocol
 from spec.on_demand import PROTOCOL
-
-EXITS = {"holds": Exit.HOLDS, "violated": Exit.VIOLATED, "undecided": Exit.UNDECIDED}
 
 
 @click.command()
@@ -51,13 +53,16 @@ def prove(thorough: bool, variant: str | None, json_file: str | None, junit_file
         proof = everything(protocol, thorough=thorough, progress=lambda done, total: progress(done, f"of {total}"))
     console = console_for(json_file)
     print_proof(proof, protocol, console)
+    if proof.verdict == "violated":
+        changed = f" --variant {variant}" if variant else ""
+        console.print(f"Whether there is a way there from the start: ondemand explore{changed}", highlight=False)
     write_json(proof.as_json(), json_file)
     cases = [
-        (claim.name, claim.seconds, "" if claim.verdict == "holds" else f"{claim.verdict} {claim.because}")
+        (claim.name, claim.seconds, "" if claim.verdict == "holds" else f"{claim.verdict} {claim.because}".strip())
         for claim in proof.claims
     ]
     write_junit("prove", cases, junit_file)
-    return int(EXITS[proof.verdict])
+    return int(EXIT_OF[proof.verdict])
 
 
 def everything(protocol: Protocol, *, thorough: bool = False, progress: object = None) -> Proof:
@@ -68,20 +73,32 @@ def everything(protocol: Protocol, *, thorough: bool = False, progress: object =
     return Proof([*shape.claims, *proof.claims], shape.seconds + proof.seconds)
 
 
+KINDS = {
+    "text": "the text is well-formed",
+    "alternatives": "of alternatives exactly one applies",
+    "lifecycle": "lifecycles move only as declared",
+    "always": "promises about states",
+    "two-state": "promises about steps",
+    "lemma": "lemmas that carry them",
+    "spent": "what is spent may be forgotten",
+    "satisfiable": "every guard can be satisfied",
+}
+
+
 def print_proof(proof: Proof, protocol: Protocol, console: Console) -> None:
     """A table by kind of claim, and what does not hold in full."""
-    table = Table(title="Proved without bounds", title_justify="left")
-    for column in ("claims", "how many", "checks", "seconds", ""):
-        table.add_column(column, justify="left" if column in ("claims", "") else "right")
+    figures = ("claims", "checks", "seconds")
+    table = plain_table("Proved without bounds", left=["what"], right=figures, mark=True)
     for kind in dict.fromkeys(claim.kind for claim in proof.claims):
         of_kind = [claim for claim in proof.claims if claim.kind == kind]
         checks = sum(claim.checks + claim.trivial for claim in of_kind)
         seconds = sum(claim.seconds for claim in of_kind)
-        verdicts = {claim.verdict for claim in of_kind}
-        verdict = "violated" if "violated" in verdicts else "undecided" if "undecided" in verdicts else "holds"
-        table.add_row(kind, str(len(of_kind)), str(checks), f"{seconds:.2f}", MARKS[verdict])
+        verdict = Proof(of_kind).verdict
+        table.add_row(KINDS[kind], f"{len(of_kind):,}", f"{checks:,}", f"{seconds:.2f}", MARKS[verdict])
     table.add_section()
-    table.add_row("all", str(len(proof.claims)), str(proof.checks), f"{proof.seconds:.2f}", MARKS[proof.verdict])
+    table.add_row(
+        "all", f"{len(proof.claims):,}", f"{proof.checks:,}", f"{proof.seconds:.2f}", MARKS[proof.verdict], style="bold"
+    )
     console.print(table)
     for claim in proof.claims:
         if claim.verdict != "holds":
@@ -90,35 +107,43 @@ def print_proof(proof: Proof, protocol: Protocol, console: Console) -> None:
 
 def print_claim(claim: Claim, protocol: Protocol, console: Console) -> None:
     """What is wrong with a claim: in English, and with a counterexample to induction."""
-    colour = "red" if claim.verdict == "violated" else "yellow"
-    console.print(f"[{colour}]{claim.verdict}: {claim.name}[/] {claim.because}", highlight=False)
+    verdict, colour = ("not kept", "red") if claim.verdict == "violated" else ("undecided", "yellow")
+    console.print(f"[{colour}]{verdict}: [bold]{claim.name}[/] {escape(claim.because)}[/]", highlight=False)
     for promise in protocol.promises:
         if promise.name == claim.name:
-            console.print(f"  {promise.doc.splitlines()[0]}", highlight=False)
+            _print_indented(escape(" ".join(promise.doc.splitlines()[0].split())), console)
     small = claim.counterexample
-    if small is not None and small.occurrence is not None and small.after is not None:
-        console.print(
-            "  A state that satisfies every promise and lemma, and a step that breaks this one:", highlight=False
-        )
-        for line in _short(small.state):
-            console.print(f"    {line}", highlight=False)
-        console.print(f"    step: [bold]{small.occurrence}[/]", highlight=False)
-        if small.parameters:
-            about = ", ".join(f"{name}={value}" for name, value in small.parameters.items())
-            console.print(f"    about: {about}", highlight=False)
-        annotate(claim.name, f"not kept by {small.occurrence}")
+    if small is None or small.occurrence is None or small.after is None:
+        annotate(claim.name, f"{verdict} {claim.because}".strip())
+        return
+    annotate(claim.name, f"not kept by {small.occurrence}")
+    _print_indented("A state in which every promise and lemma holds:", console)
+    grid = Table.grid(padding=(0, 2))
+    for name, values in _short(small.state):
+        grid.add_row(name, escape(values))
+    console.print(Padding(grid, (0, 0, 0, 4)))
+    _print_indented(f"and a step that breaks this one: [bold]{escape(str(small.occurrence))}[/]", console)
+    for line in changes_between(small.state, small.after, protocol):
+        console.print(f"    {line}", highlight=False)
+    if small.parameters:
+        about = ", ".join(f"{name} = {value}" for name, value in small.parameters.items())
+        _print_indented(f"Broken for {escape(about)}.", console)
 
 
-def _short(state: State) -> list[str]:
-    """What is set in a state, one symbol a line."""
-    lines = []
+def _print_indented(text: str, console: Console) -> None:
+    console.print(Padding(text, (0, 0, 0, 2)), highlight=False)
+
+
+def _short(state: State) -> list[tuple[str, str]]:
+    """What is set in a state, by symbol."""
+    found = []
     for name, tuples in state.relations.items():
         if tuples:
-            lines.append(f"{name}: " + ", ".join(f"({', '.join(map(str, one))})" for one in sorted(tuples)))
+            found.append((name, " ".join(f"({','.join(map(str, one))})" for one in sorted(tuples))))
     for name, table in state.functions.items():
         values = [
-            f"({', '.join(map(str, key))})={value}" for key, value in sorted(table.items()) if value not in (0, "none")
+            f"({','.join(map(str, key))})={value}" for key, value in sorted(table.items()) if value not in (0, "none")
         ]
         if values:
-            lines.append(f"{name}: {', '.join(values)}")
-    return lines
+            found.append((name, " ".join(values)))
+    return found

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.panel import Panel
+from rich.text import Text
 
-from conformance.replaying import VECTORS, Replays, read_vectors, replay_all
+from conformance.exits import Exit, Problem
+from conformance.lockstep import Divergence, Replay
+from conformance.replaying import VECTORS, Replays, Vector, read_vectors, replay_all
 from conformance.report import (
     ERRORS,
     annotate,
     console_for,
     json_option,
     junit_option,
+    plain_table,
     progress_bar,
     write_json,
     write_junit,
 )
+from conformance.show.violation import print_diagram
 from conformance.targets import TARGETS, open_target
 from impl.broker.deployment import open_deployment
 from spec.on_demand import PROTOCOL
@@ -42,6 +49,9 @@ def replay(traces: tuple[Path, ...], target: str, json_file: str | None, junit_f
       ondemand replay trace.itf.json --json -          one trace, the result as JSON
     """
     vectors = read_vectors(traces or (VECTORS,), PROTOCOL)
+    for vector in vectors:
+        if not vector.trace.steps:
+            raise Problem(f"{vector.name}: states: expected a step after the start, found none", Exit.BAD_INPUT)
     if target == "memory":
         with open_target(target) as surroundings, progress_bar("Replaying", len(vectors)) as progress:
             found = replay_all(vectors, surroundings, progress=progress)
@@ -55,37 +65,66 @@ def replay(traces: tuple[Path, ...], target: str, json_file: str | None, junit_f
     print_replays(found, console_for(json_file))
     write_json(found.as_json(), json_file)
     cases = [
-        (vector.name, result.seconds, "" if found.verdict_of(vector, result) == "conforms" else result.verdict)
+        (vector.name, result.seconds, "" if result.verdict == "conforms" else result.verdict)
         for vector, result in found.results
     ]
     write_junit(f"replay on {target}", cases, junit_file)
     return int(found.exit)
 
 
+def _why(result: Replay) -> str:
+    return _said(result.divergence) if result.divergence is not None else result.because
+
+
+def _said(divergence: Divergence) -> str:
+    return (
+        f"{divergence.trace}, step {divergence.step}, {divergence.action}: {divergence.field}: "
+        f"expected {_listed(divergence.expected)}, observed {_listed(divergence.observed)}"
+    )
+
+
+def _listed(value: object) -> str:
+    if not isinstance(value, list):
+        return str(value)
+    return ", ".join(f"({', '.join(map(str, one))})" for one in value) or "none"
+
+
 def print_replays(found: Replays, console: Console) -> None:
     """A table of what was replayed, and the first divergence in full."""
-    table = Table(title=f"Replay on {found.target}", title_justify="left")
-    for column in ("vectors", "steps", "deliveries", "crashes", "seconds", "steps/s", "verdict"):
-        table.add_column(column, justify="left" if column == "verdict" else "right")
+    figures = ("vectors", "steps", "deliveries", "crashes", "seconds", "steps/s")
+    table = plain_table(f"Replayed on {found.target}", right=figures, left=[])
+    table.add_column("verdict")
     steps = found.total(lambda one: one.steps)
     colour = {"conforms": "green", "diverges": "red", "undecided": "yellow"}[found.verdict]
     table.add_row(
-        str(len(found.results)),
-        str(steps),
-        str(found.total(lambda one: one.deliveries)),
-        str(found.total(lambda one: one.crashes)),
+        f"{len(found.results):,}",
+        f"{steps:,}",
+        f"{found.total(lambda one: one.deliveries):,}",
+        f"{found.total(lambda one: one.crashes):,}",
         f"{found.seconds:.2f}",
-        f"{steps / max(found.seconds, 1e-9):.0f}",
+        f"{steps / max(found.seconds, 1e-9):,.0f}",
         f"[{colour}]{found.verdict}[/]",
     )
     console.print(table)
     for name, because in found.not_driven:
-        console.print(f"[yellow]{name} was not driven to its end:[/] {because}")
-    divergence = found.divergence
-    if divergence is not None:
-        text = (
-            f"{divergence.trace}, step {divergence.step}, {divergence.action}: {divergence.field}: "
-            f"expected {divergence.expected}, observed {divergence.observed}"
-        )
-        console.print(f"[red]{text}[/]\n  because {divergence.because}", highlight=False)
-        annotate("replay", text)
+        console.print(f"[yellow]{escape(name)} was not driven to its end:[/] {escape(because)}", highlight=False)
+        annotate(f"replay on {found.target}", f"{name} was not driven to its end: {because}")
+    for vector, result in found.results:
+        if result.divergence is not None:
+            _print_divergence(vector, result.divergence, console)
+            annotate(f"replay on {found.target}", _said(result.divergence))
+            break
+
+
+def _print_divergence(vector: Vector, divergence: Divergence, console: Console) -> None:
+    """The implementation and the specification side by side, and the way there."""
+    says = Text(f"{divergence.field}\n")
+    says.append(f"  expected  {_listed(divergence.expected)}\n", "green")
+    says.append(f"  observed  {_listed(divergence.observed)}\n", "red")
+    says.append(f"\n{divergence.because}")
+    title = f"[bold red]diverges: {escape(divergence.trace)}, step {divergence.step}, {escape(divergence.action)}[/]"
+    console.print(Panel(says, title=title, border_style="red", title_align="left"))
+    trace, step = vector.trace, divergence.step
+    console.print("The way there:", highlight=False)
+    way = replace(trace, states=trace.states[: step + 1], steps=trace.steps[:step])
+    print_diagram(console, way, vector.protocol)

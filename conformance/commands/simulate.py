@@ -7,28 +7,45 @@ from pathlib import Path
 import click
 
 from conformance import worlds
-from conformance.exits import Exit
-from conformance.report import MARKS, annotate, console_for, json_option, progress_bar, write_json
-from conformance.show.violation import print_violation
+from conformance.exits import EXIT_OF
+from conformance.report import (
+    MARKS,
+    annotate,
+    console_for,
+    json_option,
+    junit_option,
+    progress_bar,
+    save_option,
+    write_json,
+    write_junit,
+    write_text,
+)
+from conformance.show.violation import print_violation, told
 from model import itf
 from model.simulate import simulate as run
 from spec.on_demand import PROTOCOL
 
-EXITS = {"holds": Exit.HOLDS, "violated": Exit.VIOLATED, "undecided": Exit.UNDECIDED}
-
 
 @click.command()
+@click.option("--config", default="two-hosts", show_default=True, metavar="NAME", help=f"{worlds.CONFIG_HELP}.")
+@click.option("--runs", type=click.IntRange(1), default=100, show_default=True, metavar="NUMBER", help="Random runs.")
 @click.option(
-    "--config", default="two-hosts", show_default=True, metavar="NAME", help="A configuration, or a TOML file."
+    "--steps", type=click.IntRange(1), default=60, show_default=True, metavar="NUMBER", help="Steps of a run at most."
 )
-@click.option("--runs", type=click.IntRange(1), default=100, show_default=True, help="Random runs.")
-@click.option("--steps", type=click.IntRange(1), default=60, show_default=True, help="Steps of a run at most.")
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed, the same runs.")
-@click.option("--save", type=click.Path(path_type=Path), help="Write the way to the violation as an ITF trace.")
+@click.option("--seed", type=int, default=0, show_default=True, metavar="NUMBER", help="The same seed, the same runs.")
+@save_option
 @worlds.variant_option
 @json_option
+@junit_option
 def simulate(
-    config: str, runs: int, steps: int, seed: int, save: Path | None, variant: str | None, json_file: str | None
+    config: str,
+    runs: int,
+    steps: int,
+    seed: int,
+    save: Path | None,
+    variant: str | None,
+    json_file: str | None,
+    junit_file: str | None,
 ) -> int:
     """Run the role machines at random, with every promise checked at every step.
 
@@ -53,17 +70,25 @@ def simulate(
         )
     console = console_for(json_file)
     console.print(
-        f"{MARKS[found.verdict]} {found.configuration}: {found.runs} runs, {found.steps} steps, {len(found.actions)} actions, "
-        f"{len(found.reached)} of {len(protocol.sometimes)} sometimes, {found.seconds:.1f} s (seed {seed})",
+        f"{MARKS[found.verdict]} {found.configuration}: {found.runs:,} runs, {found.steps:,} steps; "
+        f"{len(found.actions)} of {len(protocol.actions)} actions were taken, "
+        f"{len(found.reached)} of {len(protocol.sometimes)} things that must be reachable were reached; "
+        f"{found.seconds:.1f} s (seed {seed})",
         highlight=False,
     )
+    wrong = ""
     if found.trace is not None:
-        print_violation(console, found.violated, protocol, found.trace)
+        print_violation(console, found.violated, protocol, found.trace, shortest=False)
         changed = f" --variant {variant}" if variant else ""
         again = f"ondemand simulate --config {config} --runs {runs} --steps {steps} --seed {seed}{changed}"
-        console.print(f"Again: {again}", highlight=False)
-        annotate(found.violated, f"violated in {found.configuration} after {len(found.trace.steps)} steps: {again}")
+        console.print(f"Again: {again}", highlight=False, soft_wrap=True)
+        wrong = f"broken in {found.configuration} after {len(found.trace.steps)} steps; again: {again}"
         if save is not None:
-            itf.write(found.trace, save, protocol)
+            write_text(save, itf.dumps(told(found.violated, protocol, found.trace), protocol))
+    elif found.verdict != "holds":
+        wrong = f"{found.verdict}: no step was taken"
+    if wrong:
+        annotate(found.violated or "simulate", wrong)
     write_json(found.as_json(), json_file)
-    return int(EXITS[found.verdict])
+    write_junit("simulate", [(found.configuration, found.seconds, f"{found.violated} {wrong}".strip())], junit_file)
+    return int(EXIT_OF[found.verdict])

@@ -6,8 +6,8 @@ which step it was sent if that was not the step before. A message that nobody to
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
-from typing import Any
 
 from model.interpreter import Interpreter
 from model.state import Occurrence, Trace, Tuple
@@ -40,6 +40,11 @@ class Diagram:
     title: str
     lifelines: tuple[str, ...]
     rows: tuple[Arrow | Note, ...]
+
+
+def printable(text: str) -> str:
+    """One line without characters that would steer a terminal, or that XML does not allow: files come from anywhere."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 def diagram_of(trace: Trace, protocol: Protocol) -> Diagram:
@@ -88,7 +93,7 @@ class _Drawing:
                             self._place(message.receiver, arguments),
                         )
                         rows.append(Arrow(source, target, _call(message.name, arguments), False))
-        return Diagram(self._trace.description, tuple(self._lifelines), tuple(rows))
+        return Diagram(printable(self._trace.description), tuple(self._lifelines), tuple(rows))
 
     def _taken(self, number: int) -> list[tuple[str, Tuple]]:
         step, state = self._trace.steps[number], self._trace.states[number]
@@ -117,18 +122,20 @@ def _call(name: str, arguments: Tuple) -> str:
 
 # ---------------------------------------------------------------------------------------------------------- text
 
-LABEL_MIN = 22
-"""Columns between two lifelines at least."""
+GAP_MIN, GAP_MAX = 12, 36
+"""Columns between two lifelines."""
+
+LEGEND = "■ a step   ▶ a message that is taken   × one that nobody takes here"
 
 
 def as_text(diagram: Diagram, width: int = 120) -> str:
-    """The diagram in characters."""
-    gap = max(LABEL_MIN, min(36, (width - 24) // max(len(diagram.lifelines) - 1, 1)))
+    """The diagram in characters. What would pass the right edge is moved to the left, over the lifelines."""
+    gap = max(GAP_MIN, min(GAP_MAX, (width - 10) // max(len(diagram.lifelines) - 1, 1)))
     columns = [4 + gap * place for place in range(len(diagram.lifelines))]
     lines = [_heading(diagram.lifelines, columns)]
     for row in diagram.rows:
-        lines += _note(row, columns) if isinstance(row, Note) else _arrow(row, columns)
-    lines.append(_bars(columns))
+        lines += _note(row, columns, width) if isinstance(row, Note) else _arrow(row, columns, width)
+    lines += [_bars(columns), LEGEND]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -151,12 +158,14 @@ def _over(line: str, start: int, text: str) -> str:
     return line.ljust(start)[:start] + text + line[start + len(text) :]
 
 
-def _note(row: Note, columns: list[int]) -> list[str]:
-    label = f"■ {row.step}. {row.label}"
-    return [_over(_bars(columns), columns[row.lifeline], label)]
+def _note(row: Note, columns: list[int], width: int) -> list[str]:
+    label, column = f"{row.step}. {row.label}", columns[row.lifeline]
+    if column + len(label) + 2 <= width:
+        return [_over(_bars(columns), column, f"■ {label}")]
+    return [_over(_bars(columns), max(column - len(label) - 1, 0), f"{label} ■")]
 
 
-def _arrow(row: Arrow, columns: list[int]) -> list[str]:
+def _arrow(row: Arrow, columns: list[int], width: int) -> list[str]:
     start, end = sorted((columns[row.source], columns[row.target]))
     rightwards = row.target > row.source
     end_mark = ("▶" if rightwards else "◀") if row.arrives else "×"
@@ -170,7 +179,7 @@ def _arrow(row: Arrow, columns: list[int]) -> list[str]:
     if len(label) <= length - 4:
         place = (start + 3) if rightwards else (end - length + 3)
         return [_over(line, place, label)]
-    return [_over(_bars(columns), start + 2, row.label), line]
+    return [_over(_bars(columns), max(min(start + 2, width - len(row.label)), 0), row.label), line]
 
 
 # ------------------------------------------------------------------------------------------------------- mermaid
@@ -191,61 +200,96 @@ def as_mermaid(diagram: Diagram) -> str:
 
 # ----------------------------------------------------------------------------------------------------------- svg
 
-_STEP, _GAP, _MARGIN, _TOP = 30, 260, 130, 84
-_FONT = "font-family='ui-monospace, Menlo, Consolas, monospace' font-size='12'"
+_STEP, _GAP_MIN, _MARGIN_MIN = 30, 200, 70
+_LETTER = 7.4
+"""The width of a letter at this size; fonts differ a little, so it is generous."""
+_FONT = "font-family='ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace' font-size='12'"
+_TITLE_LINE = 16
 
 
 def as_svg(diagram: Diagram) -> str:
-    """The diagram as a picture."""
-    columns = [_MARGIN + _GAP * place for place in range(len(diagram.lifelines))]
-    width = columns[-1] + _MARGIN
-    height = _TOP + _STEP * (len(diagram.rows) + 1)
+    """The diagram as a picture, as wide as its longest labels need."""
+    columns, width = _svg_columns(diagram)
+    title = textwrap.wrap(diagram.title, int((width - 32) / _LETTER)) if diagram.title else []
+    head = 22 + _TITLE_LINE * len(title)
+    top = head + 58
+    height = top + _STEP * (len(diagram.rows) + 2)
+    foot = height - 40
     parts = [
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}'>",
         "<defs><marker id='head' viewBox='0 0 10 10' refX='9' refY='5' markerWidth='7' markerHeight='7' orient='auto'>"
         "<path d='M0 0 L10 5 L0 10 z' fill='#1f5fa8'/></marker></defs>",
         f"<rect width='{width}' height='{height}' fill='#ffffff'/>",
-        f"<text x='16' y='22' {_FONT} fill='#555555'>{_escaped(diagram.title)}</text>",
     ]
+    for place, line in enumerate(title):
+        parts.append(f"<text x='16' y='{22 + _TITLE_LINE * place}' {_FONT} fill='#555555'>{_escaped(line)}</text>")
     for name, x in zip(diagram.lifelines, columns, strict=True):
-        parts.append(f"<line x1='{x}' y1='66' x2='{x}' y2='{height - 8}' stroke='#b5bcc6' stroke-dasharray='3 4'/>")
-        parts.append(f"<rect x='{x - 52}' y='38' width='104' height='28' rx='5' fill='#eef3f9' stroke='#8aa4c4'/>")
-        parts.append(f"<text x='{x}' y='57' text-anchor='middle' {_FONT} font-weight='bold'>{_escaped(name)}</text>")
+        half = max(52, round(len(name) * _LETTER / 2) + 10)
+        parts.append(f"<line x1='{x}' y1='{head + 28}' x2='{x}' y2='{foot}' stroke='#b5bcc6' stroke-dasharray='3 4'/>")
+        parts.append(
+            f"<rect x='{x - half}' y='{head}' width='{2 * half}' height='28' rx='5' fill='#eef3f9' stroke='#8aa4c4'/>"
+        )
+        parts.append(
+            f"<text x='{x}' y='{head + 19}' text-anchor='middle' {_FONT} font-weight='bold'>{_escaped(name)}</text>"
+        )
     for place, row in enumerate(diagram.rows):
-        y = _TOP + _STEP * (place + 1) - 10
+        y = top + _STEP * place
         parts += _svg_note(row, columns, y) if isinstance(row, Note) else _svg_arrow(row, columns, y)
+    parts.append(
+        f"<text x='16' y='{height - 14}' {_FONT} fill='#555555'>blue: a message that is taken; "
+        "red, with ×: one that nobody takes here</text>"
+    )
     parts.append("</svg>")
     return "\n".join(parts) + "\n"
 
 
+def _note_half(row: Note) -> int:
+    return round(_LETTER * len(f"{row.step}. {row.label}") / 2) + 8
+
+
+def _svg_columns(diagram: Diagram) -> tuple[list[int], int]:
+    """Where the lifelines are, and how wide the picture is: every note and label has its place."""
+    last = len(diagram.lifelines) - 1
+    left = right = _MARGIN_MIN
+    gap = _GAP_MIN
+    for row in diagram.rows:
+        if isinstance(row, Arrow):
+            room = 1 if not row.arrives else max(abs(row.source - row.target), 1)
+            gap = max(gap, round((len(row.label) * _LETTER + 24) / room))
+            continue
+        left = max(left, _note_half(row) + 8 if row.lifeline == 0 else 0)
+        right = max(right, _note_half(row) + 8 if row.lifeline == last else 0)
+    columns = [left + gap * place for place in range(last + 1)]
+    return columns, columns[-1] + right
+
+
 def _svg_note(row: Note, columns: list[int], y: int) -> list[str]:
-    label = f"{row.step}. {row.label}"
-    half = 4 * len(label) + 8
-    x = columns[row.lifeline]
-    left = max(x - half, 4)
+    half, x = _note_half(row), columns[row.lifeline]
+    label = _escaped(f"{row.step}. {row.label}")
     return [
-        f"<rect x='{left}' y='{y - 15}' width='{2 * half}' height='22' rx='4' fill='#fff6dc' stroke='#d8b64c'/>",
-        f"<text x='{left + half}' y='{y}' text-anchor='middle' {_FONT}>{_escaped(label)}</text>",
+        f"<rect x='{x - half}' y='{y - 15}' width='{2 * half}' height='22' rx='4' fill='#fff6dc' stroke='#d8b64c'/>",
+        f"<text x='{x}' y='{y}' text-anchor='middle' {_FONT}>{label}</text>",
     ]
 
 
 def _svg_arrow(row: Arrow, columns: list[int], y: int) -> list[str]:
     start, end = columns[row.source], columns[row.target]
+    colour, head, anchor, x = "#1f5fa8", "marker-end='url(#head)'", "middle", (start + end) // 2
     if not row.arrives:
-        end = (start + end) // 2
-    middle = (start + end) // 2
-    colour = "#1f5fa8" if row.arrives else "#b03a3a"
-    head = "marker-end='url(#head)'" if row.arrives else ""
+        # It ends in the air behind its label, which begins where it does.
+        sign = 1 if end > start else -1
+        colour, head, anchor, x = "#b03a3a", "", "start" if sign > 0 else "end", start + 8 * sign
+        end = start + sign * max((columns[1] - columns[0]) // 2, round(len(row.label) * _LETTER) + 18)
     parts = [f"<line x1='{start}' y1='{y}' x2='{end}' y2='{y}' stroke='{colour}' stroke-width='1.4' {head}/>"]
     if not row.arrives:
-        parts.append(f"<text x='{end}' y='{y + 4}' text-anchor='middle' {_FONT} fill='{colour}'>×</text>")
-    label = _escaped(row.label)
+        cross = f"M{end - 4} {y - 4} L{end + 4} {y + 4} M{end - 4} {y + 4} L{end + 4} {y - 4}"
+        parts.append(f"<path d='{cross}' stroke='{colour}' stroke-width='1.6'/>")
     parts.append(
-        f"<text x='{middle}' y='{y - 5}' text-anchor='middle' {_FONT} fill='{colour}' "
-        f"stroke='#ffffff' stroke-width='4' paint-order='stroke'>{label}</text>"
+        f"<text x='{x}' y='{y - 6}' text-anchor='{anchor}' {_FONT} fill='{colour}' "
+        f"stroke='#ffffff' stroke-width='4' paint-order='stroke'>{_escaped(row.label)}</text>"
     )
     return parts
 
 
-def _escaped(text: Any) -> str:
-    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

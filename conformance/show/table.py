@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from conformance.show.diagram import printable
 from model.interpreter import Interpreter
 from model.state import Element, State, Trace, Tuple
 from spec.language import Protocol
@@ -25,18 +26,21 @@ def changes_between(before: State | None, after: State, protocol: Protocol) -> l
             old = before.relations[name] if before else frozenset[Tuple]()
             new = after.relations[name]
             sign = "→ " if symbol.kind == "message" else "+ "
-            lines += [_line(f"{sign}{_call(name, one)}", "dim green" if dim else "green") for one in sorted(new - old)]
-            lines += [_line(f"- {_call(name, one)}", "red") for one in sorted(old - new)]
+            lines += [
+                _line(f"{sign}{call_of(name, one)}", "dim green" if dim else "green") for one in sorted(new - old)
+            ]
+            lines += [_line(f"- {call_of(name, one)}", "red") for one in sorted(old - new)]
             continue
         table = after.functions[name]
         for key, value in table.items():
             was: Element = before.functions[name][key] if before else 0 if isinstance(value, int) else "none"
             if was != value:
-                lines.append(_line(f"{_call(name, key)}: {was} ⇒ {value}", "yellow"))
+                lines.append(_line(f"{call_of(name, key)}: {was} ⇒ {value}", "yellow"))
     return lines
 
 
-def _call(name: str, arguments: Tuple) -> str:
+def call_of(name: str, arguments: Tuple) -> str:
+    """A name with its arguments, as people write it."""
     return f"{name}({', '.join(map(str, arguments))})"
 
 
@@ -47,17 +51,20 @@ def _line(text: str, style: str) -> str:
 def print_trace(trace: Trace, protocol: Protocol, console: Console, *, full: bool = False) -> None:
     """Prints a trace; `full`: the whole state after each step, not only what changed."""
     interpreter = Interpreter(protocol, trace.configuration)
-    table = Table(title=escape(trace.description) or None, title_justify="left", show_lines=True)
+    if description := printable(trace.description):
+        console.print(description, markup=False, highlight=False)
+    table = Table(show_lines=True)
     table.add_column("step", justify="right")
     table.add_column("action")
-    table.add_column("state" if full else "what changed: [green]+ new, → sent[/], [red]- gone[/], [yellow]old ⇒ new[/]")
+    changed = "what changed: [green]+ new, → sent[/], [red]- gone[/], [yellow]old ⇒ new[/]"
+    table.add_column("the whole state" if full else changed)
     if full or not trace.steps:
         table.add_row("0", "start", "\n".join(changes_between(None, trace.states[0], protocol)) or "nothing yet")
     for number, step in enumerate(trace.steps, start=1):
         before, after = trace.states[number - 1], trace.states[number]
         lines = changes_between(None if full else before, after, protocol)
         _, events = interpreter.apply(before, step)
-        lines += [f"[bold]{escape(_call(name, arguments))}[/]" for name, arguments in sorted(events)]
+        lines += [f"[bold]{escape(call_of(name, arguments))}[/]" for name, arguments in sorted(events)]
         choices = "\n".join(f"  {escape(name)} = {escape(str(value))}" for name, value in step.choices)
         table.add_row(
             str(number), f"[bold]{escape(step.action)}[/]\n{choices}".rstrip(), "\n".join(lines) or "[dim]nothing[/]"

@@ -1,6 +1,9 @@
-"""What a red exploration or simulation shows: the promise in English, the shortest way there, and a sequence diagram."""
+"""What a red exploration or simulation shows: the promise in English, the way there, and a sequence diagram."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
 
 from rich.console import Console
 from rich.panel import Panel
@@ -9,21 +12,42 @@ from rich.text import Text
 from conformance.show.diagram import as_text, diagram_of
 from conformance.show.table import print_trace
 from model.interpreter import Interpreter
+from model.notation import notation
 from model.state import Trace
 from spec.language import Protocol
 
-DEADLOCK = "Somebody waits, and no action of any role is possible any more."
+DEADLOCK: Final = "Somebody waits, and no action of any role is possible any more."
 
 
-def print_violation(console: Console, name: str, protocol: Protocol, trace: Trace) -> None:
-    """Prints all of it."""
-    doc = next((promise.doc for promise in protocol.promises if promise.name == name), DEADLOCK)
-    about = _about(name, protocol, trace)
-    text = Text(doc + (f"\n\nBroken for {about}." if about else ""))
-    console.print(Panel(text, title=f"[bold red]violated: {name}[/]", border_style="red", title_align="left"))
-    console.print(f"A way there, in {len(trace.steps)} steps:", highlight=False)
-    print_trace(trace, protocol, console)
+def doc_of(name: str, protocol: Protocol) -> str:
+    """A promise or lemma in English."""
+    return next((promise.doc for promise in protocol.promises if promise.name == name), DEADLOCK)
+
+
+def print_violation(console: Console, name: str, protocol: Protocol, trace: Trace, *, shortest: bool) -> None:
+    """Prints all of it. `shortest`: there is no shorter way."""
+    says = Text()
+    says.append(doc_of(name, protocol))
+    for promise in protocol.promises:
+        if promise.name == name:
+            says.append(f"\n\n{notation(promise.formula)}", "dim")
+    if about := _about(name, protocol, trace):
+        says.append(f"\n\nBroken for {about}.", "bold")
+    console.print(Panel(says, title=f"[bold red]broken: {name}[/]", border_style="red", title_align="left"))
+    console.print(f"{'The shortest' if shortest else 'A'} way there, in {len(trace.steps)} steps:", highlight=False)
+    print_trace(replace(trace, description=""), protocol, console)
+    print_diagram(console, trace, protocol)
+
+
+def print_diagram(console: Console, trace: Trace, protocol: Protocol) -> None:
+    """Prints a trace as a sequence diagram."""
+    console.print()
     console.print(Text(as_text(diagram_of(trace, protocol), console.width)), soft_wrap=True)
+
+
+def told(name: str, protocol: Protocol, trace: Trace) -> Trace:
+    """The way to a violation with a description, for a file."""
+    return replace(trace, description=f"A way to a broken promise, {name}: {' '.join(doc_of(name, protocol).split())}")
 
 
 def _about(name: str, protocol: Protocol, trace: Trace) -> str:
