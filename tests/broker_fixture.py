@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -30,23 +29,12 @@ START_SECONDS_MAX = 600.0
 def _started(folder: Path) -> Deployment:
     """The run's broker: started by whoever comes first, in a process that ends with the run."""
     answer = folder / "broker.json"
+    owner = os.getppid() if _is_worker() else os.getpid()
     with FileLock(str(folder / "broker.lock")):
         if not answer.exists():
-            process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "tests.broker_process",
-                    str(answer),
-                    str(os.getppid() if _is_worker() else os.getpid()),
-                ],
-                start_new_session=True,
-            )
-            end = time.monotonic() + START_SECONDS_MAX
-            while not answer.exists():
-                assert process.poll() is None, "the broker for the tests did not start"
-                assert time.monotonic() < end, "the broker for the tests took too long"
-                time.sleep(0.05)
+            command = [sys.executable, "-m", "tests.broker_process", str(answer), str(owner)]
+            # The broker stays behind and is no child of ours, so that no worker has to wait for it, or leaves it unwaited for.
+            subprocess.run(command, timeout=START_SECONDS_MAX, check=True, cwd=Path(__file__).parent.parent)
     fields = json.loads(answer.read_text(encoding="utf-8"))
     return Deployment(fields["service_url"], fields["admin_url"], fields["admin_token"], bytes.fromhex(fields["key"]))
 
