@@ -9,3 +9,11 @@ class EnvironmentProblem(Exception):
 
 class BadDeployment(Exception):
     """A file, name or setting that the user gave is wrong. Ends a command with exit code 2."""
+
+
+class Unreachable(EnvironmentProblem):
+    """The broker does not answer now. What was asked for may be tried again; the text names what that was."""
+
+
+class NotAllowed(BadDeployment):
+    """The broker answers, and refuses: the token, the permission or the topic is not there. Trying again does not help."""

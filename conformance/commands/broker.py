@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import signal
-import threading
+import time
 from pathlib import Path
+from shlex import quote
+from typing import Final
 
 import click
 
 from conformance.exits import Exit, Problem
 from conformance.report import ERRORS
-from impl.broker.launcher import start_broker
+from impl.broker.deployment import Deployment
+from impl.broker.launcher import is_running, last_words, start_broker
 from impl.broker.tokens import write_secret
 from impl.broker.topics import prepare
+
+LOOK_SECONDS: Final = 0.5
+"""Between two looks at whether the broker still runs."""
 
 
 @click.group()
@@ -32,41 +38,44 @@ def broker() -> None:
     type=click.Path(path_type=Path),
     default=Path("broker"),
     show_default=True,
-    help="Where token and key go.",
+    help="Where its data, token and key are kept.",
 )
 def up(port: int, admin_port: int, folder: Path) -> int:
     """Start a broker with token authentication and permissions, and run it until it is interrupted.
 
-    The first start downloads the broker (about 245 MB). Its data ends with it. In another shell, load the settings that it
-    writes, and the other commands use this broker.
+    The first start downloads the broker (about 245 MB). It may be stopped and started again: the folder keeps its data and its
+    key. In another shell, load the settings that it writes, and the other commands use this broker.
 
     \b
     Examples:
       ondemand broker up
       . broker/environment && ondemand host add h1
     """
-    stopped = threading.Event()
-    for signalled in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signalled, lambda *_: stopped.set())
-    with start_broker(port=port, admin_port=admin_port, console=ERRORS) as deployment:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as an interrupt, at any moment of the start too
+    with start_broker(port=port, admin_port=admin_port, folder=folder, console=ERRORS) as deployment:
         prepare(deployment)
+        settings = _write_settings(deployment, folder.resolve())
+        click.echo(f"The broker listens at {deployment.service_url}. In another shell: . {settings}")
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            token = write_secret(folder / "admin.token", deployment.admin_token)
-            key = write_secret(folder / "signing.key", deployment.signing_key)
-        except OSError as problem:
-            raise Problem(
-                f"{folder}: cannot be written ({problem.strerror}); choose another --folder", Exit.BAD_INPUT
-            ) from problem
-        settings = {
-            "PULSAR_URL": deployment.service_url,
-            "PULSAR_ADMIN_URL": deployment.admin_url,
-            "PULSAR_ADMIN_TOKEN_FILE": str(token.resolve()),
-            "PULSAR_SIGNING_KEY_FILE": str(key.resolve()),
-        }
-        text = "".join(f"export {name}='{value}'\n" for name, value in settings.items())
-        (folder / "environment").write_text(text, encoding="utf-8")
-        click.echo(f"The broker listens at {deployment.service_url}. In another shell: . {folder / 'environment'}")
-        stopped.wait()
+            while is_running(folder):
+                time.sleep(LOOK_SECONDS)
+        except KeyboardInterrupt:
+            pass
+        else:
+            raise Problem(f"The broker ended by itself: {last_words(folder)}", Exit.ENVIRONMENT)
     click.echo("The broker has stopped.")
     return 0
+
+
+def _write_settings(deployment: Deployment, folder: Path) -> Path:
+    """Writes what another shell needs to find the broker."""
+    token = write_secret(folder / "admin.token", deployment.admin_token)
+    settings = {
+        "PULSAR_URL": deployment.service_url,
+        "PULSAR_ADMIN_URL": deployment.admin_url,
+        "PULSAR_ADMIN_TOKEN_FILE": str(token),
+        "PULSAR_SIGNING_KEY_FILE": str(folder / "signing.key"),
+    }
+    path = folder / "environment"
+    path.write_text("".join(f"export {name}={quote(value)}\n" for name, value in settings.items()), encoding="utf-8")
+    return path

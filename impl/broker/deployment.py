@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from impl.broker.tokens import KEY_BYTES, mint
+from impl.broker.tokens import mint, read_key, read_token
 from impl.errors import BadDeployment
 
 NAMES = ("PULSAR_URL", "PULSAR_ADMIN_URL", "PULSAR_ADMIN_TOKEN_FILE", "PULSAR_SIGNING_KEY_FILE")
@@ -48,20 +48,10 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Deployment
     for name in NAMES:
         if not given.get(name):
             raise BadDeployment(f"PULSAR_URL is set and {name} is not; set all of {', '.join(NAMES)}")
-    token = _read(given, "PULSAR_ADMIN_TOKEN_FILE").decode("ascii", errors="replace").strip()
-    key = _read(given, "PULSAR_SIGNING_KEY_FILE")
-    if len(key) < KEY_BYTES:
-        raise BadDeployment(f"PULSAR_SIGNING_KEY_FILE holds {len(key)} bytes; a key has at least {KEY_BYTES}")
+    token = read_token(Path(given["PULSAR_ADMIN_TOKEN_FILE"]))
+    key = read_key(Path(given["PULSAR_SIGNING_KEY_FILE"]))
     namespace = given.get("PULSAR_NAMESPACE", "alcor/on-demand")
     return Deployment(given["PULSAR_URL"], given["PULSAR_ADMIN_URL"], token, key, namespace)
-
-
-def _read(given: Mapping[str, str], name: str) -> bytes:
-    path = Path(given[name])
-    try:
-        return path.read_bytes()
-    except OSError as problem:
-        raise BadDeployment(f"{name} names {path}, which cannot be read ({problem.strerror})") from problem
 
 
 @contextmanager

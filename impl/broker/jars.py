@@ -85,16 +85,16 @@ def fetch(jars: Sequence[Jar] | None = None, *, console: Console | None = None) 
     folder = cache_folder() / "jars"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            verified = _Verified(folder / "verified.json")
+            missing = [jar for jar in wanted if not verified.holds(jar, folder)]
+            if missing:
+                _download(missing, folder, verified, console or Console(stderr=True))
+            verified.save()
     except OSError as problem:
         raise EnvironmentProblem(
-            f"{folder}: cannot be made ({problem.strerror}); set ONDEMAND_CACHE to a folder that can"
+            f"{folder}: cannot be written ({problem.strerror}); set ONDEMAND_CACHE to a folder that can"
         ) from problem
-    with FileLock(folder / ".lock"):
-        verified = _Verified(folder / "verified.json")
-        missing = [jar for jar in wanted if not verified.holds(jar, folder)]
-        if missing:
-            _download(missing, folder, verified, console or Console(stderr=True))
-            verified.save()
     return [jar.path(folder) for jar in wanted]
 
 
@@ -104,9 +104,10 @@ class _Verified:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._seen: dict[str, list[object]] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            self._seen: dict[str, list[object]] = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
             self._seen = {}  # only a shortcut: without it every jar is checked again
+        self._changed = False
 
     def holds(self, jar: Jar, folder: Path) -> bool:
         path = jar.path(folder)
@@ -117,10 +118,12 @@ class _Verified:
         good = hashlib.sha256(path.read_bytes()).hexdigest() == jar.sha256
         if good:
             self._seen[str(jar)] = self._mark(jar, path)
+            self._changed = True
         return good
 
     def save(self) -> None:
-        self._path.write_text(json.dumps(self._seen), encoding="utf-8")
+        if self._changed:
+            self._path.write_text(json.dumps(self._seen), encoding="utf-8")
 
     @staticmethod
     def _mark(jar: Jar, path: Path) -> list[object]:

@@ -1,12 +1,13 @@
 """Starts a Pulsar broker of our own, and stops it with its owner.
 
-One Java process holds broker, storage and metadata. Its data folder is temporary, its ports are free ones, and nobody gets in
-without a token. It ends when its owner ends, however that ends: a small shell holds the other end of a pipe, and stops Java when
-the pipe closes.
+One Java process holds broker, storage and metadata. It listens at this machine's own address only, and nobody gets in without a
+token. Its folder is temporary, or kept: then it may be stopped and started again, and goes on with the same data and key. It ends
+when its owner ends, however that ends: a small shell holds the other end of a pipe, and stops Java when the pipe closes.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -25,14 +26,14 @@ from rich.console import Console
 
 from impl.broker.deployment import Deployment
 from impl.broker.jars import fetch
-from impl.broker.tokens import mint, new_key, write_secret
-from impl.errors import EnvironmentProblem
+from impl.broker.tokens import mint, new_key, read_key, write_secret
+from impl.errors import BadDeployment, EnvironmentProblem
 
 START_SECONDS_MAX: Final = 120.0
 """A cold start took 6 to 14 s on two cores; a machine that needs ten times as long is not fit."""
 
 STOP_SECONDS_MAX: Final = 20.0
-"""After this the broker is killed; its data is thrown away anyhow."""
+"""For the keeper to stop the broker, which takes half a second; then both are killed."""
 
 ADMIN_ROLE: Final = "admin"
 
@@ -67,6 +68,9 @@ _SETTINGS: Final = {
     "topicLevelPoliciesEnabled": "true",
     "loadBalancerEnabled": "false",
     "backlogQuotaCheckEnabled": "false",
+    # The storage is reached within the process: its own port would be open to the network, and asks for no token.
+    "enableLocalTransport": "true",
+    "disableServerSocketBind": "true",
     "journalSyncData": "false",
     "journalMaxGroupWaitMSec": "0",
     "authenticationEnabled": "true",
@@ -81,47 +85,97 @@ _LOGGING: Final = """<Configuration status="error"><Appenders><File name="file" 
 <Loggers><Root level="warn"><AppenderRef ref="file"/></Root></Loggers></Configuration>
 """
 
-# $1 is where Java's process id goes, $2 the folder to remove at the end; the rest is the command.
+# $1 is where Java's process id goes, $2 a folder to remove at the end (or nothing); the rest is the command. Java has ten seconds
+# to end by itself. Until then it holds the lock of its folder, which is open in it, so that nobody starts another one there.
 _KEEPER: Final = """
 pidfile=$1; folder=$2; shift 2
 exec 3<&0
-"$@" </dev/null & java=$!
+"$@" </dev/null 3<&- & java=$!
 echo $java >"$pidfile"
 cat <&3 >/dev/null
-kill $java 2>/dev/null; wait $java 2>/dev/null
-rm -rf "$folder"
+kill $java 2>/dev/null
+left=100
+while kill -0 $java 2>/dev/null && [ $left -gt 0 ]; do sleep 0.1; left=$((left - 1)); done
+kill -9 $java 2>/dev/null; wait $java 2>/dev/null
+[ -z "$folder" ] || rm -rf "$folder"
 """
 
 
 @contextmanager
-def start_broker(*, port: int = 0, admin_port: int = 0, console: Console | None = None) -> Iterator[Deployment]:
+def start_broker(
+    *, port: int = 0, admin_port: int = 0, folder: Path | None = None, console: Console | None = None
+) -> Iterator[Deployment]:
     """A broker with token authentication and permissions on, until the block ends. Port 0 takes a free one.
+
+    Data, key and logs stay in the `folder`; without one they are thrown away at the end.
 
     Raises:
         EnvironmentProblem: a port is in use, the jars cannot be fetched, or the broker does not come up.
+        BadDeployment: the folder cannot be written, or holds no key.
     """
     console = console or Console(stderr=True)
     jars = fetch(console=console)
     service, admin = _port(port), _port(admin_port)
-    folder = Path(tempfile.mkdtemp(prefix="ondemand-broker-"))
-    key = new_key()
-    token = mint(key, ADMIN_ROLE)
-    deployment = Deployment(f"pulsar://127.0.0.1:{service}", f"http://127.0.0.1:{admin}", token, key)
-    _write_configuration(folder, service, admin, key, token)
-    command = _command(folder, jars)
-    keeper = subprocess.Popen(  # the argument list is our own
-        ["/bin/sh", "-c", _KEEPER, "keeper", str(folder / "java.pid"), str(folder), *command],
-        cwd=folder,
-        stdin=subprocess.PIPE,
-        stdout=(folder / "output.log").open("wb"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,  # an interrupt from the keyboard is for the owner, who then stops the broker
-    )
+    if service == admin:
+        raise EnvironmentProblem(
+            f"Port {service} cannot be for clients and for administration; choose two, or 0 for any"
+        )
+    home = Path(tempfile.mkdtemp(prefix="ondemand-broker-")) if folder is None else folder.resolve()
+    lock = _locked(home)
     try:
-        _wait_until_ready(deployment, folder, console)
+        key = _key(home)
+        token = mint(key, ADMIN_ROLE)
+        deployment = Deployment(f"pulsar://127.0.0.1:{service}", f"http://127.0.0.1:{admin}", token, key)
+        _write_configuration(home, service, admin, token)
+        removed = str(home) if folder is None else ""
+        keeper = _start(home, _command(home, jars), removed, lock)
+    finally:
+        os.close(lock)
+    try:
+        _wait_until_ready(deployment, home, console)
         yield deployment
     finally:
-        _stop(keeper, folder)
+        _stop(keeper)
+        if folder is None:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def _locked(home: Path) -> int:
+    """The folder's lock, which belongs to whoever has it open."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as problem:
+        raise BadDeployment(f"{home}: cannot be written ({problem.strerror}); choose another folder") from problem
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        os.close(lock)
+        raise EnvironmentProblem(f"{home}: another broker uses this folder; stop it, or choose another") from problem
+    return lock
+
+
+def _key(home: Path) -> bytes:
+    """The key that tokens are signed with: the folder's own, if there was a broker in it before."""
+    path = home / "signing.key"
+    if not path.exists():
+        write_secret(path, new_key())
+    return read_key(path)
+
+
+def _start(home: Path, command: list[str], removed: str, lock: int) -> subprocess.Popen[bytes]:
+    pid_file = home / "java.pid"
+    pid_file.unlink(missing_ok=True)
+    with (home / "output.log").open("wb") as output:
+        return subprocess.Popen(
+            ["/bin/sh", "-c", _KEEPER, "keeper", str(pid_file), removed, *command],
+            cwd=home,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=(lock,),
+            start_new_session=True,  # an interrupt from the keyboard is for the owner, who then stops the broker
+        )
 
 
 def _port(wanted: int) -> int:
@@ -136,13 +190,12 @@ def _port(wanted: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _write_configuration(folder: Path, service: int, admin: int, key: bytes, token: str) -> None:
-    key_file = write_secret(folder / "signing.key", key)
+def _write_configuration(folder: Path, service: int, admin: int, token: str) -> None:
     settings = {
         **_SETTINGS,
         "brokerServicePort": str(service),
         "webServicePort": str(admin),
-        "tokenSecretKey": key_file.as_uri(),
+        "tokenSecretKey": (folder / "signing.key").as_uri(),
         "brokerClientAuthenticationParameters": f"token:{token}",
     }
     text = "".join(f"{name}={value}\n" for name, value in settings.items())
@@ -182,13 +235,13 @@ def _wait_until_ready(deployment: Deployment, folder: Path, console: Console) ->
                     return
             except httpx.TransportError:
                 pass  # not listening yet
-            if not _running(folder):
-                raise EnvironmentProblem(f"The broker ended while it started: {_last_words(folder)}")
+            if not is_running(folder):
+                raise EnvironmentProblem(f"The broker ended while it started: {last_words(folder)}")
             time.sleep(0.05)
-    raise EnvironmentProblem(f"The broker was not ready after {START_SECONDS_MAX:g} s: {_last_words(folder)}")
+    raise EnvironmentProblem(f"The broker was not ready after {START_SECONDS_MAX:g} s: {last_words(folder)}")
 
 
-def _running(folder: Path) -> bool:
+def is_running(folder: Path) -> bool:
     """Whether Java is alive; before its process id is written, it counts as alive."""
     try:
         os.kill(int((folder / "java.pid").read_text(encoding="ascii")), 0)
@@ -199,7 +252,7 @@ def _running(folder: Path) -> bool:
     return True
 
 
-def _last_words(folder: Path) -> str:
+def last_words(folder: Path) -> str:
     """Keeps the logs, since the folder goes, and quotes their end. Settings and keys are not in them."""
     kept = Path(tempfile.mkdtemp(prefix="ondemand-broker-log-"))
     lines: list[str] = []
@@ -210,12 +263,11 @@ def _last_words(folder: Path) -> str:
     return f"{' / '.join(lines[-3:]) or 'it said nothing'} (logs are in {kept})"
 
 
-def _stop(keeper: subprocess.Popen[bytes], folder: Path) -> None:
+def _stop(keeper: subprocess.Popen[bytes]) -> None:
     assert keeper.stdin is not None
-    keeper.stdin.close()  # the keeper stops Java and removes the folder
+    keeper.stdin.close()  # the keeper stops Java
     try:
         keeper.wait(STOP_SECONDS_MAX)
     except subprocess.TimeoutExpired:
         os.killpg(keeper.pid, signal.SIGKILL)
         keeper.wait()
-        shutil.rmtree(folder, ignore_errors=True)

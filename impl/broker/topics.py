@@ -15,7 +15,6 @@ with every registration, so that the token of an earlier one opens nothing.
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -24,12 +23,11 @@ from typing import Final
 from impl.broker.admin import Admin
 from impl.broker.deployment import Deployment
 from impl.errors import BadDeployment
+from impl.messages import HOST_NAME
 
 GOAL_STATES: Final = "goal-states"
 HOSTS: Final = "hosts"
 OUTCOMES: Final = "outcomes"
-
-HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,62})")
 
 
 @dataclass(frozen=True)
