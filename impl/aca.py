@@ -6,7 +6,6 @@ epoch is durable: an agent that starts anew knows nothing, and asks.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
@@ -49,8 +48,6 @@ class Aca:
         """Held packets by request: source and destination."""
         self._paused: set[tuple[Pod, Pod]] = set()
         """Source and destination that were refused a moment ago."""
-        self.ignored: Counter[str] = Counter()
-        """How many messages had no effect, by reason. Not durable."""
 
     # ----------------------------------------------------------------------------------------------- inputs
 
@@ -244,7 +241,6 @@ class Aca:
         return Effects(events=(self._ignored(reason, message),))
 
     def _ignored(self, reason: str, message: Message) -> Event:
-        self.ignored[reason] += 1
         return Event("ignore", {"reason": reason, "message": type(message).__name__})
 
     def apply(self, record: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from impl.core import Effects, Event, IllegalInput, Plain, Send
-from impl.messages import Config, Outcome, Pod, Report
+from impl.messages import Config, Message, Outcome, Pod, Report
 
 PENDING: Final = "pending"
 
@@ -40,16 +40,19 @@ class Dpm:
             raise IllegalInput(f"DPM: version {version} of {pod} is not pending: resend")
         return Effects(sends=(self._config(pod, version),))
 
-    def receive(self, message: Report) -> Effects:
+    def receive(self, message: Message) -> Effects:
         """NCM says how a change ended. What was heard first stays."""
+        if not isinstance(message, Report):
+            return self._ignore("not for DPM", message)
         state = self._outcomes.get((message.pod, message.version))
         if state is None:
-            return Effects(events=(Event("report.unknown", {"pod": message.pod, "version": message.version}),))
+            return self._ignore("about a change that was never made", message)
         if message.outcome not in ENDS.get(state, ()):
-            return Effects(events=(Event("report.repeated", {"pod": message.pod, "version": message.version}),))
+            return self._ignore("about a change that has ended", message)
+        outcome = self._outcome(message).value
         return self._done(
-            {"outcome": _key(message.pod), "version": message.version, "as": self._outcome(message).value},
-            events=(Event("complete", {"pod": message.pod, "version": message.version}),),
+            {"outcome": _key(message.pod), "version": message.version, "as": outcome},
+            Event("complete", {"pod": message.pod, "version": message.version, "outcome": outcome}),
         )
 
     def _outcome(self, message: Report) -> Outcome:
@@ -73,15 +76,19 @@ class Dpm:
 
     def _issue(self, pod: Pod, place: str | None) -> Effects:
         version = self._next_version(pod)
-        effects = self._done({"issue": _key(pod), "version": version, "place": place})
+        issued = Event("issue", {"pod": pod, "version": version, "place": place})
+        effects = self._done({"issue": _key(pod), "version": version, "place": place}, issued)
         return Effects(effects.record, (self._config(pod, version),), effects.events)
 
     def _config(self, pod: Pod, version: int) -> Send:
         return Send("goal-states", Config(pod, version, self._places[pod][version - 1]), str(pod))
 
-    def _done(self, record: Mapping[str, Plain], events: tuple[Event, ...] = ()) -> Effects:
+    def _ignore(self, reason: str, message: Message) -> Effects:
+        return Effects(events=(Event("ignore", {"reason": reason, "message": type(message).__name__}),))
+
+    def _done(self, record: Mapping[str, Plain], event: Event) -> Effects:
         self.apply(record)
-        return Effects(record, (), events)
+        return Effects(record, (), (event,))
 
     def apply(self, record: Mapping[str, Any]) -> None:
         """Repeats a change from its durable record."""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
+
+HOST_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""What a host may be called. The name becomes part of its topics' names, and must not lead to another's."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,6 +29,7 @@ class Reason(Enum):
     OTHER_VPC = "other VPC"
     UNKNOWN = "unknown"
     GONE = "gone"
+    NOT_YOUR_CHANNEL = "not your channel"
 
 
 class Outcome(Enum):

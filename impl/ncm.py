@@ -5,7 +5,6 @@ Every effect on the state is one durable record, applied by the same code when i
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -47,6 +46,9 @@ class Ncm:
     """Feed it messages with their channel; make its effects durable, publish, and acknowledge."""
 
     def __init__(self) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
         self._places: dict[Pod, dict[int, str | None]] = {}
         """What each stored version of a pod says; the largest is the recorded one."""
         self._greeted: dict[str, int] = {}
@@ -56,8 +58,7 @@ class Ncm:
         self._pending: set[tuple[Pod, int, str]] = set()
         """Every entry's change is pending, and its host told of the pod."""
         self._changes: dict[tuple[Pod, int], str] = {}
-        self.ignored: Counter[str] = Counter()
-        """How many messages had no effect, by reason. Not durable."""
+        """Every change heard of: pending, or how it ended."""
 
     # --------------------------------------------------------------------------------------------- messages
 
@@ -72,7 +73,9 @@ class Ncm:
                 return self.register(message.host)
             case Deregistered():
                 return self.deregister(message.host)
-            case Hello() | Request() | Applied() if not self._speaks_for(message.host, channel):
+            case Request() if not self._speaks_for(message.host, channel):
+                return self._turn_down(message, channel)
+            case Hello() | Applied() if not self._speaks_for(message.host, channel):
                 return self._ignore("from the channel of another", message)
             case Hello():
                 return self.greet(message)
@@ -153,9 +156,7 @@ class Ncm:
         reason = self._refusal(message)
         asker = self._asker(message)
         if reason is not None:
-            refused = Refused(asker, message.epoch, message.request, reason)
-            event = Event("refuse", {"host": host, "request": message.request, "reason": reason.value})
-            return Effects(sends=(Send(f"inbox-{asker}", refused, asker),), events=(event,))
+            return self._refuse(asker, message, reason)
         pod = message.destination
         version = self._granted_version(pod)
         new = (host, pod) not in self._told and self._marks_told()
@@ -163,6 +164,17 @@ class Ncm:
         granted = Granted(asker, message.epoch, message.request, pod, version, self._places[pod][version] or "")
         event = Event("grant", {"host": host, "request": message.request, "pod": pod, "version": version})
         return Effects(effects.record, (Send(f"inbox-{asker}", granted, asker),), (event,))
+
+    def _turn_down(self, message: Request, channel: Channel) -> Effects:
+        """A request in another's name: whoever the channel belongs to is refused, and the one it names hears nothing of it."""
+        if self._greeted.get(channel.host) != message.epoch:
+            return self._ignore("from the channel of another", message)
+        return self._refuse(channel.host, message, Reason.NOT_YOUR_CHANNEL)
+
+    def _refuse(self, asker: str, message: Request, reason: Reason) -> Effects:
+        refused = Refused(asker, message.epoch, message.request, reason)
+        event = Event("refuse", {"host": asker, "request": message.request, "reason": reason.value})
+        return Effects(sends=(Send(f"inbox-{asker}", refused, asker),), events=(event,))
 
     def confirm(self, message: Applied) -> Effects:
         """A host knows a version: it need not confirm that one, or older ones, any more."""
@@ -312,7 +324,6 @@ class Ncm:
         return Effects(effects.record, (Send("outcomes", Report(pod, version, outcome), str(pod)),), (event,))
 
     def _ignore(self, reason: str, message: Message) -> Effects:
-        self.ignored[reason] += 1
         return Effects(events=(Event("ignore", {"reason": reason, "message": type(message).__name__}),))
 
     def _done(self, record: Mapping[str, Plain], events: tuple[Event, ...] = ()) -> Effects:
@@ -374,7 +385,7 @@ class Ncm:
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Takes over a snapshot."""
-        self.__init__()  # type: ignore[misc] # back to nothing, then the snapshot
+        self._clear()
         for vpc, address, version, place in snapshot["places"]:
             self._places.setdefault(Pod(vpc, address), {})[version] = place
         self._greeted = dict(snapshot["greeted"])

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from impl.core import Effects, Plain, Send
-from impl.errors import BadDeployment
-from impl.wire.codec import decode, encode
+from impl.errors import BadDeployment, EnvironmentProblem
+from impl.wire.codec import MalformedMessage, decode, encode
 
 SCHEMA_VERSION: Final = 1
 RECORDS_MAX: Final = 1_000
@@ -59,15 +60,34 @@ class SqliteStore:
     """A store in one file; `owner` guards against taking another process's file."""
 
     def __init__(self, path: Path, owner: str) -> None:
-        self._path = path
-        try:
+        self._path, self._owner = path, owner
+        with self._translated():
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            self._prepare(owner)
-        except sqlite3.Error as problem:
+            try:
+                # Two processes on one store would each go on from a state that the other has changed.
+                self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._connection.execute("PRAGMA synchronous=FULL")
+                self._prepare(owner)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                raise EnvironmentProblem(f"{self._path}: another process uses this store; stop it first") from problem
+            if problem.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN:
+                raise BadDeployment(
+                    f"{self._path}: cannot be opened; name a file in a folder that is there"
+                ) from problem
+            raise EnvironmentProblem(f"{self._path}: cannot be read or written ({problem})") from problem
+        except (sqlite3.Error, MalformedMessage, ValueError, KeyError, TypeError) as problem:
             raise BadDeployment(
-                f"{path}: is no store of {owner} ({problem}); name another file, or move it away"
+                f"{self._path}: is no store of {self._owner}, or is damaged ({problem}); name another file, or restore it from a copy"
             ) from problem
 
     def _prepare(self, owner: str) -> None:
@@ -93,6 +113,10 @@ class SqliteStore:
     def append(self, effects: Effects, core: Durable) -> list[Outgoing]:
         if effects.record is None and not effects.sends:
             return []
+        with self._translated():
+            return self._append(effects, core)
+
+    def _append(self, effects: Effects, core: Durable) -> list[Outgoing]:
         run = self._connection.execute
         run("BEGIN IMMEDIATE")
         if effects.record is not None:
@@ -113,27 +137,27 @@ class SqliteStore:
 
     def load(self, core: Durable) -> list[Outgoing]:
         run = self._connection.execute
-        try:
+        with self._translated():
             snapshot = run("SELECT state FROM snapshot").fetchone()
             if snapshot is not None:
                 core.restore(json.loads(snapshot[0]))
             for (change,) in run("SELECT change FROM record ORDER BY number"):
                 core.apply(json.loads(change))
             rows = run("SELECT number, topic, key, message FROM outgoing ORDER BY number").fetchall()
-        except (sqlite3.Error, ValueError, KeyError) as problem:
-            raise BadDeployment(f"{self._path}: is damaged ({problem}); restore it from a copy") from problem
-        return [Outgoing(number, Send(topic, decode(message), key)) for number, topic, key, message in rows]
+            return [Outgoing(number, Send(topic, decode(message), key)) for number, topic, key, message in rows]
 
     def mark_sent(self, outgoing: Sequence[Outgoing]) -> None:
         if not outgoing:
             return
-        # A lost mark only means that a message is published twice, so these need not wait for the disk.
+        # A lost mark only means that a message is published twice, so these need not wait for the disk. (With OFF in place of
+        # NORMAL a loss of power could damage the file.)
         run = self._connection.execute
-        run("PRAGMA synchronous=OFF")
-        run("BEGIN IMMEDIATE")
-        self._connection.executemany("DELETE FROM outgoing WHERE number = ?", [(one.number,) for one in outgoing])
-        run("COMMIT")
-        run("PRAGMA synchronous=FULL")
+        with self._translated():
+            run("PRAGMA synchronous=NORMAL")
+            run("BEGIN IMMEDIATE")
+            self._connection.executemany("DELETE FROM outgoing WHERE number = ?", [(one.number,) for one in outgoing])
+            run("COMMIT")
+            run("PRAGMA synchronous=FULL")
 
     def close(self) -> None:
         self._connection.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -10,13 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.logging import RichHandler
 
 from conformance.commands.host import the_deployment
+from impl.broker.deployment import Deployment
 from impl.broker.topics import prepare
-from impl.core import IllegalInput
-from impl.errors import BadDeployment
+from impl.core import Event, IllegalInput
+from impl.errors import EnvironmentProblem, Unreachable
 from impl.hosts import read_agent_file
 from impl.messages import Pod
 from impl.service.aca import AcaService
@@ -32,8 +32,19 @@ state_option = click.option(
 
 
 @click.group()
-def run() -> None:
-    """Run a service: dpm, ncm or aca. It stops gracefully on an interrupt, and may be killed at any moment."""
+@click.option(
+    "--verbose", "-v", is_flag=True, help="Log everything that happens, not only what is out of the ordinary."
+)
+def run(verbose: bool) -> None:
+    """Run a service: dpm, ncm or aca. It stops gracefully on an interrupt, and may be killed at any moment.
+
+    Without a broker it waits for one, and says so.
+    """
+    handler = logging.StreamHandler()  # lines for people and for programs alike: one event a line, never wrapped
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("ondemand")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
 @run.command()
@@ -45,10 +56,8 @@ def ncm(state: Path | None) -> int:
     Example:
       . broker/environment && ondemand run ncm
     """
-    deployment = the_deployment()
-    prepare(deployment)
-    store = SqliteStore(state or Path("ncm.sqlite"), "ncm")
-    return _serve(NcmService(store, lambda: PulsarConnection(deployment, deployment.token("ncm"))), None)
+    connect = _as_role("ncm")
+    return _serve(NcmService(SqliteStore(state or Path("ncm.sqlite"), "ncm"), connect), None)
 
 
 @run.command()
@@ -56,15 +65,15 @@ def ncm(state: Path | None) -> int:
 def dpm(state: Path | None) -> int:
     """Run DPM. Each line of standard input is a decision: `place VPC/POD HOST`, or `remove VPC/POD`.
 
+    Standard output says of each decision when it is accepted, and later how it ended: done, superseded or failed. What was accepted
+    is not lost, whatever is killed.
+
     \b
     Example:
       echo 'place red/10.0.0.1 h1' | ondemand run dpm
     """
-    deployment = the_deployment()
-    prepare(deployment)
-    service = DpmService(
-        SqliteStore(state or Path("dpm.sqlite"), "dpm"), lambda: PulsarConnection(deployment, deployment.token("dpm"))
-    )
+    connect = _as_role("dpm")
+    service = _TellingDpm(SqliteStore(state or Path("dpm.sqlite"), "dpm"), connect)
 
     def decide(words: list[str]) -> None:
         match words:
@@ -112,14 +121,56 @@ def aca(credentials: Path, state: Path | None) -> int:
     return _serve(service, send)
 
 
+def _as_role(role: str) -> Callable[[], PulsarConnection]:
+    """How DPM or NCM connects: the deployment is prepared, if it was not, once the broker is there."""
+    deployment = the_deployment()
+
+    def connect() -> PulsarConnection:
+        _prepare(deployment)
+        return PulsarConnection(deployment, deployment.token(role))
+
+    return connect
+
+
+def _prepare(deployment: Deployment) -> None:
+    try:
+        prepare(deployment)
+    except EnvironmentProblem as problem:
+        raise Unreachable(str(problem)) from problem
+
+
+class _TellingDpm(DpmService):
+    """DPM that says what it accepts, and what becomes of it."""
+
+    def happened(self, event: Event) -> None:
+        fields = event.fields
+        match event.name:
+            case "issue":
+                _say(f"accepted {fields['pod']} version {fields['version']}: {_at(fields['place'])}")
+            case "complete":
+                _say(f"{fields['outcome']} {fields['pod']} version {fields['version']}")
+
+
 class _Printing:
     """A dataplane that says what becomes of each packet."""
 
     def forward(self, source: Pod, destination: Pod, place: str) -> None:
-        click.echo(f"forward {source} {destination} to {place}")
+        _say(f"forward {source} {destination} to {place}")
 
     def drop(self, source: Pod, destination: Pod, reason: str) -> None:
-        click.echo(f"drop {source} {destination}: {reason}")
+        _say(f"drop {source} {destination}: {reason}")
+
+
+def _at(place: str | None) -> str:
+    return f"at {place}" if place is not None else "gone"
+
+
+def _say(line: str) -> None:
+    """A line on standard output; a reader that has gone does not stop the service."""
+    try:
+        click.echo(line)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _pod(text: str) -> Pod:
@@ -131,11 +182,9 @@ def _pod(text: str) -> Pod:
 
 def _serve(service: Service, command: Callable[[list[str]], None] | None) -> int:
     """Runs a service until it is interrupted; lines of standard input become commands."""
-    handler = RichHandler(console=Console(stderr=True), show_path=False, markup=False)
-    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", handlers=[handler])
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     for signalled in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signalled, lambda *_: service.stop())
+        # From another thread: the interrupted one may hold the very lock that stopping needs.
+        signal.signal(signalled, lambda *_: threading.Thread(target=service.stop).start())
     if command is not None:
         threading.Thread(target=_read, args=(service, command), daemon=True).start()
     service.run()
@@ -148,5 +197,8 @@ def _read(service: Service, command: Callable[[list[str]], None]) -> None:
         if line.strip():
             try:
                 command(line.split())
-            except (IllegalInput, BadDeployment, RuntimeError) as problem:
+            except IllegalInput as problem:
+                click.echo(f"refused: {problem}", err=True)
+            except RuntimeError as problem:
                 click.echo(str(problem), err=True)
+                return

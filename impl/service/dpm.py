@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from impl.broker import topics
 from impl.core import Effects
 from impl.dpm import Dpm
-from impl.messages import Message, Pod, Report
+from impl.messages import Message, Pod
 from impl.service.loop import Service
 from impl.service.timing import Timing
 from impl.store import Store
@@ -35,10 +35,7 @@ class DpmService(Service):
         return [topics.OUTCOMES]
 
     def take(self, message: Message, delivery: Delivery) -> Effects:
-        if isinstance(message, Report):
-            return self.dpm.receive(message)
-        self._log.warning("ignores a %s, which is not for DPM", type(message).__name__)
-        return Effects()
+        return self.dpm.receive(message)
 
     def tick(self, now: float) -> list[Effects]:
         due = []

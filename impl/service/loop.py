@@ -3,7 +3,8 @@
 A crash anywhere repeats messages and loses none: an input is acknowledged only after its effects are durable and published. What
 changes nothing durable is not stored, since it comes about again when its input comes again. What cannot be read is set aside in
 the dead-letter topic and acknowledged, so that one bad message stops nobody. When the broker does not answer, the service waits
-with growing pauses, says so, and goes on where it was.
+with growing pauses, says so, and goes on where it was. What cannot be stored ends the service: its core is ahead of its store then,
+and must not go on.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ import logging
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
 from impl.broker.topics import dead_letters
-from impl.core import Effects, Event, Send
+from impl.core import Effects, Event, IllegalInput, Send
+from impl.errors import NotAllowed, Unreachable
 from impl.messages import Message
 from impl.service.timing import Timing
 from impl.store import Outgoing, Store
-from impl.transport.interface import Connection, Delivery, Letter, Session, Unreachable
+from impl.transport.interface import Connection, Delivery, Letter, Session
 from impl.wire.codec import MalformedMessage, decode, encode
 
 MARKS_MAX: Final = 100
@@ -52,6 +55,8 @@ class Service:
         self.timing = timing or Timing()
         self.ready = threading.Event()
         """Set once the service has connected and caught up with its store."""
+        self.counted: Counter[str] = Counter()
+        """Messages that were ignored or refused, by reason."""
         self.received: list[Message] = []
         """What the last messages were, for demonstrations; only if `keep_received` is set."""
         self.keep_received = False
@@ -61,8 +66,11 @@ class Service:
         self._connection: Connection | None = None
         self._session: Session | None = None
         self._stopping = threading.Event()
+        self._left = threading.Event()
         self._commands: queue.Queue[tuple[Callable[[], Effects], Future[Effects]]] = queue.Queue(COMMANDS_MAX)
         self._unmarked: list[Outgoing] = []
+        self._lost_since: float | None = None
+        """When the session was first seen without a connection; none: it has one."""
         self._log = logging.getLogger(f"ondemand.{process}")
 
     # ------------------------------------------------------------------------------------- what subclasses say
@@ -78,6 +86,13 @@ class Service:
     def begin(self) -> Effects:
         """What the service does first, once connected."""
         return Effects()
+
+    def listening(self) -> None:
+        """Told whenever the service has begun to listen, at the start and after the connection was lost."""
+
+    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
+        """A message cannot be published, however often it is tried. Goes on if it returns."""
+        raise problem
 
     def tick(self, now: float) -> list[Effects]:
         """What time demands. `now` is monotonic."""
@@ -100,6 +115,7 @@ class Service:
                 now = time.monotonic()
                 if now >= next_tick:
                     next_tick = now + TICK_SECONDS
+                    self._mind_the_connection(now)
                     for effects in self.tick(now):
                         self._perform(effects)
         except _Stopped:
@@ -117,6 +133,8 @@ class Service:
         """Has the service's thread run a command on the core; the result comes when its effects are durable and published."""
         future: Future[Effects] = Future()
         self._commands.put((command, future))
+        if self._left.is_set():
+            self._turn_away()
         if self._session is not None:
             self._session.wake()
         return future
@@ -124,12 +142,29 @@ class Service:
     def _open(self) -> None:
         unpublished = self._store.load(self.core)
         self._connection = self._retried(self._connect)
-        self._session = self._retried(lambda: self._connected.open_session(self._subscription, self.topics()))
+        self._listen()
         if unpublished:
             self._log.info("publishes %d messages that were stored before the last stop", len(unpublished))
             self._publish([one.send for one in unpublished])
             self._store.mark_sent(unpublished)
         self._perform(self.begin())
+
+    def _listen(self) -> None:
+        self._session = self._retried(lambda: self._connected.open_session(self._subscription, self.topics()))
+        self.listening()
+
+    def _mind_the_connection(self, now: float) -> None:
+        """A lost connection mends itself, or else is made anew; that also finds out that the token has been withdrawn."""
+        if self.session.is_connected():
+            self._lost_since = None
+        elif self._lost_since is None:
+            self._lost_since = now
+        elif now - self._lost_since >= self.timing.lost_max:
+            self._log.warning("the connection to the broker is lost; connecting anew")
+            self.session.close()
+            self._listen()
+            self._lost_since = None
+            self._log.info("connected again")
 
     @property
     def _connected(self) -> Connection:
@@ -154,23 +189,27 @@ class Service:
                 command, future = self._commands.get_nowait()
             except queue.Empty:
                 return
-            try:
-                effects = command()
-                self._perform(effects)
-            except _Stopped:
-                future.set_exception(RuntimeError(f"{self.process} has stopped"))
-                raise
-            except Exception as problem:
-                future.set_exception(problem)
-            else:
-                future.set_result(effects)
+            self._obey(command, future)
+
+    def _obey(self, command: Callable[[], Effects], future: Future[Effects]) -> None:
+        try:
+            effects = command()
+            self._perform(effects)
+        except IllegalInput as problem:
+            future.set_exception(problem)
+        except BaseException as problem:
+            future.set_exception(RuntimeError(f"{self.process} has stopped: {problem}"))
+            raise
+        else:
+            future.set_result(effects)
 
     def _handle(self, delivery: Delivery) -> None:
         try:
             message = decode(delivery.data)
         except MalformedMessage as problem:
             self._log.warning("sets aside a message from %s: %s", delivery.topic, problem)
-            self._retried(lambda: self._connected.publish([Letter(dead_letters(self.process), delivery.data)]))
+            letter = Letter(dead_letters(self.process), delivery.data, tag=f"{delivery.topic}: {problem}")
+            self._retried(lambda: self._connected.publish([letter]))
         else:
             if self.keep_received:
                 self.received.append(message)
@@ -182,22 +221,38 @@ class Service:
         outgoing = self._store.append(effects, self.core) if effects.record is not None else []
         # What happened is durable now; a released packet need not wait until its confirmation is published.
         for event in effects.events:
-            if event.name == "ignore":
-                self._log.debug("ignores a message: %s", event.fields.get("reason", ""))
+            self._note(event)
             self.happened(event)
         self._publish(effects.sends)
         self._unmarked += outgoing
         if len(self._unmarked) >= MARKS_MAX:
             self._mark()
 
+    def _note(self, event: Event) -> None:
+        if event.name in ("ignore", "refuse"):
+            what = f"{event.name}: {event.fields['reason']}"
+            self.counted[what] += 1
+            if self.counted[what] == 1:
+                self._log.info("%s (the first of its kind; others are only counted)", what)
+        if self._log.isEnabledFor(logging.DEBUG):
+            self._log.debug("%s: %s", event.name, ", ".join(f"{name} {value}" for name, value in event.fields.items()))
+
     def _mark(self) -> None:
         self._store.mark_sent(self._unmarked)
         self._unmarked = []
 
     def _publish(self, sends: Sequence[Send]) -> None:
-        if sends:
-            letters = [Letter(send.topic, encode(send.message), send.key) for send in sends]
+        if not sends:
+            return
+        letters = [Letter(send.topic, encode(send.message), send.key) for send in sends]
+        try:
             self._retried(lambda: self._connected.publish(letters))
+        except NotAllowed as problem:
+            if len(sends) == 1:
+                self.undeliverable(sends[0], problem)
+                return
+            for send in sends:  # those before and after the refused one are published all the same
+                self._publish([send])
 
     def _retried(self, attempt: Callable[[], Any]) -> Any:
         """Tries until the broker answers; with growing pauses, and a word about each."""
@@ -206,24 +261,33 @@ class Service:
             try:
                 return attempt()
             except Unreachable as problem:
-                if self._stopping.is_set():
-                    raise _Stopped from problem
-                self._log.warning("%s; trying again in %.1f s", problem, pause)
+                if not self._stopping.is_set():
+                    self._log.warning("%s; trying again in %.1f s", problem, pause)
                 if self._stopping.wait(pause):
-                    raise _Stopped from problem
+                    raise _Stopped(f"it was asked to, while it waited: {problem}") from problem
                 pause = min(2 * pause, self.timing.retry_max)
 
     def _leave(self) -> None:
-        while not self._commands.empty():
-            _, future = self._commands.get_nowait()
-            future.set_exception(RuntimeError(f"{self.process} has stopped"))
+        self._left.set()
+        self._turn_away()
         if self._session is not None:
             self._session.close()
         if self._connection is not None:
             self._connection.close()
         self._mark()
         self._store.close()
+        if self.counted:
+            self._log.info("%s", ", ".join(f"{what}: {count}" for what, count in sorted(self.counted.items())))
         self._log.info("stopped")
+
+    def _turn_away(self) -> None:
+        """Nobody is there any more to run the commands that are left."""
+        while True:
+            try:
+                _, future = self._commands.get_nowait()
+            except queue.Empty:
+                return
+            future.set_exception(RuntimeError(f"{self.process} has stopped"))
 
 
 class _Stopped(Exception):

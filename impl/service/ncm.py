@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from impl.broker import topics
-from impl.core import Effects
-from impl.errors import BadDeployment
+from impl.core import Effects, Send
+from impl.errors import NotAllowed
 from impl.messages import Deregistered, Message, Pod, Registered
 from impl.ncm import Channel, Ncm
 from impl.service.loop import Service
@@ -28,23 +28,28 @@ class NcmService(Service):
     def topics(self) -> list[str]:
         return [topics.GOAL_STATES, topics.HOSTS]
 
-    def begin(self) -> Effects:
+    def listening(self) -> None:
         for host in self.ncm.hosts():
-            self._listen(host)
-        return Effects()
+            self._listen_to(host)
+
+    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
+        """The host has been withdrawn, or is registered anew; it needs nothing of what was for it before."""
+        if send.topic == topics.OUTCOMES:
+            raise problem
+        self._log.warning("drops a %s for %s, which is gone: %s", type(send.message).__name__, send.topic, problem)
 
     def take(self, message: Message, delivery: Delivery) -> Effects:
         effects = self.ncm.receive(message, channel_of(delivery.topic))
         if isinstance(message, Registered) and message.host in self.ncm.hosts():
-            self._listen(message.host)
+            self._listen_to(message.host)
         elif isinstance(message, Deregistered):
             self.session.stop_listening(topics.requests(message.host))
         return effects
 
-    def _listen(self, host: str) -> None:
+    def _listen_to(self, host: str) -> None:
         try:
             self._retried(lambda: self.session.listen(topics.requests(host)))
-        except BadDeployment as problem:
+        except NotAllowed as problem:
             # Withdrawn while NCM was away: its deregistration is on the way.
             self._log.warning("cannot listen to %s: %s", host, problem)
 

@@ -25,3 +25,5 @@ class Timing:
     """Before the first repetition when the broker does not answer; it doubles each time."""
     retry_max: float = 5.0
     """Before any repetition."""
+    lost_max: float = 1.0
+    """Without a connection, which most often mends itself; then the service connects anew."""

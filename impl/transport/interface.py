@@ -11,10 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
-class Unreachable(Exception):
-    """The broker does not answer now. What was asked for may be tried again; the text names what that was."""
-
-
 @dataclass(frozen=True, slots=True)
 class Letter:
     """Bytes to be published on a topic, by its short name. Letters of one topic and key keep their order."""
@@ -45,7 +41,7 @@ class Session(Protocol):
     """What one process listens with, on behalf of one subscription name."""
 
     def listen(self, topic: str) -> None:
-        """Receives from this topic too. Raises `Unreachable`."""
+        """Receives from this topic too. Raises `Unreachable` or `NotAllowed`."""
 
     def stop_listening(self, topic: str) -> None:
         """No more from this topic; what is unacknowledged of it is given back."""
@@ -55,6 +51,9 @@ class Session(Protocol):
 
     def wake(self) -> None:
         """Makes a `receive` that waits in another thread return at once."""
+
+    def is_connected(self) -> bool:
+        """Whether the broker could deliver something now. If not, the session goes on by itself once it is back."""
 
     def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
         """These do not come again. An acknowledgment may get lost, never its opposite."""
@@ -67,10 +66,15 @@ class Connection(Protocol):
     """One identity's way to the broker."""
 
     def publish(self, letters: Sequence[Letter]) -> None:
-        """Returns when the broker keeps all of them. Raises `Unreachable`; then any of them may have been published."""
+        """Returns when the broker keeps all of them.
+
+        Raises:
+            Unreachable: the broker did not answer for all; any of them may have been published.
+            NotAllowed: one of the topics is not there, or not for this identity; any of the others may have been published.
+        """
 
     def open_session(self, subscription: str, topics: Sequence[str]) -> Session:
-        """Starts listening. Raises `Unreachable`."""
+        """Starts listening. Raises `Unreachable` or `NotAllowed`."""
 
     def close(self) -> None:
         """Ends the connection with all its sessions."""

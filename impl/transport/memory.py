@@ -133,6 +133,9 @@ class MemorySession:
             self._woken = True
             self._broker.changed.notify_all()
 
+    def is_connected(self) -> bool:
+        return True
+
     def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
         for delivery in deliveries:
             self._held.pop(delivery.identity, None)

@@ -8,36 +8,49 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
+from weakref import WeakSet
 
 import pulsar
 
 from impl.broker.deployment import Deployment
-from impl.errors import BadDeployment
-from impl.transport.interface import Delivery, Letter, Unreachable
+from impl.errors import BadDeployment, NotAllowed, Unreachable
+from impl.transport.interface import Delivery, Letter
 
 OPERATION_SECONDS_MAX: Final = 10
 """What one request to the broker may take; a healthy one answers in milliseconds."""
 
-UNACKNOWLEDGED_MAX: Final = 1_000
-"""Deliveries that the client fetches ahead of its reader, for each topic."""
+ARRIVED_MAX: Final = 1_000
+"""Deliveries of a session that wait for its reader; the rest waits at the broker, however long it was away."""
 
-_REFUSED: Final = (pulsar.AuthenticationError, pulsar.AuthorizationError, pulsar.TopicNotFound)
-"""Trying these again does not help: the token, the permission or the topic is not there."""
+FETCHED_MAX: Final = 100
+"""Deliveries of one topic that the client has fetched besides."""
+
+_REFUSED: Final = (
+    pulsar.AuthenticationError,
+    pulsar.AuthorizationError,
+    pulsar.TopicNotFound,
+    pulsar.InvalidTopicName,
+    pulsar.MessageTooBig,
+)
+"""Trying these again does not help."""
 
 
 class PulsarConnection:
     """See `impl.transport.interface.Connection`. The token says who this is."""
 
-    def __init__(self, deployment: Deployment, token: str, *, name: str = "") -> None:
+    def __init__(self, deployment: Deployment, token: str) -> None:
         self._deployment = deployment
-        self._name = name
-        self._client = pulsar.Client(
-            deployment.service_url,
-            authentication=pulsar.AuthenticationToken(token),
-            operation_timeout_seconds=OPERATION_SECONDS_MAX,
-            logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, os.devnull),  # what matters comes as an exception
-        )
+        try:
+            self._client = pulsar.Client(
+                deployment.service_url,
+                authentication=pulsar.AuthenticationToken(token),
+                operation_timeout_seconds=OPERATION_SECONDS_MAX,
+                logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, os.devnull),  # what matters comes as an exception
+            )
+        except ValueError as problem:
+            raise BadDeployment(f"{deployment.service_url!r} is no broker's address: {problem}") from problem
         self._producers: dict[str, Any] = {}
+        self._sessions: WeakSet[PulsarSession] = WeakSet()
 
     def publish(self, letters: Sequence[Letter]) -> None:
         if not letters:
@@ -48,8 +61,8 @@ class PulsarConnection:
                 self._producer(letter.topic).send(letter.data, **_options(letter))
                 return
             answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-            for letter in letters:
-                producer = self._producer(letter.topic)
+            producers = [self._producer(letter.topic) for letter in letters]
+            for producer, letter in zip(producers, letters, strict=True):
                 producer.send_async(letter.data, lambda result, _: answers.put(result), **_options(letter))
             results = [answers.get() for _ in letters]
         failed = [result for result in results if result != pulsar.Result.Ok]
@@ -57,17 +70,25 @@ class PulsarConnection:
             raise Unreachable(f"The broker did not take {len(failed)} of {len(letters)} messages ({failed[0]})")
 
     def _producer(self, topic: str) -> Any:
-        if topic not in self._producers:
-            self._producers[topic] = self._client.create_producer(
-                self._deployment.topic(topic),
-                batching_enabled=False,  # batches would delay each message for the sake of throughput
-                block_if_queue_full=True,
-                send_timeout_millis=OPERATION_SECONDS_MAX * 1000,
-            )
+        producer = self._producers.get(topic)
+        if producer is not None and producer.is_connected():
+            return producer
+        if producer is not None:
+            # The broker was away, or the topic was removed: a new one finds out at once, where the old one would time out.
+            del self._producers[topic]
+            with _translated("close", quietly=True):
+                producer.close()
+        self._producers[topic] = self._client.create_producer(
+            self._deployment.topic(topic),
+            batching_enabled=False,  # batches would delay each message for the sake of throughput
+            block_if_queue_full=True,
+            send_timeout_millis=OPERATION_SECONDS_MAX * 1000,
+        )
         return self._producers[topic]
 
     def open_session(self, subscription: str, topics: Sequence[str]) -> PulsarSession:
         session = PulsarSession(self._client, self._deployment, subscription)
+        self._sessions.add(session)
         try:
             for topic in topics:
                 session.listen(topic)
@@ -77,6 +98,8 @@ class PulsarConnection:
         return session
 
     def close(self) -> None:
+        for session in list(self._sessions):
+            session.close()
         with _translated("close", quietly=True):
             self._client.close()
 
@@ -90,10 +113,16 @@ class PulsarSession:
         self._subscription = subscription
         self._consumers: dict[str, Any] = {}
         self._arrived: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
+        self._room = threading.Semaphore(ARRIVED_MAX)
+        self._closed = threading.Event()
         self._lock = threading.Lock()
 
     def listen(self, topic: str) -> None:
         def arrive(consumer: Any, message: Any) -> None:
+            self._room.acquire()
+            if self._closed.is_set():
+                self._room.release()  # the next one must not wait for a reader either
+                return
             self._arrived.put(
                 Delivery(
                     topic,
@@ -112,7 +141,7 @@ class PulsarSession:
                     self._subscription,
                     consumer_type=pulsar.ConsumerType.Exclusive,
                     initial_position=pulsar.InitialPosition.Earliest,
-                    receiver_queue_size=UNACKNOWLEDGED_MAX,
+                    receiver_queue_size=FETCHED_MAX,
                     message_listener=arrive,
                 )
 
@@ -125,12 +154,21 @@ class PulsarSession:
 
     def receive(self, seconds: float) -> Delivery | None:
         try:
-            return self._arrived.get(timeout=seconds) if seconds > 0 else self._arrived.get_nowait()
+            delivery = self._arrived.get(timeout=seconds) if seconds > 0 else self._arrived.get_nowait()
         except queue.Empty:
             return None
+        if delivery is not None:
+            self._room.release()
+        return delivery
 
     def wake(self) -> None:
         self._arrived.put(None)
+
+    def is_connected(self) -> bool:
+        with self._lock:
+            consumers = list(self._consumers.values())
+        # All share one connection. A single one that is not connected has lost its topic, not the broker.
+        return not consumers or any(consumer.is_connected() for consumer in consumers)
 
     def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
         for delivery in deliveries:
@@ -140,6 +178,8 @@ class PulsarSession:
                 consumer.acknowledge(identity)
 
     def close(self) -> None:
+        self._closed.set()
+        self._room.release()
         with self._lock:
             consumers, self._consumers = list(self._consumers.values()), {}
         for consumer in consumers:
@@ -163,9 +203,12 @@ def _translated(what: str, *, quietly: bool = False) -> Iterator[None]:
         yield
     except _REFUSED as problem:
         if not quietly:
-            raise BadDeployment(
+            raise NotAllowed(
                 f"The broker refused to {what} ({type(problem).__name__}); check the token, and that the host is registered"
             ) from problem
+    except pulsar.ConsumerBusy as problem:
+        if not quietly:
+            raise Unreachable(f"Another process is at it already, when asked to {what}") from problem
     except pulsar.PulsarException as problem:
         if not quietly:
             raise Unreachable(f"The broker did not answer when asked to {what} ({type(problem).__name__})") from problem

@@ -14,7 +14,7 @@ MESSAGE_BYTES_MAX: Final = 16_384
 """No message of the protocol comes near; more is a slip or an attack."""
 
 TEXT_CHARACTERS_MAX: Final = 253
-"""Of a host's name, a VPC or an address: what a domain name may have."""
+"""Of a VPC or an address: what a domain name may have."""
 
 NUMBER_MAX: Final = 2**63 - 1
 """Of a version, epoch or request: what the store's integers hold."""
@@ -61,6 +61,7 @@ _REASONS: Final = {
     m.Reason.OTHER_VPC: pb.REASON_OTHER_VPC,
     m.Reason.UNKNOWN: pb.REASON_UNKNOWN,
     m.Reason.GONE: pb.REASON_GONE,
+    m.Reason.NOT_YOUR_CHANNEL: pb.REASON_NOT_YOUR_CHANNEL,
 }
 _OUTCOMES: Final = {
     m.Outcome.DONE: pb.OUTCOME_DONE,
@@ -117,6 +118,15 @@ def _text(source: Any, kind: str, name: str) -> str:
     return value
 
 
+def _host(source: Any, kind: str, name: str = "host") -> str:
+    value: str = getattr(source, name)
+    if not m.HOST_NAME.fullmatch(value):
+        raise MalformedMessage(
+            f"{kind}.{name}: expected a host's name (lower-case letters, digits, hyphens; 63 at most)"
+        )
+    return value
+
+
 def _count(source: Any, kind: str, name: str) -> int:
     value: int = getattr(source, name)
     if not 0 < value <= NUMBER_MAX:
@@ -134,7 +144,7 @@ def _pod(source: Any, kind: str, name: str) -> m.Pod:
 def _place(source: Any, kind: str) -> str | None:
     which = source.place.WhichOneof("at") if source.HasField("place") else None
     if which == "host":
-        return _text(source.place, f"{kind}.place", "host")
+        return _host(source.place, f"{kind}.place")
     if which == "gone" and source.place.gone:
         return None
     raise MalformedMessage(f"{kind}.place: expected a host, or gone")
@@ -151,31 +161,29 @@ def _member(values: dict[Any, Any], source: Any, kind: str, name: str) -> Any:
 _DECODERS: Final[dict[str, Callable[[Any, str], m.Message]]] = {
     "config": lambda s, k: m.Config(_pod(s, k, "pod"), _count(s, k, "version"), _place(s, k)),
     "report": lambda s, k: m.Report(_pod(s, k, "pod"), _count(s, k, "version"), _member(_OUTCOMES, s, k, "outcome")),
-    "registered": lambda s, k: m.Registered(_text(s, k, "host")),
-    "deregistered": lambda s, k: m.Deregistered(_text(s, k, "host")),
-    "hello": lambda s, k: m.Hello(_text(s, k, "host"), _count(s, k, "epoch")),
+    "registered": lambda s, k: m.Registered(_host(s, k)),
+    "deregistered": lambda s, k: m.Deregistered(_host(s, k)),
+    "hello": lambda s, k: m.Hello(_host(s, k), _count(s, k, "epoch")),
     "request": lambda s, k: m.Request(
-        _text(s, k, "host"),
+        _host(s, k),
         _count(s, k, "epoch"),
         _count(s, k, "request"),
         _pod(s, k, "source"),
         _pod(s, k, "destination"),
     ),
-    "applied": lambda s, k: m.Applied(
-        _text(s, k, "host"), _count(s, k, "epoch"), _pod(s, k, "pod"), _count(s, k, "version")
-    ),
+    "applied": lambda s, k: m.Applied(_host(s, k), _count(s, k, "epoch"), _pod(s, k, "pod"), _count(s, k, "version")),
     "route": lambda s, k: m.Route(
-        _text(s, k, "host"), _count(s, k, "epoch"), _pod(s, k, "pod"), _count(s, k, "version"), _place(s, k)
+        _host(s, k), _count(s, k, "epoch"), _pod(s, k, "pod"), _count(s, k, "version"), _place(s, k)
     ),
     "granted": lambda s, k: m.Granted(
-        _text(s, k, "host"),
+        _host(s, k),
         _count(s, k, "epoch"),
         _count(s, k, "request"),
         _pod(s, k, "pod"),
         _count(s, k, "version"),
-        _text(s, k, "place"),
+        _host(s, k, "place"),
     ),
     "refused": lambda s, k: m.Refused(
-        _text(s, k, "host"), _count(s, k, "epoch"), _count(s, k, "request"), _member(_REASONS, s, k, "reason")
+        _host(s, k), _count(s, k, "epoch"), _count(s, k, "request"), _member(_REASONS, s, k, "reason")
     ),
 }

@@ -13,6 +13,7 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_OTHER_VPC: _ClassVar[Reason]
     REASON_UNKNOWN: _ClassVar[Reason]
     REASON_GONE: _ClassVar[Reason]
+    REASON_NOT_YOUR_CHANNEL: _ClassVar[Reason]
 
 class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -25,6 +26,7 @@ REASON_NOT_YOUR_SOURCE: Reason
 REASON_OTHER_VPC: Reason
 REASON_UNKNOWN: Reason
 REASON_GONE: Reason
+REASON_NOT_YOUR_CHANNEL: Reason
 OUTCOME_UNSPECIFIED: Outcome
 OUTCOME_DONE: Outcome
 OUTCOME_SUPERSEDED: Outcome
