@@ -183,8 +183,10 @@ class _Search:
         self._configuration = configuration
         self._states_max = states_max
         self._words = kernel.layout.words
-        self._states = np.zeros((1 << 16) * self._words, np.uint64)
-        self._table = np.zeros((1 << 17) * self._words, np.uint64)
+        self._shape = (0,) * self._words
+        room = min(configuration.pinned.get("distinct", 0), states_max) + 2 * search.GATHERED + SUCCESSORS_MAX
+        self._states = np.zeros(max(room, 1 << 16) * self._words, np.uint64)
+        self._table = np.zeros(max(1 << (2 * room).bit_length(), 1 << 17) * self._words, np.uint64)
         self._gathered = np.zeros((search.GATHERED + 2 * SUCCESSORS_MAX) * self._words, np.uint64)
         self._hashes = np.zeros(search.GATHERED + 2 * SUCCESSORS_MAX, np.uint64)
         self._counters = np.zeros(8, np.uint64)
@@ -200,7 +202,7 @@ class _Search:
         self._states[: self._words] = self._kernel.pack(start)
         self._progress[search.TAIL] = self._progress[search.LEVEL_END] = 1
         levels = [0, 1]
-        search.rehash(self._words, self._states, 1, self._table)
+        search.rehash(self._shape, self._states, 1, self._table)
         self._call(0)  # compiles the search, which is not part of its time
         started = time.perf_counter()
         if self._kernel.broken(start):
@@ -211,7 +213,7 @@ class _Search:
 
     def _call(self, states: int) -> int:
         outcome: int = search.run(
-            self._words,
+            self._shape,
             *self._functions,
             self._states,
             self._table,
@@ -242,7 +244,7 @@ class _Search:
         count = int(self._progress[search.TAIL])
         if (count + 4 * search.GATHERED) * self._words * 2 > self._table.size - 4 * search.GATHERED:
             self._table = np.zeros(self._table.size * 4, np.uint64)
-            search.rehash(self._words, self._states, count, self._table)
+            search.rehash(self._shape, self._states, count, self._table)
         if (count + 4 * search.GATHERED) * self._words > self._states.size:
             grown = np.zeros(self._states.size * 2, np.uint64)
             grown[: self._states.size] = self._states
@@ -308,7 +310,7 @@ class _Search:
             at = numbers[-1] * self._words
             target = self._states[at : at + self._words].copy()
             found = search.predecessor(
-                self._words, self._functions[0], self._states, 0, numbers[-1], target, self._gathered, counters
+                self._shape, self._functions[0], self._states, 0, numbers[-1], target, self._gathered, counters
             )
             assert found >= 0, "every state but the first has a predecessor"
             numbers.append(int(found))

@@ -26,6 +26,9 @@ nb.config.CACHE_DIR = str(cache_folder() / "numba")  # before the first function
 GATHERED = 1024
 """Successors that are gathered before they are looked up."""
 
+AHEAD = 32
+"""How many states ahead of their turn slots are prefetched when a table is filled."""
+
 # Where `progress` holds what, and what `run` returns.
 HEAD, TAIL, LEVEL_END, DEPTH, FLAGGED = range(5)
 DONE, PAUSED, FULL, BROKEN_STATE, BROKEN_STEP, STUCK = range(6)
@@ -88,11 +91,15 @@ def _same(left: Any, at: int, right: Any, there: int, words: int) -> bool:
 
 
 @nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
-def rehash(words: int, states: Any, count: int, table: Any) -> None:
+def rehash(shape: Any, states: Any, count: int, table: Any) -> None:
     """Enters all states into an empty table."""
-    nb.literally(words)
+    words = len(shape)
     mask = UNSIGNED(table.size // words - 1)
+    table_address = table.ctypes.data
     for number in range(count):
+        if number + AHEAD < count:
+            ahead = _hash(states, (number + AHEAD) * words, words) & mask
+            _prefetch(table_address + np.int64(ahead) * words * 8)
         slot = _hash(states, number * words, words) & mask
         while table[np.int64(slot) * words] != 0:
             slot = (slot + UNSIGNED(1)) & mask
@@ -102,7 +109,7 @@ def rehash(words: int, states: Any, count: int, table: Any) -> None:
 
 @nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
 def run(
-    words: int,
+    shape: Any,
     expand: Any,
     check: Any,
     owed: Any,
@@ -118,10 +125,11 @@ def run(
 ) -> int:
     """Goes on with the search for about `slice_states` expanded states; says why it stopped.
 
+    `shape`: a tuple with one number for each word of a state. Its length is part of its type, so numba unrolls loops over words.
     `masks`: promises about states that are checked; claims about states reached so far; whether to look for deadlocks.
     `first_seen`: the depth at which each claim about states was first reached.
     """
-    nb.literally(words)
+    words = len(shape)
     head, tail = progress[HEAD], progress[TAIL]
     level_end, depth = progress[LEVEL_END], progress[DEPTH]
     mask = UNSIGNED(table.size // words - 1)
@@ -193,10 +201,10 @@ def run(
 
 @nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
 def predecessor(
-    words: int, expand: Any, states: Any, start: int, end: int, target: Any, gathered: Any, counters: Any
+    shape: Any, expand: Any, states: Any, start: int, end: int, target: Any, gathered: Any, counters: Any
 ) -> int:
     """The number of the first state in a range that has `target` for a successor; -1 if there is none."""
-    nb.literally(words)
+    words = len(shape)
     for number in range(start, end):
         count = _call3(expand, states.ctypes.data + number * words * 8, gathered.ctypes.data, counters.ctypes.data)
         for one in range(count):
