@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar, Final
 
-from conformance.lockstep import Cores
+from conformance.driver import Cores
 from impl.aca import Aca
-from impl.core import Effects
+from impl.core import Effects, Send
 from impl.dpm import Dpm
-from impl.messages import Applied, Granted, Outcome, Pod, Reason, Report, Request
+from impl.messages import Applied, Granted, Outcome, Pod, Reason, Refused, Report, Request
 from impl.ncm import Ncm
 
 
@@ -23,9 +23,16 @@ class AnswersAnotherHost(Ncm):
 
 
 class GrantsTheUnknown(Ncm):
-    def _refusal(self, message: Request) -> Reason | None:
-        reason = super()._refusal(message)
-        return None if reason is Reason.GONE else reason
+    def answer(self, message: Request) -> Effects:
+        effects = super().answer(message)
+        return replace(effects, sends=tuple(self._consenting(send, message) for send in effects.sends))
+
+    def _consenting(self, send: Send, message: Request) -> Send:
+        refused = send.message
+        if not isinstance(refused, Refused) or refused.reason not in (Reason.UNKNOWN, Reason.GONE):
+            return send
+        pod, version = message.destination, max(self.recorded(message.destination), 1)
+        return replace(send, message=Granted(refused.host, refused.epoch, refused.request, pod, version, refused.host))
 
 
 class AnswersInAnothersName(Ncm):

@@ -26,7 +26,7 @@ VECTORS: Final = Path(__file__).parent / "vectors"
 WORLDS: Final = VECTORS / "worlds"
 STEPS_MORE: Final = 14
 """Steps that a run adds to its beginning."""
-RUNS: Final = 12_000
+RUNS: Final = 30_000
 LOOK_EVERY: Final = 2_000
 """Runs between two looks ahead."""
 SEED: Final = 20260101
@@ -88,10 +88,11 @@ def vectors(protocol: Protocol, progress: Callable[[int, int], None] | None = No
         AssertionError: a goal is not reached, and is in neither `UNREACHABLE` nor `LEFT_OUT`.
     """
     candidates = list(_candidates(protocol, progress))
+    deliveries = {action.name for action in protocol.actions if action.takes}
     open_goals = wanted_goals(protocol)
     chosen: list[Candidate] = []
     while True:
-        best = max(candidates, key=lambda one: _worth(one, open_goals))
+        best = max(candidates, key=lambda one: _worth(one, open_goals, deliveries))
         gained = open_goals & set(best.goals)
         if not gained:
             break
@@ -104,12 +105,13 @@ def vectors(protocol: Protocol, progress: Callable[[int, int], None] | None = No
     return named
 
 
-def _worth(candidate: Candidate, wanted: set[str]) -> float:
-    """New goals for each step that they cost."""
+def _worth(candidate: Candidate, wanted: set[str], deliveries: set[str]) -> float:
+    """New goals for each step that they cost. A step that delivers nothing costs twice: vectors are about messages."""
     gained = wanted & set(candidate.goals)
     if not gained:
         return 0.0
-    return len(gained) / (4 + max(candidate.goals[goal] for goal in gained))
+    steps = candidate.trace.steps[: max(candidate.goals[goal] for goal in gained) + 1]
+    return len(gained) / (4 + sum(1 if step.action in deliveries else 2 for step in steps))
 
 
 def _cut(candidate: Candidate, gained: set[str]) -> Candidate:

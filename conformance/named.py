@@ -45,7 +45,7 @@ PLACED: Final = frozenset({"config", "route", "granted"})
 """Messages that carry the place of their version along."""
 
 UNNAMED_REQUEST: Final = 1_000_000
-"""From here on: numbers for packets that the specification gives no request, since they are not held."""
+"""The number for a packet when the configuration has no request left; the specification holds no such packet."""
 
 
 class Names:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from conformance.driver import Cores
 from conformance.exits import Exit, Problem
-from conformance.lockstep import Cores, Divergence, Replay, replay
+from conformance.lockstep import Divergence, Leaving, Replay, replay
 from conformance.targets import Target
 from model import itf
 from model.state import Trace
@@ -20,12 +21,16 @@ VECTORS: Final = Path(__file__).parent / "vectors"
 
 @dataclass(frozen=True)
 class Vector:
-    """A trace from a file. A negative one is a run of a variant: a conforming implementation leaves it at the expected step."""
+    """A trace from a file. A negative one is a run of a variant, and leaves the protocol at a step."""
 
     name: str
     trace: Trace
     protocol: Protocol
+    """Whose run it is."""
+    base: Protocol
+    """The protocol that implementations are held against; the same, if the trace is not negative."""
     diverges_at: int | None = None
+    """The step, from 1 on, that is not the protocol's."""
 
 
 @dataclass
@@ -36,31 +41,18 @@ class Replays:
     results: list[tuple[Vector, Replay]] = field(default_factory=list)
     seconds: float = 0.0
 
-    def verdict_of(self, vector: Vector, result: Replay) -> Literal["conforms", "diverges", "not driven"]:
-        """A negative vector conforms just if the implementation leaves it where it has to."""
-        if result.verdict == "not driven" or vector.diverges_at is None:
-            return result.verdict
-        found = result.divergence
-        return "conforms" if found is not None and found.step == vector.diverges_at else "diverges"
-
     @property
     def verdict(self) -> Literal["conforms", "diverges", "undecided"]:
         """Conforms only if every trace was driven to its end; nothing replayed is undecided."""
-        verdicts = {self.verdict_of(*pair) for pair in self.results}
+        verdicts = {result.verdict for _, result in self.results}
         if "diverges" in verdicts:
             return "diverges"
         return "conforms" if verdicts == {"conforms"} else "undecided"
 
     @property
     def divergence(self) -> Divergence | None:
-        """The first one that should not be."""
-        for vector, result in self.results:
-            if self.verdict_of(vector, result) == "diverges":
-                if result.divergence is not None:
-                    return result.divergence
-                told = "an implementation that conforms leaves this trace, and this one followed it to its end"
-                return Divergence(vector.name, vector.diverges_at or 0, "", "trace", "diverges", "conforms", told)
-        return None
+        """The first one."""
+        return next((result.divergence for _, result in self.results if result.divergence is not None), None)
 
     @property
     def not_driven(self) -> list[tuple[str, str]]:
@@ -111,7 +103,7 @@ def _read(path: Path, protocol: Protocol) -> Vector:
     expected = meta.get("diverges_at")
     if expected is not None and (type(expected) is not int or not 0 < expected <= len(trace.steps)):
         raise Problem(f"{path}: #meta.diverges_at: expected a step of the trace, found {expected!r}", Exit.BAD_INPUT)
-    return Vector(path.name.removesuffix(".itf.json"), trace, of, expected)
+    return Vector(path.name.removesuffix(".itf.json"), trace, of, protocol, expected)
 
 
 def replay_all(
@@ -134,9 +126,10 @@ def replay_all(
     for number, vector in enumerate(vectors):
         if progress is not None:
             progress(number, vector.name)
-        result = replay(vector.trace, vector.name, vector.protocol, target, cores)
+        leaving = Leaving(vector.diverges_at, vector.protocol) if vector.diverges_at is not None else None
+        result = replay(vector.trace, vector.name, vector.base, target, cores, leaving)
         found.results.append((vector, result))
-        if stop_at_divergence and found.verdict_of(vector, result) == "diverges":
+        if stop_at_divergence and result.verdict == "diverges":
             break
     found.seconds = time.perf_counter() - started
     return found

@@ -1,4 +1,5 @@
-"""Beginnings of vectors that chance finds too rarely: what is removed while answers are under way, and two routes at once.
+"""Beginnings of vectors that chance finds too rarely: what is removed while answers are under way, two routes at once, and a request
+that greets before NCM reminds (an honest agent asks only after it was greeted).
 
 Each is a run of a world: actions with their choices, in the order of their parameters.
 """
@@ -55,6 +56,12 @@ STORIES: Final = (
         f"""
         {_ASKED}
         release h1 1 r1 p1 p2 1; release h1 1 r2 p1 p3 1; evict h1 p2; evict h1 p3
+        """,
+    ),
+    (
+        "a-stranger",
+        """
+        place p2 h2; store p2 1; forge_request h2 1 r1 p2 p1; greet_by_request h2 1 r1 p2 p1; remind h2 p2
         """,
     ),
 )

@@ -153,7 +153,8 @@ def leaks_to_another_tenant(
 def serves_the_deleted(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
-    """An address resolves to any owner it ever had: a removed pod, or the one before a reuse."""
+    """An address resolves to any owner that NCM ever stored: a removed pod, or the one before a reuse."""
+    state = change(destination, version)
     return Step(
         takes=[request(host, epoch, asked_by, source, destination)],
         when=[
@@ -162,7 +163,7 @@ def serves_the_deleted(
             home(host, source),
             same_vpc(source, destination),
             placed(destination, version),
-            version <= recorded(destination),
+            (state != Change.none) & (state != Change.superseded),
         ],
         then=[told.add(host, destination), granted.send(host, epoch, asked_by, destination, version)],
     )

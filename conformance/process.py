@@ -1,0 +1,109 @@
+"""One process in a lock-step replay: a core with its store and its session, fed by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from conformance.targets import Target
+from impl.core import Effects, Send
+from impl.messages import Message
+from impl.service.ncm import channel_of
+from impl.store import Outgoing, Store
+from impl.transport.interface import Delivery, Letter
+from impl.wire.codec import MalformedMessage, decode, encode
+
+
+class Process:
+    """A core with its store and session. A host that is not honest has no core: the trace speaks in its place."""
+
+    def __init__(self, name: str, target: Target, make: Callable[[], Any] | None, tag: str) -> None:
+        self.name = name
+        self.core: Any = make() if make else None
+        self._make = make
+        self._target = target
+        self._tag = tag
+        self._connection = target.connection(name)
+        self._store: Store | None = target.store(name) if make else None
+        self.session = target.session(name)
+        self.held: dict[Message, list[Delivery]] = {}
+        """What has arrived and is not acknowledged."""
+        self.arrived: dict[Message, str] = {}
+        """All that ever arrived, in order, each with the topic that it came by."""
+        self.unpublished: list[Outgoing] = []
+        self.down = False
+
+    def receive(self, message: Message) -> Effects:
+        """Hands a message that has arrived to the core."""
+        if self.name != "ncm":
+            effects: Effects = self.core.receive(message)
+        else:
+            effects = self.core.receive(message, channel_of(self.arrived[message]))
+        return effects
+
+    def perform(self, effects: Effects, crash: str) -> list[Send]:
+        """The caller's duties of `impl.core`, up to the point where the process crashes. Returns what was published."""
+        if crash == "idle" and effects.record is None and not effects.sends:
+            return []
+        assert self._store is not None
+        outgoing = self._store.append(effects, self.core)
+        self.down = crash in ("stored", "published")
+        if crash == "stored":
+            self.unpublished = outgoing
+            return []
+        self.publish([one.send for one in outgoing])
+        if crash != "published":
+            self._store.mark_sent(outgoing)
+        return [one.send for one in outgoing]
+
+    def publish(self, sends: Sequence[Send]) -> None:
+        """Puts messages on their way, in this process's name."""
+        self._connection.publish([Letter(send.topic, encode(send.message), send.key, self._tag) for send in sends])
+
+    def acknowledge(self, message: Message) -> None:
+        """The message does not come again."""
+        self.session.acknowledge(self.held.pop(message, []))
+
+    def restart(self) -> list[Send]:
+        """Crashes, if it has not yet, and starts anew. Returns what was published again."""
+        assert self._store is not None
+        assert self._make is not None
+        self.session.close()
+        self._store.close()
+        self.held, self.unpublished, self.down = {}, [], False
+        self.core = self._make()
+        self._store = self._target.store(self.name)
+        outgoing = self._store.load(self.core)
+        self.session = self._target.session(self.name)
+        self.publish([one.send for one in outgoing])
+        self._store.mark_sent(outgoing)
+        return [one.send for one in outgoing]
+
+    def take(self, seconds: float) -> Message | None:
+        """Fetches one delivery; those of other runs are thrown away.
+
+        Raises:
+            MalformedMessage: what came does not parse.
+        """
+        delivery = self.session.receive(seconds)
+        if delivery is None:
+            return None
+        if delivery.tag != self._tag:
+            self.session.acknowledge([delivery])
+            return None
+        try:
+            message = decode(delivery.data)
+        except MalformedMessage:
+            self.session.acknowledge([delivery])
+            raise
+        self.held.setdefault(message, []).append(delivery)
+        self.arrived.setdefault(message, delivery.topic)
+        return message
+
+    def finish(self) -> None:
+        """Acknowledges everything and gives the session back."""
+        for message in list(self.held):
+            self.acknowledge(message)
+        self._target.keep(self.name, self.session)
+        if self._store is not None:
+            self._store.close()
