@@ -22,6 +22,7 @@ from impl.broker.deployment import Deployment, open_deployment
 from impl.errors import BadDeployment, EnvironmentProblem
 from model.errors import BadInput
 from model.explore import Exploration, explore
+from model.interpreter import Interpreter
 from model.prove import Proof, prove
 from model.simulate import Simulation, simulate
 from model.wellformed import wellformed
@@ -51,6 +52,10 @@ class Evidence:
     replays: dict[str, Replays] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     """What the surroundings did not let run, with the reason."""
+    noticed: list[str] = field(default_factory=list)
+    """Variants whose known way to a broken promise is still seen to break it."""
+    unnoticed: list[str] = field(default_factory=list)
+    """Variants whose way breaks no promise any more, each with the promises that it used to break: they were weakened."""
     stale: str = ""
     """Why the vectors say nothing, or too little, about this statement; empty if they are its own."""
 
@@ -65,7 +70,7 @@ class Evidence:
         codes += [EXIT_OF[one.verdict] for one in self.replays.values()]
         codes += [Exit.UNDECIDED] * (len(self.replays) < len(TARGETS))
         codes += [Exit.UNDECIDED] * bool(self.stale)
-        codes += [Exit.VIOLATED] * bool(self.unreached or self.unused)
+        codes += [Exit.VIOLATED] * bool(self.unreached or self.unused or self.unnoticed)
         return worst(codes)
 
     def _explored_all(self) -> bool:
@@ -79,7 +84,7 @@ class Evidence:
         verdicts += [one.verdict for one in self.replays.values()]
         verdicts += [self.proof.verdict] if self.proof else []
         verdicts += [self.simulation.verdict] if self.simulation else []
-        return "violated" in verdicts or "diverges" in verdicts
+        return "violated" in verdicts or "diverges" in verdicts or bool(self.unnoticed)
 
     @property
     def unreached(self) -> list[str]:
@@ -133,6 +138,7 @@ class Evidence:
             "stale": self.stale or None,
             "unreached": self.unreached,
             "unused": self.unused,
+            "unnoticed": self.unnoticed,
             "verdict": {Exit.HOLDS: "holds", Exit.VIOLATED: "violated"}.get(self.exit, "undecided"),
         }
 
@@ -200,6 +206,7 @@ def gather(
     vectors = functools.cache(lambda: _vectors(found, stated))
     steps: list[Callable[[], None]] = [
         lambda: _prove(found, told),
+        lambda: _notice(found, vectors(), stated),
         lambda: _replay(found, vectors, "memory", None, told),
         *(lambda name=name: _explore(found, name, told) for name in configurations),
         lambda: _simulate(found, told),
@@ -230,21 +237,42 @@ def _vectors(found: Evidence, stated: Protocol) -> list[Vector]:
 
 
 def _prove(found: Evidence, told: Told) -> None:
-    shape = wellformed(found.protocol)
     proof = prove(found.protocol, progress=lambda done, total: told("Proving", done, total, ""))
-    found.proof = Proof([*shape.claims, *proof.claims], shape.seconds + proof.seconds)
+    if proof.verdict == "holds":
+        shape = wellformed(found.protocol)
+        proof = Proof([*shape.claims, *proof.claims], shape.seconds + proof.seconds)
+    found.proof = proof
     if proof.verdict == "holds":
         return
-    # What is not inductive may be reachable: look for a way there at once.
-    for name in worlds.names():
-        if name != worlds.BENCH:
-            _explore(found, name, told, forget=False, states_max=WAY_STATES_MAX)
-            if found.explorations[-1].verdict == "violated":
-                return
+    # What is not inductive may be reachable: look for a way there at once, first not far from the start, then further.
+    for states_max in WAY_STATES_MAX:
+        found.explorations.clear()
+        for name in found.configurations:
+            if name != worlds.BENCH:
+                _explore(found, name, told, forget=False, states_max=states_max)
+                if found.explorations[-1].verdict == "violated":
+                    return
 
 
-WAY_STATES_MAX = 1_500_000
-"""States at most when a way to what is not proved is looked for."""
+WAY_STATES_MAX = (100_000, 1_500_000)
+"""States at most in each configuration when a way to what is not proved is looked for. Most ways are among the first thousands."""
+
+
+def _notice(found: Evidence, vectors: Sequence[Vector], stated: Protocol) -> None:
+    """Walks every variant's way: at its end a promise must be seen broken, or it was weakened."""
+    variants = {stated.with_variant(variant).name: variant for variant in stated.variants}
+    for vector in vectors:
+        if vector.diverges_at is None:
+            continue
+        variant, trace = variants[vector.protocol.name], vector.trace
+        interpreter = Interpreter(vector.protocol, trace.configuration)
+        before, after = trace.states[-2:]
+        _, events = interpreter.apply(before, trace.steps[-1])
+        if interpreter.violated(before, after, events, list(variant.breaks)) is not None:
+            found.noticed.append(variant.name)
+        else:
+            promises = ", ".join(promise.name for promise in variant.breaks)
+            found.unnoticed.append(f"{variant.name} (it broke {promises})")
 
 
 def _explore(found: Evidence, name: str, told: Told, *, forget: bool = True, states_max: int = 200_000_000) -> None:

@@ -102,7 +102,8 @@ def print_evidence(found: Evidence, seconds: float, variant: str | None, console
             table.add_row(promise.name, *(MARK[mark] for mark in found.row(promise)), *words)
     console.print(table)
     if found.exit is not Exit.HOLDS:
-        console.print("[green]✓[/] holds   [red]✗[/] broken   [yellow]?[/] not known: what is red ends the check")
+        why = ": what is red ends the check" if found.is_red else ""
+        console.print(f"[green]✓[/] holds   [red]✗[/] broken   [yellow]?[/] not known{why}")
     console.print()
     for line in _summary(found):
         console.print(line, highlight=False)
@@ -132,6 +133,8 @@ def _summary(found: Evidence) -> list[str]:
         lines.append(f"explored: {len(found.explorations)} configurations, {states:,} states")
     if found.simulation is not None:
         lines.append(f"simulated: {found.simulation.runs} runs, {found.simulation.steps:,} steps")
+    if found.noticed:
+        lines.append(f"variants: {len(found.noticed)} that break a promise on purpose, each noticed")
     for name, one in found.replays.items():
         steps = one.total(lambda each: each.steps)
         rate = steps / max(one.seconds, 1e-9)
@@ -157,6 +160,8 @@ def _conclusion(found: Evidence, variant: str | None) -> list[str]:
         if replays.verdict != "conforms":
             how = "leaves the specification" if replays.divergence else "could not be driven through every vector"
             lines.append(f"The implementation {how}; again: ondemand replay --target {name}.")
+    if found.unnoticed:
+        lines.append(f"A promise was weakened: nothing notices {'; '.join(found.unnoticed)} any more.")
     if found.unreached:
         lines.append(f"Never reached in any configuration: {', '.join(found.unreached)}.")
     if found.unused:

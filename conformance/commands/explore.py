@@ -86,6 +86,12 @@ def explore(
             print_violation(console, result.violated, protocol, result.trace, shortest=True)
             if save is not None:
                 write_text(save, itf.dumps(told(result.violated, protocol, result.trace), protocol))
+        if result.verdict == "undecided":
+            console.print(
+                f"[yellow]{result.configuration}: stopped after {result.distinct:,} states, at depth {result.depth}; "
+                "a larger --states-max goes further.[/]",
+                highlight=False,
+            )
         annotate_exploration(result, protocol)
     results = [result.as_json() for result in found]
     # One object for one configuration, a list for several: what was asked for decides, not where it ended.
@@ -111,9 +117,9 @@ def explored(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, cha
 
 
 def print_explorations(found: list[Exploration], console: Console) -> None:
-    """A table of what was visited, and what keeps it from being green."""
+    """A table of what was visited, and what was pinned and not found again."""
     figures = ("states", "transitions", "depth", "bits", "seconds", "compile", "M/s")
-    table = plain_table("Explored exhaustively", left=["configuration"], right=figures, mark=True)
+    table = plain_table("Explored", left=["configuration"], right=figures, mark=True)
     for one in found:
         table.add_row(
             one.configuration,
@@ -130,12 +136,6 @@ def print_explorations(found: list[Exploration], console: Console) -> None:
     for one in found:
         if one.verdict == "violated" and one.trace is None:
             console.print(f"[red]{one.configuration}: {escape(one.violated)}[/]", highlight=False)
-        if one.verdict == "undecided":
-            console.print(
-                f"[yellow]{one.configuration}: stopped after {one.distinct:,} states, at depth {one.depth}; "
-                "a larger --states-max goes further[/]",
-                highlight=False,
-            )
 
 
 def annotate_exploration(one: Exploration, protocol: Protocol) -> None:
