@@ -25,7 +25,8 @@ from conformance.report import (
     write_json,
     write_junit,
 )
-from conformance.show.violation import print_violation
+from conformance.show.violation import broken, print_violation
+from impl.broker.deployment import from_environment
 from spec.on_demand import PROTOCOL
 
 MARK = {**MARKS, "?": "[yellow]?[/]"}
@@ -56,6 +57,7 @@ def check(variant: str | None, json_file: str | None, junit_file: str | None) ->
       ondemand check --json evidence.json
     """
     protocol = worlds.with_variant(variant, PROTOCOL)
+    from_environment()  # half a setting is bad usage, and known before the work begins
     console = console_for(json_file)
     started = time.perf_counter()
     with BrokerInBackground() as broker:
@@ -147,9 +149,12 @@ def _conclusion(found: Evidence, variant: str | None) -> list[str]:
     lines = []
     changed = f" --variant {variant}" if variant else ""
     for one in found.explorations:
-        if one.verdict == "violated":
+        if one.trace is not None:
             again = f"ondemand explore --config {one.configuration}{changed}"
-            lines.append(f"{one.violated} is broken in {one.configuration}; again: {again}.")
+            lines.append(f"{one.violated} {broken(one.violated)} in {one.configuration}; again: {again}.")
+        elif one.verdict == "violated":
+            pins = f"conformance/configurations/{one.configuration}.toml"
+            lines.append(f"{one.configuration}: {one.violated}; if the change is meant, pin the new count in {pins}.")
     unproved = [claim.name for claim in found.proof.claims if claim.verdict != "holds"] if found.proof else []
     if unproved:
         more = "" if lines else " No way there was found from the start: perhaps the proof lacks a lemma."
@@ -158,10 +163,15 @@ def _conclusion(found: Evidence, variant: str | None) -> list[str]:
         lines.append(f"{found.simulation.violated} is broken in simulation.")
     for name, replays in found.replays.items():
         if replays.verdict != "conforms":
-            how = "leaves the specification" if replays.divergence else "could not be driven through every vector"
+            how = "could not be driven through every vector"
+            if first := replays.divergence:
+                how = f"leaves the specification in {first.trace} at step {first.step}: {first.field}"
             lines.append(f"The implementation {how}; again: ondemand replay --target {name}.")
     if found.unnoticed:
-        lines.append(f"A promise was weakened: nothing notices {'; '.join(found.unnoticed)} any more.")
+        lines.append(
+            f"A promise was weakened: nothing notices {'; '.join(found.unnoticed)} any more. "
+            "The ways: ondemand show conformance/vectors/negative/NAME.itf.json."
+        )
     if found.unreached:
         lines.append(f"Never reached in any configuration: {', '.join(found.unreached)}.")
     if found.unused:
@@ -188,3 +198,4 @@ def _print_red(found: Evidence, console: Console) -> None:
     for replays in found.replays.values():
         if replays.verdict != "conforms":
             print_replays(replays, console)
+            console.print()

@@ -78,7 +78,7 @@ def explore(
     for name in wanted:
         result = explored(name, protocol, states_max=states_max, changed=variant is not None)
         found.append(result)
-        if result.verdict == "violated":
+        if result.trace is not None:
             break
     print_explorations(found, console)
     for result in found:

@@ -106,6 +106,7 @@ def print_replays(found: Replays, console: Console) -> None:
         f"[{colour}]{found.verdict}[/]",
     )
     console.print(table)
+    console.print()
     for name, because in found.not_driven:
         console.print(f"[yellow]{escape(name)} was not driven to its end:[/] {escape(because)}", highlight=False)
         annotate(f"replay on {found.target}", f"{name} was not driven to its end: {because}")
@@ -118,11 +119,11 @@ def print_replays(found: Replays, console: Console) -> None:
 
 def _print_divergence(vector: Vector, divergence: Divergence, console: Console) -> None:
     """The implementation and the specification side by side, and the way there."""
-    says = Text(f"{divergence.field}\n")
+    says = Text(f"{divergence.action}\n\n{divergence.field}\n")
     says.append(f"  expected  {_listed(divergence.expected)}\n", "green")
     says.append(f"  observed  {_listed(divergence.observed)}\n", "red")
     says.append(f"\n{divergence.because}")
-    title = f"[bold red]diverges: {escape(divergence.trace)}, step {divergence.step}, {escape(divergence.action)}[/]"
+    title = f"[bold red]{escape(divergence.trace)}, step {divergence.step}: another result than the specification's[/]"
     console.print(Panel(says, title=title, border_style="red", title_align="left"))
     trace, step = vector.trace, divergence.step
     console.print("The way there:", highlight=False)

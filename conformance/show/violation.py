@@ -24,6 +24,11 @@ def doc_of(name: str, protocol: Protocol) -> str:
     return next((promise.doc for promise in protocol.promises if promise.name == name), DEADLOCK)
 
 
+def broken(name: str) -> str:
+    """What has become of it: a promise is broken, a deadlock is there."""
+    return "is possible" if name == "deadlock" else "is broken"
+
+
 def print_violation(console: Console, name: str, protocol: Protocol, trace: Trace, *, shortest: bool) -> None:
     """Prints all of it. `shortest`: there is no shorter way."""
     says = Text()
@@ -33,7 +38,7 @@ def print_violation(console: Console, name: str, protocol: Protocol, trace: Trac
             says.append(f"\n\n{notation(promise.formula)}", "dim")
     if about := _about(name, protocol, trace):
         says.append(f"\n\nBroken for {about}.", "bold")
-    console.print(Panel(says, title=f"[bold red]broken: {name}[/]", border_style="red", title_align="left"))
+    console.print(Panel(says, title=f"[bold red]{name} {broken(name)}[/]", border_style="red", title_align="left"))
     console.print(f"{'The shortest' if shortest else 'A'} way there, in {len(trace.steps)} steps:", highlight=False)
     print_trace(replace(trace, description=""), protocol, console)
     print_diagram(console, trace, protocol)
