@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from conformance import worlds
+from conformance.kills import Kill, read_kills
 from model.machines import mermaid
 from model.notation import change_notation, guard_lines, notation
-from spec.language import Action, Promise, Protocol, Symbol
-from spec.terms import Formula
+from spec.language import Action, Promise, Protocol, Symbol, Variant
+from spec.terms import And, Formula, Implies, Node
 
 DOCUMENT: Final = Path(__file__).parent.parent / "spec" / "protocol.md"
 
@@ -39,11 +41,14 @@ def _lines(protocol: Protocol) -> Iterator[str]:
     yield "explored, simulated and replayed: every engine reads the same declarations."
     yield ""
     yield from _prose(protocol.modules[0].__doc__)
+    kills = {kill.variant: kill for kill in read_kills()}
+    yield from _overview(protocol)
     yield from _vocabulary(protocol)
     yield from _lifecycles(protocol)
     yield from _actions(protocol)
-    yield from _promises(protocol)
-    yield from _variants(protocol)
+    yield from _promises(protocol, kills)
+    yield from _explorations(protocol)
+    yield from _variants(protocol, kills)
 
 
 def _prose(text: str | None) -> list[str]:
@@ -61,6 +66,33 @@ def _whole(text: str) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+# ------------------------------------------------------------------------------------------------------ overview
+
+
+NOTATION: Final = """## Notation
+
+| sign | means |
+|---|---|
+| `∧` `∨` `¬` `⇒` | and, or, not, implies; they bind in the order `¬`, `∧`, `∨`, `⇒` |
+| `∀ x: Sort.` `∃ x: Sort.` | for every one, for some one |
+| `known′(host, pod)` | the value after the step; without the stroke: before it |
+| `request(host, …)` of a message | it was sent, in this step or at any time before |
+| `unspent request(host, …)` | it was sent and is not spent: it can still be taken |
+| `takes m`, `send m` | takes a message that is unspent; sends one |
+| `add`, `remove`, `:=` | the tuple holds after the step; it does not; the value after the step |
+"""
+
+
+def _overview(protocol: Protocol) -> Iterator[str]:
+    yield "## What is promised\n"
+    yield "| promise | in words |\n|---|---|"
+    for promise in protocol.promises:
+        if not promise.lemma:
+            yield f"| [`{promise.name}`](#{promise.name}) | {_cell(_first(promise.doc))} |"
+    yield ""
+    yield NOTATION
 
 
 # ---------------------------------------------------------------------------------------------------- vocabulary
@@ -130,6 +162,7 @@ def _actions(protocol: Protocol) -> Iterator[str]:
         for action in protocol.actions:
             if action.role is role:
                 yield from _action(action)
+    yield from _alternatives(protocol)
 
 
 def _action(action: Action) -> Iterator[str]:
@@ -139,25 +172,35 @@ def _action(action: Action) -> Iterator[str]:
     yield "```"
     for number, line in enumerate(guard_lines(action)):
         yield f"{'when' if number == 0 else ' and'} {line}"
-    for number, change in enumerate(action.changes):
-        yield f"{'then' if number == 0 else '    '} {change_notation(change)}"
-    for event in action.emits:
-        yield f"     event {notation(event)}"
+    effects = [change_notation(change) for change in action.changes]
+    effects += [f"event {notation(event)}" for event in action.emits]
+    for number, effect in enumerate(effects or ["nothing changes"]):
+        yield f"{'then' if number == 0 else '    '} {effect}"
     yield "```\n"
+
+
+def _alternatives(protocol: Protocol) -> Iterator[str]:
+    yield "### Alternatives\n"
+    yield "Where this holds, exactly one of these actions is possible: nothing is left without an answer, and none has two.\n"
+    yield "| where | exactly one of |\n|---|---|"
+    for one in protocol.alternatives:
+        actions = ", ".join(f"`{action.name}`" for action in one.choices)
+        yield f"| {_cell(_first(one.doc))} | {actions} |"
+    yield ""
 
 
 # ------------------------------------------------------------------------------------------------------ promises
 
 
-def _promises(protocol: Protocol) -> Iterator[str]:
+def _promises(protocol: Protocol, kills: Mapping[str, Kill]) -> Iterator[str]:
     yield "## Promises\n"
     yield "Each is proved inductive with no bound on hosts, pods, versions, epochs, requests or messages; checked in every state"
     yield "and step of the explored configurations and of simulated runs; and held against the implementation by replay. Each has"
     yield "something that must be reachable beside it, so that it is not vacuous, and variants that break it, so that the checks"
-    yield "are seen to bite.\n"
+    yield "are seen to bite; `ondemand show` shows the way. `ondemand check` gathers all of this evidence anew.\n"
     for promise in protocol.promises:
         if not promise.lemma:
-            yield from _promise(promise, protocol)
+            yield from _promise(promise, protocol, kills)
     yield "### Lemmas\n"
     yield "They carry the proofs, and promise nothing by themselves.\n"
     yield "| lemma | in words | says |\n|---|---|---|"
@@ -167,28 +210,72 @@ def _promises(protocol: Protocol) -> Iterator[str]:
     yield ""
 
 
-def _promise(promise: Promise, protocol: Protocol) -> Iterator[str]:
+def _promise(promise: Promise, protocol: Protocol, kills: Mapping[str, Kill]) -> Iterator[str]:
     kind = "in every step" if promise.kind == "two-state" else "in every state"
     names = ", ".join(f"{one.name}: {one.sort.__name__}" for one in promise.parameters)
     yield f"### `{promise.name}`\n"
     yield f"{_whole(promise.doc)}\n"
-    yield f"```\n{kind}, for all {names}:\n{notation(promise.formula)}\n```\n"
+    yield f"```\n{kind}, for all {names}:"
+    yield from _formula_lines(promise.formula)
+    yield "```\n"
     for witness in promise.sometimes:
         yield f"- reachable: `{witness.name}`. {_first(witness.doc)}"
     for variant in protocol.variants:
         if promise in variant.breaks:
-            yield f"- broken by: `{variant.name}`. {_first(variant.doc)}"
+            kill = kills.get(variant.name)
+            steps = f" {_way(variant)} of {kill.depth} steps." if kill and kill.promise == promise.name else ""
+            yield f"- broken by: `{variant.name}`. {_first(variant.doc)}{steps}"
     yield ""
 
 
-def _variants(protocol: Protocol) -> Iterator[str]:
+WIDE: Final = 100
+"""Columns that a formula may have in one line."""
+
+
+def _formula_lines(node: Node) -> Iterator[str]:
+    """A formula with one conjunct a line, and a long implication in two."""
+    parts = node.operands if isinstance(node, And) else (node,)
+    for number, part in enumerate(parts):
+        start = " and " if number else "     "
+        line = notation(part)
+        if isinstance(part, Implies) and len(line) > WIDE:
+            yield f"{start}{notation(part.premise)}"
+            yield f"       ⇒ {notation(part.conclusion)}"
+        else:
+            yield f"{start}{line}"
+
+
+def _way(variant: Variant) -> str:
+    return f"[A way](../conformance/vectors/negative/{variant.name.replace('_', '-')}.itf.json)"
+
+
+def _explorations(protocol: Protocol) -> Iterator[str]:
+    yield "## Explored configurations\n"
+    yield "Every state within these bounds is visited. The counts are pinned: a change that changes them is seen.\n"
+    yield "| configuration | bounds | what happens | states | transitions | depth |\n|---|---|---|---|---|---|"
+    for name in worlds.names():
+        world = worlds.find(name, protocol)
+        sizes = [f"{len(members)} {sort}" for sort, members in world.sorts.items()]
+        sizes += [f"{number} ≤ {bound}" for number, bound in world.bounds.items()]
+        counts = " | ".join(f"{world.pinned[one]:,}" if one in world.pinned else "" for one in COUNTS)
+        yield f"| `{name}` | {', '.join(sizes)} | {_cell(world.doc)} | {counts} |"
+    yield ""
+
+
+COUNTS: Final = ("distinct", "transitions", "depth")
+
+
+def _variants(protocol: Protocol, kills: Mapping[str, Kill]) -> Iterator[str]:
     yield "## Variants\n"
     yield "Deviations kept on purpose. Each fails to be proved, has a shortest way to a broken promise, and is told from the"
-    yield "implementation by replay.\n"
-    yield "| variant | instead of | where from | what is wrong | breaks |\n|---|---|---|---|---|"
+    yield "implementation by replay. `ondemand check --variant NAME` shows it.\n"
+    yield "| variant | instead of | where from | what is wrong | breaks | steps | found in |\n|---|---|---|---|---|---|---|"
     for variant in protocol.variants:
         breaks = ", ".join(f"`{one.name}`" for one in variant.breaks)
+        kill = kills.get(variant.name)
+        found = f"{kill.depth} | `{kill.config}`" if kill else " | "
         yield (
-            f"| `{variant.name}` | `{variant.replaces.name}` | {variant.kind.value} | {_cell(_first(variant.doc))} | {breaks} |"
+            f"| `{variant.name}` | `{variant.replaces.name}` | {variant.kind.value} | {_cell(_first(variant.doc))} "
+            f"| {breaks} | {found} |"
         )
     yield ""
