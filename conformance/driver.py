@@ -226,9 +226,12 @@ class Driver:
 
     # ------------------------------------------------------------------------------------------------- duplicates
 
-    def duplicates(self, unspent: State) -> Iterator[tuple[str, str, Effects]]:
-        """Hands over once more what has arrived and is not among these messages: process, message and the core's answer."""
-        for process in self._processes.values():
+    def duplicates(self, unspent: State, of: str = "") -> Iterator[tuple[str, str, Effects]]:
+        """Hands over once more what has arrived and is not among these messages: process, message and the core's answer.
+
+        `of`: to this process only.
+        """
+        for process in [self._processes[of]] if of else self._processes.values():
             for message in list(process.arrived) if process.core is not None and not process.down else ():
                 if isinstance(message, Registered | Deregistered):
                     continue
@@ -315,3 +318,8 @@ def process_of(action: Action, occurrence: Occurrence) -> str:
         return action.role.name.lower()
     host: Element = occurrence.choices[0][1]
     return str(host)
+
+
+def is_restart(action: Action) -> bool:
+    """The action is a crash and a new start of a process."""
+    return action.name in RESTARTS or action.name == "restart"

@@ -6,9 +6,9 @@ late, come twice or never, as the trace has it, and a process that crashes start
 The states compared with are not the trace's own but those of its steps, executed with nothing forgotten: an implementation does not
 forget what it has sent.
 
-**Duplicates.** A broker may deliver anything again, at any time. So behind the last step every message that has arrived and is
-spent is handed over once more, and nothing may change by that: what z3 shows of the specification ("what is spent enables nothing")
-is seen here of the implementation.
+**Duplicates.** A broker may deliver anything again, at any time. So behind the last step, and where a process has just restarted,
+every message that has arrived there and is spent is handed over once more, and nothing may change by that: what z3 shows of the
+specification ("what is spent enables nothing") is seen here of the implementation.
 
 **Negative traces** are runs of a variant, up to the step at which it leaves the protocol. There the implementation gets the same
 input, and has to do what the protocol does with it: one of the steps that are enabled then, or nothing.
@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from conformance.driver import RESTARTS, Cores, Driver, NotDrivable, process_of
+from conformance.driver import Cores, Driver, NotDrivable, is_restart, process_of
 from conformance.observe import Difference, compare
 from conformance.targets import Target
 from impl.core import Effects, IllegalInput
@@ -79,7 +79,7 @@ class Replay:
     deliveries: int
     """Steps that hand a message to a process."""
     duplicates: int
-    """Messages that were handed over once more behind the last step."""
+    """Messages that were handed over once more when they were spent."""
     crashes: int
     seconds: float
     divergence: Divergence | None = None
@@ -116,7 +116,7 @@ def replay(
         run.done,
         sum(bool(action.takes) for action in taken),
         run.duplicates,
-        sum(action.name in RESTARTS or action.name == "restart" for action in taken),
+        sum(map(is_restart, taken)),
         time.perf_counter() - started,
         divergence,
         because,
@@ -150,7 +150,10 @@ class _Run:
         divergence = self._compared("start", 0, [(self._expected, NO_EVENTS)], NO_EVENTS, Effects())
         while divergence is None and self.done < len(self._trace.steps):
             divergence = self._step(self.done)
+            action, occurrence = self.actions[self.done], self._trace.steps[self.done]
             self.done += 1
+            if divergence is None and is_restart(action):
+                divergence = self._duplicates(process_of(action, occurrence))
         return divergence or self._duplicates()
 
     def _step(self, number: int) -> Divergence | None:
@@ -197,9 +200,9 @@ class _Run:
                     instead.append(self._interpreter.apply(before, one))
         return same or [*instead, (before, NO_EVENTS)]
 
-    def _duplicates(self) -> Divergence | None:
+    def _duplicates(self, of: str = "") -> Divergence | None:
         unspent = self._interpreter.forget_spent(self._expected)
-        for process, message, effects in self.driver.duplicates(unspent):
+        for process, message, effects in self.driver.duplicates(unspent, of):
             self.duplicates += 1
             what = f"{message} comes once more to {process}"
             happened = self._happened(process, effects)
