@@ -24,6 +24,7 @@ import z3
 
 from model.small import Small, find_small
 from model.symbolic import Translator, conjuncts
+from model.text import faults
 from model.transition import after, changed, rebuilt, substitute, symbols
 from spec.language import Action, Message, Promise, Protocol
 from spec.terms import And, Apply, Node, Not, Truth, Variable
@@ -110,10 +111,15 @@ def prove(
 ) -> Proof:
     """Proves the promises and lemmas, and that spent messages may be forgotten.
 
+    A text that is not well-formed means nothing: that is then the only claim, and violated.
+
     `names`: only these claims. `actions`: only these actions, where all others are known to be fine (for variants).
     `thorough`: pursues every question even after a counterexample was found.
     """
     started = time.perf_counter()
+    text = text_claim(protocol)
+    if text.verdict != "holds":
+        return Proof([text], time.perf_counter() - started)
     wanted = None if names is None else set(names)
     questions = [
         question
@@ -133,6 +139,15 @@ def prove(
         for claim in prover.satisfiable_guards():
             claims[id(claim)] = claim
     return Proof(list(claims.values()), time.perf_counter() - started)
+
+
+def text_claim(protocol: Protocol) -> Claim:
+    """Whether the text is well-formed."""
+    claim = Claim("the text is well-formed", "text", checks=1)
+    found = list(faults(protocol))
+    if found:
+        claim.verdict, claim.because = "violated", "; ".join(found)
+    return claim
 
 
 # ----------------------------------------------------------------------------------------------------- questions

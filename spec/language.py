@@ -49,6 +49,7 @@ from spec.terms import (
     V,
     Value,
     Variable,
+    a_value,
     both,
     bound,
     variable_of,
@@ -112,13 +113,16 @@ class Symbol(Declaration):
         self.holder = holder
         self.fields = fields or tuple(sort.title for sort in arguments)
 
+    def __repr__(self) -> str:
+        return self.name or f"what is declared as {self.doc!r}"
+
     def apply(self, arguments: Sequence[object], *, after: bool = False) -> Apply:
         """The node of this symbol and these values, checked against the declared sorts."""
         if len(arguments) != len(self.arguments):
-            raise TypeError(f"{self.name or self.doc!r} takes {len(self.arguments)} arguments, not {len(arguments)}")
+            raise TypeError(f"{self} takes {len(self.arguments)} arguments, not {len(arguments)}")
         for value, sort in zip(arguments, self.arguments, strict=True):
             if type(value) is not sort:
-                raise TypeError(f"{self.name or self.doc!r} takes a {sort.title}, not {value!r}")
+                raise TypeError(f"{self} takes a {sort.title}, not {a_value(value)}")
         return Apply(self, tuple(value.node for value in arguments if isinstance(value, Value)), after)
 
 
@@ -160,7 +164,7 @@ class Function(Symbol, Generic[R, *Ts]):
     def assign(self, *arguments: *Ts, to: R) -> Change:
         """The value that the arguments have from now on."""
         if type(to) is not self.result:
-            raise TypeError(f"{self.name or self.doc!r} has a {self.result.title} for a value, not {to!r}")
+            raise TypeError(f"{self} has a {self.result.title} for a value, not {a_value(to)}")
         return Change(self, self.apply(arguments).arguments, to.node)
 
 
@@ -414,7 +418,7 @@ def action(*, by: Role) -> Callable[[Callable[..., Step]], Action]:
 def _applied(formula: Formula, kind: Kind) -> Apply:
     node = formula.node
     if not isinstance(node, Apply) or node.symbol.kind != kind:
-        raise TypeError(f"a {kind} is expected, not {formula!r}")
+        raise TypeError(f"one {kind} is expected, not {formula!r}")
     return node
 
 

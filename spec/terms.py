@@ -173,7 +173,7 @@ class Value:
 
     def _same_sort(self, other: object) -> Node:
         if type(other) is not type(self):
-            raise TypeError(f"a {type(self).title} is compared with {other!r}, which is not one")
+            raise TypeError(f"{a_value(self)} is compared with {a_value(other)}")
         return other.node
 
     def __bool__(self) -> NoReturn:
@@ -181,6 +181,12 @@ class Value:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.node})"
+
+
+def a_value(of: object) -> str:
+    """What something is, in a sentence: `an epoch`."""
+    title = type(of).title if isinstance(of, Value) else type(of).__name__
+    return f"an {title}" if title[0] in "aeiou" else f"a {title}"
 
 
 class Formula(Value):
@@ -306,7 +312,7 @@ def same(left: Formula, right: Formula) -> Formula:
 def choose(condition: Formula, chosen: V, otherwise: V) -> V:
     """The first value if the condition holds, else the second."""
     if type(chosen) is not type(otherwise):
-        raise TypeError(f"a choice between a {type(chosen).title} and a {type(otherwise).title}")
+        raise TypeError(f"a choice between {a_value(chosen)} and {a_value(otherwise)}")
     return type(chosen)(Choose(condition.node, chosen.node, otherwise.node))
 
 

@@ -41,7 +41,7 @@ def test_the_statement_is_well_formed() -> None:
 
 def test_the_toy_is_proved_and_its_variant_is_not() -> None:
     assert prove(LOCK).verdict == "holds"
-    (variant,) = LOCK.variants
+    variant, _ = LOCK.variants
     broken = prove(LOCK.with_variant(variant))
     assert broken.verdict == "violated"
     violated = [claim for claim in broken.claims if claim.verdict == "violated"]

@@ -22,7 +22,7 @@ def test_promises_hold_in_random_runs_and_a_seed_repeats_them() -> None:
 
 
 def test_a_broken_promise_is_found_and_made_short() -> None:
-    (variant,) = LOCK.variants
+    variant, _ = LOCK.variants
     found = simulate(LOCK.with_variant(variant), LOCK_WORLD, runs=200, steps=30, from_seed=1)
     assert (found.verdict, found.violated) == ("violated", "one_holder")
     assert found.trace is not None

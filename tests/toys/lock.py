@@ -123,3 +123,9 @@ def turns_are_lent_in_order(client: Client, turn: Turn) -> Formula:
 def promises_twice(client: Client) -> Step:
     """The server forgets that it promised the lock to another."""
     return Step(then=promise.changes)
+
+
+@variant(replaces=give_back, breaks=[used_only_when_held])
+def uses_what_it_was_promised(client: Client) -> Step:
+    """A client takes the promise of the lock for the lock."""
+    return Step(when=[promised(client)], then=give_back.changes, emits=[used(client, taken(client))])

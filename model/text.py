@@ -1,0 +1,49 @@
+"""What a protocol's text must not be, whatever it means.
+
+History is never read by a guard, nor decides anything but history; constants never change; only promises about steps read the
+state after a step, or events; every promise has a *sometimes* and a variant that breaks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from model.kernel.ground import is_transient
+from model.transition import symbols, unfolded
+from spec.language import Action, Protocol, Symbol
+
+
+def faults(protocol: Protocol) -> Iterator[str]:
+    """A sentence for each fault, with the name of what has it."""
+    for action in (*protocol.actions, *(variant.action for variant in protocol.variants)):
+        yield from _faults_of(action)
+    for message in protocol.messages:
+        if _of_kind(symbols(message.spent), "history"):
+            yield f"{message.name}: whether it is spent depends on history"
+    for promise in protocol.promises:
+        if promise.kind == "always" and is_transient(unfolded(promise.formula)):
+            yield f"{promise.name}: a promise about states reads an event, or the state after a step"
+    broken = {promise for variant in protocol.variants for promise in variant.breaks}
+    for promise in protocol.promises:
+        if not promise.lemma and not promise.sometimes:
+            yield f"{promise.name}: has no sometimes, and may be vacuous"
+        if not promise.lemma and promise not in broken:
+            yield f"{promise.name}: no variant breaks it"
+
+
+def _faults_of(action: Action) -> Iterator[str]:
+    read = set().union(*(symbols(node) for node in action.guard)) if action.guard else set()
+    for name in _of_kind(read, "history"):
+        yield f"{action.name}: its guard reads history ({name})"
+    if any(is_transient(unfolded(node)) for node in action.guard):
+        yield f"{action.name}: its guard reads an event, or the state after the step"
+    for change in action.changes:
+        if change.symbol.kind in ("constant", "event"):
+            yield f"{action.name}: changes the {change.symbol.kind} {change.symbol.name}"
+        deciding = symbols(change.condition) | symbols(change.value)
+        if change.symbol.kind != "history" and _of_kind(deciding, "history"):
+            yield f"{action.name}: history decides the change of {change.symbol.name}"
+
+
+def _of_kind(read: Iterable[object], kind: str) -> list[str]:
+    return sorted(symbol.name for symbol in read if isinstance(symbol, Symbol) and symbol.kind == kind)
