@@ -206,10 +206,10 @@ def gather(
         BadInput: a configuration or vector is malformed.
     """
     found = Evidence(protocol, tuple(configurations))
-    vectors = functools.cache(lambda: _vectors(found, stated))
+    vectors = functools.cache(lambda: vectors_of(found, stated))
     steps: list[Callable[[], None]] = [
         lambda: _prove(found, told),
-        lambda: _notice(found, vectors(), stated),
+        lambda: notice(found, vectors(), stated),
         lambda: _replay(found, vectors, "memory", None, told),
         *(lambda name=name: _explore(found, name, told) for name in configurations),
         lambda: _simulate(found, told),
@@ -222,7 +222,7 @@ def gather(
     return found
 
 
-def _vectors(found: Evidence, stated: Protocol) -> list[Vector]:
+def vectors_of(found: Evidence, stated: Protocol) -> list[Vector]:
     """The shipped vectors; none, if they are no runs of the statement any more, since it was changed."""
     digest = f'"digest": "{stated.digest()}"'
     current = all(digest in path.read_text(encoding="utf-8", errors="replace") for path in VECTORS.glob("*.itf.json"))
@@ -261,7 +261,7 @@ WAY_STATES_MAX = (100_000, 1_500_000)
 """States at most in each configuration when a way to what is not proved is looked for. Most ways are among the first thousands."""
 
 
-def _notice(found: Evidence, vectors: Sequence[Vector], stated: Protocol) -> None:
+def notice(found: Evidence, vectors: Sequence[Vector], stated: Protocol) -> None:
     """Walks every variant's way: at its end a promise must be seen broken, or it was weakened."""
     variants = {stated.with_variant(variant).name: variant for variant in stated.variants}
     for vector in vectors:

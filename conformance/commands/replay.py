@@ -44,9 +44,9 @@ def replay(traces: tuple[Path, ...], target: str, json_file: str | None, junit_f
 
     \b
     Examples:
-      ondemand replay                                  every vector, in memory
-      ondemand replay --target pulsar                  every vector, on a real broker
-      ondemand replay trace.itf.json --json -          one trace, the result as JSON
+      ondemand replay                            every vector, in memory
+      ondemand replay --target pulsar            every vector, on a real broker
+      ondemand replay trace.itf.json --json -    one trace, the result as JSON
     """
     vectors = read_vectors(traces or (VECTORS,), PROTOCOL)
     for vector in vectors:
