@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from collections.abc import Mapping
 from typing import Final
@@ -70,6 +71,9 @@ def _sentence(problem: click.ClickException) -> str:
 
 def main() -> None:
     """Run a command; every problem a user can cause ends with one sentence and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no ✓ shows ?, and the command goes on
     try:
         code = program.main(standalone_mode=False)
     except click.exceptions.Abort:

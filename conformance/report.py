@@ -92,7 +92,7 @@ def write_json(result: Any, json_file: str | None) -> None:
     """Writes a result where `--json` says."""
     if json_file is None:
         return
-    text = json.dumps(result, ensure_ascii=False, indent=1)
+    text = json.dumps(result, indent=1)
     if json_file == "-":
         sys.stdout.write(f"{text}\n")
     else:

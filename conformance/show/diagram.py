@@ -201,7 +201,7 @@ def as_mermaid(diagram: Diagram) -> str:
 # ----------------------------------------------------------------------------------------------------------- svg
 
 _STEP, _GAP_MIN, _MARGIN_MIN = 30, 200, 70
-_LETTER = 7.4
+LETTER = 7.4
 """The width of a letter at this size; fonts differ a little, so it is generous."""
 _FONT = "font-family='ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace' font-size='12'"
 _TITLE_LINE = 16
@@ -210,7 +210,7 @@ _TITLE_LINE = 16
 def as_svg(diagram: Diagram) -> str:
     """The diagram as a picture, as wide as its longest labels need."""
     columns, width = _svg_columns(diagram)
-    title = textwrap.wrap(diagram.title, int((width - 32) / _LETTER)) if diagram.title else []
+    title = textwrap.wrap(diagram.title, int((width - 32) / LETTER)) if diagram.title else []
     head = 22 + _TITLE_LINE * len(title)
     top = head + 58
     height = top + _STEP * (len(diagram.rows) + 2)
@@ -224,7 +224,7 @@ def as_svg(diagram: Diagram) -> str:
     for place, line in enumerate(title):
         parts.append(f"<text x='16' y='{22 + _TITLE_LINE * place}' {_FONT} fill='#555555'>{_escaped(line)}</text>")
     for name, x in zip(diagram.lifelines, columns, strict=True):
-        half = max(52, round(len(name) * _LETTER / 2) + 10)
+        half = max(52, round(len(name) * LETTER / 2) + 10)
         parts.append(f"<line x1='{x}' y1='{head + 28}' x2='{x}' y2='{foot}' stroke='#b5bcc6' stroke-dasharray='3 4'/>")
         parts.append(
             f"<rect x='{x - half}' y='{head}' width='{2 * half}' height='28' rx='5' fill='#eef3f9' stroke='#8aa4c4'/>"
@@ -244,7 +244,7 @@ def as_svg(diagram: Diagram) -> str:
 
 
 def _note_half(row: Note) -> int:
-    return round(_LETTER * len(f"{row.step}. {row.label}") / 2) + 8
+    return round(LETTER * len(f"{row.step}. {row.label}") / 2) + 8
 
 
 def _svg_columns(diagram: Diagram) -> tuple[list[int], int]:
@@ -255,7 +255,7 @@ def _svg_columns(diagram: Diagram) -> tuple[list[int], int]:
     for row in diagram.rows:
         if isinstance(row, Arrow):
             room = 1 if not row.arrives else max(abs(row.source - row.target), 1)
-            gap = max(gap, round((len(row.label) * _LETTER + 24) / room))
+            gap = max(gap, round((len(row.label) * LETTER + 24) / room))
             continue
         left = max(left, _note_half(row) + 8 if row.lifeline == 0 else 0)
         right = max(right, _note_half(row) + 8 if row.lifeline == last else 0)
@@ -279,7 +279,7 @@ def _svg_arrow(row: Arrow, columns: list[int], y: int) -> list[str]:
         # It ends in the air behind its label, which begins where it does.
         sign = 1 if end > start else -1
         colour, head, anchor, x = "#b03a3a", "", "start" if sign > 0 else "end", start + 8 * sign
-        end = start + sign * max((columns[1] - columns[0]) // 2, round(len(row.label) * _LETTER) + 18)
+        end = start + sign * max((columns[1] - columns[0]) // 2, round(len(row.label) * LETTER) + 18)
     parts = [f"<line x1='{start}' y1='{y}' x2='{end}' y2='{y}' stroke='{colour}' stroke-width='1.4' {head}/>"]
     if not row.arrives:
         cross = f"M{end - 4} {y - 4} L{end + 4} {y + 4} M{end - 4} {y + 4} L{end + 4} {y - 4}"

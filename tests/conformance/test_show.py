@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from xml.etree import ElementTree
 
+import pytest
 from click.testing import CliRunner
 
 from conformance.commands.show import show
 from conformance.kills import NEGATIVE
 from conformance.replaying import read_vectors
-from conformance.show.diagram import Arrow, Note, as_mermaid, as_svg, as_text, diagram_of
+from conformance.show.diagram import LETTER, Arrow, Diagram, Note, as_mermaid, as_svg, as_text, diagram_of
 from spec.on_demand import PROTOCOL
 
 TRACE = NEGATIVE / "grants-the-unknown.itf.json"
@@ -37,6 +40,68 @@ def test_the_three_drawings_show_the_same_rows() -> None:
     for row in diagram.rows:
         for drawn in (as_text(diagram, 140), as_mermaid(diagram), as_svg(diagram)):
             assert row.label in drawn
+
+
+@pytest.fixture(scope="module")
+def diagrams() -> list[Diagram]:
+    """Those of all ways that break a promise: every action and message is in one of them."""
+    return [diagram_of(vector.trace, vector.protocol) for vector in read_vectors([NEGATIVE], PROTOCOL)]
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_text_keeps_within_the_terminal(width: int, diagrams: list[Diagram]) -> None:
+    for diagram in diagrams:
+        for line in as_text(diagram, width).splitlines():
+            assert len(line) <= width
+
+
+def test_more_lifelines_than_fit_stay_in_order() -> None:
+    many = Diagram(
+        "", tuple(f"ACA h{number}" for number in range(9)), (Note(8, 1, "restart()"), Arrow(8, 0, "m()", True))
+    )
+    heading, note, *_ = as_text(many, 80).splitlines()
+    assert [int(name) for name in re.findall(r"h(\d)", heading)] == list(range(9))
+    assert "1. restart()" in note
+
+
+def test_nothing_of_a_picture_is_cut_off(diagrams: list[Diagram]) -> None:
+    for diagram in diagrams:
+        picture = ElementTree.fromstring(as_svg(diagram))  # noqa: S314 - drawn by ourselves
+        width, height = int(picture.attrib["width"]), int(picture.attrib["height"])
+        for one in picture.iter("{http://www.w3.org/2000/svg}rect"):
+            assert 0 <= int(one.get("x", "0")) <= width - int(one.attrib["width"])
+        for one in picture.iter("{http://www.w3.org/2000/svg}text"):
+            long = LETTER * len(one.text or "")
+            before = {"middle": long / 2, "end": long}.get(one.get("text-anchor", "start"), 0)
+            assert 0 <= int(one.attrib["x"]) - before
+            assert int(one.attrib["x"]) - before + long <= width
+            assert 0 < int(one.attrib["y"]) < height
+
+
+def test_what_a_file_says_is_escaped_in_a_picture() -> None:
+    picture = as_svg(Diagram("<script>&", ("A<b>",), (Note(0, 1, "x<y>&"),)))
+    assert "<script>" not in picture
+    texts = [one.text for one in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314
+    assert {"<script>&", "A<b>", "1. x<y>&"} <= set(texts)
+
+
+def test_mermaid_has_one_line_for_each_row(diagrams: list[Diagram]) -> None:
+    for diagram in diagrams:
+        first, *lines = as_mermaid(diagram).splitlines()
+        assert first == "sequenceDiagram"
+        shape = re.compile(r"    (participant L\d as [\w ]+|Note over L\d: [^;#]+|L\d(->>|-x)L\d: [^;#]+)")
+        assert all(shape.fullmatch(line) for line in lines)
+        assert len(lines) == len(diagram.lifelines) + len(diagram.rows)
+
+
+def test_the_command_draws_what_is_asked_for(tmp_path: Path) -> None:
+    picture = tmp_path / "trace.svg"
+    result = CliRunner().invoke(show, [str(TRACE), "--mermaid", "--svg", str(picture)])
+    assert result.output.startswith("sequenceDiagram\n")
+    assert picture.exists()
+    full = CliRunner().invoke(show, [str(TRACE), "--full"])
+    assert "the whole state" in full.output
+    assert re.search(r"Step \d+ is not the protocol's", full.output)
 
 
 def test_the_command_prints_table_and_diagram(tmp_path: Path) -> None:
