@@ -90,13 +90,13 @@ class Ncm:
     def register(self, host: str) -> Effects:
         """A host takes part from now on. Registered anew it starts from nothing."""
         if host in self._greeted:
-            return self._ignore("registered already", Registered(host))
+            return Effects(events=(Event("registered already", {"host": host}),))
         return self._done({"do": "register", "host": host}, events=(Event("register", {"host": host}),))
 
     def deregister(self, host: str) -> Effects:
         """A host takes part no more: nothing is sent to it, and nobody waits for it."""
         if host not in self._greeted:
-            return self._ignore("not registered", Deregistered(host))
+            return Effects(events=(Event("not registered", {"host": host}),))
         return self._done({"do": "deregister", "host": host}, events=(Event("deregister", {"host": host}),))
 
     def configure(self, message: Config) -> Effects:

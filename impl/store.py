@@ -87,7 +87,7 @@ class SqliteStore:
             raise EnvironmentProblem(f"{self._path}: cannot be read or written ({problem})") from problem
         except (sqlite3.Error, MalformedMessage, ValueError, KeyError, TypeError) as problem:
             raise BadDeployment(
-                f"{self._path}: is no store of {self._owner}, or is damaged ({problem}); name another file, or restore it from a copy"
+                f"{self._path}: is no store of {self._owner}, or is damaged ({problem}); name another file"
             ) from problem
 
     def _prepare(self, owner: str) -> None:

@@ -70,10 +70,6 @@ class Admin:
         """Lets a role `produce` to a topic, or `consume` from it."""
         self._call("POST", f"{self._path(topic)}/permissions/{role}", json=[action])
 
-    def revoke(self, topic: str, role: str) -> None:
-        """Takes all permissions on a topic from a role."""
-        self._call("DELETE", f"{self._path(topic)}/permissions/{role}", accept=(_UNKNOWN, 412))
-
     def topics(self) -> list[str]:
         """The short names of all topics."""
         names: list[str] = self._call("GET", f"/persistent/{self._deployment.namespace}").json()

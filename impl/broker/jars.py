@@ -140,7 +140,7 @@ def _download(missing: Sequence[Jar], folder: Path, verified: _Verified, console
         for jar, problem in _each(missing, folder):
             if problem is not None:
                 raise EnvironmentProblem(
-                    f"{jar}: cannot be fetched ({problem}); check the network, and try again: "
+                    f"{jar}: cannot be fetched ({_root(problem)}); check the network, and try again: "
                     "what has been fetched is kept"
                 ) from problem
             if not verified.holds(jar, folder):
@@ -151,6 +151,12 @@ def _download(missing: Sequence[Jar], folder: Path, verified: _Verified, console
                     "it was removed: try again, or look into who changed it"
                 )
             progress.advance(task)
+
+
+def _root(problem: BaseException) -> BaseException:
+    """What lies behind an exception: that the name is unknown or the connection refused, without the libraries' words."""
+    inner = problem.__cause__ or problem.__context__
+    return problem if inner is None else _root(inner)
 
 
 def _each(missing: Sequence[Jar], folder: Path) -> Iterator[tuple[Jar, Exception | None]]:

@@ -68,9 +68,9 @@ _SETTINGS: Final = {
     "topicLevelPoliciesEnabled": "true",
     "loadBalancerEnabled": "false",
     "backlogQuotaCheckEnabled": "false",
-    # The storage is reached within the process: its own port would be open to the network, and asks for no token.
-    "enableLocalTransport": "true",
-    "disableServerSocketBind": "true",
+    # The storage asks for no token, so its port must not be open to the network. (Its transport within one process is none: it
+    # loses what is read in pieces of more than a megabyte.)
+    "allowLoopback": "true",
     "journalSyncData": "false",
     "journalMaxGroupWaitMSec": "0",
     "authenticationEnabled": "true",
@@ -89,10 +89,9 @@ _LOGGING: Final = """<Configuration status="error"><Appenders><File name="file" 
 # to end by itself. Until then it holds the lock of its folder, which is open in it, so that nobody starts another one there.
 _KEEPER: Final = """
 pidfile=$1; folder=$2; shift 2
-exec 3<&0
-"$@" </dev/null 3<&- & java=$!
+"$@" </dev/null & java=$!
 echo $java >"$pidfile"
-cat <&3 >/dev/null
+cat >/dev/null
 kill $java 2>/dev/null
 left=100
 while kill -0 $java 2>/dev/null && [ $left -gt 0 ]; do sleep 0.1; left=$((left - 1)); done
@@ -193,6 +192,7 @@ def _port(wanted: int) -> int:
 def _write_configuration(folder: Path, service: int, admin: int, token: str) -> None:
     settings = {
         **_SETTINGS,
+        "listeningInterface": _loopback(),
         "brokerServicePort": str(service),
         "webServicePort": str(admin),
         "tokenSecretKey": (folder / "signing.key").as_uri(),
@@ -201,6 +201,11 @@ def _write_configuration(folder: Path, service: int, admin: int, token: str) -> 
     text = "".join(f"{name}={value}\n" for name, value in settings.items())
     write_secret(folder / "standalone.conf", text)
     (folder / "log4j2.xml").write_text(_LOGGING.format(log=folder / "broker.log"), encoding="utf-8")
+
+
+def _loopback() -> str:
+    """What this system calls the interface of 127.0.0.1."""
+    return next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
 
 
 def _command(folder: Path, jars: list[Path]) -> list[str]:

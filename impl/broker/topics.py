@@ -29,6 +29,9 @@ GOAL_STATES: Final = "goal-states"
 HOSTS: Final = "hosts"
 OUTCOMES: Final = "outcomes"
 
+ADMINISTRATOR: Final = "administrator"
+"""The subscription for dead letters. Without one the broker would throw them away in time."""
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -46,7 +49,7 @@ class Topic:
     name: str
     writers: tuple[str, ...]
     readers: tuple[str, ...]
-    subscription: str = ""
+    subscription: str
 
 
 def requests(host: str) -> str:
@@ -68,8 +71,8 @@ FIXED: Final = (
     Topic(GOAL_STATES, ("dpm",), ("ncm",), "ncm"),
     Topic(HOSTS, ("dpm",), ("ncm",), "ncm"),
     Topic(OUTCOMES, ("ncm",), ("dpm",), "dpm"),
-    Topic(dead_letters("ncm"), ("ncm",), ()),
-    Topic(dead_letters("dpm"), ("dpm",), ()),
+    Topic(dead_letters("ncm"), ("ncm",), (), ADMINISTRATOR),
+    Topic(dead_letters("dpm"), ("dpm",), (), ADMINISTRATOR),
 )
 
 
@@ -98,11 +101,10 @@ def provision_host(deployment: Deployment, host: str) -> Credentials:
     topics = (
         Topic(requests(host), (role,), ("ncm",), "ncm"),
         Topic(inbox(host), ("ncm",), (role,), "aca"),
-        Topic(dead_letters(host), (role,), ()),
+        Topic(dead_letters(host), (role,), (), ADMINISTRATOR),
     )
     with Admin(deployment) as admin:
-        if any(topic.name in admin.topics() for topic in topics[:1]):
-            _delete(admin, host)
+        _delete(admin, host)
         _create(admin, topics)
     return Credentials(host, role, deployment.token(role))
 
@@ -126,5 +128,4 @@ def _create(admin: Admin, topics: Iterable[Topic]) -> None:
             admin.grant(topic.name, role, "produce")
         for role in topic.readers:
             admin.grant(topic.name, role, "consume")
-        if topic.subscription:
-            admin.create_subscription(topic.name, topic.subscription)
+        admin.create_subscription(topic.name, topic.subscription)

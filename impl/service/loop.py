@@ -33,6 +33,9 @@ MARKS_MAX: Final = 100
 TICK_SECONDS: Final = 0.05
 """Between two looks at what time demands."""
 
+SET_ASIDE_BYTES_MAX: Final = 1_000_000
+"""Of a message that is set aside: the largest that come in would not fit with the reason beside them, and tell nobody more."""
+
 COMMANDS_MAX: Final = 10_000
 """Commands that wait for the service's thread; a caller that is faster has to wait itself."""
 
@@ -208,7 +211,8 @@ class Service:
             message = decode(delivery.data)
         except MalformedMessage as problem:
             self._log.warning("sets aside a message from %s: %s", delivery.topic, problem)
-            letter = Letter(dead_letters(self.process), delivery.data, tag=f"{delivery.topic}: {problem}")
+            data, reason = delivery.data[:SET_ASIDE_BYTES_MAX], f"{delivery.topic}: {problem}"
+            letter = Letter(dead_letters(self.process), data, tag=reason)
             self._retried(lambda: self._connected.publish([letter]))
         else:
             if self.keep_received:

@@ -209,6 +209,11 @@ def _translated(what: str, *, quietly: bool = False) -> Iterator[None]:
     except pulsar.ConsumerBusy as problem:
         if not quietly:
             raise Unreachable(f"Another process is at it already, when asked to {what}") from problem
+    except pulsar.Timeout as problem:
+        if not quietly:
+            raise Unreachable(
+                f"The broker did not answer when asked to {what}: it is away, or does not accept the token"
+            ) from problem
     except pulsar.PulsarException as problem:
         if not quietly:
             raise Unreachable(f"The broker did not answer when asked to {what} ({type(problem).__name__})") from problem

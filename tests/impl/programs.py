@@ -1,0 +1,141 @@
+"""Services as their users run them: `ondemand run ...` in processes of their own, which may be killed at any moment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from impl.broker.deployment import Deployment
+from impl.broker.tokens import write_secret
+from impl.hosts import add_host, write_agent_file
+
+WAIT_SECONDS_MAX = 60.0
+"""For anything that a program is to say or do; most of it takes a second, and Python itself has to start."""
+
+
+def ondemand(*arguments: str) -> list[str]:
+    """The command line of a command."""
+    return [sys.executable, "-c", "from conformance.cli import main; main()", *arguments]
+
+
+def environment(deployment: Deployment, folder: Path) -> dict[str, str]:
+    """The settings that lead to a deployment, with its secrets in files of this folder."""
+    return {
+        **os.environ,
+        "PULSAR_URL": deployment.service_url,
+        "PULSAR_ADMIN_URL": deployment.admin_url,
+        "PULSAR_ADMIN_TOKEN_FILE": str(write_secret(folder / "admin.token", deployment.admin_token)),
+        "PULSAR_SIGNING_KEY_FILE": str(write_secret(folder / "signing.key", deployment.signing_key)),
+        "PULSAR_NAMESPACE": deployment.namespace,
+    }
+
+
+class Program:
+    """One service. Killed or stopped it may be started again; what it said stays."""
+
+    def __init__(self, name: str, folder: Path, variables: dict[str, str], *arguments: str) -> None:
+        self.name = name
+        self._command = ondemand("run", *arguments, "--state", str(folder / f"{name}.sqlite"))
+        self._variables = variables
+        self._output, self._log = folder / f"{name}.out", folder / f"{name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it; it need not be ready when this returns."""
+        with self._output.open("ab") as output, self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, env=self._variables, stdin=subprocess.PIPE, stdout=output, stderr=log
+            )
+
+    def say(self, line: str) -> None:
+        """A decision or a packet. It may be lost if the program is killed before it has answered."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(line.encode() + b"\n")
+        self._process.stdin.flush()
+
+    def kill(self) -> None:
+        """Kills it without a warning."""
+        assert self._process is not None
+        self._process.kill()
+        self.wait()
+
+    def stop(self) -> int:
+        """Asks it to stop; returns its exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        """Waits for its end; returns its exit code."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        code = self._process.wait(WAIT_SECONDS_MAX)
+        self._process.stdin.close()
+        self._process = None
+        return code
+
+    def end(self) -> None:
+        """Leaves nothing running."""
+        if self._process is not None:
+            self.kill()
+
+    @property
+    def output(self) -> str:
+        """What it said on standard output."""
+        return self._output.read_text(encoding="utf-8")
+
+    @property
+    def log(self) -> str:
+        """What it logged."""
+        return self._log.read_text(encoding="utf-8")
+
+    def wait_for(self, text: str, *, count: int = 1, logged: bool = False) -> None:
+        """Waits until it has said, or logged, a text so many times."""
+        end = time.monotonic() + WAIT_SECONDS_MAX
+        while (self.log if logged else self.output).count(text) < count:
+            if self._process is not None and self._process.poll() is not None:
+                raise AssertionError(f"{self.name} ended before it said {text!r}:\n{self.log}")
+            if time.monotonic() > end:
+                raise AssertionError(f"{self.name} did not say {text!r} in {WAIT_SECONDS_MAX:g} s:\n{self.log}")
+            time.sleep(0.02)
+
+
+class Programs:
+    """DPM, NCM and the agents of one deployment."""
+
+    def __init__(self, deployment: Deployment, folder: Path) -> None:
+        self.deployment = deployment
+        self.variables = environment(deployment, folder)
+        self._folder = folder
+        self.ncm = Program("ncm", folder, self.variables, "ncm")
+        self.dpm = Program("dpm", folder, self.variables, "dpm")
+        self.agents: dict[str, Program] = {}
+
+    def agent(self, host: str) -> Program:
+        """Registers a host; its agent sees nothing of the environment's secrets."""
+        path = self._folder / f"{host}.agent.json"
+        write_agent_file(add_host(self.deployment, host), path)
+        bare = {name: value for name, value in self.variables.items() if not name.startswith("PULSAR")}
+        self.agents[host] = Program(host, self._folder, bare, "aca", "--credentials", str(path))
+        return self.agents[host]
+
+    def end(self) -> None:
+        """Leaves nothing running."""
+        for program in (self.ncm, self.dpm, *self.agents.values()):
+            program.end()
+
+
+@contextmanager
+def programs(deployment: Deployment, folder: Path) -> Iterator[Programs]:
+    """Programs that are killed at the end, whatever has happened."""
+    made = Programs(deployment, folder)
+    try:
+        yield made
+    finally:
+        made.end()
