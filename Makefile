@@ -17,7 +17,7 @@ replay: .venv/ready  ## every vector on the implementation, over a real broker
 	@$(RUN)ondemand replay --target pulsar
 
 bench: .venv/ready  ## the numbers of the README, with their conditions
-	@$(RUN)python -m conformance.bench
+	@$(RUN)ondemand bench
 
 golden: .venv/ready  ## generated files anew; read the difference before you commit it
 	@$(RUN)python -m conformance.golden

@@ -6,29 +6,97 @@ which conditions it was measured.
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
+from typing import Any, Final
 
 from conformance import worlds
-from conformance.first_packet import measure
-from conformance.replaying import VECTORS, read_vectors, replay_all
+from conformance.first_packet import FirstPackets, measure
+from conformance.replaying import VECTORS, Replays, read_vectors, replay_all
 from conformance.report import ERRORS, progress_bar
 from conformance.targets import open_target
 from impl.broker.deployment import open_deployment
-from model.explore import explore
-from model.prove import prove
+from model.explore import Exploration, explore
+from model.prove import Proof, prove
 from model.wellformed import wellformed
 from spec.on_demand import PROTOCOL
 
-PAIRS = 500
+PAIRS: Final = 500
 """First packets and raw exchanges, interleaved."""
+
+README: Final = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- bench -->\n", "<!-- /bench -->"
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """All that was measured."""
+
+    conditions: str
+    proof: Proof
+    """With what is well-formed."""
+    exploration: Exploration
+    replays: Replays
+    first_packets: FirstPackets
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """What was measured, how fast it was, and what is to be reached."""
+        found, replays, packets = self.exploration, self.replays, self.first_packets
+        steps = replays.total(lambda one: one.steps)
+        return [
+            (
+                f"prove everything, no bounds: {len(self.proof.claims):,} claims, {self.proof.checks:,} checks",
+                f"{self.proof.seconds:.2f} s",
+                "at most 5 s",
+            ),
+            (
+                f"explore `{found.configuration}`, all {len(found.actions)} actions in use, one core, no symmetry, with "
+                f"counterexamples: {found.distinct:,} states of {found.bits} bits in {found.words} words, "
+                f"{found.transitions:,} transitions, {found.bytes_per_state:.0f} bytes a state "
+                f"({found.peak_bytes / found.distinct:.0f} resident at the peak, everything included)",
+                f"{found.distinct / found.seconds / 1e6:.2f} M states/s, and {found.compile_seconds:.1f} s to compile",
+                "1.5 M states/s in two words, 3 M in one",
+            ),
+            (
+                f"lock-step on Pulsar: {len(replays.results)} vectors, {steps:,} steps, "
+                f"{replays.total(lambda one: one.deliveries):,} of them deliveries, "
+                f"{replays.total(lambda one: one.duplicates):,} duplicates besides, "
+                f"{replays.total(lambda one: one.crashes):,} crashes, set-up included",
+                f"{steps / replays.seconds:.0f} steps/s",
+                "200 steps/s",
+            ),
+            (
+                f"first packet to an unknown pod, beside a raw request and reply: medians of {len(packets.packets)} "
+                "interleaved pairs, in the same processes, with authentication, over persistent topics",
+                f"{packets.median:.2f} ms beside {packets.raw_median:.2f} ms: "
+                f"{packets.median / packets.raw_median:.2f} times",
+                "at most 1.5 times",
+            ),
+        ]
+
+    @property
+    def sound(self) -> bool:
+        """Everything that was measured also held; figures of what does not hold mean nothing."""
+        return (self.proof.verdict, self.exploration.verdict, self.replays.verdict) == ("holds", "holds", "conforms")
+
+    def as_json(self) -> dict[str, Any]:
+        """All figures, by name."""
+        found = self.exploration
+        return {
+            "conditions": self.conditions,
+            "prove": {"claims": len(self.proof.claims), "checks": self.proof.checks, "seconds": self.proof.seconds},
+            "explore": {
+                **found.as_json(),
+                "bits": found.bits,
+                "states_per_second": round(found.distinct / found.seconds),
+                "bytes_per_state": round(found.bytes_per_state, 1),
+                "peak_bytes_per_state": round(found.peak_bytes / found.distinct, 1),
+            },
+            "replay": {**self.replays.as_json(), "duplicates": self.replays.total(lambda one: one.duplicates)},
+            "first_packet": self.first_packets.as_json(),
+        }
 
 
 def conditions() -> str:
@@ -48,74 +116,36 @@ def _lines(path: Path) -> list[str]:
         return []
 
 
-def measured() -> dict[str, Any]:
+def measured() -> Numbers:
     """All numbers."""
-    found: dict[str, Any] = {"conditions": conditions()}
+    about = conditions()
     with progress_bar("Proving") as progress:
         shape = wellformed(PROTOCOL)
         proof = prove(PROTOCOL, progress=lambda done, total: progress(done, f"of {total}"))
-    found["prove"] = {
-        "claims": len(shape.claims) + len(proof.claims),
-        "checks": shape.checks + proof.checks,
-        "seconds": round(shape.seconds + proof.seconds, 2),
-        "verdict": proof.verdict,
-    }
     with progress_bar("Exploring") as progress:
-        explored = explore(
+        exploration = explore(
             PROTOCOL,
             worlds.find(worlds.BENCH, PROTOCOL),
             progress=lambda distinct, depth, seconds: progress(distinct, f"depth {depth}, {seconds:.0f} s"),
         )
-    found["explore"] = {
-        **explored.as_json(),
-        "bits": explored.bits,
-        "states_per_second": round(explored.distinct / explored.seconds),
-        "bytes_per_state": round(explored.bytes_per_state, 1),
-        "peak_bytes_per_state": round(explored.peak_bytes / explored.distinct, 1),
-        "actions": len(explored.actions),
-    }
     vectors = read_vectors([VECTORS], PROTOCOL)
     with open_deployment(console=ERRORS) as deployment:
         with open_target("pulsar", deployment) as target, progress_bar("Replaying", len(vectors)) as progress:
             replays = replay_all(vectors, target, progress=progress)
-        steps = replays.total(lambda one: one.steps)
-        found["lock-step"] = {
-            "vectors": len(vectors),
-            "steps": steps,
-            "deliveries": replays.total(lambda one: one.deliveries),
-            "crashes": replays.total(lambda one: one.crashes),
-            "seconds": round(replays.seconds, 2),
-            "steps_per_second": round(steps / replays.seconds),
-            "verdict": replays.verdict,
-        }
         with progress_bar("First packets") as progress:
-            found["first packet"] = measure(deployment, PAIRS, progress).as_json()
-    return found
+            packets = measure(deployment, PAIRS, progress)
+    together = Proof([*shape.claims, *proof.claims], shape.seconds + proof.seconds)
+    return Numbers(about, together, exploration, replays, packets)
 
 
-def main() -> int:
-    """Prints the numbers, and writes them as JSON where the only argument says."""
-    found = measured()
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    console = Console()
-    table = Table(title=f"Measured on {found['conditions']}", title_justify="left")
-    table.add_column("what")
-    table.add_column("measured")
-    table.add_column("to reach")
-    table.add_row("prove everything, no bounds", _shown(found["prove"]), "5 s at most")
-    table.add_row(
-        "explore `bench`, one core, no symmetry", _shown(found["explore"]), "3 M states/s in one word, 1.5 M in two"
-    )
-    table.add_row("lock-step on Pulsar, all vectors", _shown(found["lock-step"]), "200 steps/s")
-    table.add_row("first packet, beside a raw exchange", _shown(found["first packet"]), "1.5 times at most")
-    console.print(table)
-    return 0
+def markdown(numbers: Numbers) -> str:
+    """The figures as they stand in the README."""
+    rows = "".join(f"| {' | '.join(row)} |\n" for row in numbers.rows())
+    return f"Measured on {numbers.conditions}.\n\n| what | measured | to reach |\n|---|---|---|\n{rows}"
 
 
-def _shown(numbers: dict[str, Any]) -> str:
-    return "\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in numbers.items())
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def put_into_readme(numbers: Numbers) -> None:
+    """Replaces the figures that stand there."""
+    text = README.read_text(encoding="utf-8")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    README.write_text(f"{before}{BEGIN}{markdown(numbers)}{END}{after}", encoding="utf-8")

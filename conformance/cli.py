@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "run": "Run a service: dpm, ncm or aca.",
     "host": "Register a host, or remove one.",
     "broker": "Start a Pulsar broker.",
+    "bench": "Measure the numbers of the README.",
     "docs": "Write spec/protocol.md from the specification.",
 }
 

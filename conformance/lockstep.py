@@ -19,6 +19,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from conformance.driver import Cores, Driver, NotDrivable, is_restart, process_of
@@ -26,6 +27,7 @@ from conformance.observe import Difference, compare
 from conformance.targets import Target
 from impl.core import Effects, IllegalInput
 from impl.wire.codec import MalformedMessage
+from model.configuration import Configuration
 from model.interpreter import NO_EVENTS, Events, Interpreter
 from model.state import Element, Occurrence, State, Trace, Tuple, initial_state
 from spec.language import Action, Protocol
@@ -135,7 +137,7 @@ class _Run:
         self._name = name
         self._protocol = protocol
         self._leaves_at = leaving.step if leaving else None
-        self._interpreter = Interpreter(protocol, trace.configuration)
+        self._interpreter = _interpreter(protocol, trace.configuration)
         self.actions = [_named(protocol, step) for step in trace.steps]
         if leaving is not None:
             self.actions[-1] = _named(leaving.variant, trace.steps[-1])
@@ -244,6 +246,12 @@ class _Run:
                 request = (names.request_name(event.fields["request"]),) if "request" in event.fields else ()
                 found.add((_EVENTS[event.name], (host, *request, *pair)))
         return frozenset(found)
+
+
+@lru_cache(maxsize=32)
+def _interpreter(protocol: Protocol, configuration: Configuration) -> Interpreter:
+    """One interpreter for all traces of a configuration: it compiles what it executes."""
+    return Interpreter(protocol, configuration)
 
 
 _EVENTS: Final = {"deliver": "delivered", "release": "released", "give up": "dropped"}
