@@ -55,8 +55,13 @@ class Aca:
         """A new epoch begins, in which nothing is known yet."""
         self._forget()
         self._epoch += 1
-        hello = Hello(self.host, self._epoch)
-        return Effects({"epoch": self._epoch}, (self._to_ncm(hello),), (Event("start", {"epoch": self._epoch}),))
+        return Effects({"epoch": self._epoch}, self.say_hello().sends, (Event("start", {"epoch": self._epoch}),))
+
+    def say_hello(self) -> Effects:
+        """Nothing was heard of NCM in this epoch: perhaps it was told of the host only after the first hello."""
+        if self._epoch == 0:
+            raise IllegalInput(f"ACA {self.host}: has not started: say hello")
+        return Effects(sends=(self._to_ncm(Hello(self.host, self._epoch)),))
 
     def packet(self, request: int, source: Pod, destination: Pod) -> Effects:
         """A pod of this host sends to another pod of its VPC. The request's number must be new."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from impl.broker import topics
 from impl.broker.deployment import Deployment
 from impl.broker.tokens import write_secret
 from impl.errors import BadDeployment
-from impl.messages import Deregistered, Message, Registered
+from impl.messages import Deregistered, Registered
 from impl.transport.interface import Letter
 from impl.transport.pulsar import PulsarConnection
 from impl.wire.codec import encode
@@ -34,20 +34,25 @@ class AgentFile:
 def add_host(deployment: Deployment, host: str) -> AgentFile:
     """Registers a host, or registers it anew: then its earlier token opens nothing, and its epochs begin again."""
     credentials = topics.provision_host(deployment, host)
-    _tell_ncm(deployment, (Deregistered(host), Registered(host)))
+    _tell_ncm(deployment, Registered(host, _registration()))
     return AgentFile(host, deployment.service_url, deployment.namespace, credentials.token)
 
 
 def remove_host(deployment: Deployment, host: str) -> None:
     """Deregisters a host, and removes its topics with everything in them."""
-    _tell_ncm(deployment, (Deregistered(topics.checked_host_name(host)),))
+    _tell_ncm(deployment, Deregistered(topics.checked_host_name(host), _registration()))
     topics.withdraw_host(deployment, host)
 
 
-def _tell_ncm(deployment: Deployment, messages: Sequence[Message]) -> None:
+def _registration() -> int:
+    """A number larger than those before it, from whichever machine they came: the microseconds of the clock."""
+    return time.time_ns() // 1_000
+
+
+def _tell_ncm(deployment: Deployment, message: Registered | Deregistered) -> None:
     connection = PulsarConnection(deployment, deployment.token("dpm"))
     try:
-        connection.publish([Letter(topics.HOSTS, encode(message), "hosts") for message in messages])
+        connection.publish([Letter(topics.HOSTS, encode(message), message.host)])
     finally:
         connection.close()
 

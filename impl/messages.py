@@ -62,9 +62,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """The operator to NCM: a host takes part from now on, with credentials of its own."""
+    """The operator to NCM: a host takes part from now on, with credentials of its own, and starts from nothing."""
 
     host: str
+    registration: int = 1
+    """Grows with every registration of the host, so that a message about an earlier one, come late or again, does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Deregistered:
     """The operator to NCM: a host takes part no more."""
 
     host: str
+    registration: int = 1
+    """The newest that this ends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ class Ncm:
         """What each stored version of a pod says; the largest is the recorded one."""
         self._greeted: dict[str, int] = {}
         """The registered hosts, each with the newest epoch met; 0: none yet."""
+        self._registrations: dict[str, int] = {}
+        """The newest registration heard of, of every host that was ever registered. It only grows."""
         self._told: set[tuple[str, Pod]] = set()
         """Every pair's host is registered, and its pod recorded."""
         self._pending: set[tuple[Pod, int, str]] = set()
@@ -70,9 +72,9 @@ class Ncm:
             case Config():
                 return self.configure(message)
             case Registered():
-                return self.register(message.host)
+                return self.register(message)
             case Deregistered():
-                return self.deregister(message.host)
+                return self.deregister(message)
             case Request() if not self._speaks_for(message.host, channel):
                 return self._turn_down(message, channel)
             case Hello() | Applied() if not self._speaks_for(message.host, channel):
@@ -87,17 +89,21 @@ class Ncm:
             case _:
                 return self._ignore("not for NCM", message)
 
-    def register(self, host: str) -> Effects:
+    def register(self, message: Registered) -> Effects:
         """A host takes part from now on. Registered anew it starts from nothing."""
-        if host in self._greeted:
+        host, registration = message.host, message.registration
+        if registration <= self._registrations.get(host, 0):
             return Effects(events=(Event("registered already", {"host": host}),))
-        return self._done({"do": "register", "host": host}, events=(Event("register", {"host": host}),))
+        record: dict[str, Plain] = {"do": "register", "host": host, "registration": registration}
+        return self._done(record, events=(Event("register", {"host": host}),))
 
-    def deregister(self, host: str) -> Effects:
+    def deregister(self, message: Deregistered) -> Effects:
         """A host takes part no more: nothing is sent to it, and nobody waits for it."""
-        if host not in self._greeted:
+        host, registration = message.host, message.registration
+        if host not in self._greeted or registration < self._registrations[host]:
             return Effects(events=(Event("not registered", {"host": host}),))
-        return self._done({"do": "deregister", "host": host}, events=(Event("deregister", {"host": host}),))
+        record: dict[str, Plain] = {"do": "deregister", "host": host, "registration": registration}
+        return self._done(record, events=(Event("deregister", {"host": host}),))
 
     def configure(self, message: Config) -> Effects:
         """A version from DPM: stored if it is newer, superseded if it comes too late, and reported again if it has ended."""
@@ -339,12 +345,11 @@ class Ncm:
         host: str = record.get("host", "")
         match record["do"]:
             case "register":
+                self._forget(host, record["registration"])
                 self._greeted[host] = 0
                 self._told |= {(host, pod) for pod in self._at(host)}
             case "deregister":
-                del self._greeted[host]
-                self._told = {entry for entry in self._told if entry[0] != host}
-                self._pending = {entry for entry in self._pending if entry[2] != host}
+                self._forget(host, record["registration"])
             case "store":
                 pod, version = Pod(*record["pod"]), record["version"]
                 self._places.setdefault(pod, {})[version] = record["place"]
@@ -369,6 +374,12 @@ class Ncm:
             case unknown:
                 raise AssertionError(f"a record of an unknown kind: {unknown}")
 
+    def _forget(self, host: str, registration: int) -> None:
+        self._registrations[host] = registration
+        self._greeted.pop(host, None)
+        self._told = {entry for entry in self._told if entry[0] != host}
+        self._pending = {entry for entry in self._pending if entry[2] != host}
+
     def snapshot(self) -> dict[str, Plain]:
         """The whole durable state."""
         return {
@@ -377,6 +388,7 @@ class Ncm:
                 for pod, places in self._places.items()
                 for version, place in places.items()
             ],
+            "registrations": dict(self._registrations.items()),
             "greeted": dict(self._greeted.items()),
             "told": [[host, *_key(pod)] for host, pod in sorted(self._told)],
             "pending": [[*_key(pod), version, host] for pod, version, host in sorted(self._pending)],
@@ -388,6 +400,7 @@ class Ncm:
         self._clear()
         for vpc, address, version, place in snapshot["places"]:
             self._places.setdefault(Pod(vpc, address), {})[version] = place
+        self._registrations = dict(snapshot["registrations"])
         self._greeted = dict(snapshot["greeted"])
         self._told = {(host, Pod(vpc, address)) for host, vpc, address in snapshot["told"]}
         self._pending = {(Pod(vpc, address), version, host) for vpc, address, version, host in snapshot["pending"]}

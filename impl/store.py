@@ -19,9 +19,12 @@ from impl.core import Effects, Plain, Send
 from impl.errors import BadDeployment, EnvironmentProblem
 from impl.wire.codec import MalformedMessage, decode, encode
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 RECORDS_MAX: Final = 1_000
 """Records after the last snapshot; more would make a start slow."""
+
+LOCKED_SECONDS_MAX: Final = 5.0
+"""For an earlier process to give the file back."""
 
 
 class Durable(Protocol):
@@ -62,7 +65,9 @@ class SqliteStore:
     def __init__(self, path: Path, owner: str) -> None:
         self._path, self._owner = path, owner
         with self._translated():
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._connection = sqlite3.connect(
+                path, timeout=LOCKED_SECONDS_MAX, isolation_level=None, check_same_thread=False
+            )
             try:
                 # Two processes on one store would each go on from a state that the other has changed.
                 self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")

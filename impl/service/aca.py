@@ -17,6 +17,9 @@ from impl.service.timing import Timing
 from impl.store import Store
 from impl.transport.interface import Connection, Delivery
 
+NOT_HEARD = ("of another epoch", "not for this agent")
+"""Why a message says nothing of whether NCM has met the agent in this epoch."""
+
 
 class Dataplane(Protocol):
     """What an agent tells the host's packet forwarding."""
@@ -58,6 +61,8 @@ class AcaService(Service):
         self._refused: dict[tuple[Pod, Pod], float] = {}
         self._used: dict[Pod, float] = {}
         """When each remote route was used last."""
+        self._unheard_since: float | None = None
+        """When NCM was last told that the agent has started; none: NCM has been heard since."""
 
     def packet(self, source: Pod, destination: Pod) -> Future[Effects]:
         """A pod of this host sends to another."""
@@ -67,14 +72,21 @@ class AcaService(Service):
         return [topics.inbox(self.aca.host)]
 
     def begin(self) -> Effects:
+        self._unheard_since = time.monotonic()
         return self.aca.start()
 
     def take(self, message: Message, delivery: Delivery) -> Effects:
-        return self.aca.receive(message)
+        effects = self.aca.receive(message)
+        if not any(event.fields.get("reason") in NOT_HEARD for event in effects.events):
+            self._unheard_since = None
+        return effects
 
     def tick(self, now: float) -> list[Effects]:
         timing = self.timing
         due = []
+        if self._unheard_since is not None and now - self._unheard_since >= timing.hello_every:
+            self._unheard_since = now
+            due.append(self.aca.say_hello())
         for request in [one for one, since in self._asked.items() if now - since >= timing.answer_max]:
             del self._asked[request]
             due.append(self.aca.time_out(request))

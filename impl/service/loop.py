@@ -236,7 +236,7 @@ class Service:
         if event.name in ("ignore", "refuse"):
             what = f"{event.name}: {event.fields['reason']}"
             self.counted[what] += 1
-            if self.counted[what] == 1:
+            if self.counted[what] == 1 and event.name == "refuse":
                 self._log.info("%s (the first of its kind; others are only counted)", what)
         if self._log.isEnabledFor(logging.DEBUG):
             self._log.debug("%s: %s", event.name, ", ".join(f"{name} {value}" for name, value in event.fields.items()))

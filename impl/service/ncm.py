@@ -40,10 +40,11 @@ class NcmService(Service):
 
     def take(self, message: Message, delivery: Delivery) -> Effects:
         effects = self.ncm.receive(message, channel_of(delivery.topic))
-        if isinstance(message, Registered) and message.host in self.ncm.hosts():
-            self._listen_to(message.host)
-        elif isinstance(message, Deregistered):
+        if isinstance(message, Registered | Deregistered) and effects.record is not None:
+            # Registered anew, its topic is another one of the same name.
             self.session.stop_listening(topics.requests(message.host))
+            if message.host in self.ncm.hosts():
+                self._listen_to(message.host)
         return effects
 
     def _listen_to(self, host: str) -> None:

@@ -21,6 +21,8 @@ class Timing:
     """For all confirmations of a change; then it has failed."""
     resend_every: float = 5.0
     """Between two sendings of a change of which nothing was heard."""
+    hello_every: float = 10.0
+    """Between two hellos of an agent that has heard nothing of NCM since it started."""
     retry_first: float = 0.1
     """Before the first repetition when the broker does not answer; it doubles each time."""
     retry_max: float = 5.0

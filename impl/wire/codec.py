@@ -161,8 +161,8 @@ def _member(values: dict[Any, Any], source: Any, kind: str, name: str) -> Any:
 _DECODERS: Final[dict[str, Callable[[Any, str], m.Message]]] = {
     "config": lambda s, k: m.Config(_pod(s, k, "pod"), _count(s, k, "version"), _place(s, k)),
     "report": lambda s, k: m.Report(_pod(s, k, "pod"), _count(s, k, "version"), _member(_OUTCOMES, s, k, "outcome")),
-    "registered": lambda s, k: m.Registered(_host(s, k)),
-    "deregistered": lambda s, k: m.Deregistered(_host(s, k)),
+    "registered": lambda s, k: m.Registered(_host(s, k), _count(s, k, "registration")),
+    "deregistered": lambda s, k: m.Deregistered(_host(s, k), _count(s, k, "registration")),
     "hello": lambda s, k: m.Hello(_host(s, k), _count(s, k, "epoch")),
     "request": lambda s, k: m.Request(
         _host(s, k),

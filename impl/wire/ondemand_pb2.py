@@ -24,17 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0eondemand.proto\x12\x11\x61lcor.ondemand.v1\"#\n\x03Pod\x12\x0b\n\x03vpc\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\"-\n\x05Place\x12\x0e\n\x04host\x18\x01 \x01(\tH\x00\x12\x0e\n\x04gone\x18\x02 \x01(\x08H\x00\x42\x04\n\x02\x61t\"g\n\x06\x43onfig\x12#\n\x03pod\x18\x01 \x01(\x0b\x32\x16.alcor.ondemand.v1.Pod\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\'\n\x05place\x18\x03 \x01(\x0b\x32\x18.alcor.ondemand.v1.Place\"k\n\x06Report\x12#\n\x03pod\x18\x01 \x01(\x0b\x32\x16.alcor.ondemand.v1.Pod\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12+\n\x07outcome\x18\x03 \x01(\x0e\x32\x1a.alcor.ondemand.v1.Outcome\"\x1a\n\nRegistered\x12\x0c\n\x04host\x18\x01 \x01(\t\"\x1c\n\x0c\x44\x65registered\x12\x0c\n\x04host\x18\x01 \x01(\t\"$\n\x05Hello\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\"\x8c\x01\n\x07Request\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07request\x18\x03 \x01(\x04\x12&\n\x06source\x18\x04 \x01(\x0b\x32\x16.alcor.ondemand.v1.Pod\x12+\n\x0b\x64\x65stination\x18\x05 \x01(\x0b\x32\x16.alcor.ondemand.v1.Pod\"\\\n\x07\x41pplied\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12#\n\x03pod\x18\x03 \x01(\x0b\x32\x16.alcor.ondemand.v1.Pod\x12\x0f\n\x07version\x18\x04 \x01(\x04\"\x83\x01\n\x05Route\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12#\n\x03pod\x18\x03 \x01(\x0b\x32\x16.alcor.ondemand.v1.Pod\x12\x0f\n\x07version\x18\x04 \x01(\x04\x12\'\n\x05place\x18\x05 \x01(\x0b\x32\x18.alcor.ondemand.v1.Place\"|\n\x07Granted\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07request\x18\x03 \x01(\x04\x12#\n\x03pod\x18\x04 \x01(\x0b\x32\x16.alcor.ondemand.v1.Pod\x12\x0f\n\x07version\x18\x05 \x01(\x04\x12\r\n\x05place\x18\x06 \x01(\t\"b\n\x07Refused\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07request\x18\x03 \x01(\x04\x12)\n\x06reason\x18\x04 \x01(\x0e\x32\x19.alcor.ondemand.v1.Reason\"\xef\x03\n\x08\x45nvelope\x12+\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x19.alcor.ondemand.v1.ConfigH\x00\x12+\n\x06report\x18\x02 \x01(\x0b\x32\x19.alcor.ondemand.v1.ReportH\x00\x12\x33\n\nregistered\x18\x03 \x01(\x0b\x32\x1d.alcor.ondemand.v1.RegisteredH\x00\x12\x37\n\x0c\x64\x65registered\x18\x04 \x01(\x0b\x32\x1f.alcor.ondemand.v1.DeregisteredH\x00\x12)\n\x05hello\x18\x05 \x01(\x0b\x32\x18.alcor.ondemand.v1.HelloH\x00\x12-\n\x07request\x18\x06 \x01(\x0b\x32\x1a.alcor.ondemand.v1.RequestH\x00\x12-\n\x07\x61pplied\x18\x07 \x01(\x0b\x32\x1a.alcor.ondemand.v1.AppliedH\x00\x12)\n\x05route\x18\x08 \x01(\x0b\x32\x18.alcor.ondemand.v1.RouteH\x00\x12-\n\x07granted\x18\t \x01(\x0b\x32\x1a.alcor.ondemand.v1.GrantedH\x00\x12-\n\x07refused\x18\n \x01(\x0b\x32\x1a.alcor.ondemand.v1.RefusedH\x00\x42\t\n\x07message*\x94\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16REASON_NOT_YOUR_SOURCE\x10\x01\x12\x14\n\x10REASON_OTHER_VPC\x10\x02\x12\x12\n\x0eREASON_UNKNOWN\x10\x03\x12\x0f\n\x0bREASON_GONE\x10\x04\x12\x1b\n\x17REASON_NOT_YOUR_CHANNEL\x10\x05*`\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x10\n\x0cOUTCOME_DONE\x10\x01\x12\x16\n\x12OUTCOME_SUPERSEDED\x10\x02\x12\x12\n\x0eOUTCOME_FAILED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0eondemand.proto\x12\x11\x61lcor.ondemand.v1\"#\n\x03Pod\x12\x0b\n\x03vpc\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\"-\n\x05Place\x12\x0e\n\x04host\x18\x01 \x01(\tH\x00\x12\x0e\n\x04gone\x18\x02 \x01(\x08H\x00\x42\x04\n\x02\x61t\"g\n\x06\x43onfig\x12#\n\x03pod\x18\x01 \x01(\x0b\x32\x16.alcor.ondemand.v1.Pod\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\'\n\x05place\x18\x03 \x01(\x0b\x32\x18.alcor.ondemand.v1.Place\"k\n\x06Report\x12#\n\x03pod\x18\x01 \x01(\x0b\x32\x16.alcor.ondemand.v1.Pod\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12+\n\x07outcome\x18\x03 \x01(\x0e\x32\x1a.alcor.ondemand.v1.Outcome\"0\n\nRegistered\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x14\n\x0cregistration\x18\x02 \x01(\x04\"2\n\x0c\x44\x65registered\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x14\n\x0cregistration\x18\x02 \x01(\x04\"$\n\x05Hello\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\"\x8c\x01\n\x07Request\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07request\x18\x03 \x01(\x04\x12&\n\x06source\x18\x04 \x01(\x0b\x32\x16.alcor.ondemand.v1.Pod\x12+\n\x0b\x64\x65stination\x18\x05 \x01(\x0b\x32\x16.alcor.ondemand.v1.Pod\"\\\n\x07\x41pplied\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12#\n\x03pod\x18\x03 \x01(\x0b\x32\x16.alcor.ondemand.v1.Pod\x12\x0f\n\x07version\x18\x04 \x01(\x04\"\x83\x01\n\x05Route\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12#\n\x03pod\x18\x03 \x01(\x0b\x32\x16.alcor.ondemand.v1.Pod\x12\x0f\n\x07version\x18\x04 \x01(\x04\x12\'\n\x05place\x18\x05 \x01(\x0b\x32\x18.alcor.ondemand.v1.Place\"|\n\x07Granted\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07request\x18\x03 \x01(\x04\x12#\n\x03pod\x18\x04 \x01(\x0b\x32\x16.alcor.ondemand.v1.Pod\x12\x0f\n\x07version\x18\x05 \x01(\x04\x12\r\n\x05place\x18\x06 \x01(\t\"b\n\x07Refused\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07request\x18\x03 \x01(\x04\x12)\n\x06reason\x18\x04 \x01(\x0e\x32\x19.alcor.ondemand.v1.Reason\"\xef\x03\n\x08\x45nvelope\x12+\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x19.alcor.ondemand.v1.ConfigH\x00\x12+\n\x06report\x18\x02 \x01(\x0b\x32\x19.alcor.ondemand.v1.ReportH\x00\x12\x33\n\nregistered\x18\x03 \x01(\x0b\x32\x1d.alcor.ondemand.v1.RegisteredH\x00\x12\x37\n\x0c\x64\x65registered\x18\x04 \x01(\x0b\x32\x1f.alcor.ondemand.v1.DeregisteredH\x00\x12)\n\x05hello\x18\x05 \x01(\x0b\x32\x18.alcor.ondemand.v1.HelloH\x00\x12-\n\x07request\x18\x06 \x01(\x0b\x32\x1a.alcor.ondemand.v1.RequestH\x00\x12-\n\x07\x61pplied\x18\x07 \x01(\x0b\x32\x1a.alcor.ondemand.v1.AppliedH\x00\x12)\n\x05route\x18\x08 \x01(\x0b\x32\x18.alcor.ondemand.v1.RouteH\x00\x12-\n\x07granted\x18\t \x01(\x0b\x32\x1a.alcor.ondemand.v1.GrantedH\x00\x12-\n\x07refused\x18\n \x01(\x0b\x32\x1a.alcor.ondemand.v1.RefusedH\x00\x42\t\n\x07message*\x94\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16REASON_NOT_YOUR_SOURCE\x10\x01\x12\x14\n\x10REASON_OTHER_VPC\x10\x02\x12\x12\n\x0eREASON_UNKNOWN\x10\x03\x12\x0f\n\x0bREASON_GONE\x10\x04\x12\x1b\n\x17REASON_NOT_YOUR_CHANNEL\x10\x05*`\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x10\n\x0cOUTCOME_DONE\x10\x01\x12\x16\n\x12OUTCOME_SUPERSEDED\x10\x02\x12\x12\n\x0eOUTCOME_FAILED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ondemand_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REASON']._serialized_start=1527
-  _globals['_REASON']._serialized_end=1675
-  _globals['_OUTCOME']._serialized_start=1677
-  _globals['_OUTCOME']._serialized_end=1773
+  _globals['_REASON']._serialized_start=1571
+  _globals['_REASON']._serialized_end=1719
+  _globals['_OUTCOME']._serialized_start=1721
+  _globals['_OUTCOME']._serialized_end=1817
   _globals['_POD']._serialized_start=37
   _globals['_POD']._serialized_end=72
   _globals['_PLACE']._serialized_start=74
@@ -44,21 +44,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORT']._serialized_start=226
   _globals['_REPORT']._serialized_end=333
   _globals['_REGISTERED']._serialized_start=335
-  _globals['_REGISTERED']._serialized_end=361
-  _globals['_DEREGISTERED']._serialized_start=363
-  _globals['_DEREGISTERED']._serialized_end=391
-  _globals['_HELLO']._serialized_start=393
-  _globals['_HELLO']._serialized_end=429
-  _globals['_REQUEST']._serialized_start=432
-  _globals['_REQUEST']._serialized_end=572
-  _globals['_APPLIED']._serialized_start=574
-  _globals['_APPLIED']._serialized_end=666
-  _globals['_ROUTE']._serialized_start=669
-  _globals['_ROUTE']._serialized_end=800
-  _globals['_GRANTED']._serialized_start=802
-  _globals['_GRANTED']._serialized_end=926
-  _globals['_REFUSED']._serialized_start=928
-  _globals['_REFUSED']._serialized_end=1026
-  _globals['_ENVELOPE']._serialized_start=1029
-  _globals['_ENVELOPE']._serialized_end=1524
+  _globals['_REGISTERED']._serialized_end=383
+  _globals['_DEREGISTERED']._serialized_start=385
+  _globals['_DEREGISTERED']._serialized_end=435
+  _globals['_HELLO']._serialized_start=437
+  _globals['_HELLO']._serialized_end=473
+  _globals['_REQUEST']._serialized_start=476
+  _globals['_REQUEST']._serialized_end=616
+  _globals['_APPLIED']._serialized_start=618
+  _globals['_APPLIED']._serialized_end=710
+  _globals['_ROUTE']._serialized_start=713
+  _globals['_ROUTE']._serialized_end=844
+  _globals['_GRANTED']._serialized_start=846
+  _globals['_GRANTED']._serialized_end=970
+  _globals['_REFUSED']._serialized_start=972
+  _globals['_REFUSED']._serialized_end=1070
+  _globals['_ENVELOPE']._serialized_start=1073
+  _globals['_ENVELOPE']._serialized_end=1568
 # @@protoc_insertion_point(module_scope)

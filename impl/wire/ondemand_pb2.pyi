@@ -69,16 +69,20 @@ class Report(_message.Message):
     def __init__(self, pod: _Optional[_Union[Pod, _Mapping]] = ..., version: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, str]] = ...) -> None: ...
 
 class Registered(_message.Message):
-    __slots__ = ("host",)
+    __slots__ = ("host", "registration")
     HOST_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_FIELD_NUMBER: _ClassVar[int]
     host: str
-    def __init__(self, host: _Optional[str] = ...) -> None: ...
+    registration: int
+    def __init__(self, host: _Optional[str] = ..., registration: _Optional[int] = ...) -> None: ...
 
 class Deregistered(_message.Message):
-    __slots__ = ("host",)
+    __slots__ = ("host", "registration")
     HOST_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_FIELD_NUMBER: _ClassVar[int]
     host: str
-    def __init__(self, host: _Optional[str] = ...) -> None: ...
+    registration: int
+    def __init__(self, host: _Optional[str] = ..., registration: _Optional[int] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("host", "epoch")

@@ -14,7 +14,20 @@ from conformance.demo import System, Watched, running, wait_until
 from impl.broker import topics
 from impl.broker.deployment import Deployment
 from impl.hosts import add_host, remove_host
-from impl.messages import Applied, Config, Granted, Hello, Message, Pod, Reason, Refused, Registered, Request, Route
+from impl.messages import (
+    Applied,
+    Config,
+    Deregistered,
+    Granted,
+    Hello,
+    Message,
+    Pod,
+    Reason,
+    Refused,
+    Registered,
+    Request,
+    Route,
+)
 from impl.ncm import Channel, Ncm
 from impl.service.dpm import DpmService
 from impl.service.loop import SET_ASIDE_BYTES_MAX
@@ -178,7 +191,7 @@ def test_what_was_stored_for_a_host_that_is_gone_does_not_stop_ncm_at_its_next_s
         add_host(deployment, "h2")
         store = system.store("ncm")
         ncm = Ncm()
-        store.append(ncm.register("h2"), ncm)
+        store.append(ncm.register(Registered("h2")), ncm)
         store.append(ncm.receive(Hello("h2", 1), Channel("host", "h2")), ncm)
         store.append(ncm.receive(Config(P2, 1, "h2"), Channel("dpm")), ncm)
         store.close()
@@ -186,12 +199,33 @@ def test_what_was_stored_for_a_host_that_is_gone_does_not_stop_ncm_at_its_next_s
         system.start(NcmService(system.store("ncm"), system.role("ncm")))
 
 
+def test_a_registration_that_comes_late_or_again_does_nothing() -> None:
+    """After a crash the broker delivers again what it was not yet told of; no hello may be forgotten by that."""
+    ncm, dpm = Ncm(), Channel("dpm")
+
+    def greeted(message: Message, channel: Channel = dpm) -> int | None:
+        ncm.receive(message, channel)
+        epoch: int | None = ncm.observe()["greeted"].get("h1")
+        return epoch
+
+    assert greeted(Registered("h1", 5)) == 0
+    assert greeted(Hello("h1", 3), Channel("host", "h1")) == 3
+    for late in (Registered("h1", 5), Deregistered("h1", 4), Registered("h1", 4)):
+        assert greeted(late) == 3
+    assert greeted(Registered("h1", 6)) == 0
+    assert greeted(Deregistered("h1", 7)) is None
+    for late in (Registered("h1", 6), Registered("h1", 7), Deregistered("h1", 7)):
+        assert greeted(late) is None
+    assert greeted(Registered("h1", 8)) == 0
+
+
 hosts = st.sampled_from(["h1", "h2", "h9"])
 pods = st.sampled_from([P1, P2, Pod("blue", "p1")])
 small = st.integers(1, 4)
 believable = st.one_of(
     st.builds(Config, pods, small, st.none() | hosts),
-    st.builds(Registered, hosts),
+    st.builds(Registered, hosts, small),
+    st.builds(Deregistered, hosts, small),
     st.builds(Hello, hosts, small),
     st.builds(Request, hosts, small, small, pods, pods),
     st.builds(Applied, hosts, small, pods, small),

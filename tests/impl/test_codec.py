@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,8 +23,8 @@ pods = st.builds(m.Pod, texts, texts)
 messages = st.one_of(
     st.builds(m.Config, pods, counts, st.none() | hosts),
     st.builds(m.Report, pods, counts, st.sampled_from(m.Outcome)),
-    st.builds(m.Registered, hosts),
-    st.builds(m.Deregistered, hosts),
+    st.builds(m.Registered, hosts, counts),
+    st.builds(m.Deregistered, hosts, counts),
     st.builds(m.Hello, hosts, counts),
     st.builds(m.Request, hosts, counts, counts, pods, pods),
     st.builds(m.Applied, hosts, counts, pods, counts),
@@ -44,6 +48,21 @@ def test_any_bytes_are_a_message_or_refused(data: bytes) -> None:
     assert decode(encode(message)) == message
 
 
+def test_the_generated_messages_are_current(tmp_path: Path) -> None:
+    wire = Path(pb.__file__).parent
+    command = [
+        sys.executable,
+        "-m",
+        "grpc_tools.protoc",
+        f"-I{wire}",
+        f"--python_out={tmp_path}",
+        f"--pyi_out={tmp_path}",
+    ]
+    subprocess.run([*command, str(wire / "ondemand.proto")], check=True)
+    for name in ("ondemand_pb2.py", "ondemand_pb2.pyi"):
+        assert (wire / name).read_text() == (tmp_path / name).read_text(), f"make {name} anew from ondemand.proto"
+
+
 def envelope(kind: str, **fields: object) -> bytes:
     """The bytes of a message with these fields and no others."""
     made = pb.Envelope()
@@ -65,6 +84,7 @@ def envelope(kind: str, **fields: object) -> bytes:
         (envelope("hello", epoch=1), "hello.host: expected a host's name"),
         (envelope("hello", host="h" * 300, epoch=1), "hello.host: expected a host's name"),
         (envelope("hello", host="h1/x", epoch=1), "hello.host: expected a host's name"),
+        (envelope("registered", host="h1"), "registered.registration: expected a number"),
         (envelope("registered", host="h 1"), "registered.host: expected a host's name"),
         (envelope("request", host="h1", epoch=1, request=1), "request.source: is missing"),
         (envelope("refused", host="h1", epoch=1, request=1), "refused.reason: 0 is no reason"),

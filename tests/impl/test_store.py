@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from impl.core import Effects, Send
-from impl.errors import BadDeployment
-from impl.messages import Config, Hello, Pod
+from impl.errors import BadDeployment, EnvironmentProblem
+from impl.messages import Config, Hello, Pod, Registered
 from impl.ncm import Channel, Ncm
 from impl.store import RECORDS_MAX, MemoryStore, SqliteStore, Store
 
@@ -19,7 +19,7 @@ DPM = Channel("dpm")
 def fed(store: Store) -> Ncm:
     """An NCM with a little history in this store."""
     ncm = Ncm()
-    store.append(ncm.register("h1"), ncm)
+    store.append(ncm.register(Registered("h1")), ncm)
     store.append(ncm.receive(Config(Pod("red", "p1"), 1, "h1"), DPM), ncm)
     store.append(ncm.receive(Hello("h1", 1), HOST), ncm)
     return ncm
@@ -63,6 +63,29 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("this is no database, and long enough to be sure of it\n" * 40)
     with pytest.raises(BadDeployment, match="is no store of ncm"):
         SqliteStore(tmp_path / "text", "ncm")
+
+
+def test_a_store_has_one_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second process would go on from a state that the first has changed since."""
+    monkeypatch.setattr("impl.store.LOCKED_SECONDS_MAX", 0.0)
+    store = SqliteStore(tmp_path / "s.sqlite", "ncm")
+    with pytest.raises(EnvironmentProblem, match="another process uses this store"):
+        SqliteStore(tmp_path / "s.sqlite", "ncm")
+    store.close()
+    SqliteStore(tmp_path / "s.sqlite", "ncm").close()
+
+
+def test_a_damaged_store_is_refused(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "s.sqlite", "ncm")
+    store.append(Effects({"do": "register"}), Ncm())
+    with pytest.raises(BadDeployment, match="is damaged"):
+        store.load(Ncm())
+    store.close()
+
+
+def test_a_store_in_no_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadDeployment, match="name a file in a folder that is there"):
+        SqliteStore(tmp_path / "none" / "s.sqlite", "ncm")
 
 
 def test_what_changes_nothing_is_not_stored() -> None:
