@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
-from rich.table import Table
 
-from conformance.demo import demonstrate
+from conformance.demo import demonstrate, said
 from conformance.exits import Exit
 from conformance.report import ERRORS, console_for, json_option, write_json
 from impl.broker.deployment import open_deployment
@@ -28,16 +25,16 @@ def demo(json_file: str | None) -> int:
     """
     console = console_for(json_file)
     with open_deployment(console=ERRORS) as deployment:
-        seen = demonstrate(deployment, lambda sentence: console.print(sentence, highlight=False))
-    table = Table(title="What each agent received", title_justify="left")
-    table.add_column("agent")
-    table.add_column("messages")
+        seen = demonstrate(deployment, lambda sentence: console.print(sentence, highlight=False, soft_wrap=True))
     for host, messages in seen.received.items():
-        table.add_row(host, "\n".join(messages))
-    console.print(table)
-    if seen.holds:
-        console.print("[green]Learned on demand; neither agent received what is the other's.[/]", highlight=False)
-    else:
-        console.print("[red]Something was learned or received that should not be.[/]", highlight=False)
-    write_json({**asdict(seen), "verdict": "holds" if seen.holds else "violated"}, json_file)
+        console.print(f"\nThe agent of {host} received:", highlight=False)
+        for message in messages:
+            console.print(f"  {said(message)}", highlight=False, soft_wrap=True)
+    console.print()
+    for claim, holds in (
+        ("Host h1 learned of the remote pod on demand, and not before.", seen.learned_on_demand),
+        ("Neither agent received what is the other's.", seen.neither_received_the_others),
+    ):
+        console.print(f"[green]✓[/] {claim}" if holds else f"[red]✗ This does not hold:[/] {claim}", highlight=False)
+    write_json(seen.as_json(), json_file)
     return int(Exit.HOLDS if seen.holds else Exit.VIOLATED)
