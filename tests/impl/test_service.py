@@ -26,17 +26,7 @@ from impl.transport.memory import MemoryBroker, MemoryConnection, MemorySession
 from impl.transport.pulsar import PulsarConnection
 from impl.wire.codec import encode
 
-QUICK = Timing(
-    answer_max=0.4, refusal_pause=0.2, idle_max=0.2, remind_every=0.1, resend_every=0.2, hello_every=0.1
-)
-    answer_max=0.4,
-    refusal_pause=0.2,
-    idle_max=0.2,
-    remind_every=0.1,
-    confirm_max=30.0,
-    resend_every=0.2,
-    hello_every=0.1,
-)
+QUICK = Timing(answer_max=0.4, refusal_pause=0.2, idle_max=0.2, remind_every=0.1, resend_every=0.2, hello_every=0.1)
 PATIENT = Timing(answer_max=30.0, remind_every=0.5, resend_every=1.0, retry_first=0.01, retry_max=0.02)
 P1, P2 = Pod("red", "p1"), Pod("red", "p2")
 
