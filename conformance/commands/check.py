@@ -176,6 +176,13 @@ def _conclusion(found: Evidence, variant: str | None) -> list[str]:
         lines.append(f"Never reached in any configuration: {', '.join(found.unreached)}.")
     if found.unused:
         lines.append(f"Never taken in any configuration: {', '.join(found.unused)}.")
+    if not found.is_red:
+        explored = {one.configuration for one in found.explorations if one.complete}
+        open_ones = [name for name in found.configurations if name not in explored]
+        lines += [f"Not explored to the end: {', '.join(open_ones)}."] * bool(open_ones)
+        lines += ["Nothing was proved."] * (found.proof is None)
+        undecided = found.simulation is None or found.simulation.verdict == "undecided"
+        lines += ["Nothing was simulated."] * undecided
     lines += [f"Not run: {one}." for one in found.missing]
     lines += [f"Not replayed in full: {found.stale}."] if found.stale else []
     return lines
