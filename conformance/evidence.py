@@ -240,7 +240,7 @@ def vectors_of(found: Evidence, stated: Protocol) -> list[Vector]:
 
 
 def _prove(found: Evidence, told: Told) -> None:
-    proof = prove(found.protocol, progress=lambda done, total: told("Proving", done, total, ""))
+    proof = prove(found.protocol, progress=lambda done, total: told("Proving", done, total, ""), stop_at_violation=True)
     if proof.verdict == "holds":
         shape = wellformed(found.protocol)
         proof = Proof([*shape.claims, *proof.claims], shape.seconds + proof.seconds)

@@ -108,13 +108,15 @@ def prove(
     seconds_max: float = SECONDS_MAX,
     progress: Progress | None = None,
     thorough: bool = False,
+    stop_at_violation: bool = False,
 ) -> Proof:
     """Proves the promises and lemmas, and that spent messages may be forgotten.
 
     A text that is not well-formed means nothing: that is then the only claim, and violated.
 
     `names`: only these claims. `actions`: only these actions, where all others are known to be fine (for variants).
-    `thorough`: pursues every question even after a counterexample was found.
+    `thorough`: pursues every question even after a counterexample was found. `stop_at_violation`: asks none after it; those are not
+    among the claims then, so the proof says nothing of them.
     """
     started = time.perf_counter()
     text = text_claim(protocol)
@@ -135,6 +137,8 @@ def prove(
         found = found or question.claim.counterexample is not None
         if progress is not None:
             progress(number + 1, len(questions))
+        if found and stop_at_violation:
+            return Proof(list(claims.values()), time.perf_counter() - started)
     if wanted is None and actions is None:
         for claim in prover.satisfiable_guards():
             claims[id(claim)] = claim

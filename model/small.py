@@ -22,7 +22,7 @@ from model.state import Element, Occurrence, State
 from spec.language import Action, Protocol
 from spec.terms import Enumeration, Formula, Node, Variable
 
-SIZES = ((2, 2, 1), (2, 2, 2), (3, 2, 2))
+SIZES = ((2, 2, 2), (3, 2, 2))
 """Members of each sort, the largest number, and members of the sorts that only constants range over; tried in this order."""
 
 
@@ -74,26 +74,25 @@ class _World:
                     self._solver.add(self._term(self._ground.truth(promise.formula, environment)))
 
     def find(self, action: Action | None, also: Node, variables: Sequence[Variable]) -> Small | None:
-        cases = list(self._cases(action, also, variables))
-        if not cases:
-            return None
-        self._solver.push()
-        try:
-            self._solver.add(z3.Or(*(self._term(condition) for condition, _ in cases)))
-            if self._solver.check() != z3.sat:
-                return None
-            model = self._solver.model()
-        finally:
-            self._solver.pop()
-        condition, environment = next(
-            case for case in cases if z3.is_true(model.eval(self._term(case[0]), model_completion=True))
-        )
-        assert condition is not False
-        return self._small(self._state(model), action, environment, variables)
+        for cases in self._cases(action, also, variables):
+            self._solver.push()
+            try:
+                self._solver.add(z3.Or(*(self._term(condition) for condition, _ in cases)))
+                if self._solver.check() != z3.sat:
+                    continue
+                model = self._solver.model()
+            finally:
+                self._solver.pop()
+            environment = next(
+                given for condition, given in cases if z3.is_true(model.eval(self._term(condition), True))
+            )
+            return self._small(self._state(model), action, environment, variables)
+        return None
 
     def _cases(
         self, action: Action | None, also: Node, variables: Sequence[Variable]
-    ) -> Iterator[tuple[Expression, Environment]]:
+    ) -> Iterator[list[tuple[Expression, Environment]]]:
+        """For each choice of the action: the values of the variables, each with what has to hold for them."""
         algebra = self._ground.algebra
         for chosen in self._ground.environments(action.parameters if action else ()):
             guards = [self._ground.truth(node, chosen) for node in (action.guard if action else ())]
@@ -102,10 +101,13 @@ class _World:
             guard = algebra.conjunction(guards)
             if guard is False:
                 continue
+            cases = []
             for given in self._ground.environments(variables):
                 condition = algebra.conjunction((guard, self._ground.truth(also, {**chosen, **given})))
                 if condition is not False:
-                    yield condition, {**chosen, **given}
+                    cases.append((condition, {**chosen, **given}))
+            if cases:
+                yield cases
 
     def _within(self, action: Action, chosen: Environment) -> Expression:
         """The step stays within the bounds of this world."""
