@@ -95,6 +95,14 @@ class Program:
         """What it logged."""
         return self._log.read_text(encoding="utf-8")
 
+    def say_until(self, line: str, text: str) -> None:
+        """Says a line again and again until the program has said a text: what packets do until their route is there."""
+        end = time.monotonic() + WAIT_SECONDS_MAX
+        while text not in self.output:
+            assert time.monotonic() < end, f"{self.name} did not say {text!r} in {WAIT_SECONDS_MAX:g} s:\n{self.log}"
+            self.say(line)
+            time.sleep(0.1)
+
     def wait_for(self, text: str, *, count: int = 1, logged: bool = False) -> None:
         """Waits until it has said, or logged, a text so many times."""
         end = time.monotonic() + WAIT_SECONDS_MAX
