@@ -17,6 +17,7 @@ _EARLIEST: Final = {"ledgerId": -1, "entryId": -1, "partitionIndex": -1}
 
 _EXISTS: Final = 409
 _UNKNOWN: Final = 404
+_NOT_ALLOWED: Final = (401, 403)
 
 
 class Admin:
@@ -88,4 +89,7 @@ class Admin:
             ) from problem
         if answer.is_success or answer.status_code in accept:
             return answer
-        raise BadDeployment(f"{method} {path}: the broker answered {answer.status_code}: {answer.text[:300]}")
+        said = f"{method} {path}: the broker answered {answer.status_code}"
+        if answer.status_code in _NOT_ALLOWED:
+            raise BadDeployment(f"{said}; see that PULSAR_ADMIN_TOKEN_FILE names the administrator's token")
+        raise BadDeployment(f"{said} ({' '.join(answer.text[:300].split())})")
