@@ -27,13 +27,6 @@ class Phase(Enum):
     REFUSED = "refused"
 
 
-MOVES: Final[Mapping[str, frozenset[Phase]]] = {
-    "hold": frozenset({Phase.UNKNOWN, Phase.ASKING, Phase.EVICTED, Phase.REFUSED, Phase.INSTALLED}),
-    "evict": frozenset({Phase.INSTALLED}),
-}
-"""From where a route may be held for, or evicted. An installed route whose pod is gone is asked for again."""
-
-
 class Aca:
     """One host's agent. Feed it packets and messages; make its effects durable, publish, and acknowledge."""
 
@@ -76,7 +69,6 @@ class Aca:
         if len(self._waiting) >= PACKETS_HELD_MAX:
             return _only("drop", source=source, destination=destination, reason="too many packets are held")
         assert request not in self._waiting, "a request's number is used once"
-        self._check("hold", destination)
         self._waiting[request] = (source, destination)
         question = Request(self.host, self._epoch, request, source, destination)
         event = Event("ask", {"request": request, "source": source, "destination": destination})
@@ -111,9 +103,9 @@ class Aca:
 
     def evict(self, pod: Pod) -> Effects:
         """A remote route is idle. What is known of the pod stays."""
-        self._check("evict", pod)
-        if self._is_local(pod):
-            raise IllegalInput(f"ACA {self.host}: {pod} is local: evict")
+        if not self.may_evict(pod):
+            state = "local" if self._is_local(pod) else self.phase(pod).value
+            raise IllegalInput(f"ACA {self.host}: the route to {pod} is {state}: evict")
         self._installed.remove(pod)
         self._forget_evicted(pod)
         return Effects(events=(Event("evict", {"pod": pod}),))
@@ -224,11 +216,6 @@ class Aca:
         if any(destination == pod for _, destination in self._paused):
             return Phase.REFUSED
         return Phase.EVICTED if pod in self._known else Phase.UNKNOWN
-
-    def _check(self, move: str, pod: Pod) -> None:
-        phase = self.phase(pod)
-        if phase not in MOVES[move]:
-            raise IllegalInput(f"ACA {self.host}: the route to {pod} is {phase.value}: {move}")
 
     def _version(self, pod: Pod) -> int:
         return self._known.get(pod, (0, None))[0]
