@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from conformance.named import PLACED, UNNAMED_REQUEST, Names, place_said
 from conformance.observe import Difference, Observation
-from conformance.process import Process
+from conformance.process import Process, asked
 from conformance.targets import Target, reader_of
 from impl.aca import Aca
 from impl.core import Effects, Send
@@ -124,6 +124,7 @@ class Driver:
 
         Raises:
             IllegalInput: the core refuses to.
+            CoreFailed: it raises anything else.
             MalformedMessage: a process sent what does not parse.
             NotDrivable: it cannot be arranged.
             EnvironmentProblem: the broker does not deliver.
@@ -145,7 +146,9 @@ class Driver:
             raise NotDrivable(f"{process.name} has crashed, and the trace goes on with it")
         if action.name == "restart":
             self._published(process.restart())
-            return self._done(process, process.core.start(), crash)
+            with asked(process.core):
+                effects: Effects = process.core.start()
+            return self._done(process, effects, crash)
         if action.name == "deregister":
             return self._by_operator(Deregistered(str(choices["host"])), crash)
         if action.name in FORGED:
@@ -155,13 +158,19 @@ class Driver:
             self._published([send])
             return Effects()
         if not action.takes:
-            return self._done(process, self._by_itself(process.core, action, choices), crash)
+            with asked(process.core):
+                effects = self._by_itself(process.core, action, choices)
+            return self._done(process, effects, crash)
         key = self.taken(action, occurrence, before)
         taken = self.names.message(*key, before)
         self._wait_for(process, taken, f"{key[0]}{key[1]} (step {number + 1}, {action.name})")
-        # The specification greets and answers in two steps, the implementation in one: here the first half.
-        halves = action.name == "greet_by_request"
-        effects = self._done(process, process.core.greet(taken) if halves else process.receive(taken), crash)
+        if action.name == "greet_by_request":
+            # The specification greets and answers in two steps, the implementation in one: here the first half.
+            with asked(process.core):
+                effects = process.core.greet(taken)
+        else:
+            effects = process.receive(taken)
+        self._done(process, effects, crash)
         if not process.down and self._last_use[key] == number:
             process.acknowledge(taken)
         return effects
@@ -226,20 +235,21 @@ class Driver:
 
     # ------------------------------------------------------------------------------------------------- duplicates
 
-    def duplicates(self, unspent: State, of: str = "") -> Iterator[tuple[str, str, Effects]]:
-        """Hands over once more what has arrived and is not among these messages: process, message and the core's answer.
-
-        `of`: to this process only.
-        """
+    def arrived(self, unspent: State, of: str = "") -> Iterator[tuple[str, Message]]:
+        """What has arrived and is not among these messages, with the process where; `of`: at this process only."""
         for process in [self._processes[of]] if of else self._processes.values():
             for message in list(process.arrived) if process.core is not None and not process.down else ():
-                if isinstance(message, Registered | Deregistered):
-                    continue
-                name, arguments = self.names.said(message)
-                if arguments not in unspent.relations[name]:
-                    effects = self._done(process, process.receive(message))
-                    self._arrive()
-                    yield process.name, f"{name}({', '.join(map(str, arguments))})", effects
+                if not isinstance(message, Registered | Deregistered):
+                    name, arguments = self.names.said(message)
+                    if arguments not in unspent.relations[name]:
+                        yield process.name, message
+
+    def again(self, name: str, message: Message) -> Effects:
+        """Hands over once more what has arrived at a process."""
+        process = self._processes[name]
+        effects = self._done(process, process.receive(message))
+        self._arrive()
+        return effects
 
     # ------------------------------------------------------------------------------------------------- planning
 

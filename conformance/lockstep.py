@@ -24,6 +24,7 @@ from typing import Any, Final, Literal
 
 from conformance.driver import Cores, Driver, NotDrivable, is_restart, process_of
 from conformance.observe import Difference, compare
+from conformance.process import CoreFailed
 from conformance.targets import Target
 from impl.core import Effects, IllegalInput
 from impl.wire.codec import MalformedMessage
@@ -173,6 +174,10 @@ class _Run:
         except MalformedMessage as problem:
             broken = Difference("messages", "messages that parse", "one that does not", str(problem))
             return self._divergence(str(occurrence), number + 1, broken)
+        except CoreFailed as problem:
+            return self._divergence(
+                str(occurrence), number + 1, Difference("action", "taken", "an error", str(problem))
+            )
         host = dict(occurrence.choices).get("host", "")
         return self._compared(str(occurrence), number + 1, allowed, self._happened(host, effects), effects)
 
@@ -204,9 +209,13 @@ class _Run:
 
     def _duplicates(self, of: str = "") -> Divergence | None:
         unspent = self._interpreter.forget_spent(self._expected)
-        for process, message, effects in self.driver.duplicates(unspent, of):
+        for process, message in self.driver.arrived(unspent, of):
             self.duplicates += 1
-            what = f"{message} comes once more to {process}"
+            what = f"{self.driver.names.shown(message)} comes once more to {process}"
+            try:
+                effects = self.driver.again(process, message)
+            except (CoreFailed, IllegalInput) as problem:
+                return self._divergence(what, self.done, Difference("action", "ignored", "an error", str(problem)))
             happened = self._happened(process, effects)
             divergence = self._compared(what, self.done, [(self._expected, NO_EVENTS)], happened, effects)
             if divergence is not None:

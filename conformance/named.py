@@ -108,6 +108,11 @@ class Names:
         name = _NAMES[type(message)]
         return name, tuple(self._outward(field, getattr(message, field)) for field in FIELDS[name])
 
+    def shown(self, message: m.Message) -> str:
+        """A message in the specification's words, for reports."""
+        name, arguments = self.said(message)
+        return f"{name}({', '.join(map(str, arguments))})"
+
     def _outward(self, field: str, value: Any) -> Element:
         convert: Callable[[Any], Element] = self._out.get(field, _same)
         return convert(value)

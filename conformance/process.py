@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from conformance.targets import Target
-from impl.core import Effects, Send
+from impl.core import Effects, IllegalInput, Send
 from impl.messages import Message
 from impl.service.ncm import channel_of
 from impl.store import Outgoing, Store
 from impl.transport.interface import Delivery, Letter
 from impl.wire.codec import MalformedMessage, decode, encode
+
+
+class CoreFailed(Exception):
+    """A core raised what no core may raise; the text says what, and where."""
+
+
+@contextmanager
+def asked(core: Any) -> Iterator[None]:
+    """Around every call of a core: that it refuses is an answer; anything else that it raises is a fault of its own."""
+    try:
+        yield
+    except IllegalInput:
+        raise
+    except Exception as problem:
+        place = traceback.extract_tb(problem.__traceback__)[-1]
+        said = f"{type(problem).__name__}: {problem}" if str(problem) else type(problem).__name__
+        raise CoreFailed(f"{type(core).__name__} raised {said} ({place.filename}, line {place.lineno})") from problem
 
 
 class Process:
@@ -35,10 +54,9 @@ class Process:
 
     def receive(self, message: Message) -> Effects:
         """Hands a message that has arrived to the core."""
-        if self.name != "ncm":
-            effects: Effects = self.core.receive(message)
-        else:
-            effects = self.core.receive(message, channel_of(self.arrived[message]))
+        channel = [channel_of(self.arrived[message])] if self.name == "ncm" else []
+        with asked(self.core):
+            effects: Effects = self.core.receive(message, *channel)
         return effects
 
     def perform(self, effects: Effects, crash: str) -> list[Send]:

@@ -86,6 +86,8 @@ def load(path: Path, protocol: Protocol) -> Configuration:
         raise BadInput(f"{path}: cannot be read ({problem.strerror}); name an existing configuration file") from problem
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise BadInput(f"{path}: is not TOML: {problem}") from problem
+    except RecursionError as problem:
+        raise BadInput(f"{path}: is nested too deeply to be a configuration") from problem
     return parse(path.stem, data, protocol, place=str(path))
 
 
@@ -111,7 +113,7 @@ def parse(name: str, data: Mapping[str, Any], protocol: Protocol, *, place: str)
         bounds,
         constants,
         frozenset(_subset(data, "without", actions, place)),
-        _only(data.get("only", {}), protocol, place),
+        _only(data.get("only", {}), protocol, sorts, bounds, place),
         _pinned(data.get("pinned", {}), place),
         str(data.get("doc", "")),
     )
@@ -123,12 +125,14 @@ def _names(of: object) -> str:
 
 def _subset(data: Mapping[str, Any], key: str, allowed: set[str], place: str) -> list[str]:
     value = data.get(key, [])
-    if not isinstance(value, list) or any(entry not in allowed for entry in value):
+    if not isinstance(value, list) or any(not isinstance(entry, str) or entry not in allowed for entry in value):
         raise BadInput(f"{place}: {key}: expected a list of names among {', '.join(sorted(allowed))}, found {value!r}")
     return value
 
 
-def _only(given: Any, protocol: Protocol, place: str) -> dict[str, tuple[tuple[str, ...], ...]]:
+def _only(
+    given: Any, protocol: Protocol, sorts: Mapping[str, tuple[str, ...]], bounds: Mapping[str, int], place: str
+) -> dict[str, tuple[tuple[str, ...], ...]]:
     actions = {action.name: action for action in protocol.actions}
     if not isinstance(given, dict):
         raise BadInput(f"{place}: only: expected a table of action to choices")
@@ -144,7 +148,22 @@ def _only(given: Any, protocol: Protocol, place: str) -> dict[str, tuple[tuple[s
                 f"{place}: only.{name}: expected a list of {count} choices joined by commas, found {patterns!r}"
             )
         found[name] = tuple(tuple(pattern.split(",")) for pattern in patterns)
+        # A choice that nothing has would leave the action out without a word.
+        for parameter, *chosen in zip(actions[name].parameters, *found[name], strict=True):
+            among = {"*", *map(str, _values(parameter.sort, sorts, bounds))}
+            for value in chosen:
+                if value not in among:
+                    raise BadInput(
+                        f"{place}: only.{name}: expected for {parameter.name} a {parameter.sort.title} of this "
+                        f"configuration, or *, found {value!r}"
+                    )
     return found
+
+
+def _values(sort: type[Value], sorts: Mapping[str, tuple[str, ...]], bounds: Mapping[str, int]) -> Sequence[str | int]:
+    if issubclass(sort, Number):
+        return range(bounds[sort.__name__] + 1)
+    return tuple(sort.names()) if issubclass(sort, Enumeration) else sorts[sort.__name__]
 
 
 def _sorts(given: Any, protocol: Protocol, place: str) -> dict[str, tuple[str, ...]]:

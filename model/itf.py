@@ -147,7 +147,7 @@ def read_with_meta(path: Path, protocol: Protocol) -> tuple[Trace, dict[str, Any
     known = {protocol.name: protocol}
     if isinstance(source, str) and source not in known:
         known |= {one.name: one for one in map(protocol.with_variant, protocol.variants)}
-    if source not in known:
+    if not isinstance(source, str) or source not in known:
         raise BadInput(f"{path}: #meta.source: expected {protocol.name!r}, alone or with a variant, found {source!r}")
     given = dict(_expect(meta.get("configuration"), dict, f"{path}: #meta.configuration", "an object"))
     name = given.pop("name", "trace")
@@ -195,8 +195,9 @@ class _Reader:
 
     def trace(self, data: Mapping[str, Any]) -> Trace:
         names = [*(symbol.name for symbol in self._symbols), ACTION, PICKS]
-        if sorted(_expect(data.get("vars"), list, f"{self._path}: vars", "a list of names")) != sorted(names):
-            given = set(map(str, data["vars"]))
+        given_names = [str(one) for one in _expect(data.get("vars"), list, f"{self._path}: vars", "a list of names")]
+        if sorted(given_names) != sorted(names):
+            given = set(given_names)
             missing, extra = sorted(set(names) - given), sorted(given - set(names))
             raise BadInput(f"{self._path}: vars: missing {missing or 'none'}, unknown {extra or 'none'}")
         shown = _expect(data.get("states"), list, f"{self._path}: states", "a list of states")

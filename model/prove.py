@@ -265,13 +265,26 @@ class Prover:
         claim.seconds += time.perf_counter() - started
 
     def _answer(self, question: _Question, brief: bool) -> tuple[Verdict, Small | None]:
-        asked = (question.action, question.goal, question.variables, question.given, question.initially)
-        answer = self.follows(*asked, seconds=SECONDS_AFTERWARDS if brief else min(SECONDS_BRIEF, self._seconds_max))
-        if answer == "holds" or brief:
+        asked = (question.action, question.goal, question.variables, question.given)
+        if brief:
+            return self.follows(*asked, question.initially, seconds=SECONDS_AFTERWARDS), None
+        return self.settled(*asked, question.initially)
+
+    def settled(
+        self,
+        action: Action | None,
+        goal: Node,
+        variables: Sequence[Variable],
+        given: Sequence[Node] = (),
+        initially: bool = False,
+    ) -> tuple[Verdict, Small | None]:
+        """As `follows`; what z3 does not see at once is looked for in a small state before z3 gets its full time."""
+        asked = (action, goal, variables, given, initially)
+        answer = self.follows(*asked, seconds=min(SECONDS_BRIEF, self._seconds_max))
+        if answer == "holds":
             return answer, None
-        if not question.initially:
-            also = And((*question.given, Not(question.goal)))
-            small = find_small(self.protocol, question.action, also, question.variables)
+        if not initially:
+            small = find_small(self.protocol, action, And((*given, Not(goal))), variables)
             if small is not None:
                 return "violated", small
         return (self.follows(*asked) if answer == "undecided" else answer), None

@@ -1,7 +1,7 @@
 """What a protocol's text must not be, whatever it means.
 
 History is never read by a guard, nor decides anything but history; constants never change; only promises about steps read the
-state after a step, or events; every promise has a *sometimes* and a variant that breaks it.
+state after a step, or events; every promise has a *sometimes* and a variant that breaks it; everything has a sentence of its own.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 
 from model.kernel.ground import is_transient
 from model.transition import symbols, unfolded
-from spec.language import Action, Protocol, Symbol
+from spec.language import Action, Declaration, Protocol, Symbol
 
 
 def faults(protocol: Protocol) -> Iterator[str]:
     """A sentence for each fault, with the name of what has it."""
+    yield from _unexplained(protocol)
     for action in (*protocol.actions, *(variant.action for variant in protocol.variants)):
         yield from _faults_of(action)
     for message in protocol.messages:
@@ -29,6 +30,24 @@ def faults(protocol: Protocol) -> Iterator[str]:
             yield f"{promise.name}: has no sometimes, and may be vacuous"
         if not promise.lemma and promise not in broken:
             yield f"{promise.name}: no variant breaks it"
+
+
+def _unexplained(protocol: Protocol) -> Iterator[str]:
+    declared: tuple[Declaration, ...] = (
+        *protocol.symbols,
+        *protocol.definitions,
+        *protocol.actions,
+        *protocol.alternatives,
+        *protocol.promises,
+        *protocol.sometimes,
+        *protocol.variants,
+    )
+    for one in declared:
+        if not one.doc.strip():
+            yield f"{one.name}: no sentence says what it is"
+    for sort in (*protocol.sorts, *protocol.numbers, *protocol.enumerations):
+        if not (sort.__doc__ or "").strip():
+            yield f"{sort.__name__}: no sentence says what it is"
 
 
 def _faults_of(action: Action) -> Iterator[str]:

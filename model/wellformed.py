@@ -60,9 +60,9 @@ def _note(
     claim: Claim, prover: Prover, goal: Node, variables: tuple[Variable, ...], given: tuple[Node, ...], why: str
 ) -> None:
     claim.checks += 1
-    verdict = prover.follows(None, goal, variables, given)
+    verdict, small = prover.settled(None, goal, variables, given)
     if verdict != "holds" and claim.verdict != "violated":
-        claim.verdict, claim.because = verdict, why
+        claim.verdict, claim.because, claim.counterexample = verdict, why, small
 
 
 # ---------------------------------------------------------------------------------------------------- lifecycles
@@ -85,9 +85,10 @@ def _lifecycle(prover: Prover, protocol: Protocol, lifecycle: Lifecycle[Any, Any
             if move.lifecycle is lifecycle:
                 allowed.append(_moved(move, tuple(names.values()), before, afterwards))
         claim.checks += 1
-        verdict = prover.follows(action, Or(tuple(allowed)), tuple(names.values()))
+        verdict, small = prover.settled(action, Or(tuple(allowed)), tuple(names.values()))
         if verdict != "holds" and claim.verdict != "violated":
             claim.verdict, claim.because = verdict, f"{action.name} makes a move that it does not declare"
+            claim.counterexample = small
     claim.seconds = time.perf_counter() - started
     return claim
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import Any
 
 from model.configuration import Configuration
+from model.errors import BadInput
 from model.kernel.boolean import Algebra, Expression
 from model.state import Element, State, elements, initial_state
 from spec.language import Action, Change, Message, Promise, Protocol, Sometimes, Symbol
@@ -37,6 +39,9 @@ from spec.terms import (
 Environment = dict[Variable, int]
 Cases = list[tuple[int, Expression]]
 """A value that depends on the state: what it can be, and when."""
+
+TUPLES_MAX = 10_000
+"""Arguments of one symbol, or choices of one action, at most. The shipped configurations stay below a thousand."""
 
 AFTER = 1 << 20
 """Added to a field's number, it is the same field after the step."""
@@ -80,6 +85,7 @@ class Ground:
         self.sizes: dict[type[Value], tuple[Element, ...]] = {
             sort: elements(sort, configuration) for sort in (*protocol.sorts, *protocol.numbers, *protocol.enumerations)
         }
+        self._refuse_what_is_too_large()
         self.places: list[tuple[Symbol, tuple[int, ...]]] = []
         """The symbol and arguments of each field."""
         self.field: dict[tuple[Symbol, tuple[int, ...]], int] = {}
@@ -99,6 +105,18 @@ class Ground:
                 self.possible[field] = set(range(self._size(symbol)))
         else:
             self._settle()
+
+    def _refuse_what_is_too_large(self) -> None:
+        """Grounding is a loop over everything that there could be; what would not end is refused at once."""
+        symbols = [(one.name, one.arguments) for one in self.protocol.symbols if one.kind != "event"]
+        actions = [(one.name, tuple(variable.sort for variable in one.parameters)) for one in self.protocol.actions]
+        for name, sorts in (*symbols, *actions):
+            count = prod(len(self.sizes[sort]) for sort in sorts)
+            if count > TUPLES_MAX and name not in self.configuration.without:
+                raise BadInput(
+                    f"configuration {self.configuration.name}: {name} has {count:,} possible arguments, and exploring takes "
+                    f"{TUPLES_MAX:,} at most; take fewer members or lower bounds"
+                )
 
     def load(self, state: State, into: list[int]) -> None:
         """Writes the fields of a state into a list."""

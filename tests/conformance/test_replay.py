@@ -10,13 +10,17 @@ import pytest
 
 from conformance.coverage import Coverage
 from conformance.doubles import DOUBLES
+from conformance.driver import Cores
 from conformance.exits import Exit, Problem
 from conformance.generate import wanted_goals
 from conformance.named import MESSAGES
 from conformance.observe import NOT_COMPARED, OBSERVED
 from conformance.replaying import VECTORS, Replays, Vector, read_vectors, replay_all
 from conformance.targets import open_target
+from impl.aca import Aca
 from impl.broker.deployment import Deployment
+from impl.core import Effects
+from impl.messages import Pod
 from model import itf
 from model.errors import BadInput
 from model.interpreter import Interpreter
@@ -106,6 +110,22 @@ def test_a_late_duplicate_that_has_an_effect_is_a_divergence(vectors: Sequence[V
         found = replay_all(positive, target, cores=DOUBLES["learns_the_older"], stop_at_divergence=True)
     assert found.divergence is not None
     assert "comes once more to h" in found.divergence.action
+
+
+class Raises(Aca):
+    """It has a fault that no rule of the protocol is about."""
+
+    def _see(self, pod: Pod, version: int, place: str | None) -> Effects:
+        raise KeyError(pod)
+
+
+def test_a_core_that_raises_an_error_is_a_divergence(vectors: Sequence[Vector]) -> None:
+    with open_target("memory") as target:
+        found = replay_all(vectors, target, cores=Cores(aca=Raises), stop_at_divergence=True)
+    assert found.divergence is not None
+    assert found.divergence.observed == "an error"
+    assert "Raises raised KeyError" in found.divergence.because
+    assert "test_replay.py, line" in found.divergence.because
 
 
 def test_everything_of_the_specification_is_compared_or_has_a_reason() -> None:

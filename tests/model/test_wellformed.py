@@ -151,6 +151,15 @@ def test_a_promise_without_a_sometimes_is_a_fault() -> None:
     assert "bare: no variant breaks it" in said
 
 
+def test_what_nothing_explains_is_a_fault() -> None:
+    @action(by=CLIENT)
+    def changed(client: Client) -> Step:
+        """ """
+        return Step(when=[holds(client)], then=[holds.remove(client)])
+
+    assert "give_back: no sentence says what it is" in faults(with_action(changed, "give_back"))
+
+
 # ------------------------------------------------------------------------------------------------- by proof
 
 
@@ -168,7 +177,7 @@ def test_alternatives_of_which_none_may_apply_are_noticed() -> None:
         return promised(client)
 
     verdict, because = verdict_of(group)
-    assert verdict != "holds"
+    assert verdict == "violated"
     assert because == "none of them may be enabled"
 
 
@@ -179,7 +188,7 @@ def test_alternatives_of_which_two_may_apply_are_noticed() -> None:
         return holds(client)
 
     verdict, because = verdict_of(replace_guard(group))
-    assert verdict != "holds"
+    assert verdict == "violated"
     assert "may both be enabled" in because
 
 
@@ -200,7 +209,8 @@ def test_a_lifecycle_that_moves_undeclared_is_noticed() -> None:
     assert isinstance(stage, Lifecycle)
     protocol = replace(LOCK, definitions=(*LOCK.definitions, stage), enumerations=(Stage,))
     claim = next(one for one in wellformed(protocol).claims if one.kind == "lifecycle")
-    assert claim.verdict != "holds"
+    assert claim.verdict == "violated"
+    assert claim.counterexample is not None
     assert "makes a move that it does not declare" in claim.because
 
 
