@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import ModuleType
@@ -395,6 +395,45 @@ class Action(Declaration):
     doc: str
     name: str = field(default="", init=False)
 
+    def but(
+        self,
+        *,
+        without: Sequence[Formula | Symbol] = (),
+        when: Sequence[Formula] = (),
+        then: Sequence[Change] = (),
+        emits: Sequence[Formula] = (),
+    ) -> Step:
+        """This action without some of it, and with something besides: how a variant is stated, so that no rule stands twice.
+
+        `without`: parts of the guard, events, and symbols (all that the action does to them stays undone).
+
+        Raises:
+            TypeError: what is left out is no part of the action.
+        """
+        guard, parts = self.guard[len(self.takes) :], _parts(one for one in without if isinstance(one, Formula))
+        untouched = [one for one in without if isinstance(one, Symbol)]
+        for part in parts:
+            if part not in guard and part not in self.emits:
+                raise TypeError(f"{part} is no part of the guard of {self.name}, nor an event of it")
+        for symbol in untouched:
+            if all(change.symbol is not symbol for change in self.changes):
+                raise TypeError(f"{self.name} does not change {symbol}")
+        return Step(
+            takes=[Formula(one) for one in self.takes],
+            when=[*(Formula(one) for one in guard if one not in parts), *when],
+            then=[*(one for one in self.changes if one.symbol not in untouched), *then],
+            emits=[*(Formula(one) for one in self.emits if one not in parts), *emits],
+            moves=self.moves,
+        )
+
+
+def _parts(formulas: Iterable[Formula]) -> list[Node]:
+    """The conjuncts of formulas."""
+    found: list[Node] = []
+    for formula in formulas:
+        found.extend(formula.node.operands if isinstance(formula.node, And) else [formula.node])
+    return found
+
 
 def action(*, by: Role) -> Callable[[Callable[..., Step]], Action]:
     """Declares an action of a role. Where there is one role for each member of a sort, the first parameter is that member."""
@@ -405,9 +444,7 @@ def action(*, by: Role) -> Callable[[Callable[..., Step]], Action]:
         if by.each is not None and (not parameters or parameters[0].sort is not by.each):
             raise TypeError(f"{declared.__name__}: the first parameter of an action of {by.doc!r} is a {by.each.title}")
         takes = tuple(_applied(formula, "message") for formula in step.takes)
-        guard: list[Node] = list(takes)
-        for formula in step.when:
-            guard.extend(formula.node.operands if isinstance(formula.node, And) else [formula.node])
+        guard = [*takes, *_parts(step.when)]
         emits = tuple(_applied(formula, "event") for formula in step.emits)
         doc = inspect.cleandoc(declared.__doc__ or "")
         return Action(by, parameters, takes, tuple(guard), tuple(step.then), emits, tuple(step.moves), doc)
@@ -527,7 +564,7 @@ class Variant(Declaration):
 def variant(
     *, replaces: Action, breaks: Sequence[Promise], kind: Deviation = Deviation.MUTANT
 ) -> Callable[[Callable[..., Step]], Variant]:
-    """Declares a variant; its function states the whole changed action."""
+    """Declares a variant; its function states the changed action, mostly by what is different (`Action.but`)."""
 
     def declare(declared: Callable[..., Step]) -> Variant:
         changed = action(by=replaces.role)(declared)

@@ -1,26 +1,16 @@
 """Deviations kept on purpose: how we know that the checks bite.
 
 The first part is the original implementation's: what it does where this protocol does otherwise. The second part changes one
-rule each. Every variant states its whole action, so that it can be read beside the one it replaces.
+rule each. A variant says what is different in the action that it replaces; all else of the action stays as it is stated.
 """
 
 from __future__ import annotations
 
-from spec.aca import deliver, drop_as_gone, evict, learn, may_send, release, restart
-from spec.definitions import home, local, newest, placed, same_vpc
+from spec.aca import deliver, drop_as_gone, evict, learn, release, restart
+from spec.definitions import home, newest, placed, same_vpc, usable
 from spec.dpm import complete, place
 from spec.language import Deviation, Step, for_each, variant
-from spec.ncm import (
-    NEVER,
-    acknowledge,
-    concerned,
-    grant,
-    greet,
-    greeting,
-    remember_home,
-    report_done,
-    store,
-)
+from spec.ncm import NEVER, acknowledge, grant, greet, report_done, store
 from spec.promises import (
     acts_once,
     answers_the_asker,
@@ -36,7 +26,7 @@ from spec.promises import (
     versions_are_immutable,
     whoever_was_told_is_told_the_newest,
 )
-from spec.terms import choose, exists
+from spec.terms import choose, exists, forall
 from spec.vocabulary import (
     Change,
     Epoch,
@@ -48,24 +38,19 @@ from spec.vocabulary import (
     at,
     change,
     config,
-    delivered,
+    dropped,
     epoch,
     granted,
     greeted,
-    hello,
-    honest,
     installed,
     known,
     latest,
     must,
     outcome,
-    paused,
     pending,
     recorded,
     released,
     removed,
-    report,
-    request,
     route,
     told,
     waiting,
@@ -81,18 +66,7 @@ def answers_another_host(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version, other: Host
 ) -> Step:
     """Of two hosts that ask at once, either may get the other's answer."""
-    return Step(
-        takes=[request(host, epoch, asked_by, source, destination)],
-        when=[
-            epoch == greeted(host),
-            ~removed(host),
-            home(host, source),
-            same_vpc(source, destination),
-            placed(destination, recorded(destination)),
-            version == recorded(destination),
-        ],
-        then=[told.add(host, destination), granted.send(other, epoch, asked_by, destination, version)],
-    )
+    return grant.but(without=[granted], then=[granted.send(other, epoch, asked_by, destination, version)])
 
 
 @variant(replaces=grant, breaks=[grants_only_what_is_placed], kind=Deviation.AS_BUILT)
@@ -100,17 +74,7 @@ def grants_the_unknown(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
     """A destination without a record, or one that was removed, is answered with success."""
-    return Step(
-        takes=[request(host, epoch, asked_by, source, destination)],
-        when=[
-            epoch == greeted(host),
-            ~removed(host),
-            home(host, source),
-            same_vpc(source, destination),
-            version == recorded(destination),
-        ],
-        then=[told.add(host, destination), granted.send(host, epoch, asked_by, destination, version)],
-    )
+    return grant.but(without=[placed(destination, recorded(destination))])
 
 
 @variant(replaces=grant, breaks=[answers_the_asker], kind=Deviation.AS_BUILT)
@@ -118,17 +82,7 @@ def answers_in_anothers_name(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
     """Nobody checks that the source lives at the host that asks."""
-    return Step(
-        takes=[request(host, epoch, asked_by, source, destination)],
-        when=[
-            epoch == greeted(host),
-            ~removed(host),
-            same_vpc(source, destination),
-            placed(destination, recorded(destination)),
-            version == recorded(destination),
-        ],
-        then=[told.add(host, destination), granted.send(host, epoch, asked_by, destination, version)],
-    )
+    return grant.but(without=[home(host, source)])
 
 
 @variant(replaces=grant, breaks=[stays_in_its_vpc], kind=Deviation.AS_BUILT)
@@ -136,17 +90,7 @@ def leaks_to_another_tenant(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
     """Nobody checks that source and destination are in one VPC."""
-    return Step(
-        takes=[request(host, epoch, asked_by, source, destination)],
-        when=[
-            epoch == greeted(host),
-            ~removed(host),
-            home(host, source),
-            placed(destination, recorded(destination)),
-            version == recorded(destination),
-        ],
-        then=[told.add(host, destination), granted.send(host, epoch, asked_by, destination, version)],
-    )
+    return grant.but(without=[same_vpc(source, destination)])
 
 
 @variant(replaces=grant, breaks=[whoever_was_told_is_told_the_newest], kind=Deviation.AS_BUILT)
@@ -155,44 +99,16 @@ def serves_the_deleted(
 ) -> Step:
     """An address resolves to any owner that NCM ever stored: a removed pod, or the one before a reuse."""
     state = change(destination, version)
-    return Step(
-        takes=[request(host, epoch, asked_by, source, destination)],
-        when=[
-            epoch == greeted(host),
-            ~removed(host),
-            home(host, source),
-            same_vpc(source, destination),
-            placed(destination, version),
-            (state != Change.none) & (state != Change.superseded),
-        ],
-        then=[told.add(host, destination), granted.send(host, epoch, asked_by, destination, version)],
+    return grant.but(
+        without=[placed(destination, recorded(destination)), version == recorded(destination)],
+        when=[placed(destination, version), (state != Change.none) & (state != Change.superseded)],
     )
 
 
 @variant(replaces=store, breaks=[newer_wins], kind=Deviation.AS_BUILT)
 def older_overwrites_newer(pod: Pod, version: Version) -> Step:
     """The last write wins, whatever its version."""
-    return Step(
-        takes=[config(pod, version)],
-        when=[change(pod, version) == Change.none],
-        then=[
-            recorded.assign(pod, to=version),
-            change.assign(pod, version, to=Change.pending),
-            for_each(Host, lambda host: pending.add(pod, version, host).when(concerned(host, pod, version))),
-            for_each(
-                Host, lambda host: must.add(pod, version, host, greeted(host)).when(concerned(host, pod, version))
-            ),
-            for_each(
-                Host,
-                lambda host: route.send(host, greeted(host), pod, version).when(
-                    concerned(host, pod, version) & (greeted(host) > NEVER)
-                ),
-            ),
-            for_each(Host, lambda host: told.add(host, pod).when(at(pod, version, host) & ~removed(host))),
-            *remember_home(pod, version),
-        ],
-        moves=store.moves,
-    )
+    return store.but(without=[recorded(pod) < version], when=[change(pod, version) == Change.none])
 
 
 @variant(replaces=grant, breaks=[stale_means_coming], kind=Deviation.AS_BUILT)
@@ -200,64 +116,35 @@ def forgets_whom_it_told(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
     """There is no mark of who was told, so a host that asked never hears of a change."""
-    return Step(
-        takes=[request(host, epoch, asked_by, source, destination)],
-        when=[
-            epoch == greeted(host),
-            ~removed(host),
-            home(host, source),
-            same_vpc(source, destination),
-            placed(destination, recorded(destination)),
-            version == recorded(destination),
-        ],
-        then=[granted.send(host, epoch, asked_by, destination, version)],
-    )
+    return grant.but(without=[told])
 
 
 @variant(replaces=greet, breaks=[whoever_was_told_is_told_the_newest], kind=Deviation.AS_BUILT)
 def ignores_a_restart(host: Host, epoch: Epoch) -> Step:
     """A restarted agent is met, and nothing is sent again: what it was told before counts as known."""
-    return Step(
-        takes=[hello(host, epoch)],
-        when=[greeted(host) < epoch, ~removed(host)],
-        then=[greeted.assign(host, to=epoch)],
-        moves=greet.moves,
-    )
+    return greet.but(without=[told, pending, must, route])
 
 
 @variant(replaces=store, breaks=[learns_only_on_demand], kind=Deviation.AS_BUILT)
 def pushes_to_all(pod: Pod, version: Version) -> Step:
     """Every host is sent every pod."""
-    return Step(
-        takes=[config(pod, version)],
-        when=[recorded(pod) < version],
+    return store.but(
+        without=[route],
         then=[
-            recorded.assign(pod, to=version),
-            change.assign(pod, version, to=Change.pending),
-            for_each(Host, lambda host: pending.add(pod, version, host).when(concerned(host, pod, version))),
-            for_each(
-                Host, lambda host: must.add(pod, version, host, greeted(host)).when(concerned(host, pod, version))
-            ),
             for_each(
                 Host,
                 lambda host: route.send(host, greeted(host), pod, version).when(
                     ~removed(host) & (greeted(host) > NEVER)
                 ),
-            ),
-            for_each(Host, lambda host: told.add(host, pod).when(at(pod, version, host) & ~removed(host))),
-            *remember_home(pod, version),
+            )
         ],
-        moves=store.moves,
     )
 
 
 @variant(replaces=report_done, breaks=[done_means_applied], kind=Deviation.AS_BUILT)
 def reports_without_waiting(pod: Pod, version: Version) -> Step:
     """DPM hears success whatever the hosts did."""
-    return Step(
-        when=[change(pod, version) == Change.pending],
-        then=[change.assign(pod, version, to=Change.done), report.send(pod, version, Change.done)],
-    )
+    return report_done.but(without=[forall(Host, lambda host: ~pending(pod, version, host))])
 
 
 # ------------------------------------------------------------------------------------------------------- mutants
@@ -266,22 +153,13 @@ def reports_without_waiting(pod: Pod, version: Version) -> Step:
 @variant(replaces=learn, breaks=[newer_wins])
 def learns_the_older(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
     """An agent takes whatever version comes last."""
-    return Step(
-        takes=[route(host, epoch, pod, version)],
-        when=[honest(host), epoch == _epoch_of(host)],
-        then=[known.assign(host, pod, to=version), applied.send(host, epoch, pod, version)],
-        moves=learn.moves,
-    )
+    return learn.but(without=[known(host, pod) < version])
 
 
 @variant(replaces=evict, breaks=[newer_wins])
 def forgets_on_evicting(host: Host, pod: Pod) -> Step:
     """An evicted route takes its version along, so that older messages count again."""
-    return Step(
-        when=[honest(host), installed(host, pod), ~local(host, pod)],
-        then=[installed.remove(host, pod), known.assign(host, pod, to=Version.of(0))],
-        moves=evict.moves,
-    )
+    return evict.but(then=[known.assign(host, pod, to=Version.of(0))])
 
 
 @variant(replaces=release, breaks=[newer_wins])
@@ -289,28 +167,17 @@ def takes_the_granted_for_the_newest(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
     """A late answer overwrites a newer version."""
-    return Step(
-        takes=[granted(host, epoch, asked_by, destination, version)],
-        when=[honest(host), epoch == _epoch_of(host), waiting(host, asked_by, source, destination)],
-        then=[
-            known.assign(host, destination, to=version),
-            installed.add(host, destination),
-            waiting.remove(host, asked_by, source, destination),
-            applied.send(host, epoch, destination, version).when(known(host, destination) < version),
-        ],
-        emits=[released(host, asked_by, source, destination)],
-        moves=release.moves,
+    return release.but(
+        without=[placed(destination, newest(host, destination, version)), known],
+        then=[known.assign(host, destination, to=version)],
     )
 
 
 @variant(replaces=learn, breaks=[done_means_applied, learns_only_on_demand])
 def listens_to_older_epochs(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
     """An agent believes what was meant for it before it restarted, and confirms it in its new name."""
-    return Step(
-        takes=[route(host, epoch, pod, version)],
-        when=[honest(host), known(host, pod) < version],
-        then=[known.assign(host, pod, to=version), applied.send(host, _epoch_of(host), pod, version)],
-        moves=learn.moves,
+    return learn.but(
+        without=[epoch == _epoch_of(host), applied], then=[applied.send(host, _epoch_of(host), pod, version)]
     )
 
 
@@ -319,30 +186,17 @@ def releases_to_nowhere(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
     """A granted packet is released although the pod is known to be gone."""
-    return Step(
-        takes=[granted(host, epoch, asked_by, destination, version)],
-        when=[
-            honest(host),
-            epoch == _epoch_of(host),
-            waiting(host, asked_by, source, destination),
-            ~placed(destination, newest(host, destination, version)),
-        ],
-        then=[installed.add(host, destination), waiting.remove(host, asked_by, source, destination)],
-        emits=[released(host, asked_by, source, destination)],
-        moves=drop_as_gone.moves,
+    return drop_as_gone.but(
+        without=[dropped(host, asked_by, source, destination)], emits=[released(host, asked_by, source, destination)]
     )
 
 
 @variant(replaces=acknowledge, breaks=[done_means_applied])
 def confirms_for_another(host: Host, epoch: Epoch, pod: Pod, version: Version, other: Host) -> Step:
     """A confirmation counts for any host: the payload is believed, not the channel."""
-    return Step(
-        takes=[applied(host, epoch, pod, version)],
-        when=[
-            epoch == greeted(host),
-            version <= recorded(pod),
-            exists(Version, lambda older: (older <= version) & pending(pod, older, other)),
-        ],
+    return acknowledge.but(
+        without=[exists(Version, lambda older: (older <= version) & pending(pod, older, host)), pending],
+        when=[exists(Version, lambda older: (older <= version) & pending(pod, older, other))],
         then=[for_each(Version, lambda older: pending.remove(pod, older, other).when(older <= version))],
     )
 
@@ -350,13 +204,9 @@ def confirms_for_another(host: Host, epoch: Epoch, pod: Pod, version: Version, o
 @variant(replaces=acknowledge, breaks=[done_means_applied])
 def counts_older_for_newer(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
     """Confirming one version confirms all of them."""
-    return Step(
-        takes=[applied(host, epoch, pod, version)],
-        when=[
-            epoch == greeted(host),
-            version <= recorded(pod),
-            exists(Version, lambda older: pending(pod, older, host)),
-        ],
+    return acknowledge.but(
+        without=[exists(Version, lambda older: (older <= version) & pending(pod, older, host)), pending],
+        when=[exists(Version, lambda older: pending(pod, older, host))],
         then=[for_each(Version, lambda older: pending.remove(pod, older, host))],
     )
 
@@ -364,11 +214,7 @@ def counts_older_for_newer(host: Host, epoch: Epoch, pod: Pod, version: Version)
 @variant(replaces=learn, breaks=[done_means_applied])
 def confirms_without_applying(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
     """An agent confirms what it has received, not what it has applied."""
-    return Step(
-        takes=[route(host, epoch, pod, version)],
-        when=[honest(host), epoch == _epoch_of(host), known(host, pod) < version],
-        then=[applied.send(host, epoch, pod, version)],
-    )
+    return learn.but(without=[known])
 
 
 @variant(replaces=grant, breaks=[whoever_was_told_is_told_the_newest])
@@ -376,55 +222,29 @@ def answers_older_epochs(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
     """A request from before a restart is answered: the host counts as told, and its new epoch hears nothing."""
-    return Step(
-        takes=[request(host, epoch, asked_by, source, destination)],
-        when=[
-            epoch <= greeted(host),
-            ~removed(host),
-            home(host, source),
-            same_vpc(source, destination),
-            placed(destination, recorded(destination)),
-            version == recorded(destination),
-        ],
-        then=[told.add(host, destination), granted.send(host, epoch, asked_by, destination, version)],
-    )
+    return grant.but(without=[epoch == greeted(host)], when=[epoch <= greeted(host)])
 
 
 @variant(replaces=store, breaks=[whoever_was_told_is_told_the_newest])
 def tells_only_the_home(pod: Pod, version: Version) -> Step:
     """A newer version goes to the pod's new home, and not to those who were told before."""
-    return Step(
-        takes=[config(pod, version)],
-        when=[recorded(pod) < version],
+    return store.but(
+        without=[route],
         then=[
-            recorded.assign(pod, to=version),
-            change.assign(pod, version, to=Change.pending),
-            for_each(Host, lambda host: pending.add(pod, version, host).when(concerned(host, pod, version))),
-            for_each(
-                Host, lambda host: must.add(pod, version, host, greeted(host)).when(concerned(host, pod, version))
-            ),
             for_each(
                 Host,
                 lambda host: route.send(host, greeted(host), pod, version).when(
                     ~removed(host) & at(pod, version, host) & (greeted(host) > NEVER)
                 ),
-            ),
-            for_each(Host, lambda host: told.add(host, pod).when(at(pod, version, host) & ~removed(host))),
-            *remember_home(pod, version),
+            )
         ],
-        moves=store.moves,
     )
 
 
 @variant(replaces=greet, breaks=[whoever_was_told_is_told_the_newest])
 def greets_without_sending(host: Host, epoch: Epoch) -> Step:
     """A restarted agent is greeted, and is not sent the pods that are placed at its host."""
-    return Step(
-        takes=[hello(host, epoch)],
-        when=[greeted(host) < epoch, ~removed(host)],
-        then=greeting(host, epoch)[:-1],
-        moves=greet.moves,
-    )
+    return greet.but(without=[route])
 
 
 @variant(replaces=grant, breaks=[invents_nothing])
@@ -432,18 +252,7 @@ def grants_the_next_version(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
     """NCM counts one too far."""
-    return Step(
-        takes=[request(host, epoch, asked_by, source, destination)],
-        when=[
-            epoch == greeted(host),
-            ~removed(host),
-            home(host, source),
-            same_vpc(source, destination),
-            placed(destination, recorded(destination)),
-            version == recorded(destination) + 1,
-        ],
-        then=[told.add(host, destination), granted.send(host, epoch, asked_by, destination, version)],
-    )
+    return grant.but(without=[version == recorded(destination)], when=[version == recorded(destination) + 1])
 
 
 @variant(replaces=release, breaks=[acts_once])
@@ -451,30 +260,15 @@ def releases_again(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
     """A released packet stays in the list of held ones."""
-    return Step(
-        takes=[granted(host, epoch, asked_by, destination, version)],
-        when=[
-            honest(host),
-            epoch == _epoch_of(host),
-            waiting(host, asked_by, source, destination),
-            placed(destination, newest(host, destination, version)),
-        ],
-        then=[
-            known.assign(host, destination, to=newest(host, destination, version)),
-            installed.add(host, destination),
-            applied.send(host, epoch, destination, version).when(known(host, destination) < version),
-        ],
-        emits=[released(host, asked_by, source, destination)],
-        moves=release.moves,
-    )
+    return release.but(without=[waiting])
 
 
 @variant(replaces=place, breaks=[versions_are_immutable])
 def reuses_a_version(pod: Pod, host: Host) -> Step:
     """A pod moves without a new version."""
     version = choose(latest(pod) == Version.of(0), Version.of(1), latest(pod))
-    return Step(
-        when=[~at(pod, latest(pod), host)],
+    return place.but(
+        without=[latest, at, outcome, config],
         then=[
             latest.assign(pod, to=version),
             for_each(Host, lambda other: at.remove(pod, version, other)),
@@ -482,45 +276,22 @@ def reuses_a_version(pod: Pod, host: Host) -> Step:
             outcome.assign(pod, version, to=Change.pending),
             config.send(pod, version),
         ],
-        moves=place.moves,
     )
 
 
 @variant(replaces=deliver, breaks=[releases_only_to_a_place])
 def delivers_without_a_route(host: Host, source: Pod, destination: Pod) -> Step:
     """A packet goes out on what is known alone, although the pod may be gone or no route is installed."""
-    return Step(
-        when=[*may_send(host, source, destination), Version.of(0) < known(host, destination)],
-        emits=[delivered(host, source, destination)],
-    )
+    return deliver.but(without=[usable(host, destination)], when=[Version.of(0) < known(host, destination)])
 
 
 @variant(replaces=complete, breaks=[dpm_hears_what_happened])
 def takes_every_report_for_done(pod: Pod, version: Version, result: Change) -> Step:
     """DPM takes an answer of any kind for success."""
-    return Step(
-        takes=[report(pod, version, result)],
-        when=[outcome(pod, version) == Change.pending],
-        then=[outcome.assign(pod, version, to=Change.done)],
-        moves=complete.moves,
-    )
+    return complete.but(without=[outcome], then=[outcome.assign(pod, version, to=Change.done)])
 
 
 @variant(replaces=restart, breaks=[learns_only_on_demand])
 def remembers_over_a_restart(host: Host) -> Step:
     """An agent keeps what it knew before its epoch, although nobody will tell it more."""
-    return Step(
-        when=[honest(host)],
-        then=[
-            epoch.assign(host, to=epoch(host) + 1),
-            hello.send(host, epoch(host) + 1),
-            for_each(
-                Request,
-                Pod,
-                Pod,
-                lambda asked_by, source, destination: waiting.remove(host, asked_by, source, destination),
-            ),
-            for_each(Pod, Pod, lambda source, destination: paused.remove(host, source, destination)),
-        ],
-        moves=restart.moves,
-    )
+    return restart.but(without=[known, installed])

@@ -44,8 +44,6 @@ def test_what_no_guard_allows_is_not_possible() -> None:
 
 
 def test_a_move_that_no_action_declares_is_a_contradiction() -> None:
-    variant = next(one for one in PROTOCOL.variants if one.name == "confirms_without_applying")
-    assert variant.action.moves == ()
     world = worlds.find("two-hosts", PROTOCOL)
     system = System(PROTOCOL, world)
     restart = Occurrence("restart", (("host", "h1"),))

@@ -12,7 +12,7 @@ from spec.language import Protocol, Role, Step, action, event, for_each, functio
 from spec.on_demand import PROTOCOL
 from spec.terms import Formula, Individual, Number, choose, exists, forall
 from spec.vocabulary import Epoch, Host, Pod, Version, epoch, known, told
-from tests.toys.lock import CLIENT, SERVER, Client, Turn, holds, lent, promised
+from tests.toys.lock import CLIENT, SERVER, Client, Turn, holds, lent, promised, take, taken
 
 
 def host() -> Host:
@@ -132,6 +132,18 @@ def _evict(host: Host, pod: Pod) -> Step:
         then=list(evict.changes),
         moves=list(evict.moves),
     )
+
+
+def test_a_variant_leaves_out_only_what_is_there() -> None:
+    client, turn = Client.variable("client"), Turn.variable("turn")
+    step = take.but(without=[taken(client) < turn, holds])
+    assert [part.node for part in step.when] == []
+    assert [change.symbol for change in step.then] == [taken]
+    assert [part.node for part in step.takes] == list(take.takes)
+    with pytest.raises(TypeError, match="is no part of the guard of take"):
+        take.but(without=[turn < taken(client)])
+    with pytest.raises(TypeError, match="take does not change lent"):
+        take.but(without=[lent])
 
 
 def test_every_word_of_the_protocol_is_explained() -> None:
