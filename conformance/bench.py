@@ -17,7 +17,7 @@ from conformance.first_packet import FirstPackets, measure
 from conformance.replaying import VECTORS, Replays, read_vectors, replay_all
 from conformance.report import ERRORS, progress_bar
 from conformance.targets import open_target
-from impl.broker.deployment import open_deployment
+from impl.broker.launcher import open_deployment
 from model.explore import Exploration, explore
 from model.prove import Proof, prove
 from model.wellformed import wellformed

@@ -18,7 +18,8 @@ from conformance import worlds
 from conformance.exits import EXIT_OF, Exit, worst
 from conformance.replaying import VECTORS, Replays, Vector, read_vectors, replay_all
 from conformance.targets import open_target
-from impl.broker.deployment import Deployment, open_deployment
+from impl.broker.deployment import Deployment
+from impl.broker.launcher import open_deployment
 from impl.errors import EnvironmentProblem
 from model.errors import BadInput
 from model.explore import Exploration, explore

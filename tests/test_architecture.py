@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,41 @@ def test_imports_go_one_way(room: str) -> None:
 def test_a_wrong_import_is_noticed() -> None:
     assert wrong_imports("impl", {"spec.ncm", "impl.ncm", "json"}) == {"spec.ncm"}
     assert wrong_imports("model", {"impl.ncm"}) == {"impl.ncm"}
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """Modules that import each other in a circle; empty if there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as found:
+        return list(found.args[1])
+    return []
+
+
+def test_no_modules_import_each_other() -> None:
+    files = [path for room in ROOMS for path in modules(room)]
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in files}
+    graph = {
+        name: {one for one in imported(path) if one in names} | _from_packages(path, names)
+        for name, path in names.items()
+    }
+    assert sum(map(len, graph.values())) > len(names)
+    assert circle(graph) == []
+
+
+def _from_packages(path: Path, names: Mapping[str, Path]) -> set[str]:
+    """Modules that are imported as names of their package: `from spec import ncm`."""
+    return {
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if f"{node.module}.{alias.name}" in names
+    }
+
+
+def test_a_circle_is_noticed() -> None:
+    assert circle({"one": {"other"}, "other": {"one"}})
 
 
 def test_only_the_provers_touch_z3() -> None:

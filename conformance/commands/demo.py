@@ -7,7 +7,7 @@ import click
 from conformance.demo import demonstrate, said
 from conformance.exits import Exit
 from conformance.report import ERRORS, console_for, json_option, write_json
-from impl.broker.deployment import open_deployment
+from impl.broker.launcher import open_deployment
 
 
 @click.command()

