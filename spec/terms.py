@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Protocol, Self, TypeVar, overload
 
 if TYPE_CHECKING:
-    from spec.language import Symbol
+    from spec.language.state import Symbol
 
 # --------------------------------------------------------------------------------------------------------- nodes
 

@@ -1,0 +1,124 @@
+"""What roles do: guards and updates."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from spec.language.changes import Change, Move
+from spec.language.declaration import Declaration, Role, evaluate, parameters_of
+from spec.language.state import Kind, Symbol
+from spec.terms import And, Apply, Formula, Node, Variable
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an action's function returns. All lists may be left out."""
+
+    takes: Sequence[Formula] = ()
+    """Messages received; they belong to the guard, and after the step they are spent."""
+    when: Sequence[Formula] = ()
+    then: Sequence[Change] = ()
+    emits: Sequence[Formula] = ()
+    moves: Sequence[Move] = ()
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Action(Declaration):
+    """A guard and an update, for all values of the parameters."""
+
+    role: Role
+    parameters: tuple[Variable, ...]
+    takes: tuple[Apply, ...]
+    guard: tuple[Node, ...]
+    """The conjuncts, the taken messages first."""
+    changes: tuple[Change, ...]
+    emits: tuple[Apply, ...]
+    moves: tuple[Move, ...]
+    doc: str
+    name: str = field(default="", init=False)
+
+    def but(
+        self,
+        *,
+        without: Sequence[Formula | Symbol] = (),
+        when: Sequence[Formula] = (),
+        then: Sequence[Change] = (),
+        emits: Sequence[Formula] = (),
+    ) -> Step:
+        """This action without some of it, and with something besides: how a variant is stated, so that no rule stands twice.
+
+        `without`: parts of the guard, events, and symbols (all that the action does to them stays undone).
+
+        Raises:
+            TypeError: what is left out is no part of the action.
+        """
+        guard, parts = self.guard[len(self.takes) :], _parts(one for one in without if isinstance(one, Formula))
+        untouched = [one for one in without if isinstance(one, Symbol)]
+        for part in parts:
+            if part not in guard and part not in self.emits:
+                raise TypeError(f"{part} is no part of the guard of {self.name}, nor an event of it")
+        for symbol in untouched:
+            if all(change.symbol is not symbol for change in self.changes):
+                raise TypeError(f"{self.name} does not change {symbol}")
+        return Step(
+            takes=[Formula(one) for one in self.takes],
+            when=[*(Formula(one) for one in guard if one not in parts), *when],
+            then=[*(one for one in self.changes if one.symbol not in untouched), *then],
+            emits=[*(Formula(one) for one in self.emits if one not in parts), *emits],
+            moves=self.moves,
+        )
+
+
+def _parts(formulas: Iterable[Formula]) -> list[Node]:
+    """The conjuncts of formulas."""
+    found: list[Node] = []
+    for formula in formulas:
+        found.extend(formula.node.operands if isinstance(formula.node, And) else [formula.node])
+    return found
+
+
+def action(*, by: Role) -> Callable[[Callable[..., Step]], Action]:
+    """Declares an action of a role. Where there is one role for each member of a sort, the first parameter is that member."""
+
+    def declare(declared: Callable[..., Step]) -> Action:
+        parameters = parameters_of(declared)
+        step: Step = declared(*(variable.sort(variable) for variable in parameters))
+        if by.each is not None and (not parameters or parameters[0].sort is not by.each):
+            raise TypeError(f"{declared.__name__}: the first parameter of an action of {by.doc!r} is a {by.each.title}")
+        takes = tuple(_applied(formula, "message") for formula in step.takes)
+        guard = [*takes, *_parts(step.when)]
+        emits = tuple(_applied(formula, "event") for formula in step.emits)
+        doc = inspect.cleandoc(declared.__doc__ or "")
+        return Action(by, parameters, takes, tuple(guard), tuple(step.then), emits, tuple(step.moves), doc)
+
+    return declare
+
+
+def _applied(formula: Formula, kind: Kind) -> Apply:
+    node = formula.node
+    if not isinstance(node, Apply) or node.symbol.kind != kind:
+        raise TypeError(f"one {kind} is expected, not {formula!r}")
+    return node
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Alternatives(Declaration):
+    """Where `given` holds, exactly one of the choices is enabled; parameters are shared by name, others are chosen freely."""
+
+    parameters: tuple[Variable, ...]
+    given: Node
+    choices: tuple[Action, ...]
+    doc: str
+    name: str = field(default="", init=False)
+
+
+def alternatives(*choices: Action) -> Callable[[Callable[..., Formula]], Alternatives]:
+    """Declares alternatives; the body says where exactly one of them applies."""
+
+    def declare(declared: Callable[..., Formula]) -> Alternatives:
+        parameters, given = evaluate(declared)
+        return Alternatives(parameters, given.node, choices, inspect.cleandoc(declared.__doc__ or ""))
+
+    return declare

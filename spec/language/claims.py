@@ -1,0 +1,103 @@
+"""What is claimed, and the deviations that show that the claims bite."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+from spec.language.actions import Action, Step, action
+from spec.language.declaration import Declaration, evaluate
+from spec.terms import Formula, Node, Variable
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Sometimes(Declaration):
+    """Something that must be reachable: for some values of the parameters, in some state or (if it reads events) step."""
+
+    parameters: tuple[Variable, ...]
+    formula: Node
+    doc: str
+    name: str = field(default="", init=False)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Promise(Declaration):
+    """A claim about every reachable state, or (two-state) about every step between reachable states; for all parameters.
+
+    A *lemma* carries the proof of others and promises nothing by itself.
+    """
+
+    kind: Literal["always", "two-state"]
+    lemma: bool
+    parameters: tuple[Variable, ...]
+    formula: Node
+    sometimes: tuple[Sometimes, ...]
+    doc: str
+    name: str = field(default="", init=False)
+
+
+def sometimes(declared: Callable[..., Formula]) -> Sometimes:
+    """Declares something that must be reachable."""
+    parameters, formula = evaluate(declared)
+    return Sometimes(parameters, formula.node, inspect.cleandoc(declared.__doc__ or ""))
+
+
+def always(*witnesses: Sometimes) -> Callable[[Callable[..., Formula]], Promise]:
+    """Declares a promise about every reachable state; the witnesses show that it is not vacuous."""
+    return _promise("always", False, witnesses)
+
+
+def two_state(*witnesses: Sometimes) -> Callable[[Callable[..., Formula]], Promise]:
+    """Declares a promise about every step: it may read the state after it, and events."""
+    return _promise("two-state", False, witnesses)
+
+
+def lemma(declared: Callable[..., Formula]) -> Promise:
+    """Declares an invariant that only carries proofs."""
+    return _promise("always", True, ())(declared)
+
+
+def _promise(
+    kind: Literal["always", "two-state"], supporting: bool, witnesses: tuple[Sometimes, ...]
+) -> Callable[[Callable[..., Formula]], Promise]:
+    def declare(declared: Callable[..., Formula]) -> Promise:
+        parameters, formula = evaluate(declared)
+        doc = inspect.cleandoc(declared.__doc__ or "")
+        return Promise(kind, supporting, parameters, formula.node, witnesses, doc)
+
+    return declare
+
+
+class Deviation(Enum):
+    """Where a variant comes from."""
+
+    AS_BUILT = "a defect of the original implementation"
+    AS_DESIGNED = "a hole of the design document"
+    MUTANT = "a rule changed on purpose"
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Variant(Declaration):
+    """A deviation kept on purpose: `action` in the place of `replaces`, and the promises that it breaks."""
+
+    replaces: Action
+    action: Action
+    breaks: tuple[Promise, ...]
+    kind: Deviation
+    doc: str
+    name: str = field(default="", init=False)
+
+
+def variant(
+    *, replaces: Action, breaks: Sequence[Promise], kind: Deviation = Deviation.MUTANT
+) -> Callable[[Callable[..., Step]], Variant]:
+    """Declares a variant; its function states the changed action, mostly by what is different (`Action.but`)."""
+
+    def declare(declared: Callable[..., Step]) -> Variant:
+        changed = action(by=replaces.role)(declared)
+        return Variant(replaces, changed, tuple(breaks), kind, changed.doc)
+
+    return declare

@@ -1,0 +1,110 @@
+"""A protocol: everything that a set of modules declares."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any, TypeVar
+
+from spec.language.actions import Action, Alternatives
+from spec.language.claims import Promise, Sometimes, Variant
+from spec.language.declaration import Declaration, Role
+from spec.language.state import Definition, Lifecycle, Message, Symbol
+from spec.terms import Enumeration, Individual, Number, Value
+
+T0 = TypeVar("T0")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Everything a set of modules declares, in reading order."""
+
+    name: str
+    modules: tuple[ModuleType, ...]
+    sorts: tuple[type[Individual], ...]
+    numbers: tuple[type[Number], ...]
+    enumerations: tuple[type[Enumeration], ...]
+    roles: tuple[Role, ...]
+    symbols: tuple[Symbol, ...]
+    """State, constants, history, messages and events."""
+    definitions: tuple[Definition[Any, Any], ...]
+    """Lifecycles are among them."""
+    actions: tuple[Action, ...]
+    alternatives: tuple[Alternatives, ...]
+    promises: tuple[Promise, ...]
+    """Lemmas are among them."""
+    sometimes: tuple[Sometimes, ...]
+    variants: tuple[Variant, ...]
+
+    @classmethod
+    def of(cls, name: str, *modules: ModuleType) -> Protocol:
+        """Collects what the modules declare, names it after the attributes, and checks that names are unique."""
+        found: dict[str, Declaration | type[Value]] = {}
+        for module in modules:
+            for attribute, value in vars(module).items():
+                if attribute.startswith("_"):
+                    continue
+                if isinstance(value, Declaration):
+                    if value.name == "":
+                        object.__setattr__(value, "name", attribute)
+                    if value.name != attribute or found.setdefault(attribute, value) is not value:
+                        raise TypeError(
+                            f"{module.__name__}.{attribute}: the name is taken, or the declaration has another"
+                        )
+                elif isinstance(value, type) and issubclass(value, Value) and value.__module__ == module.__name__:
+                    found[attribute] = value
+        for value in found.values():
+            if isinstance(value, Variant):
+                object.__setattr__(value.action, "name", value.replaces.name)
+
+        def some(kind: type[T0]) -> tuple[T0, ...]:
+            return tuple(value for value in found.values() if isinstance(value, kind))
+
+        def classes(kind: type[T0]) -> tuple[type[T0], ...]:
+            return tuple(value for value in found.values() if isinstance(value, type) and issubclass(value, kind))
+
+        return cls(
+            name,
+            modules,
+            classes(Individual),
+            classes(Number),
+            classes(Enumeration),
+            some(Role),
+            some(Symbol),
+            some(Definition),
+            some(Action),
+            some(Alternatives),
+            some(Promise),
+            some(Sometimes),
+            some(Variant),
+        )
+
+    @property
+    def messages(self) -> tuple[Message[Any], ...]:
+        """The messages among the symbols."""
+        return tuple(symbol for symbol in self.symbols if isinstance(symbol, Message))
+
+    @property
+    def lifecycles(self) -> tuple[Lifecycle[Any, Any], ...]:
+        """The lifecycles among the definitions."""
+        return tuple(definition for definition in self.definitions if isinstance(definition, Lifecycle))
+
+    def with_variant(self, chosen: Variant) -> Protocol:
+        """The protocol with the variant's action in the place of the one it replaces."""
+        actions = tuple(chosen.action if action is chosen.replaces else action for action in self.actions)
+        return replace(self, name=f"{self.name} with {chosen.name}", actions=actions)
+
+    def digest(self) -> str:
+        """A fingerprint of the statement, in hexadecimal: comments and prose do not count, variants neither."""
+        parts: list[object] = []
+        for symbol in self.symbols:
+            parts.append((symbol.name, symbol.kind, symbol.arguments, symbol.result))
+            if isinstance(symbol, Message):
+                parts.append((symbol.parameters, symbol.spent))
+        for done in self.actions:
+            parts.append((done.name, done.parameters, done.guard, done.changes, done.emits, done.moves))
+        claims: tuple[Promise | Sometimes, ...] = (*self.promises, *self.sometimes)
+        for claim in claims:
+            parts.append((claim.name, claim.parameters, claim.formula))
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
