@@ -36,9 +36,6 @@ STATES_MAX: Final = 200_000_000
 SLICE_STATES: Final = 1 << 17
 """States that are expanded between two reports of progress."""
 
-SUCCESSORS_MAX: Final = 512
-"""Successors that one state can have in the search's buffer; a configuration with more is refused."""
-
 Verdict = Literal["holds", "violated", "undecided"]
 
 
@@ -146,7 +143,7 @@ class Kernel:
         """The packed successors of a state that differ from it."""
         words = self.layout.words
         into = (ctypes.c_uint64 * words)(*self.pack(state))
-        out = (ctypes.c_uint64 * (words * 4096))()
+        out = (ctypes.c_uint64 * (words * max(len(self.ground.instances), 1)))()
         counters = (ctypes.c_uint64 * 6)()
         count = call(self.compiled.addresses["expand"], into, out, counters)
         return {tuple(out[one * words : (one + 1) * words]) for one in range(count)}
@@ -184,11 +181,13 @@ class _Search:
         self._states_max = states_max
         self._words = kernel.layout.words
         self._shape = (0,) * self._words
-        room = min(configuration.pinned.get("distinct", 0), states_max) + 2 * search.GATHERED + SUCCESSORS_MAX
-        self._states = np.zeros(max(room, 1 << 16) * self._words, np.uint64)
-        self._table = np.zeros(max(1 << (2 * room).bit_length(), 1 << 17) * self._words, np.uint64)
-        self._gathered = np.zeros((search.GATHERED + 2 * SUCCESSORS_MAX) * self._words, np.uint64)
-        self._hashes = np.zeros(search.GATHERED + 2 * SUCCESSORS_MAX, np.uint64)
+        # No state has more successors than there are instances of actions.
+        self._gathering = search.GATHERED + len(kernel.ground.instances)
+        expected = min(configuration.pinned.get("distinct", 0), states_max) + self._gathering
+        self._states = np.zeros(max(expected, 1 << 16) * self._words, np.uint64)
+        self._table = np.zeros(max(1 << (2 * expected).bit_length(), 1 << 17) * self._words, np.uint64)
+        self._gathered = np.zeros(self._gathering * self._words, np.uint64)
+        self._hashes = np.zeros(self._gathering, np.uint64)
         self._counters = np.zeros(8, np.uint64)
         self._progress = np.zeros(8, np.int64)
         self._first_seen = np.zeros(32, np.int64)
@@ -241,11 +240,13 @@ class _Search:
                 return outcome
 
     def _grow(self) -> None:
+        """Makes room for what is gathered next: the queue doubles, the table is at most half full."""
         count = int(self._progress[search.TAIL])
-        if (count + 4 * search.GATHERED) * self._words * 2 > self._table.size - 4 * search.GATHERED:
+        needed = (count + self._gathering) * self._words
+        if 2 * needed > self._table.size:
             self._table = np.zeros(self._table.size * 4, np.uint64)
             search.rehash(self._shape, self._states, count, self._table)
-        if (count + 4 * search.GATHERED) * self._words > self._states.size:
+        if needed > self._states.size:
             grown = np.zeros(self._states.size * 2, np.uint64)
             grown[: self._states.size] = self._states
             self._states = grown

@@ -137,7 +137,7 @@ def run(
     gathered_address = gathered.ctypes.data
     counters_address = counters.ctypes.data
     table_address = table.ctypes.data
-    room = gathered.size // words - 512  # one state has fewer successors than that
+    room = gathered.size // words  # `GATHERED`, and as many more as one state can have successors
     wanted, reached, deadlocks = masks[0], masks[1], masks[2]
     stop = head + slice_states
     outcome = DONE
@@ -145,11 +145,11 @@ def run(
         if head >= stop:
             outcome = PAUSED
             break
-        if (tail + room + 512) * words > states.size or 2 * (tail + room + 512) * words > table.size:
+        if (tail + room) * words > states.size or 2 * (tail + room) * words > table.size:
             outcome = FULL
             break
         count = 0
-        while head < level_end and count < min(room, GATHERED) and outcome == DONE:
+        while head < level_end and count < GATHERED and outcome == DONE:
             counters[1] = UNSIGNED(0)
             count += _call3(
                 expand,

@@ -15,7 +15,7 @@ from model.interpreter import Interpreter
 from model.state import State, initial_state
 from spec.language import Promise, Protocol
 from spec.on_demand import PROTOCOL
-from tests.toys.worlds import LOCK, LOCK_WORLD
+from tests.toys.worlds import CHOICES, CHOICES_WORLD, LOCK, LOCK_WORLD
 
 
 def breadth_first(protocol: Protocol, configuration: Configuration, *, forget: bool) -> tuple[int, int]:
@@ -40,6 +40,12 @@ def test_the_toy_has_as_many_states_as_plain_search_finds(forget: bool) -> None:
     found = explore(LOCK, LOCK_WORLD, everything=True, forget_spent=forget, deadlocks=False)
     assert (found.distinct, found.depth) == breadth_first(LOCK, LOCK_WORLD, forget=forget)
     assert found.complete
+    assert found.verdict == "holds"
+
+
+def test_a_state_may_have_thousands_of_successors() -> None:
+    found = explore(CHOICES, CHOICES_WORLD, deadlocks=False)
+    assert (found.distinct, found.transitions, found.depth) == (1 + 4 * 90, 6 * 4 * 90, 1)
     assert found.verdict == "holds"
 
 
