@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from model.errors import BadInput
 from model.kernel.boolean import Expression
 from model.kernel.ground import AFTER, Ground, Instance, is_transient
 from model.kernel.layout import Layout
@@ -26,6 +27,13 @@ from spec.language import Message, Promise, Sometimes
 
 TRANSITIONS, PROGRESS, BROKEN, REACHED, ACTIONS, SUCCESSORS = range(6)
 """The counters, by their place."""
+
+
+STATE_BITS = 32
+"""Promises about states, and claims about states, share one word."""
+
+WORD_BITS = 64
+"""Promises and claims about steps, and actions, have a word each."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +171,15 @@ class Emitter:
     def __init__(
         self, ground: Ground, layout: Layout, claims: Claims, environment_roles: frozenset[str], *, forget_spent: bool
     ) -> None:
+        for what, given, most in (
+            ("promises about states", claims.always, STATE_BITS),
+            ("claims about states", claims.in_states, STATE_BITS),
+            ("promises about steps", claims.two_state, WORD_BITS),
+            ("claims about steps", claims.in_steps, WORD_BITS),
+            ("actions", ground.actions, WORD_BITS),
+        ):
+            if len(given) > most:
+                raise BadInput(f"{len(given)} {what} are more than one search can watch; explore for {most} at a time")
         self._ground = ground
         self._layout = layout
         self._claims = claims

@@ -10,6 +10,7 @@ import pytest
 from conformance import worlds
 from conformance.kills import kill_by_exploration, read_kills
 from model.configuration import Configuration
+from model.errors import BadInput
 from model.explore import explore
 from model.interpreter import Interpreter
 from model.state import State, initial_state
@@ -47,6 +48,13 @@ def test_a_state_may_have_thousands_of_successors() -> None:
     found = explore(CHOICES, CHOICES_WORLD, deadlocks=False)
     assert (found.distinct, found.transitions, found.depth) == (1 + 4 * 90, 6 * 4 * 90, 1)
     assert found.verdict == "holds"
+
+
+def test_more_promises_than_a_search_can_watch_are_refused() -> None:
+    (promise,) = (one for one in LOCK.promises if one.name == "one_holder")
+    assert explore(LOCK, LOCK_WORLD, promises=[promise] * 32, deadlocks=False).verdict == "holds"
+    with pytest.raises(BadInput, match="33 promises about states are more than one search can watch"):
+        explore(LOCK, LOCK_WORLD, promises=[promise] * 33)
 
 
 def small() -> Configuration:
