@@ -7,8 +7,8 @@ that takes it. Where in its work a process crashes is the `after` of its restart
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from impl.dpm import Dpm
 from impl.errors import EnvironmentProblem
 from impl.messages import Deregistered, Message, Registered
 from impl.ncm import Ncm
+from impl.service.ncm import channel_of
 from model.interpreter import Interpreter
 from model.state import Element, Occurrence, State, Trace, Tuple
 from spec.language import Action
@@ -156,7 +157,7 @@ class Driver:
             send = Send(f"requests-{process.name}", message, process.name)
             process.publish([send])
             self._published([send])
-            return Effects()
+            return Effects(sends=(send,))
         if not action.takes:
             with asked(process.core):
                 effects = self._by_itself(process.core, action, choices)
@@ -165,7 +166,8 @@ class Driver:
         taken = self.names.message(*key, before)
         self._wait_for(process, taken, f"{key[0]}{key[1]} (step {number + 1}, {action.name})")
         if action.name == "greet_by_request":
-            # The specification greets and answers in two steps, the implementation in one: here the first half.
+            # The specification greets and answers in two steps, the implementation in one: here the first half. The whole is tried
+            # on a copy (`greeted_at_once`).
             with asked(process.core):
                 effects = process.core.greet(taken)
         else:
@@ -233,16 +235,32 @@ class Driver:
             ncm.acknowledge(message)
         return effects
 
+    def greeted_at_once(self, occurrence: Occurrence, before: State) -> tuple[Effects, Observation]:
+        """What a copy of NCM answers to a request of a new epoch; and what is seen when it has crashed behind that."""
+        action = next(one for one, step in zip(self._actions, self._trace.steps, strict=True) if step is occurrence)
+        taken = self.names.message(*self.taken(action, occurrence, before), before)
+        stored = self._processes["ncm"].core.snapshot()
+        ncm, again = self._cores.ncm(), self._cores.ncm()
+        ncm.restore(stored)
+        again.restore(stored)
+        with asked(ncm):
+            effects = ncm.receive(taken, channel_of(f"requests-{dict(occurrence.choices)['host']}"))
+        if effects.record is not None:
+            again.apply(effects.record)
+        sent = {name: set(messages) for name, messages in self._sent.items()}
+        for send in effects.sends:
+            name, arguments = self.names.said(send.message)
+            sent.setdefault(name, set()).add(arguments)
+        return effects, replace(self.observed(), ncm=again.observe(), sent=sent)
+
     # ------------------------------------------------------------------------------------------------- duplicates
 
-    def arrived(self, unspent: State, of: str = "") -> Iterator[tuple[str, Message]]:
+    def arrived(self, taken: Collection[tuple[str, Tuple]], of: str = "") -> Iterator[tuple[str, Message]]:
         """What has arrived and is not among these messages, with the process where; `of`: at this process only."""
         for process in [self._processes[of]] if of else self._processes.values():
             for message in list(process.arrived) if process.core is not None and not process.down else ():
-                if not isinstance(message, Registered | Deregistered):
-                    name, arguments = self.names.said(message)
-                    if arguments not in unspent.relations[name]:
-                        yield process.name, message
+                if not isinstance(message, Registered | Deregistered) and self.names.said(message) not in taken:
+                    yield process.name, message
 
     def again(self, name: str, message: Message) -> Effects:
         """Hands over once more what has arrived at a process."""

@@ -7,8 +7,10 @@ The states compared with are not the trace's own but those of its steps, execute
 forget what it has sent.
 
 **Duplicates.** A broker may deliver anything again, at any time. So behind the last step, and where a process has just restarted,
-every message that has arrived there and is spent is handed over once more, and nothing may change by that: what z3 shows of the
-specification ("what is spent enables nothing") is seen here of the implementation.
+every message that has arrived there and that no enabled step takes is handed over once more, and nothing may change by that: it is
+spent (and z3 shows of the specification that "what is spent enables nothing"), or it comes too early.
+
+**Repetitions.** What is sent again is no news to the state, so beside the states the messages of each step are compared.
 
 **Negative traces** are runs of a variant, up to the step at which it leaves the protocol. There the implementation gets the same
 input, and has to do what the protocol does with it: one of the steps that are enabled then, or nothing.
@@ -23,6 +25,7 @@ from functools import lru_cache
 from typing import Any, Final, Literal
 
 from conformance.driver import Cores, Driver, NotDrivable, is_restart, process_of
+from conformance.named import MESSAGES, place_of
 from conformance.observe import Difference, compare
 from conformance.process import CoreFailed
 from conformance.targets import Target
@@ -40,6 +43,19 @@ class Leaving:
 
     step: int
     variant: Protocol
+
+
+Sent = frozenset[tuple[str, Tuple]]
+"""Messages, by the specification's name and arguments."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a step may lead to; `sent`: what it sends, whether for the first time or not. None: whatever it likes."""
+
+    state: State
+    events: Events = NO_EVENTS
+    sent: Sent | None = frozenset()
 
 
 @dataclass(frozen=True)
@@ -150,7 +166,7 @@ class _Run:
     def all(self) -> Divergence | None:
         """Every step, and the duplicates; the first divergence, if there is one."""
         self.driver.start()
-        divergence = self._compared("start", 0, [(self._expected, NO_EVENTS)], NO_EVENTS, Effects())
+        divergence = self._compared("start", 0, [Expected(self._expected)], "", Effects())
         while divergence is None and self.done < len(self._trace.steps):
             divergence = self._step(self.done)
             action, occurrence = self.actions[self.done], self._trace.steps[self.done]
@@ -162,9 +178,13 @@ class _Run:
     def _step(self, number: int) -> Divergence | None:
         occurrence, before = self._trace.steps[number], self._expected
         leaves = number + 1 == self._leaves_at
-        allowed = self._allowed(number, before) if leaves else [self._interpreter.apply(before, occurrence)]
+        if occurrence.action == "greet_by_request" and not leaves:
+            divergence = self._at_once(number, before)
+            if divergence is not None:
+                return divergence
+        allowed = self._allowed(number, before) if leaves else [self._expect(before, occurrence)]
         try:
-            effects = self.driver.step(number, before, allowed[0][0])
+            effects = self.driver.step(number, before, allowed[0].state)
         except IllegalInput as problem:
             if not leaves:
                 return self._divergence(
@@ -178,10 +198,37 @@ class _Run:
             return self._divergence(
                 str(occurrence), number + 1, Difference("action", "taken", "an error", str(problem))
             )
-        host = dict(occurrence.choices).get("host", "")
-        return self._compared(str(occurrence), number + 1, allowed, self._happened(host, effects), effects)
+        host = str(dict(occurrence.choices).get("host", ""))
+        return self._compared(str(occurrence), number + 1, allowed, host, effects)
 
-    def _allowed(self, number: int, before: State) -> list[tuple[State, Events]]:
+    def _at_once(self, number: int, before: State) -> Divergence | None:
+        """A request of a new epoch greets and is answered, which are two steps here and one message to NCM."""
+        occurrence = self._trace.steps[number]
+        greeting = self._expect(before, occurrence)
+        taken = self.driver.taken(self.actions[number], occurrence, before)
+        steps = ((_named(self._protocol, one), one) for one in self._interpreter.enabled(greeting.state))
+        (answer,) = (one for action, one in steps if action.takes and self.driver.taken(action, one, before) == taken)
+        expected = self._expect(greeting.state, answer)
+        what = f"{occurrence} and {answer} at once"
+        try:
+            effects, seen = self.driver.greeted_at_once(occurrence, before)
+        except (CoreFailed, IllegalInput) as problem:
+            return self._divergence(what, number + 1, Difference("action", "taken", "an error", str(problem)))
+        difference = compare(self._protocol, expected.state, seen)
+        sent = frozenset(self.driver.names.said(send.message) for send in effects.sends)
+        wanted = (greeting.sent or frozenset()) | (expected.sent or frozenset())
+        if difference is None and sent != wanted:
+            difference = Difference("messages", sorted(wanted - sent), sorted(sent - wanted))
+        return None if difference is None else self._divergence(what, number + 1, difference)
+
+    def _expect(self, before: State, occurrence: Occurrence) -> Expected:
+        """What the specification does. What it sends shows where nothing was sent before, since no effect depends on that."""
+        state, events = self._interpreter.apply(before, occurrence)
+        silent = State({**before.relations, **{name: frozenset() for name in MESSAGES}}, before.functions)
+        after, _ = self._interpreter.apply(silent, occurrence)
+        return Expected(state, events, frozenset((name, one) for name in MESSAGES for one in after.relations[name]))
+
+    def _allowed(self, number: int, before: State) -> list[Expected]:
         """What the protocol may do where a trace leaves it.
 
         With a message: a step that takes it; if there is none, nothing. With what a role does of its own accord: that very step; if
@@ -199,25 +246,26 @@ class _Run:
                 continue
             if key is not None:
                 if self.driver.taken(other, one, before) == key:
-                    same.append(self._interpreter.apply(before, one))
+                    same.append(self._expect(before, one))
             elif all(choices.get(name, value) == value for name, value in one.choices):
                 if other.name == action.name:
-                    same.append(self._interpreter.apply(before, one))
+                    same.append(self._expect(before, one))
                 elif other.name in others:
-                    instead.append(self._interpreter.apply(before, one))
-        return same or [*instead, (before, NO_EVENTS)]
+                    instead.append(self._expect(before, one))
+        return same or [*instead, Expected(before, sent=frozenset() if key is None else None)]
 
     def _duplicates(self, of: str = "") -> Divergence | None:
-        unspent = self._interpreter.forget_spent(self._expected)
-        for process, message in self.driver.arrived(unspent, of):
+        before = self._expected
+        steps = ((_named(self._protocol, one), one) for one in self._interpreter.enabled(before))
+        taken = {self.driver.taken(action, one, before) for action, one in steps if action.takes}
+        for process, message in self.driver.arrived(taken, of):
             self.duplicates += 1
             what = f"{self.driver.names.shown(message)} comes once more to {process}"
             try:
                 effects = self.driver.again(process, message)
             except (CoreFailed, IllegalInput) as problem:
                 return self._divergence(what, self.done, Difference("action", "ignored", "an error", str(problem)))
-            happened = self._happened(process, effects)
-            divergence = self._compared(what, self.done, [(self._expected, NO_EVENTS)], happened, effects)
+            divergence = self._compared(what, self.done, [Expected(before, sent=None)], process, effects)
             if divergence is not None:
                 return divergence
         return None
@@ -225,22 +273,38 @@ class _Run:
     # ------------------------------------------------------------------------------------------------- comparing
 
     def _compared(
-        self, action: str, step: int, allowed: Sequence[tuple[State, Events]], happened: Events, effects: Effects
+        self, action: str, step: int, allowed: Sequence[Expected], host: str, effects: Effects
     ) -> Divergence | None:
-        """Holds what is seen against the states and events that are allowed now; goes on from the one that fits."""
+        """Holds what is seen against what is allowed now; goes on from the one that fits. `host`: whose step it is, if a host's."""
         seen, differences = self.driver.observed(), []
-        for state, events in allowed:
-            difference = compare(self._protocol, state, seen) or self.driver.misplaced
-            if difference is None and events != happened:
-                difference = Difference("events", sorted(events - happened), sorted(happened - events))
+        for one in allowed:
+            difference = compare(self._protocol, one.state, seen) or self.driver.misplaced
+            difference = difference or self._difference(one, host, effects)
             if difference is None:
-                self._expected = state
+                self._expected = one.state
                 return None
             differences.append(difference)
         said = "; ".join(f"{event.name} {_fields(event.fields)}" for event in effects.events)
         because = f"the implementation said: {said}" if said else "the implementation did nothing"
         first = differences[0]
         return self._divergence(action, step, replace(first, because=first.because or because))
+
+    def _difference(self, expected: Expected, host: str, effects: Effects) -> Difference | None:
+        """What a core says of its step that is not as expected: events, where packets went, and messages."""
+        happened = self._happened(host, effects)
+        if expected.events != happened:
+            return Difference("events", sorted(expected.events - happened), sorted(happened - expected.events))
+        names = self.driver.names
+        for event in effects.events:
+            if event.name in _FORWARDS:
+                pod = names.pod_name(event.fields["destination"])
+                said = place_of(expected.state, pod, expected.state.functions["known"][host, pod])
+                if event.fields["place"] != said:
+                    return Difference(f"{_EVENTS[event.name]}.place", said, event.fields["place"])
+        sent = frozenset(names.said(send.message) for send in effects.sends)
+        if expected.sent is not None and expected.sent != sent:
+            return Difference("messages", sorted(expected.sent - sent), sorted(sent - expected.sent))
+        return None
 
     def _divergence(self, action: str, step: int, found: Difference) -> Divergence:
         return Divergence(self._name, step, action, found.field, found.expected, found.observed, found.because)
@@ -265,6 +329,9 @@ def _interpreter(protocol: Protocol, configuration: Configuration) -> Interprete
 
 _EVENTS: Final = {"deliver": "delivered", "release": "released", "give up": "dropped"}
 """The core's words for the specification's events."""
+
+_FORWARDS: Final = ("deliver", "release")
+"""Those of them that say where a packet goes."""
 
 
 def _named(protocol: Protocol, occurrence: Occurrence) -> Action:

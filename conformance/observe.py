@@ -4,6 +4,7 @@
 |---|---|
 | state of DPM, NCM and the honest agents | what the cores say of themselves (`observe`) |
 | messages | what was published and arrived, or is stored to be published |
+| places, which a version names | what the agents take for the place of what they know |
 | events | what the core said happened in this step |
 
 `OBSERVED` has a row for every symbol but those in `NOT_COMPARED`, each with its reason; a test holds the two against the protocol.
@@ -15,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from conformance.named import MESSAGES, Names
+from conformance.named import MESSAGES, Names, place_of
 from model.state import Element, State, Tuple
 from spec.language import Protocol
 from spec.terms import Formula
@@ -154,4 +155,15 @@ def compare(protocol: Protocol, expected: State, seen: Observation) -> Differenc
             if key not in ignored and table.get(key, unset) != observed.get(key, unset):
                 place = f"{symbol.name}({', '.join(map(str, key))})"
                 return Difference(place, table.get(key, unset), observed.get(key, unset))
+    return _misplaced(expected, seen)
+
+
+def _misplaced(expected: State, seen: Observation) -> Difference | None:
+    """The first pod that an agent takes to be elsewhere than the version that it knows says."""
+    for host, state in seen.agents.items():
+        for pod, (version, place) in state["known"].items():
+            name = seen.names.pod_name(pod)
+            said = place_of(expected, name, version)
+            if place != said:
+                return Difference(f"known({host}, {name}).place", said or "gone", place or "gone")
     return None

@@ -171,7 +171,8 @@ class SqliteStore:
 class MemoryStore:
     """A store that ends with its process; for tests, replays in memory, and what need not last."""
 
-    def __init__(self) -> None:
+    def __init__(self, records_max: int = RECORDS_MAX) -> None:
+        self._records_max = records_max
         self._records: list[str] = []
         self._snapshot: str | None = None
         self._outgoing: dict[int, Send] = {}
@@ -180,7 +181,7 @@ class MemoryStore:
     def append(self, effects: Effects, core: Durable) -> list[Outgoing]:
         if effects.record is not None:
             self._records.append(json.dumps(effects.record))
-            if len(self._records) > RECORDS_MAX:
+            if len(self._records) > self._records_max:
                 self._snapshot, self._records = json.dumps(core.snapshot()), []
         outgoing = []
         for send in effects.sends:
