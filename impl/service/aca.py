@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from itertools import count
 from typing import Protocol
@@ -60,7 +60,7 @@ class AcaService(Service):
         """When each held packet was asked for."""
         self._refused: dict[tuple[Pod, Pod], float] = {}
         self._used: dict[Pod, float] = {}
-        """When each remote route was used last."""
+        """When each remote route was used last, or came to be."""
         self._unheard_since: float | None = None
         """When NCM was last told that the agent has started; none: NCM has been heard since."""
 
@@ -81,23 +81,21 @@ class AcaService(Service):
             self._unheard_since = None
         return effects
 
-    def tick(self, now: float) -> list[Effects]:
+    def tick(self, now: float) -> Iterator[Effects]:
         timing = self.timing
-        due = []
         if self._unheard_since is not None and now - self._unheard_since >= timing.hello_every:
             self._unheard_since = now
-            due.append(self.aca.say_hello())
+            yield self.aca.say_hello()
         for request in [one for one, since in self._asked.items() if now - since >= timing.answer_max]:
             del self._asked[request]
-            due.append(self.aca.time_out(request))
+            yield self.aca.time_out(request)
         for pair in [one for one, since in self._refused.items() if now - since >= timing.refusal_pause]:
             del self._refused[pair]
-            due.append(self.aca.resume(*pair))
+            yield self.aca.resume(*pair)
         for pod in [one for one, since in self._used.items() if now - since >= timing.idle_max]:
             del self._used[pod]
             if self.aca.may_evict(pod):
-                due.append(self.aca.evict(pod))
-        return due
+                yield self.aca.evict(pod)
 
     def happened(self, event: Event) -> None:
         fields, now = event.fields, time.monotonic()
@@ -106,16 +104,22 @@ class AcaService(Service):
                 self._asked[fields["request"]] = now
             case "release":
                 self._asked.pop(fields["request"], None)
-                self._used[fields["destination"]] = now
+                self._note_use(fields["destination"], now)
                 self._dataplane.forward(fields["source"], fields["destination"], fields["place"])
             case "deliver":
-                if fields["destination"] in self._used:
-                    self._used[fields["destination"]] = now
+                self._note_use(fields["destination"], now)
                 self._dataplane.forward(fields["source"], fields["destination"], fields["place"])
             case "give up":
                 self._asked.pop(fields["request"], None)
                 if self.aca.is_paused(fields["source"], fields["destination"]):
                     self._refused[fields["source"], fields["destination"]] = now
+                self._note_use(fields["destination"], now)  # the route to a pod that is gone is installed too
                 self._dataplane.drop(fields["source"], fields["destination"], fields["reason"])
+            case "learn":
+                self._note_use(fields["pod"], now)  # a local pod that moves away may have had a route before it came
             case "drop":
                 self._dataplane.drop(fields["source"], fields["destination"], fields["reason"])
+
+    def _note_use(self, pod: Pod, now: float) -> None:
+        if self.aca.may_evict(pod):
+            self._used[pod] = now

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
 from impl.broker import topics
@@ -37,13 +37,11 @@ class DpmService(Service):
     def take(self, message: Message, delivery: Delivery) -> Effects:
         return self.dpm.receive(message)
 
-    def tick(self, now: float) -> list[Effects]:
-        due = []
+    def tick(self, now: float) -> Iterator[Effects]:
         pending = self.dpm.pending()
         for change in pending:
             if now - self._resent.setdefault(change, now) >= self.timing.resend_every:
                 self._resent[change] = now
-                due.append(self.dpm.resend(*change))
+                yield self.dpm.resend(*change)
         if len(self._resent) > len(pending):
             self._resent = {change: self._resent[change] for change in pending}
-        return due

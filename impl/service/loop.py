@@ -14,7 +14,7 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -97,9 +97,9 @@ class Service:
         """A message cannot be published, however often it is tried. Goes on if it returns."""
         raise problem
 
-    def tick(self, now: float) -> list[Effects]:
-        """What time demands. `now` is monotonic."""
-        return []
+    def tick(self, now: float) -> Iterator[Effects]:
+        """What time demands. `now` is monotonic. Each is made durable before the next is asked for."""
+        yield from ()
 
     def happened(self, event: Event) -> None:
         """Told of everything that the core says."""

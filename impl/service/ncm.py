@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from impl.broker import topics
 from impl.core import Effects, Send
@@ -54,25 +54,26 @@ class NcmService(Service):
             # Withdrawn while NCM was away: its deregistration is on the way.
             self._log.warning("cannot listen to %s: %s", host, problem)
 
-    def tick(self, now: float) -> list[Effects]:
-        done = [self.ncm.report(*change) for change in self.ncm.due()]
-        return done + self._given_up(now) + self._reminders(now)
+    def tick(self, now: float) -> Iterator[Effects]:
+        for change in self.ncm.due():
+            yield self.ncm.report(*change)
+        yield from self._given_up(now)
+        yield from self._reminders(now)
 
-    def _given_up(self, now: float) -> list[Effects]:
+    def _given_up(self, now: float) -> Iterator[Effects]:
         pending = self.ncm.pending()
         self._since = {change: self._since.get(change, now) for change in pending}
         late = [change for change, since in self._since.items() if now - since >= self.timing.confirm_max]
-        return [self.ncm.fail(*change) for change in late]
+        for change in late:
+            yield self.ncm.fail(*change)
 
-    def _reminders(self, now: float) -> list[Effects]:
+    def _reminders(self, now: float) -> Iterator[Effects]:
         waited_for = self.ncm.unconfirmed()
         self._reminded = {pair: self._reminded.get(pair, now) for pair in waited_for}
-        due = []
-        for pair, last in self._reminded.items():
+        for pair, last in list(self._reminded.items()):
             if now - last >= self.timing.remind_every and self.ncm.was_met(pair[0]):
                 self._reminded[pair] = now
-                due.append(self.ncm.remind(*pair))
-        return due
+                yield self.ncm.remind(*pair)
 
 
 def channel_of(topic: str) -> Channel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from impl.broker.deployment import Deployment
 from impl.core import Effects, IllegalInput
 from impl.errors import EnvironmentProblem, NotAllowed, Unreachable
 from impl.hosts import add_host, read_agent_file, remove_host, write_agent_file
-from impl.messages import Granted, Hello, Pod, Registered, Route, ToAgent
+from impl.messages import Config, Granted, Hello, Pod, Registered, Route, ToAgent
+from impl.ncm import Channel, Ncm
 from impl.service.dpm import DpmService
 from impl.service.loop import Service
 from impl.service.ncm import NcmService
@@ -135,6 +137,28 @@ def test_an_idle_route_is_evicted_and_asked_for_again(world: World) -> None:
     assert world.h1.ended_with == "release"
 
 
+def test_every_route_is_evicted_in_time_whatever_its_pod_went_through(world: World) -> None:
+    agent, now = world.h1, time.monotonic()
+
+    def hears(*messages: ToAgent) -> None:
+        for message in messages:
+            for event in agent.aca.receive(message).events:
+                agent.happened(event)
+
+    for event in (*agent.aca.start().events, *agent.aca.receive(Route("h1", 1, P1, 1, "h1")).events):
+        agent.happened(event)
+    agent.aca.packet(1, P1, P2)
+    hears(Route("h1", 1, P2, 2, None), Granted("h1", 1, 1, P2, 1, "h2"))
+    assert agent.aca.may_evict(P2), "the route to a pod that is gone"
+    assert len(list(agent.tick(now + 1_000))) == 1
+    agent.aca.packet(2, P1, P2)
+    hears(Granted("h1", 1, 2, P2, 3, "h2"), Route("h1", 1, P2, 4, "h1"))
+    assert list(agent.tick(now + 1_000)) == [], "a local pod"
+    hears(Route("h1", 1, P2, 5, "h2"))
+    assert agent.aca.may_evict(P2), "the route of earlier"
+    assert len(list(agent.tick(now + 1_000))) == 1
+
+
 def test_what_cannot_be_read_is_set_aside_and_stops_nobody(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.broker.subscribe("dead-letters-ncm", "administrator")
     world.start(world.ncm, world.dpm, world.h1, world.h2)
@@ -215,6 +239,21 @@ def test_what_cannot_be_stored_ends_the_service_and_is_not_said_to_be_done() -> 
     assert ended == ["the disk is full"]
     with pytest.raises(RuntimeError, match="dpm has stopped"):
         dpm.place(P2, "h2").result(10)
+
+
+def test_what_comes_due_at_once_is_stored_one_by_one() -> None:
+    """A snapshot that is made with the first report must not hold the second one's effect, whose message is not stored yet."""
+    store = MemoryStore()
+    ncm = NcmService(store, MemoryBroker().connect)
+    for pod in (P1, P2):
+        store.mark_sent(store.append(ncm.ncm.receive(Config(pod, 1, None), Channel("dpm")), ncm.ncm))
+    seen = []
+    for effects in ncm.tick(0.0):
+        store.append(effects, ncm.ncm)
+        again = Ncm()
+        store.load(again)
+        seen.append((again.snapshot() == ncm.ncm.snapshot(), again.due()))
+    assert seen == [(True, [(P2, 1)]), (True, [])]
 
 
 class Cut(MemorySession):
