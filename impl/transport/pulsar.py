@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -112,12 +113,16 @@ class PulsarSession:
         self._deployment = deployment
         self._subscription = subscription
         self._consumers: dict[str, Any] = {}
+        self._listening: dict[str, object] = {}
+        """What tells the deliveries of one `listen` from those of an earlier one."""
         self._arrived: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(ARRIVED_MAX)
         self._closed = threading.Event()
         self._lock = threading.Lock()
 
     def listen(self, topic: str) -> None:
+        listening = object()
+
         def arrive(consumer: Any, message: Any) -> None:
             self._room.acquire()
             if self._closed.is_set():
@@ -130,12 +135,13 @@ class PulsarSession:
                     message.properties().get("tag", ""),
                     str(message.message_id()),
                     message.publish_timestamp() / 1000,
-                    (consumer, message.message_id()),
+                    (consumer, message.message_id(), listening),
                 )
             )
 
         with self._lock, _translated(f"listen to {topic}"):
             if topic not in self._consumers:
+                self._listening[topic] = listening
                 self._consumers[topic] = self._client.subscribe(
                     self._deployment.topic(topic),
                     self._subscription,
@@ -148,18 +154,24 @@ class PulsarSession:
     def stop_listening(self, topic: str) -> None:
         with self._lock:
             consumer = self._consumers.pop(topic, None)
+            self._listening.pop(topic, None)  # what has arrived already is passed over
         if consumer is not None:
             with _translated(f"stop listening to {topic}", quietly=True):
                 consumer.close()
 
     def receive(self, seconds: float) -> Delivery | None:
-        try:
-            delivery = self._arrived.get(timeout=seconds) if seconds > 0 else self._arrived.get_nowait()
-        except queue.Empty:
-            return None
-        if delivery is not None:
+        end = time.monotonic() + seconds
+        while True:
+            left = end - time.monotonic()
+            try:
+                delivery = self._arrived.get(timeout=left) if left > 0 else self._arrived.get_nowait()
+            except queue.Empty:
+                return None
+            if delivery is None:
+                return None
             self._room.release()
-        return delivery
+            if delivery.handle[2] is self._listening.get(delivery.topic):
+                return delivery
 
     def wake(self) -> None:
         self._arrived.put(None)
@@ -172,7 +184,7 @@ class PulsarSession:
 
     def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
         for delivery in deliveries:
-            consumer, identity = delivery.handle
+            consumer, identity, _ = delivery.handle
             # One that is lost means that the message comes again, and every reader is ready for that.
             with _translated("acknowledge", quietly=True):
                 consumer.acknowledge(identity)

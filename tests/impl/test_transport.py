@@ -66,6 +66,20 @@ def test_what_is_not_acknowledged_comes_again(connections: tuple[Connection, Con
     assert again.receive(0.2) is None
 
 
+def test_nothing_more_comes_from_a_topic_that_is_not_listened_to(connections: tuple[Connection, Connection]) -> None:
+    """Registered anew, a host has another topic of the same name: what came by the earlier one is not the new host's word."""
+    agent, ncm = connections
+    session = ncm.open_session("ncm", ["requests-h1"])
+    agent.publish([Letter("requests-h1", b"one"), Letter("requests-h1", b"two"), Letter("requests-h1", b"three")])
+    first = session.receive(WAIT)
+    assert first is not None
+    session.stop_listening("requests-h1")
+    assert session.receive(0.2) is None
+    session.listen("requests-h1")
+    again = [session.receive(WAIT) for _ in range(3)]
+    assert [one.data for one in again if one] == [b"one", b"two", b"three"]
+
+
 def test_waking_ends_a_wait(connections: tuple[Connection, Connection]) -> None:
     _, ncm = connections
     session = ncm.open_session("ncm", ["requests-h1"])
