@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -42,9 +43,11 @@ def compile_module(text: str, names: tuple[str, ...]) -> Compiled:
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     about = f"{llvmlite.__version__} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}\n{text}"
     path = cache_folder() / f"{hashlib.sha256(about.encode()).hexdigest()}.o"
-    if not path.is_file():
-        _write(path, _object(text, machine))
-    engine.add_object_file(llvm.ObjectFileRef.from_data(path.read_bytes()))
+    code = _read(path)
+    if code is None:
+        code = _object(text, machine)
+        _write(path, code)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     addresses = {name: engine.get_function_address(name) for name in names}
     return Compiled(addresses, time.perf_counter() - started, engine)
@@ -62,12 +65,23 @@ def _object(text: str, machine: Any) -> bytes:
     return code
 
 
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
 def _write(path: Path, data: bytes) -> None:
-    """Two processes may compile the same module; whoever renames last wins, and both have the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(data)
-    Path(file.name).replace(path)
+    """Two processes may compile the same module; whoever renames last wins, and both have the same bytes.
+
+    A cache that cannot be written costs time, and nothing else.
+    """
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(data)
+        Path(file.name).replace(path)
 
 
 def call(address: int, *buffers: ctypes.Array[ctypes.c_uint64]) -> int:

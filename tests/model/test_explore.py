@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +113,10 @@ def test_nothing_left_to_do_while_somebody_waits_is_a_deadlock() -> None:
     assert found.violated == "deadlock"
     assert found.trace is not None
     assert len(found.trace.steps) <= 3
+
+
+def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = tmp_path / "file"
+    nowhere.touch()
+    monkeypatch.setenv("ONDEMAND_CACHE", str(nowhere))
+    assert explore(LOCK, LOCK_WORLD, deadlocks=False).verdict == "holds"
