@@ -13,7 +13,7 @@ from conformance.driver import Cores
 from impl.aca import Aca
 from impl.core import Effects, Send
 from impl.dpm import Dpm
-from impl.messages import Applied, Granted, Outcome, Pod, Reason, Refused, Report, Request
+from impl.messages import Applied, Granted, Outcome, Pod, Reason, Refused, Report, Request, Route
 from impl.ncm import Ncm
 
 
@@ -146,6 +146,11 @@ class ConfirmsWithoutApplying(Aca):
         return False
 
 
+class AppliesWithoutConfirming(Aca):
+    def _learn(self, message: Route) -> Effects:
+        return replace(super()._learn(message), sends=())
+
+
 class ReleasesAgain(Aca):
     def _done_with(self, request: int) -> None:
         """The packet stays in the list of held ones."""
@@ -200,6 +205,7 @@ DOUBLES: Final[Mapping[str, Cores]] = {
     "tells_only_the_home": Cores(ncm=TellsOnlyTheHome),
     "greets_without_sending": Cores(ncm=GreetsWithoutSending),
     "grants_the_next_version": Cores(ncm=GrantsTheNextVersion),
+    "applies_without_confirming": Cores(aca=AppliesWithoutConfirming),
     "releases_again": Cores(aca=ReleasesAgain),
     "reuses_a_version": Cores(dpm=ReusesAVersion),
     "delivers_without_a_route": Cores(aca=DeliversWithoutARoute),

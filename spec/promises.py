@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from spec.definitions import coming, local, placed, same_vpc, usable
 from spec.language import always, sometimes, two_state
-from spec.terms import Formula, exists, implies
+from spec.terms import Formula, exists, implies, same
 from spec.vocabulary import (
     Change,
     Epoch,
@@ -17,14 +17,17 @@ from spec.vocabulary import (
     Reason,
     Request,
     Version,
+    applied,
     asked,
     at,
     change,
+    config,
     delivered,
     dropped,
     epoch,
     granted,
     greeted,
+    hello,
     honest,
     housed,
     installed,
@@ -33,10 +36,12 @@ from spec.vocabulary import (
     member,
     must,
     outcome,
+    pending,
     recorded,
     refused,
     released,
     removed,
+    report,
     request,
     route,
     told,
@@ -189,7 +194,8 @@ def a_stranger_is_refused(host: Host, epoch: Epoch, asked_by: Request) -> Formul
 def answers_the_asker(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, version: Version, why: Reason) -> Formula:
     """An answer exists only for a request of that host, epoch and id; a granted one only if the source was at that host.
 
-    "Was" is NCM's record when it granted: history, since the source may have moved on.
+    "Was" is NCM's record when it granted: history, since the source may have moved on. What a refusal says of the destination it
+    says only to a host that was the source's.
     """
     yes = implies(
         granted.unspent(host, epoch, asked_by, pod, version),
@@ -199,7 +205,20 @@ def answers_the_asker(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, ver
         refused.unspent(host, epoch, asked_by, why),
         exists(Pod, Pod, lambda source, destination: request(host, epoch, asked_by, source, destination)),
     )
-    return yes & no
+    about_it = (why == Reason.unknown) | (why == Reason.gone) | (why == Reason.other_vpc)
+    to_its_own = implies(
+        refused.unspent(host, epoch, asked_by, why) & about_it,
+        exists(
+            Pod,
+            Pod,
+            lambda source, destination: (
+                request(host, epoch, asked_by, source, destination)
+                & housed(host, source)
+                & same(same_vpc(source, destination), why != Reason.other_vpc)
+            ),
+        ),
+    )
+    return yes & no & to_its_own
 
 
 # -------------------------------------------------------------------------------------------------- packets
@@ -219,11 +238,17 @@ def a_packet_is_dropped(host: Host, asked_by: Request, source: Pod, destination:
 
 @two_state(a_packet_is_released, a_packet_is_dropped)
 def acts_once(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
-    """A held packet is released or dropped once: it is held before and not after, and is never held again."""
-    acted = released(host, asked_by, source, destination) | dropped(host, asked_by, source, destination)
+    """A held packet is released or dropped, and once: it is held before and not after, and is never held again.
+
+    An agent that starts anew holds nothing any more, and says nothing of it.
+    """
+    went, given_up = released(host, asked_by, source, destination), dropped(host, asked_by, source, destination)
+    acted = went | given_up
     held = waiting(host, asked_by, source, destination)
     held_after = waiting.after(host, asked_by, source, destination)
-    return implies(acted, held & ~held_after) & implies(used(host, asked_by) & ~held, ~held_after)
+    same_epoch = _epoch_of.after(host) == _epoch_of(host)
+    told_of = implies(held & ~held_after & same_epoch, acted) & ~(went & given_up)
+    return implies(acted, held & ~held_after) & implies(used(host, asked_by) & ~held, ~held_after) & told_of
 
 
 @sometimes
@@ -273,8 +298,29 @@ def done_means_applied(pod: Pod, version: Version, host: Host, epoch: Epoch) -> 
     return implies((change(pod, version) == Change.done) & due & (epoch > NEVER), version <= known(host, pod))
 
 
+@sometimes
+def a_host_has_yet_to_be_heard(host: Host, pod: Pod, version: Version) -> Formula:
+    """An agent has applied a version, and NCM does not know it yet."""
+    return pending(pod, version, host) & honest(host) & (known(host, pod) == version)
+
+
+@always(a_host_has_yet_to_be_heard)
+def applied_means_confirmed(pod: Pod, version: Version, host: Host) -> Formula:
+    """While NCM waits for an agent that knows the version, or has not met its epoch, the confirmation or hello is on its way."""
+    met = _epoch_of(host) == greeted(host)
+    confirmed = exists(Version, lambda newer: (version <= newer) & applied.unspent(host, greeted(host), pod, newer))
+    waited_for = pending(pod, version, host) & honest(host) & met & (version <= known(host, pod))
+    return implies(waited_for, confirmed) & implies(honest(host) & ~met, hello.unspent(host, _epoch_of(host)))
+
+
 @always(a_late_version_is_superseded)
 def dpm_hears_what_happened(pod: Pod, version: Version) -> Formula:
-    """What DPM takes for the outcome of a version is what NCM decided."""
-    settled = (outcome(pod, version) != Change.none) & (outcome(pod, version) != Change.pending)
-    return implies(settled, outcome(pod, version) == change(pod, version))
+    """What DPM takes for the outcome of a version is what NCM decided; until then the version or the report is on its way."""
+    open_ = outcome(pod, version) == Change.pending
+    settled = (outcome(pod, version) != Change.none) & ~open_
+    decided = (change(pod, version) != Change.none) & (change(pod, version) != Change.pending)
+    return (
+        implies(settled, outcome(pod, version) == change(pod, version))
+        & implies(open_ & (change(pod, version) == Change.none), config.unspent(pod, version))
+        & implies(open_ & decided, report.unspent(pod, version, change(pod, version)))
+    )

@@ -14,6 +14,7 @@ from spec.ncm import NEVER, acknowledge, grant, greet, report_done, store
 from spec.promises import (
     acts_once,
     answers_the_asker,
+    applied_means_confirmed,
     done_means_applied,
     dpm_hears_what_happened,
     grants_only_what_is_placed,
@@ -215,6 +216,12 @@ def counts_older_for_newer(host: Host, epoch: Epoch, pod: Pod, version: Version)
 def confirms_without_applying(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
     """An agent confirms what it has received, not what it has applied."""
     return learn.but(without=[known])
+
+
+@variant(replaces=learn, breaks=[applied_means_confirmed])
+def applies_without_confirming(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
+    """An agent keeps what it learned to itself, and NCM waits for it in vain."""
+    return learn.but(without=[applied])
 
 
 @variant(replaces=grant, breaks=[whoever_was_told_is_told_the_newest])

@@ -13,7 +13,7 @@ from spec.on_demand import PROTOCOL
 from spec.terms import Truth
 from tests.toys.worlds import LOCK
 
-CLAIMS, CHECKS = 98, 1534
+CLAIMS, CHECKS = 101, 1569
 """Pinned: a claim or an action that gets lost would be seen here."""
 
 
