@@ -103,10 +103,10 @@ class Program:
             self.say(line)
             time.sleep(0.1)
 
-    def wait_for(self, text: str, *, count: int = 1, logged: bool = False) -> None:
-        """Waits until it has said, or logged, a text so many times."""
-        end = time.monotonic() + WAIT_SECONDS_MAX
-        while (self.log if logged else self.output).count(text) < count:
+    def wait_for(self, *texts: str, logged: bool = False) -> None:
+        """Waits until it has said, or logged, one of these texts."""
+        end, text = time.monotonic() + WAIT_SECONDS_MAX, " or ".join(texts)
+        while not any(one in (self.log if logged else self.output) for one in texts):
             if self._process is not None and self._process.poll() is not None:
                 raise AssertionError(f"{self.name} ended before it said {text!r}:\n{self.log}")
             if time.monotonic() > end:

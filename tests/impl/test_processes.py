@@ -49,8 +49,9 @@ def test_services_wait_for_a_broker_that_is_gone_and_go_on_where_they_were(tmp_p
         system.dpm.say("place red/p1 h1")
         system.dpm.wait_for("accepted red/p1 version 1")
         first.close()
+        # NCM has not been heard, so all of them say things again and again: whoever is just at that finds out by it.
         for program in (system.dpm, h1, h2):
-            program.wait_for("the connection to the broker is lost", logged=True)
+            program.wait_for("the connection to the broker is lost", "trying again in 0.1 s", logged=True)
         system.dpm.say("place red/p2 h2")
         system.dpm.wait_for("trying again", logged=True)
         system.ncm.start()
