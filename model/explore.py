@@ -19,6 +19,7 @@ from model.kernel.emit import (
     ACTIONS,
     BROKEN,
     REACHED,
+    STATE_BITS,
     TRANSITIONS,
     Claims,
     Emitter,
@@ -148,10 +149,14 @@ class Kernel:
         count = call(self.compiled.addresses["expand"], into, out, counters)
         return {tuple(out[one * words : (one + 1) * words]) for one in range(count)}
 
+    def mask(self, state: State) -> int:
+        """What `check` says of a state: promises broken, and from bit `STATE_BITS` on claims reached."""
+        into = (ctypes.c_uint64 * self.layout.words)(*self.pack(state))
+        return call(self.compiled.addresses["check"], into)
+
     def broken(self, state: State) -> list[str]:
         """The promises about states that a state breaks."""
-        into = (ctypes.c_uint64 * self.layout.words)(*self.pack(state))
-        mask = call(self.compiled.addresses["check"], into)
+        mask = self.mask(state)
         return [promise.name for bit, promise in enumerate(self.claims.always) if mask >> bit & 1]
 
 
@@ -204,6 +209,7 @@ class _Search:
         search.rehash(self._shape, self._states, 1, self._table)
         self._call(0)  # compiles the search, which is not part of its time
         started = time.perf_counter()
+        self._masks[1] = self._kernel.mask(start) >> STATE_BITS  # what is reached at the start is reached at depth 0
         if self._kernel.broken(start):
             outcome, self._progress[search.FLAGGED] = search.BROKEN_STATE, 0
         else:
@@ -223,14 +229,13 @@ class _Search:
             self._masks,
             self._first_seen,
             states,
+            self._states_max,
         )
         return outcome
 
     def _slices(self, levels: list[int], started: float, progress: Progress | None) -> int:
-        # A slice is no longer than the bound, so that no world is finished beyond it.
-        slice_states = max(1, min(SLICE_STATES, self._states_max))
         while True:
-            outcome = self._call(slice_states)
+            outcome = self._call(SLICE_STATES)
             if progress is not None:
                 elapsed = time.perf_counter() - started
                 progress(int(self._progress[search.TAIL]), int(self._progress[search.DEPTH]), elapsed)

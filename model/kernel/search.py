@@ -122,8 +122,9 @@ def run(
     masks: Any,
     first_seen: Any,
     slice_states: int,
+    states_max: int,
 ) -> int:
-    """Goes on with the search for about `slice_states` expanded states; says why it stopped.
+    """Goes on for about `slice_states` expanded states, or until more than `states_max` are known; says why it stopped.
 
     `shape`: a tuple with one number for each word of a state. Its length is part of its type, so numba unrolls loops over words.
     `masks`: promises about states that are checked; claims about states reached so far; whether to look for deadlocks.
@@ -142,7 +143,7 @@ def run(
     stop = head + slice_states
     outcome = DONE
     while head < tail and outcome == DONE:
-        if head >= stop:
+        if head >= stop or tail > states_max:
             outcome = PAUSED
             break
         if (tail + room) * words > states.size or 2 * (tail + room) * words > table.size:

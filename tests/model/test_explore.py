@@ -14,9 +14,12 @@ from model.configuration import Configuration
 from model.errors import BadInput
 from model.explore import explore
 from model.interpreter import Interpreter
+from model.kernel import search
 from model.state import State, initial_state
-from spec.language import Promise, Protocol
+from spec.language import Promise, Protocol, sometimes
 from spec.on_demand import PROTOCOL
+from spec.terms import Formula
+from tests.toys.lock import Client, holds
 from tests.toys.worlds import CHOICES, CHOICES_WORLD, LOCK, LOCK_WORLD
 
 
@@ -95,6 +98,18 @@ def test_every_variant_has_a_shortest_way_to_a_promise_that_it_names(kill: objec
 def test_a_bound_is_undecided() -> None:
     found = explore(PROTOCOL, worlds.find("two-hosts", PROTOCOL), states_max=1000)
     assert (found.verdict, found.complete) == ("undecided", False)
+    assert 1000 < found.distinct < 1000 + 2 * search.GATHERED
+
+
+def test_what_is_reached_at_the_start_is_reached_at_depth_0() -> None:
+    @sometimes
+    def nobody_holds_it(client: Client) -> Formula:
+        """So it is at first."""
+        return ~holds(client)
+
+    object.__setattr__(nobody_holds_it, "name", "nobody_holds_it")
+    found = explore(LOCK, LOCK_WORLD, sometimes=[nobody_holds_it, *LOCK.sometimes], deadlocks=False)
+    assert (found.reached["nobody_holds_it"], found.reached["held"]) == (0, 2)
 
 
 def test_another_count_than_the_pinned_one_is_violated() -> None:
