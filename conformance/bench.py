@@ -106,7 +106,8 @@ def conditions() -> str:
         platform.processor() or "unknown processor",
     )
     load = f"{os.getloadavg()[0]:.1f}"
-    return f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, load {load} at the start"
+    machine = f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    return f"{machine}, load {load} at the start; the broker does not wait for its disk, the stores of the services do"
 
 
 def _lines(path: Path) -> list[str]:

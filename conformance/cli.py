@@ -32,6 +32,10 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 
 
+PIPE_CLOSED: Final = 141
+"""What a shell says of a program whose reader has left: it is no verdict."""
+
+
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -80,6 +84,8 @@ def main() -> None:
     except click.exceptions.Abort:
         print("Stopped.", file=sys.stderr)  # noqa: T201 - the command line's own output
         sys.exit(130)
+    except SystemExit:
+        sys.exit(PIPE_CLOSED)  # what prints tables ends so when nobody reads them any more
     except click.exceptions.NoArgsIsHelpError as problem:
         problem.show()
         sys.exit(Exit.BAD_INPUT)

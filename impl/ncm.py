@@ -61,6 +61,8 @@ class Ncm:
         """Every entry's change is pending, and its host told of the pod."""
         self._changes: dict[tuple[Pod, int], str] = {}
         """Every change heard of: pending, or how it ended."""
+        self._under_way: dict[tuple[Pod, int], None] = {}
+        """The changes that are pending, oldest first: few, while the above are all that there ever were."""
 
     # --------------------------------------------------------------------------------------------- messages
 
@@ -220,7 +222,7 @@ class Ncm:
 
     def pending(self) -> list[tuple[Pod, int]]:
         """Changes under way."""
-        return [change for change, state in self._changes.items() if state == PENDING]
+        return list(self._under_way)
 
     def was_met(self, host: str) -> bool:
         """The host is registered, and its agent has been heard of."""
@@ -354,6 +356,7 @@ class Ncm:
                 pod, version = Pod(*record["pod"]), record["version"]
                 self._places.setdefault(pod, {})[version] = record["place"]
                 self._changes[pod, version] = PENDING
+                self._under_way[pod, version] = None
                 self._pending |= {(pod, version, waited) for waited in record["confirm"]}
                 if record["told"] is not None:
                     self._told.add((record["told"], pod))
@@ -370,6 +373,7 @@ class Ncm:
             case "end":
                 pod, version = Pod(*record["pod"]), record["version"]
                 self._changes[pod, version] = record["as"]
+                self._under_way.pop((pod, version), None)
                 self._pending = {entry for entry in self._pending if entry[:2] != (pod, version)}
             case unknown:
                 raise AssertionError(f"a record of an unknown kind: {unknown}")
@@ -405,6 +409,7 @@ class Ncm:
         self._told = {(host, Pod(vpc, address)) for host, vpc, address in snapshot["told"]}
         self._pending = {(Pod(vpc, address), version, host) for vpc, address, version, host in snapshot["pending"]}
         self._changes = {(Pod(vpc, address), version): state for vpc, address, version, state in snapshot["changes"]}
+        self._under_way = {change: None for change, state in self._changes.items() if state == PENDING}
 
     def observe(self) -> dict[str, Any]:
         """The state, for comparison: `recorded`, `greeted`, `told`, `pending` and `change`."""

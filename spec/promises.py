@@ -286,12 +286,21 @@ def a_change_is_done(pod: Pod, version: Version) -> Formula:
 
 
 @sometimes
+def a_confirmation_counts(pod: Pod, version: Version, host: Host) -> Formula:
+    """NCM hears that an agent knows the recorded version, and does not wait for it any more."""
+    waited_for = pending(pod, version, host) & ~pending.after(pod, version, host)
+    heard = (version == recorded(pod)) & applied.unspent(host, greeted(host), pod, version)
+    under_way = (change.after(pod, version) == Change.pending) & ~removed.after(host)
+    return waited_for & heard & under_way & (greeted.after(host) == greeted(host))
+
+
+@sometimes
 def a_change_fails(pod: Pod, version: Version) -> Formula:
     """DPM hears that a change failed."""
     return outcome(pod, version) == Change.failed
 
 
-@always(a_change_is_done, a_change_fails)
+@always(a_change_is_done, a_change_fails, a_confirmation_counts)
 def done_means_applied(pod: Pod, version: Version, host: Host, epoch: Epoch) -> Formula:
     """Of the hosts that had to confirm a version that is done, each honest one that has not restarted or left knows it."""
     due = must(pod, version, host, epoch) & honest(host) & (_epoch_of(host) == epoch) & ~removed(host)

@@ -22,7 +22,7 @@ from impl.aca import Aca
 from impl.broker.deployment import Deployment
 from impl.core import Effects, Plain
 from impl.dpm import Dpm
-from impl.messages import Message, Pod, Request
+from impl.messages import Applied, Message, Pod, Reason, Request
 from impl.ncm import Channel, Ncm
 from model import itf
 from model.errors import BadInput
@@ -215,6 +215,58 @@ def test_a_request_that_greets_is_answered_in_the_same_step(ncm: type[Ncm], vect
         found = replay_all(vectors, target, cores=Cores(ncm=ncm), stop_at_divergence=True)
     assert found.divergence is not None
     assert "at once" in found.divergence.action
+
+
+class KeepsTheOldPlace(Aca):
+    """A pod that is known stays where it was."""
+
+    def _see(self, pod: Pod, version: int, place: str | None) -> Effects:
+        return super()._see(pod, version, self._known.get(pod, (0, place))[1])
+
+
+class ReasonsInAnotherOrder(Ncm):
+    """What is asked for comes before who asks."""
+
+    def _refusal(self, message: Request) -> Reason | None:
+        return super()._refusal(message) if self._in_one_vpc(message) else Reason.OTHER_VPC
+
+
+class ResendsTheNewest(Dpm):
+    """Whatever is to be sent again, it sends the newest."""
+
+    def resend(self, pod: Pod, version: int) -> Effects:
+        super().resend(pod, version)
+        return Effects(sends=(self._config(pod, self.latest(pod)),))
+
+
+class CountsWhatIsNotRecorded(Ncm):
+    """A confirmation of a version that is not recorded yet counts for the older ones."""
+
+    def confirm(self, message: Applied) -> Effects:
+        return super().confirm(replace(message, version=min(message.version, self.recorded(message.pod))))
+
+
+class ForgetsItsEpoch(Aca):
+    """Its snapshot lacks the epoch."""
+
+    def snapshot(self) -> dict[str, Plain]:
+        return {"epoch": 0}
+
+
+@pytest.mark.parametrize(
+    "cores",
+    [
+        Cores(aca=KeepsTheOldPlace),
+        Cores(ncm=ReasonsInAnotherOrder),
+        Cores(dpm=ResendsTheNewest),
+        Cores(ncm=CountsWhatIsNotRecorded),
+        Cores(aca=ForgetsItsEpoch),
+    ],
+    ids=["keeps the old place", "reasons otherwise", "resends the newest", "counts too early", "forgets its epoch"],
+)
+def test_wrong_cores_that_only_a_story_catches_are_caught(cores: Cores, vectors: Sequence[Vector]) -> None:
+    with open_target("memory") as target:
+        assert replay_all(vectors, target, cores=cores, stop_at_divergence=True).verdict == "diverges"
 
 
 class SnapshotsTooLittle(Ncm):

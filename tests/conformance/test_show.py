@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -111,3 +113,11 @@ def test_the_command_prints_table_and_diagram(tmp_path: Path) -> None:
     assert "what changed" in result.output
     assert "▶" in result.output
     assert picture.read_text().startswith("<svg")
+
+
+def test_a_reader_that_leaves_is_no_verdict() -> None:
+    command = [sys.executable, "-c", "from conformance.cli import main; main()", "show", str(TRACE)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait() == 141
