@@ -26,7 +26,7 @@ from impl.transport.pulsar import PulsarConnection
 
 TARGETS = ("memory", "pulsar")
 
-MEMORY_RECORDS_MAX: Final = 2
+MEMORY_RECORDS_MAX: Final = 1
 """Records after a snapshot, in memory: so few that vectors restart from snapshots too. On `pulsar` they restart from records."""
 
 

@@ -9,18 +9,20 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture.providers import HypothesisProvider
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from model.configuration import Configuration
-from model.interpreter import Interpreter
+from model.interpreter import NO_EVENTS, Interpreter
 from model.machines import Contradiction, System
 from model.state import Occurrence, State, Trace, initial_state
-from spec.language import Protocol
+from spec.language import Promise, Protocol
 
 Progress = Callable[[int, int], None]
 """Told now and then: runs and steps done."""
@@ -110,9 +112,12 @@ def simulate(
     started = time.perf_counter()
     broken: PromiseBroken | None = None
     try:
-        run_state_machine_as_test(machine, settings=chosen)
+        # Hypothesis mixes in constants of the modules that happen to be loaded; a seed must mean the same without them.
+        with patch.object(HypothesisProvider, "_maybe_draw_constant", lambda *_, **__: None):
+            run_state_machine_as_test(machine, settings=chosen)
     except PromiseBroken as found:
         broken = found
+    trace = _without_detours(protocol, broken) if broken else None
     seconds = time.perf_counter() - started
     return Simulation(
         configuration.name,
@@ -121,11 +126,37 @@ def simulate(
         from_seed,
         "violated" if broken else "holds" if counts.steps else "undecided",
         broken.name if broken else "",
-        broken.trace if broken else None,
+        trace,
         counts.actions,
         frozenset(counts.reached),
         seconds,
     )
+
+
+def _without_detours(protocol: Protocol, broken: PromiseBroken) -> Trace:
+    """The way without steps that it does not need: what Hypothesis makes short may keep some, since its choices hang together."""
+    interpreter = Interpreter(protocol, broken.trace.configuration)
+    promises = [promise for promise in protocol.promises if promise.name == broken.name]
+    trace, place = broken.trace, len(broken.trace.steps) - 2
+    while place >= 0:
+        shorter = _executed(interpreter, trace, (*trace.steps[:place], *trace.steps[place + 1 :]), promises)
+        trace, place = (trace, place - 1) if shorter is None else (shorter, min(place, len(shorter.steps) - 2))
+    return trace
+
+
+def _executed(
+    interpreter: Interpreter, trace: Trace, steps: tuple[Occurrence, ...], promises: list[Promise]
+) -> Trace | None:
+    """The run of these steps, if it is possible and its last step breaks one of the promises."""
+    states, events = [trace.states[0]], NO_EVENTS
+    for step in steps:
+        if not interpreter.is_enabled(states[-1], step):
+            return None
+        after, events = interpreter.apply(states[-1], step)
+        states.append(after)
+    if interpreter.violated(states[-2], states[-1], events, promises) is None:
+        return None
+    return replace(trace, states=tuple(states), steps=steps)
 
 
 def _machine(protocol: Protocol, configuration: Configuration, counts: _Counts) -> type[RuleBasedStateMachine]:

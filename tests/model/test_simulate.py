@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
 import pytest
 
 from conformance import worlds
@@ -19,6 +23,20 @@ def test_promises_hold_in_random_runs_and_a_seed_repeats_them() -> None:
     assert first.verdict == "holds"
     assert first.steps > 100
     assert first.actions == again.actions
+
+
+def test_a_seed_means_the_same_whatever_else_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = worlds.find("two-hosts", PROTOCOL)
+    first = simulate(PROTOCOL, world, runs=15, steps=30, from_seed=5)
+    path = tmp_path / "full_of_constants.py"
+    path.write_text(f"CONSTANTS = {list(range(100, 1000, 3))}", encoding="utf-8")
+    spec = spec_from_file_location("full_of_constants", path)
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    monkeypatch.setitem(sys.modules, "full_of_constants", loaded)
+    assert simulate(PROTOCOL, world, runs=15, steps=30, from_seed=5).actions == first.actions
 
 
 def test_a_broken_promise_is_found_and_made_short() -> None:
