@@ -106,6 +106,7 @@ def simulate(
         database=None,
         verbosity=Verbosity.quiet,
         print_blob=False,
+        report_multiple_bugs=False,  # the first one counts, and two would come as one exception of another kind
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
     )
