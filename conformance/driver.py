@@ -235,10 +235,10 @@ class Driver:
             ncm.acknowledge(message)
         return effects
 
-    def greeted_at_once(self, occurrence: Occurrence, before: State) -> tuple[Effects, Observation]:
+    def greeted_at_once(self, number: int, before: State) -> tuple[Effects, Observation]:
         """What a copy of NCM answers to a request of a new epoch; and what is seen when it has crashed behind that."""
-        action = next(one for one, step in zip(self._actions, self._trace.steps, strict=True) if step is occurrence)
-        taken = self.names.message(*self.taken(action, occurrence, before), before)
+        occurrence = self._trace.steps[number]
+        taken = self.names.message(*self.taken(self._actions[number], occurrence, before), before)
         stored = self._processes["ncm"].core.snapshot()
         ncm, again = self._cores.ncm(), self._cores.ncm()
         ncm.restore(stored)

@@ -211,7 +211,7 @@ class _Run:
         expected = self._expect(greeting.state, answer)
         what = f"{occurrence} and {answer} at once"
         try:
-            effects, seen = self.driver.greeted_at_once(occurrence, before)
+            effects, seen = self.driver.greeted_at_once(number, before)
         except (CoreFailed, IllegalInput) as problem:
             return self._divergence(what, number + 1, Difference("action", "taken", "an error", str(problem)))
         difference = compare(self._protocol, expected.state, seen)
@@ -263,7 +263,7 @@ class _Run:
             what = f"{self.driver.names.shown(message)} comes once more to {process}"
             try:
                 effects = self.driver.again(process, message)
-            except (CoreFailed, IllegalInput) as problem:
+            except (CoreFailed, IllegalInput, MalformedMessage) as problem:
                 return self._divergence(what, self.done, Difference("action", "ignored", "an error", str(problem)))
             divergence = self._compared(what, self.done, [Expected(before, sent=None)], process, effects)
             if divergence is not None:
