@@ -26,6 +26,8 @@ from spec.terms import (
     Or,
     Plus,
     Quantified,
+    Sum,
+    Times,
     Truth,
     Variable,
 )
@@ -56,6 +58,12 @@ def closure(node: Node, configuration: Configuration) -> Closure:
         case Plus(number, amount):
             base = of(number)
             return lambda tables, given: base(tables, given) + amount
+        case Sum(left, right):
+            one, other = of(left), of(right)
+            return lambda tables, given: one(tables, given) + other(tables, given)
+        case Times(number, factor):
+            base = of(number)
+            return lambda tables, given: base(tables, given) * factor
         case Compare(operator, left, right):
             return _comparison(operator, of(left), of(right))
         case Not(operand):

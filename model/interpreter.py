@@ -33,6 +33,8 @@ from spec.terms import (
     Or,
     Plus,
     Quantified,
+    Sum,
+    Times,
     Truth,
     Value,
     Variable,
@@ -284,7 +286,7 @@ class _Compiled:
         return f"def within(T{parameters}): return {self._bounds()}"
 
     def _bounds(self) -> str:
-        """Only `Plus` can leave a bound: every other number is read from the state or chosen within it."""
+        """Only sums can leave a bound: every other number is read from the state or chosen within it."""
         source = _Source(self._interpreter)
         tests = []
         for change in self.action.changes:
@@ -339,6 +341,10 @@ class _Source:
                 return self.expression(body)
             case Plus(number, amount):
                 return f"({self.expression(number)} + {amount})"
+            case Sum(left, right):
+                return f"({self.expression(left)} + {self.expression(right)})"
+            case Times(number, factor):
+                return f"({self.expression(number)} * {factor})"
             case Compare(operator, left, right):
                 return f"({self.expression(left)} {'==' if operator == '=' else operator} {self.expression(right)})"
             case Not(operand):
@@ -373,9 +379,9 @@ def free(node: Node) -> set[Variable]:
             return set()
         case Named(_, _, body):
             return free(body)
-        case Plus(number):
+        case Plus(number) | Times(number):
             return free(number)
-        case Compare(_, left, right):
+        case Compare(_, left, right) | Sum(left, right):
             return free(left) | free(right)
         case Not(operand):
             return free(operand)

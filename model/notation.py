@@ -20,6 +20,8 @@ from spec.terms import (
     Or,
     Plus,
     Quantified,
+    Sum,
+    Times,
     Truth,
     Variable,
 )
@@ -60,7 +62,11 @@ def _plain(node: Node, names: bool) -> str:
                 return _plain(body, names)
             return _call(definition.name, arguments, names) if arguments else definition.name
         case Plus(number, amount):
-            return f"{_text(number, names, 5)} + {amount}"
+            return f"{_text(number, names, 4)} + {amount}"
+        case Sum(left, right):
+            return f"{_text(left, names, 4)} + {_text(right, names, 4)}"
+        case Times(number, factor):
+            return f"{factor} × {_text(number, names, 5)}"
         case Compare(operator, left, right):
             return f"{_text(left, names, 0)} {_OPERATORS[operator]} {_text(right, names, 0)}"
         case Not(Compare("=", left, right)):

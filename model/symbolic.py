@@ -26,6 +26,8 @@ from spec.terms import (
     Or,
     Plus,
     Quantified,
+    Sum,
+    Times,
     Truth,
     Value,
     Variable,
@@ -97,6 +99,10 @@ class Translator:
                 return self.term(body, environment)
             case Plus(number, amount):
                 return self.term(number, environment) + amount
+            case Sum(left, right):
+                return self.term(left, environment) + self.term(right, environment)
+            case Times(number, factor):
+                return self.term(number, environment) * factor
             case Compare(operator, left, right):
                 one, other = self.term(left, environment), self.term(right, environment)
                 return one == other if operator == "=" else one < other if operator == "<" else one <= other

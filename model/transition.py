@@ -23,6 +23,8 @@ from spec.terms import (
     Or,
     Plus,
     Quantified,
+    Sum,
+    Times,
     Truth,
     Variable,
 )
@@ -41,6 +43,10 @@ def substitute(node: Node, by: Substitution) -> Node:
             return Named(definition, tuple(substitute(one, by) for one in arguments), substitute(body, by))
         case Plus(number, amount):
             return Plus(substitute(number, by), amount)
+        case Sum(left, right):
+            return Sum(substitute(left, by), substitute(right, by))
+        case Times(number, factor):
+            return Times(substitute(number, by), factor)
         case Compare(operator, left, right):
             return Compare(operator, substitute(left, by), substitute(right, by))
         case Not(operand):
@@ -79,9 +85,9 @@ def free(node: Node) -> set[Variable]:
             return set()
         case Named(_, arguments, body):
             return free(body).union(*map(free, arguments))
-        case Plus(number) | Not(number):
+        case Plus(number) | Times(number) | Not(number):
             return free(number)
-        case Compare(_, left, right) | Implies(left, right):
+        case Compare(_, left, right) | Implies(left, right) | Sum(left, right):
             return free(left) | free(right)
         case And(nodes) | Or(nodes) | Apply(_, nodes):
             return set().union(*map(free, nodes))
@@ -106,6 +112,10 @@ def rebuilt(node: Node, change: object) -> Node:
             made = Named(definition, arguments, rebuilt(body, change))
         case Plus(number, amount):
             made = Plus(rebuilt(number, change), amount)
+        case Sum(left, right):
+            made = Sum(rebuilt(left, change), rebuilt(right, change))
+        case Times(number, factor):
+            made = Times(rebuilt(number, change), factor)
         case Compare(operator, left, right):
             made = Compare(operator, rebuilt(left, change), rebuilt(right, change))
         case Not(operand):

@@ -84,6 +84,22 @@ class Plus:
 
 
 @dataclass(frozen=True, slots=True)
+class Sum:
+    """Two numbers together."""
+
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """A number, a fixed number of times."""
+
+    number: Node
+    factor: int
+
+
+@dataclass(frozen=True, slots=True)
 class Compare:
     """Equality of two values of one sort, or order of two numbers."""
 
@@ -139,7 +155,23 @@ class Choose:
     otherwise: Node
 
 
-Node = Variable | Constant | Truth | Apply | Named | Plus | Compare | Not | And | Or | Implies | Quantified | Choose
+Node = (
+    Variable
+    | Constant
+    | Truth
+    | Apply
+    | Named
+    | Plus
+    | Sum
+    | Times
+    | Compare
+    | Not
+    | And
+    | Or
+    | Implies
+    | Quantified
+    | Choose
+)
 
 
 # -------------------------------------------------------------------------------------------------------- values
@@ -222,8 +254,16 @@ class Number(Value):
             raise ValueError(f"a {cls.title} is never negative, and {value} is")
         return cls(Constant(value, cls))
 
-    def __add__(self, amount: int) -> Self:
-        return type(self)(Plus(self.node, amount))
+    def __add__(self, amount: int | Self) -> Self:
+        if isinstance(amount, int):
+            return type(self)(Plus(self.node, amount))
+        return type(self)(Sum(self.node, self._same_sort(amount)))
+
+    def __rmul__(self, factor: int) -> Self:
+        """So many times the number; proofs stay within linear arithmetic, so a factor is fixed and not negative."""
+        if factor < 0:
+            raise ValueError(f"a {self.title} is never negative, and {factor} times one may be")
+        return type(self)(Times(self.node, factor))
 
     def __lt__(self, other: Self) -> Formula:
         return Formula(Compare("<", self.node, self._same_sort(other)))

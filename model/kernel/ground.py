@@ -31,6 +31,8 @@ from spec.terms import (
     Or,
     Plus,
     Quantified,
+    Sum,
+    Times,
     Truth,
     Value,
     Variable,
@@ -308,6 +310,7 @@ class Ground:
 
     def value(self, node: Node, environment: Environment, *, after: bool = False) -> Cases:
         """A term: what it can be, and when."""
+        found: dict[int, list[Expression]]
         match node:
             case Variable():
                 return [(environment[node], True)]
@@ -317,10 +320,19 @@ class Ground:
                 return self.value(body, environment, after=after)
             case Plus(number, amount):
                 return [(value + amount, when) for value, when in self.value(number, environment, after=after)]
+            case Times(number, factor):
+                return [(value * factor, when) for value, when in self.value(number, environment, after=after)]
+            case Sum(left, right):
+                found = {}
+                rights = self.value(right, environment, after=after)
+                for one, when in self.value(left, environment, after=after):
+                    for other, also in rights:
+                        found.setdefault(one + other, []).append(self.algebra.conjunction((when, also)))
+                return self._cases(found)
             case Choose(condition, chosen, otherwise):
                 given = self.truth(condition, environment, after=after)
                 other = self.algebra.negation(given)
-                found: dict[int, list[Expression]] = {}
+                found = {}
                 for given_now, branch in ((given, chosen), (other, otherwise)):
                     if given_now is not False:
                         for value, when in self.value(branch, environment, after=after):

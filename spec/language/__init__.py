@@ -11,7 +11,8 @@ A protocol is a set of modules that declare, at top level and in reading order:
 | `@definition`, `@lifecycle` | names for formulas and values computed from the state |
 | `@action` | a guard (`when`, and the messages it `takes`), an update (`then`), events (`emits`), lifecycle moves (`moves`) |
 | `@alternatives` | actions of which exactly one applies |
-| `@always`, `@two_state`, `@lemma`, `@sometimes` | what is claimed |
+| `@always`, `@two_state`, `@lemma`, `@sometimes` | what is claimed of states and steps |
+| `@eventually` | what is claimed of infinite runs in which the `fair` actions are fair |
 | `@variant` | a deviation kept on purpose, and the promises it breaks |
 
 An action's function runs once, on variables, and returns a `Step`; its parameters are the only choices it makes. Changes read
@@ -27,14 +28,19 @@ from spec.language.actions import Action, Alternatives, Step, action, alternativ
 from spec.language.changes import Change, Move, for_each
 from spec.language.claims import (
     Deviation,
+    Eventuality,
+    LeadsTo,
     Promise,
     Sometimes,
     Variant,
     always,
+    eventually,
+    leads_to,
     lemma,
     sometimes,
     two_state,
     variant,
+    weaker_lemma,
 )
 from spec.language.declaration import Declaration, Role
 from spec.language.protocol import Protocol
@@ -61,8 +67,10 @@ __all__ = [
     "Declaration",
     "Definition",
     "Deviation",
+    "Eventuality",
     "Function",
     "Kind",
+    "LeadsTo",
     "Lifecycle",
     "Message",
     "Move",
@@ -79,8 +87,10 @@ __all__ = [
     "always",
     "definition",
     "event",
+    "eventually",
     "for_each",
     "function",
+    "leads_to",
     "lemma",
     "lifecycle",
     "message",
@@ -88,4 +98,5 @@ __all__ = [
     "sometimes",
     "two_state",
     "variant",
+    "weaker_lemma",
 ]

@@ -37,6 +37,8 @@ class Action(Declaration):
     emits: tuple[Apply, ...]
     moves: tuple[Move, ...]
     doc: str
+    fair: bool = False
+    """Weakly fair, for each choice of its parameters: it does not stay enabled for ever without being taken."""
     name: str = field(default="", init=False)
 
     def but(
@@ -79,8 +81,11 @@ def _parts(formulas: Iterable[Formula]) -> list[Node]:
     return found
 
 
-def action(*, by: Role) -> Callable[[Callable[..., Step]], Action]:
-    """Declares an action of a role. Where there is one role for each member of a sort, the first parameter is that member."""
+def action(*, by: Role, fair: bool = False) -> Callable[[Callable[..., Step]], Action]:
+    """Declares an action of a role. Where there is one role for each member of a sort, the first parameter is that member.
+
+    `fair`: what is said to happen eventually may count on it (weak fairness); what nobody is bound to do is not fair.
+    """
 
     def declare(declared: Callable[..., Step]) -> Action:
         parameters = parameters_of(declared)
@@ -91,7 +96,7 @@ def action(*, by: Role) -> Callable[[Callable[..., Step]], Action]:
         guard = [*takes, *_parts(step.when)]
         emits = tuple(_applied(formula, "event") for formula in step.emits)
         doc = inspect.cleandoc(declared.__doc__ or "")
-        return Action(by, parameters, takes, tuple(guard), tuple(step.then), emits, tuple(step.moves), doc)
+        return Action(by, parameters, takes, tuple(guard), tuple(step.then), emits, tuple(step.moves), doc, fair)
 
     return declare
 

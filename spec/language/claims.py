@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Literal
 
 from spec.language.actions import Action, Step, action
-from spec.language.declaration import Declaration, evaluate
+from spec.language.declaration import Declaration, evaluate, parameters_of
 from spec.terms import Formula, Node, Variable
 
 
@@ -36,7 +36,46 @@ class Promise(Declaration):
     formula: Node
     sometimes: tuple[Sometimes, ...]
     doc: str
+    weakens: Promise | None = None
+    """The promise of a smaller protocol whose place this one takes where both are in."""
     name: str = field(default="", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LeadsTo:
+    """Whenever the premise holds, the conclusion holds then or later."""
+
+    premise: Formula
+    conclusion: Formula
+
+
+def leads_to(premise: Formula, conclusion: Formula) -> LeadsTo:
+    """Whenever the premise holds, the conclusion holds then or later, in every run in which fair actions are fair."""
+    return LeadsTo(premise, conclusion)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Eventuality(Declaration):
+    """A promise about infinite runs, for all parameters: the premise leads to the conclusion, both about states."""
+
+    parameters: tuple[Variable, ...]
+    premise: Node
+    conclusion: Node
+    sometimes: tuple[Sometimes, ...]
+    doc: str
+    name: str = field(default="", init=False)
+
+
+def eventually(*witnesses: Sometimes) -> Callable[[Callable[..., LeadsTo]], Eventuality]:
+    """Declares what happens eventually; the witnesses show that it is not vacuous."""
+
+    def declare(declared: Callable[..., LeadsTo]) -> Eventuality:
+        parameters = parameters_of(declared)
+        claimed: LeadsTo = declared(*(variable.sort(variable) for variable in parameters))
+        doc = inspect.cleandoc(declared.__doc__ or "")
+        return Eventuality(parameters, claimed.premise.node, claimed.conclusion.node, witnesses, doc)
+
+    return declare
 
 
 def sometimes(declared: Callable[..., Formula]) -> Sometimes:
@@ -45,9 +84,12 @@ def sometimes(declared: Callable[..., Formula]) -> Sometimes:
     return Sometimes(parameters, formula.node, inspect.cleandoc(declared.__doc__ or ""))
 
 
-def always(*witnesses: Sometimes) -> Callable[[Callable[..., Formula]], Promise]:
-    """Declares a promise about every reachable state; the witnesses show that it is not vacuous."""
-    return _promise("always", False, witnesses)
+def always(*witnesses: Sometimes, weakens: Promise | None = None) -> Callable[[Callable[..., Formula]], Promise]:
+    """Declares a promise about every reachable state; the witnesses show that it is not vacuous.
+
+    `weakens`: the stronger promise that holds without what is added to the protocol, and not with it.
+    """
+    return _promise("always", False, witnesses, weakens)
 
 
 def two_state(*witnesses: Sometimes) -> Callable[[Callable[..., Formula]], Promise]:
@@ -60,13 +102,21 @@ def lemma(declared: Callable[..., Formula]) -> Promise:
     return _promise("always", True, ())(declared)
 
 
+def weaker_lemma(weakens: Promise) -> Callable[[Callable[..., Formula]], Promise]:
+    """Declares a lemma in the place of a stronger one, which does not hold with what is added to the protocol."""
+    return _promise("always", True, (), weakens)
+
+
 def _promise(
-    kind: Literal["always", "two-state"], supporting: bool, witnesses: tuple[Sometimes, ...]
+    kind: Literal["always", "two-state"],
+    supporting: bool,
+    witnesses: tuple[Sometimes, ...],
+    weakens: Promise | None = None,
 ) -> Callable[[Callable[..., Formula]], Promise]:
     def declare(declared: Callable[..., Formula]) -> Promise:
         parameters, formula = evaluate(declared)
         doc = inspect.cleandoc(declared.__doc__ or "")
-        return Promise(kind, supporting, parameters, formula.node, witnesses, doc)
+        return Promise(kind, supporting, parameters, formula.node, witnesses, doc, weakens)
 
     return declare
 
@@ -85,19 +135,19 @@ class Variant(Declaration):
 
     replaces: Action
     action: Action
-    breaks: tuple[Promise, ...]
+    breaks: tuple[Promise | Eventuality, ...]
     kind: Deviation
     doc: str
     name: str = field(default="", init=False)
 
 
 def variant(
-    *, replaces: Action, breaks: Sequence[Promise], kind: Deviation = Deviation.MUTANT
+    *, replaces: Action, breaks: Sequence[Promise | Eventuality], kind: Deviation = Deviation.MUTANT
 ) -> Callable[[Callable[..., Step]], Variant]:
     """Declares a variant; its function states the changed action, mostly by what is different (`Action.but`)."""
 
     def declare(declared: Callable[..., Step]) -> Variant:
-        changed = action(by=replaces.role)(declared)
+        changed = action(by=replaces.role, fair=replaces.fair)(declared)
         return Variant(replaces, changed, tuple(breaks), kind, changed.doc)
 
     return declare

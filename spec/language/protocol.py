@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, TypeVar
 
+from spec import terms
 from spec.language.actions import Action, Alternatives
-from spec.language.claims import Promise, Sometimes, Variant
+from spec.language.claims import Eventuality, Promise, Sometimes, Variant
 from spec.language.declaration import Declaration, Role
 from spec.language.state import Definition, Lifecycle, Message, Symbol
 from spec.terms import Enumeration, Individual, Number, Value
@@ -33,7 +34,8 @@ class Protocol:
     actions: tuple[Action, ...]
     alternatives: tuple[Alternatives, ...]
     promises: tuple[Promise, ...]
-    """Lemmas are among them."""
+    """Lemmas are among them; those that another one weakens are not."""
+    eventualities: tuple[Eventuality, ...]
     sometimes: tuple[Sometimes, ...]
     variants: tuple[Variant, ...]
 
@@ -52,7 +54,7 @@ class Protocol:
                         raise TypeError(
                             f"{module.__name__}.{attribute}: the name is taken, or the declaration has another"
                         )
-                elif isinstance(value, type) and issubclass(value, Value) and value.__module__ == module.__name__:
+                elif isinstance(value, type) and issubclass(value, Value) and value.__module__ != terms.__name__:
                     found[attribute] = value
         for value in found.values():
             if isinstance(value, Variant):
@@ -64,6 +66,8 @@ class Protocol:
         def classes(kind: type[T0]) -> tuple[type[T0], ...]:
             return tuple(value for value in found.values() if isinstance(value, type) and issubclass(value, kind))
 
+        promises = some(Promise)
+        weakened = {promise.weakens for promise in promises}
         return cls(
             name,
             modules,
@@ -75,7 +79,8 @@ class Protocol:
             some(Definition),
             some(Action),
             some(Alternatives),
-            some(Promise),
+            tuple(promise for promise in promises if promise not in weakened),
+            some(Eventuality),
             some(Sometimes),
             some(Variant),
         )
@@ -96,7 +101,7 @@ class Protocol:
         return replace(self, name=f"{self.name} with {chosen.name}", actions=actions)
 
     def digest(self) -> str:
-        """A fingerprint of the statement, in hexadecimal: comments and prose do not count, variants neither."""
+        """A fingerprint of the statement, in hexadecimal: what finite runs depend on, so not prose, variants, fairness."""
         parts: list[object] = []
         for symbol in self.symbols:
             parts.append((symbol.name, symbol.kind, symbol.arguments, symbol.result))
