@@ -1,4 +1,7 @@
-"""Generated files, made anew: counts of states, vectors, the table of kills with its negative vectors, and the reference document.
+"""Generated files, made anew.
+
+They are: descriptors of Alcor's messages, counts of states, vectors, the table of kills with its negative vectors, and the
+reference document.
 
 `python -m conformance.golden` writes all of them, `python -m conformance.golden docs` only some. Read the difference before it is
 committed.
@@ -6,6 +9,7 @@ committed.
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +19,11 @@ from conformance.docs import write_document
 from conformance.generate import write_vectors
 from conformance.kills import write_kills
 from conformance.report import progress_bar
+from impl.wire.alcor.schema import NUMBERINGS, descriptors, sources
 from model.explore import explore
 from spec.on_demand import PROTOCOL
 
-PARTS = ("counts", "vectors", "kills", "docs")
+PARTS = ("wire", "counts", "vectors", "kills", "docs")
 PINNED = "\n[pinned]\n"
 
 
@@ -33,6 +38,13 @@ def write_counts(name: str) -> None:
     path.write_text(text + PINNED + counts, encoding="utf-8")
 
 
+def write_descriptors(numbering: str, path: Path) -> None:
+    """Writes the descriptors of Alcor's messages in this numbering."""
+    folders, names = sources(numbering)
+    protoc = [sys.executable, "-m", "grpc_tools.protoc", "--include_imports", f"--descriptor_set_out={path}"]
+    subprocess.run([*protoc, *(f"-I{folder}" for folder in folders), *names], check=True)
+
+
 def main(wanted: list[str]) -> int:
     """Writes the parts that are named, or all."""
     unknown = [one for one in wanted if one not in PARTS]
@@ -40,6 +52,9 @@ def main(wanted: list[str]) -> int:
         sys.stderr.write(f"{unknown[0]}: no such part; choose among {', '.join(PARTS)}\n")
         return 2
     chosen = wanted or list(PARTS)
+    if "wire" in chosen:
+        for numbering in NUMBERINGS:
+            write_descriptors(numbering, descriptors(numbering))
     if "counts" in chosen:
         with progress_bar("Configurations", len(worlds.names())) as progress:
             for number, name in enumerate(worlds.names()):
