@@ -272,7 +272,10 @@ def notice(found: Evidence, vectors: Sequence[Vector], stated: Protocol) -> None
         interpreter = Interpreter(vector.protocol, trace.configuration)
         before, after = trace.states[-2:]
         _, events = interpreter.apply(before, trace.steps[-1])
-        if interpreter.violated(before, after, events, [one for one in variant.breaks if isinstance(one, Promise)]) is not None:
+        if (
+            interpreter.violated(before, after, events, [one for one in variant.breaks if isinstance(one, Promise)])
+            is not None
+        ):
             found.noticed.append(variant.name)
         else:
             promises = ", ".join(promise.name for promise in variant.breaks)
