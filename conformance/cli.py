@@ -19,6 +19,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "check": "All of it: one table of promise and evidence.",
     "prove": "Prove every promise, without bounds.",
     "explore": "Visit every state of a bounded configuration.",
+    "bounded": "Look for a short violation in a world too large to explore.",
     "simulate": "Long random runs of the role machines.",
     "replay": "Replay traces on the implementation, step by step.",
     "show": "Print a trace as a table and a sequence diagram.",

@@ -30,6 +30,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,9 @@ MEMBERS_MAX = 64
 
 BOUND_MAX = 255
 """The largest bound of a number."""
+
+SIZE = 2
+"""Members of a sort, and the largest number, where a world is made by size and none is given."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,35 @@ class Configuration:
             all(wanted in ("*", str(choice)) for wanted, choice in zip(pattern, choices, strict=True))
             for pattern in patterns
         )
+
+
+def of_sizes(name: str, protocol: Protocol, sizes: Mapping[str, int]) -> Configuration:
+    """A world with so many members of each sort, and numbers up to so much; every constant is its first value everywhere.
+
+    Raises:
+        BadInput: a sort or number is not the protocol's, or a size is none.
+    """
+    names = [kind.__name__ for kind in (*protocol.sorts, *protocol.numbers)]
+    for unknown in sizes.keys() - set(names):
+        raise BadInput(f"sizes: {unknown!r} is neither a sort nor a number; expected among {', '.join(names)}")
+    sorts = {}
+    for sort in protocol.sorts:
+        members = sizes.get(sort.__name__, SIZE)
+        if not 1 <= members <= MEMBERS_MAX:
+            raise BadInput(f"sizes: {sort.__name__}: expected 1 to {MEMBERS_MAX} members, found {members}")
+        sorts[sort.__name__] = tuple(f"{sort.title[0]}{number + 1}" for number in range(members))
+    bounds = {}
+    for number in protocol.numbers:
+        bounds[number.__name__] = bound = sizes.get(number.__name__, SIZE)
+        if not 1 <= bound <= BOUND_MAX:
+            raise BadInput(f"sizes: {number.__name__}: expected a bound from 1 to {BOUND_MAX}, found {bound}")
+    constants: dict[str, Any] = {}
+    for symbol in protocol.symbols:
+        if symbol.kind == "constant":
+            values = (_values(sort, sorts, bounds) for sort in symbol.arguments)
+            first = None if symbol.result is Formula else _values(symbol.result, sorts, bounds)[0]
+            constants[symbol.name] = frozenset() if first is None else dict.fromkeys(product(*values), first)
+    return Configuration(name, sorts, bounds, constants)
 
 
 def load(path: Path, protocol: Protocol) -> Configuration:

@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
 from typing import Any
 
 import z3
 
-from model.configuration import Configuration
+from model.configuration import Configuration, of_sizes
 from model.interpreter import Interpreter
 from model.kernel.boolean import Expression
 from model.kernel.ground import Environment, Ground
+from model.propositions import Propositions
 from model.state import Element, Occurrence, State
 from spec.language import Action, Protocol
-from spec.terms import Enumeration, Formula, Node, Variable
+from spec.terms import Formula, Node, Variable
 
 SIZES = ((2, 2, 2), (3, 2, 2))
 """Members of each sort, the largest number, and members of the sorts that only constants range over; tried in this order."""
@@ -59,7 +59,7 @@ class _World:
         self.configuration = _configuration(protocol, size)
         self._ground = Ground(protocol, self.configuration, anything=True)
         self._solver = z3.Solver()
-        self._terms: dict[Expression, Any] = {}
+        self._term = Propositions(self._has).of
         self._fields: list[Any] = []
         for place, (symbol, arguments) in enumerate(self._ground.places):
             name = f"{symbol.name}{arguments}"
@@ -115,20 +115,9 @@ class _World:
         instance = self._ground.instance(action, tuple(chosen[one] for one in action.parameters))
         return False if instance is None else algebra.conjunction((instance.guard,))
 
-    def _term(self, one: Expression) -> Any:
-        if isinstance(one, bool):
-            return z3.BoolVal(one)
-        if one not in self._terms:
-            if one[0] == "is":
-                field = self._fields[one[1]]
-                made = field if z3.is_bool(field) else field == one[2]
-            elif one[0] == "not":
-                made = z3.Not(self._term(one[1]))
-            else:
-                parts = [self._term(part) for part in one[1]]
-                made = z3.And(*parts) if one[0] == "and" else z3.Or(*parts)
-            self._terms[one] = made
-        return self._terms[one]
+    def _has(self, place: int, value: int) -> Any:
+        field = self._fields[place]
+        return field if z3.is_bool(field) else field == value
 
     def _state(self, model: Any) -> State:
         relations: dict[str, set[Any]] = {}
@@ -170,20 +159,5 @@ def _with(protocol: Protocol, action: Action) -> Protocol:
 def _configuration(protocol: Protocol, size: tuple[int, int, int]) -> Configuration:
     members, largest, tenants = size
     ranged_over = {symbol.result for symbol in protocol.symbols if symbol.kind == "constant"}
-    sorts = {
-        sort.__name__: tuple(
-            f"{sort.title[0]}{number + 1}" for number in range(tenants if sort in ranged_over else members)
-        )
-        for sort in protocol.sorts
-    }
-    bounds = {number.__name__: largest for number in protocol.numbers}
-    constants: dict[str, Any] = {}
-    for symbol in protocol.symbols:
-        if symbol.kind == "constant":
-            everything = product(*(sorts[sort.__name__] for sort in symbol.arguments))
-            if symbol.result is Formula:
-                constants[symbol.name] = frozenset()
-            else:
-                of = symbol.result.names() if issubclass(symbol.result, Enumeration) else sorts[symbol.result.__name__]
-                constants[symbol.name] = dict.fromkeys(everything, of[0])
-    return Configuration("small", sorts, bounds, constants)
+    sizes = {sort.__name__: tenants if sort in ranged_over else members for sort in protocol.sorts}
+    return of_sizes("small", protocol, {**sizes, **{number.__name__: largest for number in protocol.numbers}})

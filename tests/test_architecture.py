@@ -20,7 +20,14 @@ ALLOWED = {
 }
 """Imports go one way. The implementation and the specification are two readings that only `conformance` brings together."""
 
-Z3_USERS = {"model/symbolic.py", "model/prove.py", "model/small.py"}
+Z3_USERS = {
+    "model/symbolic.py",
+    "model/prove.py",
+    "model/small.py",
+    "model/propositions.py",
+    "model/unrolled.py",
+    "model/bounded.py",
+}
 """The provers. Everything else works without a solver."""
 
 

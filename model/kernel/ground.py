@@ -48,6 +48,9 @@ TUPLES_MAX = 10_000
 AFTER = 1 << 20
 """Added to a field's number, it is the same field after the step."""
 
+Happenings = tuple[tuple[Symbol, tuple[int, ...], Expression], ...]
+"""The events of a step with their arguments, and when they happen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
@@ -68,7 +71,7 @@ class Instance:
     """The fields of the messages that it takes: the quickest test."""
     guard: Expression
     assignments: tuple[Assignment, ...]
-    events: tuple[tuple[Symbol, tuple[int, ...], Expression], ...]
+    events: Happenings
 
 
 class _Possible(dict[int, set[int]]):
@@ -79,9 +82,20 @@ class _Possible(dict[int, set[int]]):
 
 
 class Ground:
-    """A protocol in a configuration, grounded. With `anything`, a field can have any value, whether reachable or not."""
+    """A protocol in a configuration, grounded.
 
-    def __init__(self, protocol: Protocol, configuration: Configuration, *, anything: bool = False) -> None:
+    With `anything`, a field can have any value, whether reachable or not. With `any_constants`, constants are not what the
+    configuration says, but anything that they can be.
+    """
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        configuration: Configuration,
+        *,
+        anything: bool = False,
+        any_constants: bool = False,
+    ) -> None:
         self.protocol = protocol
         self.configuration = configuration
         self.sizes: dict[type[Value], tuple[Element, ...]] = {
@@ -99,6 +113,12 @@ class Ground:
         self.initial = [0] * len(self.places)
         self.load(initial_state(protocol, configuration), self.initial)
         self.possible = _Possible({field: {value} for field, value in enumerate(self.initial)})
+        self.open = {
+            field for field, (symbol, _) in enumerate(self.places) if symbol.kind == "constant" and any_constants
+        }
+        """Fields of constants that are left open."""
+        for field in self.open:
+            self.possible[field] = set(range(self._size(self.places[field][0])))
         self.algebra = Algebra(self.possible)
         self.actions = [action for action in protocol.actions if action.name not in configuration.without]
         self.instances: list[Instance] = []
@@ -116,7 +136,7 @@ class Ground:
             count = prod(len(self.sizes[sort]) for sort in sorts)
             if count > TUPLES_MAX and name not in self.configuration.without:
                 raise BadInput(
-                    f"configuration {self.configuration.name}: {name} has {count:,} possible arguments, and exploring takes "
+                    f"configuration {self.configuration.name}: {name} has {count:,} possible arguments, and grounding takes "
                     f"{TUPLES_MAX:,} at most; take fewer members or lower bounds"
                 )
 
@@ -231,7 +251,7 @@ class Ground:
     # -------------------------------------------------------------------------------------------------- formulas
 
     def truth(
-        self, node: Node, environment: Environment, *, after: bool = False, events: Instance | None = None
+        self, node: Node, environment: Environment, *, after: bool = False, events: Happenings | None = None
     ) -> Expression:
         """A formula over fields; with `after`, all of it in the state after the step."""
 
@@ -300,12 +320,12 @@ class Ground:
         return self.algebra.disjunction(parts)
 
     def _happened(
-        self, symbol: Symbol, arguments: Sequence[Node], environment: Environment, instance: Instance | None
+        self, symbol: Symbol, arguments: Sequence[Node], environment: Environment, events: Happenings | None
     ) -> Expression:
-        assert instance is not None, "events are for two-state promises"
+        assert events is not None, "events are for two-state promises"
         wanted = tuple(self._constant(node, environment) for node in arguments)
         return self.algebra.disjunction(
-            condition for emitted, values, condition in instance.events if emitted is symbol and values == wanted
+            condition for emitted, values, condition in events if emitted is symbol and values == wanted
         )
 
     def value(self, node: Node, environment: Environment, *, after: bool = False) -> Cases:
@@ -375,7 +395,7 @@ class Ground:
     def reached(self, claim: Sometimes, instance: Instance | None = None) -> Expression:
         """When a state, or a step, is what a claim says must be reachable."""
         return self.algebra.disjunction(
-            self.truth(claim.formula, environment, events=instance)
+            self.truth(claim.formula, environment, events=None if instance is None else instance.events)
             for environment in self.environments(claim.parameters)
         )
 
@@ -384,7 +404,7 @@ class Ground:
         touched = {assignment.field for assignment in instance.assignments}
         parts = []
         for environment in self.environments(promise.parameters):
-            broken = self.algebra.negation(self.truth(promise.formula, environment, events=instance))
+            broken = self.algebra.negation(self.truth(promise.formula, environment, events=instance.events))
             parts.append(self.settle(broken, touched))
         return self.algebra.disjunction(parts)
 

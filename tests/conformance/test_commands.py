@@ -108,6 +108,15 @@ def test_the_program_lists_its_commands(ondemand: Command) -> None:
         (("explore", "--config", "two-host"), "'two-host' is no configuration (did you mean two-hosts?)"),
         (("explore", "--config", ""), "'' is no configuration"),
         (("explore", "--config", "none.toml"), "none.toml: cannot be read (No such file or directory)"),
+        (("bounded", "--steps", "-1"), "-1 is not in the range"),
+        (("bounded", "--seconds-max", "0"), "0.0 is not in the range"),
+        (("bounded", "--sizes", "Hots=2"), "sizes: 'Hots' is neither a sort nor a number; expected among Host, Pod"),
+        (("bounded", "--sizes", "Host"), "--sizes: expected a sort or number, once, with its size"),
+        (("bounded", "--sizes", "Host=2,Host=3"), "in Host=3,Version=2; found 'Host=3'"),
+        (("bounded", "--sizes", "Host=" + "9" * 5000), "--sizes: expected a sort or number, once, with its size"),
+        (("bounded", "--sizes", "Host=65"), "sizes: Host: expected 1 to 64 members, found 65"),
+        (("bounded", "--sizes", "Host=60,Pod=60"), "configuration sizes: at has 10,800 possible arguments"),
+        (("bounded", "--sizes", "Host=2", "--config", "two-hosts"), "--config and --sizes: a world is given by one"),
         (("simulate", "--runs", "0"), "0 is not in the range"),
         (("prove", "--variant", "pushes_to_al"), "'pushes_to_al' is no variant (did you mean pushes_to_all?)"),
         (("check", "--variant", "x"), "'x' is no variant; choose among answers_another_host"),
@@ -166,7 +175,7 @@ def test_a_malformed_configuration_is_named_with_file_and_field(
 ) -> None:
     file = tmp_path / "world.toml"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    for command in ("explore", "simulate", "step"):
+    for command in ("explore", "bounded", "simulate", "step"):
         assert f"{file}: {said}" in sentence(ondemand(command, "--config", file))
 
 
@@ -276,6 +285,9 @@ EXPLORED = {
 }
 
 
+BOUNDED = {"config", "verdict", "because", "depth", "violated", "reached", "seconds", "facts", "instances"}
+
+
 def test_explore_writes_what_scripts_rely_on(ondemand: Command, tmp_path: Path) -> None:
     file = tmp_path / "explore.json"
     ended = ondemand("explore", "--config", "two-hosts", "--json", file)
@@ -314,6 +326,40 @@ def test_a_bound_is_undecided_and_never_a_pass(ondemand: Command) -> None:
     assert ended.code == 3
     assert json.loads(ended.out)["verdict"] == "undecided"
     assert "two-hosts: stopped after" in ended.err
+
+
+def test_bounded_shows_a_shortest_way_and_saves_it(
+    ondemand: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    way, junit = tmp_path / "way.itf.json", tmp_path / "bounded.xml"
+    sizes = ("--sizes", "Version=1,Epoch=1,Request=1,Vpc=1")
+    ended = ondemand("bounded", "--variant", "pushes_to_all", *sizes, "--save", way, "--json", "-", "--junit", junit)
+    assert ended.code == 1
+    result = json.loads(ended.out)
+    assert set(result) == BOUNDED
+    assert (result["verdict"], result["violated"], result["depth"]) == ("violated", "learns_only_on_demand", 4)
+    assert "The shortest way there, in 4 steps" in ended.err
+    assert "::error title=learns_only_on_demand::broken in sizes after 4 steps" in ended.err
+    (case,) = xml(junit)
+    assert case.find("failure") is not None
+    (vector,) = read_vectors([way], PROTOCOL)
+    assert "learns_only_on_demand" in vector.trace.description
+    assert "broken promise" in ondemand("show", way).out
+
+
+def test_no_violation_within_a_bound_is_undecided_and_never_a_pass(ondemand: Command, tmp_path: Path) -> None:
+    junit = tmp_path / "bounded.xml"
+    two = ("--config", "two-hosts", "--config", "strangers")
+    ended = ondemand("bounded", *two, "--steps", "3", "--json", "-", "--junit", junit)
+    assert ended.code == 3
+    results = json.loads(ended.out)
+    assert [(one["verdict"], one["because"], one["depth"]) for one in results] == [("undecided", "bound", 3)] * 2
+    assert "Undecided: in two-hosts no run of at most 3 steps breaks a promise" in " ".join(ended.err.split())
+    assert all(case.find("failure") is not None for case in xml(junit))
+    late = ondemand("bounded", "--seconds-max", "0.001")
+    assert late.code == 3
+    assert "not even the start was looked at; then the time was over" in " ".join(late.out.split())
 
 
 def test_simulate_repeats_what_it_found(ondemand: Command, tmp_path: Path) -> None:

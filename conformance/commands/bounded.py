@@ -1,0 +1,164 @@
+"""`ondemand bounded`: short violations in worlds that are too large to explore."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from conformance import worlds
+from conformance.exits import EXIT_OF, Exit, Problem, worst
+from conformance.report import (
+    MARKS,
+    annotate,
+    console_for,
+    json_option,
+    junit_option,
+    plain_table,
+    progress_bar,
+    save_option,
+    write_json,
+    write_junit,
+    write_text,
+)
+from conformance.show.violation import doc_of, print_violation, told
+from model import itf
+from model.bounded import SECONDS_MAX, STEPS_MAX, Bounded
+from model.bounded import bounded as look
+from model.configuration import SIZE, of_sizes
+from spec.language import Protocol
+from spec.on_demand import PROTOCOL
+
+
+@click.command()
+@click.option("--config", "configs", multiple=True, metavar="NAME", help=f"{worlds.CONFIG_HELP}; may be repeated.")
+@click.option(
+    "--sizes",
+    metavar="SORT=NUMBER,...",
+    help=f"Members of sorts and bounds of numbers, {SIZE} where nothing is said; constants are anything. "
+    "[default: a world of these]",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(0),
+    default=STEPS_MAX,
+    show_default=True,
+    metavar="NUMBER",
+    help="Steps of a run at most.",
+)
+@click.option(
+    "--seconds-max",
+    type=click.FloatRange(0, min_open=True),
+    default=SECONDS_MAX,
+    show_default=True,
+    metavar="NUMBER",
+    help="Stop, undecided, after so many seconds in one world.",
+)
+@save_option
+@worlds.variant_option
+@json_option
+@junit_option
+def bounded(
+    configs: tuple[str, ...],
+    sizes: str | None,
+    steps: int,
+    seconds_max: float,
+    save: Path | None,
+    variant: str | None,
+    json_file: str | None,
+    junit_file: str | None,
+) -> int:
+    """Ask a solver whether any run of a few steps breaks a promise.
+
+    Shortest runs first, so there is no shorter way to the violation that is found. With --sizes the constants (who is honest, which
+    pods share a VPC) are chosen by the solver too. Nothing found is undecided, since longer runs may break a promise.
+
+    \b
+    Examples:
+      ondemand bounded                                     two of everything
+      ondemand bounded --sizes Host=3,Pod=3 --steps 6      more hosts and pods
+      ondemand bounded --config migration --steps 15       a named configuration
+      ondemand bounded --variant serves_the_deleted        see a promise broken
+    """
+    if configs and sizes is not None:
+        raise Problem("--config and --sizes: a world is given by one of them; leave out the other", Exit.BAD_INPUT)
+    protocol = worlds.with_variant(variant, PROTOCOL)
+    console = console_for(json_file)
+    wanted = [worlds.find(name, PROTOCOL) for name in configs] or [of_sizes("sizes", PROTOCOL, _read_sizes(sizes))]
+    found: list[Bounded] = []
+    for world in wanted:
+        with progress_bar(f"Unrolling {world.name}", steps) as progress:
+            found.append(
+                look(
+                    protocol,
+                    world,
+                    steps_max=steps,
+                    seconds_max=seconds_max,
+                    any_constants=not configs,
+                    progress=lambda depth, seconds, tell=progress: tell(depth, f"{seconds:.1f} s"),  # type: ignore[misc] # bound early
+                )
+            )
+        if found[-1].trace is not None:
+            break
+    print_bounded(found, protocol, console)
+    for result in found:
+        _show(result, protocol, save, console)
+    results = [result.as_json() for result in found]
+    # One object for one configuration, a list for several: what was asked for decides, not where it ended.
+    write_json(results[0] if len(wanted) == 1 else results, json_file)
+    cases = [(one.configuration, one.seconds, f"{one.verdict} {one.violated or one.because}") for one in found]
+    write_junit("bounded", cases, junit_file)
+    return int(worst(EXIT_OF[result.verdict] for result in found))
+
+
+def _read_sizes(given: str | None) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for part in given.split(",") if given else []:
+        name, _, number = part.partition("=")
+        if not re.fullmatch(r"\s*[0-9]{1,9}\s*", number) or name.strip() in sizes:
+            raise Problem(
+                f"--sizes: expected a sort or number, once, with its size, as in Host=3,Version=2; found {part!r}",
+                Exit.BAD_INPUT,
+            )
+        sizes[name.strip()] = int(number)
+    return sizes
+
+
+def print_bounded(found: list[Bounded], protocol: Protocol, console: Console) -> None:
+    """A table of what was looked at."""
+    figures = ("steps", "facts", "choices", "reached", "seconds")
+    table = plain_table("Unrolled", left=["world"], right=figures, mark=True)
+    for one in found:
+        table.add_row(
+            one.configuration,
+            str(one.depth),
+            f"{one.facts:,}",
+            f"{one.instances:,}",
+            f"{len(one.reached)}/{len(protocol.sometimes)}",
+            f"{one.seconds:.2f}",
+            MARKS[one.verdict],
+        )
+    console.print(table)
+
+
+def _show(result: Bounded, protocol: Protocol, save: Path | None, console: Console) -> None:
+    """What was found, or what stopped the looking."""
+    if result.trace is not None:
+        print_violation(console, result.violated, protocol, result.trace, shortest=True)
+        if save is not None:
+            write_text(save, itf.dumps(told(result.violated, protocol, result.trace), protocol))
+        sentence = " ".join(doc_of(result.violated, protocol).split())
+        annotate(result.violated, f"broken in {result.configuration} after {result.depth} steps: {sentence}")
+        return
+    stopped = {
+        "bound": "longer ones were not looked at; a larger --steps goes further",
+        "time": "then the time was over; a larger --seconds-max goes further",
+        "unknown": "then the solver gave up; a smaller world may help",
+    }[result.because]
+    said = f"Undecided: in {result.configuration} no run of at most {max(result.depth, 0)} steps breaks a promise; {stopped}"
+    if result.depth < 0:
+        said = f"Undecided: of {result.configuration} not even the start was looked at; {stopped}"
+    console.print(f"[yellow]{said}.[/]", highlight=False)
+    annotate(f"bounded {result.configuration}", said)

@@ -1,0 +1,33 @@
+"""Truth values over the fields of a state, as z3 propositions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import z3
+
+from model.kernel.boolean import Expression
+
+
+class Propositions:
+    """Turns expressions into z3 terms, each only once; `atom` says what stands for a field that has a value."""
+
+    def __init__(self, atom: Callable[[int, int], Any]) -> None:
+        self._atom = atom
+        self._made: dict[Expression, Any] = {}
+
+    def of(self, one: Expression) -> Any:
+        """The term of an expression."""
+        if isinstance(one, bool):
+            return z3.BoolVal(one)
+        if one not in self._made:
+            if one[0] == "is":
+                made = self._atom(one[1], one[2])
+            elif one[0] == "not":
+                made = z3.Not(self.of(one[1]))
+            else:
+                parts = [self.of(part) for part in one[1]]
+                made = z3.And(*parts) if one[0] == "and" else z3.Or(*parts)
+            self._made[one] = made
+        return self._made[one]
