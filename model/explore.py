@@ -6,7 +6,7 @@ import ctypes
 import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -26,10 +26,11 @@ from model.kernel.emit import (
     claim_expressions,
     sorted_claims,
 )
+from model.kernel.goals import goals_of
 from model.kernel.ground import Ground
 from model.kernel.layout import lay_out
 from model.state import Occurrence, State, Trace, initial_state
-from spec.language import Promise, Protocol, Sometimes
+from spec.language import Eventuality, Promise, Protocol, Sometimes
 
 STATES_MAX: Final = 200_000_000
 """States at most, unless told otherwise: about 6 GB with one word each. Passing it is undecided, never green."""
@@ -118,19 +119,25 @@ class Kernel:
         forget_spent: bool = True,
         everything: bool = False,
         words_min: int = 1,
+        eventualities: Sequence[Eventuality] = (),
+        labelled: bool = False,
     ) -> Kernel:
         """Grounds, packs, generates and compiles.
 
         `promises`: those that are checked; without, all but the lemmas. `environment_roles`: whose actions are no way out
         of a deadlock. `everything`: keeps also the fields that nothing reads. `words_min`: takes more words than needed.
+        `eventualities`: those whose goals are evaluated. `labelled`: every successor comes with the instance that leads there.
         """
         started = time.perf_counter()
         ground = Ground(protocol, configuration)
         checked = [promise for promise in protocol.promises if not promise.lemma] if promises is None else promises
-        claims = sorted_claims(checked, protocol.sometimes if sometimes is None else sometimes)
+        claims = replace(
+            sorted_claims(checked, protocol.sometimes if sometimes is None else sometimes),
+            goals=goals_of(ground, eventualities),
+        )
         layout = lay_out(ground, claim_expressions(ground, claims), everything=everything, words_min=words_min)
-        text = Emitter(ground, layout, claims, environment_roles, forget_spent=forget_spent).text()
-        compiled = compile_module(text, ("expand", "check", "owed"))
+        text = Emitter(ground, layout, claims, environment_roles, forget_spent=forget_spent, labelled=labelled).text()
+        compiled = compile_module(text, ("expand", "check", "owed", "goals"))
         interpreter = Interpreter(protocol, configuration)
         seconds = time.perf_counter() - started
         return cls(ground, layout, claims, compiled, interpreter, forget_spent, seconds, list(ground.initial))

@@ -9,7 +9,7 @@ into a changed tuple, lies within the bound of its sort.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -198,6 +198,12 @@ class Interpreter:
         exec(compile(source, f"<{self.protocol.name}>", "exec"), scope)  # noqa: S102 - the text is ours, from the protocol
         function: Callable[..., Any] = scope[name]
         return function
+
+    def environments(self, parameters: Sequence[Variable]) -> Iterator[dict[str, Element]]:
+        """All values of some parameters, by name."""
+        names = [variable.name for variable in parameters]
+        for values in product(*(self._elements[variable.sort] for variable in parameters)):
+            yield dict(zip(names, values, strict=True))
 
     def bound(self, sort: type[Value]) -> int:
         """The largest value of a number."""

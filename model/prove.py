@@ -27,7 +27,7 @@ from model.symbolic import Translator, conjuncts
 from model.text import faults
 from model.transition import after, changed, rebuilt, substitute, symbols
 from spec.language import Action, Message, Promise, Protocol
-from spec.terms import And, Apply, Node, Not, Truth, Variable
+from spec.terms import And, Apply, Implies, Node, Not, Truth, Variable
 
 Verdict = Literal["holds", "violated", "undecided"]
 
@@ -202,7 +202,7 @@ def _about_spent(message: Message[Any], actions: Sequence[Action]) -> Iterator[_
 
 
 def _about_forgetting(protocol: Protocol) -> Iterator[_Question]:
-    """Each promise about states says the same of all messages and of the unspent ones."""
+    """Each promise about states or what they lead to says the same of all messages and of the unspent ones."""
     for promise in protocol.promises:
         if (
             promise.kind != "always"
@@ -213,6 +213,13 @@ def _about_forgetting(protocol: Protocol) -> Iterator[_Question]:
         claim = Claim(f"{promise.name}: forgetting what is spent does not decide it", "spent")
         without = rebuilt(promise.formula, _only_unspent)
         yield _Question(claim, None, without, promise.parameters)
+    for eventuality in protocol.eventualities:
+        claim = Claim(f"{eventuality.name}: forgetting what is spent does not decide it", "spent")
+        for formula in (eventuality.premise, eventuality.conclusion):
+            if any(isinstance(one, Message) for one in symbols(formula)):
+                without = rebuilt(formula, _only_unspent)
+                same = And((Implies(formula, without), Implies(without, formula)))
+                yield _Question(claim, None, same, eventuality.parameters)
 
 
 def _only_unspent(node: Node) -> Node:

@@ -53,13 +53,17 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A run: `states[0]` is where it starts, and `steps[i]` leads from `states[i]` to `states[i + 1]`."""
+    """A run: `states[0]` is where it starts, and `steps[i]` leads from `states[i]` to `states[i + 1]`.
+
+    With `loop` it is a lasso, an infinite run: its last state is `states[loop]`, and what happened since repeats for ever.
+    """
 
     protocol: str
     configuration: Configuration
     states: tuple[State, ...]
     steps: tuple[Occurrence, ...]
     description: str = ""
+    loop: int | None = None
 
 
 def elements(sort: type[Value], configuration: Configuration) -> tuple[Element, ...]:

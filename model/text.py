@@ -1,7 +1,8 @@
 """What a protocol's text must not be, whatever it means.
 
 History is never read by a guard, nor decides anything but history; constants never change; only promises about steps read the
-state after a step, or events; every promise has a *sometimes* and a variant that breaks it; everything has a sentence of its own.
+state after a step, or events; every promise, and everything that is to happen eventually, has a *sometimes* and a variant that
+breaks it; everything has a sentence of its own.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from model.kernel.ground import is_transient
 from model.transition import symbols, unfolded
-from spec.language import Action, Declaration, Protocol, Symbol
+from spec.language import Action, Declaration, Eventuality, Promise, Protocol, Symbol
 
 
 def faults(protocol: Protocol) -> Iterator[str]:
@@ -24,12 +25,16 @@ def faults(protocol: Protocol) -> Iterator[str]:
     for promise in protocol.promises:
         if promise.kind == "always" and is_transient(unfolded(promise.formula)):
             yield f"{promise.name}: a promise about states reads an event, or the state after a step"
+    for eventuality in protocol.eventualities:
+        if any(is_transient(unfolded(one)) for one in (eventuality.premise, eventuality.conclusion)):
+            yield f"{eventuality.name}: what leads to what reads an event, or the state after the step"
     broken = {promise for variant in protocol.variants for promise in variant.breaks}
-    for promise in protocol.promises:
-        if not promise.lemma and not promise.sometimes:
-            yield f"{promise.name}: has no sometimes, and may be vacuous"
-        if not promise.lemma and promise not in broken:
-            yield f"{promise.name}: no variant breaks it"
+    promised: list[Promise | Eventuality] = [one for one in protocol.promises if not one.lemma]
+    for claimed in [*promised, *protocol.eventualities]:
+        if not claimed.sometimes:
+            yield f"{claimed.name}: has no sometimes, and may be vacuous"
+        if claimed not in broken:
+            yield f"{claimed.name}: no variant breaks it"
 
 
 def _unexplained(protocol: Protocol) -> Iterator[str]:
@@ -39,6 +44,7 @@ def _unexplained(protocol: Protocol) -> Iterator[str]:
         *protocol.actions,
         *protocol.alternatives,
         *protocol.promises,
+        *protocol.eventualities,
         *protocol.sometimes,
         *protocol.variants,
     )

@@ -5,6 +5,7 @@
 | `expand(state, out, counters) -> n` | writes the n successors of a state one after the other into `out` |
 | `check(state) -> mask` | bit i: promise i is broken; bit 32 + j: claim j is reached |
 | `owed(state) -> 0 or 1` | somebody still waits for something |
+| `goals(state, out)` | for each goal two bits, as `model.kernel.goals` says |
 
 `counters` are six 64-bit numbers that `expand` adds to: transitions, those that change the state and are due to roles (not the
 environment), a mask of promises about steps that were broken, a mask of claims about steps that were reached, a mask of the
@@ -12,6 +13,8 @@ actions that were taken, and the successors written.
 
 A guard's single-bit tests on one word become one comparison, and instances that take the same message stand behind one test of
 its bit: most of them are passed over in two operations.
+
+With `labelled`, `expand` writes behind each successor one more word: the number of the instance that leads there.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from dataclasses import dataclass, field
 
 from model.errors import BadInput
 from model.kernel.boolean import Expression
+from model.kernel.goals import GOALS_OF_A_WORD, Goal
 from model.kernel.ground import AFTER, Ground, Instance, is_transient
 from model.kernel.layout import Layout
 from spec.language import Message, Promise, Sometimes
@@ -44,6 +48,8 @@ class Claims:
     two_state: tuple[Promise, ...]
     in_states: tuple[Sometimes, ...]
     in_steps: tuple[Sometimes, ...]
+    goals: tuple[Goal, ...] = ()
+    """What must happen eventually, grounded."""
 
 
 def sorted_claims(promises: Iterable[Promise], sometimes: Iterable[Sometimes]) -> Claims:
@@ -169,7 +175,14 @@ class Emitter:
     """Makes the code of a grounded protocol."""
 
     def __init__(
-        self, ground: Ground, layout: Layout, claims: Claims, environment_roles: frozenset[str], *, forget_spent: bool
+        self,
+        ground: Ground,
+        layout: Layout,
+        claims: Claims,
+        environment_roles: frozenset[str],
+        *,
+        forget_spent: bool,
+        labelled: bool = False,
     ) -> None:
         for what, given, most in (
             ("promises about states", claims.always, STATE_BITS),
@@ -185,6 +198,7 @@ class Emitter:
         self._claims = claims
         self._environment = environment_roles
         self._forget = forget_spent
+        self._labelled = labelled
         self._spent = {
             place: ground.spent(place)
             for place in layout.slots
@@ -195,7 +209,7 @@ class Emitter:
     def text(self) -> str:
         """The whole module."""
         parts = [self._action(number, action.name) for number, action in enumerate(self._ground.actions)]
-        return "\n".join([*parts, self._expand(), self._check(), self._owed()])
+        return "\n".join([*parts, self._expand(), self._check(), self._owed(), self._goals()])
 
     def _expand(self) -> str:
         calls = ["define i64 @expand(ptr %state, ptr noalias %out, ptr noalias %counters) {"]
@@ -206,7 +220,7 @@ class Emitter:
             calls.append(f"  %t{number} = add i64 {total}, %n{number}")
             total = f"%t{number}"
             assert action
-        calls.append(f"  %written = udiv i64 {total}, {self._layout.words}")
+        calls.append(f"  %written = udiv i64 {total}, {self._layout.words + self._labelled}")
         calls.append("  ret i64 %written\n}")
         return "\n".join(calls)
 
@@ -227,11 +241,11 @@ class Emitter:
         code.do("store i64 0, ptr %written")
         code.do("store i64 0, ptr %taken")
         words = self._load(code)
-        groups: dict[tuple[int, ...], list[Instance]] = {}
-        for instance in self._ground.instances:
+        groups: dict[tuple[int, ...], list[tuple[int, Instance]]] = {}
+        for label, instance in enumerate(self._ground.instances):
             if instance.action.name == name:
                 groups.setdefault(tuple(one for one in instance.taken if one in self._layout.slots), []).append(
-                    instance
+                    (label, instance)
                 )
         grouped = [taken for taken in groups if taken]
         end = code.new_label()
@@ -247,8 +261,8 @@ class Emitter:
                 test = code.truth(("is", taken[0], 1), words)
                 code.do(f"br i1 {test}, label %{inside}, label %{after}")
                 code.label(inside)
-            for instance in instances:
-                self._instance(code, instance, words)
+            for label, instance in instances:
+                self._instance(code, label, instance, words)
             code.do(f"br label %{after}")
             code.label(after)
         code.do(f"br label %{end}")
@@ -265,7 +279,7 @@ class Emitter:
         code.do(f"ret i64 {code.put('load i64, ptr %written')}")
         return "\n".join([head, *code.lines, "}"])
 
-    def _instance(self, code: _Code, instance: Instance, words: list[str]) -> None:
+    def _instance(self, code: _Code, label: int, instance: Instance, words: list[str]) -> None:
         guard = code.truth(instance.guard, words)
         inside, after = code.new_label(), code.new_label()
         code.do(f"br i1 {guard}, label %{inside}, label %{after}")
@@ -276,7 +290,7 @@ class Emitter:
         self._step_claims(code, instance, words, new)
         new = self._forgotten(code, instance, new)
         if new != words:
-            self._write(code, instance, words, new, after)
+            self._write(code, label, instance, words, new, after)
         code.do(f"br label %{after}")
         code.label(after)
 
@@ -308,8 +322,8 @@ class Emitter:
 
     def _bit(self, code: _Code, one: Expression, bit: int, words: list[str], new: list[str]) -> str:
         if one is True:
-            return str(1 << bit)
-        return code.put(f"select i1 {code.truth(one, words, new)}, i64 {1 << bit}, i64 0")
+            return str(_signed(1 << bit))
+        return code.put(f"select i1 {code.truth(one, words, new)}, i64 {_signed(1 << bit)}, i64 0")
 
     def _forgotten(self, code: _Code, instance: Instance, words: list[str]) -> list[str]:
         touched = {assignment.field for assignment in instance.assignments}
@@ -326,7 +340,7 @@ class Emitter:
                 )
         return new
 
-    def _write(self, code: _Code, instance: Instance, words: list[str], new: list[str], after: str) -> None:
+    def _write(self, code: _Code, label: int, instance: Instance, words: list[str], new: list[str], after: str) -> None:
         """Steps that lead back to the same state are counted, and not written."""
         difference = "0"
         for old_word, new_word in zip(words, new, strict=True):
@@ -336,6 +350,7 @@ class Emitter:
         code.do(f"br i1 {code.put(f'icmp ne i64 {difference}, 0')}, label %{write}, label %{after}")
         code.label(write)
         written = code.put("load i64, ptr %written")
+        new = [*new, *([str(label)] if self._labelled else [])]
         for word, value in enumerate(new):
             index = code.put(f"add i64 {written}, {word}")
             code.do(f"store i64 {value}, ptr {code.put(f'getelementptr i64, ptr %out, i64 {index}')}")
@@ -365,6 +380,20 @@ class Emitter:
         code.do(f"ret i64 {code.put(f'zext i1 {code.truth(owed, words)} to i64')}")
         return "\n".join(["define i64 @owed(ptr %state) {", *code.lines, "}"])
 
+    def _goals(self) -> str:
+        code = _Code(self._layout)
+        words = self._load(code)
+        for first in range(0, len(self._claims.goals), GOALS_OF_A_WORD):
+            found = "0"
+            for place, goal in enumerate(self._claims.goals[first : first + GOALS_OF_A_WORD]):
+                for bit, expression in ((2 * place, goal.premise), (2 * place + 1, goal.conclusion)):
+                    if expression is not False:
+                        found = code.put(f"or i64 {found}, {self._bit(code, expression, bit, words, words)}")
+            pointer = code.put(f"getelementptr i64, ptr %out, i64 {first // GOALS_OF_A_WORD}")
+            code.do(f"store i64 {found}, ptr {pointer}")
+        code.do("ret i64 0")
+        return "\n".join(["define i64 @goals(ptr %state, ptr %out) {", *code.lines, "}"])
+
 
 def _fields(one: Expression) -> set[int]:
     if isinstance(one, bool):
@@ -380,6 +409,7 @@ def claim_expressions(ground: Ground, claims: Claims) -> list[Expression]:
     """All that the claims read, for the layout."""
     found = [ground.broken(promise) for promise in claims.always]
     found += [ground.reached(claim) for claim in claims.in_states]
+    found += [part for goal in claims.goals for part in (goal.premise, goal.conclusion)]
     for instance in ground.instances:
         found += [ground.broken_by(promise, instance) for promise in claims.two_state]
         found += [ground.reached(claim, instance) for claim in claims.in_steps]

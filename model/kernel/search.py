@@ -37,13 +37,19 @@ UNSIGNED = np.uint64
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _call1(typingctx: Any, address: Any, first: Any) -> Any:
+def call1(typingctx: Any, address: Any, first: Any) -> Any:
     """Calls a compiled function of one pointer."""
     return types.uint64(types.uint64, types.uintp), _caller(1)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _call3(typingctx: Any, address: Any, first: Any, second: Any, third: Any) -> Any:
+def call2(typingctx: Any, address: Any, first: Any, second: Any) -> Any:
+    """Calls a compiled function of two pointers."""
+    return types.uint64(types.uint64, types.uintp, types.uintp), _caller(2)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def call3(typingctx: Any, address: Any, first: Any, second: Any, third: Any) -> Any:
     """Calls a compiled function of three pointers."""
     return types.uint64(types.uint64, types.uintp, types.uintp, types.uintp), _caller(3)
 
@@ -75,7 +81,8 @@ def _prefetch(typingctx: Any, address: Any) -> Any:
 
 
 @nb.njit(inline="always")  # type: ignore[untyped-decorator]
-def _hash(states: Any, at: int, words: int) -> Any:
+def hash_of(states: Any, at: int, words: int) -> Any:
+    """A number that the words of a state are spread by."""
     mixed = states[at] * UNSIGNED(0x9E3779B97F4A7C15)
     for word in range(1, words):
         mixed = (mixed ^ (mixed >> UNSIGNED(29)) ^ states[at + word]) * UNSIGNED(0xBF58476D1CE4E5B9)
@@ -83,7 +90,8 @@ def _hash(states: Any, at: int, words: int) -> Any:
 
 
 @nb.njit(inline="always")  # type: ignore[untyped-decorator]
-def _same(left: Any, at: int, right: Any, there: int, words: int) -> bool:
+def same(left: Any, at: int, right: Any, there: int, words: int) -> bool:
+    """Whether two states are the same."""
     for word in range(words):  # noqa: SIM110 - numba unrolls this, and not a generator
         if left[at + word] != right[there + word]:
             return False
@@ -98,9 +106,9 @@ def rehash(shape: Any, states: Any, count: int, table: Any) -> None:
     table_address = table.ctypes.data
     for number in range(count):
         if number + AHEAD < count:
-            ahead = _hash(states, (number + AHEAD) * words, words) & mask
+            ahead = hash_of(states, (number + AHEAD) * words, words) & mask
             _prefetch(table_address + np.int64(ahead) * words * 8)
-        slot = _hash(states, number * words, words) & mask
+        slot = hash_of(states, number * words, words) & mask
         while table[np.int64(slot) * words] != 0:
             slot = (slot + UNSIGNED(1)) & mask
         for word in range(words):
@@ -152,7 +160,7 @@ def run(
         count = 0
         while head < level_end and count < GATHERED and outcome == DONE:
             counters[1] = UNSIGNED(0)
-            count += _call3(
+            count += call3(
                 expand,
                 states_address + head * words * 8,
                 gathered_address + count * words * 8,
@@ -161,12 +169,12 @@ def run(
             if counters[2] != UNSIGNED(0):
                 progress[FLAGGED] = head
                 outcome = BROKEN_STEP
-            elif counters[1] == UNSIGNED(0) and deadlocks and _call1(owed, states_address + head * words * 8) != 0:
+            elif counters[1] == UNSIGNED(0) and deadlocks and call1(owed, states_address + head * words * 8) != 0:
                 progress[FLAGGED] = head
                 outcome = STUCK
             head += 1
         for one in range(count):
-            hashed = _hash(gathered, one * words, words)
+            hashed = hash_of(gathered, one * words, words)
             hashes[one] = hashed
             _prefetch(table_address + np.int64(hashed & mask) * words * 8)
         for one in range(count):
@@ -177,7 +185,7 @@ def run(
                     for word in range(words):
                         table[at + word] = gathered[one * words + word]
                         states[tail * words + word] = gathered[one * words + word]
-                    found = _call1(check, states_address + tail * words * 8)
+                    found = call1(check, states_address + tail * words * 8)
                     new = (found >> UNSIGNED(32)) & ~reached
                     if new != 0:
                         reached |= new
@@ -189,7 +197,7 @@ def run(
                         outcome = BROKEN_STATE
                     tail += 1
                     break
-                if _same(table, at, gathered, one * words, words):
+                if same(table, at, gathered, one * words, words):
                     break
                 slot = (slot + UNSIGNED(1)) & mask
         if head == level_end and outcome == DONE and tail > level_end:
@@ -207,8 +215,8 @@ def predecessor(
     """The number of the first state in a range that has `target` for a successor; -1 if there is none."""
     words = len(shape)
     for number in range(start, end):
-        count = _call3(expand, states.ctypes.data + number * words * 8, gathered.ctypes.data, counters.ctypes.data)
+        count = call3(expand, states.ctypes.data + number * words * 8, gathered.ctypes.data, counters.ctypes.data)
         for one in range(count):
-            if _same(gathered, one * words, target, 0, words):
+            if same(gathered, one * words, target, 0, words):
                 return number
     return -1

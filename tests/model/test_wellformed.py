@@ -13,6 +13,8 @@ from spec.language import (
     Action,
     Alternatives,
     Declaration,
+    Eventuality,
+    LeadsTo,
     Lifecycle,
     Message,
     Promise,
@@ -24,6 +26,8 @@ from spec.language import (
     alternatives,
     always,
     event,
+    eventually,
+    leads_to,
     lemma,
     lifecycle,
     message,
@@ -258,6 +262,42 @@ def test_a_promise_that_forgetting_would_decide_is_noticed() -> None:
     breaking = replace(first, breaks=(*first.breaks, sent_for_ever))
     protocol = replace(with_promise(sent_for_ever, "sent_for_ever"), variants=(breaking, *others))
     assert "sent_for_ever: forgetting what is spent does not decide it" in verdicts(protocol)
+
+
+def hoping(hope: Eventuality) -> Protocol:
+    """The toy with something that is to happen eventually, and a variant that breaks it."""
+    named(hope=hope)
+    first, *others = LOCK.variants
+    return replace(LOCK, eventualities=(hope,), variants=(replace(first, breaks=(*first.breaks, hope)), *others))
+
+
+def test_a_hope_that_forgetting_would_decide_is_noticed() -> None:
+    @eventually(lock.held)
+    def comes_back(client: Client, turn: Turn) -> LeadsTo:
+        """What was ever lent is given back: for ever true once it was lent, and false once the message is forgotten."""
+        return leads_to(lend(client, turn), ~holds(client))
+
+    @eventually(lock.held)
+    def is_taken(client: Client, turn: Turn) -> LeadsTo:
+        """What is lent is taken."""
+        return leads_to(lend.unspent(client, turn), ~lend.unspent(client, turn))
+
+    about = "hope: forgetting what is spent does not decide it"
+    assert verdicts(hoping(comes_back))[about] == "violated"
+    assert verdicts(hoping(is_taken)) == {}
+
+
+def test_a_hope_without_a_witness_a_variant_or_a_state_is_noticed() -> None:
+    @eventually()
+    def bare(client: Client) -> LeadsTo:
+        """It reads the state after a step."""
+        return leads_to(holds(client), promised.after(client))
+
+    named(bare=bare)
+    said = faults(replace(LOCK, eventualities=(bare,)))
+    assert "bare: has no sometimes" in said
+    assert "bare: no variant breaks it" in said
+    assert "bare: what leads to what reads an event, or the state after the step" in said
 
 
 def test_a_text_with_faults_is_not_proved() -> None:
