@@ -17,3 +17,11 @@ class Unreachable(EnvironmentProblem):
 
 class NotAllowed(BadDeployment):
     """The broker answers, and refuses: the token, the permission or the topic is not there. Trying again does not help."""
+
+
+class StandsBy(Unreachable):
+    """Another instance leads. Asking again waits for it to be gone; the text names what it leads."""
+
+
+class Deposed(EnvironmentProblem):
+    """Another instance has taken over: nothing that this one does counts any more, and it has to stop."""

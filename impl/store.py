@@ -44,16 +44,26 @@ class Outgoing:
 
 
 class Store(Protocol):
-    """What the two stores have in common."""
+    """What all stores have in common. `impl.journal.store` has the one for several machines."""
 
     def append(self, effects: Effects, core: Durable) -> list[Outgoing]:
-        """Makes the effects durable; when it returns, nothing of them can be lost. They are to be published next."""
+        """Makes the effects durable; when it returns, nothing of them can be lost. They are to be published next.
+
+        Raises `Unreachable` if it may be asked again for the same effects.
+        """
 
     def load(self, core: Durable) -> list[Outgoing]:
-        """Brings a fresh core to the stored state; returns what was not marked as sent, in order."""
+        """Brings a fresh core to the stored state; returns what was not marked as sent, in order. Comes before anything else.
+
+        Raises `Unreachable` if it may be asked again, and `StandsBy` if it is to be asked again until another user is gone.
+        """
 
     def mark_sent(self, outgoing: Sequence[Outgoing]) -> None:
         """These have been published."""
+
+    def confirm(self) -> None:
+        """Returns if nobody else had taken the store over when it was called: what was decided before then, without a change
+        of state, was decided from the newest state. Raises `Deposed` otherwise, and `Unreachable` if it cannot tell now."""
 
     def close(self) -> None:
         """Gives the file back."""
@@ -164,6 +174,9 @@ class SqliteStore:
             run("COMMIT")
             run("PRAGMA synchronous=FULL")
 
+    def confirm(self) -> None:
+        """Nobody else can open the file."""
+
     def close(self) -> None:
         self._connection.close()
 
@@ -200,6 +213,9 @@ class MemoryStore:
     def mark_sent(self, outgoing: Sequence[Outgoing]) -> None:
         for one in outgoing:
             self._outgoing.pop(one.number, None)
+
+    def confirm(self) -> None:
+        """Nobody else has it."""
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -12,6 +12,9 @@ from impl.errors import BadDeployment, EnvironmentProblem
 
 ANSWER_SECONDS_MAX: Final = 30.0
 
+GRANTS_MAX: Final = 20
+"""Attempts at a grant: permissions of a namespace are one record of the broker, and changes at once are turned away."""
+
 _EARLIEST: Final = {"ledgerId": -1, "entryId": -1, "partitionIndex": -1}
 """The position before the first message: what is published before anybody listens is not lost."""
 
@@ -67,9 +70,32 @@ class Admin:
         """A subscription that starts with the first message."""
         self._call("PUT", f"{self._path(topic)}/subscription/{subscription}", json=_EARLIEST, accept=(_EXISTS,))
 
-    def grant(self, topic: str, role: str, action: str) -> None:
-        """Lets a role `produce` to a topic, or `consume` from it."""
-        self._call("POST", f"{self._path(topic)}/permissions/{role}", json=[action])
+    def grant(self, topic: str, role: str, *actions: str) -> None:
+        """Lets a role `produce` to a topic, `consume` from it, or both; what was granted to it before is replaced."""
+        for _ in range(GRANTS_MAX):
+            answer = self._call(
+                "POST", f"{self._path(topic)}/permissions/{role}", json=list(actions), accept=(_EXISTS,)
+            )
+            if answer.is_success:
+                return
+        raise BadDeployment(f"{topic}: permissions are being changed by others all the time; try again")
+
+    def unload(self, topic: str) -> None:
+        """Everybody is disconnected from a topic, and those who may come back do."""
+        self._call("PUT", f"{self._path(topic)}/unload")
+
+    def compact(self, topic: str) -> None:
+        """Begins to make an extract of a topic with the last message of each key only; nothing if it is at that already."""
+        self._call("PUT", f"{self._path(topic)}/compaction", accept=(_EXISTS,))
+
+    def is_compacted(self, topic: str) -> bool:
+        """The compaction that was begun last has come to its end."""
+        return bool(self._call("GET", f"{self._path(topic)}/compaction").json()["status"] == "SUCCESS")
+
+    def move_subscription(self, topic: str, subscription: str, ledger: int, entry: int) -> None:
+        """The subscription has read everything before this message; what nobody has left to read may be thrown away."""
+        position = {"ledgerId": ledger, "entryId": entry, "partitionIndex": -1}
+        self._call("POST", f"{self._path(topic)}/subscription/{subscription}/resetcursor", json=position)
 
     def topics(self) -> list[str]:
         """The short names of all topics."""

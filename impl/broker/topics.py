@@ -7,6 +7,7 @@
 | `outcomes` | ncm | dpm |
 | `requests-<host>` | that host | ncm |
 | `inbox-<host>` | ncm | that host |
+| `journal-ncm`, `journal-dpm` | that role, one instance at a time | that role |
 | `dead-letters-ncm`, `dead-letters-dpm`, `dead-letters-<host>` | who set it aside | nobody but the administrator |
 
 A host's topics are its own: the name of the topic, not the payload, says who asks. A host's role carries a number that is new
@@ -31,6 +32,9 @@ OUTCOMES: Final = "outcomes"
 
 ADMINISTRATOR: Final = "administrator"
 """The subscription for dead letters. Without one the broker would throw them away in time."""
+
+KEEPER: Final = "keeper"
+"""The subscription of a journal, which nobody reads by: without one the broker would throw the journal away in time."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,17 @@ def dead_letters(process: str) -> str:
     return f"dead-letters-{process}"
 
 
+def journal(role: str) -> str:
+    """The topic in which a role keeps its state."""
+    return f"journal-{role}"
+
+
 FIXED: Final = (
     Topic(GOAL_STATES, ("dpm",), ("ncm",), "ncm"),
     Topic(HOSTS, ("dpm",), ("ncm",), "ncm"),
     Topic(OUTCOMES, ("ncm",), ("dpm",), "dpm"),
+    Topic(journal("ncm"), ("ncm",), ("ncm",), KEEPER),
+    Topic(journal("dpm"), ("dpm",), ("dpm",), KEEPER),
     Topic(dead_letters("ncm"), ("ncm",), (), ADMINISTRATOR),
     Topic(dead_letters("dpm"), ("dpm",), (), ADMINISTRATOR),
 )
@@ -124,8 +135,7 @@ def _create(admin: Admin, topics: Iterable[Topic]) -> None:
     # One after the other: the permissions of a namespace are one record of the broker, and grants at once would meet.
     for topic in topics:
         admin.create_topic(topic.name)
-        for role in topic.writers:
-            admin.grant(topic.name, role, "produce")
-        for role in topic.readers:
-            admin.grant(topic.name, role, "consume")
+        for role in sorted({*topic.writers, *topic.readers}):
+            may = {"produce": topic.writers, "consume": topic.readers}
+            admin.grant(topic.name, role, *(action for action, roles in may.items() if role in roles))
         admin.create_subscription(topic.name, topic.subscription)

@@ -56,7 +56,7 @@ class PulsarConnection:
     def publish(self, letters: Sequence[Letter]) -> None:
         if not letters:
             return
-        with _translated(f"publish to {', '.join(sorted({letter.topic for letter in letters}))}"):
+        with translated(f"publish to {', '.join(sorted({letter.topic for letter in letters}))}"):
             if len(letters) == 1:
                 letter = letters[0]
                 self._producer(letter.topic).send(letter.data, **_options(letter))
@@ -77,7 +77,7 @@ class PulsarConnection:
         if producer is not None:
             # The broker was away, or the topic was removed: a new one finds out at once, where the old one would time out.
             del self._producers[topic]
-            with _translated("close", quietly=True):
+            with translated("close", quietly=True):
                 producer.close()
         self._producers[topic] = self._client.create_producer(
             self._deployment.topic(topic),
@@ -101,7 +101,7 @@ class PulsarConnection:
     def close(self) -> None:
         for session in list(self._sessions):
             session.close()
-        with _translated("close", quietly=True):
+        with translated("close", quietly=True):
             self._client.close()
 
 
@@ -139,7 +139,7 @@ class PulsarSession:
                 )
             )
 
-        with self._lock, _translated(f"listen to {topic}"):
+        with self._lock, translated(f"listen to {topic}"):
             if topic not in self._consumers:
                 self._listening[topic] = listening
                 self._consumers[topic] = self._client.subscribe(
@@ -156,7 +156,7 @@ class PulsarSession:
             consumer = self._consumers.pop(topic, None)
             self._listening.pop(topic, None)  # what has arrived already is passed over
         if consumer is not None:
-            with _translated(f"stop listening to {topic}", quietly=True):
+            with translated(f"stop listening to {topic}", quietly=True):
                 consumer.close()
 
     def receive(self, seconds: float) -> Delivery | None:
@@ -186,7 +186,7 @@ class PulsarSession:
         for delivery in deliveries:
             consumer, identity, _ = delivery.handle
             # One that is lost means that the message comes again, and every reader is ready for that.
-            with _translated("acknowledge", quietly=True):
+            with translated("acknowledge", quietly=True):
                 consumer.acknowledge(identity)
 
     def close(self) -> None:
@@ -195,7 +195,7 @@ class PulsarSession:
         with self._lock:
             consumers, self._consumers = list(self._consumers.values()), {}
         for consumer in consumers:
-            with _translated("close", quietly=True):
+            with translated("close", quietly=True):
                 consumer.close()
 
 
@@ -209,7 +209,7 @@ def _options(letter: Letter) -> dict[str, Any]:
 
 
 @contextmanager
-def _translated(what: str, *, quietly: bool = False) -> Iterator[None]:
+def translated(what: str, *, quietly: bool = False) -> Iterator[None]:
     """The client's exceptions in our words. `quietly`: at a place where failing loses nothing."""
     try:
         yield

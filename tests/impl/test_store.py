@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from impl.broker.deployment import Deployment
 from impl.core import Effects, Send
 from impl.errors import BadDeployment, EnvironmentProblem
+from impl.journal.memory import MemoryJournal
+from impl.journal.pulsar import open_log
+from impl.journal.store import JournalStore
 from impl.messages import Config, Hello, Pod, Registered
 from impl.ncm import Channel, Ncm
 from impl.store import RECORDS_MAX, MemoryStore, SqliteStore, Store
@@ -19,25 +24,68 @@ DPM = Channel("dpm")
 def fed(store: Store) -> Ncm:
     """An NCM with a little history in this store."""
     ncm = Ncm()
+    assert store.load(ncm) == []
     store.append(ncm.register(Registered("h1")), ncm)
     store.append(ncm.receive(Config(Pod("red", "p1"), 1, "h1"), DPM), ncm)
     store.append(ncm.receive(Hello("h1", 1), HOST), ncm)
     return ncm
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "memory"])
-def test_a_core_is_loaded_as_it_was_with_what_was_not_published(kind: str, tmp_path: Path) -> None:
-    store: Store = SqliteStore(tmp_path / "ncm.sqlite", "ncm") if kind == "sqlite" else MemoryStore()
+Open = Callable[[], Store]
+"""Opens the store of one NCM; open again, it has what was stored."""
+
+
+@pytest.fixture(params=["sqlite", "memory", "journal", "journal on pulsar"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    """Every kind of store."""
+    match request.param:
+        case "sqlite":
+            return lambda: SqliteStore(tmp_path / "ncm.sqlite", "ncm")
+        case "memory":
+            store = MemoryStore()
+            return lambda: store
+        case "journal":
+            journal = MemoryJournal("journal-ncm")
+            return lambda: JournalStore(journal.open)
+        case _:
+            deployment: Deployment = request.getfixturevalue("deployment")
+            return lambda: JournalStore(lambda: open_log(deployment, "ncm"))
+
+
+def test_a_core_is_loaded_as_it_was_with_what_was_not_published(opened: Open) -> None:
+    store = opened()
     ncm = fed(store)
-    if kind == "sqlite":
-        store.close()
-        store = SqliteStore(tmp_path / "ncm.sqlite", "ncm")
-    again = Ncm()
+    store.close()
+    store, again = opened(), Ncm()
     unpublished = store.load(again)
     assert again.observe() == ncm.observe()
     assert [one.send.topic for one in unpublished] == ["inbox-h1"]
     store.mark_sent(unpublished)
-    assert store.load(Ncm()) == []
+    store.confirm()
+    store.close()
+    store, again = opened(), Ncm()
+    assert store.load(again) == []
+    assert again.observe() == ncm.observe()
+    store.close()
+
+
+def test_messages_are_marked_as_sent_one_by_one_in_any_order(opened: Open) -> None:
+    store = opened()
+    store.load(Ncm())
+    sends = tuple(Send("outcomes", Hello("h1", number), str(number)) for number in range(1, 4))
+    outgoing = [one for send in sends for one in store.append(Effects(sends=(send,)), Ncm())]
+    store.mark_sent([outgoing[1]])
+    store.close()
+    store = opened()
+    assert [one.send for one in store.load(Ncm())] == [sends[0], sends[2]]
+    store.close()
+
+
+def test_what_changes_nothing_is_not_stored(opened: Open) -> None:
+    store = opened()
+    store.load(Ncm())
+    assert store.append(Effects(), Ncm()) == []
+    assert len(store.append(Effects(sends=(Send("outcomes", Hello("h1", 1)),)), Ncm())) == 1
     store.close()
 
 
@@ -86,9 +134,3 @@ def test_a_damaged_store_is_refused(tmp_path: Path) -> None:
 def test_a_store_in_no_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadDeployment, match="name a file in a folder that is there"):
         SqliteStore(tmp_path / "none" / "s.sqlite", "ncm")
-
-
-def test_what_changes_nothing_is_not_stored() -> None:
-    store = MemoryStore()
-    assert store.append(Effects(), Ncm()) == []
-    assert len(store.append(Effects(sends=(Send("outcomes", Hello("h1", 1)),)), Ncm())) == 1

@@ -112,8 +112,11 @@ def test_an_agent_may_write_its_requests_and_read_its_inbox_and_nothing_else(dep
 
 def test_ncm_and_dpm_may_do_no_more_than_their_part(deployment: Deployment) -> None:
     provision_host(deployment, "h1")
-    writes = {"ncm": {"outcomes", "inbox-h1", "dead-letters-ncm"}, "dpm": {"goal-states", "hosts", "dead-letters-dpm"}}
-    reads = {"ncm": {"goal-states", "hosts", "requests-h1"}, "dpm": {"outcomes"}}
+    writes = {
+        "ncm": {"outcomes", "inbox-h1", "dead-letters-ncm", "journal-ncm"},
+        "dpm": {"goal-states", "hosts", "dead-letters-dpm", "journal-dpm"},
+    }
+    reads = {"ncm": {"goal-states", "hosts", "requests-h1", "journal-ncm"}, "dpm": {"outcomes", "journal-dpm"}}
     with Admin(deployment) as admin:
         everything = admin.topics()
     for role in ("ncm", "dpm"):

@@ -1,0 +1,61 @@
+"""A log within one program: for replays, and for tests of what a journal makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from impl.errors import Deposed, StandsBy
+from impl.journal.log import Entry
+
+
+class MemoryJournal:
+    """The entries, and who may add to them. `open` gives an instance its access."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.entries: list[Entry] = []
+        self.leader: MemoryLog | None = None
+
+    def open(self, *, take_over: bool = False) -> MemoryLog:
+        """Access for one more instance; `take_over`: it does not wait until another is gone."""
+        return MemoryLog(self, take_over)
+
+    def compact(self, until: int | None = None) -> None:
+        """Keeps the last entry of each key among the first `until` ones, or all."""
+        old = self.entries[:until]
+        last = {entry.key: number for number, entry in enumerate(old)}
+        kept = [entry for number, entry in enumerate(old) if last[entry.key] == number]
+        self.entries[: len(old)] = kept
+
+
+class MemoryLog:
+    """See `impl.journal.log.Log`."""
+
+    def __init__(self, journal: MemoryJournal, take_over: bool) -> None:
+        self.name = journal.name
+        self._journal = journal
+        self._take_over = take_over
+
+    def lead(self) -> None:
+        if self._journal.leader is not None and not self._take_over:
+            raise StandsBy(f"Another instance leads {self.name}")
+        self._journal.leader = self
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        if self._journal.leader is not self:
+            raise Deposed(f"{self.name}: another instance has taken over")
+        self._journal.entries += entries
+
+    def append_soon(self, entry: Entry) -> None:
+        if self._journal.leader is self:
+            self._journal.entries.append(entry)
+
+    def read(self) -> Iterator[Entry]:
+        yield from list(self._journal.entries)
+
+    def compact(self) -> None:
+        self._journal.compact()
+
+    def close(self) -> None:
+        if self._journal.leader is self:
+            self._journal.leader = None
