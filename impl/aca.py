@@ -203,6 +203,11 @@ class Aca:
         """A remote route to the pod is installed."""
         return pod in self._installed and not self._is_local(pod)
 
+    @property
+    def epoch(self) -> int:
+        """Counts the starts; 0: not started yet."""
+        return self._epoch
+
     def is_paused(self, source: Pod, destination: Pod) -> bool:
         """The pair was refused, and is not asked for now."""
         return (source, destination) in self._paused

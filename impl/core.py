@@ -45,5 +45,12 @@ class Effects:
     events: tuple[Event, ...] = ()
 
 
+def joined(first: Effects, second: Effects) -> Effects:
+    """Two effects as one: one durable record, of the form `{"all": [...]}`, and everything sent in order."""
+    records: list[Plain] = [dict(record) for record in (first.record, second.record) if record is not None]
+    record: dict[str, Plain] | None = {"all": records} if records else None
+    return Effects(record, first.sends + second.sends, first.events + second.events)
+
+
 class IllegalInput(Exception):
     """An input that is not among the legal moves of a role in its present state; the text names all three."""

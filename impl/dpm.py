@@ -24,13 +24,13 @@ class Dpm:
 
     def place(self, pod: Pod, host: str) -> Effects:
         """The pod is created at the host, or moves there."""
-        if self._place_of(pod) == host:
+        if self.place_of(pod) == host:
             raise IllegalInput(f"DPM: {pod} is at {host} already (version {self.latest(pod)}): place")
         return self._issue(pod, host)
 
     def remove(self, pod: Pod) -> Effects:
         """The pod is gone."""
-        if self._place_of(pod) is None:
+        if self.place_of(pod) is None:
             raise IllegalInput(f"DPM: {pod} is nowhere (version {self.latest(pod)}): remove")
         return self._issue(pod, None)
 
@@ -67,8 +67,14 @@ class Dpm:
         """Changes of which nothing was heard."""
         return [change for change, state in self._outcomes.items() if state == PENDING]
 
-    def _place_of(self, pod: Pod) -> str | None:
+    def place_of(self, pod: Pod) -> str | None:
+        """The host that the newest version of a pod is at; none: it is nowhere."""
         return (self._places.get(pod) or [None])[-1]
+
+    def places(self) -> dict[Pod, str]:
+        """The pods that are somewhere, each with its host."""
+        placed = {pod: self.place_of(pod) for pod in self._places}
+        return {pod: place for pod, place in placed.items() if place is not None}
 
     def _next_version(self, pod: Pod) -> int:
         """Every change has a number of its own."""

@@ -22,6 +22,29 @@ class Pod:
         return f"{self.vpc}/{self.address}"
 
 
+VPC_NAME: Final = re.compile(r"(?!.*-partition-\d+$)[A-Za-z0-9][A-Za-z0-9._-]{0,126}")
+"""What a VPC may be called whose name becomes part of a topic's. (The broker takes what ends in the forbidden way for a part of
+another topic.)"""
+
+PAYLOAD_BYTES_MAX: Final = 12_288
+"""Of all parts of a revision together: it fits into a message beside the names, with room."""
+
+
+class Kind(Enum):
+    """What a part of a VPC's shared state is about, and so which of an agent's handlers applies it."""
+
+    SUBNET = "subnet"
+    GROUP_RULES = "group-rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One kind of what all hosts of a VPC share, as a whole: not a change to it."""
+
+    kind: Kind
+    data: bytes
+
+
 class Reason(Enum):
     """Why a request is refused. No member consents, and none stands for zero on the wire."""
 
@@ -143,7 +166,107 @@ class Refused:
     reason: Reason
 
 
+@dataclass(frozen=True, slots=True)
+class Push:
+    """DPM to one agent: what all hosts of the VPC share has this revision."""
+
+    host: str
+    epoch: int
+    """The epoch that DPM speaks to; an agent of another epoch does not listen."""
+    vpc: str
+    revision: int
+    """From 1 on."""
+    parts: tuple[Part, ...]
+    """All that is shared as of this revision, each kind once, in the order of `Kind`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """DPM to all hosts that subscribe to the VPC's topic: what they share has this revision."""
+
+    vpc: str
+    revision: int
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """DPM to an agent: subscribe to the VPC's topic, and say whether you could."""
+
+    host: str
+    epoch: int
+    vpc: str
+    attempt: int
+    """Tells the askings of one host and VPC apart; it grows for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Agent to DPM: its subscription to the VPC's topic is there."""
+
+    host: str
+    epoch: int
+    vpc: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Agent to DPM: it could not subscribe to the VPC's topic."""
+
+    host: str
+    epoch: int
+    vpc: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """Agent to DPM: the agent has applied this revision."""
+
+    host: str
+    epoch: int
+    vpc: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTopic:
+    """DPM to the broker's administration: the VPC's topic is to be there."""
+
+    vpc: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseTopic:
+    """DPM to the broker's administration: the VPC's topic is to be gone, with everything in it."""
+
+    vpc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """DPM to the broker's administration: the host may read the VPC's topic."""
+
+    host: str
+    vpc: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndSubscription:
+    """DPM to the broker's administration: the host may not read the VPC's topic, and its subscription is to be gone."""
+
+    host: str
+    vpc: str
+
+
 ToNcm = Config | Registered | Deregistered | Hello | Request | Applied
 FromAgent = Hello | Request | Applied
 ToAgent = Route | Granted | Refused
-Message = ToNcm | ToAgent | Report
+Shared = Push | Published
+"""What brings a revision to an agent."""
+Notice = Hello | Accepted | Declined | Confirmed
+"""What an agent says to DPM."""
+Administrative = OpenTopic | CloseTopic | Permit | EndSubscription
+"""What DPM has the broker's administration do. Kept with the messages that it belongs between, and never published."""
+Message = ToNcm | ToAgent | Report | Shared | Subscribe | Notice | Administrative

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from impl.core import Effects, Event, IllegalInput, Plain, Send
+from impl.core import Effects, Event, IllegalInput, Plain, Send, joined
 from impl.messages import (
     Applied,
     Config,
@@ -85,7 +85,7 @@ class Ncm:
                 return self.greet(message)
             case Request():
                 greeting = self.greet(message) if self._is_new(message.host, message.epoch) else Effects()
-                return _joined(greeting, self.answer(message))
+                return joined(greeting, self.answer(message))
             case Applied():
                 return self.confirm(message)
             case _:
@@ -420,13 +420,6 @@ class Ncm:
             "pending": set(self._pending),
             "change": dict(self._changes),
         }
-
-
-def _joined(first: Effects, second: Effects) -> Effects:
-    """Two effects as one: one durable record, everything sent in order."""
-    records: list[Plain] = [dict(record) for record in (first.record, second.record) if record is not None]
-    record: dict[str, Plain] | None = {"all": records} if records else None
-    return Effects(record, first.sends + second.sends, first.events + second.events)
 
 
 def _key(pod: Pod) -> list[Plain]:

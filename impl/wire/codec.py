@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -63,6 +64,7 @@ _REASONS: Final = {
     m.Reason.GONE: pb.REASON_GONE,
     m.Reason.NOT_YOUR_CHANNEL: pb.REASON_NOT_YOUR_CHANNEL,
 }
+_KINDS: Final = {m.Kind.SUBNET: pb.KIND_SUBNET, m.Kind.GROUP_RULES: pb.KIND_GROUP_RULES}
 _OUTCOMES: Final = {
     m.Outcome.DONE: pb.OUTCOME_DONE,
     m.Outcome.SUPERSEDED: pb.OUTCOME_SUPERSEDED,
@@ -81,6 +83,9 @@ def _fill(message: Any, target: Any) -> None:
             target.reason = _REASONS[value]
         elif isinstance(value, m.Outcome):
             target.outcome = _OUTCOMES[value]
+        elif name == "parts":
+            for part in value:
+                target.parts.add(kind=_KINDS[part.kind], data=part.data)
         elif name == "place" and not isinstance(message, m.Granted):
             if value is None:
                 target.place.gone = True
@@ -91,7 +96,7 @@ def _fill(message: Any, target: Any) -> None:
 
 
 _ENCODERS: Final[dict[type[Any], tuple[str, Callable[[Any, Any], None]]]] = {
-    kind: (kind.__name__.lower(), _fill)
+    kind: (re.sub(r"\B([A-Z])", r"_\1", kind.__name__).lower(), _fill)
     for kind in (
         m.Config,
         m.Report,
@@ -103,6 +108,16 @@ _ENCODERS: Final[dict[type[Any], tuple[str, Callable[[Any, Any], None]]]] = {
         m.Route,
         m.Granted,
         m.Refused,
+        m.Push,
+        m.Published,
+        m.Subscribe,
+        m.Accepted,
+        m.Declined,
+        m.Confirmed,
+        m.OpenTopic,
+        m.CloseTopic,
+        m.Permit,
+        m.EndSubscription,
     )
 }
 
@@ -158,6 +173,29 @@ def _member(values: dict[Any, Any], source: Any, kind: str, name: str) -> Any:
     raise MalformedMessage(f"{kind}.{name}: {number} is no {name}")
 
 
+def _vpc(source: Any, kind: str) -> str:
+    value: str = source.vpc
+    if not m.VPC_NAME.fullmatch(value):
+        raise MalformedMessage(f"{kind}.vpc: expected a VPC's name (letters, digits, dots, hyphens; 127 at most)")
+    return value
+
+
+def _parts(source: Any, kind: str) -> tuple[m.Part, ...]:
+    parts = tuple(m.Part(_member(_KINDS, part, f"{kind}.parts", "kind"), part.data) for part in source.parts)
+    kinds = [part.kind for part in parts]
+    if not parts or kinds != [one for one in m.Kind if one in kinds]:
+        raise MalformedMessage(f"{kind}.parts: expected some, each kind once and in order")
+    size = sum(len(part.data) for part in parts)
+    if size > m.PAYLOAD_BYTES_MAX:
+        raise MalformedMessage(f"{kind}.parts: {size} bytes, and a revision has {m.PAYLOAD_BYTES_MAX} at most")
+    return parts
+
+
+def _answered(make: Callable[[str, int, str, int], m.Message], number: str) -> Callable[[Any, str], m.Message]:
+    """How what names a host, an epoch, a VPC and a number is read."""
+    return lambda s, k: make(_host(s, k), _count(s, k, "epoch"), _vpc(s, k), _count(s, k, number))
+
+
 _DECODERS: Final[dict[str, Callable[[Any, str], m.Message]]] = {
     "config": lambda s, k: m.Config(_pod(s, k, "pod"), _count(s, k, "version"), _place(s, k)),
     "report": lambda s, k: m.Report(_pod(s, k, "pod"), _count(s, k, "version"), _member(_OUTCOMES, s, k, "outcome")),
@@ -186,4 +224,14 @@ _DECODERS: Final[dict[str, Callable[[Any, str], m.Message]]] = {
     "refused": lambda s, k: m.Refused(
         _host(s, k), _count(s, k, "epoch"), _count(s, k, "request"), _member(_REASONS, s, k, "reason")
     ),
+    "push": lambda s, k: m.Push(_host(s, k), _count(s, k, "epoch"), _vpc(s, k), _count(s, k, "revision"), _parts(s, k)),
+    "published": lambda s, k: m.Published(_vpc(s, k), _count(s, k, "revision"), _parts(s, k)),
+    "subscribe": _answered(m.Subscribe, "attempt"),
+    "accepted": _answered(m.Accepted, "attempt"),
+    "declined": _answered(m.Declined, "attempt"),
+    "confirmed": _answered(m.Confirmed, "revision"),
+    "open_topic": lambda s, k: m.OpenTopic(_vpc(s, k)),
+    "close_topic": lambda s, k: m.CloseTopic(_vpc(s, k)),
+    "permit": lambda s, k: m.Permit(_host(s, k), _vpc(s, k)),
+    "end_subscription": lambda s, k: m.EndSubscription(_host(s, k), _vpc(s, k)),
 }

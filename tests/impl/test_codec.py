@@ -20,6 +20,12 @@ texts = st.text(
 hosts = st.from_regex(m.HOST_NAME, fullmatch=True)
 counts = st.integers(1, 2**63 - 1)
 pods = st.builds(m.Pod, texts, texts)
+vpcs = st.from_regex(m.VPC_NAME, fullmatch=True)
+parts = st.lists(st.sampled_from(m.Kind), min_size=1, unique=True).flatmap(
+    lambda kinds: st.tuples(
+        *(st.builds(m.Part, st.just(kind), st.binary(max_size=50)) for kind in m.Kind if kind in kinds)
+    )
+)
 messages = st.one_of(
     st.builds(m.Config, pods, counts, st.none() | hosts),
     st.builds(m.Report, pods, counts, st.sampled_from(m.Outcome)),
@@ -31,6 +37,11 @@ messages = st.one_of(
     st.builds(m.Route, hosts, counts, pods, counts, st.none() | hosts),
     st.builds(m.Granted, hosts, counts, counts, pods, counts, hosts),
     st.builds(m.Refused, hosts, counts, counts, st.sampled_from(m.Reason)),
+    st.builds(m.Push, hosts, counts, vpcs, counts, parts),
+    st.builds(m.Published, vpcs, counts, parts),
+    *(st.builds(kind, hosts, counts, vpcs, counts) for kind in (m.Subscribe, m.Accepted, m.Declined, m.Confirmed)),
+    *(st.builds(kind, vpcs) for kind in (m.OpenTopic, m.CloseTopic)),
+    *(st.builds(kind, hosts, vpcs) for kind in (m.Permit, m.EndSubscription)),
 )
 
 
@@ -63,6 +74,23 @@ def test_the_generated_messages_are_current(tmp_path: Path) -> None:
         assert (wire / name).read_text() == (tmp_path / name).read_text(), f"make {name} anew from ondemand.proto"
 
 
+def test_the_largest_revision_fits_into_a_message() -> None:
+    half = m.PAYLOAD_BYTES_MAX // 2
+    largest = (m.Part(m.Kind.SUBNET, bytes(half)), m.Part(m.Kind.GROUP_RULES, bytes(m.PAYLOAD_BYTES_MAX - half)))
+    message = m.Push("h" * 63, 2**63 - 1, "v" * 127, 2**63 - 1, largest)
+    assert decode(encode(message)) == message
+
+
+def revision(*parts: tuple[int, bytes]) -> bytes:
+    """The bytes of a published revision with these parts."""
+    made = pb.Envelope()
+    made.published.vpc, made.published.revision = "red", 1
+    for kind, data in parts:
+        made.published.parts.add(kind=kind, data=data)  # type: ignore[arg-type]
+    data: bytes = made.SerializeToString()
+    return data
+
+
 def envelope(kind: str, **fields: object) -> bytes:
     """The bytes of a message with these fields and no others."""
     made = pb.Envelope()
@@ -89,6 +117,17 @@ def envelope(kind: str, **fields: object) -> bytes:
         (envelope("request", host="h1", epoch=1, request=1), "request.source: is missing"),
         (envelope("refused", host="h1", epoch=1, request=1), "refused.reason: 0 is no reason"),
         (envelope("refused", host="h1", epoch=1, request=1, reason=99), "refused.reason: 99 is no reason"),
+        (envelope("subscribe", host="h1", epoch=1, attempt=1), "subscribe.vpc: expected a VPC's name"),
+        (envelope("subscribe", host="h1", epoch=1, vpc="a/b", attempt=1), "subscribe.vpc: expected a VPC's name"),
+        (envelope("permit", host="h1", vpc="red-partition-1"), "permit.vpc: expected a VPC's name"),
+        (envelope("accepted", host="h1", epoch=1, vpc="red"), "accepted.attempt: expected a number"),
+        (envelope("confirmed", host="h1", epoch=1, vpc="red"), "confirmed.revision: expected a number"),
+        (revision(), "published.parts: expected some, each kind once and in order"),
+        (revision((1, b""), (1, b"")), "published.parts: expected some, each kind once and in order"),
+        (revision((2, b""), (1, b"")), "published.parts: expected some, each kind once and in order"),
+        (revision((0, b"")), "published.parts.kind: 0 is no kind"),
+        (revision((7, b"")), "published.parts.kind: 7 is no kind"),
+        (revision((1, bytes(m.PAYLOAD_BYTES_MAX + 1))), "12289 bytes, and a revision has 12288 at most"),
     ],
 )
 def test_what_is_no_message_is_refused_with_its_field(data: bytes, said: str) -> None:
