@@ -85,8 +85,8 @@ def revision(*parts: tuple[int, bytes]) -> bytes:
     """The bytes of a published revision with these parts."""
     made = pb.Envelope()
     made.published.vpc, made.published.revision = "red", 1
-    for kind, data in parts:
-        made.published.parts.add(kind=kind, data=data)  # type: ignore[arg-type]
+    for kind, content in parts:
+        made.published.parts.add(kind=kind, data=content)
     data: bytes = made.SerializeToString()
     return data
 

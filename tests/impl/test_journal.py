@@ -312,7 +312,7 @@ def started(journal: MemoryJournal) -> tuple[Mortal, JournalStore, Dpm, Sequence
 def decided(dpm: Dpm, number: int) -> Effects:
     """A decision about one of a few pods."""
     pod, host = Pod("red", f"p{number % 3}"), f"h{number}"
-    return dpm.remove(pod) if dpm._place_of(pod) == host else dpm.place(pod, host)
+    return dpm.remove(pod) if dpm.place_of(pod) == host else dpm.place(pod, host)
 
 
 def test_the_log_stays_short(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,7 +161,7 @@ class Network:
         """Everything that can be delivered now."""
         for host, inbox in self.inboxes.items():
             if host not in self.silent:
-                yield from (lambda host=host, one=one: self._take(host, one) for one in inbox)  # type: ignore[misc]
+                yield from (lambda host=host, one=one: self._take(host, one) for one in inbox)
         for host, vpc in self.readable():
             yield lambda host=host, vpc=vpc: self.from_topic(host, vpc)  # type: ignore[misc]
         for notice in self.notices:

@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -147,7 +148,7 @@ class Run:
                 self._addressed(host, message)
             self.handled[host] = len(messages)
 
-    def _done(self, vpc: str, revision: int, seen: dict[str, dict[object, int]]) -> None:
+    def _done(self, vpc: str, revision: int, seen: dict[str, Any]) -> None:
         self.ended.add((vpc, revision))
         demand(revision <= seen["sent"][vpc], f"revision {revision} of {vpc} ended before it went out")
         for host, agent in self.network.agents.items():
@@ -156,15 +157,15 @@ class Run:
                     agent.known(vpc) >= revision, f"revision {revision} of {vpc} is done, and {host} does not know it"
                 )
 
-    def _one_decision(self, vpc: str, seen: dict[str, dict[object, object]]) -> None:
+    def _one_decision(self, vpc: str, seen: dict[str, Any]) -> None:
         dpm = self.network.dpm
-        leaving = any(said == "leaving" and key[1] == vpc for key, said in seen["subscription"].items())  # type: ignore[index]
-        news = seen["sent"][vpc] < seen["rules"][vpc]  # type: ignore[operator]
+        leaving = any(said == "leaving" and key[1] == vpc for key, said in seen["subscription"].items())
+        news = seen["sent"][vpc] < seen["rules"][vpc]
         possible = [dpm.may_open(vpc), dpm.may_close(vpc), dpm.may_send_directly(vpc), dpm.may_publish(vpc)]
         if news and not leaving:
             demand(sum(possible) == 1, f"{sum(possible)} decisions about a revision of {vpc} that is to go out")
 
-    def _is_coming(self, host: str, vpc: str, seen: dict[str, dict[object, int]]) -> bool:
+    def _is_coming(self, host: str, vpc: str, seen: dict[str, Any]) -> bool:
         """The newest revision was sent to the host's epoch, is in its subscription, or is known."""
         network, sent, met = self.network, seen["sent"][vpc], seen["met"][host]
         agent = network.agents[host]

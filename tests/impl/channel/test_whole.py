@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from impl.aca import Aca
@@ -61,7 +63,12 @@ def test_a_pod_of_a_vpc_whose_name_cannot_be_a_topics_is_placed_and_not_counted(
 @pytest.mark.parametrize("records_max", [0, 100])
 def test_one_input_is_one_record_from_which_all_comes_back(records_max: int) -> None:
     dpm, store = whole_dpm(), MemoryStore(records_max)
-    for change in (lambda: dpm.place(P1, "h1"), lambda: dpm.place(P1, "h2"), lambda: dpm.remove(P1)):
+    changes: list[Callable[[], Effects]] = [
+        lambda: dpm.place(P1, "h1"),
+        lambda: dpm.place(P1, "h2"),
+        lambda: dpm.remove(P1),
+    ]
+    for change in changes:
         effects = change()
         assert {"issue", "channel"} <= set(effects.record or {})
         store.append(effects, dpm)
