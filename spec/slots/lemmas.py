@@ -1,0 +1,170 @@
+"""What carries the proofs of the promises about slots."""
+
+from __future__ import annotations
+
+from spec.language import lemma
+from spec.slots.definitions import drained, pending, trusting
+from spec.slots.vocabulary import (
+    Epoch,
+    Host,
+    Revision,
+    Slot,
+    Stage,
+    Turn,
+    Vpc,
+    accepted,
+    addressed,
+    allotted,
+    applied,
+    attends,
+    epoch,
+    given,
+    goal,
+    heard,
+    hello,
+    honest,
+    invited,
+    issued,
+    known,
+    left,
+    logged,
+    met,
+    newest,
+    refused,
+    settled,
+    stage,
+    subscribe,
+    turn,
+    unsubscribe,
+    up,
+)
+from spec.terms import Formula, exists, implies
+
+_epoch_of, _turn_of = epoch, turn  # under other names, since lemmas have parameters called so
+NOTHING = Revision.of(0)
+
+
+@lemma
+def a_host_has_one_slot(vpc: Vpc, host: Host, slot: Slot, other: Slot) -> Formula:
+    """A host has one slot of a VPC at most."""
+    return implies(allotted(vpc, host, slot) & allotted(vpc, host, other), slot == other)
+
+
+@lemma
+def revisions_are_counted(vpc: Vpc, revision: Revision, slot: Slot, host: Host) -> Formula:
+    """What is addressed, published or acknowledged was counted before, and none is newer than the newest."""
+    return (
+        implies(addressed(vpc, revision, host), (revision <= newest(vpc, host)) & (revision > NOTHING))
+        & implies(newest(vpc, host) > NOTHING, addressed(vpc, newest(vpc, host), host))
+        & implies(logged(vpc, revision, slot) | settled(vpc, revision), revision <= issued(vpc))
+        & (newest(vpc, host) <= issued(vpc))
+    )
+
+
+@lemma
+def what_is_published_is_for_somebody(vpc: Vpc, revision: Revision, slot: Slot, host: Host, other: Host) -> Formula:
+    """A revision is for one host."""
+    return implies(addressed(vpc, revision, host) & addressed(vpc, revision, other), host == other) & implies(
+        logged(vpc, revision, slot), exists(Host, lambda somebody: addressed(vpc, revision, somebody))
+    )
+
+
+@lemma
+def consumers_are_invited(vpc: Vpc, host: Host, slot: Slot) -> Formula:
+    """An honest agent attends only where it was invited: at its own slot, in the epoch that DPM has met, and while it runs."""
+    return implies(honest(host) & attends(vpc, host, slot), invited(vpc, host, slot)) & implies(
+        honest(host) & invited(vpc, host, slot),
+        allotted(vpc, host, slot) & up(host) & (met(host) == epoch(host)) & (stage(vpc, host) != Stage.direct),
+    )
+
+
+@lemma
+def invitations_are_to_ones_own_slot(
+    host: Host, epoch: Epoch, vpc: Vpc, slot: Slot, turn: Turn, other: Slot
+) -> Formula:
+    """An invitation that counts is the newest, or was taken back since; it is to the host's slot, and the host is at none."""
+    counts = honest(host) & subscribe.unspent(host, epoch, vpc, slot, turn) & (epoch == _epoch_of(host))
+    newest_turn = (stage(vpc, host) == Stage.asked) & (turn == _turn_of(vpc, host))
+    taken_back = (stage(vpc, host) == Stage.leaving) & (turn + 1 == _turn_of(vpc, host))
+    return implies(
+        counts,
+        allotted(vpc, host, slot) & (met(host) == epoch) & (newest_turn | taken_back) & ~invited(vpc, host, other),
+    )
+
+
+@lemma
+def nobody_waits_for_who_is_asked(vpc: Vpc, host: Host, slot: Slot) -> Formula:
+    """Nothing is on the way to the slot of a host that was asked to come."""
+    return implies(allotted(vpc, host, slot) & (stage(vpc, host) == Stage.asked), drained(vpc, slot))
+
+
+@lemma
+def turns_are_counted(host: Host, epoch: Epoch, vpc: Vpc, slot: Slot, turn: Turn) -> Formula:
+    """DPM knows of every turn that it has told the host of, and speaks to no epoch that it has not met."""
+    told = subscribe.unspent(host, epoch, vpc, slot, turn) | unsubscribe.unspent(host, epoch, vpc, turn)
+    return implies(told, (epoch <= met(host)) & implies(epoch == met(host), turn <= _turn_of(vpc, host)))
+
+
+@lemma
+def nothing_is_heard_that_was_not_said(host: Host, vpc: Vpc) -> Formula:
+    """An honest agent has heard of no turn that is to come, and of none in an epoch that was not met."""
+    return implies(honest(host) & (met(host) == epoch(host)), heard(vpc, host) <= turn(vpc, host)) & implies(
+        honest(host) & (met(host) < epoch(host)), heard(vpc, host) == Turn.of(0)
+    )
+
+
+@lemma
+def who_says_that_it_left_does_not_listen(host: Host, epoch: Epoch, vpc: Vpc, slot: Slot, turn: Turn) -> Formula:
+    """An honest agent has heard of the turn that it answers; if it left or was refused, it is at no slot until a later turn."""
+    said = left.unspent(host, epoch, vpc, turn) | refused.unspent(host, epoch, vpc, turn)
+    now = honest(host) & (epoch == _epoch_of(host))
+    return implies(now & (said | accepted.unspent(host, epoch, vpc, turn)), turn <= heard(vpc, host)) & implies(
+        now & said & (turn == heard(vpc, host)), ~invited(vpc, host, slot)
+    )
+
+
+@lemma
+def epochs_are_met_in_order(host: Host, epoch: Epoch) -> Formula:
+    """Of an honest agent DPM has met no epoch that is to come, nor is any spoken of; one that it has not met greets."""
+    return implies(
+        honest(host),
+        (met(host) <= _epoch_of(host))
+        & implies(hello.unspent(host, epoch), epoch <= _epoch_of(host))
+        & implies(met(host) < _epoch_of(host), hello.unspent(host, _epoch_of(host)))
+        & implies(up(host), Epoch.of(0) < _epoch_of(host)),
+    )
+
+
+@lemma
+def answers_are_of_epochs_that_were(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Formula:
+    """An honest agent has answered in no epoch that is to come."""
+    answered = (
+        accepted.unspent(host, epoch, vpc, turn)
+        | refused.unspent(host, epoch, vpc, turn)
+        | left.unspent(host, epoch, vpc, turn)
+    )
+    return implies(honest(host) & answered, epoch <= _epoch_of(host))
+
+
+@lemma
+def what_is_sent_directly_is_addressed(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
+    """What goes by gRPC is for its receiver, and to no epoch that was not met."""
+    return implies(goal.unspent(host, epoch, vpc, revision), addressed(vpc, revision, host) & (epoch <= met(host)))
+
+
+@lemma
+def what_is_held_is_pending(vpc: Vpc, revision: Revision, host: Host, slot: Slot) -> Formula:
+    """What a consumer was handed and has not acknowledged is on the topic, and the host has received it."""
+    return implies(
+        given(vpc, revision, host),
+        exists(Slot, lambda under: pending(vpc, revision, under) & attends(vpc, host, under)),
+    )
+
+
+@lemma
+def confirmations_are_true(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
+    """Where all agents are honest: a confirmation of a host's present epoch is of what it knows."""
+    current = trusting() & applied.unspent(host, epoch, vpc, revision)
+    return implies(
+        current, (epoch <= _epoch_of(host)) & implies(epoch == _epoch_of(host), revision <= known(vpc, host))
+    )

@@ -1,0 +1,218 @@
+"""What the topology with slots promises, and where an agent that is not honest sets an end to it.
+
+Promises about messages speak of those that were sent and are not spent.
+"""
+
+from __future__ import annotations
+
+from spec.language import always, eventually, leads_to, sometimes, two_state
+from spec.language.claims import LeadsTo
+from spec.slots.definitions import attended, blocked, may_fill, pending, trusting, unattended
+from spec.slots.vocabulary import (
+    Epoch,
+    Host,
+    Revision,
+    Slot,
+    Stage,
+    Vpc,
+    addressed,
+    allotted,
+    attends,
+    confirmed,
+    epoch,
+    filled,
+    goal,
+    hello,
+    honest,
+    known,
+    met,
+    newest,
+    received,
+    stage,
+    up,
+    usable,
+)
+from spec.terms import Formula, exists, implies
+
+NEVER = Epoch.of(0)
+NOTHING = Revision.of(0)
+
+
+@sometimes
+def two_hosts_have_slots(vpc: Vpc, host: Host, other: Host) -> Formula:
+    """Two hosts of one VPC are published to."""
+    both = (stage(vpc, host) == Stage.subscribed) & (stage(vpc, other) == Stage.subscribed)
+    return both & (host != other)
+
+
+@always(two_hosts_have_slots)
+def no_two_hosts_share_a_slot(vpc: Vpc, host: Host, other: Host, slot: Slot) -> Formula:
+    """No slot of a VPC is allotted to two hosts, and no two consumers attend one."""
+    return (
+        implies(allotted(vpc, host, slot) & allotted(vpc, other, slot), host == other)
+        & implies(attends(vpc, host, slot) & attends(vpc, other, slot), host == other)
+        & ~(attends(vpc, host, slot) & filled(vpc, slot))
+    )
+
+
+@sometimes
+def a_slot_is_allotted(vpc: Vpc, host: Host, slot: Slot) -> Formula:
+    """A host has a slot."""
+    return allotted(vpc, host, slot)
+
+
+@always(a_slot_is_allotted)
+def a_key_reaches_every_slot(vpc: Vpc, host: Host, slot: Slot) -> Formula:
+    """Every slot that is allotted is one that keys hash to."""
+    return implies(allotted(vpc, host, slot), usable(slot))
+
+
+@sometimes
+def something_is_published(vpc: Vpc, revision: Revision, slot: Slot) -> Formula:
+    """Something is on the topic."""
+    return pending(vpc, revision, slot)
+
+
+@always(something_is_published)
+def goes_where_it_was_told(vpc: Vpc, revision: Revision, slot: Slot, host: Host) -> Formula:
+    """What is on its way to a host is under a key of the slot that the host was told."""
+    return implies(pending(vpc, revision, slot) & addressed(vpc, revision, host), allotted(vpc, host, slot))
+
+
+@sometimes
+def a_slot_is_left_alone(vpc: Vpc, revision: Revision, slot: Slot) -> Formula:
+    """Something is on the topic for a slot whose consumer was lost."""
+    return pending(vpc, revision, slot) & ~attended(vpc, slot)
+
+
+@always(a_slot_is_left_alone)
+def a_handover_holds_nobody_up(vpc: Vpc, revision: Revision, slot: Slot) -> Formula:
+    """Everything on the topic is for a slot that somebody attends, or that the filler may take at once."""
+    return implies(pending(vpc, revision, slot), attended(vpc, slot) | may_fill(vpc, slot))
+
+
+@sometimes
+def a_stranger_reads(host: Host, vpc: Vpc, revision: Revision) -> Formula:
+    """The weakness that stays: an agent that is not honest receives what is for another."""
+    return received(host, vpc, revision) & ~addressed(vpc, revision, host)
+
+
+@sometimes
+def the_addressee_receives(host: Host, vpc: Vpc, revision: Revision) -> Formula:
+    """An honest agent receives from the topic what is for it."""
+    return received(host, vpc, revision) & honest(host)
+
+
+@always(the_addressee_receives, a_stranger_reads)
+def only_the_addressee_receives(host: Host, vpc: Vpc, revision: Revision) -> Formula:
+    """An honest agent receives from the topic only what is for it; so where all are honest, only the addressee receives.
+
+    It does not hold of agents that are not honest: a slot is no isolation.
+    """
+    return implies(received(host, vpc, revision) & honest(host), addressed(vpc, revision, host))
+
+
+@sometimes
+def handed_back(vpc: Vpc, host: Host, slot: Slot) -> Formula:
+    """What is newest for a host was published, and goes by gRPC after all."""
+    directly = goal.unspent(host, met(host), vpc, newest(vpc, host))
+    return directly & allotted(vpc, host, slot) & filled(vpc, slot) & (stage(vpc, host) == Stage.leaving)
+
+
+@sometimes
+def a_stranger_swallows(vpc: Vpc, host: Host) -> Formula:
+    """The weakness that stays: what was for an honest host is lost, since another acknowledged it."""
+    behind = up(host) & (met(host) == epoch(host)) & (known(vpc, host) < newest(vpc, host))
+    directly = goal.unspent(host, met(host), vpc, newest(vpc, host))
+    published = exists(Slot, lambda slot: pending(vpc, newest(vpc, host), slot))
+    return honest(host) & behind & ~directly & ~published
+
+
+@always(handed_back, a_stranger_swallows)
+def nothing_is_lost(vpc: Vpc, host: Host) -> Formula:
+    """Where all agents are honest: the newest revision for a host is known there, or is on its way by the topic or by gRPC.
+
+    Or the host has started and has yet to be met: then it will be sent everything; or it has never started.
+    """
+    revision = newest(vpc, host)
+    arrives = (
+        (epoch(host) == NEVER)
+        | (met(host) < epoch(host)) & hello.unspent(host, epoch(host))
+        | (revision <= known(vpc, host))
+        | goal.unspent(host, met(host), vpc, revision)
+        | exists(Slot, lambda slot: pending(vpc, revision, slot))
+    )
+    return implies(trusting() & (revision > NOTHING), arrives)
+
+
+@sometimes
+def two_ways_cross(vpc: Vpc, host: Host, revision: Revision, slot: Slot) -> Formula:
+    """An older revision is on the topic while the host knows a newer one."""
+    return pending(vpc, revision, slot) & addressed(vpc, revision, host) & (revision < known(vpc, host))
+
+
+@two_state(two_ways_cross)
+def newer_wins(vpc: Vpc, host: Host) -> Formula:
+    """What an agent knows never goes back within an epoch, by whichever way it comes."""
+    return implies(epoch(host) == epoch.after(host), known(vpc, host) <= known.after(vpc, host))
+
+
+@sometimes
+def learned(vpc: Vpc, host: Host) -> Formula:
+    """A host knows something."""
+    return known(vpc, host) > NOTHING
+
+
+@always(learned)
+def knows_only_its_own(vpc: Vpc, host: Host) -> Formula:
+    """What an agent knows was for its host."""
+    return implies(known(vpc, host) > NOTHING, addressed(vpc, known(vpc, host), host))
+
+
+@sometimes
+def confirmation_arrives(vpc: Vpc, host: Host) -> Formula:
+    """DPM hears that a revision was applied."""
+    return (confirmed(vpc, host) > NOTHING) & (confirmed(vpc, host) <= known(vpc, host))
+
+
+@sometimes
+def a_stranger_confirms(vpc: Vpc, host: Host) -> Formula:
+    """The weakness that stays: DPM takes for applied what was confirmed in another's name."""
+    return honest(host) & (met(host) == epoch(host)) & (known(vpc, host) < confirmed(vpc, host))
+
+
+@always(confirmation_arrives, a_stranger_confirms)
+def confirmed_means_applied(vpc: Vpc, host: Host) -> Formula:
+    """Where all agents are honest: what a host is said to have confirmed in its epoch is applied there."""
+    return implies(trusting() & (met(host) == epoch(host)), confirmed(vpc, host) <= known(vpc, host))
+
+
+@sometimes
+def asked_in_vain(vpc: Vpc, host: Host) -> Formula:
+    """A host that is asked does not run."""
+    return (stage(vpc, host) == Stage.asked) & ~up(host)
+
+
+@eventually(asked_in_vain)
+def asking_ends(vpc: Vpc, host: Host) -> LeadsTo:
+    """A host that was asked is subscribed or served by gRPC in the end, whether its agent answers, is refused, or is dead."""
+    return leads_to(stage(vpc, host) == Stage.asked, stage(vpc, host) != Stage.asked)
+
+
+@eventually(a_slot_is_left_alone)
+def no_slot_stays_unattended(vpc: Vpc, revision: Revision) -> LeadsTo:
+    """Dispatch is not held up for ever by a slot that nobody attends."""
+    return leads_to(unattended(vpc, revision), ~unattended(vpc, revision))
+
+
+@eventually(something_is_published)
+def what_is_published_leaves_the_topic(vpc: Vpc, revision: Revision, slot: Slot) -> LeadsTo:
+    """Where all agents are honest: what is on the topic is acknowledged, unless consumers are lost all the time."""
+    return leads_to(trusting() & pending(vpc, revision, slot), ~pending(vpc, revision, slot) | blocked(vpc))
+
+
+@eventually(learned)
+def what_is_issued_arrives(vpc: Vpc, host: Host, revision: Revision) -> LeadsTo:
+    """Where all agents are honest: a host learns what is newest for it, unless it dies or consumers are lost all the time."""
+    waits = trusting() & up(host) & (newest(vpc, host) == revision)
+    return leads_to(waits, (revision <= known(vpc, host)) | ~up(host) | blocked(vpc))
