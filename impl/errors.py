@@ -19,6 +19,10 @@ class NotAllowed(BadDeployment):
     """The broker answers, and refuses: the token, the permission or the topic is not there. Trying again does not help."""
 
 
+class SlotTaken(Unreachable):
+    """The broker refused a consumer, since another one attends a slot of its range. Asking again waits for that one to leave."""
+
+
 class StandsBy(Unreachable):
     """Another instance leads. Asking again waits for it to be gone; the text names what it leads."""
 

@@ -14,7 +14,7 @@ from weakref import WeakSet
 import pulsar
 
 from impl.broker.deployment import Deployment
-from impl.errors import BadDeployment, NotAllowed, Unreachable
+from impl.errors import BadDeployment, NotAllowed, SlotTaken, Unreachable
 from impl.transport.interface import Delivery, Letter
 
 OPERATION_SECONDS_MAX: Final = 10
@@ -105,23 +105,32 @@ class PulsarConnection:
             self._client.close()
 
 
+Slots = Sequence[tuple[int, int]]
+"""Ranges of slots that keys hash to, each with both its ends. None at all: the whole topic, and nobody else listens."""
+
+
 class PulsarSession:
-    """See `impl.transport.interface.Session`."""
+    """See `impl.transport.interface.Session`. Besides, several may share a subscription by the slots of keys."""
 
     def __init__(self, client: Any, deployment: Deployment, subscription: str) -> None:
         self._client = client
         self._deployment = deployment
         self._subscription = subscription
-        self._consumers: dict[str, Any] = {}
-        self._listening: dict[str, object] = {}
+        self._consumers: dict[tuple[str, Slots], Any] = {}
+        self._listening: dict[tuple[str, Slots], object] = {}
         """What tells the deliveries of one `listen` from those of an earlier one."""
         self._arrived: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(ARRIVED_MAX)
         self._closed = threading.Event()
         self._lock = threading.Lock()
 
-    def listen(self, topic: str) -> None:
-        listening = object()
+    def listen(self, topic: str, slots: Slots = ()) -> None:
+        """Receives from this topic too; with `slots`, what is published under keys that hash to these.
+
+        Raises:
+            SlotTaken: another consumer attends one of the slots.
+        """
+        place, listening = (topic, tuple(slots)), object()
 
         def arrive(consumer: Any, message: Any) -> None:
             self._room.acquire()
@@ -135,26 +144,28 @@ class PulsarSession:
                     message.properties().get("tag", ""),
                     str(message.message_id()),
                     message.publish_timestamp() / 1000,
-                    (consumer, message.message_id(), listening),
+                    (consumer, message.message_id(), (place, listening)),
                 )
             )
 
         with self._lock, translated(f"listen to {topic}"):
-            if topic not in self._consumers:
-                self._listening[topic] = listening
-                self._consumers[topic] = self._client.subscribe(
+            if place not in self._consumers:
+                self._listening[place] = listening
+                self._consumers[place] = self._client.subscribe(
                     self._deployment.topic(topic),
                     self._subscription,
-                    consumer_type=pulsar.ConsumerType.Exclusive,
                     initial_position=pulsar.InitialPosition.Earliest,
                     receiver_queue_size=FETCHED_MAX,
                     message_listener=arrive,
+                    **_kind_of_consumer(slots),
                 )
 
-    def stop_listening(self, topic: str) -> None:
+    def stop_listening(self, topic: str, slots: Slots = ()) -> None:
+        """No more from this topic, or these slots of it; what is unacknowledged of it is given back."""
+        place = (topic, tuple(slots))
         with self._lock:
-            consumer = self._consumers.pop(topic, None)
-            self._listening.pop(topic, None)  # what has arrived already is passed over
+            consumer = self._consumers.pop(place, None)
+            self._listening.pop(place, None)  # what has arrived already is passed over
         if consumer is not None:
             with translated(f"stop listening to {topic}", quietly=True):
                 consumer.close()
@@ -170,7 +181,8 @@ class PulsarSession:
             if delivery is None:
                 return None
             self._room.release()
-            if delivery.handle[2] is self._listening.get(delivery.topic):
+            place, listening = delivery.handle[2]
+            if listening is self._listening.get(place):
                 return delivery
 
     def wake(self) -> None:
@@ -199,6 +211,13 @@ class PulsarSession:
                 consumer.close()
 
 
+def _kind_of_consumer(slots: Slots) -> dict[str, Any]:
+    if not slots:
+        return {"consumer_type": pulsar.ConsumerType.Exclusive}
+    policy = pulsar.ConsumerKeySharedPolicy(pulsar.KeySharedMode.Sticky, False, list(slots))
+    return {"consumer_type": pulsar.ConsumerType.KeyShared, "key_shared_policy": policy}
+
+
 def _options(letter: Letter) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if letter.key:
@@ -218,6 +237,9 @@ def translated(what: str, *, quietly: bool = False) -> Iterator[None]:
             raise NotAllowed(
                 f"The broker refused to {what} ({type(problem).__name__}); check the token, and that the host is registered"
             ) from problem
+    except pulsar.ConsumerAssignError as problem:
+        if not quietly:
+            raise SlotTaken(f"Another consumer attends one of the slots, when asked to {what}") from problem
     except pulsar.ConsumerBusy as problem:
         if not quietly:
             raise Unreachable(f"Another process is at it already, when asked to {what}") from problem

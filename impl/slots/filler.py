@@ -1,0 +1,84 @@
+"""The filler: consumers of DPM's own at every slot of a VPC's topic that no agent attends, so that dispatch never stops.
+
+A consumer's ranges are fixed when it subscribes. So one consumer attends all slots that are nobody's, and is replaced when one of
+them is handed over: nothing is on the way to any of them. A slot whose agent is gone gets a consumer by itself, which is closed
+when the agent comes back; so nobody's messages wait for another's comings and goings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from impl.errors import SlotTaken
+from impl.slots.hashing import FIRST_SLOT, LAST_SLOT
+from impl.slots.topics import SUBSCRIPTION, unicast
+from impl.transport.interface import Delivery
+from impl.transport.pulsar import PulsarConnection
+
+
+def complement(held: Iterable[int]) -> list[tuple[int, int]]:
+    """The ranges of slots, each with both its ends, between those that are held."""
+    ends = [FIRST_SLOT - 1, *sorted(held), LAST_SLOT + 1]
+    return [(low + 1, high - 1) for low, high in pairwise(ends) if low + 1 < high]
+
+
+class Filler:
+    """Attends what nobody else does. Slots are *held* while they are allotted, whether their agents attend them or not."""
+
+    def __init__(self, connection: PulsarConnection, vpc: str, held: Iterable[int] = ()) -> None:
+        """Attends every slot that is not held; held ones wait for `fill`.
+
+        Raises:
+            SlotTaken: somebody attends a slot that is not held.
+        """
+        self._topic = unicast(vpc)
+        self._held = set(held)
+        self._filled: set[int] = set()
+        self._session = connection.open_session(SUBSCRIPTION, [])
+        self._rest: list[tuple[int, int]] = []
+        """The ranges of all slots that are not held; one consumer has them."""
+        self._attend_the_rest()
+
+    def _attend_the_rest(self) -> None:
+        if self._rest:
+            self._session.stop_listening(self._topic, self._rest)
+        self._rest = complement(self._held)
+        if self._rest:
+            self._session.listen(self._topic, self._rest)
+
+    def step_aside(self, slot: int) -> None:
+        """The slot is handed over, and held from now on: nobody attends it until an agent comes, or `fill` is asked for."""
+        if slot not in self._held:
+            self._held.add(slot)
+            self._attend_the_rest()
+        elif slot in self._filled:
+            self._filled.remove(slot)
+            self._session.stop_listening(self._topic, [(slot, slot)])
+
+    def fill(self, slot: int) -> bool:
+        """Attends a held slot, unless an agent does; says whether it is the filler's now. DPM need not know: the broker does."""
+        if self.attends(slot):
+            return True
+        try:
+            self._session.listen(self._topic, [(slot, slot)])
+        except SlotTaken:
+            return False
+        self._filled.add(slot)
+        return True
+
+    def attends(self, slot: int) -> bool:
+        """Whether the slot is the filler's."""
+        return slot in self._filled or slot not in self._held
+
+    def receive(self, seconds: float) -> Delivery | None:
+        """What was published to a slot without an agent: it is handed back, and only then acknowledged."""
+        return self._session.receive(seconds)
+
+    def acknowledge(self, delivery: Delivery) -> None:
+        """It was handed back."""
+        self._session.acknowledge([delivery])
+
+    def close(self) -> None:
+        """Leaves all slots; what was not acknowledged is handed out again."""
+        self._session.close()
