@@ -24,7 +24,6 @@ from spec.message_queue.vocabulary import (
     outcome,
     ports,
     push,
-    sent,
     size,
     subscription,
 )

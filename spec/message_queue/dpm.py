@@ -365,13 +365,9 @@ def greet(host: Host, epoch: Epoch) -> Step:
             for_each(
                 Vpc, lambda vpc: subscribe.send(host, epoch, vpc, attempt(host, vpc) + 1).when(engaged(host, vpc))
             ),
-            for_each(
-                Vpc, lambda vpc: attempt.assign(host, vpc, to=attempt(host, vpc) + 1).when(engaged(host, vpc))
-            ),
+            for_each(Vpc, lambda vpc: attempt.assign(host, vpc, to=attempt(host, vpc) + 1).when(engaged(host, vpc))),
             for_each(Vpc, lambda vpc: tries.assign(host, vpc, to=Tries.of(1)).when(engaged(host, vpc))),
-            for_each(
-                Vpc, lambda vpc: subscription.assign(host, vpc, to=Subscription.asked).when(engaged(host, vpc))
-            ),
+            for_each(Vpc, lambda vpc: subscription.assign(host, vpc, to=Subscription.asked).when(engaged(host, vpc))),
         ],
         moves=[
             agent_session.move(host, source=[Session.starting], to=[Session.greeted]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spec.language import lemma
-from spec.message_queue.definitions import engaged, large, member, on_the_topic
+from spec.message_queue.definitions import engaged, member, on_the_topic
 from spec.message_queue.vocabulary import (
     Attempt,
     Change,
@@ -21,7 +21,6 @@ from spec.message_queue.vocabulary import (
     belonged,
     channel,
     epoch,
-    group,
     group_then,
     heard,
     hello,

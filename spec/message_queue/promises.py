@@ -65,7 +65,7 @@ def a_topic_was_used_and_closed(host: Host, vpc: Vpc) -> Formula:
 
 @always(a_revision_comes_by_the_topic, a_topic_was_used_and_closed)
 def nobody_misses_a_revision(host: Host, vpc: Vpc) -> Formula:
-    """Over any number of switches: whoever has a port of the VPC knows the newest revision that went out, or it is on its way to him.
+    """Over any number of switches: whoever has a port of the VPC knows the newest revision that went out, or it is on its way.
 
     For honest agents whose present epoch DPM has met; another is sent everything when it is met.
     """
@@ -95,7 +95,7 @@ def a_host_has_left(host: Host, vpc: Vpc) -> Formula:
 
 
 @always(a_host_has_left)
-def hosts_without_a_port_have_no_subscription(host: Host, vpc: Vpc) -> Formula:
+def no_port_no_subscription(host: Host, vpc: Vpc) -> Formula:
     """When its last port of the VPC has left a host, its subscription ends, whatever its agent does."""
     return implies(attached(host, vpc), member(host, vpc) | (subscription(host, vpc) == Subscription.leaving))
 
@@ -281,7 +281,8 @@ def every_agent_applies_every_revision(host: Host, vpc: Vpc, revision: Revision)
     """An honest agent in session applies what went out, or something newer, unless it restarts or its last port leaves."""
     due = honest(host) & in_session(host) & member(host, vpc)
     return leads_to(
-        due & (NOTHING < revision) & (revision <= sent(vpc)), (revision <= known(host, vpc)) | ~in_session(host) | ~member(host, vpc)
+        due & (NOTHING < revision) & (revision <= sent(vpc)),
+        (revision <= known(host, vpc)) | ~in_session(host) | ~member(host, vpc),
     )
 
 

@@ -95,7 +95,9 @@ attempt = function(Host, Vpc, to=Attempt, doc="The number of the newest asking."
 tries = function(Host, Vpc, to=Tries, doc="How often the host was asked in a row.", holder=DPM)
 barred = relation(Host, Vpc, doc="The host could not subscribe: it is pushed to, and not asked now.", holder=DPM)
 met = function(Host, to=Epoch, doc="The newest epoch of the host that DPM has met.", holder=DPM)
-confirmed = function(Host, Vpc, to=Revision, doc="The newest revision that the agent of that epoch confirmed.", holder=DPM)
+confirmed = function(
+    Host, Vpc, to=Revision, doc="The newest revision that the agent of that epoch confirmed.", holder=DPM
+)
 
 # ------------------------------------------------------------------------------------------------------- broker
 
@@ -106,8 +108,12 @@ backlog = relation(Host, Vpc, Revision, doc="Published for the subscription, and
 # ---------------------------------------------------------------------------------------------------------- ACA
 
 epoch = function(Host, to=Epoch, doc="How often the agent has started.", holder=ACA)
-known = function(Host, Vpc, to=Revision, doc="The newest revision that the agent has applied in this epoch.", holder=ACA)
-heard = function(Host, Vpc, to=Attempt, doc="The newest asking that the agent has dealt with in this epoch.", holder=ACA)
+known = function(
+    Host, Vpc, to=Revision, doc="The newest revision that the agent has applied in this epoch.", holder=ACA
+)
+heard = function(
+    Host, Vpc, to=Attempt, doc="The newest asking that the agent has dealt with in this epoch.", holder=ACA
+)
 listening = relation(Host, Vpc, doc="The agent's consumer is connected to its subscription.", holder=ACA)
 
 # ------------------------------------------------------------------------------------------------------- history
@@ -126,20 +132,14 @@ _attempt_of = attempt
 def push(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
     """The VPC has this revision. Spent when its epoch is over, or when the (honest) agent knows it or a newer one."""
     return (
-        (epoch < met(host))
-        | honest(host) & (epoch < _epoch_of(host))
-        | honest(host) & (revision <= known(host, vpc))
+        (epoch < met(host)) | honest(host) & (epoch < _epoch_of(host)) | honest(host) & (revision <= known(host, vpc))
     )
 
 
 @message(sender=DPM, receiver=ACA)
 def subscribe(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Formula:
-    """Subscribe to the VPC's topic. Spent when its epoch is over, or when the (honest) agent has dealt with it or a newer asking."""
-    return (
-        (epoch < met(host))
-        | honest(host) & (epoch < _epoch_of(host))
-        | honest(host) & (attempt <= heard(host, vpc))
-    )
+    """Subscribe to the VPC's topic. Spent when its epoch is over, or when the (honest) agent has dealt with it, or a newer one."""
+    return (epoch < met(host)) | honest(host) & (epoch < _epoch_of(host)) | honest(host) & (attempt <= heard(host, vpc))
 
 
 @message(sender=ACA, receiver=DPM)

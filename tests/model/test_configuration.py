@@ -14,7 +14,7 @@ from model.errors import BadInput
 from model.explore import explore
 from spec.on_demand import PROTOCOL
 
-TEXT = (worlds.FOLDER / "two-hosts.toml").read_text(encoding="utf-8").split("\n[pinned]")[0]
+TEXT = worlds.path_of("two-hosts", PROTOCOL).read_text(encoding="utf-8").split("\n[pinned]")[0]
 
 
 def replaced(old: str, new: str) -> Callable[[], str]:
@@ -84,6 +84,6 @@ def test_a_world_that_is_too_large_is_refused_before_the_work_begins(tmp_path: P
 
 
 def test_every_shipped_configuration_is_one_and_has_its_counts_pinned() -> None:
-    assert worlds.names()[-1] == worlds.BENCH
-    for name in worlds.names():
+    assert worlds.names(PROTOCOL)[-1] == worlds.BENCH
+    for name in worlds.names(PROTOCOL):
         assert set(worlds.find(name, PROTOCOL).pinned) == {"distinct", "transitions", "depth"}, name

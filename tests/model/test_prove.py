@@ -50,16 +50,16 @@ def test_the_toy_is_proved_and_its_variant_is_not() -> None:
     assert violated[0].counterexample.occurrence.action == "promise"
 
 
-@pytest.mark.parametrize("kill", read_kills(), ids=lambda kill: kill.variant)
+@pytest.mark.parametrize("kill", read_kills(PROTOCOL), ids=lambda kill: kill.variant)
 def test_every_variant_is_killed_by_proof(kill: object) -> None:
-    row = next(one for one in read_kills() if one == kill)
+    row = next(one for one in read_kills(PROTOCOL) if one == kill)
     variant = next(one for one in PROTOCOL.variants if one.name == row.variant)
     first = [name for name in kill_by_proof(variant, PROTOCOL) if name in row.proved]
     assert first
 
 
 def test_the_table_of_kills_has_every_variant() -> None:
-    assert [kill.variant for kill in read_kills()] == [variant.name for variant in PROTOCOL.variants]
+    assert [kill.variant for kill in read_kills(PROTOCOL)] == [variant.name for variant in PROTOCOL.variants]
 
 
 def test_a_small_state_can_be_found_for_every_guard() -> None:
