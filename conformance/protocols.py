@@ -8,13 +8,14 @@ import click
 
 from conformance.exits import Exit, Problem
 from conformance.report import no_such
-from spec import message_queue, on_demand
 from spec.language import Protocol, Variant
+from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
+from spec.on_demand import PROTOCOL as ON_DEMAND
 
-PROTOCOLS: Final = (on_demand.PROTOCOL, message_queue.PROTOCOL)
+PROTOCOLS: Final = (ON_DEMAND, MESSAGE_QUEUE)
 """In reading order. Names of protocols, of their configurations and of their variants are unique over all of them."""
 
-REPLAYED: Final = frozenset({on_demand.PROTOCOL.name})
+REPLAYED: Final = frozenset({ON_DEMAND.name})
 """Those whose runs are replayed on the implementation, step by step."""
 
 

@@ -530,7 +530,7 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
     assert "::error title=versions_are_immutable::" in told
     suite = xml(junit)
     red = {case.get("name") for case in suite if case.find("failure") is not None}
-    assert {"versions_are_immutable", "all evidence"} <= red
+    assert {"versions_are_immutable", "all evidence for on-demand with reuses_a_version"} <= red
     assert all(len(line.rstrip()) <= 80 for line in told.split("Red.")[0].splitlines() if not line.startswith("::"))
 
 
