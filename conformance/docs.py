@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -255,8 +256,7 @@ def _formula_lines(node: Node) -> Iterator[str]:
 
 def _way(variant: Variant, protocol: Protocol) -> str:
     file = negative_of(protocol) / f"{variant.name.replace('_', '-')}.itf.json"
-    up = "../" * len(document_of(protocol).parent.relative_to(ROOT).parts)
-    return f"[A way]({up}{file.relative_to(ROOT)})"
+    return f"[A way]({os.path.relpath(file, document_of(protocol).parent)})"
 
 
 def _explorations(protocol: Protocol) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from conformance.docs import ROOT, document_of, is_current, write_document
@@ -23,7 +25,7 @@ def docs(only_check: bool) -> int:
     """
     stale = False
     for protocol in PROTOCOLS:
-        name = document_of(protocol).relative_to(ROOT)
+        name = os.path.relpath(document_of(protocol), ROOT)
         if not only_check:
             write_document(protocol)
             click.echo(f"{name} is written.")
