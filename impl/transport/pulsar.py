@@ -124,8 +124,8 @@ class PulsarSession:
         self._closed = threading.Event()
         self._lock = threading.Lock()
 
-    def listen(self, topic: str, subscription: str = "", slots: Slots = ()) -> None:
-        """See `impl.transport.interface.Session`; with `slots`, only what is published under keys that hash to these.
+    def listen(self, topic: str, slots: Slots = ()) -> None:
+        """Receives from this topic too; with `slots`, what is published under keys that hash to these.
 
         Raises:
             SlotTaken: another consumer attends one of the slots.
@@ -153,8 +153,8 @@ class PulsarSession:
                 self._listening[place] = listening
                 self._consumers[place] = self._client.subscribe(
                     self._deployment.topic(topic),
-                    subscription or self._subscription,
-                    initial_position=pulsar.InitialPosition.Latest if subscription else pulsar.InitialPosition.Earliest,
+                    self._subscription,
+                    initial_position=pulsar.InitialPosition.Earliest,
                     receiver_queue_size=FETCHED_MAX,
                     message_listener=arrive,
                     **_kind_of_consumer(slots),

@@ -1,0 +1,259 @@
+"""What failover promises, and the lemmas that carry the proofs."""
+
+from __future__ import annotations
+
+from spec.failover.actions import NO_TERM, NOTHING
+from spec.failover.vocabulary import (
+    Decision,
+    Instance,
+    Journal,
+    Term,
+    Version,
+    answer,
+    answered,
+    append,
+    applied,
+    consumed,
+    entry,
+    fence,
+    fenced_at,
+    in_term,
+    loaded,
+    mark,
+    newest,
+    noted,
+    paused,
+    proposed,
+    published,
+    ready,
+    sent,
+    took,
+    written,
+)
+from spec.language import LeadsTo, always, eventually, leads_to, lemma, sometimes, two_state
+from spec.terms import Formula, implies
+
+# ---------------------------------------------------------------------------------------------------- who decides
+
+
+@sometimes
+def a_deposed_instance_believes_that_it_leads(instance: Instance, journal: Journal) -> Formula:
+    """An instance is awake and would decide, although another has a newer term."""
+    return ready(instance, journal) & ~paused(instance) & (in_term(instance, journal) < fence(journal))
+
+
+@always(a_deposed_instance_believes_that_it_leads)
+def a_term_belongs_to_one_instance(journal: Journal, term: Term, instance: Instance, other: Instance) -> Formula:
+    """No two instances were given the same term of a journal."""
+    return implies(took(instance, journal, term) & took(other, journal, term), instance == other)
+
+
+@sometimes
+def a_successor_decides_too(journal: Journal, before: Version, after: Version) -> Formula:
+    """A journal has entries of two terms."""
+    terms = (NO_TERM < written(journal, before)) & (written(journal, before) < written(journal, after))
+    return terms & (before < after)
+
+
+@always(a_successor_decides_too)
+def versions_have_one_allocator(journal: Journal, version: Version, one: Decision, other: Decision) -> Formula:
+    """Two different entries of a journal never share a version."""
+    return implies(entry(journal, version, one) & entry(journal, version, other), one == other)
+
+
+@always(a_successor_decides_too, a_deposed_instance_believes_that_it_leads)
+def a_deposed_instance_changes_nothing(journal: Journal, term: Term, version: Version, decision: Decision) -> Formula:
+    """Behind what the journal had when a term was given out there are entries of this term and newer ones only."""
+    later = (NO_TERM < term) & (term <= fence(journal)) & (fenced_at(journal, term) < version)
+    return implies(entry(journal, version, decision) & later, term <= written(journal, version))
+
+
+@two_state(a_successor_decides_too)
+def a_journal_only_grows(journal: Journal, version: Version, decision: Decision) -> Formula:
+    """An entry, and what is said of its answer, stay for ever; and terms never come back."""
+    stays = implies(entry(journal, version, decision), entry.after(journal, version, decision))
+    stays_answered = implies(answered(journal, version), answered.after(journal, version))
+    return stays & stays_answered & (fence(journal) <= fence.after(journal))
+
+
+# ---------------------------------------------------------------------------------------------- what others are told
+
+
+@sometimes
+def the_peer_is_told(journal: Journal, version: Version, decision: Decision) -> Formula:
+    """What was decided is on its way to the peer."""
+    return published.unspent(journal, version, decision)
+
+
+@always(the_peer_is_told)
+def nothing_is_sent_that_is_not_recorded(journal: Journal, version: Version, decision: Decision) -> Formula:
+    """Whatever the peer is told, or has done, is an entry of the journal."""
+    heard = published.unspent(journal, version, decision) | applied(journal, version, decision)
+    return implies(heard, entry(journal, version, decision))
+
+
+@sometimes
+def a_successor_sends_for_its_predecessor(instance: Instance, journal: Journal, version: Version) -> Formula:
+    """An instance has sent an entry of an older term than its own."""
+    return sent(instance, journal, version) & (written(journal, version) < in_term(instance, journal))
+
+
+@always(a_successor_sends_for_its_predecessor)
+def what_counts_as_sent_was_sent(instance: Instance, journal: Journal, version: Version, decision: Decision) -> Formula:
+    """An entry that an instance need not send any more is on its way to the peer, or the peer has done it."""
+    gone = published.unspent(journal, version, decision) | applied(journal, version, decision)
+    return implies(sent(instance, journal, version) & entry(journal, version, decision), gone)
+
+
+@sometimes
+def an_entry_waits_for_a_leader(journal: Journal, version: Version, decision: Decision, lost: Instance) -> Formula:
+    """An entry was not sent yet, and who wrote it stands still."""
+    told = published.unspent(journal, version, decision) | applied(journal, version, decision)
+    not_sent = entry(journal, version, decision) & ~told
+    return not_sent & paused(lost) & (in_term(lost, journal) == written(journal, version))
+
+
+@eventually(an_entry_waits_for_a_leader)
+def what_is_recorded_is_done(journal: Journal, version: Version, decision: Decision, instance: Instance) -> LeadsTo:
+    """While an instance is awake, whatever is recorded is sent and done.
+
+    Instances that depose each other for ever can prevent it: it is said of runs with finitely many take-overs.
+    """
+    recorded = entry(journal, version, decision) & ~paused(instance)
+    return leads_to(recorded, applied(journal, version, decision) | paused(instance))
+
+
+# -------------------------------------------------------------------------------------------------------- answers
+
+
+@sometimes
+def an_answer_waits(journal: Journal, version: Version) -> Formula:
+    """An answer is on its way, and the journal does not say so yet."""
+    return answer.unspent(journal, version) & ~answered(journal, version)
+
+
+@sometimes
+def an_answer_was_acknowledged(journal: Journal, version: Version) -> Formula:
+    """An answer is recorded, and does not come again."""
+    return consumed(journal, version)
+
+
+@always(an_answer_waits, an_answer_was_acknowledged)
+def an_answer_is_recorded_or_comes_again(journal: Journal, version: Version, decision: Decision) -> Formula:
+    """Of what the peer has done the journal says so, or the answer still comes: to whom it came before does not matter."""
+    return implies(applied(journal, version, decision), answered(journal, version) | answer.unspent(journal, version))
+
+
+@sometimes
+def an_answer_counts(journal: Journal, version: Version, term: Term) -> Formula:
+    """An answer is recorded by a successor of the one who wrote the entry."""
+    return noted(journal, version, term) & (written(journal, version) < term)
+
+
+@two_state(an_answer_counts)
+def an_answer_counts_for_who_can_record_it(journal: Journal, version: Version, term: Term) -> Formula:
+    """That an answer came is recorded in the newest term only, and only of an entry."""
+    return implies(noted(journal, version, term), (term == fence(journal)) & (version <= newest(journal)))
+
+
+@eventually(an_answer_waits)
+def what_is_answered_is_recorded(journal: Journal, version: Version, decision: Decision, instance: Instance) -> LeadsTo:
+    """While an instance is awake, whatever is done is recorded as answered; under the same condition."""
+    done = applied(journal, version, decision) & ~paused(instance)
+    return leads_to(done, answered(journal, version) | paused(instance))
+
+
+# --------------------------------------------------------------------------------------------------------- lemmas
+
+
+@lemma
+def terms_are_given_out_in_order(instance: Instance, journal: Journal, term: Term) -> Formula:
+    """A term that was given to somebody is none to come."""
+    return implies(took(instance, journal, term), (NO_TERM < term) & (term <= fence(journal)))
+
+
+@lemma
+def who_believes_was_given_the_term(instance: Instance, journal: Journal) -> Formula:
+    """An instance believes to lead in a term that it was given; without one it is not ready."""
+    believes = in_term(instance, journal)
+    return implies(NO_TERM < believes, took(instance, journal, believes)) & implies(
+        ready(instance, journal), NO_TERM < believes
+    )
+
+
+@lemma
+def entries_are_counted(journal: Journal, version: Version, decision: Decision) -> Formula:
+    """The journal has no entry beyond its newest version."""
+    return implies(entry(journal, version, decision), (NOTHING < version) & (version <= newest(journal)))
+
+
+@lemma
+def nobody_has_read_what_is_not_there(instance: Instance, journal: Journal, version: Version) -> Formula:
+    """An instance has read no further than the journal goes, and has sent nothing beyond."""
+    return (loaded(instance, journal) <= newest(journal)) & implies(
+        sent(instance, journal, version), version <= newest(journal)
+    )
+
+
+@lemma
+def who_leads_has_read_all_but_its_own(instance: Instance, journal: Journal) -> Formula:
+    """Behind what the one with the newest term has allocated there is nothing."""
+    newest_term = ready(instance, journal) & (in_term(instance, journal) == fence(journal))
+    return implies(newest_term, newest(journal) <= proposed(instance, journal))
+
+
+@lemma
+def appends_are_of_given_terms(
+    instance: Instance, journal: Journal, term: Term, version: Version, decision: Decision
+) -> Formula:
+    """An append names a term of its sender; while the sender is in that term, the version is one that it has allocated."""
+    allocated = ready(instance, journal) & (version <= proposed(instance, journal))
+    return implies(
+        append(instance, journal, term, version, decision),
+        took(instance, journal, term) & (NOTHING < version) & implies(in_term(instance, journal) == term, allocated),
+    )
+
+
+@lemma
+def what_may_be_appended_is_new(
+    instance: Instance, journal: Journal, term: Term, version: Version, decision: Decision
+) -> Formula:
+    """An append of the newest term is in the journal, or its version is new."""
+    possible = append(instance, journal, term, version, decision) & (term == fence(journal))
+    return implies(possible, entry(journal, version, decision) | (newest(journal) < version))
+
+
+@lemma
+def one_at_a_time(
+    instance: Instance,
+    journal: Journal,
+    term: Term,
+    before: Version,
+    earlier: Decision,
+    version: Version,
+    decision: Decision,
+) -> Formula:
+    """Of two appends of the newest term the earlier one is in the journal; and a version is allocated to one decision."""
+    both_sent = append(instance, journal, term, before, earlier) & append(instance, journal, term, version, decision)
+    in_order = implies(before < version, entry(journal, before, earlier))
+    return implies(both_sent & (term == fence(journal)), in_order & implies(before == version, earlier == decision))
+
+
+@lemma
+def answers_are_to_entries(journal: Journal, version: Version) -> Formula:
+    """Only entries are answered, and only recorded answers are acknowledged."""
+    return implies(answer(journal, version), version <= newest(journal)) & implies(
+        consumed(journal, version), answered(journal, version)
+    )
+
+
+@lemma
+def marks_are_of_entries(instance: Instance, journal: Journal, term: Term, version: Version) -> Formula:
+    """Only entries are said to be answered."""
+    return implies(mark(instance, journal, term, version), version <= newest(journal))
+
+
+@lemma
+def who_has_done_it_has_answered(journal: Journal, version: Version, decision: Decision) -> Formula:
+    """The peer answers what it does."""
+    return implies(applied(journal, version, decision), answer(journal, version))

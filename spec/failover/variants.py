@@ -1,0 +1,126 @@
+"""Deviations kept on purpose: how we know that the checks bite.
+
+The first ones are holes of the design document, the others change one rule each. A variant says what is different in the action
+that it replaces; all else of the action stays as it is stated.
+"""
+
+from __future__ import annotations
+
+from spec.failover.actions import NO_TERM, NOTHING, accept, acknowledge, depose, load, propose, record, take_over
+from spec.failover.promises import (
+    a_deposed_instance_changes_nothing,
+    a_journal_only_grows,
+    a_term_belongs_to_one_instance,
+    an_answer_counts_for_who_can_record_it,
+    an_answer_is_recorded_or_comes_again,
+    nothing_is_sent_that_is_not_recorded,
+    versions_have_one_allocator,
+    what_counts_as_sent_was_sent,
+    what_is_answered_is_recorded,
+    what_is_recorded_is_done,
+)
+from spec.failover.vocabulary import (
+    Decision,
+    Instance,
+    Journal,
+    Term,
+    Version,
+    answered,
+    entry,
+    fence,
+    loaded,
+    newest,
+    proposed,
+    published,
+    ready,
+    sent,
+)
+from spec.language import Deviation, Step, for_each, variant
+
+# --------------------------------------------------------------------------------------------------- as designed
+
+
+@variant(
+    replaces=accept,
+    breaks=[versions_have_one_allocator, a_deposed_instance_changes_nothing],
+    kind=Deviation.AS_DESIGNED,
+)
+def several_decide_at_once(
+    instance: Instance, journal: Journal, term: Term, version: Version, decision: Decision
+) -> Step:
+    """Several instances run, and there is neither a lock nor a term: whatever any of them decides goes in."""
+    return accept.but(without=[term == fence(journal)])
+
+
+@variant(
+    replaces=acknowledge,
+    breaks=[an_answer_is_recorded_or_comes_again, what_is_answered_is_recorded],
+    kind=Deviation.AS_DESIGNED,
+)
+def an_answer_goes_to_any_instance(instance: Instance, journal: Journal, version: Version) -> Step:
+    """An answer is acknowledged by whoever is given it, and noted in that instance's own cache, where nobody else looks."""
+    return acknowledge.but(without=[answered(journal, version)])
+
+
+# ------------------------------------------------------------------------------------------------------- mutants
+
+
+@variant(replaces=propose, breaks=[nothing_is_sent_that_is_not_recorded])
+def sends_before_it_records(instance: Instance, journal: Journal, decision: Decision) -> Step:
+    """The peer is told at once, while the entry is still on its way to the journal."""
+    return propose.but(then=[published.send(journal, loaded(instance, journal) + 1, decision)])
+
+
+@variant(replaces=depose, breaks=[versions_have_one_allocator])
+def loads_before_the_fence(instance: Instance, journal: Journal, term: Term) -> Step:
+    """Who takes over relies on what it read while it stood by, and misses what was appended since."""
+    return depose.but(
+        without=[ready],
+        then=[ready.add(instance, journal), proposed.assign(instance, journal, to=loaded(instance, journal))],
+    )
+
+
+@variant(replaces=depose, breaks=[a_term_belongs_to_one_instance, versions_have_one_allocator])
+def gives_the_term_again(instance: Instance, journal: Journal, term: Term) -> Step:
+    """Who takes over is not given a term of its own, so that the one before it is not fenced."""
+    return depose.but(without=[term == fence(journal) + 1], when=[term == fence(journal)])
+
+
+@variant(replaces=propose, breaks=[versions_have_one_allocator])
+def allocates_twice(instance: Instance, journal: Journal, decision: Decision) -> Step:
+    """The next version is allocated before the last one was seen in the journal."""
+    return propose.but(without=[proposed(instance, journal) == loaded(instance, journal)])
+
+
+@variant(replaces=load, breaks=[what_counts_as_sent_was_sent, what_is_recorded_is_done])
+def does_not_send_again(instance: Instance, journal: Journal) -> Step:
+    """Who takes over believes that its predecessor has sent whatever it recorded."""
+    return load.but(
+        then=[for_each(Version, lambda version: sent.add(instance, journal, version).when(version <= newest(journal)))]
+    )
+
+
+@variant(replaces=load, breaks=[a_journal_only_grows])
+def begins_a_new_journal(instance: Instance, journal: Journal) -> Step:
+    """Who takes over clears what it finds."""
+    return load.but(
+        without=[loaded, proposed],
+        then=[
+            for_each(Version, Decision, lambda version, decision: entry.remove(journal, version, decision)),
+            newest.assign(journal, to=NOTHING),
+            loaded.assign(instance, journal, to=NOTHING),
+            proposed.assign(instance, journal, to=NOTHING),
+        ],
+    )
+
+
+@variant(replaces=record, breaks=[an_answer_counts_for_who_can_record_it])
+def the_deposed_record_answers(instance: Instance, journal: Journal, term: Term, version: Version) -> Step:
+    """Entries are fenced, and what is said of answers is not."""
+    return record.but(without=[term == fence(journal)])
+
+
+@variant(replaces=take_over, breaks=[what_is_recorded_is_done])
+def waits_for_the_one_that_led(instance: Instance, journal: Journal, term: Term) -> Step:
+    """Nobody takes over: the one that led will come back."""
+    return take_over.but(when=[fence(journal) == NO_TERM])
