@@ -26,6 +26,10 @@ VPC_NAME: Final = re.compile(r"(?!.*-partition-\d+$)[A-Za-z0-9][A-Za-z0-9._-]{0,
 """What a VPC may be called whose name becomes part of a topic's. (The broker takes what ends in the forbidden way for a part of
 another topic.)"""
 
+FIRST_SLOT: Final = 1
+LAST_SLOT: Final = 65_535
+"""The slots of a topic that keys can go to. The broker counts from 0, and no key goes there."""
+
 PAYLOAD_BYTES_MAX: Final = 12_288
 """Of all parts of a revision together: it fits into a message beside the names, with room."""
 
@@ -260,6 +264,61 @@ class EndSubscription:
     vpc: str
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """DPM to one host, by the topic that it shares with all hosts of its VPC: what is for it has this revision."""
+
+    host: str
+    vpc: str
+    revision: int
+    """From 1 on; counted for each VPC."""
+    data: bytes
+    """All there is to say to the host: not a change to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """The same, directly, to one epoch of the host."""
+
+    host: str
+    epoch: int
+    vpc: str
+    revision: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Attend:
+    """DPM to an agent: attend this slot of the VPC's topic, and say whether you could."""
+
+    host: str
+    epoch: int
+    vpc: str
+    turn: int
+    """Counts what DPM tells the host of its coming and going, in its epoch."""
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """DPM to an agent: attend no slot of the VPC's topic any more, and say so."""
+
+    host: str
+    epoch: int
+    vpc: str
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Agent to DPM: it attends no slot of the VPC's topic."""
+
+    host: str
+    epoch: int
+    vpc: str
+    turn: int
+
+
 ToNcm = Config | Registered | Deregistered | Hello | Request | Applied
 FromAgent = Hello | Request | Applied
 ToAgent = Route | Granted | Refused
@@ -269,4 +328,6 @@ Notice = Hello | Accepted | Declined | Confirmed
 """What an agent says to DPM."""
 Administrative = OpenTopic | CloseTopic | Permit | EndSubscription
 """What DPM has the broker's administration do. Kept with the messages that it belongs between, and never published."""
-Message = ToNcm | ToAgent | Report | Shared | Subscribe | Notice | Administrative
+BySlot = Told | Goal | Attend | Leave | Left
+"""What is said where hosts have slots of their VPC's topic; answers and confirmations are as with any topic."""
+Message = ToNcm | ToAgent | Report | Shared | Subscribe | Notice | Administrative | BySlot

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from impl.core import Effects, Event, IllegalInput, Plain
 from impl.errors import BadDeployment
-from impl.slots.hashing import FIRST_SLOT, LAST_SLOT
+from impl.messages import FIRST_SLOT, LAST_SLOT
 
 HOSTS_MAX: Final = LAST_SLOT - FIRST_SLOT + 1
 """Hosts of one VPC at most: 65 535."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from impl.errors import SlotTaken
-from impl.slots.hashing import FIRST_SLOT, LAST_SLOT
+from impl.messages import FIRST_SLOT, LAST_SLOT
 from impl.slots.topics import SUBSCRIPTION, unicast
 from impl.transport.interface import Delivery
 from impl.transport.pulsar import PulsarConnection

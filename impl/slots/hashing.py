@@ -14,12 +14,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from impl.messages import FIRST_SLOT, LAST_SLOT
+
 SLOTS: Final = 65_536
 """Slots of a subscription that is shared by key, as the broker counts them."""
-
-FIRST_SLOT: Final = 1
-LAST_SLOT: Final = SLOTS - 1
-"""The slots that keys can go to: all but slot 0."""
 
 _WORD: Final = 0xFFFFFFFF
 _FIRST, _SECOND, _ADDED, _THIRD, _FOURTH = 0xCC9E2D51, 0x1B873593, 0xE6546B64, 0x85EBCA6B, 0xC2B2AE35

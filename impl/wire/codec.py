@@ -118,6 +118,11 @@ _ENCODERS: Final[dict[type[Any], tuple[str, Callable[[Any, Any], None]]]] = {
         m.CloseTopic,
         m.Permit,
         m.EndSubscription,
+        m.Told,
+        m.Goal,
+        m.Attend,
+        m.Leave,
+        m.Left,
     )
 }
 
@@ -196,6 +201,20 @@ def _answered(make: Callable[[str, int, str, int], m.Message], number: str) -> C
     return lambda s, k: make(_host(s, k), _count(s, k, "epoch"), _vpc(s, k), _count(s, k, number))
 
 
+def _data(source: Any, kind: str) -> bytes:
+    data: bytes = source.data
+    if len(data) > m.PAYLOAD_BYTES_MAX:
+        raise MalformedMessage(f"{kind}.data: {len(data)} bytes, and a revision has {m.PAYLOAD_BYTES_MAX} at most")
+    return data
+
+
+def _slot(source: Any, kind: str) -> int:
+    slot: int = source.slot
+    if not m.FIRST_SLOT <= slot <= m.LAST_SLOT:
+        raise MalformedMessage(f"{kind}.slot: expected a number from {m.FIRST_SLOT} to {m.LAST_SLOT}, found {slot}")
+    return slot
+
+
 _DECODERS: Final[dict[str, Callable[[Any, str], m.Message]]] = {
     "config": lambda s, k: m.Config(_pod(s, k, "pod"), _count(s, k, "version"), _place(s, k)),
     "report": lambda s, k: m.Report(_pod(s, k, "pod"), _count(s, k, "version"), _member(_OUTCOMES, s, k, "outcome")),
@@ -234,4 +253,9 @@ _DECODERS: Final[dict[str, Callable[[Any, str], m.Message]]] = {
     "close_topic": lambda s, k: m.CloseTopic(_vpc(s, k)),
     "permit": lambda s, k: m.Permit(_host(s, k), _vpc(s, k)),
     "end_subscription": lambda s, k: m.EndSubscription(_host(s, k), _vpc(s, k)),
+    "told": lambda s, k: m.Told(_host(s, k), _vpc(s, k), _count(s, k, "revision"), _data(s, k)),
+    "goal": lambda s, k: m.Goal(_host(s, k), _count(s, k, "epoch"), _vpc(s, k), _count(s, k, "revision"), _data(s, k)),
+    "attend": lambda s, k: m.Attend(_host(s, k), _count(s, k, "epoch"), _vpc(s, k), _count(s, k, "turn"), _slot(s, k)),
+    "leave": _answered(m.Leave, "turn"),
+    "left": _answered(m.Left, "turn"),
 }

@@ -278,8 +278,72 @@ class EndSubscription(_message.Message):
     vpc: str
     def __init__(self, host: _Optional[str] = ..., vpc: _Optional[str] = ...) -> None: ...
 
+class Told(_message.Message):
+    __slots__ = ("host", "vpc", "revision", "data")
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    VPC_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    host: str
+    vpc: str
+    revision: int
+    data: bytes
+    def __init__(self, host: _Optional[str] = ..., vpc: _Optional[str] = ..., revision: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class Goal(_message.Message):
+    __slots__ = ("host", "epoch", "vpc", "revision", "data")
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    VPC_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    host: str
+    epoch: int
+    vpc: str
+    revision: int
+    data: bytes
+    def __init__(self, host: _Optional[str] = ..., epoch: _Optional[int] = ..., vpc: _Optional[str] = ..., revision: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class Attend(_message.Message):
+    __slots__ = ("host", "epoch", "vpc", "turn", "slot")
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    VPC_FIELD_NUMBER: _ClassVar[int]
+    TURN_FIELD_NUMBER: _ClassVar[int]
+    SLOT_FIELD_NUMBER: _ClassVar[int]
+    host: str
+    epoch: int
+    vpc: str
+    turn: int
+    slot: int
+    def __init__(self, host: _Optional[str] = ..., epoch: _Optional[int] = ..., vpc: _Optional[str] = ..., turn: _Optional[int] = ..., slot: _Optional[int] = ...) -> None: ...
+
+class Leave(_message.Message):
+    __slots__ = ("host", "epoch", "vpc", "turn")
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    VPC_FIELD_NUMBER: _ClassVar[int]
+    TURN_FIELD_NUMBER: _ClassVar[int]
+    host: str
+    epoch: int
+    vpc: str
+    turn: int
+    def __init__(self, host: _Optional[str] = ..., epoch: _Optional[int] = ..., vpc: _Optional[str] = ..., turn: _Optional[int] = ...) -> None: ...
+
+class Left(_message.Message):
+    __slots__ = ("host", "epoch", "vpc", "turn")
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    VPC_FIELD_NUMBER: _ClassVar[int]
+    TURN_FIELD_NUMBER: _ClassVar[int]
+    host: str
+    epoch: int
+    vpc: str
+    turn: int
+    def __init__(self, host: _Optional[str] = ..., epoch: _Optional[int] = ..., vpc: _Optional[str] = ..., turn: _Optional[int] = ...) -> None: ...
+
 class Envelope(_message.Message):
-    __slots__ = ("config", "report", "registered", "deregistered", "hello", "request", "applied", "route", "granted", "refused", "push", "published", "subscribe", "accepted", "declined", "confirmed", "open_topic", "close_topic", "permit", "end_subscription")
+    __slots__ = ("config", "report", "registered", "deregistered", "hello", "request", "applied", "route", "granted", "refused", "push", "published", "subscribe", "accepted", "declined", "confirmed", "open_topic", "close_topic", "permit", "end_subscription", "told", "goal", "attend", "leave", "left")
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
     REGISTERED_FIELD_NUMBER: _ClassVar[int]
@@ -300,6 +364,11 @@ class Envelope(_message.Message):
     CLOSE_TOPIC_FIELD_NUMBER: _ClassVar[int]
     PERMIT_FIELD_NUMBER: _ClassVar[int]
     END_SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    TOLD_FIELD_NUMBER: _ClassVar[int]
+    GOAL_FIELD_NUMBER: _ClassVar[int]
+    ATTEND_FIELD_NUMBER: _ClassVar[int]
+    LEAVE_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
     config: Config
     report: Report
     registered: Registered
@@ -320,4 +389,9 @@ class Envelope(_message.Message):
     close_topic: CloseTopic
     permit: Permit
     end_subscription: EndSubscription
-    def __init__(self, config: _Optional[_Union[Config, _Mapping]] = ..., report: _Optional[_Union[Report, _Mapping]] = ..., registered: _Optional[_Union[Registered, _Mapping]] = ..., deregistered: _Optional[_Union[Deregistered, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., request: _Optional[_Union[Request, _Mapping]] = ..., applied: _Optional[_Union[Applied, _Mapping]] = ..., route: _Optional[_Union[Route, _Mapping]] = ..., granted: _Optional[_Union[Granted, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., published: _Optional[_Union[Published, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ..., declined: _Optional[_Union[Declined, _Mapping]] = ..., confirmed: _Optional[_Union[Confirmed, _Mapping]] = ..., open_topic: _Optional[_Union[OpenTopic, _Mapping]] = ..., close_topic: _Optional[_Union[CloseTopic, _Mapping]] = ..., permit: _Optional[_Union[Permit, _Mapping]] = ..., end_subscription: _Optional[_Union[EndSubscription, _Mapping]] = ...) -> None: ...
+    told: Told
+    goal: Goal
+    attend: Attend
+    leave: Leave
+    left: Left
+    def __init__(self, config: _Optional[_Union[Config, _Mapping]] = ..., report: _Optional[_Union[Report, _Mapping]] = ..., registered: _Optional[_Union[Registered, _Mapping]] = ..., deregistered: _Optional[_Union[Deregistered, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., request: _Optional[_Union[Request, _Mapping]] = ..., applied: _Optional[_Union[Applied, _Mapping]] = ..., route: _Optional[_Union[Route, _Mapping]] = ..., granted: _Optional[_Union[Granted, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., published: _Optional[_Union[Published, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ..., declined: _Optional[_Union[Declined, _Mapping]] = ..., confirmed: _Optional[_Union[Confirmed, _Mapping]] = ..., open_topic: _Optional[_Union[OpenTopic, _Mapping]] = ..., close_topic: _Optional[_Union[CloseTopic, _Mapping]] = ..., permit: _Optional[_Union[Permit, _Mapping]] = ..., end_subscription: _Optional[_Union[EndSubscription, _Mapping]] = ..., told: _Optional[_Union[Told, _Mapping]] = ..., goal: _Optional[_Union[Goal, _Mapping]] = ..., attend: _Optional[_Union[Attend, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ..., left: _Optional[_Union[Left, _Mapping]] = ...) -> None: ...

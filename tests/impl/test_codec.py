@@ -40,6 +40,10 @@ messages = st.one_of(
     st.builds(m.Push, hosts, counts, vpcs, counts, parts),
     st.builds(m.Published, vpcs, counts, parts),
     *(st.builds(kind, hosts, counts, vpcs, counts) for kind in (m.Subscribe, m.Accepted, m.Declined, m.Confirmed)),
+    st.builds(m.Told, hosts, vpcs, counts, st.binary(max_size=50)),
+    st.builds(m.Goal, hosts, counts, vpcs, counts, st.binary(max_size=50)),
+    st.builds(m.Attend, hosts, counts, vpcs, counts, st.integers(1, 65_535)),
+    *(st.builds(kind, hosts, counts, vpcs, counts) for kind in (m.Leave, m.Left)),
     *(st.builds(kind, vpcs) for kind in (m.OpenTopic, m.CloseTopic)),
     *(st.builds(kind, hosts, vpcs) for kind in (m.Permit, m.EndSubscription)),
 )
@@ -122,6 +126,12 @@ def envelope(kind: str, **fields: object) -> bytes:
         (envelope("permit", host="h1", vpc="red-partition-1"), "permit.vpc: expected a VPC's name"),
         (envelope("accepted", host="h1", epoch=1, vpc="red"), "accepted.attempt: expected a number"),
         (envelope("confirmed", host="h1", epoch=1, vpc="red"), "confirmed.revision: expected a number"),
+        (envelope("attend", host="h1", epoch=1, vpc="red", turn=1), "attend.slot: expected a number from 1 to 65535"),
+        (envelope("leave", host="h1", epoch=1, vpc="red"), "leave.turn: expected a number"),
+        (
+            envelope("told", host="h1", vpc="red", revision=1, data=bytes(m.PAYLOAD_BYTES_MAX + 1)),
+            "told.data: 12289 bytes, and a revision has 12288 at most",
+        ),
         (revision(), "published.parts: expected some, each kind once and in order"),
         (revision((1, b""), (1, b"")), "published.parts: expected some, each kind once and in order"),
         (revision((2, b""), (1, b"")), "published.parts: expected some, each kind once and in order"),

@@ -10,8 +10,9 @@ import pytest
 
 from impl.core import Effects, IllegalInput
 from impl.errors import BadDeployment
+from impl.messages import FIRST_SLOT, LAST_SLOT
 from impl.slots.allotment import HOSTS_MAX, Allotment
-from impl.slots.hashing import FIRST_SLOT, LAST_SLOT, slot_of
+from impl.slots.hashing import slot_of
 from impl.store import SqliteStore
 
 

@@ -11,9 +11,10 @@ import pytest
 from impl.broker.deployment import Deployment
 from impl.broker.topics import provision_host
 from impl.errors import BadDeployment, NotAllowed, SlotTaken
+from impl.messages import FIRST_SLOT, LAST_SLOT
 from impl.slots.allotment import Allotment
 from impl.slots.filler import Filler, complement
-from impl.slots.hashing import FIRST_SLOT, LAST_SLOT, key_for, slot_of
+from impl.slots.hashing import key_for, slot_of
 from impl.slots.topics import SUBSCRIPTION, acknowledgments, admit, prepare_vpc, unicast
 from impl.transport.interface import Delivery, Letter
 from impl.transport.pulsar import OPERATION_SECONDS_MAX, PulsarConnection, PulsarSession

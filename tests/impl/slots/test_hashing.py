@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from impl.slots.hashing import FIRST_SLOT, LAST_SLOT, SLOTS, key_for, murmur3, slot_of
+from impl.messages import FIRST_SLOT, LAST_SLOT
+from impl.slots.hashing import SLOTS, key_for, murmur3, slot_of
 
 VECTORS = [
     # key, its hash, its slot, and the slot of that slot's decimal text: what the original tells an agent.
