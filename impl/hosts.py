@@ -34,17 +34,17 @@ class AgentFile:
 def add_host(deployment: Deployment, host: str) -> AgentFile:
     """Registers a host, or registers it anew: then its earlier token opens nothing, and its epochs begin again."""
     credentials = topics.provision_host(deployment, host)
-    _tell_ncm(deployment, Registered(host, _registration()))
+    _tell_ncm(deployment, Registered(host, registration_number()))
     return AgentFile(host, deployment.service_url, deployment.namespace, credentials.token)
 
 
 def remove_host(deployment: Deployment, host: str) -> None:
     """Deregisters a host, and removes its topics with everything in them."""
-    _tell_ncm(deployment, Deregistered(topics.checked_host_name(host), _registration()))
+    _tell_ncm(deployment, Deregistered(topics.checked_host_name(host), registration_number()))
     topics.withdraw_host(deployment, host)
 
 
-def _registration() -> int:
+def registration_number() -> int:
     """A number larger than those before it, from whichever machine they came: the microseconds of the clock."""
     return time.time_ns() // 1_000
 

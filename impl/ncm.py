@@ -228,6 +228,15 @@ class Ncm:
         """The host is registered, and its agent has been heard of."""
         return self._greeted.get(host, 0) > 0
 
+    def met_epoch(self, host: str) -> int | None:
+        """The newest epoch met of a registered host, 0: none yet; none: the host is not registered."""
+        return self._greeted.get(host)
+
+    def retell(self) -> Effects:
+        """Sends every host that was met the newest of what it was told: for a transport that keeps nothing beyond its process."""
+        told = [(host, pod) for host, pod in sorted(self._told) if self._greeted[host]]
+        return Effects(sends=tuple(self._route(host, pod, self.recorded(pod)) for host, pod in told))
+
     def unconfirmed(self) -> list[tuple[str, Pod]]:
         """Who has to confirm something about which pod."""
         return sorted({(host, pod) for pod, _, host in self._pending})

@@ -1,0 +1,383 @@
+"""Our agent on Alcor's wire: the transport of an agent's service, with gRPC in place of a broker.
+
+The core decides everything; this translates. A yes from NCM carries no version and no place: they come with the neighbor that NCM
+pushes before it, so a yes without one installs nothing.
+
+| a reply to a request leaves unset, or says | what is made of it |
+|---|---|
+| no status with the request's id | no answer: asked again, a few times, until the held packet is given up |
+| a status with another id, or none | ignored, and counted |
+| SUCCESS (which an unset status reads) | nothing by itself |
+| SUCCESS, and the neighbor came since the request was sent | granted, in the neighbor's version and place |
+| SUCCESS, and no neighbor yet | nothing, until it comes or the held packet is given up |
+| SUCCESS, and the neighbor that came was deleted | refused: gone |
+| PENDING | no answer |
+| any other status, a number that is none, or several of which one is no SUCCESS | refused; the wire has no reasons, so: unknown |
+| an error of the call | asked again, if that can help |
+
+| a pushed goal state leaves unset, or says | what is made of it |
+|---|---|
+| an older revision than is known | OUT_OF_ORDER; the newer one stays |
+| the revision that is known | SUCCESS if it says the same, else INVALID_ARG |
+| a neighbor of a network in which this host has had no port | INVALID_ARG |
+| meant for another epoch, or before this agent has begun one | FAILURE |
+
+For what else a goal state leaves unset see `statements`. Our NCM names the epoch it speaks to in metadata; what comes without
+one is taken for the present epoch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+
+from impl.alcor.directory import Directory, name_after
+from impl.alcor.identity import Identity
+from impl.alcor.loop import Loop
+from impl.alcor.relay import Relay
+from impl.alcor.services import (
+    EPOCH,
+    GOAL_STATE_BYTES_MAX,
+    GOAL_STATES,
+    PUSH_STREAM,
+    REQUEST,
+    REQUEST_BYTES_MAX,
+    Deadlines,
+    Endpoint,
+    Malformed,
+    channel,
+    epoch_of,
+    parse,
+    path,
+    serve,
+)
+from impl.alcor.session import Inbox, delivery
+from impl.alcor.statements import Item, Statement, read
+from impl.broker import topics
+from impl.messages import Applied, Granted, Hello, Pod, Reason, Refused, Request, Route
+from impl.transport.interface import Delivery, Letter
+from impl.wire.alcor.schema import Schema
+from impl.wire.codec import decode
+
+ATTEMPTS_MAX: Final = 3
+"""To ask one thing of NCM; the service gives the held packet up in its own time."""
+ASKS_SECONDS_MAX: Final = 60.0
+"""That a request is remembered for, if its neighbor never comes; no held packet waits as long."""
+STREAMS_MAX: Final = 100
+"""Pushes under way at an agent; NCM needs one, Alcor's NCM ten with their warm-ups."""
+WORTH_REPEATING: Final = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+}
+
+
+@dataclass(slots=True)
+class _Ask:
+    """A request that NCM has not answered, or whose neighbor has not come."""
+
+    request: Request
+    since: float
+    """In monotonic seconds."""
+    consented: bool = False
+    heard: Statement | None = None
+    """The newest that was pushed of the destination since."""
+
+
+class AcaGateway(Inbox):
+    """A connection with one session, both in one: see `impl.transport.interface`."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        schema: Schema,
+        host: str,
+        directory: Directory,
+        identity: Identity,
+        where: Endpoint,
+        ncm: Endpoint,
+        ncm_name: str,
+        deadlines: Deadlines | None = None,
+        source: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.loop, self.schema, self.host, self.directory, self.identity = loop, schema, host, directory, identity
+        self.where, self.ncm, self.ncm_name = where, ncm, ncm_name
+        self.deadlines, self.source = deadlines or Deadlines(), source
+        self.counted: Counter[str] = Counter()
+        """What was refused or ignored before it reached the core, by reason."""
+        self._streams = 0
+        self._server: Any = None
+        self._channel: Any = None
+        self._relay: Relay | None = None
+        self._log = logging.getLogger(f"ondemand.{host}")
+        self._begin(0)
+
+    def _begin(self, epoch: int) -> None:
+        """A new epoch: nothing has been heard in it. On the service's thread, as all that it sets."""
+        self._epoch = epoch
+        self._said: dict[Pod, Statement] = {}
+        """What the core has applied of each pod."""
+        self._networks: set[str] = set()
+        """Networks in which this host has had a port."""
+        self._asks: dict[int, _Ask] = {}
+        self._confirmed: dict[Pod, int] = {}
+
+    def open(self) -> AcaGateway:
+        """Begins to serve; NCM need not be there yet."""
+        if self._server is None:
+            methods = {PUSH_STREAM: grpc.stream_stream_rpc_method_handler(self._push_stream)}
+            self._server, self.where = self.loop.run(serve({GOAL_STATES: methods}, self.where, self.identity.server()))
+            self._channel = self.loop.run(self._dial())
+            self._log.info("listens on %s", self.where)
+        return self
+
+    async def _dial(self) -> Any:
+        target = str(self.ncm)
+        if self.source is not None:
+            self._relay = Relay(self.source, self.ncm)
+            target = await self._relay.open()
+        return channel(target, self.identity.client(), self.ncm_name)
+
+    # ------------------------------------------------------------------------------- what comes in, by gRPC
+
+    async def _push_stream(self, _: Any, context: Any) -> None:
+        """One message, one reply, and the end: also for a stream that says nothing, or is never half-closed."""
+        caller = self.identity.caller(context)
+        if caller != self.ncm_name:
+            await self._refuse(context, grpc.StatusCode.PERMISSION_DENIED, "only NCM may push goal states")
+        if self._streams >= STREAMS_MAX:
+            await self._refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, f"{STREAMS_MAX} streams are open already")
+        self._streams += 1
+        try:
+            async with asyncio.timeout(self.deadlines.apply):
+                await self._push(context)
+        except TimeoutError:
+            await self._refuse(context, grpc.StatusCode.DEADLINE_EXCEEDED, "no goal state came, or it took too long")
+        finally:
+            self._streams -= 1
+
+    async def _push(self, context: Any) -> None:
+        data = await context.read()
+        if data is grpc.aio.EOF:
+            return
+        try:
+            epoch = epoch_of(context.invocation_metadata())
+            goal = parse(self.schema.GoalStateV2, data, GOAL_STATE_BYTES_MAX)
+        except Malformed as problem:
+            await self._refuse(context, grpc.StatusCode.INVALID_ARGUMENT, str(problem))
+            return
+        items = read(goal, self.schema, self.host, self.where.address, self._place_of)
+        reply = self.schema.GoalStateOperationReply()
+        if items:
+            verdicts: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+            self.put(lambda: self._apply(epoch, items, verdicts))
+            for item, verdict in zip(items, await verdicts, strict=True):
+                reply.operation_statuses.add(
+                    resource_id=item.id,
+                    resource_type=self.schema.ResourceType.Value(item.kind),
+                    operation_type=item.operation,
+                    operation_status=verdict,
+                )
+        await context.write(reply.SerializeToString())
+
+    def _place_of(self, address: str) -> str | None:
+        if address == self.where.address:
+            return self.host
+        return self.directory.name_of(address) or name_after(address)
+
+    async def _refuse(self, context: Any, code: grpc.StatusCode, sentence: str) -> None:
+        self._count(sentence)
+        await context.abort(code, sentence)
+
+    def _count(self, what: str) -> None:
+        self.counted[what] += 1
+        if self.counted[what] == 1:
+            self._log.warning("%s (the first of its kind; others are only counted)", what)
+
+    # ----------------------------------------------------------------------------------- what is asked of NCM
+
+    async def _ask(self, request: Any, epoch: int, answered: Callable[[int], Iterator[Delivery]]) -> None:
+        """Asks until there is an answer, a few times; what the answer is good for is decided on the service's thread."""
+        call = self.schema.HostRequest(format_version=1, state_requests=[request])
+        pause = self.deadlines.retry_first
+        for _ in range(ATTEMPTS_MAX):
+            status = await self._exchange(call, epoch)
+            if status is not None:
+                self.put(partial(answered, status))
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, self.deadlines.retry_max)
+
+    async def _exchange(self, call: Any, epoch: int) -> int | None:
+        """One attempt; none: there is no answer, and it may be asked again."""
+        method = self._channel.unary_unary(path(GOAL_STATES, REQUEST))
+        try:
+            # While the connection comes about an attempt waits; failing at once would use all of them up.
+            data = await method(
+                call.SerializeToString(),
+                timeout=self.deadlines.request,
+                metadata=((EPOCH, str(epoch)),),
+                wait_for_ready=True,
+            )
+            reply = parse(self.schema.HostRequestReply, data, REQUEST_BYTES_MAX)
+        except grpc.aio.AioRpcError as problem:
+            self._count(f"NCM cannot be asked ({problem.code().name})")
+            return None if problem.code() in WORTH_REPEATING else int(self.schema.OperationStatus.PENDING)
+        except Malformed as problem:
+            self._count(f"NCM's reply: {problem}")
+            return None
+        statuses = self.schema.OperationStatus
+        wanted = call.state_requests[0].request_id
+        said = [one.operation_status for one in reply.operation_statuses if one.request_id == wanted]
+        if len(said) < len(reply.operation_statuses):
+            self._count("a status for a request that was not asked")
+        if not said or statuses.PENDING in said:
+            return None
+        return int(next((status for status in said if status != statuses.SUCCESS), statuses.SUCCESS))
+
+    # ------------------------------------------------------------------- translated, on the service's thread
+
+    def _apply(self, epoch: int | None, items: list[Item], verdicts: asyncio.Future[list[int]]) -> Iterator[Delivery]:
+        """What a goal state says, one by one, each judged by whether the core confirms it."""
+        statuses, found = self.schema.OperationStatus, []
+        for item in items:
+            heard = {statuses.SUCCESS}
+            if item.problem:
+                self._count(f"a {item.kind.lower()}: {item.problem}")
+                heard.add(statuses.INVALID_ARG)
+            for statement in item.statements:
+                problem = self._doubt(statement)
+                if problem:
+                    self._count(f"a {item.kind.lower()}: {problem}")
+                    heard.add(statuses.INVALID_ARG)
+                    continue
+                self._confirmed.pop(statement.pod, None)
+                route = Route(self.host, epoch or self._epoch, *_fields(statement))
+                if self._epoch:
+                    yield delivery(topics.inbox(self.host), route)
+                known = self._confirmed.pop(statement.pod, None)
+                if known is None:
+                    heard.add(statuses.FAILURE)
+                elif known > statement.version:
+                    heard.add(statuses.OUT_OF_ORDER)
+                else:
+                    yield from self._hear(statement)
+            worst = (statuses.INVALID_ARG, statuses.FAILURE, statuses.OUT_OF_ORDER, statuses.SUCCESS)
+            found.append(next(status for status in worst if status in heard))
+        self.loop.call(lambda: None if verdicts.done() else verdicts.set_result(found))
+
+    def _doubt(self, statement: Statement) -> str:
+        """Why a statement is not handed on; empty: there is no reason."""
+        known = self._said.get(statement.pod)
+        if known is not None and known.version == statement.version and known.place != statement.place:
+            return "another place for a revision that is known"
+        if statement.place not in (None, self.host) and statement.pod.vpc not in self._networks:
+            return "of a network in which this host has no port"
+        return ""
+
+    def _hear(self, statement: Statement) -> Iterator[Delivery]:
+        """The core has applied it: whoever asked for it, and was told yes, has its answer."""
+        self._said[statement.pod] = statement
+        if statement.place == self.host:
+            self._networks.add(statement.pod.vpc)
+        for number, ask in list(self._asks.items()):
+            if ask.request.destination == statement.pod:
+                ask.heard = statement
+                if ask.consented:
+                    yield from self._conclude(number, ask)
+
+    def _conclude(self, number: int, ask: _Ask) -> Iterator[Delivery]:
+        """Yes, and the neighbor is there."""
+        assert ask.heard is not None
+        del self._asks[number]
+        answer: Granted | Refused = Refused(self.host, ask.request.epoch, number, Reason.GONE)
+        if ask.heard.place is not None:
+            answer = Granted(self.host, ask.request.epoch, number, ask.heard.pod, ask.heard.version, ask.heard.place)
+        yield delivery(topics.inbox(self.host), answer)
+
+    def _answered(self, number: int, status: int) -> Iterator[Delivery]:
+        ask, statuses = self._asks.get(number), self.schema.OperationStatus
+        if ask is None or status == statuses.PENDING:
+            return
+        if status != statuses.SUCCESS:
+            del self._asks[number]
+            refused = Refused(self.host, ask.request.epoch, number, Reason.UNKNOWN)
+            yield delivery(topics.inbox(self.host), refused)
+            return
+        ask.consented = True
+        if ask.heard is not None:
+            yield from self._conclude(number, ask)
+        else:
+            self._count("a yes before its neighbor, or without one")
+
+    def _greeted(self, status: int) -> Iterator[Delivery]:
+        if status != self.schema.OperationStatus.SUCCESS:
+            self._count("NCM does not take up a restart")
+        return iter(())
+
+    # ---------------------------------------------------------------------------------------- a connection
+
+    def open_session(self, subscription: str, topics: Sequence[str]) -> AcaGateway:
+        return self
+
+    def publish(self, letters: Sequence[Letter]) -> None:
+        for letter in letters:
+            match decode(letter.data):
+                case Hello() as hello:
+                    if hello.epoch != self._epoch:
+                        self._begin(hello.epoch)
+                    restarted = self.schema.HostRequest.ResourceStateRequest(
+                        request_type=self.schema.RequestType.AGENT_RESTARTED, request_id=str(uuid.uuid4())
+                    )
+                    self.loop.start(self._ask(restarted, hello.epoch, self._greeted))
+                case Request() as request:
+                    self._start(request)
+                case Applied() as applied:
+                    self._confirmed[applied.pod] = applied.version
+                case other:
+                    raise AssertionError(f"an agent sends no {type(other).__name__}")
+
+    def _start(self, request: Request) -> None:
+        now = time.monotonic()
+        for number, ask in list(self._asks.items()):  # oldest first
+            if now - ask.since < ASKS_SECONDS_MAX:
+                break
+            del self._asks[number]
+        self._asks[request.request] = _Ask(request, now)
+        question = self.schema.HostRequest.ResourceStateRequest(
+            request_id=str(uuid.uuid4()),
+            tunnel_id=int(request.source.vpc),
+            source_ip=request.source.address,
+            destination_ip=request.destination.address,
+            protocol=self.schema.Protocol.ARP,
+        )
+        self.loop.start(self._ask(question, request.epoch, lambda status: self._answered(request.request, status)))
+
+    def close(self) -> None:
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        self.loop.run(self._close(server))
+        if self.counted:
+            self._log.info("%s", ", ".join(f"{what}: {count}" for what, count in sorted(self.counted.items())))
+
+    async def _close(self, server: Any) -> None:
+        await server.stop(None)
+        await self._channel.close()
+        if self._relay is not None:
+            await self._relay.close()
+
+
+def _fields(statement: Statement) -> tuple[Pod, int, str | None]:
+    return statement.pod, statement.version, statement.place

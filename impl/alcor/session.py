@@ -1,0 +1,67 @@
+"""What both gateways hand to their services: deliveries that are made when they are wanted, on the service's thread.
+
+A call that comes in is put aside as a generator. The service's thread runs it, one delivery at a time: the next is made only when
+the core has dealt with the one before, so that it can say what the core knows by then.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from impl.messages import Message
+from impl.transport.interface import Delivery
+from impl.wire.codec import encode
+
+
+class Inbox:
+    """The receiving half of a session: see `impl.transport.interface`."""
+
+    def __init__(self) -> None:
+        self._inputs: queue.SimpleQueue[Callable[[], Iterator[Delivery]] | None] = queue.SimpleQueue()
+        self._at_hand: Iterator[Delivery] = iter(())
+
+    def put(self, translate: Callable[[], Iterator[Delivery]]) -> None:
+        """Has the service's thread run this soon. From any thread; never waits."""
+        self._inputs.put(translate)
+
+    def listen(self, topic: str) -> None:
+        """Whoever may call is listened to."""
+
+    def stop_listening(self, topic: str) -> None:
+        """Whoever may call is listened to."""
+
+    def receive(self, seconds: float) -> Delivery | None:
+        """The next delivery; none if nothing came within this time."""
+        end = time.monotonic() + seconds
+        while True:
+            delivery = next(self._at_hand, None)
+            if delivery is not None:
+                return delivery
+            try:
+                translate = self._inputs.get(timeout=max(end - time.monotonic(), 0))
+            except queue.Empty:
+                return None
+            if translate is None:
+                return None
+            self._at_hand = translate()
+
+    def wake(self) -> None:
+        """Makes a `receive` that waits in another thread return at once."""
+        self._inputs.put(None)
+
+    def is_connected(self) -> bool:
+        """The server is there; whether others are is seen by calling them."""
+        return True
+
+    def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
+        """Tells whoever waits that the core has dealt with these."""
+        for delivery in deliveries:
+            if delivery.handle is not None:
+                delivery.handle()
+
+
+def delivery(topic: str, message: Message, handled: Callable[[], None] | None = None) -> Delivery:
+    """A message as if it had come in by this topic; `handled` is called once the core has dealt with it."""
+    return Delivery(topic, encode(message), "", "", time.time(), handled)
