@@ -18,16 +18,28 @@ from impl.broker.topics import prepare
 from impl.core import Event, IllegalInput
 from impl.errors import EnvironmentProblem, Unreachable
 from impl.hosts import read_agent_file
+from impl.journal.pulsar import PulsarLog, open_log
+from impl.journal.store import JournalStore
 from impl.messages import Pod
 from impl.service.aca import AcaService
 from impl.service.dpm import DpmService
 from impl.service.loop import Service
 from impl.service.ncm import NcmService
-from impl.store import SqliteStore
+from impl.store import SqliteStore, Store
 from impl.transport.pulsar import PulsarConnection
 
 state_option = click.option(
     "--state", type=click.Path(path_type=Path), metavar="FILE", help="The service's store (default: NAME.sqlite)."
+)
+journal_option = click.option(
+    "--journal",
+    is_flag=True,
+    help="Keep the state at the broker, not in a file: of all instances that do so one leads, and the others stand by.",
+)
+take_over_option = click.option(
+    "--take-over",
+    is_flag=True,
+    help="With --journal: depose the instance that leads, at once. Without, wait until its connection is gone.",
 )
 
 
@@ -49,20 +61,25 @@ def run(verbose: bool) -> None:
 
 @run.command()
 @state_option
-def ncm(state: Path | None) -> int:
+@journal_option
+@take_over_option
+def ncm(state: Path | None, journal: bool, take_over: bool) -> int:
     """Run NCM.
 
     \b
-    Example:
+    Examples:
       . broker/environment && ondemand run ncm
+      . broker/environment && ondemand run ncm --journal    here, and on another machine
     """
-    connect = _as_role("ncm")
-    return _serve(NcmService(SqliteStore(state or Path("ncm.sqlite"), "ncm"), connect), None)
+    store, connect = _as_role("ncm", state, journal=journal, take_over=take_over)
+    return _serve(NcmService(store, connect), None)
 
 
 @run.command()
 @state_option
-def dpm(state: Path | None) -> int:
+@journal_option
+@take_over_option
+def dpm(state: Path | None, journal: bool, take_over: bool) -> int:
     """Run DPM. Each line of standard input is a decision: `place VPC/POD HOST`, or `remove VPC/POD`.
 
     Standard output says of each decision when it is accepted, and later how it ended: done, superseded or failed. What was accepted
@@ -72,8 +89,8 @@ def dpm(state: Path | None) -> int:
     Example:
       echo 'place red/10.0.0.1 h1' | ondemand run dpm
     """
-    connect = _as_role("dpm")
-    service = _TellingDpm(SqliteStore(state or Path("dpm.sqlite"), "dpm"), connect)
+    store, connect = _as_role("dpm", state, journal=journal, take_over=take_over)
+    service = _TellingDpm(store, connect)
 
     def decide(words: list[str]) -> None:
         match words:
@@ -121,15 +138,29 @@ def aca(credentials: Path, state: Path | None) -> int:
     return _serve(service, send)
 
 
-def _as_role(role: str) -> Callable[[], PulsarConnection]:
-    """How DPM or NCM connects: the deployment is prepared, if it was not, once the broker is there."""
+def _as_role(
+    role: str, state: Path | None, *, journal: bool, take_over: bool
+) -> tuple[Store, Callable[[], PulsarConnection]]:
+    """Where DPM or NCM keeps its state, and how it connects.
+
+    The deployment is prepared, if it was not, once the broker is there.
+    """
+    if journal and state is not None:
+        raise click.UsageError("--state names a file, and with --journal the state is at the broker; leave one out")
+    if take_over and not journal:
+        raise click.UsageError("--take-over needs --journal; a store in a file has one user, who has to be stopped")
     deployment = the_deployment()
 
     def connect() -> PulsarConnection:
         _prepare(deployment)
-        return PulsarConnection(deployment, deployment.token(role))
+        return PulsarConnection(deployment, deployment.token(role), displaces=journal)
 
-    return connect
+    def open_journal() -> PulsarLog:
+        _prepare(deployment)
+        return open_log(deployment, role, take_over=take_over)
+
+    store = JournalStore(open_journal) if journal else SqliteStore(state or Path(f"{role}.sqlite"), role)
+    return store, connect
 
 
 def _prepare(deployment: Deployment) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from impl.errors import Deposed, StandsBy
 from impl.journal.log import Entry
 
+WAIT_SECONDS_MAX: Final = 0.2
+"""For the leader's end, each time that a standby asks."""
+
 
 class MemoryJournal:
-    """The entries, and who may add to them. `open` gives an instance its access."""
+    """The entries, and who may add to them. `open` gives an instance its access. Safe to use from several threads."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.entries: list[Entry] = []
         self.leader: MemoryLog | None = None
+        self.changed = threading.Condition()
 
     def open(self, *, take_over: bool = False) -> MemoryLog:
         """Access for one more instance; `take_over`: it does not wait until another is gone."""
@@ -22,10 +28,11 @@ class MemoryJournal:
 
     def compact(self, until: int | None = None) -> None:
         """Keeps the last entry of each key among the first `until` ones, or all."""
-        old = self.entries[:until]
-        last = {entry.key: number for number, entry in enumerate(old)}
-        kept = [entry for number, entry in enumerate(old) if last[entry.key] == number]
-        self.entries[: len(old)] = kept
+        with self.changed:
+            old = self.entries[:until]
+            last = {entry.key: number for number, entry in enumerate(old)}
+            kept = [entry for number, entry in enumerate(old) if last[entry.key] == number]
+            self.entries[: len(old)] = kept
 
 
 class MemoryLog:
@@ -37,25 +44,37 @@ class MemoryLog:
         self._take_over = take_over
 
     def lead(self) -> None:
-        if self._journal.leader is not None and not self._take_over:
-            raise StandsBy(f"Another instance leads {self.name}")
-        self._journal.leader = self
+        with self._journal.changed:
+            if not self._take_over:
+                self._journal.changed.wait_for(self._may_lead, WAIT_SECONDS_MAX)
+            if not self._may_lead():
+                raise StandsBy(f"Another instance leads {self.name}")
+            self._journal.leader = self
+
+    def _may_lead(self) -> bool:
+        return self._take_over or self._journal.leader in (None, self)
 
     def append(self, entries: Sequence[Entry]) -> None:
-        if self._journal.leader is not self:
-            raise Deposed(f"{self.name}: another instance has taken over")
-        self._journal.entries += entries
+        with self._journal.changed:
+            if self._journal.leader is not self:
+                raise Deposed(f"{self.name}: another instance has taken over")
+            self._journal.entries += entries
 
     def append_soon(self, entry: Entry) -> None:
-        if self._journal.leader is self:
-            self._journal.entries.append(entry)
+        with self._journal.changed:
+            if self._journal.leader is self:
+                self._journal.entries.append(entry)
 
     def read(self) -> Iterator[Entry]:
-        yield from list(self._journal.entries)
+        with self._journal.changed:
+            entries = list(self._journal.entries)
+        yield from entries
 
     def compact(self) -> None:
         self._journal.compact()
 
     def close(self) -> None:
-        if self._journal.leader is self:
-            self._journal.leader = None
+        with self._journal.changed:
+            if self._journal.leader is self:
+                self._journal.leader = None
+                self._journal.changed.notify_all()

@@ -57,6 +57,8 @@ class PulsarLog:
         """What was appended last when compaction was begun last."""
 
     def lead(self) -> None:
+        if self._producer is not None:
+            return  # an earlier attempt came so far; if it was deposed since, its entries say so
         if self._take_over:
             self._depose()
         if self._hold():

@@ -108,6 +108,7 @@ class JournalStore:
         self._restore(core, self._read(own))
         self._opened.append_soon(self._mark())  # from now on entries of earlier terms would be noticed
         self._tidy(core)
+        self._notes.info("leads %s from record %d on (term %d)", self._opened.name, self._number, self._term)
         return [Outgoing(number, send) for number, send in self._outgoing.items()]
 
     def _read(self, own: bytes) -> Iterable[Entry]:

@@ -1,10 +1,12 @@
 """What all services do: receive, hand to the core, make durable, publish, acknowledge; in this order, in one thread.
 
 A crash anywhere repeats messages and loses none: an input is acknowledged only after its effects are durable and published. What
-changes nothing durable is not stored, since it comes about again when its input comes again. What cannot be read is set aside in
-the dead-letter topic and acknowledged, so that one bad message stops nobody. When the broker does not answer, the service waits
+changes nothing durable is not stored, since it comes about again when its input comes again; and its input is acknowledged only
+once the store has confirmed that nobody else had taken it over by then. (An instance that was paused, and has been deposed since,
+could find nothing to do in a message that its successor, which knows more, has to act upon.) What cannot be read is set aside in
+the dead-letter topic, so that one bad message stops nobody. When the broker does not answer, the service waits
 with growing pauses, says so, and goes on where it was. What cannot be stored ends the service: its core is ahead of its store then,
-and must not go on.
+and must not go on. Nor must one whose store another instance has taken over.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import Any, Final
 
 from impl.broker.topics import dead_letters
 from impl.core import Effects, Event, IllegalInput, Send
-from impl.errors import NotAllowed, Unreachable
+from impl.errors import NotAllowed, StandsBy, Unreachable
 from impl.messages import Message
 from impl.service.timing import Timing
 from impl.store import Outgoing, Store
@@ -29,6 +31,9 @@ from impl.wire.codec import MalformedMessage, decode, encode
 
 MARKS_MAX: Final = 100
 """Published messages that are not yet marked as sent; after a crash so many may be published again."""
+
+OWED_MAX: Final = 100
+"""Inputs that changed nothing and are not yet acknowledged; after a crash they come again."""
 
 TICK_SECONDS: Final = 0.05
 """Between two looks at what time demands."""
@@ -58,6 +63,8 @@ class Service:
         self.timing = timing or Timing()
         self.ready = threading.Event()
         """Set once the service has connected and caught up with its store."""
+        self.standing_by = threading.Event()
+        """Set while another instance leads."""
         self.counted: Counter[str] = Counter()
         """Messages that were ignored or refused, by reason."""
         self.received: list[Message] = []
@@ -72,6 +79,8 @@ class Service:
         self._left = threading.Event()
         self._commands: queue.Queue[tuple[Callable[[], Effects], Future[Effects]]] = queue.Queue(COMMANDS_MAX)
         self._unmarked: list[Outgoing] = []
+        self._owed: list[Delivery] = []
+        """Inputs that changed nothing durable, to be acknowledged."""
         self._lost_since: float | None = None
         """When the session was first seen without a connection; none: it has one."""
         self._log = logging.getLogger(f"ondemand.{process}")
@@ -121,6 +130,7 @@ class Service:
                     self._mind_the_connection(now)
                     for effects in self.tick(now):
                         self._perform(effects)
+            self._settle()
         except _Stopped:
             pass
         finally:
@@ -143,7 +153,8 @@ class Service:
         return future
 
     def _open(self) -> None:
-        unpublished = self._store.load(self.core)
+        unpublished = self._retried(lambda: self._store.load(self.core))
+        self.standing_by.clear()
         self._connection = self._retried(self._connect)
         self._listen()
         if unpublished:
@@ -153,6 +164,7 @@ class Service:
         self._perform(self.begin())
 
     def _listen(self) -> None:
+        self._owed = []  # they come again
         self._session = self._retried(lambda: self._connected.open_session(self._subscription, self.topics()))
         self.listening()
 
@@ -164,6 +176,7 @@ class Service:
             self._lost_since = now
         elif now - self._lost_since >= self.timing.lost_max:
             self._log.warning("the connection to the broker is lost; connecting anew")
+            self._retried(self._store.confirm)  # it may have been taken away
             self.session.close()
             self._listen()
             self._lost_since = None
@@ -185,8 +198,8 @@ class Service:
         delivery = self.session.receive(TICK_SECONDS)
         if delivery is not None:
             self._handle(delivery)
-        elif self._unmarked:
-            self._mark()
+        else:
+            self._settle()
         while True:
             try:
                 command, future = self._commands.get_nowait()
@@ -207,6 +220,7 @@ class Service:
             future.set_result(effects)
 
     def _handle(self, delivery: Delivery) -> None:
+        changed = False
         try:
             message = decode(delivery.data)
         except MalformedMessage as problem:
@@ -217,12 +231,29 @@ class Service:
         else:
             if self.keep_received:
                 self.received.append(message)
-            self._perform(self.take(message, delivery))
-        self.session.acknowledge([delivery])
+            effects = self.take(message, delivery)
+            self._perform(effects)
+            changed = effects.record is not None
+        if changed:
+            self.session.acknowledge([delivery])
+            return
+        self._owed.append(delivery)
+        if len(self._owed) >= OWED_MAX:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Does what may wait for a quiet moment."""
+        if self._unmarked:
+            self._mark()
+        if self._owed:
+            self._retried(self._store.confirm)
+            self.session.acknowledge(self._owed)
+            self._owed = []
 
     def _perform(self, effects: Effects) -> None:
         """The caller's duties of `impl.core`."""
-        outgoing = self._store.append(effects, self.core) if effects.record is not None else []
+        changed = effects.record is not None
+        outgoing = self._retried(lambda: self._store.append(effects, self.core)) if changed else []
         # What happened is durable now; a released packet need not wait until its confirmation is published.
         for event in effects.events:
             self._note(event)
@@ -264,6 +295,12 @@ class Service:
         while True:
             try:
                 return attempt()
+            except StandsBy as problem:
+                if not self.standing_by.is_set():
+                    self._log.info("%s; standing by", problem)
+                    self.standing_by.set()
+                if self._stopping.is_set():
+                    raise _Stopped("it was asked to, while it stood by") from problem
             except Unreachable as problem:
                 if not self._stopping.is_set():
                     self._log.warning("%s; trying again in %.1f s", problem, pause)

@@ -6,13 +6,14 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from weakref import WeakSet
 
 import pulsar
 
+from impl.broker.admin import Admin
 from impl.broker.deployment import Deployment
 from impl.errors import BadDeployment, NotAllowed, SlotTaken, Unreachable
 from impl.transport.interface import Delivery, Letter
@@ -37,10 +38,15 @@ _REFUSED: Final = (
 
 
 class PulsarConnection:
-    """See `impl.transport.interface.Connection`. The token says who this is."""
+    """See `impl.transport.interface.Connection`. The token says who this is.
 
-    def __init__(self, deployment: Deployment, token: str) -> None:
+    `displaces`: whoever else listens to a topic has to go, by the administrator's right. It is for the one instance that leads: an
+    earlier one that is merely paused would be in the way until the broker notices.
+    """
+
+    def __init__(self, deployment: Deployment, token: str, *, displaces: bool = False) -> None:
         self._deployment = deployment
+        self._displaces = displaces
         try:
             self._client = pulsar.Client(
                 deployment.service_url,
@@ -88,7 +94,7 @@ class PulsarConnection:
         return self._producers[topic]
 
     def open_session(self, subscription: str, topics: Sequence[str]) -> PulsarSession:
-        session = PulsarSession(self._client, self._deployment, subscription)
+        session = PulsarSession(self._client, self._deployment, subscription, displaces=self._displaces)
         self._sessions.add(session)
         try:
             for topic in topics:
@@ -112,8 +118,9 @@ Slots = Sequence[tuple[int, int]]
 class PulsarSession:
     """See `impl.transport.interface.Session`. Besides, several may share a subscription by the slots of keys."""
 
-    def __init__(self, client: Any, deployment: Deployment, subscription: str) -> None:
+    def __init__(self, client: Any, deployment: Deployment, subscription: str, *, displaces: bool = False) -> None:
         self._client = client
+        self._displaces = displaces
         self._deployment = deployment
         self._subscription = subscription
         self._consumers: dict[tuple[str, Slots], Any] = {}
@@ -151,14 +158,24 @@ class PulsarSession:
         with self._lock, translated(f"listen to {topic}"):
             if place not in self._consumers:
                 self._listening[place] = listening
-                self._consumers[place] = self._client.subscribe(
-                    self._deployment.topic(topic),
-                    self._subscription,
-                    initial_position=pulsar.InitialPosition.Earliest,
-                    receiver_queue_size=FETCHED_MAX,
-                    message_listener=arrive,
-                    **_kind_of_consumer(slots),
-                )
+                try:
+                    self._consumers[place] = self._subscribe(topic, slots, arrive)
+                except pulsar.ConsumerBusy:
+                    if not self._displaces:
+                        raise
+                    with Admin(self._deployment) as admin:
+                        admin.unload(topic)
+                    self._consumers[place] = self._subscribe(topic, slots, arrive)
+
+    def _subscribe(self, topic: str, slots: Slots, arrive: Callable[[Any, Any], None]) -> Any:
+        return self._client.subscribe(
+            self._deployment.topic(topic),
+            self._subscription,
+            initial_position=pulsar.InitialPosition.Earliest,
+            receiver_queue_size=FETCHED_MAX,
+            message_listener=arrive,
+            **_kind_of_consumer(slots),
+        )
 
     def stop_listening(self, topic: str, slots: Slots = ()) -> None:
         """No more from this topic, or these slots of it; what is unacknowledged of it is given back."""
