@@ -132,6 +132,11 @@ def test_the_program_lists_its_commands(ondemand: Command) -> None:
         (("replay", "--target", "moon"), "'moon' is not one of 'memory', 'pulsar'"),
         (("step", "--mermaid", "route"), "'route' is no lifecycle (did you mean route_state?)"),
         (("run", "nmc"), "No such command 'nmc'"),
+        (
+            ("run", "ncm", "--journal", "--state", "x.sqlite"),
+            "with --journal the state is at the broker; leave one out",
+        ),
+        (("run", "dpm", "--take-over"), "--take-over needs --journal"),
     ],
 )
 def test_wrong_usage_is_one_sentence(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -38,9 +39,12 @@ def environment(deployment: Deployment, folder: Path) -> dict[str, str]:
 class Program:
     """One service. Killed or stopped it may be started again; what it said stays."""
 
-    def __init__(self, name: str, folder: Path, variables: dict[str, str], *arguments: str) -> None:
+    def __init__(
+        self, name: str, folder: Path, variables: dict[str, str], *arguments: str, journal: bool = False
+    ) -> None:
         self.name = name
-        self._command = ondemand("run", *arguments, "--state", str(folder / f"{name}.sqlite"))
+        store = ["--journal"] if journal else ["--state", str(folder / f"{name}.sqlite")]
+        self._command = ondemand("run", *arguments, *store)
         self._variables = variables
         self._output, self._log = folder / f"{name}.out", folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -70,6 +74,16 @@ class Program:
         assert self._process is not None
         self._process.terminate()
         return self.wait()
+
+    def pause(self) -> None:
+        """Stops it where it is, with all it holds."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Lets it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def wait(self) -> int:
         """Waits for its end; returns its exit code."""
@@ -124,6 +138,7 @@ class Programs:
         self.ncm = Program("ncm", folder, self.variables, "ncm")
         self.dpm = Program("dpm", folder, self.variables, "dpm")
         self.agents: dict[str, Program] = {}
+        self._instances: list[Program] = []
 
     def agent(self, host: str) -> Program:
         """Registers a host; its agent sees nothing of the environment's secrets."""
@@ -133,9 +148,14 @@ class Programs:
         self.agents[host] = Program(host, self._folder, bare, "aca", "--credentials", str(path))
         return self.agents[host]
 
+    def instance(self, role: str, name: str, *arguments: str) -> Program:
+        """One of several instances of NCM or DPM, which share a journal."""
+        self._instances.append(Program(name, self._folder, self.variables, role, *arguments, journal=True))
+        return self._instances[-1]
+
     def end(self) -> None:
         """Leaves nothing running."""
-        for program in (self.ncm, self.dpm, *self.agents.values()):
+        for program in (self.ncm, self.dpm, *self.agents.values(), *self._instances):
             program.end()
 
 
