@@ -58,6 +58,9 @@ _SETTINGS: Final = {
     "managedLedgerDefaultAckQuorum": "1",
     # The default of 10 delays every delivery to a waiting consumer by 10 ms.
     "managedLedgerNewEntriesCheckDelayInMillis": "0",
+    # Whoever wants to listen where another listens already waits so long for the other to show that it is alive. The default of
+    # 5,000 is what a take-over from a paused instance would take.
+    "connectionLivenessCheckTimeoutMillis": "1000",
     "allowAutoTopicCreation": "false",
     "allowAutoTopicCreationType": "non-partitioned",
     "allowAutoSubscriptionCreation": "true",

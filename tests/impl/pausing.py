@@ -21,6 +21,7 @@ from impl.journal.store import JournalStore
 from impl.messages import Message, Pod
 from impl.service.dpm import DpmService
 from impl.service.ncm import NcmService
+from impl.service.timing import Timing
 from impl.store import Durable, Outgoing
 from impl.transport.interface import Delivery, Letter
 from impl.transport.pulsar import PulsarConnection
@@ -84,8 +85,10 @@ def main(role: str, point: str) -> int:
             return super().take(message, delivery)
 
     kind: Mapping[str, type[NcmService | DpmService]] = {"ncm": PausingNcm, "dpm": PausingDpm}
-    service: NcmService | DpmService = kind[role](
-        PausingStore(deployment, role, pause), lambda: PausingConnection(deployment, role, pause)
+    service = kind[role](
+        PausingStore(deployment, role, pause),
+        lambda: PausingConnection(deployment, role, pause),
+        Timing(lost_max=0.1),
     )
     if isinstance(service, DpmService):
         service.place(Pod("red", "p2"), "h2")

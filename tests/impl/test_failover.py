@@ -67,12 +67,13 @@ def test_a_second_ncm_and_a_second_dpm_take_over_when_the_first_are_killed(
         assert [program.stop() for program in (ncms[1], dpms[1], h1, h2)] == [0, 0, 0, 0]
 
 
-def test_a_paused_instance_is_deposed_by_force_and_says_so_when_it_goes_on(
+def test_an_instance_that_is_deposed_by_force_says_so_whether_it_was_paused_or_not(
     deployment: Deployment, tmp_path: Path
 ) -> None:
     with programs(deployment, tmp_path) as system:
         h1 = system.agent("h1")
         first, second = system.instance("ncm", "ncm-1"), system.instance("ncm", "ncm-2", "--take-over")
+        third = system.instance("ncm", "ncm-3", "--take-over")
         dpm = system.instance("dpm", "dpm-1")
         for program in (first, dpm, h1):
             program.start()
@@ -85,6 +86,9 @@ def test_a_paused_instance_is_deposed_by_force_and_says_so_when_it_goes_on(
         first.resume()
         assert first.wait() == 4
         assert DEPOSED in first.log
+        third.start()  # while the second listens, and has nothing to do
+        assert second.wait() == 4
+        assert DEPOSED in second.log
         dpm.say("remove red/p2")
         dpm.wait_for("done red/p2 version 2")
         first.start()
