@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from conformance import worlds
 from conformance.first_packet import FirstPackets, measure
-from conformance.replaying import VECTORS, Replays, read_vectors, replay_all
+from conformance.replaying import Replays, read_vectors, replay_all, vectors_of
 from conformance.report import ERRORS, progress_bar
 from conformance.targets import open_target
 from impl.broker.launcher import open_deployment
@@ -129,7 +129,7 @@ def measured() -> Numbers:
             worlds.find(worlds.BENCH, PROTOCOL),
             progress=lambda distinct, depth, seconds: progress(distinct, f"depth {depth}, {seconds:.0f} s"),
         )
-    vectors = read_vectors([VECTORS], PROTOCOL)
+    vectors = read_vectors([vectors_of(PROTOCOL)], PROTOCOL)
     with open_deployment(console=ERRORS) as deployment:
         with open_target("pulsar", deployment) as target, progress_bar("Replaying", len(vectors)) as progress:
             replays = replay_all(vectors, target, progress=progress)

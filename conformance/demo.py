@@ -127,11 +127,17 @@ class System:
         """How an agent connects: with nothing but its own file."""
         return lambda: PulsarConnection(file.deployment(), file.token)
 
+    def stop_one(self, service: Service) -> None:
+        """Stops a service; another one may go on with its store then."""
+        for entry in [entry for entry in self._threads if entry[0] is service]:
+            service.stop()
+            entry[1].join(WAIT_SECONDS_MAX)
+            self._threads.remove(entry)
+
     def stop(self) -> None:
         """Stops all services, the last one first."""
-        for service, thread in reversed(self._threads):
-            service.stop()
-            thread.join(WAIT_SECONDS_MAX)
+        for service, _ in reversed(self._threads.copy()):
+            self.stop_one(service)
 
 
 @contextmanager

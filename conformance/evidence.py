@@ -16,11 +16,14 @@ from rich.console import Console
 
 from conformance import worlds
 from conformance.exits import EXIT_OF, Exit, worst
-from conformance.replaying import VECTORS, Replays, Vector, read_vectors, replay_all
+from conformance.protocols import REPLAYED, base
+from conformance.replaying import Replays, Vector, read_vectors, replay_all
+from conformance.replaying import vectors_of as vectors_folder
 from conformance.targets import open_target
 from impl.broker.deployment import Deployment
 from impl.broker.launcher import open_deployment
 from impl.errors import EnvironmentProblem
+from model.configuration import Configuration, load
 from model.errors import BadInput
 from model.explore import Exploration, explore
 from model.interpreter import Interpreter
@@ -32,7 +35,7 @@ from spec.language import Promise, Protocol
 SIMULATED_RUNS = 60
 SIMULATED_STEPS = 50
 SIMULATED = "one-network"
-"""A world of the vectors: it is larger than any that is explored."""
+"""A world of the vectors: it is larger than any that is explored. A protocol without it is simulated in what is explored."""
 
 Told = Callable[[str, int, int | None, str], None]
 """Told of progress: what is done, how much, of how much, and a word about it."""
@@ -61,6 +64,11 @@ class Evidence:
     """Why the vectors say nothing, or too little, about this statement; empty if they are its own."""
 
     @property
+    def replayed(self) -> bool:
+        """Whether the implementation is held against this protocol by replays."""
+        return base(self.protocol).name in REPLAYED
+
+    @property
     def exit(self) -> Exit:
         """What a check ends with. What was not run is undecided at best."""
         codes = [Exit.ENVIRONMENT] * len(self.missing)
@@ -69,7 +77,7 @@ class Evidence:
         codes += [Exit.UNDECIDED] * (len(self.explorations) < len(self.configurations))
         codes.append(Exit.UNDECIDED if self.simulation is None else EXIT_OF[self.simulation.verdict])
         codes += [EXIT_OF[one.verdict] for one in self.replays.values()]
-        codes += [Exit.UNDECIDED] * (len(self.replays) < len(TARGETS))
+        codes += [Exit.UNDECIDED] * (self.replayed and len(self.replays) < len(TARGETS))
         codes += [Exit.UNDECIDED] * bool(self.stale)
         codes += [Exit.VIOLATED] * bool(self.unreached or self.unused or self.unnoticed)
         return worst(codes)
@@ -107,7 +115,10 @@ class Evidence:
         return [one.name for one in self.protocol.actions if one.name not in taken]
 
     def row(self, promise: Promise) -> tuple[str, str, str, str]:
-        """For a promise: whether it is proved, explored, simulated, and kept by the implementation; with `?` for not known."""
+        """For a promise: whether it is proved, explored, simulated, and kept by the implementation.
+
+        `?`: not known; `-`: nothing is replayed.
+        """
         proved = "?"
         if self.proof is not None:
             mine = [claim for claim in self.proof.claims if claim.name.split(":")[0] == promise.name]
@@ -129,6 +140,8 @@ class Evidence:
         replayed = _mark({_as_verdict(one.verdict) for one in self.replays.values()})
         if (self.stale or len(self.replays) < len(TARGETS)) and replayed == "holds":
             replayed = "?"
+        if not self.replayed:
+            replayed = "-"
         return proved, explored, simulated, replayed
 
     def as_json(self) -> dict[str, Any]:
@@ -208,14 +221,11 @@ def gather(
     """
     found = Evidence(protocol, tuple(configurations))
     vectors = functools.cache(lambda: vectors_of(found, stated))
-    steps: list[Callable[[], None]] = [
-        lambda: _prove(found, told),
-        lambda: notice(found, vectors(), stated),
-        lambda: _replay(found, vectors, "memory", None, told),
-        *(lambda name=name: _explore(found, name, told) for name in configurations),
-        lambda: _simulate(found, told),
-        lambda: _replay(found, vectors, "pulsar", broker, told),
-    ]
+    steps: list[Callable[[], None]] = [lambda: _prove(found, told), lambda: notice(found, vectors(), stated)]
+    steps += [lambda: _replay(found, vectors, "memory", None, told)] * found.replayed
+    steps += [functools.partial(_explore, found, name, told) for name in configurations]
+    steps += [lambda: _simulate(found, told)]
+    steps += [lambda: _replay(found, vectors, "pulsar", broker, told)] * found.replayed
     for step in steps:
         step()
         if found.is_red:
@@ -226,10 +236,11 @@ def gather(
 def vectors_of(found: Evidence, stated: Protocol) -> list[Vector]:
     """The shipped vectors; none, if they are no runs of the statement any more, since it was changed."""
     digest = f'"digest": "{stated.digest()}"'
-    current = all(digest in path.read_text(encoding="utf-8", errors="replace") for path in VECTORS.glob("*.itf.json"))
+    folder = vectors_folder(stated)
+    current = all(digest in path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*.itf.json"))
     remedy = "write them anew with `make golden`, and read the difference"
     try:
-        vectors = read_vectors([VECTORS], stated)
+        vectors = read_vectors([folder], stated)
     except BadInput as problem:
         if current:
             raise
@@ -295,13 +306,18 @@ def _explore(found: Evidence, name: str, told: Told, *, forget: bool = True, sta
     )
 
 
-def _simulate(found: Evidence, told: Told) -> None:
-    from conformance.generate import WORLDS
-    from model.configuration import load
+def _simulated(found: Evidence) -> Configuration:
+    from conformance.generate import worlds_of
 
+    stated = base(found.protocol)
+    larger = worlds_of(stated) / f"{SIMULATED}.toml"
+    return load(larger, stated) if larger.exists() else worlds.find(worlds.first(stated), stated)
+
+
+def _simulate(found: Evidence, told: Told) -> None:
     found.simulation = simulate(
         found.protocol,
-        load(WORLDS / f"{SIMULATED}.toml", found.protocol),
+        _simulated(found),
         runs=SIMULATED_RUNS,
         steps=SIMULATED_STEPS,
         progress=lambda runs, steps: told("Simulating", runs, SIMULATED_RUNS, f"{steps} steps"),

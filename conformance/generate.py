@@ -14,6 +14,7 @@ from typing import Final
 
 from conformance.coverage import Coverage, crash_actions, goals
 from conformance.lockstep import replay
+from conformance.replaying import vectors_of
 from conformance.stories import KEPT, STORIES
 from conformance.targets import Target, open_target
 from model import itf
@@ -22,8 +23,6 @@ from model.interpreter import Interpreter
 from model.state import Occurrence, State, Trace, initial_state
 from spec.language import Protocol
 
-VECTORS: Final = Path(__file__).parent / "vectors"
-WORLDS: Final = VECTORS / "worlds"
 STEPS_MORE: Final = 14
 """Steps that a run adds to its beginning."""
 TOLD_ONLY: Final = frozenset({"three-hosts"})
@@ -68,7 +67,12 @@ def wanted_goals(protocol: Protocol) -> set[str]:
 
 def worlds(protocol: Protocol) -> list[Configuration]:
     """The configurations that vectors are runs of."""
-    return [load(path, protocol) for path in sorted(WORLDS.glob("*.toml"))]
+    return [load(path, protocol) for path in sorted(worlds_of(protocol).glob("*.toml"))]
+
+
+def worlds_of(protocol: Protocol) -> Path:
+    """The folder of those configurations."""
+    return vectors_of(protocol) / "worlds"
 
 
 def vectors(protocol: Protocol, progress: Callable[[int, int], None] | None = None) -> list[tuple[str, Trace]]:
@@ -348,10 +352,11 @@ WEIGHTS: Final[Sequence[float]] = (0.1, 0.3, 1.0, 3.0)
 
 
 def write_vectors(
-    protocol: Protocol, folder: Path = VECTORS, progress: Callable[[int, int], None] | None = None
+    protocol: Protocol, folder: Path | None = None, progress: Callable[[int, int], None] | None = None
 ) -> int:
-    """Writes all vectors anew; returns how many."""
+    """Writes all vectors anew, into their own folder unless told otherwise; returns how many."""
     made = vectors(protocol, progress)
+    folder = folder or vectors_of(protocol)
     for old in folder.glob("*.itf.json"):
         old.unlink()
     for name, trace in made:

@@ -3,14 +3,15 @@
 They are: descriptors of Alcor's messages, counts of states, vectors, the table of kills with its negative vectors, and the
 reference document.
 
-`python -m conformance.golden` writes all of them, `python -m conformance.golden docs` only some. Read the difference before it is
-committed.
+`python -m conformance.golden` writes all of them, `python -m conformance.golden docs on-demand` only some. Read the difference
+before it is committed.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,21 +19,22 @@ from conformance import worlds
 from conformance.docs import write_document
 from conformance.generate import write_vectors
 from conformance.kills import write_kills
+from conformance.protocols import PROTOCOLS, REPLAYED
 from conformance.report import progress_bar
 from impl.wire.alcor.schema import NUMBERINGS, descriptors, sources
 from model.explore import explore
-from spec.on_demand import PROTOCOL
+from spec.language import Protocol
 
 PARTS = ("wire", "counts", "vectors", "kills", "docs")
 PINNED = "\n[pinned]\n"
 
 
-def write_counts(name: str) -> None:
+def write_counts(name: str, protocol: Protocol) -> None:
     """Pins the counts of a configuration anew. A configuration that does not hold keeps what it has."""
-    world = worlds.find(name, PROTOCOL)
-    found = explore(PROTOCOL, replace(world, pinned={}))
+    world = worlds.find(name, protocol)
+    found = explore(protocol, replace(world, pinned={}))
     assert found.verdict == "holds", f"{name}: {found.violated or found.verdict}"
-    path = Path(worlds.FOLDER / f"{name}.toml")
+    path = worlds.path_of(name, protocol)
     text = path.read_text(encoding="utf-8").split(PINNED)[0]
     counts = f"distinct = {found.distinct}\ntransitions = {found.transitions}\ndepth = {found.depth}\n"
     path.write_text(text + PINNED + counts, encoding="utf-8")
@@ -46,35 +48,42 @@ def write_descriptors(numbering: str, path: Path) -> None:
 
 
 def main(wanted: list[str]) -> int:
-    """Writes the parts that are named, or all."""
-    unknown = [one for one in wanted if one not in PARTS]
+    """Writes the parts that are named, or all; of the protocols that are named, or all."""
+    names = {protocol.name: protocol for protocol in PROTOCOLS}
+    unknown = [one for one in wanted if one not in (*PARTS, *names)]
     if unknown:
-        sys.stderr.write(f"{unknown[0]}: no such part; choose among {', '.join(PARTS)}\n")
+        sys.stderr.write(f"{unknown[0]}: no such part or protocol; choose among {', '.join((*PARTS, *names))}\n")
         return 2
-    chosen = wanted or list(PARTS)
-    if "wire" in chosen:
+    parts = [part for part in PARTS if part in wanted] or list(PARTS)
+    if "wire" in parts:
         for numbering in NUMBERINGS:
             write_descriptors(numbering, descriptors(numbering))
-    if "counts" in chosen:
-        with progress_bar("Configurations", len(worlds.names())) as progress:
-            for number, name in enumerate(worlds.names()):
+    for protocol in [names[one] for one in wanted if one in names] or PROTOCOLS:
+        write_parts(protocol, parts)
+    return 0
+
+
+def write_parts(protocol: Protocol, parts: Sequence[str]) -> None:
+    """Writes some parts for one protocol."""
+    if "counts" in parts:
+        with progress_bar("Configurations", len(worlds.names(protocol))) as progress:
+            for number, name in enumerate(worlds.names(protocol)):
                 progress(number, name)
-                write_counts(name)
-    if "vectors" in chosen:
+                write_counts(name, protocol)
+    if "vectors" in parts and protocol.name in REPLAYED:
         with progress_bar("Vectors") as progress:
-            write_vectors(PROTOCOL, progress=lambda done, total: progress(done, f"of {total} runs"))
-    if "kills" in chosen:
-        with progress_bar("Variants", len(PROTOCOL.variants)) as progress:
+            write_vectors(protocol, progress=lambda done, total: progress(done, f"of {total} runs"))
+    if "kills" in parts:
+        with progress_bar("Variants", len(protocol.variants)) as progress:
             names: list[str] = []
 
             def tell(name: str) -> None:
                 names.append(name)
                 progress(len(names) - 1, name)
 
-            write_kills(PROTOCOL, tell)
-    if "docs" in chosen:
-        write_document(PROTOCOL)
-    return 0
+            write_kills(protocol, tell)
+    if "docs" in parts:
+        write_document(protocol)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How we know that the checks bite: every variant, and which check kills it how.
 
-`kills.json` is the table: for each variant the claims that are not proved any more (the promises that the variant names among them,
+`kills/` has a table for each protocol: for each variant the claims that are not proved any more (promises that the variant names,
 or supporting lemmas that carry their proof), and the configuration in which exploration finds a shortest way to a named promise.
 That way is also a negative vector: an implementation that conforms leaves it at the step where the variant does.
 """
@@ -14,18 +14,26 @@ from pathlib import Path
 from typing import Any, Final
 
 from conformance import worlds
-from conformance.replaying import VECTORS
+from conformance.replaying import vectors_of
 from model import itf
 from model.explore import Exploration, explore
 from model.interpreter import Interpreter
 from model.prove import prove
 from model.state import Trace
-from spec.language import Protocol, Variant
+from spec.language import Promise, Protocol, Variant
 
-TABLE: Final = Path(__file__).parent / "kills.json"
-NEGATIVE: Final = VECTORS / "negative"
+TABLES: Final = Path(__file__).parent / "kills"
 STATES_MAX: Final = 3_000_000
 """States of one configuration at most; a variant is killed after thousands."""
+
+
+def negative_of(protocol: Protocol) -> Path:
+    """The folder of a protocol's negative vectors."""
+    return vectors_of(protocol) / "negative"
+
+
+def _table_of(protocol: Protocol) -> Path:
+    return TABLES / f"{protocol.name}.json"
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ def kill_by_exploration(variant: Variant, protocol: Protocol, config: str) -> Ex
         protocol.with_variant(variant),
         worlds.find(config, protocol),
         states_max=STATES_MAX,
-        promises=list(variant.breaks),
+        promises=[one for one in variant.breaks if isinstance(one, Promise)],
         sometimes=[],
         deadlocks=False,
         forget_spent=False,
@@ -88,7 +96,7 @@ def killed(variant: Variant, protocol: Protocol) -> tuple[Kill, Trace, int]:
     """How a variant dies, the way there, and the step at which it leaves the protocol."""
     proved = kill_by_proof(variant, protocol)
     assert proved, f"{variant.name}: nothing that is proved notices it"
-    for config in worlds.names():
+    for config in worlds.names(protocol):
         if config == worlds.BENCH:
             continue
         found = kill_by_exploration(variant, protocol, config)
@@ -100,23 +108,26 @@ def killed(variant: Variant, protocol: Protocol) -> tuple[Kill, Trace, int]:
 
 def write_kills(protocol: Protocol, told: Callable[[str], None]) -> None:
     """Writes the table and the negative vectors anew."""
-    NEGATIVE.mkdir(exist_ok=True)
-    for old in NEGATIVE.glob("*.itf.json"):
+    negative = negative_of(protocol)
+    negative.mkdir(exist_ok=True, parents=True)
+    for old in negative.glob("*.itf.json"):
         old.unlink()
     rows = []
     for variant in protocol.variants:
+        if not any(isinstance(one, Promise) for one in variant.breaks):
+            continue  # it breaks what is promised of infinite runs only
         told(variant.name)
         kill, trace, step = killed(variant, protocol)
         rows.append(kill.as_json())
         shown = Trace(trace.protocol, trace.configuration, trace.states, trace.steps, variant.doc)
-        path = NEGATIVE / f"{variant.name.replace('_', '-')}.itf.json"
+        path = negative / f"{variant.name.replace('_', '-')}.itf.json"
         itf.write(shown, path, protocol.with_variant(variant), meta={"diverges_at": step})
-    TABLE.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    _table_of(protocol).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
-def read_kills() -> list[Kill]:
+def read_kills(protocol: Protocol) -> list[Kill]:
     """The table as it was written."""
-    rows = json.loads(TABLE.read_text(encoding="utf-8"))
+    rows = json.loads(_table_of(protocol).read_text(encoding="utf-8"))
     return [
         Kill(row["variant"], tuple(row["not proved"]), row["explored in"], row["breaks"], row["depth"]) for row in rows
     ]

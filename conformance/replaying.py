@@ -11,12 +11,19 @@ from typing import Any, Final, Literal
 from conformance.driver import Cores
 from conformance.exits import Exit, Problem
 from conformance.lockstep import Divergence, Leaving, Replay, replay
+from conformance.protocols import base
 from conformance.targets import Target
 from model import itf
 from model.state import Trace
 from spec.language import Protocol
 
 VECTORS: Final = Path(__file__).parent / "vectors"
+"""The shipped vectors, in a folder for each protocol."""
+
+
+def vectors_of(protocol: Protocol) -> Path:
+    """The folder of a protocol's vectors."""
+    return VECTORS / base(protocol).name
 
 
 @dataclass(frozen=True)
@@ -82,28 +89,26 @@ class Replays:
         }
 
 
-def read_vectors(paths: Iterable[Path], protocol: Protocol) -> list[Vector]:
-    """Reads trace files, or the shipped vectors if there is no path.
+def read_vectors(paths: Iterable[Path], *protocols: Protocol) -> list[Vector]:
+    """Reads trace files of these protocols, and those in folders.
 
     Raises:
-        BadInput: a file is no trace of the protocol.
+        BadInput: a file is no trace of any of the protocols.
     """
     files: list[Path] = []
     for path in paths:
         files += sorted(path.glob("**/*.itf.json")) if path.is_dir() else [path]
     if not files:
         raise Problem(f"{', '.join(map(str, paths))}: no traces (*.itf.json) there", Exit.BAD_INPUT)
-    return [_read(path, protocol) for path in files]
+    return [_read(path, protocols) for path in files]
 
 
-def _read(path: Path, protocol: Protocol) -> Vector:
-    trace, meta = itf.read_with_meta(path, protocol)
-    variants = {protocol.with_variant(one).name: one for one in protocol.variants}
-    of = protocol.with_variant(variants[trace.protocol]) if trace.protocol in variants else protocol
+def _read(path: Path, protocols: Sequence[Protocol]) -> Vector:
+    trace, meta, of = itf.read_with_meta(path, *protocols)
     expected = meta.get("diverges_at")
     if expected is not None and (type(expected) is not int or not 0 < expected <= len(trace.steps)):
         raise Problem(f"{path}: #meta.diverges_at: expected a step of the trace, found {expected!r}", Exit.BAD_INPUT)
-    return Vector(path.name.removesuffix(".itf.json"), trace, of, protocol, expected)
+    return Vector(path.name.removesuffix(".itf.json"), trace, of, base(of), expected)
 
 
 def replay_all(

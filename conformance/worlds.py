@@ -1,57 +1,72 @@
-"""The named configurations: those in `conformance/configurations`, and any file that a user names."""
+"""The named configurations: those in `conformance/configurations`, by protocol, and any file that a user names."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
 
-import click
-
 from conformance.exits import Exit, Problem
+from conformance.protocols import PROTOCOLS, base, named, wanted
 from conformance.report import no_such
 from model.configuration import Configuration, load
-from spec.language import Protocol, Variant
+from spec.language import Protocol
 
 FOLDER: Final = Path(__file__).parent / "configurations"
 BENCH: Final = "bench"
 """The configuration whose numbers the README gives."""
 
 
-def names() -> list[str]:
-    """All names; `bench` is the last, since it takes the longest."""
-    found = sorted(path.stem for path in FOLDER.glob("*.toml"))
+def names(protocol: Protocol) -> list[str]:
+    """All names of a protocol's configurations; `bench` is the last, since it takes the longest."""
+    found = sorted(path.stem for path in (FOLDER / base(protocol).name).glob("*.toml"))
     return sorted(found, key=lambda name: name == BENCH)
+
+
+def first(protocol: Protocol) -> str:
+    """The configuration of a protocol that is taken where none is named: the one that leaves the least out."""
+
+    def left_out(name: str) -> int:
+        configuration = find(name, protocol)
+        return len(configuration.without) + len(configuration.only)
+
+    return min(names(protocol), key=left_out)
+
+
+def every_name() -> list[str]:
+    """The names of the configurations of all protocols."""
+    return [name for protocol in PROTOCOLS for name in names(protocol)]
+
+
+def path_of(name: str, protocol: Protocol) -> Path:
+    """The file of a named configuration."""
+    return FOLDER / base(protocol).name / f"{name}.toml"
 
 
 def find(name: str, protocol: Protocol) -> Configuration:
     """The configuration of this name, or in this file."""
-    if name in names():
-        return load(FOLDER / f"{name}.toml", protocol)
+    if name in names(protocol):
+        return load(path_of(name, protocol), protocol)
     if not Path(name).suffix:
-        raise Problem(f"{no_such('configuration', name, names())}, or name a TOML file", Exit.BAD_INPUT)
+        known = names(protocol)
+        raise Problem(f"{no_such('configuration', name, known)}, or name a TOML file", Exit.BAD_INPUT)
     return load(Path(name), protocol)
 
 
-def variant_of(name: str | None, protocol: Protocol) -> Variant | None:
-    """The variant of this name."""
-    if name is None:
-        return None
-    for variant in protocol.variants:
-        if variant.name == name:
-            return variant
-    raise Problem(no_such("variant", name, [variant.name for variant in protocol.variants]), Exit.BAD_INPUT)
+def meant(config: str | None, protocol_name: str | None, variant: str | None) -> Protocol:
+    """The one protocol that is meant: by name, by variant, or since it has a configuration of this name; else the first.
+
+    Raises:
+        Problem: a name does not exist.
+    """
+    if protocol_name is not None or variant is not None:
+        return wanted(protocol_name, variant)[0]
+    if config is not None and not Path(config).suffix:
+        for protocol in PROTOCOLS:
+            if config in names(protocol):
+                return protocol
+        raise Problem(f"{no_such('configuration', config, every_name())}, or name a TOML file", Exit.BAD_INPUT)
+    return named(PROTOCOLS[0].name)
 
 
-def with_variant(name: str | None, protocol: Protocol) -> Protocol:
-    """The protocol with the variant of this name in it, if there is one."""
-    chosen = variant_of(name, protocol)
-    return protocol if chosen is None else protocol.with_variant(chosen)
-
-
-variant_option = click.option(
-    "--variant",
-    metavar="NAME",
-    help="Put a deviation in the place of the action that it replaces, to see the check bite; spec/protocol.md lists them.",
-)
-CONFIG_HELP: Final = f"{', '.join(names())}, or a TOML file of your own"
+CONFIG_HELP: Final = f"{', '.join(every_name())}, or a TOML file of your own"
 """What may stand behind --config."""

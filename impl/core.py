@@ -2,16 +2,19 @@
 
 A core is fed one input at a time and answers with `Effects`. It has no clock, socket, thread, logger or randomness. Whoever feeds
 it has these duties, in this order: make `record` and `sends` durable together; publish the sends; acknowledge the input. Doing
-the later ones again after a crash is harmless.
+the later ones again after a crash is harmless, as long as nothing else has been made durable in between.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from impl.messages import Message
+
+ADMINISTRATION: Final = "administration"
+"""Where work for the broker's administration goes. No topic: whoever performs the effects does it, in its place among the sends."""
 
 Plain = None | bool | int | str | list["Plain"] | dict[str, "Plain"]
 """What a durable record is made of."""

@@ -133,6 +133,8 @@ class _Search:
         self.ground = Ground(protocol, configuration, any_constants=any_constants)
         self._solver = z3.SolverFor("QF_FD")  # propositions go to an incremental SAT solver
         self._runs = Unrolling(self.ground, self._solver)
+        for assumed in protocol.assumptions:
+            self._runs.assume(assumed)
         self._owed: Node | None = None
         self._wrong: list[Question] = []
         self._to_reach: list[Question] = []

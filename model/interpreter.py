@@ -15,7 +15,8 @@ from itertools import product
 from typing import Any
 
 from model.configuration import Configuration
-from model.state import Element, Occurrence, State, Tuple, elements
+from model.errors import BadInput
+from model.state import Element, Occurrence, State, Tuple, elements, initial_state
 from spec.language import Action, Change, Message, Promise, Protocol, Sometimes, Symbol
 from spec.terms import (
     And,
@@ -57,7 +58,11 @@ class Conjunct:
 
 
 class Interpreter:
-    """A protocol in a configuration, ready to run."""
+    """A protocol in a configuration, ready to run.
+
+    Raises:
+        BadInput: the configuration's constants are not as the protocol assumes.
+    """
 
     def __init__(self, protocol: Protocol, configuration: Configuration) -> None:
         self.protocol = protocol
@@ -72,6 +77,15 @@ class Interpreter:
         }
         self._claims: dict[tuple[str, ...], Callable[..., Any]] = {}
         self._spent = {message: self._compile_spent(message) for message in protocol.messages}
+        start = initial_state(protocol, configuration) if protocol.assumptions else None
+        for assumed in protocol.assumptions:
+            assert start is not None
+            for chosen in product(*(self._elements[variable.sort] for variable in assumed.parameters)):
+                given = {variable.name: value for variable, value in zip(assumed.parameters, chosen, strict=True)}
+                if not self.evaluate(assumed.formula, start, given):
+                    of = ", ".join(f"{name} {value}" for name, value in given.items())
+                    sentence = " ".join(assumed.doc.split())
+                    raise BadInput(f"{configuration.name}: constants: {assumed.name} is false for {of}. {sentence}")
 
     # ------------------------------------------------------------------------------------------------- steps
 

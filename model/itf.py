@@ -139,22 +139,23 @@ def read(path: Path, protocol: Protocol) -> Trace:
     return read_with_meta(path, protocol)[0]
 
 
-def read_with_meta(path: Path, protocol: Protocol) -> tuple[Trace, dict[str, Any]]:
-    """The same, with the file's `#meta`."""
+def read_with_meta(path: Path, *protocols: Protocol) -> tuple[Trace, dict[str, Any], Protocol]:
+    """The same for a trace of one of several protocols; with the file's `#meta`, and the protocol, with its variant in it."""
     data = _load(path)
     meta = _expect(data.get("#meta"), dict, f"{path}: #meta", "an object")
     source = meta.get("source")
-    known = {protocol.name: protocol}
+    known = {protocol.name: protocol for protocol in protocols}
     if isinstance(source, str) and source not in known:
-        known |= {one.name: one for one in map(protocol.with_variant, protocol.variants)}
+        known |= {one.name: one for protocol in protocols for one in map(protocol.with_variant, protocol.variants)}
     if not isinstance(source, str) or source not in known:
-        raise BadInput(f"{path}: #meta.source: expected {protocol.name!r}, alone or with a variant, found {source!r}")
+        names = " or ".join(repr(protocol.name) for protocol in protocols)
+        raise BadInput(f"{path}: #meta.source: expected {names}, alone or with a variant, found {source!r}")
     given = dict(_expect(meta.get("configuration"), dict, f"{path}: #meta.configuration", "an object"))
     name = given.pop("name", "trace")
-    configuration = parse(str(name), given, protocol, place=f"{path}: #meta.configuration")
+    configuration = parse(str(name), given, known[source], place=f"{path}: #meta.configuration")
     trace = _Reader(path, known[source], configuration).trace(data)
     description = str(meta.get("description", ""))
-    return Trace(source, configuration, trace.states, trace.steps, description), meta
+    return Trace(source, configuration, trace.states, trace.steps, description), meta, known[source]
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -68,10 +68,15 @@ class _World:
             else:
                 self._fields.append(z3.Int(name))
                 self._solver.add(self._fields[-1] >= 0, self._fields[-1] < len(self._ground.possible[place]))
+        for assumed in protocol.assumptions:
+            self._always(assumed.parameters, assumed.formula)
         for promise in protocol.promises:
             if promise.kind == "always":
-                for environment in self._ground.environments(promise.parameters):
-                    self._solver.add(self._term(self._ground.truth(promise.formula, environment)))
+                self._always(promise.parameters, promise.formula)
+
+    def _always(self, parameters: Sequence[Variable], formula: Node) -> None:
+        for environment in self._ground.environments(parameters):
+            self._solver.add(self._term(self._ground.truth(formula, environment)))
 
     def find(self, action: Action | None, also: Node, variables: Sequence[Variable]) -> Small | None:
         for cases in self._cases(action, also, variables):

@@ -64,8 +64,10 @@ class Translator:
         return [limit for variable, term in environment.items() for limit in _range(variable.sort, term)]
 
     def domain(self) -> list[Any]:
-        """The same for the values of all functions."""
-        found = []
+        """The same for the values of all functions, and what is assumed of the constants."""
+        found = [
+            one for assumed in self.protocol.assumptions for one in self.closed(assumed.parameters, assumed.formula)
+        ]
         for symbol, function in self._functions.items():
             if symbol.result is not Formula:
                 arguments = [z3.Const(f"a{place}", self.sort(sort)) for place, sort in enumerate(symbol.arguments)]

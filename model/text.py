@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from model.kernel.ground import is_transient
-from model.transition import symbols, unfolded
+from model.transition import free, substitute, symbols, unfolded
 from spec.language import Action, Declaration, Eventuality, Promise, Protocol, Symbol
+from spec.terms import Node, Truth
 
 
 def faults(protocol: Protocol) -> Iterator[str]:
@@ -60,6 +61,12 @@ def _faults_of(action: Action) -> Iterator[str]:
     read = set().union(*(symbols(node) for node in action.guard)) if action.guard else set()
     for name in _of_kind(read, "history"):
         yield f"{action.name}: its guard reads history ({name})"
+    terms: list[Node] = [*action.guard, *action.emits]
+    for change in action.changes:
+        inner = (*change.arguments, change.value, change.condition)
+        terms += [substitute(one, dict.fromkeys(change.binders, Truth(True))) for one in inner]
+    for variable in set().union(*map(free, terms)) - set(action.parameters):
+        yield f"{action.name}: reads {variable.name}, a {variable.sort.title} that is none of its parameters"
     if any(is_transient(unfolded(node)) for node in action.guard):
         yield f"{action.name}: its guard reads an event, or the state after the step"
     for change in action.changes:

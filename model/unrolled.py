@@ -22,7 +22,7 @@ from model.kernel.boolean import Expression
 from model.kernel.ground import AFTER, Ground, Happenings, Instance, is_transient
 from model.propositions import Propositions
 from model.transition import unfolded
-from spec.language import Promise, Sometimes
+from spec.language import Assumption, Promise, Sometimes
 from spec.terms import Node, Variable
 
 Choice = tuple[object, ...]
@@ -102,6 +102,12 @@ class Unrolling:
         if not question.of_step:
             return self._placed(question.term, self._frames[-1], self._frames[-1])
         return self._placed(question.term, *self._frames[-2:]) if self.depth else z3.BoolVal(False)
+
+    def assume(self, assumed: Assumption) -> None:
+        """Constants that are left open are such that this holds."""
+        given = self._ground.environments(assumed.parameters)
+        truth = self._ground.algebra.conjunction(self._ground.truth(assumed.formula, one) for one in given)
+        self.solver.add(self._placed(self._term(truth), self._frames[0], self._frames[0]))
 
     def broken(self, promise: Promise) -> Question:
         """Whether a promise is broken."""

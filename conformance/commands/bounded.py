@@ -10,6 +10,7 @@ from rich.console import Console
 
 from conformance import worlds
 from conformance.exits import EXIT_OF, Exit, Problem, worst
+from conformance.protocols import protocol_option, variant_option
 from conformance.report import (
     MARKS,
     annotate,
@@ -29,7 +30,6 @@ from model.bounded import SECONDS_MAX, STEPS_MAX, Bounded
 from model.bounded import bounded as look
 from model.configuration import SIZE, of_sizes
 from spec.language import Protocol
-from spec.on_demand import PROTOCOL
 
 
 @click.command()
@@ -57,7 +57,8 @@ from spec.on_demand import PROTOCOL
     help="Stop, undecided, after so many seconds in one world.",
 )
 @save_option
-@worlds.variant_option
+@protocol_option
+@variant_option
 @json_option
 @junit_option
 def bounded(
@@ -66,6 +67,7 @@ def bounded(
     steps: int,
     seconds_max: float,
     save: Path | None,
+    protocol_name: str | None,
     variant: str | None,
     json_file: str | None,
     junit_file: str | None,
@@ -84,9 +86,9 @@ def bounded(
     """
     if configs and sizes is not None:
         raise Problem("--config and --sizes: a world is given by one of them; leave out the other", Exit.BAD_INPUT)
-    protocol = worlds.with_variant(variant, PROTOCOL)
+    protocol = worlds.meant(configs[0] if configs else None, protocol_name, variant)
     console = console_for(json_file)
-    wanted = [worlds.find(name, PROTOCOL) for name in configs] or [of_sizes("sizes", PROTOCOL, _read_sizes(sizes))]
+    wanted = [worlds.find(name, protocol) for name in configs] or [of_sizes("sizes", protocol, _read_sizes(sizes))]
     found: list[Bounded] = []
     for world in wanted:
         with progress_bar(f"Unrolling {world.name}", steps) as progress:

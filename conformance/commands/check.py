@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 
 import click
 from rich.console import Console
@@ -13,7 +14,8 @@ from conformance.commands.explore import annotate_exploration, print_exploration
 from conformance.commands.prove import print_claim
 from conformance.commands.replay import print_replays
 from conformance.evidence import BrokerInBackground, Evidence, gather
-from conformance.exits import Exit
+from conformance.exits import Exit, worst
+from conformance.protocols import base, protocol_option, variant_option, wanted
 from conformance.report import (
     MARKS,
     annotate,
@@ -27,9 +29,11 @@ from conformance.report import (
 )
 from conformance.show.violation import broken, print_violation
 from impl.broker.deployment import from_environment
-from spec.on_demand import PROTOCOL
 
-MARK = {**MARKS, "?": "[yellow]?[/]"}
+MARK = {**MARKS, "?": "[yellow]?[/]", "-": "-"}
+
+Progress = Callable[[int, str], None]
+
 WIDE = 140
 """Columns from which on the table has the promises in English beside their names."""
 
@@ -40,10 +44,11 @@ ENGINES = ("proved", "explored", "simulated", "replayed")
 
 
 @click.command()
-@worlds.variant_option
+@protocol_option
+@variant_option
 @json_option
 @junit_option
-def check(variant: str | None, json_file: str | None, junit_file: str | None) -> int:
+def check(protocol_name: str | None, variant: str | None, json_file: str | None, junit_file: str | None) -> int:
     """All of it: every promise with its evidence, in one table.
 
     Proved without bounds; explored exhaustively in every named configuration; exercised at random; replayed step by step on the
@@ -53,47 +58,59 @@ def check(variant: str | None, json_file: str | None, junit_file: str | None) ->
     \b
     Examples:
       ondemand check
+      ondemand check --protocol message-queue
       ondemand check --variant forgets_whom_it_told    see it turn red
       ondemand check --json evidence.json
     """
-    protocol = worlds.with_variant(variant, PROTOCOL)
+    protocols = wanted(protocol_name, variant)
     from_environment()  # half a setting is bad usage, and known before the work begins
     console = console_for(json_file)
     started = time.perf_counter()
+    gathered: list[Evidence] = []
     with BrokerInBackground() as broker:
-        with progress_bar("Checking") as progress:
+        for protocol in protocols:
+            with progress_bar(f"Checking {protocol.name}") as progress:
 
-            def tell(what: str, done: int, total: int | None, word: str) -> None:
-                progress(done, f"{what} {f'of {total} ' if total else ''}{word}")
+                def tell(what: str, done: int, total: int | None, word: str, progress: Progress = progress) -> None:
+                    progress(done, f"{what} {f'of {total} ' if total else ''}{word}")
 
-            found = gather(protocol, PROTOCOL, configurations=worlds.names(), broker=broker, told=tell)
+                names = worlds.names(protocol)
+                gathered.append(gather(protocol, base(protocol), configurations=names, broker=broker, told=tell))
+            print_evidence(gathered[-1], console)
+            if gathered[-1].is_red:
+                break
         seconds = time.perf_counter() - started
         # Said before the broker stops, which takes a moment.
-        print_evidence(found, seconds, variant, console)
-        write_json({**found.as_json(), "seconds": round(seconds, 3)}, json_file)
-        write_junit("check", _cases(found), junit_file)
-    return int(found.exit)
+        ended = worst([found.exit for found in gathered] + [Exit.UNDECIDED] * (len(gathered) < len(protocols)))
+        print_conclusion(gathered, ended, seconds, variant, console)
+        result = {"protocols": {found.protocol.name: found.as_json() for found in gathered}}
+        write_json({**result, "verdict": VERDICTS.get(ended, "undecided"), "seconds": round(seconds, 3)}, json_file)
+        write_junit("check", [case for found in gathered for case in _cases(found)], junit_file)
+    return int(ended)
+
+
+VERDICTS = {Exit.HOLDS: "holds", Exit.VIOLATED: "violated"}
 
 
 def _cases(found: Evidence) -> list[tuple[str, float, str]]:
-    """One for each promise, and one for the check as a whole: it may be red where no promise is."""
+    """One for each promise, and one for the protocol as a whole: it may be red where no promise is."""
     cases = []
     for promise in found.protocol.promises:
         if not promise.lemma:
             row = found.row(promise)
             marks = ", ".join(f"{engine} {mark}" for engine, mark in zip(ENGINES, row, strict=True))
-            cases.append((promise.name, 0.0, "" if set(row) == {"holds"} else marks))
+            cases.append((promise.name, 0.0, "" if set(row) <= {"holds", "-"} else marks))
     wrong = "" if found.exit is Exit.HOLDS else " ".join(_conclusion(found, None)) or "undecided"
-    return [*cases, ("all evidence", 0.0, wrong)]
+    return [*cases, (f"all evidence for {found.protocol.name}", 0.0, wrong)]
 
 
-def print_evidence(found: Evidence, seconds: float, variant: str | None, console: Console) -> None:
-    """The table of promise and evidence, what is behind it, and at the end, where one looks first, what is red in full."""
-    if len(found.explorations) > 0:
+def print_evidence(found: Evidence, console: Console) -> None:
+    """The table of promise and evidence of a protocol, what is behind it, and what is red in full."""
+    if found.explorations:
         print_explorations(found.explorations, console)
         console.print()
     wide = console.width >= WIDE
-    table = plain_table("Every promise with its evidence", left=["promise"])
+    table = plain_table(f"Every promise of {found.protocol.name} with its evidence", left=["promise"])
     for engine in ENGINES:
         table.add_column(engine, justify="center", no_wrap=True)
     if wide:
@@ -111,14 +128,20 @@ def print_evidence(found: Evidence, seconds: float, variant: str | None, console
         console.print(line, highlight=False)
     console.print()
     _print_red(found, console)
-    conclusion = _conclusion(found, variant)
+
+
+def print_conclusion(
+    gathered: Sequence[Evidence], ended: Exit, seconds: float, variant: str | None, console: Console
+) -> None:
+    """At the end, where one looks first: whether everything holds, and if not, what to do."""
+    conclusion = [line for found in gathered for line in _conclusion(found, variant)]
     for line in conclusion:
         annotate("check", line)
     colour, word = {
         Exit.HOLDS: ("green", "All promises hold."),
         Exit.VIOLATED: ("red", "Red."),
         Exit.ENVIRONMENT: ("yellow", "Something could not be run."),
-    }.get(found.exit, ("yellow", "Undecided."))
+    }.get(ended, ("yellow", "Undecided."))
     console.print(f"[bold {colour}]{word}[/] ({seconds:.0f} s)", highlight=False)
     for line in conclusion:
         console.print(f"  [{colour}]{escape(line)}[/]", highlight=False, soft_wrap=True)
@@ -153,7 +176,7 @@ def _conclusion(found: Evidence, variant: str | None) -> list[str]:
             again = f"ondemand explore --config {one.configuration}{changed}"
             lines.append(f"{one.violated} {broken(one.violated)} in {one.configuration}; again: {again}.")
         elif one.verdict == "violated":
-            pins = f"conformance/configurations/{one.configuration}.toml"
+            pins = f"conformance/configurations/{base(found.protocol).name}/{one.configuration}.toml"
             lines.append(f"{one.configuration}: {one.violated}; if the change is meant, pin the new count in {pins}.")
     unproved = [claim.name for claim in found.proof.claims if claim.verdict != "holds"] if found.proof else []
     if unproved:
@@ -170,7 +193,7 @@ def _conclusion(found: Evidence, variant: str | None) -> list[str]:
     if found.unnoticed:
         lines.append(
             f"A promise was weakened: nothing notices {'; '.join(found.unnoticed)} any more. "
-            "The ways: ondemand show conformance/vectors/negative/NAME.itf.json."
+            f"The ways: ondemand show conformance/vectors/{base(found.protocol).name}/negative/NAME.itf.json."
         )
     if found.unreached:
         lines.append(f"Never reached in any configuration: {', '.join(found.unreached)}.")

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from conformance import worlds
 from conformance.exits import EXIT_OF, worst
+from conformance.protocols import protocol_option, variant_option, wanted
 from conformance.report import (
     MARKS,
     annotate,
@@ -28,7 +29,6 @@ from model import itf
 from model.explore import STATES_MAX, Exploration
 from model.explore import explore as visit
 from spec.language import Protocol
-from spec.on_demand import PROTOCOL
 
 
 @click.command()
@@ -48,13 +48,15 @@ from spec.on_demand import PROTOCOL
     help="Stop, undecided, after so many states.",
 )
 @save_option
-@worlds.variant_option
+@protocol_option
+@variant_option
 @json_option
 @junit_option
 def explore(
     configs: tuple[str, ...],
     states_max: int,
     save: Path | None,
+    protocol_name: str | None,
     variant: str | None,
     json_file: str | None,
     junit_file: str | None,
@@ -71,17 +73,18 @@ def explore(
       ondemand explore --config my.toml --json -         one of your own
       ondemand explore --variant serves_the_deleted      see a promise broken
     """
-    protocol = worlds.with_variant(variant, PROTOCOL)
     console = console_for(json_file)
-    found = []
-    wanted = configs or tuple(worlds.names())
-    for name in wanted:
-        result = explored(name, protocol, states_max=states_max, changed=variant is not None)
-        found.append(result)
-        if result.trace is not None:
+    if configs:
+        asked = [(name, worlds.meant(name, protocol_name, variant)) for name in configs]
+    else:
+        asked = [(name, protocol) for protocol in wanted(protocol_name, variant) for name in worlds.names(protocol)]
+    found: list[Exploration] = []
+    for name, protocol in asked:
+        found.append(explored(name, protocol, states_max=states_max, changed=variant is not None))
+        if found[-1].trace is not None:
             break
     print_explorations(found, console)
-    for result in found:
+    for (_, protocol), result in zip(asked, found, strict=False):  # what comes after a violation is not explored
         if result.trace is not None:
             print_violation(console, result.violated, protocol, result.trace, shortest=True)
             if save is not None:
@@ -95,7 +98,7 @@ def explore(
         annotate_exploration(result, protocol)
     results = [result.as_json() for result in found]
     # One object for one configuration, a list for several: what was asked for decides, not where it ended.
-    write_json(results[0] if len(wanted) == 1 else results, json_file)
+    write_json(results[0] if len(asked) == 1 else results, json_file)
     cases = [
         (one.configuration, one.seconds, "" if one.verdict == "holds" else f"{one.verdict} {one.violated}".strip())
         for one in found
@@ -106,7 +109,7 @@ def explore(
 
 def explored(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, changed: bool = False) -> Exploration:
     """One exploration with its progress bar. `changed`: a protocol for which forgetting spent messages is not proved."""
-    configuration = worlds.find(name, PROTOCOL)
+    configuration = worlds.find(name, protocol)
     with progress_bar(f"Exploring {configuration.name}") as progress:
 
         def tell(distinct: int, depth: int, seconds: float) -> None:

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from conformance.exits import EXIT_OF
+from conformance.protocols import protocol_option, variant_option, wanted
 from conformance.report import (
     MARKS,
     annotate,
@@ -21,21 +22,22 @@ from conformance.report import (
     write_junit,
 )
 from conformance.show.table import changes_between
-from conformance.worlds import variant_option, with_variant
 from model.prove import Claim, Proof
 from model.prove import prove as prove_all
 from model.state import State
 from model.wellformed import wellformed
 from spec.language import Protocol
-from spec.on_demand import PROTOCOL
 
 
 @click.command()
 @click.option("--all", "thorough", is_flag=True, help="Pursue every question even after a counterexample was found.")
+@protocol_option
 @variant_option
 @json_option
 @junit_option
-def prove(thorough: bool, variant: str | None, json_file: str | None, junit_file: str | None) -> int:
+def prove(
+    thorough: bool, protocol_name: str | None, variant: str | None, json_file: str | None, junit_file: str | None
+) -> int:
     """Prove every promise with no bound on hosts, pods, versions, epochs, requests or messages.
 
     Also that the statement is well-formed, that every guard can be satisfied, and that spent messages may be forgotten. A
@@ -45,24 +47,27 @@ def prove(thorough: bool, variant: str | None, json_file: str | None, junit_file
     \b
     Examples:
       ondemand prove
+      ondemand prove --protocol message-queue
       ondemand prove --variant serves_the_deleted
       ondemand prove --json proofs.json
     """
-    protocol = with_variant(variant, PROTOCOL)
-    with progress_bar("Proving") as progress:
-        proof = everything(protocol, thorough=thorough, progress=lambda done, total: progress(done, f"of {total}"))
     console = console_for(json_file)
-    print_proof(proof, protocol, console)
-    if proof.verdict == "violated":
-        changed = f" --variant {variant}" if variant else ""
-        console.print(f"Whether there is a way there from the start: ondemand explore{changed}", highlight=False)
-    write_json(proof.as_json(), json_file)
+    together = Proof([])
+    for protocol in wanted(protocol_name, variant):
+        with progress_bar(f"Proving {protocol.name}") as progress:
+            proof = everything(protocol, thorough=thorough, progress=lambda done, total: progress(done, f"of {total}"))
+        print_proof(proof, protocol, console)
+        if proof.verdict == "violated":
+            changed = f" --variant {variant}" if variant else f" --protocol {protocol.name}"
+            console.print(f"Whether there is a way there from the start: ondemand explore{changed}", highlight=False)
+        together = Proof([*together.claims, *proof.claims], together.seconds + proof.seconds)
+    write_json(together.as_json(), json_file)
     cases = [
         (claim.name, claim.seconds, "" if claim.verdict == "holds" else f"{claim.verdict} {claim.because}".strip())
-        for claim in proof.claims
+        for claim in together.claims
     ]
     write_junit("prove", cases, junit_file)
-    return int(EXIT_OF[proof.verdict])
+    return int(EXIT_OF[together.verdict])
 
 
 def everything(protocol: Protocol, *, thorough: bool = False, progress: object = None) -> Proof:
@@ -88,7 +93,7 @@ KINDS = {
 def print_proof(proof: Proof, protocol: Protocol, console: Console) -> None:
     """A table by kind of claim, and what does not hold in full."""
     figures = ("claims", "checks", "seconds")
-    table = plain_table("Proved without bounds", left=["what"], right=figures, mark=True)
+    table = plain_table(f"Proved without bounds: {protocol.name}", left=["what"], right=figures, mark=True)
     for kind in dict.fromkeys(claim.kind for claim in proof.claims):
         of_kind = [claim for claim in proof.claims if claim.kind == kind]
         checks = sum(claim.checks + claim.trivial for claim in of_kind)

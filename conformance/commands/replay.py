@@ -13,6 +13,7 @@ from rich.text import Text
 
 from conformance.exits import Exit, Problem
 from conformance.lockstep import Divergence, Replay
+from conformance.protocols import PROTOCOLS
 from conformance.replaying import VECTORS, Replays, Vector, read_vectors, replay_all
 from conformance.report import (
     ERRORS,
@@ -28,7 +29,6 @@ from conformance.report import (
 from conformance.show.violation import print_diagram
 from conformance.targets import TARGETS, open_target
 from impl.broker.launcher import open_deployment
-from spec.on_demand import PROTOCOL
 
 
 @click.command()
@@ -48,7 +48,7 @@ def replay(traces: tuple[Path, ...], target: str, json_file: str | None, junit_f
       ondemand replay --target pulsar            every vector, on a real broker
       ondemand replay trace.itf.json --json -    one trace, the result as JSON
     """
-    vectors = read_vectors(traces or (VECTORS,), PROTOCOL)
+    vectors = read_vectors(traces or (VECTORS,), *PROTOCOLS)
     for vector in vectors:
         if not vector.trace.steps:
             raise Problem(f"{vector.name}: states: expected a step after the start, found none", Exit.BAD_INPUT)

@@ -8,12 +8,12 @@ import click
 from rich.console import Console
 
 from conformance.exits import Exit, Problem
+from conformance.protocols import PROTOCOLS
 from conformance.replaying import read_vectors
 from conformance.report import writable, write_text
 from conformance.show.diagram import as_mermaid, as_svg, diagram_of
 from conformance.show.table import print_trace
 from conformance.show.violation import print_diagram
-from spec.on_demand import PROTOCOL
 
 
 @click.command()
@@ -40,7 +40,7 @@ def show(trace: Path, mermaid: bool, svg: Path | None, full: bool) -> int:
     """
     if trace.is_dir():
         raise Problem(f"{trace}: is a folder; name one trace file in it", Exit.BAD_INPUT)
-    (vector,) = read_vectors([trace], PROTOCOL)
+    (vector,) = read_vectors([trace], *PROTOCOLS)
     diagram = diagram_of(vector.trace, vector.protocol)
     if svg is not None:
         write_text(svg, as_svg(diagram))

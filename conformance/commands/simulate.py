@@ -8,6 +8,7 @@ import click
 
 from conformance import worlds
 from conformance.exits import EXIT_OF
+from conformance.protocols import protocol_option, variant_option
 from conformance.report import (
     MARKS,
     annotate,
@@ -23,26 +24,27 @@ from conformance.report import (
 from conformance.show.violation import print_violation, told
 from model import itf
 from model.simulate import simulate as run
-from spec.on_demand import PROTOCOL
 
 
 @click.command()
-@click.option("--config", default="two-hosts", show_default=True, metavar="NAME", help=f"{worlds.CONFIG_HELP}.")
+@click.option("--config", metavar="NAME", help=f"{worlds.CONFIG_HELP}. [default: two-hosts, or the protocol's first]")
 @click.option("--runs", type=click.IntRange(1), default=100, show_default=True, metavar="NUMBER", help="Random runs.")
 @click.option(
     "--steps", type=click.IntRange(1), default=60, show_default=True, metavar="NUMBER", help="Steps of a run at most."
 )
 @click.option("--seed", type=int, default=0, show_default=True, metavar="NUMBER", help="The same seed, the same runs.")
 @save_option
-@worlds.variant_option
+@protocol_option
+@variant_option
 @json_option
 @junit_option
 def simulate(
-    config: str,
+    config: str | None,
     runs: int,
     steps: int,
     seed: int,
     save: Path | None,
+    protocol_name: str | None,
     variant: str | None,
     json_file: str | None,
     junit_file: str | None,
@@ -57,8 +59,9 @@ def simulate(
       ondemand simulate --runs 1000 --seed 7
       ondemand simulate --variant pushes_to_all
     """
-    protocol = worlds.with_variant(variant, PROTOCOL)
-    configuration = worlds.find(config, PROTOCOL)
+    protocol = worlds.meant(config, protocol_name, variant)
+    config = config or worlds.first(protocol)
+    configuration = worlds.find(config, protocol)
     with progress_bar("Simulating", runs) as progress:
         found = run(
             protocol,

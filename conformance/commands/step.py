@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from conformance import worlds
 from conformance.exits import Exit, Problem
+from conformance.protocols import protocol_option, variant_option
 from conformance.report import no_such, write_text
 from conformance.show.table import call_of, changes_between
 from conformance.show.violation import doc_of
@@ -22,7 +23,6 @@ from model.machines import Contradiction, System, mermaid
 from model.notation import notation
 from model.state import Element, Occurrence, State, Trace, elements
 from spec.language import Action
-from spec.on_demand import PROTOCOL
 from spec.terms import Number
 
 HELP = """\
@@ -37,12 +37,13 @@ A line that begins with # is a comment."""
 
 
 @click.command()
-@click.option("--config", default="two-hosts", show_default=True, metavar="NAME", help=f"{worlds.CONFIG_HELP}.")
+@click.option("--config", help=f"{worlds.CONFIG_HELP}. [default: the first]", metavar="NAME")
 @click.option(
     "--mermaid", "diagram", metavar="LIFECYCLE", help="Print a lifecycle's state diagram in Mermaid, and end."
 )
-@worlds.variant_option
-def step(config: str, diagram: str | None, variant: str | None) -> int:
+@protocol_option
+@variant_option
+def step(config: str | None, diagram: str | None, protocol_name: str | None, variant: str | None) -> int:
     """Take steps of the role machines by hand: what is possible is listed, you choose. A broken promise is told at once.
 
     From a pipe or file the steps are taken one a line, and the first line that is wrong ends it.
@@ -54,14 +55,14 @@ def step(config: str, diagram: str | None, variant: str | None) -> int:
       ondemand step --mermaid route_state
       printf 'place p1 h1\\nstore p1 1\\nw trace.itf.json\\n' | ondemand step
     """
-    protocol = worlds.with_variant(variant, PROTOCOL)
+    protocol = worlds.meant(config, protocol_name, variant)
     if diagram is not None:
         lifecycles = {lifecycle.name: lifecycle for lifecycle in protocol.lifecycles}
         if diagram not in lifecycles:
             raise click.UsageError(no_such("lifecycle", diagram, lifecycles))
         click.echo(mermaid(protocol, lifecycles[diagram]), nl=False)
         return 0
-    walk = _Walk(System(protocol, worlds.find(config, PROTOCOL)), Console(highlight=False))
+    walk = _Walk(System(protocol, worlds.find(config or worlds.first(protocol), protocol)), Console(highlight=False))
     if sys.stdin.isatty():
         walk.by_hand()
     else:

@@ -20,6 +20,7 @@ _EARLIEST: Final = {"ledgerId": -1, "entryId": -1, "partitionIndex": -1}
 
 _EXISTS: Final = 409
 _UNKNOWN: Final = 404
+_NOTHING_TO_REVOKE: Final = 412
 _NOT_ALLOWED: Final = (401, 403)
 
 
@@ -72,13 +73,37 @@ class Admin:
 
     def grant(self, topic: str, role: str, *actions: str) -> None:
         """Lets a role `produce` to a topic, `consume` from it, or both; what was granted to it before is replaced."""
+        self._permit("POST", topic, role, json=list(actions))
+
+    def revoke(self, topic: str, role: str) -> None:
+        """Lets a role do nothing with a topic any more. Whoever reads it already is not cut off by that."""
+        self._permit("DELETE", topic, role, accept=(_UNKNOWN, _NOTHING_TO_REVOKE))
+
+    def _permit(self, method: str, topic: str, role: str, *, accept: tuple[int, ...] = (), **options: Any) -> None:
+        # The permissions of a namespace are one record of the broker, and two changes at once meet.
         for _ in range(GRANTS_MAX):
-            answer = self._call(
-                "POST", f"{self._path(topic)}/permissions/{role}", json=list(actions), accept=(_EXISTS,)
-            )
-            if answer.is_success:
+            path = f"{self._path(topic)}/permissions/{role}"
+            answer = self._call(method, path, accept=(_EXISTS, *accept), **options)
+            if answer.status_code != _EXISTS:
                 return
         raise BadDeployment(f"{topic}: permissions are being changed by others all the time; try again")
+
+    def permissions(self, topic: str) -> dict[str, list[str]]:
+        """What each role may do with a topic; nothing if there is no such topic."""
+        answer = self._call("GET", f"{self._path(topic)}/permissions", accept=(_UNKNOWN,))
+        found: dict[str, list[str]] = answer.json() if answer.is_success else {}
+        return found
+
+    def subscriptions(self, topic: str) -> list[str]:
+        """The names of a topic's subscriptions; none if there is no such topic."""
+        answer = self._call("GET", f"{self._path(topic)}/subscriptions", accept=(_UNKNOWN,))
+        names: list[str] = answer.json() if answer.is_success else []
+        return sorted(names)
+
+    def delete_subscription(self, topic: str, subscription: str) -> None:
+        """Removes a subscription with what it has kept, and cuts off whoever reads by it."""
+        path = f"{self._path(topic)}/subscription/{subscription}"
+        self._call("DELETE", path, params={"force": "true"}, accept=(_UNKNOWN,))
 
     def unload(self, topic: str) -> None:
         """Everybody is disconnected from a topic, and those who may come back do."""

@@ -3,19 +3,23 @@
 | topic | written by | read by |
 |---|---|---|
 | `goal-states` | dpm | ncm |
-| `hosts` | dpm | ncm |
+| `hosts` | dpm | ncm, dpm |
 | `outcomes` | ncm | dpm |
 | `requests-<host>` | that host | ncm |
-| `inbox-<host>` | ncm | that host |
+| `notices-<host>` | that host | dpm |
+| `inbox-<host>` | ncm, dpm | that host |
+| `multicast-<vpc>` | dpm | the hosts that DPM permits, now |
 | `journal-ncm`, `journal-dpm` | that role, one instance at a time | that role |
 | `dead-letters-ncm`, `dead-letters-dpm`, `dead-letters-<host>` | who set it aside | nobody but the administrator |
 
 A host's topics are its own: the name of the topic, not the payload, says who asks. A host's role carries a number that is new
-with every registration, so that the token of an earlier one opens nothing.
+with every registration, so that the token of an earlier one opens nothing. What a host says to DPM goes by a topic of its own,
+not by that of its requests: who may read a topic reads all of it, and neither NCM nor DPM needs what is said to the other.
 """
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -33,6 +37,9 @@ OUTCOMES: Final = "outcomes"
 ADMINISTRATOR: Final = "administrator"
 """The subscription for dead letters. Without one the broker would throw them away in time."""
 
+ROLE_BYTES: Final = 8
+"""Of chance in a host's role."""
+
 KEEPER: Final = "keeper"
 """The subscription of a journal, which nobody reads by: without one the broker would throw the journal away in time."""
 
@@ -48,21 +55,37 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic: its short name, who may write and who may read it, and the reader's subscription."""
+    """One topic: its short name, who may write and who may read it, and the readers' subscriptions."""
 
     name: str
     writers: tuple[str, ...]
     readers: tuple[str, ...]
-    subscription: str
+    subscriptions: tuple[str, ...]
 
 
 def requests(host: str) -> str:
-    """The topic of a host's requests and confirmations."""
+    """The topic of what a host says to NCM: its requests and confirmations."""
     return f"requests-{host}"
 
 
+def notices(host: str) -> str:
+    """The topic of what a host says to DPM."""
+    return f"notices-{host}"
+
+
+def speaker(topic: str) -> str:
+    """The host whose notices come by a topic; empty: they are no host's."""
+    host = topic.removeprefix("notices-")
+    return host if host != topic else ""
+
+
+def multicast(vpc: str) -> str:
+    """The topic of what all hosts of a VPC share."""
+    return f"multicast-{vpc}"
+
+
 def inbox(host: str) -> str:
-    """The topic of what NCM sends to a host."""
+    """The topic of what NCM and DPM send to a host."""
     return f"inbox-{host}"
 
 
@@ -77,13 +100,13 @@ def journal(role: str) -> str:
 
 
 FIXED: Final = (
-    Topic(GOAL_STATES, ("dpm",), ("ncm",), "ncm"),
-    Topic(HOSTS, ("dpm",), ("ncm",), "ncm"),
-    Topic(OUTCOMES, ("ncm",), ("dpm",), "dpm"),
-    Topic(journal("ncm"), ("ncm",), ("ncm",), KEEPER),
-    Topic(journal("dpm"), ("dpm",), ("dpm",), KEEPER),
-    Topic(dead_letters("ncm"), ("ncm",), (), ADMINISTRATOR),
-    Topic(dead_letters("dpm"), ("dpm",), (), ADMINISTRATOR),
+    Topic(GOAL_STATES, ("dpm",), ("ncm",), ("ncm",)),
+    Topic(HOSTS, ("dpm",), ("ncm", "dpm"), ("ncm", "dpm")),
+    Topic(OUTCOMES, ("ncm",), ("dpm",), ("dpm",)),
+    Topic(journal("ncm"), ("ncm",), ("ncm",), (KEEPER,)),
+    Topic(journal("dpm"), ("dpm",), ("dpm",), (KEEPER,)),
+    Topic(dead_letters("ncm"), ("ncm",), (), (ADMINISTRATOR,)),
+    Topic(dead_letters("dpm"), ("dpm",), (), (ADMINISTRATOR,)),
 )
 
 
@@ -108,16 +131,22 @@ def checked_host_name(host: str) -> str:
 def provision_host(deployment: Deployment, host: str) -> Credentials:
     """Topics, permissions and a token of a host. If it was provisioned before, the earlier token opens nothing any more."""
     checked_host_name(host)
-    role = f"host-{host}-{secrets.token_hex(8)}"
+    role = f"host-{host}-{secrets.token_hex(ROLE_BYTES)}"
     topics = (
-        Topic(requests(host), (role,), ("ncm",), "ncm"),
-        Topic(inbox(host), ("ncm",), (role,), "aca"),
-        Topic(dead_letters(host), (role,), (), ADMINISTRATOR),
+        Topic(requests(host), (role,), ("ncm",), ("ncm",)),
+        Topic(notices(host), (role,), ("dpm",), ("dpm",)),
+        Topic(inbox(host), ("ncm", "dpm"), (role,), ("aca",)),
+        Topic(dead_letters(host), (role,), (), (ADMINISTRATOR,)),
     )
     with Admin(deployment) as admin:
         _delete(admin, host)
         _create(admin, topics)
     return Credentials(host, role, deployment.token(role))
+
+
+def is_role_of(role: str, host: str) -> bool:
+    """Whether this is what the host was at some registration."""
+    return bool(re.fullmatch(rf"host-{re.escape(host)}-[0-9a-f]{{{2 * ROLE_BYTES}}}", role))
 
 
 def withdraw_host(deployment: Deployment, host: str) -> None:
@@ -127,7 +156,7 @@ def withdraw_host(deployment: Deployment, host: str) -> None:
 
 
 def _delete(admin: Admin, host: str) -> None:
-    for name in (requests(host), inbox(host), dead_letters(host)):
+    for name in (requests(host), notices(host), inbox(host), dead_letters(host)):
         admin.delete_topic(name)
 
 
@@ -138,4 +167,5 @@ def _create(admin: Admin, topics: Iterable[Topic]) -> None:
         for role in sorted({*topic.writers, *topic.readers}):
             may = {"produce": topic.writers, "consume": topic.readers}
             admin.grant(topic.name, role, *(action for action, roles in may.items() if role in roles))
-        admin.create_subscription(topic.name, topic.subscription)
+        for subscription in topic.subscriptions:
+            admin.create_subscription(topic.name, subscription)

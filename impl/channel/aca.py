@@ -138,6 +138,10 @@ class ChannelAca:
         """The newest attempt dealt with in this epoch; 0: none."""
         return self._heard.get(vpc, 0)
 
+    def consumers(self) -> list[str]:
+        """The VPCs whose topics are read."""
+        return sorted(self._consumers)
+
     def may_acknowledge(self, message: Shared) -> bool:
         """Whether the broker may forget the message: it is applied, or came too late."""
         return message.revision <= self.known(message.vpc)

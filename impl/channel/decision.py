@@ -46,3 +46,7 @@ class Decision:
     def is_small(self, ports: int, largest_group: int) -> bool:
         """Below four fifths of both thresholds."""
         return 5 * ports < 4 * self.many_ports and 5 * largest_group < 4 * self.many_in_a_group
+
+
+NEVER_LARGE: Final = Decision(2**63 - 1, 2**63 - 1)
+"""No VPC has so many ports, so none is ever given a topic."""

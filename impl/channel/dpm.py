@@ -229,7 +229,11 @@ class ChannelDpm(Decisions):
         """The registered hosts."""
         return sorted(host for host, node in self._cache.nodes.items() if node.registered)
 
+    def vpcs(self) -> list[str]:
+        """The VPCs that are known."""
+        return sorted(self._cache.vpcs)
+
     def asked(self, vpc: str) -> dict[str, int]:
-        """The hosts that are asked to subscribe, each with the newest attempt."""
+        """The hosts that are asked to subscribe, each with how often in a row it was."""
         members = self._vpc(vpc).members.items()
-        return {host: member.attempt for host, member in members if member.subscription == Subscription.ASKED}
+        return {host: member.tries for host, member in members if member.subscription == Subscription.ASKED}

@@ -7,11 +7,8 @@ from typing import Any, Final
 
 from impl.channel.cache import PENDING, Cache, Channel, Member, Patch, Subscription, VpcInfo
 from impl.channel.decision import Decision
-from impl.core import Effects, Event, IllegalInput, Plain, Send
+from impl.core import ADMINISTRATION, Effects, Event, IllegalInput, Plain, Send
 from impl.messages import Administrative, Message, Outcome, Permit, Push, Subscribe
-
-ADMINISTRATION: Final = "administration"
-"""Where work for the broker's administration goes. No topic: whoever performs the effects does it, in order."""
 
 BY_TOPIC: Final = (Channel.OPENING, Channel.MQ)
 IN_USE: Final = (Subscription.ASKED, Subscription.SUBSCRIBED)

@@ -1,17 +1,22 @@
-"""An agent as a service: packets come as commands from the dataplane, answers as messages."""
+"""An agent as a service: packets come as commands from the dataplane; answers, revisions and askings to subscribe as messages."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
 from itertools import count
-from typing import Protocol
+from typing import Final, Protocol
 
 from impl.aca import Aca
 from impl.broker import topics
+from impl.channel.aca import ChannelAca
+from impl.channel.whole import WholeAca
 from impl.core import Effects, Event
-from impl.messages import Message, Pod
+from impl.errors import NotAllowed, Unreachable
+from impl.messages import Kind, Message, Part, Pod, Published, Push, Subscribe
 from impl.service.loop import Service
 from impl.service.timing import Timing
 from impl.store import Store
@@ -29,6 +34,36 @@ class Dataplane(Protocol):
 
     def drop(self, source: Pod, destination: Pod, reason: str) -> None:
         """The packet is given up."""
+
+
+Handler = Callable[[str, int, bytes], None]
+"""Applies one kind of what the hosts of a VPC share: the VPC, the revision, and the bytes. It may be called again with the same.
+If it raises, the agent ends, and the revision is neither confirmed nor acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """Who applies what."""
+
+    subnet: Handler
+    group_rules: Handler
+
+    def apply(self, vpc: str, revision: int, parts: Iterable[Part]) -> None:
+        """Hands each part to its handler."""
+        for part in parts:
+            match part.kind:
+                case Kind.SUBNET:
+                    self.subnet(vpc, revision, part.data)
+                case Kind.GROUP_RULES:
+                    self.group_rules(vpc, revision, part.data)
+
+
+def _ignore(vpc: str, revision: int, data: bytes) -> None:
+    """Nothing to do."""
+
+
+NO_HANDLERS: Final = Handlers(_ignore, _ignore)
+"""For a host that forwards nothing."""
 
 
 class Quiet:
@@ -51,10 +86,16 @@ class AcaService(Service):
         connect: Callable[[], Connection],
         dataplane: Dataplane | None = None,
         timing: Timing | None = None,
+        handlers: Handlers = NO_HANDLERS,
     ) -> None:
         self.aca = Aca(host)
-        super().__init__(host, self.aca, store, connect, subscription="aca", timing=timing)
+        self.channel = ChannelAca(host)
+        self.whole = WholeAca(self.aca, self.channel)
+        super().__init__(host, self.whole, store, connect, subscription="aca", timing=timing)
         self._dataplane = dataplane or Quiet()
+        self._handlers = handlers
+        self._subscribing: dict[str, tuple[Subscribe, float]] = {}
+        """By VPC: an asking that is being dealt with, and since when."""
         self._numbers = count(1)
         self._asked: dict[int, float] = {}
         """When each held packet was asked for."""
@@ -68,21 +109,71 @@ class AcaService(Service):
         """A pod of this host sends to another."""
         return self.submit(lambda: self.aca.packet(next(self._numbers), source, destination))
 
+    def subscribe(self, vpc: str) -> Future[Effects]:
+        """Somebody other than DPM, who knows no attempts, asks for a subscription to the VPC's topic.
+
+        The effects have an event `accept` or `decline`; or neither, as long as an earlier instance is in the way. DPM is sent an
+        answer in any case.
+        """
+
+        def ask() -> Effects:
+            attempt = self.channel.heard(vpc) + 1
+            return self._subscribe(Subscribe(self.channel.host, self.channel.epoch, vpc, attempt), time.monotonic())
+
+        return self.submit(ask)
+
     def topics(self) -> list[str]:
         return [topics.inbox(self.aca.host)]
 
+    def listening(self) -> None:
+        for vpc in self.channel.consumers():
+            try:
+                self._retried(partial(self.session.listen, topics.multicast(vpc), self.channel.host))
+            except NotAllowed as problem:
+                self._log.info("reads %s no more: %s", topics.multicast(vpc), problem)
+
     def begin(self) -> Effects:
         self._unheard_since = time.monotonic()
-        return self.aca.start()
+        return self.whole.start()
 
     def take(self, message: Message, delivery: Delivery) -> Effects:
+        if isinstance(message, Push | Published):
+            return self.channel.receive(message, delivery.topic)
+        if isinstance(message, Subscribe):
+            if not self.channel.is_to_subscribe(message):
+                return self.channel.pass_over(message)
+            return self._subscribe(message, time.monotonic())
         effects = self.aca.receive(message)
         if not any(event.fields.get("reason") in NOT_HEARD for event in effects.events):
             self._unheard_since = None
         return effects
 
+    def _subscribe(self, message: Subscribe, since: float) -> Effects:
+        """Tries to have the subscription, and answers; or does neither, if it may be had a little later.
+
+        It is had anew even if it is there: whether a reader that was cut off still reads is for the broker to say.
+        """
+        topic = topics.multicast(message.vpc)
+        self._subscribing.pop(message.vpc, None)
+        self.session.stop_listening(topic)
+        try:
+            self.session.listen(topic, self.channel.host)
+        except NotAllowed as problem:
+            self._log.info("declines to subscribe: %s", problem)
+            return self.channel.decline(message)
+        except Unreachable as problem:
+            if time.monotonic() - since >= self.timing.subscribe_max:
+                self._log.info("declines to subscribe: %s", problem)
+                return self.channel.decline(message)
+            self._subscribing[message.vpc] = (message, since)
+            return Effects()
+        return self.channel.accept(message)
+
     def tick(self, now: float) -> Iterator[Effects]:
         timing = self.timing
+        for message, since in list(self._subscribing.values()):
+            if self.channel.is_to_subscribe(message):
+                yield self._subscribe(message, since)
         if self._unheard_since is not None and now - self._unheard_since >= timing.hello_every:
             self._unheard_since = now
             yield self.aca.say_hello()
@@ -117,6 +208,8 @@ class AcaService(Service):
                 self._dataplane.drop(fields["source"], fields["destination"], fields["reason"])
             case "learn":
                 self._note_use(fields["pod"], now)  # a local pod that moves away may have had a route before it came
+            case "apply":
+                self._handlers.apply(fields["vpc"], fields["revision"], fields["parts"])
             case "drop":
                 self._dataplane.drop(fields["source"], fields["destination"], fields["reason"])
 

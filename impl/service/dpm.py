@@ -1,43 +1,146 @@
-"""DPM as a service: decisions come as commands, and reports as messages."""
+"""DPM as a service: decisions come as commands; reports, registrations and what agents say come as messages."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from typing import Final
 
 from impl.broker import topics
-from impl.core import Effects
+from impl.broker.multicast import Administration
+from impl.channel.decision import NEVER_LARGE, Decision
+from impl.channel.dpm import ChannelDpm
+from impl.channel.whole import WholeDpm, of_channel
+from impl.core import Effects, Event, Send
 from impl.dpm import Dpm
-from impl.messages import Message, Pod
+from impl.errors import NotAllowed
+from impl.messages import Administrative, Deregistered, Kind, Message, Pod, Registered
 from impl.service.loop import Service
 from impl.service.timing import Timing
 from impl.store import Store
 from impl.transport.interface import Connection, Delivery
 
+DECISIONS_MAX: Final = 50
+"""Decisions about channels between two looks at what has come in; some of them take the broker's administration a while."""
+
 
 class DpmService(Service):
-    """Issues versions, hears what becomes of them, and sends again what nothing is heard of."""
+    """Issues versions and revisions, hears what becomes of them, and sends again what nothing is heard of.
 
-    def __init__(self, store: Store, connect: Callable[[], Connection], timing: Timing | None = None) -> None:
+    Without `administration` there are no topics: every VPC is told directly, however large.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        connect: Callable[[], Connection],
+        timing: Timing | None = None,
+        *,
+        administration: Administration | None = None,
+        decision: Decision | None = None,
+    ) -> None:
         self.dpm = Dpm()
-        super().__init__("dpm", self.dpm, store, connect, subscription="dpm", timing=timing)
+        self.channel = ChannelDpm(decision if administration is not None else NEVER_LARGE)
+        self.whole = WholeDpm(self.dpm, self.channel)
+        super().__init__("dpm", self.whole, store, connect, subscription="dpm", timing=timing)
+        self._administration = administration
         self._resent: dict[tuple[Pod, int], float] = {}
+        self._asked: dict[tuple[str, str], tuple[float, int]] = {}
+        """By host and VPC: when it was asked to subscribe, and how often in a row."""
+        self._unconfirmed: dict[str, list[str]] = {}
+        """By VPC: who has to be reminded."""
+        self._reminded: dict[tuple[str, str], float] = {}
+        self._unreported: dict[str, dict[int, float]] = {}
+        """By VPC: revisions that went out and have not ended, and when that was first seen."""
 
     def place(self, pod: Pod, host: str) -> Future[Effects]:
         """The pod is created at the host, or moves there."""
-        return self.submit(lambda: self.dpm.place(pod, host))
+        return self.submit(lambda: self.whole.place(pod, host))
 
     def remove(self, pod: Pod) -> Future[Effects]:
         """The pod is gone."""
-        return self.submit(lambda: self.dpm.remove(pod))
+        return self.submit(lambda: self.whole.remove(pod))
+
+    def revise(self, vpc: str, kind: Kind, data: bytes) -> Future[Effects]:
+        """What the hosts of a VPC share changes."""
+        return self.submit(lambda: of_channel(self.channel.revise(vpc, kind, data)))
+
+    def regroup(self, vpc: str, largest: int) -> Future[Effects]:
+        """The VPC's largest security group has so many ports from now on."""
+        return self.submit(lambda: of_channel(self.channel.regroup(vpc, largest)))
 
     def topics(self) -> list[str]:
-        return [topics.OUTCOMES]
+        return [topics.OUTCOMES, topics.HOSTS]
+
+    def listening(self) -> None:
+        for host in self.channel.hosts():
+            self._listen_to(host)
+
+    def begin(self) -> Effects:
+        # How long anybody has been asked is not kept; all have their whole time again.
+        for vpc in self.channel.vpcs():
+            for host, tries in self.channel.asked(vpc).items():
+                self._asked[host, vpc] = (time.monotonic(), tries)
+        return Effects()
+
+    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
+        """The host has been withdrawn or registered anew, or the topic has been closed since this was stored."""
+        if send.topic == topics.GOAL_STATES:
+            raise problem
+        self._log.warning("drops a %s for %s, which is gone: %s", type(send.message).__name__, send.topic, problem)
+
+    def administer(self, work: Message) -> None:
+        if self._administration is None:
+            super().administer(work)
+            return
+        assert isinstance(work, Administrative)
+        self._administration.perform(work)
 
     def take(self, message: Message, delivery: Delivery) -> Effects:
+        speaker = topics.speaker(delivery.topic)
+        if speaker:
+            return of_channel(self.channel.receive(message, speaker))
+        if delivery.topic == topics.HOSTS and isinstance(message, Registered | Deregistered):
+            return self._take_part(message)
         return self.dpm.receive(message)
 
+    def _take_part(self, message: Registered | Deregistered) -> Effects:
+        match message:
+            case Registered():
+                effects = of_channel(self.channel.register(message))
+            case Deregistered():
+                effects = of_channel(self.channel.deregister(message))
+        if effects.record is not None:
+            # Registered anew, its topic is another one of the same name.
+            self.session.stop_listening(topics.notices(message.host))
+            if message.host in self.channel.hosts():
+                self._listen_to(message.host)
+        return effects
+
+    def _listen_to(self, host: str) -> None:
+        try:
+            self._retried(lambda: self.session.listen(topics.notices(host)))
+        except NotAllowed as problem:
+            # Withdrawn while DPM was away: its deregistration is on the way.
+            self._log.warning("cannot listen to %s: %s", host, problem)
+
+    def happened(self, event: Event) -> None:
+        if event.name == "ask":
+            self._asked[event.fields["host"], event.fields["vpc"]] = (time.monotonic(), event.fields["tries"])
+
     def tick(self, now: float) -> Iterator[Effects]:
+        yield from self._resends(now)
+        for vpc in sorted(self.channel.stirred()):
+            yield from map(of_channel, self._decided(vpc))
+            self._unconfirmed[vpc] = self.channel.unconfirmed(vpc)
+            seen = self._unreported.get(vpc, {})
+            self._unreported[vpc] = {one: seen.get(one, now) for one in self.channel.unreported(vpc)}
+        yield from map(of_channel, self._unanswered(now))
+        yield from map(of_channel, self._reminders(now))
+        yield from map(of_channel, self._failed(now))
+
+    def _resends(self, now: float) -> Iterator[Effects]:
         pending = self.dpm.pending()
         for change in pending:
             if now - self._resent.setdefault(change, now) >= self.timing.resend_every:
@@ -45,3 +148,30 @@ class DpmService(Service):
                 yield self.dpm.resend(*change)
         if len(self._resent) > len(pending):
             self._resent = {change: self._resent[change] for change in pending}
+
+    def _decided(self, vpc: str) -> Iterator[Effects]:
+        """Decisions about a VPC, some at a time: each stirs it, so that the next look goes on with it."""
+        for _, operation in zip(range(DECISIONS_MAX), self.channel.due(vpc), strict=False):
+            yield operation()
+
+    def _unanswered(self, now: float) -> Iterator[Effects]:
+        for (host, vpc), (since, tries) in list(self._asked.items()):
+            again, no_more = self.channel.may_ask_again(host, vpc), self.channel.may_give_up(host, vpc)
+            if not again and not no_more:
+                del self._asked[host, vpc]
+            elif now - since >= min(self.timing.asked_first * 2 ** (tries - 1), self.timing.asked_max):
+                yield self.channel.ask_again(host, vpc) if again else self.channel.give_up(host, vpc)
+
+    def _reminders(self, now: float) -> Iterator[Effects]:
+        waited_for = {(host, vpc) for vpc, hosts in self._unconfirmed.items() for host in hosts}
+        self._reminded = {pair: self._reminded.get(pair, now) for pair in waited_for}
+        for pair, last in list(self._reminded.items()):
+            if now - last >= self.timing.remind_every and self.channel.may_remind(*pair):
+                self._reminded[pair] = now
+                yield self.channel.remind(*pair)
+
+    def _failed(self, now: float) -> Iterator[Effects]:
+        for vpc, since in self._unreported.items():
+            for revision, first in list(since.items()):
+                if now - first >= self.timing.confirm_max and self.channel.may_report_failed(vpc, revision):
+                    yield self.channel.report_failed(vpc, revision)

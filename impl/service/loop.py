@@ -18,11 +18,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from functools import partial
+from itertools import groupby
 from typing import Any, Final
 
 from impl.broker.topics import dead_letters
-from impl.core import Effects, Event, IllegalInput, Send
-from impl.errors import NotAllowed, StandsBy, Unreachable
+from impl.core import ADMINISTRATION, Effects, Event, IllegalInput, Send
+from impl.errors import BadDeployment, NotAllowed, StandsBy, Unreachable
 from impl.messages import Message
 from impl.service.timing import Timing
 from impl.store import Outgoing, Store
@@ -105,6 +107,12 @@ class Service:
     def undeliverable(self, send: Send, problem: NotAllowed) -> None:
         """A message cannot be published, however often it is tried. Goes on if it returns."""
         raise problem
+
+    def administer(self, work: Message) -> None:
+        """Has the broker's administration do something. Raises `Unreachable` if it may be tried again."""
+        raise BadDeployment(
+            f"{self.process} has no administrator's rights, and its store asks for work that needs them"
+        )
 
     def tick(self, now: float) -> Iterator[Effects]:
         """What time demands. `now` is monotonic. Each is made durable before the next is asked for."""
@@ -260,7 +268,9 @@ class Service:
             self.happened(event)
         self._publish(effects.sends)
         self._unmarked += outgoing
-        if len(self._unmarked) >= MARKS_MAX:
+        # Administrative work must not be done again once anything has been built upon it: a subscription that is there again would
+        # end. So it is marked before anything else can be stored, and a mark is as durable as whatever is stored behind it.
+        if len(self._unmarked) >= MARKS_MAX or any(send.topic == ADMINISTRATION for send in effects.sends):
             self._mark()
 
     def _note(self, event: Event) -> None:
@@ -277,8 +287,15 @@ class Service:
         self._unmarked = []
 
     def _publish(self, sends: Sequence[Send]) -> None:
-        if not sends:
-            return
+        """Publishes messages, and has administrative work done, in their order."""
+        for is_administrative, group in groupby(sends, key=lambda send: send.topic == ADMINISTRATION):
+            if not is_administrative:
+                self._publish_messages(list(group))
+                continue
+            for send in group:
+                self._retried(partial(self.administer, send.message))
+
+    def _publish_messages(self, sends: Sequence[Send]) -> None:
         letters = [Letter(send.topic, encode(send.message), send.key) for send in sends]
         try:
             self._retried(lambda: self._connected.publish(letters))
@@ -287,7 +304,7 @@ class Service:
                 self.undeliverable(sends[0], problem)
                 return
             for send in sends:  # those before and after the refused one are published all the same
-                self._publish([send])
+                self._publish_messages([send])
 
     def _retried(self, attempt: Callable[[], Any]) -> Any:
         """Tries until the broker answers; with growing pauses, and a word about each."""

@@ -16,13 +16,19 @@ class Timing:
     idle_max: float = 300.0
     """Without a packet; then a remote route is evicted."""
     remind_every: float = 2.0
-    """Between two reminders of a host that has not confirmed."""
+    """Between two reminders of a host that has not confirmed a version or a revision."""
     confirm_max: float = 60.0
-    """For all confirmations of a change; then it has failed."""
+    """For all confirmations of a change or a revision; then it has failed."""
     resend_every: float = 5.0
     """Between two sendings of a change of which nothing was heard."""
     hello_every: float = 10.0
     """Between two hellos of an agent that has heard nothing of NCM since it started."""
+    asked_first: float = 2.0
+    """For a host's answer when it was asked to subscribe to a topic; it doubles each time that it is asked again."""
+    asked_max: float = 30.0
+    """For any answer to that."""
+    subscribe_max: float = 1.0
+    """For the broker to let an agent subscribe, when an earlier instance may still be in the way; then the agent declines."""
     retry_first: float = 0.1
     """Before the first repetition when the broker does not answer; it doubles each time."""
     retry_max: float = 5.0

@@ -45,7 +45,7 @@ class Filler:
             self._session.stop_listening(self._topic, self._rest)
         self._rest = complement(self._held)
         if self._rest:
-            self._session.listen(self._topic, self._rest)
+            self._session.listen(self._topic, slots=self._rest)
 
     def step_aside(self, slot: int) -> None:
         """The slot is handed over, and held from now on: nobody attends it until an agent comes, or `fill` is asked for."""
@@ -61,7 +61,7 @@ class Filler:
         if self.attends(slot):
             return True
         try:
-            self._session.listen(self._topic, [(slot, slot)])
+            self._session.listen(self._topic, slots=[(slot, slot)])
         except SlotTaken:
             return False
         self._filled.add(slot)

@@ -40,8 +40,13 @@ class Delivery:
 class Session(Protocol):
     """What one process listens with, on behalf of one subscription name."""
 
-    def listen(self, topic: str) -> None:
-        """Receives from this topic too. Raises `Unreachable` or `NotAllowed`."""
+    def listen(self, topic: str, subscription: str = "") -> None:
+        """Receives from this topic too, by the session's subscription or one of another name.
+
+        The session's begins with the first message. One of another name begins with the next, if it is not there yet.
+
+        Raises `Unreachable` or `NotAllowed`.
+        """
 
     def stop_listening(self, topic: str) -> None:
         """No more from this topic; what is unacknowledged of it is given back."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 
 from impl.transport.interface import Delivery, Letter
@@ -50,19 +50,19 @@ class MemoryBroker:
                         waiting.append(delivery)
             self.changed.notify_all()
 
-    def take(self, topics: Sequence[str], subscription: str) -> Delivery | None:
-        """The next delivery of one of these topics; the caller holds `changed`."""
-        for topic in topics:
-            waiting = self._waiting.get((topic, subscription))
+    def take(self, subscriptions: Mapping[str, str]) -> Delivery | None:
+        """The next delivery of one of these topics, each by its subscription; the caller holds `changed`."""
+        for key in subscriptions.items():
+            waiting = self._waiting.get(key)
             if waiting:
                 return waiting.popleft()
         return None
 
-    def give_back(self, deliveries: Sequence[Delivery], subscription: str) -> None:
+    def give_back(self, deliveries: Sequence[Delivery], subscriptions: Mapping[str, str]) -> None:
         """Puts what was not acknowledged back to the front, in its order."""
         with self.changed:
             for delivery in reversed(deliveries):
-                waiting = self._waiting.get((delivery.topic, subscription))
+                waiting = self._waiting.get((delivery.topic, subscriptions[delivery.topic]))
                 if waiting is not None:
                     waiting.appendleft(delivery)
             self.changed.notify_all()
@@ -96,28 +96,28 @@ class MemorySession:
     def __init__(self, broker: MemoryBroker, subscription: str) -> None:
         self._broker = broker
         self._subscription = subscription
-        self._topics: list[str] = []
+        self._topics: dict[str, str] = {}
+        """What is listened to, each by which subscription."""
         self._held: dict[str, Delivery] = {}
         self._woken = False
 
-    def listen(self, topic: str) -> None:
-        self._broker.subscribe(topic, self._subscription)
-        if topic not in self._topics:
-            self._topics.append(topic)
+    def listen(self, topic: str, subscription: str = "") -> None:
+        name = self._topics.setdefault(topic, subscription or self._subscription)
+        self._broker.subscribe(topic, name)
 
     def stop_listening(self, topic: str) -> None:
         if topic in self._topics:
-            self._topics.remove(topic)
             held = [delivery for delivery in self._held.values() if delivery.topic == topic]
             for delivery in held:
                 del self._held[delivery.identity]
-            self._broker.give_back(held, self._subscription)
+            self._broker.give_back(held, self._topics)
+            del self._topics[topic]
 
     def receive(self, seconds: float) -> Delivery | None:
         end = time.monotonic() + seconds
         with self._broker.changed:
             while True:
-                delivery = self._broker.take(self._topics, self._subscription)
+                delivery = self._broker.take(self._topics)
                 if delivery is not None:
                     self._held[delivery.identity] = delivery
                     return delivery
@@ -142,5 +142,5 @@ class MemorySession:
 
     def close(self) -> None:
         held, self._held = list(self._held.values()), {}
-        self._broker.give_back(held, self._subscription)
-        self._topics = []
+        self._broker.give_back(held, self._topics)
+        self._topics = {}

@@ -131,8 +131,8 @@ class PulsarSession:
         self._closed = threading.Event()
         self._lock = threading.Lock()
 
-    def listen(self, topic: str, slots: Slots = ()) -> None:
-        """Receives from this topic too; with `slots`, what is published under keys that hash to these.
+    def listen(self, topic: str, subscription: str = "", slots: Slots = ()) -> None:
+        """See `impl.transport.interface.Session`; with `slots`, only what is published under keys that hash to these.
 
         Raises:
             SlotTaken: another consumer attends one of the slots.
@@ -159,19 +159,19 @@ class PulsarSession:
             if place not in self._consumers:
                 self._listening[place] = listening
                 try:
-                    self._consumers[place] = self._subscribe(topic, slots, arrive)
+                    self._consumers[place] = self._subscribe(topic, slots, arrive, subscription)
                 except pulsar.ConsumerBusy:
                     if not self._displaces:
                         raise
                     with Admin(self._deployment) as admin:
                         admin.unload(topic)
-                    self._consumers[place] = self._subscribe(topic, slots, arrive)
+                    self._consumers[place] = self._subscribe(topic, slots, arrive, subscription)
 
-    def _subscribe(self, topic: str, slots: Slots, arrive: Callable[[Any, Any], None]) -> Any:
+    def _subscribe(self, topic: str, slots: Slots, arrive: Callable[[Any, Any], None], subscription: str) -> Any:
         return self._client.subscribe(
             self._deployment.topic(topic),
-            self._subscription,
-            initial_position=pulsar.InitialPosition.Earliest,
+            subscription or self._subscription,
+            initial_position=pulsar.InitialPosition.Latest if subscription else pulsar.InitialPosition.Earliest,
             receiver_queue_size=FETCHED_MAX,
             message_listener=arrive,
             **_kind_of_consumer(slots),

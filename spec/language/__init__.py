@@ -12,6 +12,7 @@ A protocol is a set of modules that declare, at top level and in reading order:
 | `@action` | a guard (`when`, and the messages it `takes`), an update (`then`), events (`emits`), lifecycle moves (`moves`) |
 | `@alternatives` | actions of which exactly one applies |
 | `@always`, `@two_state`, `@lemma`, `@sometimes` | what is claimed of states and steps |
+| `@assumption` | what is assumed of the constants |
 | `@eventually` | what is claimed of infinite runs in which the `fair` actions are fair |
 | `@variant` | a deviation kept on purpose, and the promises it breaks |
 
@@ -27,6 +28,7 @@ from __future__ import annotations
 from spec.language.actions import Action, Alternatives, Step, action, alternatives
 from spec.language.changes import Change, Move, for_each
 from spec.language.claims import (
+    Assumption,
     Deviation,
     Eventuality,
     LeadsTo,
@@ -34,6 +36,7 @@ from spec.language.claims import (
     Sometimes,
     Variant,
     always,
+    assumption,
     eventually,
     leads_to,
     lemma,
@@ -63,6 +66,7 @@ from spec.language.state import (
 __all__ = [
     "Action",
     "Alternatives",
+    "Assumption",
     "Change",
     "Declaration",
     "Definition",
@@ -85,6 +89,7 @@ __all__ = [
     "action",
     "alternatives",
     "always",
+    "assumption",
     "definition",
     "event",
     "eventually",

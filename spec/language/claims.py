@@ -102,6 +102,22 @@ def lemma(declared: Callable[..., Formula]) -> Promise:
     return _promise("always", True, ())(declared)
 
 
+@dataclass(frozen=True, repr=False, eq=False)
+class Assumption(Declaration):
+    """What every configuration must make true of the constants, for all parameters; proofs may use it."""
+
+    parameters: tuple[Variable, ...]
+    formula: Node
+    doc: str
+    name: str = field(default="", init=False)
+
+
+def assumption(declared: Callable[..., Formula]) -> Assumption:
+    """Declares what is assumed of the constants."""
+    parameters, formula = evaluate(declared)
+    return Assumption(parameters, formula.node, inspect.cleandoc(declared.__doc__ or ""))
+
+
 def weaker_lemma(weakens: Promise) -> Callable[[Callable[..., Formula]], Promise]:
     """Declares a lemma in the place of a stronger one, which does not hold with what is added to the protocol."""
     return _promise("always", True, (), weakens)

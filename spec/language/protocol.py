@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from spec import terms
 from spec.language.actions import Action, Alternatives
-from spec.language.claims import Eventuality, Promise, Sometimes, Variant
+from spec.language.claims import Assumption, Eventuality, Promise, Sometimes, Variant
 from spec.language.declaration import Declaration, Role
 from spec.language.state import Definition, Lifecycle, Message, Symbol
 from spec.terms import Enumeration, Individual, Number, Value
@@ -29,6 +29,7 @@ class Protocol:
     roles: tuple[Role, ...]
     symbols: tuple[Symbol, ...]
     """State, constants, history, messages and events."""
+    assumptions: tuple[Assumption, ...]
     definitions: tuple[Definition[Any, Any], ...]
     """Lifecycles are among them."""
     actions: tuple[Action, ...]
@@ -76,6 +77,7 @@ class Protocol:
             classes(Enumeration),
             some(Role),
             some(Symbol),
+            some(Assumption),
             some(Definition),
             some(Action),
             some(Alternatives),

@@ -18,12 +18,12 @@ from rich.console import Console
 
 from conformance import evidence, worlds
 from conformance.cli import COMMANDS, main
-from conformance.commands.check import print_evidence
+from conformance.commands.check import print_conclusion, print_evidence
 from conformance.doubles import DOUBLES
 from conformance.evidence import BrokerInBackground, Evidence, gather
 from conformance.exits import Exit, worst
-from conformance.kills import NEGATIVE
-from conformance.replaying import VECTORS, read_vectors, replay_all
+from conformance.kills import negative_of
+from conformance.replaying import read_vectors, replay_all, vectors_of
 from conformance.report import annotate, write_junit
 from impl.broker.deployment import Deployment
 from impl.errors import EnvironmentProblem
@@ -31,6 +31,7 @@ from model.explore import Exploration, explore
 from model.prove import Claim, Proof
 from spec.on_demand import PROTOCOL
 
+NEGATIVE = negative_of(PROTOCOL)
 WAY = NEGATIVE / "grants-the-unknown.itf.json"
 
 
@@ -158,7 +159,7 @@ def test_half_a_broker_setting_is_told_before_the_work_begins(
 # ----------------------------------------------------------------------------------------------------- bad input
 
 
-TWO_HOSTS = (worlds.FOLDER / "two-hosts.toml").read_text(encoding="utf-8")
+TWO_HOSTS = worlds.path_of("two-hosts", PROTOCOL).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_a_malformed_configuration_is_named_with_file_and_field(
 
 def trace_with(change: Callable[[dict[str, Any]], object], into: Path) -> Path:
     """A vector with something changed in it."""
-    data = json.loads(min(VECTORS.glob("*.itf.json")).read_text(encoding="utf-8"))
+    data = json.loads(min(vectors_of(PROTOCOL).glob("*.itf.json")).read_text(encoding="utf-8"))
     change(data)
     file = into / "changed.itf.json"
     file.write_text(json.dumps(data), encoding="utf-8")
@@ -389,7 +390,7 @@ def test_simulate_ends_with_the_command_to_run_it_again(ondemand: Command, tmp_p
 
 def test_replay_writes_what_scripts_rely_on(ondemand: Command, tmp_path: Path) -> None:
     junit = tmp_path / "replay.xml"
-    ended = ondemand("replay", WAY, min(VECTORS.glob("*.itf.json")), "--json", "-", "--junit", junit)
+    ended = ondemand("replay", WAY, min(vectors_of(PROTOCOL).glob("*.itf.json")), "--json", "-", "--junit", junit)
     assert ended.code == 0
     result = json.loads(ended.out)
     assert {"target", "traces", "steps", "seconds", "verdict", "divergence"} <= set(result)
@@ -509,7 +510,9 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
     junit = tmp_path / "check.xml"
     ended = ondemand("check", "--variant", "reuses_a_version", "--json", "-", "--junit", junit)
     assert ended.code == 1
-    result = json.loads(ended.out)
+    whole = json.loads(ended.out)
+    assert (set(whole), whole["verdict"]) == ({"protocols", "verdict", "seconds"}, "violated")
+    (result,) = whole["protocols"].values()
     assert set(result) == {
         "prove",
         "explore",
@@ -521,19 +524,18 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
         "unused",
         "unnoticed",
         "verdict",
-        "seconds",
     }
     assert (result["verdict"], result["simulate"], result["replay"]) == ("violated", None, [])
     assert [set(one) for one in result["explore"]] == [EXPLORED]
     told = ended.err
-    assert told.index("Every promise with its evidence") < told.index("What a version says never changes once DPM")
+    assert told.index("with its evidence") < told.index("What a version says never changes once DPM")
     assert told.index("The shortest way there, in 2 steps:") < told.index("ACA h1") < told.index("Red.")
     again = "again: ondemand explore --config late-messages --variant reuses_a_version"
     assert f"versions_are_immutable is broken in late-messages; {again}" in told
     assert "::error title=versions_are_immutable::" in told
     suite = xml(junit)
     red = {case.get("name") for case in suite if case.find("failure") is not None}
-    assert {"versions_are_immutable", "all evidence"} <= red
+    assert {"versions_are_immutable", "all evidence for on-demand with reuses_a_version"} <= red
     assert all(len(line.rstrip()) <= 80 for line in told.split("Red.")[0].splitlines() if not line.startswith("::"))
 
 
@@ -570,7 +572,9 @@ def proof(**verdicts: str) -> Proof:
 def printed(found: Evidence) -> str:
     """What is said about it."""
     text = io.StringIO()
-    print_evidence(found, 1.0, None, Console(file=text, width=80))
+    console = Console(file=text, width=80)
+    print_evidence(found, console)
+    print_conclusion([found], found.exit, 1.0, None, console)
     return text.getvalue()
 
 
@@ -606,13 +610,13 @@ def test_counts_that_are_not_the_pinned_ones_are_red_and_end_nothing(cut_short: 
     found = Evidence(PROTOCOL, ("two-hosts",), proof=proof(), explorations=[other])
     assert found.exit is Exit.VIOLATED
     assert not found.is_red
-    assert "pin the new count in conformance/configurations/two-hosts.toml" in printed(found)
+    assert "pin the new count in conformance/configurations/on-demand/two-hosts.toml" in printed(found)
 
 
 def test_vectors_of_an_earlier_statement_are_no_pass_and_no_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evidence, "VECTORS", tmp_path)
+    monkeypatch.setattr(evidence, "vectors_folder", lambda protocol: tmp_path)
     found = Evidence(PROTOCOL, ("two-hosts",))
     file = trace_with(lambda data: data["#meta"].update(digest="0"), tmp_path)
     assert [vector.name for vector in evidence.vectors_of(found, PROTOCOL)] == ["changed"]

@@ -91,7 +91,7 @@ def test_the_transcript_is_of_this_statement() -> None:
     promises = [promise.name for promise in PROTOCOL.promises if not promise.lemma]
     assert re.findall(r"^(\w+) +✓ +✓ +✓ +✓ *$", transcript, re.MULTILINE) == promises
     explored = re.findall(r"^([a-z-]+) +([\d,]+) +([\d,]+) +(\d+) .*✓ *$", transcript, re.MULTILINE)
-    pinned = {name: worlds.find(name, PROTOCOL).pinned for name in worlds.names()}
+    pinned = {name: worlds.find(name, PROTOCOL).pinned for name in worlds.names(PROTOCOL)}
     counted = {
         name: {
             "distinct": int(states.replace(",", "")),

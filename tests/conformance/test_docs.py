@@ -9,25 +9,29 @@ from click.testing import CliRunner
 
 from conformance import docs
 from conformance.commands.docs import docs as command
+from conformance.protocols import PROTOCOLS
+from spec.language import Protocol
 from spec.on_demand import PROTOCOL
 
 
-def test_the_document_is_current() -> None:
-    assert docs.is_current(PROTOCOL), "spec/protocol.md is stale; write it anew with `ondemand docs`"
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+def test_the_document_is_current(protocol: Protocol) -> None:
+    assert docs.is_current(protocol), "it is stale; write it anew with `ondemand docs`"
 
 
 def test_a_stale_document_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stale = tmp_path / "spec" / "protocol.md"
     stale.parent.mkdir()
     stale.write_text(docs.document(PROTOCOL).replace("Newer", "Older").replace("newer", "older"))
-    monkeypatch.setattr(docs, "DOCUMENT", stale)
-    monkeypatch.setattr("conformance.commands.docs.DOCUMENT", stale)
+    where = docs.document_of
+    monkeypatch.setattr(docs, "document_of", lambda protocol: stale if protocol is PROTOCOL else where(protocol))
     result = CliRunner().invoke(command, ["--check"], standalone_mode=False)
     assert result.return_value == 1
     assert "stale" in result.output
 
 
-def test_every_action_and_promise_stands_in_it() -> None:
-    text = docs.document(PROTOCOL)
-    for declared in (*PROTOCOL.actions, *PROTOCOL.promises, *PROTOCOL.messages, *PROTOCOL.variants):
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+def test_every_action_and_promise_stands_in_it(protocol: Protocol) -> None:
+    text = docs.document(protocol)
+    for declared in (*protocol.actions, *protocol.promises, *protocol.messages, *protocol.variants):
         assert f"`{declared.name}" in text

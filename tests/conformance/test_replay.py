@@ -16,7 +16,7 @@ from conformance.exits import Exit, Problem
 from conformance.generate import wanted_goals
 from conformance.named import MESSAGES
 from conformance.observe import NOT_COMPARED, OBSERVED
-from conformance.replaying import VECTORS, Replays, Vector, read_vectors, replay_all
+from conformance.replaying import Replays, Vector, read_vectors, replay_all, vectors_of
 from conformance.targets import open_target
 from impl.aca import Aca
 from impl.broker.deployment import Deployment
@@ -28,6 +28,8 @@ from model import itf
 from model.errors import BadInput
 from model.interpreter import Interpreter
 from spec.on_demand import PROTOCOL
+
+VECTORS = vectors_of(PROTOCOL)
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from conformance.commands.show import show
-from conformance.kills import NEGATIVE
+from conformance.kills import negative_of
 from conformance.replaying import read_vectors
 from conformance.show.diagram import LETTER, Arrow, Diagram, Note, as_mermaid, as_svg, as_text, diagram_of
 from spec.on_demand import PROTOCOL
 
+NEGATIVE = negative_of(PROTOCOL)
 TRACE = NEGATIVE / "grants-the-unknown.itf.json"
 
 

@@ -91,11 +91,11 @@ def test_an_agent_may_write_its_requests_and_read_its_inbox_and_nothing_else(dep
     credentials, _ = provision_host(deployment, "h1"), provision_host(deployment, "h2")
     with Admin(deployment) as admin:
         everything = admin.topics()
-    assert len(everything) == len(topics.FIXED) + 2 * 3
+    assert len(everything) == len(topics.FIXED) + 2 * 4
     agent = PulsarConnection(deployment, credentials.token)
     try:
         for topic in [*everything, "new"]:
-            if topic in ("requests-h1", "dead-letters-h1"):
+            if topic in ("requests-h1", "notices-h1", "dead-letters-h1"):
                 agent.publish([Letter(topic, b"x")])
             else:
                 with pytest.raises(NotAllowed, match="AuthorizationError"):
@@ -114,9 +114,12 @@ def test_ncm_and_dpm_may_do_no_more_than_their_part(deployment: Deployment) -> N
     provision_host(deployment, "h1")
     writes = {
         "ncm": {"outcomes", "inbox-h1", "dead-letters-ncm", "journal-ncm"},
-        "dpm": {"goal-states", "hosts", "dead-letters-dpm", "journal-dpm"},
+        "dpm": {"goal-states", "hosts", "inbox-h1", "dead-letters-dpm", "journal-dpm"},
     }
-    reads = {"ncm": {"goal-states", "hosts", "requests-h1", "journal-ncm"}, "dpm": {"outcomes", "journal-dpm"}}
+    reads = {
+        "ncm": {"goal-states", "hosts", "requests-h1", "journal-ncm"},
+        "dpm": {"outcomes", "hosts", "notices-h1", "journal-dpm"},
+    }
     with Admin(deployment) as admin:
         everything = admin.topics()
     for role in ("ncm", "dpm"):
@@ -227,7 +230,7 @@ def test_a_backlog_waits_at_the_broker_and_none_of_it_is_lost(deployment: Deploy
 
 
 def test_every_topic_keeps_what_nobody_has_read_yet() -> None:
-    assert all(topic.subscription for topic in topics.FIXED)
+    assert all(topic.subscriptions for topic in topics.FIXED)
 
 
 def test_an_address_that_is_none_is_refused() -> None:

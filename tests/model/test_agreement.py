@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +19,6 @@ from model.state import Element, Occurrence, State, elements, initial_state, tup
 from model.symbolic import Translator
 from model.transition import after
 from spec.language import Protocol, Symbol
-from spec.on_demand import PROTOCOL
 from spec.terms import Apply, Enumeration, Formula, Individual, Value, Variable
 from tests.toys.worlds import LOCK, LOCK_WORLD
 
@@ -30,7 +30,17 @@ def configuration_of(name: str) -> tuple[Protocol, Configuration]:
     """The protocol and configuration of a test."""
     if name == "lock":
         return LOCK, LOCK_WORLD
-    return PROTOCOL, worlds.find(name, PROTOCOL)
+    protocol = worlds.meant(name, None, None)
+    configuration = worlds.find(name, protocol)
+    if name == "pretenders":  # with everything that it leaves out
+        patience: dict[tuple[str | int, ...], str | int] = {("red",): 2}
+        configuration = replace(
+            configuration,
+            only={},
+            bounds={**configuration.bounds, "Tries": 2},
+            constants={**configuration.constants, "patience": patience},
+        )
+    return protocol, configuration
 
 
 def reachable(interpreter: Interpreter, protocol: Protocol, generator: random.Random) -> Iterator[State]:
@@ -82,7 +92,7 @@ def sample(name: str, count: int) -> tuple[Protocol, Interpreter, Kernel, list[S
     return protocol, interpreter, kernel, states
 
 
-@pytest.mark.parametrize("name", ["lock", "bench"])
+@pytest.mark.parametrize("name", ["lock", "bench", "pretenders"])
 def test_interpreter_machines_and_kernel_agree(name: str) -> None:
     protocol, interpreter, kernel, states = sample(name, STATES)
     system = System(protocol, interpreter.configuration, check=False)
@@ -167,7 +177,7 @@ def environment_of(concrete: Concrete, protocol: Protocol, occurrence: Occurrenc
     return {one: concrete.element(one.sort, value) for one, value in zip(action.parameters, values, strict=True)}
 
 
-@pytest.mark.parametrize("name", ["lock", "bench"])
+@pytest.mark.parametrize("name", ["lock", "bench", "pretenders"])
 def test_z3_agrees_with_the_interpreter(name: str) -> None:
     protocol, interpreter, _, found = sample(name, STATES)
     states = covering(interpreter, found) + found[:5] + found[-5:]

@@ -24,7 +24,7 @@ from spec.terms import Formula
 from tests.toys.lock import Client, holds
 from tests.toys.worlds import CHOICES, CHOICES_WORLD, LOCK, LOCK_WORLD
 
-SHORT = [kill for kill in read_kills() if kill.depth <= 9]
+SHORT = [kill for kill in read_kills(PROTOCOL) if kill.depth <= 9]
 """Variants that break a promise soon; the longer ways take a second and a half each."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from conformance import worlds
 from model.configuration import load
 from model.errors import BadInput
 from model.explore import explore
+from model.interpreter import Interpreter
 from spec.on_demand import PROTOCOL
 
-TEXT = (worlds.FOLDER / "two-hosts.toml").read_text(encoding="utf-8").split("\n[pinned]")[0]
+TEXT = worlds.path_of("two-hosts", PROTOCOL).read_text(encoding="utf-8").split("\n[pinned]")[0]
 
 
 def replaced(old: str, new: str) -> Callable[[], str]:
@@ -84,6 +86,16 @@ def test_a_world_that_is_too_large_is_refused_before_the_work_begins(tmp_path: P
 
 
 def test_every_shipped_configuration_is_one_and_has_its_counts_pinned() -> None:
-    assert worlds.names()[-1] == worlds.BENCH
-    for name in worlds.names():
+    assert worlds.names(PROTOCOL)[-1] == worlds.BENCH
+    for name in worlds.names(PROTOCOL):
         assert set(worlds.find(name, PROTOCOL).pinned) == {"distinct", "transitions", "depth"}, name
+
+
+def test_constants_that_are_not_as_assumed_are_refused() -> None:
+    protocol = worlds.meant("thresholds", None, None)
+    world = worlds.find("thresholds", protocol)
+    zero = replace(world, constants={**world.constants, "many_ports": {("red",): 0}})
+    with pytest.raises(
+        BadInput, match=r"constants: thresholds_are_positive is false for vpc red\. No VPC is large without"
+    ):
+        Interpreter(protocol, zero)

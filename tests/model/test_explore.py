@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from conformance import worlds
-from conformance.kills import kill_by_exploration, read_kills
+from conformance.kills import Kill, kill_by_exploration, read_kills
+from conformance.protocols import PROTOCOLS
 from model.configuration import Configuration
 from model.errors import BadInput
 from model.explore import explore
@@ -77,15 +78,17 @@ def test_the_protocol_has_as_many_states_as_plain_search_finds(forget: bool) -> 
     assert (found.distinct, found.depth) == (distinct, depth)
 
 
-@pytest.mark.parametrize("kill", read_kills(), ids=lambda kill: kill.variant)
-def test_every_variant_has_a_shortest_way_to_a_promise_that_it_names(kill: object) -> None:
-    row = next(one for one in read_kills() if one == kill)
-    variant = next(one for one in PROTOCOL.variants if one.name == row.variant)
-    found = kill_by_exploration(variant, PROTOCOL, row.config)
+KILLS = [(protocol, kill) for protocol in PROTOCOLS for kill in read_kills(protocol)]
+
+
+@pytest.mark.parametrize(("protocol", "row"), KILLS, ids=[kill.variant for _, kill in KILLS])
+def test_every_variant_has_a_shortest_way_to_a_promise_that_it_names(protocol: Protocol, row: Kill) -> None:
+    variant = next(one for one in protocol.variants if one.name == row.variant)
+    found = kill_by_exploration(variant, protocol, row.config)
     assert (found.violated, found.verdict) == (row.promise, "violated")
     assert found.trace is not None
     assert len(found.trace.steps) == row.depth
-    changed = Interpreter(PROTOCOL.with_variant(variant), found.trace.configuration)
+    changed = Interpreter(protocol.with_variant(variant), found.trace.configuration)
     state: State = found.trace.states[0]
     for step in found.trace.steps:
         assert changed.is_enabled(state, step)

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from conformance import worlds
+from conformance.exits import Problem
+from conformance.protocols import PROTOCOLS, wanted
 from spec import vocabulary
 from spec.language import Protocol, Role, Step, action, event, for_each, function, message, relation
 from spec.on_demand import PROTOCOL
@@ -175,3 +178,16 @@ def test_roles_without_members_act_once() -> None:
     assert Role("Alone.").each is None
     assert issubclass(Client, Individual)
     assert issubclass(Turn, Number)
+
+
+def test_names_of_configurations_and_variants_say_which_protocol_is_meant() -> None:
+    configurations = [name for protocol in PROTOCOLS for name in worlds.names(protocol)]
+    variants = [variant.name for protocol in PROTOCOLS for variant in protocol.variants]
+    assert len(set(configurations)) == len(configurations)
+    assert len(set(variants)) == len(variants)
+    assert worlds.meant("thresholds", None, None).name == "message-queue"
+    assert worlds.meant(None, None, "asks_for_ever").name == "message-queue with asks_for_ever"
+    with pytest.raises(Problem, match="asks_for_ever is a variant of message-queue, not of on-demand"):
+        wanted("on-demand", "asks_for_ever")
+    with pytest.raises(Problem, match="'message-quue' is no protocol \\(did you mean message-queue"):
+        wanted("message-quue", None)

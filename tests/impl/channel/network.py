@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from impl.channel.aca import ChannelAca
 from impl.channel.decision import Decision
 from impl.channel.dpm import ChannelDpm
-from impl.channel.rules import ADMINISTRATION
-from impl.core import Effects
+from impl.core import ADMINISTRATION, Effects
 from impl.messages import (
     CloseTopic,
     EndSubscription,

@@ -55,7 +55,7 @@ def connect(deployment: Deployment) -> Iterator[Connect]:
 def attend(connection: PulsarConnection, *slots: tuple[int, int]) -> PulsarSession:
     """A consumer of these ranges of slots of VPC red."""
     session = connection.open_session(SUBSCRIPTION, [])
-    session.listen(RED, slots)
+    session.listen(RED, slots=slots)
     return session
 
 

@@ -1,0 +1,178 @@
+"""Invariants that promise nothing by themselves: with them, every promise is inductive."""
+
+from __future__ import annotations
+
+from spec.language import lemma
+from spec.message_queue.definitions import engaged, member, on_the_topic
+from spec.message_queue.vocabulary import (
+    Attempt,
+    Change,
+    Channel,
+    Epoch,
+    Host,
+    Revision,
+    Subscription,
+    Vpc,
+    accepted,
+    applied,
+    attached,
+    attempt,
+    backlog,
+    belonged,
+    channel,
+    epoch,
+    group_then,
+    heard,
+    hello,
+    honest,
+    known,
+    listening,
+    many_in_a_group,
+    many_ports,
+    met,
+    outcome,
+    permitted,
+    push,
+    rules,
+    sent,
+    size_then,
+    subscribe,
+    subscription,
+)
+from spec.terms import Formula, implies, same
+
+_epoch_of = epoch  # under other names, since lemmas have parameters called so
+_attempt_of = attempt
+NEVER = Epoch.of(0)
+NOTHING = Revision.of(0)
+
+# ------------------------------------------------------------------------------------------------ subscriptions
+
+
+@lemma
+def permitted_means_under_way(host: Host, vpc: Vpc) -> Formula:
+    """A host may subscribe exactly while DPM has it on the topic, or on its way there or off it."""
+    return same(permitted(host, vpc), subscription(host, vpc) != Subscription.none)
+
+
+@lemma
+def attached_means_permitted(host: Host, vpc: Vpc) -> Formula:
+    """A subscription exists only where it is permitted."""
+    return implies(attached(host, vpc), permitted(host, vpc))
+
+
+@lemma
+def only_members_are_asked(host: Host, vpc: Vpc) -> Formula:
+    """Whoever is asked or subscribed has a port and was met, and the VPC is not on the direct channel."""
+    there = member(host, vpc) & (met(host) > NEVER)
+    return implies(engaged(host, vpc), there)
+
+
+@lemma
+def the_direct_channel_has_no_subscriptions(host: Host, vpc: Vpc) -> Formula:
+    """DPM is back on the direct channel only when nobody is on the topic any more."""
+    return implies(channel(vpc) == Channel.grpc, subscription(host, vpc) == Subscription.none)
+
+
+@lemma
+def askings_are_counted(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Formula:
+    """An asking has a number that was given out, and an epoch that was met."""
+    return implies(
+        subscribe(host, epoch, vpc, attempt),
+        (attempt <= _attempt_of(host, vpc)) & (epoch <= met(host)) & (NEVER < epoch),
+    )
+
+
+@lemma
+def answers_are_to_askings(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Formula:
+    """An honest agent answers only what it was asked."""
+    return implies(honest(host) & accepted(host, epoch, vpc, attempt), attempt <= _attempt_of(host, vpc))
+
+
+@lemma
+def accepted_means_attached(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Formula:
+    """While DPM waits for the answer to an asking that an honest agent has accepted, the subscription exists."""
+    waited_for = (attempt == _attempt_of(host, vpc)) & (subscription(host, vpc) == Subscription.asked)
+    return implies(honest(host) & accepted(host, epoch, vpc, attempt) & waited_for, attached(host, vpc))
+
+
+# ---------------------------------------------------------------------------------------------------- revisions
+
+
+@lemma
+def only_what_was_sent_is_under_way(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
+    """What is pushed or in a backlog went out."""
+    there = push(host, epoch, vpc, revision) | backlog(host, vpc, revision)
+    return implies(there, (revision <= sent(vpc)) & (NOTHING < revision))
+
+
+@lemma
+def pushes_are_to_members(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
+    """What is pushed or in a backlog is of a VPC of which the host has, or had, a port."""
+    return implies(push(host, epoch, vpc, revision) | backlog(host, vpc, revision), belonged(host, vpc))
+
+
+@lemma
+def members_belonged(host: Host, vpc: Vpc) -> Formula:
+    """Whoever has a port belongs to the history of the VPC."""
+    return implies(member(host, vpc), belonged(host, vpc))
+
+
+@lemma
+def pushes_are_to_met_epochs(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
+    """DPM pushes to epochs that it has met."""
+    return implies(push(host, epoch, vpc, revision), (epoch <= met(host)) & (NEVER < epoch))
+
+
+@lemma
+def sent_means_issued(vpc: Vpc) -> Formula:
+    """Only what was issued went out."""
+    return sent(vpc) <= rules(vpc)
+
+
+@lemma
+def issued_revisions_have_an_outcome(vpc: Vpc, revision: Revision) -> Formula:
+    """DPM keeps an outcome of just the revisions that it issued."""
+    return same(outcome(vpc, revision) != Change.none, (NOTHING < revision) & (revision <= rules(vpc)))
+
+
+# ------------------------------------------------------------------------------------------------------ sessions
+
+
+@lemma
+def dpm_meets_begun_epochs(host: Host, epoch: Epoch) -> Formula:
+    """DPM has met no epoch of an honest agent that has not begun."""
+    begun = (met(host) <= _epoch_of(host)) & implies(hello(host, epoch), epoch <= _epoch_of(host))
+    return implies(honest(host), begun)
+
+
+@lemma
+def only_honest_agents_start(host: Host) -> Formula:
+    """What an agent that is not honest does between its messages is not part of the state."""
+    return implies(~honest(host), epoch(host) == NEVER)
+
+
+@lemma
+def only_the_met_know(host: Host, vpc: Vpc) -> Formula:
+    """An honest agent whose epoch DPM has not met knows nothing, was asked nothing, and listens to nothing."""
+    fresh = (known(host, vpc) == NOTHING) & (heard(host, vpc) == Attempt.of(0)) & ~listening(host, vpc)
+    return implies(honest(host) & (met(host) < _epoch_of(host)), fresh)
+
+
+@lemma
+def confirmations_are_of_begun_epochs(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
+    """An honest agent confirms in epochs that have begun, and what it knows."""
+    of_now = implies(epoch == _epoch_of(host), revision <= known(host, vpc))
+    return implies(honest(host) & applied(host, epoch, vpc, revision), (epoch <= _epoch_of(host)) & of_now)
+
+
+# ------------------------------------------------------------------------------------------------------ decisions
+
+
+@lemma
+def on_the_topic_since_it_was_large(vpc: Vpc) -> Formula:
+    """A VPC that is on the topic was large when that was decided, and one that left it was small."""
+    was_large = (many_ports(vpc) <= size_then(vpc)) | (many_in_a_group(vpc) <= group_then(vpc))
+    was_small = (5 * size_then(vpc) < 4 * many_ports(vpc)) & (5 * group_then(vpc) < 4 * many_in_a_group(vpc))
+    never = (size_then(vpc) == size_then(vpc)) & ~on_the_topic(vpc)
+    return implies(on_the_topic(vpc), was_large) & implies(never, was_small)

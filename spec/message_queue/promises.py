@@ -1,0 +1,293 @@
+"""What the message queue promises.
+
+As in the core: where a promise speaks of what an agent knows or does, it speaks of honest agents; what DPM sends and the broker
+keeps it promises of all.
+"""
+
+from __future__ import annotations
+
+from spec.language import always, eventually, leads_to, sometimes, two_state
+from spec.language.claims import LeadsTo
+from spec.message_queue.definitions import in_session, member, on_the_topic, small, under_way
+from spec.message_queue.vocabulary import (
+    Attempt,
+    Change,
+    Channel,
+    Epoch,
+    Host,
+    Revision,
+    Size,
+    Subscription,
+    Vpc,
+    applied,
+    attached,
+    attempt,
+    backlog,
+    belonged,
+    channel,
+    confirmed,
+    epoch,
+    group,
+    group_then,
+    honest,
+    known,
+    many_in_a_group,
+    many_ports,
+    met,
+    outcome,
+    push,
+    rules,
+    sent,
+    size,
+    size_then,
+    subscription,
+)
+from spec.terms import Formula, implies
+
+NOTHING = Revision.of(0)
+
+# ------------------------------------------------------------------------------------------------ nothing is lost
+
+
+@sometimes
+def a_revision_comes_by_the_topic(host: Host, vpc: Vpc) -> Formula:
+    """The newest revision reaches a host by the topic alone: it is in the backlog, not pushed, and not yet known."""
+    by_topic = (subscription(host, vpc) == Subscription.subscribed) & backlog(host, vpc, sent(vpc))
+    return by_topic & ~push.unspent(host, met(host), vpc, sent(vpc)) & (known(host, vpc) < sent(vpc)) & in_session(host)
+
+
+@sometimes
+def a_topic_was_used_and_closed(host: Host, vpc: Vpc) -> Formula:
+    """A VPC is on the direct channel again, and a host that had been asked to subscribe knows the newest revision."""
+    back = (channel(vpc) == Channel.grpc) & (NOTHING < sent(vpc)) & member(host, vpc)
+    return back & (known(host, vpc) == sent(vpc)) & (Attempt.of(0) < attempt(host, vpc))
+
+
+@always(a_revision_comes_by_the_topic, a_topic_was_used_and_closed)
+def nobody_misses_a_revision(host: Host, vpc: Vpc) -> Formula:
+    """Over any number of switches: whoever has a port of the VPC knows the newest revision that went out, or it is on its way.
+
+    For honest agents whose present epoch DPM has met; another is sent everything when it is met.
+    """
+    due = honest(host) & in_session(host) & member(host, vpc) & (NOTHING < sent(vpc))
+    return implies(due, (sent(vpc) <= known(host, vpc)) | under_way(host, vpc, sent(vpc)))
+
+
+@sometimes
+def a_host_is_subscribed(host: Host, vpc: Vpc) -> Formula:
+    """A host has subscribed, and DPM knows."""
+    return subscription(host, vpc) == Subscription.subscribed
+
+
+@always(a_host_is_subscribed)
+def subscribed_means_kept(host: Host, vpc: Vpc) -> Formula:
+    """What DPM publishes for a host that it takes for subscribed, the broker keeps for that host: subscribe first, then publish."""
+    return implies(honest(host) & (subscription(host, vpc) == Subscription.subscribed), attached(host, vpc))
+
+
+# ---------------------------------------------------------------------------------------------------- isolation
+
+
+@sometimes
+def a_host_has_left(host: Host, vpc: Vpc) -> Formula:
+    """A host that had a port of the VPC, and knows a revision, has none any more."""
+    return belonged(host, vpc) & ~member(host, vpc) & (NOTHING < known(host, vpc))
+
+
+@always(a_host_has_left)
+def no_port_no_subscription(host: Host, vpc: Vpc) -> Formula:
+    """When its last port of the VPC has left a host, its subscription ends, whatever its agent does."""
+    return implies(attached(host, vpc), member(host, vpc) | (subscription(host, vpc) == Subscription.leaving))
+
+
+@two_state(a_host_has_left)
+def publishes_for_members_only(host: Host, vpc: Vpc, revision: Revision) -> Formula:
+    """Nothing is put into the backlog of a host that has no port of the VPC, nor is anything pushed to it."""
+    published = backlog.after(host, vpc, revision) & ~backlog(host, vpc, revision)
+    return implies(published, member(host, vpc))
+
+
+@always(a_host_has_left)
+def stays_in_its_vpc(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
+    """A host is sent a revision only of a VPC of which it has, or had, a port."""
+    return implies(push.unspent(host, epoch, vpc, revision) | backlog(host, vpc, revision), belonged(host, vpc))
+
+
+# ----------------------------------------------------------------------------------------------- newer wins, truth
+
+
+@sometimes
+def an_old_revision_is_still_in_the_backlog(host: Host, vpc: Vpc, revision: Revision) -> Formula:
+    """The broker has still to deliver what a push has overtaken."""
+    return backlog(host, vpc, revision) & (revision < known(host, vpc))
+
+
+@two_state(an_old_revision_is_still_in_the_backlog)
+def newer_wins(host: Host, vpc: Vpc) -> Formula:
+    """What went out never goes back; what an honest agent knows never goes back within an epoch, by whatever channel it comes."""
+    same_epoch = honest(host) & (epoch.after(host) == epoch(host))
+    return (sent(vpc) <= sent.after(vpc)) & implies(same_epoch, known(host, vpc) <= known.after(host, vpc))
+
+
+@always(a_host_is_subscribed)
+def invents_nothing(host: Host, vpc: Vpc) -> Formula:
+    """Nothing goes out that DPM did not issue, and an honest agent knows nothing that did not go out."""
+    return (sent(vpc) <= rules(vpc)) & implies(honest(host), known(host, vpc) <= sent(vpc))
+
+
+# ------------------------------------------------------------------------------------------------- confirmation
+
+
+@sometimes
+def a_backlog_is_consumed(host: Host, vpc: Vpc, revision: Revision) -> Formula:
+    """An agent acknowledges to the broker."""
+    return backlog(host, vpc, revision) & ~backlog.after(host, vpc, revision) & attached.after(host, vpc)
+
+
+@two_state(a_backlog_is_consumed)
+def acknowledges_after_applying(host: Host, vpc: Vpc, revision: Revision) -> Formula:
+    """What an honest agent acknowledges to the broker, it has applied, or something newer."""
+    taken = backlog(host, vpc, revision) & ~backlog.after(host, vpc, revision)
+    return implies(honest(host) & taken & attached.after(host, vpc), revision <= known(host, vpc))
+
+
+@sometimes
+def a_confirmation_is_under_way(host: Host, vpc: Vpc) -> Formula:
+    """An agent has applied a revision, and DPM does not know it yet."""
+    return in_session(host) & honest(host) & (confirmed(host, vpc) < known(host, vpc))
+
+
+@always(a_confirmation_is_under_way)
+def confirmations_are_true(host: Host, vpc: Vpc, revision: Revision) -> Formula:
+    """What an honest agent confirms to DPM, and what DPM counts on, it has applied: of that VPC, and in that epoch."""
+    said = implies(applied.unspent(host, epoch(host), vpc, revision), revision <= known(host, vpc))
+    return implies(honest(host), said & implies(in_session(host), confirmed(host, vpc) <= known(host, vpc)))
+
+
+@always(a_confirmation_is_under_way)
+def applied_means_confirmed(host: Host, vpc: Vpc) -> Formula:
+    """While DPM does not know what an honest agent has applied, the confirmation is on its way; before it has met it, the hello."""
+    behind = honest(host) & in_session(host) & (confirmed(host, vpc) < known(host, vpc))
+    return implies(behind, applied.unspent(host, met(host), vpc, known(host, vpc)))
+
+
+@sometimes
+def a_revision_is_done(vpc: Vpc, revision: Revision) -> Formula:
+    """Every host that has a port has confirmed."""
+    return outcome(vpc, revision) == Change.done
+
+
+@sometimes
+def a_revision_fails(vpc: Vpc, revision: Revision) -> Formula:
+    """Some host has not confirmed in time."""
+    return outcome(vpc, revision) == Change.failed
+
+
+@two_state(a_revision_is_done, a_revision_fails)
+def done_means_applied(host: Host, vpc: Vpc, revision: Revision) -> Formula:
+    """When a revision is reported done, every honest agent of the VPC that has not restarted since has applied it."""
+    reported = (outcome.after(vpc, revision) == Change.done) & (outcome(vpc, revision) != Change.done)
+    due = honest(host) & in_session(host) & member(host, vpc)
+    return implies(reported & due, revision <= known(host, vpc))
+
+
+# --------------------------------------------------------------------------------------------------- the channel
+
+
+@sometimes
+def a_topic_is_in_use(vpc: Vpc) -> Formula:
+    """Every host of a VPC has been asked to subscribe, and has answered or been given up."""
+    return channel(vpc) == Channel.mq
+
+
+@sometimes
+def a_topic_is_closing(vpc: Vpc) -> Formula:
+    """A VPC is small again."""
+    return channel(vpc) == Channel.closing
+
+
+@always(a_topic_is_in_use, a_topic_is_closing)
+def the_direct_channel_is_alone(host: Host, vpc: Vpc) -> Formula:
+    """When a VPC is back on the direct channel, no subscription is left, at DPM or at the broker."""
+    left = (subscription(host, vpc) == Subscription.none) & ~attached(host, vpc)
+    return implies(channel(vpc) == Channel.grpc, left)
+
+
+@two_state(a_topic_is_in_use, a_topic_is_closing)
+def never_flaps(vpc: Vpc) -> Formula:
+    """Between two decisions one of the numbers has changed by more than a fifth of its threshold."""
+    opened = (channel(vpc) == Channel.grpc) & (channel.after(vpc) == Channel.opening)
+    grown = (many_ports(vpc) + 5 * size_then(vpc) < 5 * size(vpc)) | (
+        many_in_a_group(vpc) + 5 * group_then(vpc) < 5 * group(vpc)
+    )
+    closed = (channel(vpc) != Channel.closing) & (channel.after(vpc) == Channel.closing)
+    shrunk = (many_ports(vpc) + 5 * size(vpc) < 5 * size_then(vpc)) | (
+        many_in_a_group(vpc) + 5 * group(vpc) < 5 * group_then(vpc)
+    )
+    return implies(opened, grown) & implies(closed, shrunk)
+
+
+# ------------------------------------------------------------------------------------------------------ eventually
+
+
+def unchanged(vpc: Vpc, ports: Size, largest: Size) -> Formula:
+    """The numbers on which the channel is decided are these."""
+    return (size(vpc) == ports) & (group(vpc) == largest)
+
+
+@eventually(a_revision_comes_by_the_topic)
+def every_revision_goes_out(vpc: Vpc, revision: Revision, ports: Size, largest: Size) -> LeadsTo:
+    """Every revision goes out, or the VPC's size changes meanwhile."""
+    waits = (sent(vpc) < revision) & (revision <= rules(vpc)) & unchanged(vpc, ports, largest)
+    return leads_to(waits, (revision <= sent(vpc)) | ~unchanged(vpc, ports, largest))
+
+
+@eventually(a_topic_is_in_use)
+def opening_ends(vpc: Vpc, ports: Size, largest: Size) -> LeadsTo:
+    """A topic that opens is in use one day, whatever its agents do, or the VPC's size changes meanwhile."""
+    opening = (channel(vpc) == Channel.opening) & unchanged(vpc, ports, largest)
+    return leads_to(opening, (channel(vpc) != Channel.opening) | ~unchanged(vpc, ports, largest))
+
+
+@eventually(a_topic_is_closing)
+def closing_ends(vpc: Vpc) -> LeadsTo:
+    """A topic that closes is closed one day, whatever its agents do."""
+    return leads_to(channel(vpc) == Channel.closing, channel(vpc) == Channel.grpc)
+
+
+@eventually(a_topic_is_closing)
+def small_networks_leave_the_topic(vpc: Vpc, ports: Size, largest: Size) -> LeadsTo:
+    """A VPC that is small, and stays so, leaves the topic."""
+    there = on_the_topic(vpc) & small(vpc) & unchanged(vpc, ports, largest)
+    return leads_to(there, ~on_the_topic(vpc) | ~unchanged(vpc, ports, largest))
+
+
+@eventually(a_host_is_subscribed)
+def asking_ends(host: Host, vpc: Vpc) -> LeadsTo:
+    """A host that was asked to subscribe is subscribed one day, or left alone: nobody is asked for ever."""
+    asked = subscription(host, vpc) == Subscription.asked
+    return leads_to(asked, ~asked)
+
+
+@eventually(a_host_has_left)
+def leaving_ends(host: Host, vpc: Vpc) -> LeadsTo:
+    """A subscription that is to end ends."""
+    leaving = subscription(host, vpc) == Subscription.leaving
+    return leads_to(leaving, ~leaving)
+
+
+@eventually(a_revision_comes_by_the_topic)
+def every_agent_applies_every_revision(host: Host, vpc: Vpc, revision: Revision) -> LeadsTo:
+    """An honest agent in session applies what went out, or something newer, unless it restarts or its last port leaves."""
+    due = honest(host) & in_session(host) & member(host, vpc)
+    return leads_to(
+        due & (NOTHING < revision) & (revision <= sent(vpc)),
+        (revision <= known(host, vpc)) | ~in_session(host) | ~member(host, vpc),
+    )
+
+
+@eventually(a_revision_is_done, a_revision_fails)
+def every_revision_is_reported(vpc: Vpc, revision: Revision, ports: Size, largest: Size) -> LeadsTo:
+    """A revision that went out is reported done or failed, or the VPC's size changes meanwhile."""
+    open_ = (outcome(vpc, revision) == Change.pending) & (revision <= sent(vpc)) & unchanged(vpc, ports, largest)
+    return leads_to(open_, (outcome(vpc, revision) != Change.pending) | ~unchanged(vpc, ports, largest))

@@ -1,0 +1,292 @@
+"""Deviations kept on purpose: the holes of the design document, what was built instead, and rules changed one at a time.
+
+A variant says what is different in the action that it replaces; all else of the action stays as it is stated.
+"""
+
+from __future__ import annotations
+
+from spec.language import Deviation, Step, for_each, variant
+from spec.message_queue.aca import consume, learn, receive
+from spec.message_queue.definitions import large, member, small, somebody_is_leaving
+from spec.message_queue.dpm import (
+    acknowledge,
+    ask,
+    ask_again,
+    close_topic,
+    end_subscription,
+    finish_closing,
+    give_up,
+    greet,
+    hear_acceptance,
+    hear_refusal,
+    leave,
+    open_topic,
+    publish,
+    remove_port,
+    report_done,
+    send_directly,
+)
+from spec.message_queue.promises import (
+    acknowledges_after_applying,
+    applied_means_confirmed,
+    asking_ends,
+    closing_ends,
+    confirmations_are_true,
+    done_means_applied,
+    every_revision_goes_out,
+    invents_nothing,
+    never_flaps,
+    newer_wins,
+    no_port_no_subscription,
+    nobody_misses_a_revision,
+    opening_ends,
+    publishes_for_members_only,
+    small_networks_leave_the_topic,
+    stays_in_its_vpc,
+    subscribed_means_kept,
+    the_direct_channel_is_alone,
+)
+from spec.message_queue.vocabulary import (
+    Attempt,
+    Epoch,
+    Host,
+    Revision,
+    Size,
+    Subscription,
+    Vpc,
+    applied,
+    attached,
+    attempt,
+    backlog,
+    barred,
+    confirmed,
+    group,
+    known,
+    many_in_a_group,
+    many_ports,
+    met,
+    patience,
+    permitted,
+    push,
+    rules,
+    sent,
+    size,
+    subscribe,
+    subscription,
+    tries,
+)
+from spec.terms import forall
+
+_attempt_of = attempt  # under another name, since actions have a parameter called attempt
+
+# -------------------------------------------------------------------------------------------------- as designed
+
+
+@variant(replaces=hear_refusal, breaks=[subscribed_means_kept], kind=Deviation.AS_DESIGNED)
+def takes_a_refusal_for_success(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
+    """The branch for a subscription that succeeded is the one for a failed one: what is published next is kept for nobody."""
+    return hear_refusal.but(
+        without=[subscription, barred], then=[subscription.assign(host, vpc, to=Subscription.subscribed)]
+    )
+
+
+@variant(replaces=open_topic, breaks=[every_revision_goes_out], kind=Deviation.AS_DESIGNED)
+def sends_nothing_at_equality(vpc: Vpc) -> Step:
+    """Large is *more than* the threshold and small is less: just at the threshold neither applies, and nothing is sent."""
+    return open_topic.but(
+        without=[large(vpc)], when=[(many_ports(vpc) < size(vpc)) | (many_in_a_group(vpc) < group(vpc))]
+    )
+
+
+@variant(replaces=publish, breaks=[nobody_misses_a_revision], kind=Deviation.AS_DESIGNED)
+def sends_nothing_to_the_subscribed(vpc: Vpc) -> Step:
+    """There is no branch for an agent that has subscribed already: the commonest case sends nothing."""
+    return publish.but(without=[backlog])
+
+
+@variant(replaces=receive, breaks=[newer_wins], kind=Deviation.AS_DESIGNED)
+def replays_over_newer(host: Host, vpc: Vpc, revision: Revision) -> Step:
+    """An agent starts at the earliest message, or seeks back to one, and applies again what newer ones have replaced."""
+    return receive.but(without=[known(host, vpc) < revision])
+
+
+@variant(replaces=ask, breaks=[subscribed_means_kept], kind=Deviation.AS_DESIGNED)
+def publishes_before_it_subscribes(host: Host, vpc: Vpc) -> Step:
+    """The goal state is published first and the agent asked to subscribe afterwards, from the latest on."""
+    return ask.but(without=[subscription], then=[subscription.assign(host, vpc, to=Subscription.subscribed)])
+
+
+@variant(replaces=close_topic, breaks=[never_flaps], kind=Deviation.AS_DESIGNED)
+def has_no_hysteresis(vpc: Vpc) -> Step:
+    """The thresholds for leaving the topic are those for going there: one port more or less goes over each time."""
+    return close_topic.but(without=[small(vpc)], when=[~large(vpc)])
+
+
+@variant(replaces=ask_again, breaks=[asking_ends], kind=Deviation.AS_DESIGNED)
+def asks_for_ever(host: Host, vpc: Vpc) -> Step:
+    """Tries are not counted: a host whose agent is dead, or whose subscription is refused, is asked without end."""
+    return ask_again.but(
+        without=[tries(host, vpc) < patience(vpc), tries, attempt, subscribe],
+        then=[subscribe.send(host, met(host), vpc, attempt(host, vpc))],
+    )
+
+
+@variant(replaces=hear_refusal, breaks=[opening_ends], kind=Deviation.AS_DESIGNED)
+def forgets_that_it_fell_back(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
+    """After a refusal the state goes by the direct channel, but the topic is there: the next one asks the host again."""
+    return hear_refusal.but(without=[barred])
+
+
+@variant(replaces=leave, breaks=[nobody_misses_a_revision], kind=Deviation.AS_DESIGNED)
+def leaves_without_a_snapshot(host: Host, vpc: Vpc) -> Step:
+    """When the topic is closed, what was published to it and not yet consumed is lost with the subscription."""
+    return leave.but(without=[push])
+
+
+@variant(replaces=learn, breaks=[newer_wins], kind=Deviation.AS_DESIGNED)
+def the_channels_overtake_each_other(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
+    """States on both channels are not ordered with each other: the one that comes last is applied, be it the older one."""
+    return learn.but(without=[known(host, vpc) < revision])
+
+
+@variant(replaces=close_topic, breaks=[subscribed_means_kept], kind=Deviation.AS_DESIGNED)
+def closes_the_topic_at_once(vpc: Vpc) -> Step:
+    """The topic is closed while one state is sent to one host; the other hosts are still taken for subscribed."""
+    return close_topic.but(
+        then=[
+            for_each(Host, lambda host: attached.remove(host, vpc)),
+            for_each(Host, Revision, lambda host, revision: backlog.remove(host, vpc, revision)),
+        ]
+    )
+
+
+@variant(replaces=acknowledge, breaks=[confirmations_are_true], kind=Deviation.AS_DESIGNED)
+def counts_any_confirmation(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
+    """Confirmations are kept by host alone: an old one completes a new change."""
+    return acknowledge.but(without=[confirmed], then=[confirmed.assign(host, vpc, to=sent(vpc))])
+
+
+@variant(replaces=report_done, breaks=[done_means_applied], kind=Deviation.AS_DESIGNED)
+def reports_before_they_confirm(vpc: Vpc, revision: Revision) -> Step:
+    """Success is reported when the confirmations begin to be watched, not when they have come."""
+    return report_done.but(without=[forall(Host, lambda host: ~member(host, vpc) | (revision <= confirmed(host, vpc)))])
+
+
+@variant(replaces=leave, breaks=[subscribed_means_kept], kind=Deviation.AS_DESIGNED)
+def forgets_that_it_unsubscribed(host: Host, vpc: Vpc) -> Step:
+    """An agent unsubscribes, and the record of who has subscribed is not updated."""
+    return leave.but(without=[subscription], then=[attached.remove(host, vpc)])
+
+
+@variant(replaces=remove_port, breaks=[no_port_no_subscription], kind=Deviation.AS_DESIGNED)
+def keeps_the_subscription(host: Host, vpc: Vpc, remaining: Size, total: Size) -> Step:
+    """The last port of a VPC leaves a host, and its subscription stays, with a backlog for ever."""
+    return remove_port.but(without=[subscription])
+
+
+@variant(replaces=close_topic, breaks=[never_flaps], kind=Deviation.AS_DESIGNED)
+def decides_on_the_size_before(vpc: Vpc) -> Step:
+    """Ports are counted as they were before the change: a VPC that has just reached the threshold counts as smaller."""
+    ports_before = 5 * size(vpc) < 4 * many_ports(vpc) + Size.of(5)
+    return close_topic.but(without=[small(vpc)], when=[ports_before, 5 * group(vpc) < 4 * many_in_a_group(vpc)])
+
+
+# ------------------------------------------------------------------------------------------------------ as built
+
+
+@variant(replaces=close_topic, breaks=[small_networks_leave_the_topic], kind=Deviation.AS_BUILT)
+def leaves_far_too_late(vpc: Vpc) -> Step:
+    """The threshold for leaving the topic is a tenth of the one for going there: a VPC that is small again stays for long."""
+    return close_topic.but(
+        without=[small(vpc)], when=[10 * size(vpc) < many_ports(vpc), 10 * group(vpc) < many_in_a_group(vpc)]
+    )
+
+
+@variant(replaces=open_topic, breaks=[every_revision_goes_out], kind=Deviation.AS_BUILT)
+def counts_ports_only(vpc: Vpc) -> Step:
+    """The size of security groups decides nothing: a VPC with one large group never goes to the topic."""
+    return open_topic.but(without=[large(vpc)], when=[many_ports(vpc) <= size(vpc)])
+
+
+@variant(replaces=consume, breaks=[acknowledges_after_applying], kind=Deviation.AS_BUILT)
+def acknowledges_whatever_comes(host: Host, vpc: Vpc, revision: Revision) -> Step:
+    """The agent acknowledges to the broker in every case, also when parsing or applying has failed."""
+    return consume.but(without=[revision <= known(host, vpc)])
+
+
+@variant(replaces=hear_acceptance, breaks=[subscribed_means_kept], kind=Deviation.AS_BUILT)
+def takes_any_answer(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
+    """The answer to an earlier asking counts for the newest: the subscription that it speaks of has been ended since."""
+    return hear_acceptance.but(without=[attempt == _attempt_of(host, vpc)])
+
+
+@variant(replaces=end_subscription, breaks=[closing_ends], kind=Deviation.AS_BUILT)
+def never_unsubscribes(host: Host, vpc: Vpc) -> Step:
+    """Nobody ever unsubscribes."""
+    return end_subscription.but(without=[subscription, permitted, attached, backlog])
+
+
+@variant(replaces=give_up, breaks=[asking_ends], kind=Deviation.AS_BUILT)
+def has_no_fallback(host: Host, vpc: Vpc) -> Step:
+    """A host that does not answer is left as asked: nobody falls back to the direct channel."""
+    return give_up.but(without=[subscription, barred])
+
+
+# ------------------------------------------------------------------------------------------------------- mutants
+
+
+@variant(replaces=publish, breaks=[publishes_for_members_only])
+def publishes_while_somebody_leaves(vpc: Vpc) -> Step:
+    """Revisions are published while a host without a port still has its subscription."""
+    return publish.but(without=[~somebody_is_leaving(vpc)])
+
+
+@variant(replaces=publish, breaks=[nobody_misses_a_revision])
+def pushes_to_nobody_on_the_topic(vpc: Vpc) -> Step:
+    """On the topic nothing is pushed: who could not subscribe, or has not yet, misses it."""
+    return publish.but(without=[push])
+
+
+@variant(replaces=send_directly, breaks=[stays_in_its_vpc])
+def pushes_to_all_hosts(vpc: Vpc) -> Step:
+    """Every host is sent the revisions of every VPC."""
+    return send_directly.but(
+        without=[push],
+        then=[for_each(Host, lambda host: push.send(host, met(host), vpc, rules(vpc)).when(met(host) > Epoch.of(0)))],
+    )
+
+
+@variant(replaces=send_directly, breaks=[invents_nothing])
+def sends_the_next_revision(vpc: Vpc) -> Step:
+    """What goes out has a number that was not given out yet."""
+    return send_directly.but(without=[sent], then=[sent.assign(vpc, to=rules(vpc) + 1)])
+
+
+@variant(replaces=learn, breaks=[applied_means_confirmed])
+def applies_without_confirming_it(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
+    """The agent applies, and does not confirm."""
+    return learn.but(without=[applied])
+
+
+@variant(replaces=receive, breaks=[confirmations_are_true])
+def confirms_what_it_did_not_apply(host: Host, vpc: Vpc, revision: Revision) -> Step:
+    """The agent confirms what comes by the topic, and does not apply it."""
+    return receive.but(without=[known])
+
+
+@variant(replaces=finish_closing, breaks=[the_direct_channel_is_alone])
+def finishes_closing_early(vpc: Vpc) -> Step:
+    """The VPC counts as back on the direct channel while hosts are still subscribed."""
+    return finish_closing.but(without=[forall(Host, lambda host: subscription(host, vpc) == Subscription.none)])
+
+
+@variant(replaces=greet, breaks=[nobody_misses_a_revision])
+def greets_without_a_snapshot(host: Host, epoch: Epoch) -> Step:
+    """An agent that has restarted is met, and not sent again what it had applied."""
+    return greet.but(without=[push])
+
+
+@variant(replaces=end_subscription, breaks=[no_port_no_subscription])
+def ends_it_at_the_broker_later(host: Host, vpc: Vpc) -> Step:
+    """DPM takes the subscription for ended while the broker still keeps it."""
+    return end_subscription.but(without=[attached, backlog])

@@ -1,0 +1,112 @@
+"""The channel on a real broker: its whole life, agents that are silent, refused, away and gone, and what each receives."""
+
+from __future__ import annotations
+
+from impl.broker import topics
+from impl.broker.deployment import Deployment
+from impl.messages import CloseTopic, EndSubscription, Kind, OpenTopic, Permit, Published, Push, Subscribe
+from tests.impl.channel.system import scene
+
+
+def test_the_whole_life_of_a_channel(deployment: Deployment) -> None:
+    with scene(deployment, "h1", "h2", "h3") as on:
+        on.start("h1", "h2", "h3")
+        on.place("red", h1=1, h2=1)
+        on.place("blue", h3=1)
+        on.until_done("red", on.revise("red", b"one"))
+        assert on.seen("channel", "red") == "grpc"
+        on.place("red", h1=3)
+        on.until_channel("red", "mq")
+        assert on.at_broker("red") == (["h1", "h2"], {"h1", "h2"})
+        on.until_done("red", on.revise("red", b"two"))
+        on.until_done("blue", on.revise("blue", b"other"))
+        on.remove("red", h1=2)
+        on.until_channel("red", "grpc")
+        assert on.at_broker("red") == ([], set())
+        on.until_done("red", on.revise("red", b"three"))
+        for host in ("h1", "h2"):
+            agent = on.agents[host]
+            assert agent.revisions(Published) == [2]
+            assert [one for one in agent.revisions(Push) if one != 2] == [1, 3]
+            assert agent.applied == [
+                ("red", 1, Kind.GROUP_RULES, b"one"),
+                ("red", 2, Kind.GROUP_RULES, b"two"),
+                ("red", 3, Kind.GROUP_RULES, b"three"),
+            ]
+        assert on.addressed()
+        assert [on.vpcs_heard_of(host) for host in ("h1", "h2", "h3")] == [{"red"}, {"red"}, {"blue"}]
+        work = on.administration.asked
+        assert (work[0], work[-1]) == (OpenTopic("red"), CloseTopic("red"))
+        assert {
+            Permit("h1", "red"),
+            Permit("h2", "red"),
+            EndSubscription("h1", "red"),
+            EndSubscription("h2", "red"),
+        } == {one for one in work if not isinstance(one, OpenTopic | CloseTopic)}
+
+
+def test_an_agent_that_never_answers_is_given_up_and_told_directly(deployment: Deployment) -> None:
+    with scene(deployment, "h1", "h2") as on:
+        on.start("h1")
+        on.start_agent("h2", deaf=True)
+        on.place("red", h1=4, h2=1)
+        on.until_channel("red", "mq")
+        assert on.seen("barred", ("h2", "red"))
+        assert on.seen("attempt", ("h2", "red")) == on.dpm.channel.decision.patience
+        on.until_done("red", on.revise("red", b"one"))
+        assert on.agents["h1"].revisions(Published) == [1]
+        assert on.agents["h2"].revisions(Push) == [1]
+        assert on.agents["h2"].revisions(Published) == []
+        on.until(lambda: on.at_broker("red") == (["h1"], {"h1"}), "nothing to be left of h2 at the broker")
+
+
+def test_an_agent_that_the_broker_refuses_declines_and_is_told_directly(deployment: Deployment) -> None:
+    """Somebody else reads by the agent's subscription, so the agent cannot."""
+    with scene(deployment, "h1", "h2") as on:
+        with_administrator = on.system.role("admin")()
+        on.start("h1", "h2")
+        on.administration.perform(OpenTopic("red"))
+        taken = with_administrator.open_session("unused", [])
+        taken.listen(topics.multicast("red"), "h2")
+        on.place("red", h1=4, h2=1)
+        on.until_channel("red", "mq")
+        assert on.seen("barred", ("h2", "red"))
+        assert not on.seen("barred", ("h1", "red"))
+        on.until_done("red", on.revise("red", b"one"))
+        assert on.agents["h1"].revisions(Published) == [1]
+        assert on.agents["h2"].revisions(Push) == [1]
+        with_administrator.close()
+
+
+def test_an_agent_that_was_away_reads_what_was_kept_for_it(deployment: Deployment) -> None:
+    with scene(deployment, "h1", "h2") as on:
+        on.start("h1", "h2")
+        on.place("red", h1=4, h2=1)
+        on.until_channel("red", "mq")
+        on.system.stop_one(on.agents["h2"])
+        revisions = [on.revise("red", data) for data in (b"one", b"two", b"three")]
+        on.until(lambda: on.seen("confirmed", ("h1", "red")) == revisions[-1], "h1 to have confirmed")
+        assert on.seen("outcome", ("red", 3)) == "pending"
+        back = on.start_agent("h2")
+        on.until_done("red", 3)
+        on.until(lambda: back.revisions(Published), "what was kept to be read")
+        on.until(lambda: on.backlog("red", "h2") == 0, "what was kept to be acknowledged")
+        assert [one[1] for one in back.applied][-1] == 3
+        assert [one[1] for one in back.applied] == sorted({one[1] for one in back.applied})
+        assert on.seen("subscription", ("h2", "red")) == "subscribed"
+
+
+def test_when_the_last_port_leaves_nothing_more_comes_and_with_the_next_one_it_does(deployment: Deployment) -> None:
+    with scene(deployment, "h1", "h2") as on:
+        on.start("h1", "h2")
+        on.place("red", h1=5, h2=1)
+        on.until_channel("red", "mq")
+        on.remove("red", h2=1)
+        on.until(lambda: on.at_broker("red") == (["h1"], {"h1"}), "h2's subscription to end")
+        on.until_done("red", on.revise("red", b"one"))
+        assert not [one for _, one in on.agents["h2"].got if isinstance(one, Push | Published)]
+        on.place("red", h2=1)
+        on.until(lambda: on.seen("subscription", ("h2", "red")) == "subscribed", "h2 to subscribe again")
+        on.until_done("red", on.revise("red", b"two"))
+        assert on.agents["h2"].revisions(Push)[:1] == [1]
+        assert [one.attempt for _, one in on.agents["h2"].got if isinstance(one, Subscribe)] == [1, 2]
