@@ -26,7 +26,7 @@ class Inbox:
         """Has the service's thread run this soon. From any thread; never waits."""
         self._inputs.put(translate)
 
-    def listen(self, topic: str) -> None:
+    def listen(self, topic: str, subscription: str = "") -> None:
         """Whoever may call is listened to."""
 
     def stop_listening(self, topic: str) -> None:
