@@ -7,14 +7,24 @@ when the agent comes back; so nobody's messages wait for another's comings and g
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Final
 
 from impl.errors import SlotTaken
 from impl.messages import FIRST_SLOT, LAST_SLOT
+from impl.slots.hashing import key_for
 from impl.slots.topics import SUBSCRIPTION, unicast
-from impl.transport.interface import Delivery
+from impl.transport.interface import Delivery, Letter
 from impl.transport.pulsar import PulsarConnection
+
+MARK: Final = "mark "
+"""Begins the tag of what the filler publishes to find out that nothing is before it."""
+
+DRAIN_SECONDS_MAX: Final = 10.0
+"""For a mark to arrive; a healthy broker takes a millisecond."""
 
 
 def complement(held: Iterable[int]) -> list[tuple[int, int]]:
@@ -32,6 +42,7 @@ class Filler:
         Raises:
             SlotTaken: somebody attends a slot that is not held.
         """
+        self._connection = connection
         self._topic = unicast(vpc)
         self._held = set(held)
         self._filled: set[int] = set()
@@ -70,6 +81,26 @@ class Filler:
     def attends(self, slot: int) -> bool:
         """Whether the slot is the filler's."""
         return slot in self._filled or slot not in self._held
+
+    def drain(self, slot: int) -> list[Delivery] | None:
+        """What is on the way to a slot of the filler's: none of it is, once everything here is handed back and acknowledged.
+
+        A mark is published to the slot. Of one key the broker keeps the order, so what was there before arrives before it.
+        None: the mark did not arrive in time, so nothing is known.
+        """
+        mark = f"{MARK}{secrets.token_hex(8)}"
+        self._connection.publish([Letter(self._topic, b"", key_for(slot), mark)])
+        end = time.monotonic() + DRAIN_SECONDS_MAX
+        before: list[Delivery] = []
+        while (left := end - time.monotonic()) > 0:
+            delivery = self._session.receive(left)
+            if delivery is not None and delivery.tag.startswith(MARK):
+                self._session.acknowledge([delivery])  # an earlier one may have been given up
+                if delivery.tag == mark:
+                    return before
+            elif delivery is not None:
+                before.append(delivery)
+        return None
 
     def receive(self, seconds: float) -> Delivery | None:
         """What was published to a slot without an agent: it is handed back, and only then acknowledged."""

@@ -35,6 +35,11 @@ def acknowledgments(vpc: str) -> str:
     return f"acknowledgments-{vpc}"
 
 
+def direct(receiver: str) -> str:
+    """The name under which what goes by no topic, but directly, leaves a core: to a host, or from one to `dpm`."""
+    return f"direct-{receiver}"
+
+
 def prepare_vpc(deployment: Deployment, vpc: str) -> None:
     """The topics of a VPC, with their subscriptions: what is published before anybody listens is not lost. May be repeated.
 
