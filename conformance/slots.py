@@ -221,7 +221,7 @@ class Driver:
             session.close()
         self._filler.close()
         rest = self._dpm_connection.open_session(SUBSCRIPTION, [])
-        rest.listen(unicast(self._vpc), [(m.FIRST_SLOT, m.LAST_SLOT)])
+        rest.listen(unicast(self._vpc), slots=[(m.FIRST_SLOT, m.LAST_SLOT)])
         settled = {revision for _, revision in state.relations["settled"]}
         left = {int(revision) for _, revision, _ in state.relations["logged"] if revision not in settled}
         for revision in sorted(left):
@@ -384,7 +384,7 @@ class Driver:
 
     def _attend(self, host: str, slot: str) -> None:
         session = self._connections[host].open_session(SUBSCRIPTION, [])
-        session.listen(unicast(self._vpc), [(self._slots[slot], self._slots[slot])])
+        session.listen(unicast(self._vpc), slots=[(self._slots[slot], self._slots[slot])])
         self._consumers[host, slot] = session
 
     def _attach(self, host: str, epoch: int, vpc: str, slot: str, turn: int) -> None:
