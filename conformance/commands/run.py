@@ -8,23 +8,28 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import click
 
 from conformance.commands.host import the_deployment
 from impl.broker.deployment import Deployment
+from impl.broker.multicast import MulticastTopics
 from impl.broker.topics import prepare
+from impl.channel.decision import Decision
 from impl.core import Event, IllegalInput
 from impl.errors import EnvironmentProblem, Unreachable
 from impl.hosts import read_agent_file
 from impl.journal.pulsar import PulsarLog, open_log
 from impl.journal.store import JournalStore
-from impl.messages import Pod
-from impl.service.aca import AcaService
+from impl.messages import Kind, Pod
+from impl.service.aca import AcaService, Handlers
 from impl.service.dpm import DpmService
 from impl.service.loop import Service
 from impl.service.ncm import NcmService
+from impl.service.timing import Timing
 from impl.store import SqliteStore, Store
 from impl.transport.pulsar import PulsarConnection
 
@@ -41,6 +46,7 @@ take_over_option = click.option(
     is_flag=True,
     help="With --journal: depose the instance that leads, at once. Without, wait until its connection is gone.",
 )
+seconds = click.FloatRange(min=0, min_open=True)
 
 
 @click.group()
@@ -79,29 +85,104 @@ def ncm(state: Path | None, journal: bool, take_over: bool) -> int:
 @state_option
 @journal_option
 @take_over_option
-def dpm(state: Path | None, journal: bool, take_over: bool) -> int:
-    """Run DPM. Each line of standard input is a decision: `place VPC/POD HOST`, or `remove VPC/POD`.
+@click.option(
+    "--many-ports",
+    type=int,
+    default=Decision.many_ports,
+    show_default=True,
+    metavar="N",
+    help="Ports with which a VPC is large: what its hosts share goes by a topic of its own. Below four fifths it is small again.",
+)
+@click.option(
+    "--many-in-a-group",
+    type=int,
+    default=Decision.many_in_a_group,
+    show_default=True,
+    metavar="N",
+    help="The same for the ports of its largest security group.",
+)
+@click.option(
+    "--patience",
+    type=int,
+    default=Decision.patience,
+    show_default=True,
+    metavar="N",
+    help="How often in a row a host is asked to subscribe before it is told directly instead.",
+)
+@click.option(
+    "--answer-wait",
+    type=seconds,
+    default=Timing.asked_first,
+    show_default=True,
+    metavar="SECONDS",
+    help="For the first answer to that; it doubles each time.",
+)
+@click.option(
+    "--remind-every",
+    type=seconds,
+    default=Timing.remind_every,
+    show_default=True,
+    metavar="SECONDS",
+    help="Between two reminders of a host that has not confirmed a revision.",
+)
+@click.option(
+    "--fail-after",
+    type=seconds,
+    default=Timing.confirm_max,
+    show_default=True,
+    metavar="SECONDS",
+    help="Until a revision that not all have confirmed is reported as failed. Reminders go on.",
+)
+def dpm(
+    state: Path | None,
+    journal: bool,
+    take_over: bool,
+    many_ports: int,
+    many_in_a_group: int,
+    patience: int,
+    answer_wait: float,
+    remind_every: float,
+    fail_after: float,
+) -> int:
+    """Run DPM. Each line of standard input is a decision:
+
+    \b
+      place VPC/POD HOST             a pod is created at a host, or moves there
+      remove VPC/POD                 it is gone
+      share VPC subnet TEXT          what all hosts of the VPC are told of its subnets,
+      share VPC group-rules TEXT     or of the rules of its security groups
+      group VPC PORTS                the ports of its largest security group
 
     Standard output says of each decision when it is accepted, and later how it ended: done, superseded or failed. What was accepted
     is not lost, whatever is killed.
 
     \b
-    Example:
+    Examples:
       echo 'place red/10.0.0.1 h1' | ondemand run dpm
+      ondemand run dpm --many-ports 100 --many-in-a-group 50
     """
+    decision = Decision(many_ports, many_in_a_group, patience)
     store, connect = _as_role("dpm", state, journal=journal, take_over=take_over)
-    service = _TellingDpm(store, connect)
+    timing = Timing(asked_first=answer_wait, remind_every=remind_every, confirm_max=fail_after)
+    with closing(MulticastTopics(the_deployment())) as administration:
+        service = _TellingDpm(store, connect, timing, administration=administration, decision=decision)
+        return _serve(service, partial(_decide, service))
 
-    def decide(words: list[str]) -> None:
-        match words:
-            case ["place", pod, host]:
-                service.place(_pod(pod), host).result()
-            case ["remove", pod]:
-                service.remove(_pod(pod)).result()
-            case _:
-                raise IllegalInput(f"{' '.join(words)!r} is no decision: place VPC/POD HOST, or remove VPC/POD")
 
-    return _serve(service, decide)
+def _decide(service: DpmService, words: list[str]) -> None:
+    match words:
+        case ["place", pod, host]:
+            service.place(_pod(pod), host).result()
+        case ["remove", pod]:
+            service.remove(_pod(pod)).result()
+        case ["share", vpc, kind, *text]:
+            service.revise(vpc, _kind(kind), " ".join(text).encode()).result()
+        case ["group", vpc, ports] if ports.isdecimal():
+            service.regroup(vpc, int(ports)).result()
+        case _:
+            raise IllegalInput(
+                f"{' '.join(words)!r} is no decision: place VPC/POD HOST, remove VPC/POD, share VPC KIND TEXT, or group VPC PORTS"
+            )
 
 
 @run.command()
@@ -116,6 +197,8 @@ def dpm(state: Path | None, journal: bool, take_over: bool) -> int:
 def aca(credentials: Path, state: Path | None) -> int:
     """Run a host's agent. Each line of standard input is a packet: `packet VPC/SOURCE VPC/DESTINATION`.
 
+    Standard output says what becomes of each packet, and what is applied of what the hosts of a VPC share.
+
     \b
     Example:
       ondemand run aca --credentials h1.agent.json
@@ -126,6 +209,7 @@ def aca(credentials: Path, state: Path | None) -> int:
         SqliteStore(state or Path(f"{agent.host}.sqlite"), agent.host),
         lambda: PulsarConnection(agent.deployment(), agent.token),
         _Printing(),
+        handlers=Handlers(subnet=partial(_applied, Kind.SUBNET), group_rules=partial(_applied, Kind.GROUP_RULES)),
     )
 
     def send(words: list[str]) -> None:
@@ -174,8 +258,15 @@ class _TellingDpm(DpmService):
     """DPM that says what it accepts, and what becomes of it."""
 
     def happened(self, event: Event) -> None:
+        super().happened(event)
         fields = event.fields
         match event.name:
+            case "revise":
+                _say(f"accepted {fields['vpc']} revision {fields['revision']}")
+            case "revision ended":
+                _say(f"{fields['outcome']} {fields['vpc']} revision {fields['revision']}")
+            case "switch":
+                _say(f"switched {fields['vpc']} to {fields['channel']}")
             case "issue":
                 _say(f"accepted {fields['pod']} version {fields['version']}: {_at(fields['place'])}")
             case "complete":
@@ -190,6 +281,10 @@ class _Printing:
 
     def drop(self, source: Pod, destination: Pod, reason: str) -> None:
         _say(f"drop {source} {destination}: {reason}")
+
+
+def _applied(kind: Kind, vpc: str, revision: int, data: bytes) -> None:
+    _say(f"applied {vpc} revision {revision} {kind.value}: {data.decode(errors='replace')}")
 
 
 def _at(place: str | None) -> str:
@@ -209,6 +304,13 @@ def _pod(text: str) -> Pod:
     if not vpc or not address:
         raise IllegalInput(f"{text!r} is no pod: write VPC/ADDRESS")
     return Pod(vpc, address)
+
+
+def _kind(text: str) -> Kind:
+    kinds = {kind.value: kind for kind in Kind}
+    if text not in kinds:
+        raise IllegalInput(f"{text!r} is nothing that hosts share: choose {' or '.join(kinds)}")
+    return kinds[text]
 
 
 def _serve(service: Service, command: Callable[[list[str]], None] | None) -> int:

@@ -79,14 +79,20 @@ class Admin:
         """Lets a role do nothing with a topic any more. Whoever reads it already is not cut off by that."""
         self._permit("DELETE", topic, role, accept=(_UNKNOWN, _NOTHING_TO_REVOKE))
 
+    def reserve_subscription(self, subscription: str, role: str) -> None:
+        """Nobody but this role may read by a subscription of this name, whatever the topic."""
+        path = f"/namespaces/{self._deployment.namespace}/permissions/subscription/{subscription}"
+        self._changed("POST", path, json=[role])
+
     def _permit(self, method: str, topic: str, role: str, *, accept: tuple[int, ...] = (), **options: Any) -> None:
+        self._changed(method, f"{self._path(topic)}/permissions/{role}", accept=accept, **options)
+
+    def _changed(self, method: str, path: str, *, accept: tuple[int, ...] = (), **options: Any) -> None:
         # The permissions of a namespace are one record of the broker, and two changes at once meet.
         for _ in range(GRANTS_MAX):
-            path = f"{self._path(topic)}/permissions/{role}"
-            answer = self._call(method, path, accept=(_EXISTS, *accept), **options)
-            if answer.status_code != _EXISTS:
+            if self._call(method, path, accept=(_EXISTS, *accept), **options).status_code != _EXISTS:
                 return
-        raise BadDeployment(f"{topic}: permissions are being changed by others all the time; try again")
+        raise BadDeployment(f"{path}: permissions are being changed by others all the time; try again")
 
     def permissions(self, topic: str) -> dict[str, list[str]]:
         """What each role may do with a topic; nothing if there is no such topic."""

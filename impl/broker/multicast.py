@@ -1,4 +1,9 @@
-"""What DPM has the broker's administration do for the VPCs' topics. Everything may be repeated."""
+"""What DPM has the broker's administration do for the VPCs' topics. Everything may be repeated.
+
+A host that is permitted to read a topic may do so by as many subscriptions as it likes, and is not cut off when the permission
+goes. So whatever subscription is not a permitted host's own goes with it. A host's own is reserved for it: nobody else reads in its
+place.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +28,7 @@ class Administration(Protocol):
 
 
 class MulticastTopics:
-    """The real administration. A host is permitted by the role that it has now, as the broker itself knows it."""
+    """The real administration."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._admin = Admin(deployment)
@@ -45,17 +50,25 @@ class MulticastTopics:
             case CloseTopic():
                 self._admin.delete_topic(topic)
             case Permit(host, _):
-                for role in self._roles(topics.notices(host), host):
-                    self._admin.grant(topic, role, "consume")
+                # By the role that it has now. If it has none, it is withdrawn, and nobody is there to read.
+                for role in self._admin.permissions(topics.notices(host)):
+                    if topics.host_of(role) == host:
+                        self._admin.reserve_subscription(topics.reader(host), role)
+                        self._admin.grant(topic, role, "consume")
             case EndSubscription(host, _):
-                # The permission first: otherwise the agent, cut off, could subscribe again.
-                for role in self._roles(topic, host):
-                    self._admin.revoke(topic, role)
-                self._admin.delete_subscription(topic, host)
+                self._end(topic, host)
 
-    def _roles(self, topic: str, host: str) -> list[str]:
-        """The roles of a host that may do something with a topic; none if it is withdrawn."""
-        return [role for role in self._admin.permissions(topic) if topics.is_role_of(role, host)]
+    def _end(self, topic: str, host: str) -> None:
+        """The permission first: otherwise an agent that is cut off could subscribe again."""
+        permitted = set()
+        for role in self._admin.permissions(topic):
+            if topics.host_of(role) == host:
+                self._admin.revoke(topic, role)
+            else:
+                permitted.add(topics.reader(topics.host_of(role)))
+        for subscription in self._admin.subscriptions(topic):
+            if subscription not in permitted:
+                self._admin.delete_subscription(topic, subscription)
 
     def close(self) -> None:
         """See `Administration`."""

@@ -89,6 +89,11 @@ def inbox(host: str) -> str:
     return f"inbox-{host}"
 
 
+def reader(host: str) -> str:
+    """The subscription by which a host reads a VPC's topic. No other role may use the name."""
+    return f"host-{host}"
+
+
 def dead_letters(process: str) -> str:
     """The topic of what a process could not read."""
     return f"dead-letters-{process}"
@@ -144,9 +149,10 @@ def provision_host(deployment: Deployment, host: str) -> Credentials:
     return Credentials(host, role, deployment.token(role))
 
 
-def is_role_of(role: str, host: str) -> bool:
-    """Whether this is what the host was at some registration."""
-    return bool(re.fullmatch(rf"host-{re.escape(host)}-[0-9a-f]{{{2 * ROLE_BYTES}}}", role))
+def host_of(role: str) -> str:
+    """The host that has or had this role; empty: it is no host's."""
+    found = re.fullmatch(rf"host-({HOST_NAME.pattern})-[0-9a-f]{{{2 * ROLE_BYTES}}}", role)
+    return found[1] if found else ""
 
 
 def withdraw_host(deployment: Deployment, host: str) -> None:

@@ -14,7 +14,7 @@ PATIENCE_MAX: Final = 100
 """Askings in a row; with pauses that double up to their limit, more would be an hour of asking."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision:
     """What DPM decides a VPC's channel by. All are whole numbers.
 

@@ -128,7 +128,7 @@ class AcaService(Service):
     def listening(self) -> None:
         for vpc in self.channel.consumers():
             try:
-                self._retried(partial(self.session.listen, topics.multicast(vpc), self.channel.host))
+                self._retried(partial(self.session.listen, topics.multicast(vpc), topics.reader(self.channel.host)))
             except NotAllowed as problem:
                 self._log.info("reads %s no more: %s", topics.multicast(vpc), problem)
 
@@ -157,7 +157,7 @@ class AcaService(Service):
         self._subscribing.pop(message.vpc, None)
         self.session.stop_listening(topic)
         try:
-            self.session.listen(topic, self.channel.host)
+            self.session.listen(topic, topics.reader(self.channel.host))
         except NotAllowed as problem:
             self._log.info("declines to subscribe: %s", problem)
             return self.channel.decline(message)

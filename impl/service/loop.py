@@ -268,10 +268,13 @@ class Service:
             self.happened(event)
         self._publish(effects.sends)
         self._unmarked += outgoing
-        # Administrative work must not be done again once anything has been built upon it: a subscription that is there again would
-        # end. So it is marked before anything else can be stored, and a mark is as durable as whatever is stored behind it.
-        if len(self._unmarked) >= MARKS_MAX or any(send.topic == ADMINISTRATION for send in effects.sends):
+        if len(self._unmarked) >= MARKS_MAX or self._is_marked_at_once(effects.sends):
             self._mark()
+
+    def _is_marked_at_once(self, sends: Sequence[Send]) -> bool:
+        """Administrative work must not be done again once anything has been built upon it: a subscription that is there again would
+        end. So it is marked before anything else can be stored, and a mark is as durable as whatever is stored behind it."""
+        return any(send.topic == ADMINISTRATION for send in sends)
 
     def _note(self, event: Event) -> None:
         if event.name in ("ignore", "refuse"):

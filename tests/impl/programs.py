@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -131,12 +131,12 @@ class Program:
 class Programs:
     """DPM, NCM and the agents of one deployment."""
 
-    def __init__(self, deployment: Deployment, folder: Path) -> None:
+    def __init__(self, deployment: Deployment, folder: Path, dpm: Sequence[str] = ()) -> None:
         self.deployment = deployment
         self.variables = environment(deployment, folder)
         self._folder = folder
         self.ncm = Program("ncm", folder, self.variables, "ncm")
-        self.dpm = Program("dpm", folder, self.variables, "dpm")
+        self.dpm = Program("dpm", folder, self.variables, "dpm", *dpm)
         self.agents: dict[str, Program] = {}
         self._instances: list[Program] = []
 
@@ -160,9 +160,9 @@ class Programs:
 
 
 @contextmanager
-def programs(deployment: Deployment, folder: Path) -> Iterator[Programs]:
-    """Programs that are killed at the end, whatever has happened."""
-    made = Programs(deployment, folder)
+def programs(deployment: Deployment, folder: Path, dpm: Sequence[str] = ()) -> Iterator[Programs]:
+    """Programs that are killed at the end, whatever has happened. `dpm`: its options."""
+    made = Programs(deployment, folder, dpm)
     try:
         yield made
     finally:

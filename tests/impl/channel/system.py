@@ -75,11 +75,13 @@ class Counting:
 class Scene:
     """A DPM, and hosts that are registered."""
 
+    make_administration: type[Counting] = Counting
+
     def __init__(self, system: System, *hosts: str, timing: Timing = QUICK) -> None:
         self.system, self.deployment, self.timing = system, system.deployment, timing
         self.files: dict[str, AgentFile] = {host: add_host(self.deployment, host) for host in hosts}
         self.agents: dict[str, Recording] = {}
-        self.administration = Counting(self.deployment)
+        self.administration = self.make_administration(self.deployment)
         self.dpm = self.new_dpm()
         self._pods: dict[tuple[str, str], list[Pod]] = {}
         self._number = 0
@@ -158,16 +160,14 @@ class Scene:
         with Admin(self.deployment) as admin:
             topic = topics.multicast(vpc)
             roles = [role for role, may in admin.permissions(topic).items() if "consume" in may]
-            return admin.subscriptions(topic), {
-                host for host in self.files for role in roles if topics.is_role_of(role, host)
-            }
+            return admin.subscriptions(topic), {topics.host_of(role) for role in roles}
 
     def backlog(self, vpc: str, host: str) -> int:
         """What the topic keeps for the host."""
         with Admin(self.deployment) as admin:
             path = f"/persistent/{self.deployment.namespace}/{topics.multicast(vpc)}/stats"
             stats = admin._call("GET", path, params={"getPreciseBacklog": True}).json()
-        return int(stats["subscriptions"][host]["msgBacklog"])
+        return int(stats["subscriptions"][topics.reader(host)]["msgBacklog"])
 
     def addressed(self) -> bool:
         """Whether every agent got only what is for its host, or of a VPC's topic."""

@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+import pytest
+
 from impl.broker import topics
 from impl.broker.deployment import Deployment
-from impl.messages import CloseTopic, EndSubscription, Kind, OpenTopic, Permit, Published, Push, Subscribe
-from tests.impl.channel.system import scene
+from impl.channel.dpm import ChannelDpm
+from impl.channel.whole import WholeDpm, of_channel
+from impl.core import Effects, Send
+from impl.dpm import Dpm
+from impl.errors import NotAllowed
+from impl.messages import (
+    Accepted,
+    Administrative,
+    CloseTopic,
+    EndSubscription,
+    Hello,
+    Kind,
+    Message,
+    OpenTopic,
+    Permit,
+    Published,
+    Push,
+    Registered,
+    Subscribe,
+)
+from impl.service.dpm import DpmService
+from impl.store import MemoryStore
+from impl.transport.memory import MemoryBroker
+from tests.impl.channel.system import SMALL, WAIT, scene
 
 
 def test_the_whole_life_of_a_channel(deployment: Deployment) -> None:
@@ -17,7 +43,7 @@ def test_the_whole_life_of_a_channel(deployment: Deployment) -> None:
         assert on.seen("channel", "red") == "grpc"
         on.place("red", h1=3)
         on.until_channel("red", "mq")
-        assert on.at_broker("red") == (["h1", "h2"], {"h1", "h2"})
+        assert on.at_broker("red") == (["host-h1", "host-h2"], {"h1", "h2"})
         on.until_done("red", on.revise("red", b"two"))
         on.until_done("blue", on.revise("blue", b"other"))
         on.remove("red", h1=2)
@@ -57,7 +83,7 @@ def test_an_agent_that_never_answers_is_given_up_and_told_directly(deployment: D
         assert on.agents["h1"].revisions(Published) == [1]
         assert on.agents["h2"].revisions(Push) == [1]
         assert on.agents["h2"].revisions(Published) == []
-        on.until(lambda: on.at_broker("red") == (["h1"], {"h1"}), "nothing to be left of h2 at the broker")
+        on.until(lambda: on.at_broker("red") == (["host-h1"], {"h1"}), "nothing to be left of h2 at the broker")
 
 
 def test_an_agent_that_the_broker_refuses_declines_and_is_told_directly(deployment: Deployment) -> None:
@@ -67,7 +93,7 @@ def test_an_agent_that_the_broker_refuses_declines_and_is_told_directly(deployme
         on.start("h1", "h2")
         on.administration.perform(OpenTopic("red"))
         taken = with_administrator.open_session("unused", [])
-        taken.listen(topics.multicast("red"), "h2")
+        taken.listen(topics.multicast("red"), topics.reader("h2"))
         on.place("red", h1=4, h2=1)
         on.until_channel("red", "mq")
         assert on.seen("barred", ("h2", "red"))
@@ -102,7 +128,7 @@ def test_when_the_last_port_leaves_nothing_more_comes_and_with_the_next_one_it_d
         on.place("red", h1=5, h2=1)
         on.until_channel("red", "mq")
         on.remove("red", h2=1)
-        on.until(lambda: on.at_broker("red") == (["h1"], {"h1"}), "h2's subscription to end")
+        on.until(lambda: on.at_broker("red") == (["host-h1"], {"h1"}), "h2's subscription to end")
         on.until_done("red", on.revise("red", b"one"))
         assert not [one for _, one in on.agents["h2"].got if isinstance(one, Push | Published)]
         on.place("red", h2=1)
@@ -110,3 +136,70 @@ def test_when_the_last_port_leaves_nothing_more_comes_and_with_the_next_one_it_d
         on.until_done("red", on.revise("red", b"two"))
         assert on.agents["h2"].revisions(Push)[:1] == [1]
         assert [one.attempt for _, one in on.agents["h2"].got if isinstance(one, Subscribe)] == [1, 2]
+
+
+def test_a_dishonest_agent_cannot_read_in_anothers_place_and_is_cut_off_when_it_leaves(deployment: Deployment) -> None:
+    with scene(deployment, "h1", "h2") as on:
+        on.start("h1", "h2")
+        on.place("red", h1=5, h2=1)
+        on.until_channel("red", "mq")
+        dishonest = on.system.agent(on.files["h2"])()
+        session, topic = dishonest.open_session("unused", []), topics.multicast("red")
+        with pytest.raises(NotAllowed, match="AuthorizationError"):
+            session.listen(topic, topics.reader("h1"))
+        session.listen(topic, "of-my-own")
+        on.until_done("red", on.revise("red", b"one"))
+        assert session.receive(WAIT) is not None, "as long as it is permitted it may read by any other name"
+        on.remove("red", h2=1)
+        on.until(lambda: on.at_broker("red") == (["host-h1"], {"h1"}), "everything of h2 to end")
+        on.until_done("red", on.revise("red", b"two"))
+        assert on.agents["h1"].revisions(Published) == [1, 2]
+        with pytest.raises(NotAllowed, match="AuthorizationError"):
+            dishonest.open_session("unused", []).listen(topic, "of-my-own")
+        assert session.receive(0.0) is None
+        dishonest.close()
+
+
+class InMemory:
+    """An administration of a broker that lets everybody do everything."""
+
+    def perform(self, work: Administrative) -> None:
+        """See `impl.broker.multicast.Administration`."""
+
+    def close(self) -> None:
+        """See there."""
+
+
+class MarksLater(DpmService):
+    """Administrative work is marked as done some time later, like messages."""
+
+    def _is_marked_at_once(self, sends: Sequence[Send]) -> bool:
+        return False
+
+
+def repeated_after_a_crash(kind: type[DpmService]) -> list[Message]:
+    """What a DPM that is killed when its host has just subscribed would have the administration do once more."""
+    store = MemoryStore()
+    dpm = kind(store, MemoryBroker().connect, administration=InMemory(), decision=SMALL)
+    dpm._connection = MemoryBroker().connect()
+    channel = dpm.channel
+    steps: list[Callable[[], Effects]] = [
+        lambda: channel.register(Registered("h1")),
+        lambda: channel.receive(Hello("h1", 1), "h1"),
+        *(lambda: channel.add_port("h1", "red") for _ in range(5)),
+        lambda: channel.open_topic("red"),
+        lambda: channel.ask("h1", "red"),
+        lambda: channel.receive(Accepted("h1", 1, "red", 1), "h1"),
+    ]
+    for step in steps:
+        dpm._perform(of_channel(step()))
+    again = WholeDpm(Dpm(), ChannelDpm(SMALL))
+    unpublished = [one.send.message for one in store.load(again)]
+    assert again.channel.observe()["subscription"] == {("h1", "red"): "subscribed"}
+    return [message for message in unpublished if isinstance(message, Administrative)]
+
+
+def test_what_the_administration_has_done_is_not_done_again_after_a_crash() -> None:
+    """A subscription that has begun since would end by it."""
+    assert repeated_after_a_crash(DpmService) == []
+    assert repeated_after_a_crash(MarksLater) == [OpenTopic("red"), Permit("h1", "red")]
