@@ -20,6 +20,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "prove": "Prove every promise, without bounds.",
     "explore": "Visit every state of a bounded configuration.",
     "bounded": "Look for a short violation in a world too large to explore.",
+    "live": "Decide what happens eventually, in every fair run of a bounded configuration.",
     "simulate": "Long random runs of the role machines.",
     "replay": "Replay traces on the implementation, step by step.",
     "show": "Print a trace as a table and a sequence diagram.",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from conformance import worlds
 from conformance.kills import Kill, negative_of, read_kills
+from conformance.lassos import Lasso, path_of, read_lassos
+from model.configuration import Configuration
 from model.machines import mermaid
 from model.notation import change_notation, guard_lines, notation
 from spec.language import Action, Promise, Protocol, Symbol, Variant
@@ -49,13 +51,15 @@ def _lines(protocol: Protocol) -> Iterator[str]:
     yield ""
     yield from _prose(protocol.modules[0].__doc__)
     kills = {kill.variant: kill for kill in read_kills(protocol)}
+    lassos = read_lassos(protocol)
     yield from _overview(protocol)
     yield from _vocabulary(protocol)
     yield from _lifecycles(protocol)
     yield from _actions(protocol)
     yield from _promises(protocol, kills)
+    yield from _eventualities(protocol, lassos)
     yield from _explorations(protocol)
-    yield from _variants(protocol, kills)
+    yield from _variants(protocol, kills, lassos)
 
 
 def _prose(text: str | None) -> list[str]:
@@ -98,6 +102,11 @@ def _overview(protocol: Protocol) -> Iterator[str]:
     for promise in protocol.promises:
         if not promise.lemma:
             yield f"| [`{promise.name}`](#{promise.name}) | {_cell(_first(promise.doc))} |"
+    if protocol.eventualities:
+        yield "\nAnd of what happens eventually:\n"
+    yield "| eventuality | in words |\n|---|---|"
+    for eventuality in protocol.eventualities:
+        yield f"| [`{eventuality.name}`](#{eventuality.name}) | {_cell(_first(eventuality.doc))} |"
     yield ""
     yield NOTATION
 
@@ -162,7 +171,8 @@ def _lifecycles(protocol: Protocol) -> Iterator[str]:
 
 def _actions(protocol: Protocol) -> Iterator[str]:
     yield "## Actions\n"
-    yield "Changes read the state before the step; what a step does not name stays as it is.\n"
+    yield "Changes read the state before the step; what a step does not name stays as it is. An action that is *fair* does not stay"
+    yield "possible for ever, with the same choices, without being taken; on the others nobody may count.\n"
     for role in protocol.roles:
         yield f"### {role.name}\n"
         yield f"{_first(role.doc)}\n"
@@ -175,7 +185,7 @@ def _actions(protocol: Protocol) -> Iterator[str]:
 def _action(action: Action) -> Iterator[str]:
     names = ", ".join(f"{one.name}: {one.sort.__name__}" for one in action.parameters)
     yield f"#### `{action.name}({names})`\n"
-    yield f"{_whole(action.doc)}\n"
+    yield f"{_whole(action.doc)}{' *Fair.*' if action.fair else ''}\n"
     yield "```"
     for number, line in enumerate(guard_lines(action)):
         yield f"{'when' if number == 0 else ' and'} {line}"
@@ -237,6 +247,37 @@ def _promise(promise: Promise, protocol: Protocol, kills: Mapping[str, Kill]) ->
     yield ""
 
 
+def _eventualities(protocol: Protocol, lassos: Sequence[Lasso]) -> Iterator[str]:
+    yield "## What happens eventually\n"
+    yield "Decided over every state of the configurations for it, in every run in which the fair actions are fair, for each choice"
+    yield "of their parameters. Runs may stutter, and a step that changes nothing is none.\n"
+    for first in protocol.eventualities[:1]:
+        stated = next(module for module in protocol.modules if vars(module).get(first.name) is first)
+        yield from _prose(stated.__doc__)
+    for eventuality in protocol.eventualities:
+        names = ", ".join(f"{one.name}: {one.sort.__name__}" for one in eventuality.parameters)
+        yield f"### `{eventuality.name}`\n"
+        yield f"{_whole(eventuality.doc)}\n"
+        yield f"```\nfor all {names}:"
+        yield from _formula_lines(eventuality.premise)
+        yield "leads to"
+        yield from _formula_lines(eventuality.conclusion)
+        yield "```\n"
+        for witness in eventuality.sometimes:
+            yield f"- reachable: `{witness.name}`. {_first(witness.doc)}"
+        for lasso in lassos:
+            if lasso.eventuality is eventuality:
+                way = f"[A run]({_link(path_of(lasso.variant, eventuality, protocol), protocol)})"
+                yield f"- broken by: `{lasso.variant.name}`. {_first(lasso.variant.doc)} {way} of {_steps(lasso)}."
+        yield ""
+
+
+def _steps(lasso: Lasso) -> str:
+    """How long a lasso is."""
+    count, loop = len(lasso.trace.steps), lasso.trace.loop
+    return f"{count} steps" if loop == count else f"{loop} steps and a loop of {count - (loop or 0)}"
+
+
 WIDE: Final = 100
 """Columns that a formula may have in one line."""
 
@@ -256,7 +297,12 @@ def _formula_lines(node: Node) -> Iterator[str]:
 
 def _way(variant: Variant, protocol: Protocol) -> str:
     file = negative_of(protocol) / f"{variant.name.replace('_', '-')}.itf.json"
-    return f"[A way]({os.path.relpath(file, document_of(protocol).parent)})"
+    return f"[A way]({_link(file, protocol)})"
+
+
+def _link(file: Path, protocol: Protocol) -> str:
+    """The file as the document names it."""
+    return os.path.relpath(file, document_of(protocol).parent)
 
 
 def _explorations(protocol: Protocol) -> Iterator[str]:
@@ -265,25 +311,43 @@ def _explorations(protocol: Protocol) -> Iterator[str]:
     yield "| configuration | bounds | what happens | states | transitions | depth |\n|---|---|---|---|---|---|"
     for name in worlds.names(protocol):
         world = worlds.find(name, protocol)
-        sizes = [f"{len(members)} {sort}" for sort, members in world.sorts.items()]
-        sizes += [f"{number} ≤ {bound}" for number, bound in world.bounds.items()]
         counts = " | ".join(f"{world.pinned[one]:,}" if one in world.pinned else "" for one in COUNTS)
-        yield f"| `{name}` | {', '.join(sizes)} | {_cell(world.doc)} | {counts} |"
+        yield f"| `{name}` | {_sizes(world)} | {_cell(world.doc)} | {counts} |"
     yield ""
+    if not worlds.live_names(protocol):
+        return
+    yield "In these it is decided what happens eventually:\n"
+    yield "| configuration | bounds | what happens | what is decided |\n|---|---|---|---|"
+    for name in worlds.live_names(protocol):
+        world = worlds.find(name, protocol)
+        decided = sorted(world.eventually or [], key=[one.name for one in protocol.eventualities].index)
+        names = ", ".join(f"`{one}`" for one in decided) if world.eventually is not None else "everything"
+        yield f"| `{name}` | {_sizes(world)} | {_cell(world.doc)} | {names} |"
+    yield ""
+
+
+def _sizes(world: Configuration) -> str:
+    sizes = [f"{len(members)} {sort}" for sort, members in world.sorts.items()]
+    sizes += [f"{number} ≤ {bound}" for number, bound in world.bounds.items()]
+    return ", ".join(sizes)
 
 
 COUNTS: Final = ("distinct", "transitions", "depth")
 
 
-def _variants(protocol: Protocol, kills: Mapping[str, Kill]) -> Iterator[str]:
+def _variants(protocol: Protocol, kills: Mapping[str, Kill], lassos: Sequence[Lasso]) -> Iterator[str]:
     yield "## Variants\n"
-    yield "Deviations kept on purpose. Each fails to be proved, has a shortest way to a broken promise, and is told from the"
-    yield "implementation by replay. `ondemand check --variant NAME` shows it.\n"
+    yield "Deviations kept on purpose. Each that breaks a promise about states or steps fails to be proved, has a shortest way to"
+    yield "the broken promise, and is told from the implementation by replay; each that breaks what happens eventually has a run"
+    yield "that shows it. `ondemand check --variant NAME` shows either.\n"
     yield "| variant | instead of | where from | what is wrong | breaks | steps | found in |\n|---|---|---|---|---|---|---|"
     for variant in protocol.variants:
         breaks = ", ".join(f"`{one.name}`" for one in variant.breaks)
         kill = kills.get(variant.name)
+        lasso = next((one for one in lassos if one.variant is variant), None)
         found = f"{kill.depth} | `{kill.config}`" if kill else " | "
+        if lasso is not None and not kill:
+            found = f"{len(lasso.trace.steps)} | `{lasso.trace.configuration.name}`"
         yield (
             f"| `{variant.name}` | `{variant.replaces.name}` | {variant.kind.value} | {_cell(_first(variant.doc))} "
             f"| {breaks} | {found} |"

@@ -1,4 +1,4 @@
-"""All evidence for all promises: proved, explored, simulated, replayed; gathered as early as it can be.
+"""All evidence for all promises: proved, explored, decided, simulated, replayed; gathered as early as it can be.
 
 The broker starts at once, in the background, since it takes the longest to come; what needs none runs meanwhile. What is red ends
 the gathering.
@@ -9,13 +9,15 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rich.console import Console
 
 from conformance import worlds
 from conformance.exits import EXIT_OF, Exit, worst
+from conformance.kills import promises_of
+from conformance.lassos import Lasso, folder_of, read_lassos
 from conformance.protocols import REPLAYED, base
 from conformance.replaying import Replays, Vector, read_vectors, replay_all
 from conformance.replaying import vectors_of as vectors_folder
@@ -27,10 +29,11 @@ from model.configuration import Configuration, load
 from model.errors import BadInput
 from model.explore import Exploration, explore
 from model.interpreter import Interpreter
+from model.live import STATES_MAX, Liveness, live, never_asked
 from model.prove import Proof, prove
 from model.simulate import Simulation, simulate
 from model.wellformed import wellformed
-from spec.language import Promise, Protocol
+from spec.language import Eventuality, Promise, Protocol
 
 SIMULATED_RUNS = 60
 SIMULATED_STEPS = 50
@@ -50,16 +53,19 @@ class Evidence:
     protocol: Protocol
     configurations: tuple[str, ...]
     """All that are to be explored."""
+    live_configurations: tuple[str, ...] = ()
+    """All in which it is to be decided what happens eventually."""
     proof: Proof | None = None
     explorations: list[Exploration] = field(default_factory=list)
+    decisions: list[Liveness] = field(default_factory=list)
     simulation: Simulation | None = None
     replays: dict[str, Replays] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     """What the surroundings did not let run, with the reason."""
     noticed: list[str] = field(default_factory=list)
-    """Variants whose known way to a broken promise is still seen to break it."""
+    """Variants whose known runs are still seen to break what they are said to break."""
     unnoticed: list[str] = field(default_factory=list)
-    """Variants whose way breaks no promise any more, each with the promises that it used to break: they were weakened."""
+    """Variants that break something no more, each with what they used to break: it was weakened."""
     stale: str = ""
     """Why the vectors say nothing, or too little, about this statement; empty if they are its own."""
 
@@ -75,6 +81,8 @@ class Evidence:
         codes.append(Exit.UNDECIDED if self.proof is None else EXIT_OF[self.proof.verdict])
         codes += [EXIT_OF[one.verdict] for one in self.explorations]
         codes += [Exit.UNDECIDED] * (len(self.explorations) < len(self.configurations))
+        codes += [EXIT_OF[one.verdict] for one in self.decisions]
+        codes += [Exit.UNDECIDED] * any(self.lasting(one) == "?" for one in self.protocol.eventualities)
         codes.append(Exit.UNDECIDED if self.simulation is None else EXIT_OF[self.simulation.verdict])
         codes += [EXIT_OF[one.verdict] for one in self.replays.values()]
         codes += [Exit.UNDECIDED] * (self.replayed and len(self.replays) < len(TARGETS))
@@ -86,6 +94,10 @@ class Evidence:
         done = {one.configuration for one in self.explorations if one.complete}
         return done == set(self.configurations)
 
+    def _decided_all(self) -> bool:
+        done = {one.configuration for one in self.decisions if one.complete}
+        return bool(done) and done == set(self.live_configurations)
+
     @property
     def is_red(self) -> bool:
         """Something is violated for certain; more evidence would not change that.
@@ -94,17 +106,24 @@ class Evidence:
         """
         verdicts: list[str] = [one.verdict for one in self.explorations if one.trace is not None]
         verdicts += [one.verdict for one in self.replays.values()]
+        verdicts += [one.verdict for one in self.decisions]
         verdicts += [self.proof.verdict] if self.proof else []
         verdicts += [self.simulation.verdict] if self.simulation else []
         return "violated" in verdicts or "diverges" in verdicts or bool(self.unnoticed)
 
     @property
     def unreached(self) -> list[str]:
-        """What must be reachable, and no exploration reached; empty if one stopped early."""
-        if not self._explored_all():
-            return []
-        reached = {name for one in self.explorations for name in one.reached}
-        return [one.name for one in self.protocol.sometimes if one.name not in reached]
+        """What must be reachable, and no exploration reached; and eventualities whose premise holds nowhere.
+
+        Empty where one stopped early.
+        """
+        missing = []
+        if self._explored_all():
+            reached = {name for one in self.explorations for name in one.reached}
+            missing += [one.name for one in self.protocol.sometimes if one.name not in reached]
+        if self._decided_all():
+            missing += never_asked(self.decisions, self.protocol.eventualities)
+        return missing
 
     @property
     def unused(self) -> list[str]:
@@ -144,11 +163,20 @@ class Evidence:
             replayed = "-"
         return proved, explored, simulated, replayed
 
+    def lasting(self, eventuality: Eventuality) -> str:
+        """For an eventuality: whether it was decided to hold wherever it is asked for; with `?` for not known."""
+        verdicts: set[str] = set()
+        for one in self.decisions:
+            verdicts |= {outcome.verdict for outcome in one.outcomes if outcome.eventuality is eventuality}
+        mark = _mark(verdicts)
+        return "?" if mark == "holds" and not self._decided_all() else mark
+
     def as_json(self) -> dict[str, Any]:
         """The form that the command line writes."""
         return {
             "prove": self.proof.as_json() if self.proof else None,
             "explore": [one.as_json() for one in self.explorations],
+            "live": [one.as_json() for one in self.decisions],
             "simulate": self.simulation.as_json() if self.simulation else None,
             "replay": [one.as_json() for one in self.replays.values()],
             "missing": self.missing,
@@ -210,7 +238,13 @@ class BrokerInBackground:
 
 
 def gather(
-    protocol: Protocol, stated: Protocol, *, configurations: Sequence[str], broker: BrokerInBackground, told: Told
+    protocol: Protocol,
+    stated: Protocol,
+    *,
+    configurations: Sequence[str],
+    live_configurations: Sequence[str] = (),
+    broker: BrokerInBackground,
+    told: Told,
 ) -> Evidence:
     """Gathers all evidence for a protocol. As soon as something is violated, nothing more is run.
 
@@ -219,10 +253,15 @@ def gather(
     Raises:
         BadInput: a configuration or vector is malformed.
     """
-    found = Evidence(protocol, tuple(configurations))
+    found = Evidence(protocol, tuple(configurations), tuple(live_configurations))
     vectors = functools.cache(lambda: vectors_of(found, stated))
-    steps: list[Callable[[], None]] = [lambda: _prove(found, told), lambda: notice(found, vectors(), stated)]
+    steps: list[Callable[[], None]] = [
+        lambda: _prove(found, told),
+        lambda: notice(found, vectors(), stated),
+        lambda: notice_lassos(found, lassos_of(found, stated), stated),
+    ]
     steps += [lambda: _replay(found, vectors, "memory", None, told)] * found.replayed
+    steps += [functools.partial(_decide, found, name, told) for name in live_configurations]
     steps += [functools.partial(_explore, found, name, told) for name in configurations]
     steps += [lambda: _simulate(found, told)]
     steps += [lambda: _replay(found, vectors, "pulsar", broker, told)] * found.replayed
@@ -238,17 +277,33 @@ def vectors_of(found: Evidence, stated: Protocol) -> list[Vector]:
     digest = f'"digest": "{stated.digest()}"'
     folder = vectors_folder(stated)
     current = all(digest in path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*.itf.json"))
-    remedy = "write them anew with `make golden`, and read the difference"
     try:
         vectors = read_vectors([folder], stated)
     except BadInput as problem:
         if current:
             raise
-        found.stale = f"the vectors are runs of an earlier statement ({problem}); {remedy}"
+        found.stale = f"the vectors are runs of an earlier statement ({problem}); {REMEDY}"
         return []
     if not current:
-        found.stale = f"the vectors are runs of an earlier statement, and cover too little of this one; {remedy}"
+        found.stale = f"the vectors are runs of an earlier statement, and cover too little of this one; {REMEDY}"
     return vectors
+
+
+REMEDY = "write them anew with `make golden`, and read the difference"
+
+
+def lassos_of(found: Evidence, stated: Protocol) -> list[Lasso]:
+    """The shipped lassos; none, if they are no runs of variants of the statement any more, since it was changed."""
+    try:
+        return read_lassos(stated)
+    except BadInput as problem:
+        paths = folder_of(stated).glob("*.itf.json")
+        texts = [path.read_text(encoding="utf-8", errors="replace") for path in paths]
+        digests = [stated.with_variant(variant).digest() for variant in stated.variants]
+        if all(any(digest in text for digest in digests) for text in texts):
+            raise
+        found.stale = found.stale or f"the lassos are runs of an earlier statement ({problem}); {REMEDY}"
+        return []
 
 
 def _prove(found: Evidence, told: Told) -> None:
@@ -259,18 +314,28 @@ def _prove(found: Evidence, told: Told) -> None:
     found.proof = proof
     if proof.verdict == "holds":
         return
-    # What is not inductive may be reachable: look for a way there at once, first not far from the start, then further.
-    for states_max in WAY_STATES_MAX:
-        found.explorations.clear()
-        for name in found.configurations:
-            if name != worlds.BENCH:
-                _explore(found, name, told, forget=False, states_max=states_max)
-                if found.explorations[-1].verdict == "violated":
-                    return
+    # What is not inductive may be reachable: look for a way there at once. Most ways are among the first thousands of states.
+    if not _find_way(found, told, NEAR):
+        # Or nothing wrong is done, and somebody waits in vain.
+        for name in found.live_configurations:
+            _decide(found, name, told, forget=False, states_max=FAR)
+            if found.decisions[-1].verdict == "violated":
+                return
+        _find_way(found, told, FAR)
 
 
-WAY_STATES_MAX = (100_000, 1_500_000)
-"""States at most in each configuration when a way to what is not proved is looked for. Most ways are among the first thousands."""
+NEAR, FAR = 100_000, 1_500_000
+"""States at most in each configuration when a way to what is not proved is looked for."""
+
+
+def _find_way(found: Evidence, told: Told, states_max: int) -> bool:
+    found.explorations.clear()
+    for name in found.configurations:
+        if name != worlds.BENCH:
+            _explore(found, name, told, forget=False, states_max=states_max)
+            if found.explorations[-1].verdict == "violated":
+                return True
+    return False
 
 
 def notice(found: Evidence, vectors: Sequence[Vector], stated: Protocol) -> None:
@@ -283,18 +348,26 @@ def notice(found: Evidence, vectors: Sequence[Vector], stated: Protocol) -> None
         interpreter = Interpreter(vector.protocol, trace.configuration)
         before, after = trace.states[-2:]
         _, events = interpreter.apply(before, trace.steps[-1])
-        if (
-            interpreter.violated(before, after, events, [one for one in variant.breaks if isinstance(one, Promise)])
-            is not None
-        ):
+        if interpreter.violated(before, after, events, promises_of(variant)) is not None:
             found.noticed.append(variant.name)
         else:
-            promises = ", ".join(promise.name for promise in variant.breaks)
+            promises = ", ".join(promise.name for promise in promises_of(variant))
             found.unnoticed.append(f"{variant.name} (it broke {promises})")
+
+
+def notice_lassos(found: Evidence, lassos: Sequence[Lasso], stated: Protocol) -> None:
+    """Asks the interpreter whether every lasso still breaks what it is said to break."""
+    for lasso in lassos:
+        if not lasso.still_breaks(stated):
+            found.unnoticed.append(f"{lasso.variant.name} (it broke {lasso.eventuality.name})")
+        elif lasso.variant.name not in found.noticed:
+            found.noticed.append(lasso.variant.name)
 
 
 def _explore(found: Evidence, name: str, told: Told, *, forget: bool = True, states_max: int = 200_000_000) -> None:
     configuration = worlds.find(name, found.protocol)
+    if not forget:  # then there are more states than those that were counted
+        configuration = replace(configuration, pinned={})
 
     def tell(distinct: int, depth: int, seconds: float) -> None:
         told(
@@ -303,6 +376,18 @@ def _explore(found: Evidence, name: str, told: Told, *, forget: bool = True, sta
 
     found.explorations.append(
         explore(found.protocol, configuration, progress=tell, forget_spent=forget, states_max=states_max)
+    )
+
+
+def _decide(found: Evidence, name: str, told: Told, *, forget: bool = True, states_max: int = STATES_MAX) -> None:
+    found.decisions.append(
+        live(
+            found.protocol,
+            worlds.find(name, found.protocol),
+            forget_spent=forget,
+            states_max=states_max,
+            progress=lambda what, done, total: told(f"Deciding in {name}", done, total, what),
+        )
     )
 
 

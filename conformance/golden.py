@@ -1,7 +1,7 @@
 """Generated files, made anew.
 
-They are: descriptors of Alcor's messages, counts of states, vectors, the table of kills with its negative vectors, and the
-reference document.
+They are: descriptors of Alcor's messages, counts of states, vectors, the table of kills with its negative vectors, the lassos of
+variants that let somebody wait in vain, and the reference document.
 
 `python -m conformance.golden` writes all of them, `python -m conformance.golden docs on-demand` only some. Read the difference
 before it is committed.
@@ -9,23 +9,25 @@ before it is committed.
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from conformance import worlds
 from conformance.docs import write_document
 from conformance.generate import write_vectors
-from conformance.kills import write_kills
+from conformance.kills import breaking, write_kills
+from conformance.lassos import hopes_of, write_lassos
 from conformance.protocols import PROTOCOLS, REPLAYED
 from conformance.report import progress_bar
 from impl.wire.alcor.schema import NUMBERINGS, descriptors, sources
 from model.explore import explore
 from spec.language import Protocol
 
-PARTS = ("wire", "counts", "vectors", "kills", "docs")
+PARTS = ("wire", "counts", "vectors", "kills", "lassos", "docs")
 PINNED = "\n[pinned]\n"
 
 
@@ -45,6 +47,12 @@ def write_descriptors(numbering: str, path: Path) -> None:
     folders, names = sources(numbering)
     protoc = [sys.executable, "-m", "grpc_tools.protoc", "--include_imports", f"--descriptor_set_out={path}"]
     subprocess.run([*protoc, *(f"-I{folder}" for folder in folders), *names], check=True)
+
+
+def _counting(progress: Callable[[int, str], None]) -> Callable[[str], None]:
+    """Tells of one thing after the other."""
+    count = itertools.count()
+    return lambda name: progress(next(count), name)
 
 
 def main(wanted: list[str]) -> int:
@@ -74,14 +82,11 @@ def write_parts(protocol: Protocol, parts: Sequence[str]) -> None:
         with progress_bar("Vectors") as progress:
             write_vectors(protocol, progress=lambda done, total: progress(done, f"of {total} runs"))
     if "kills" in parts:
-        with progress_bar("Variants", len(protocol.variants)) as progress:
-            names: list[str] = []
-
-            def tell(name: str) -> None:
-                names.append(name)
-                progress(len(names) - 1, name)
-
-            write_kills(protocol, tell)
+        with progress_bar("Variants", len(breaking(protocol))) as progress:
+            write_kills(protocol, _counting(progress))
+    if "lassos" in parts:
+        with progress_bar("Lassos", sum(bool(hopes_of(variant)) for variant in protocol.variants)) as progress:
+            write_lassos(protocol, _counting(progress))
     if "docs" in parts:
         write_document(protocol)
 

@@ -2,7 +2,8 @@
 
 `kills/` has a table for each protocol: for each variant the claims that are not proved any more (promises that the variant names,
 or supporting lemmas that carry their proof), and the configuration in which exploration finds a shortest way to a named promise.
-That way is also a negative vector: an implementation that conforms leaves it at the step where the variant does.
+That way is also a negative vector: an implementation that conforms leaves it at the step where the variant does. Variants that do
+nothing wrong and let somebody wait in vain are not in it: `conformance.lassos` has what they break.
 """
 
 from __future__ import annotations
@@ -59,6 +60,16 @@ class Kill:
         }
 
 
+def promises_of(variant: Variant) -> list[Promise]:
+    """The promises that a variant breaks."""
+    return [one for one in variant.breaks if isinstance(one, Promise)]
+
+
+def breaking(protocol: Protocol) -> list[Variant]:
+    """The variants that break promises; the others only let somebody wait in vain."""
+    return [variant for variant in protocol.variants if promises_of(variant)]
+
+
 def kill_by_proof(variant: Variant, protocol: Protocol) -> tuple[str, ...]:
     """The claims that the variant violates; only its own action is asked about, since all others are proved."""
     changed = protocol.with_variant(variant)
@@ -72,7 +83,7 @@ def kill_by_exploration(variant: Variant, protocol: Protocol, config: str) -> Ex
         protocol.with_variant(variant),
         worlds.find(config, protocol),
         states_max=STATES_MAX,
-        promises=[one for one in variant.breaks if isinstance(one, Promise)],
+        promises=promises_of(variant),
         sometimes=[],
         deadlocks=False,
         forget_spent=False,
@@ -113,9 +124,7 @@ def write_kills(protocol: Protocol, told: Callable[[str], None]) -> None:
     for old in negative.glob("*.itf.json"):
         old.unlink()
     rows = []
-    for variant in protocol.variants:
-        if not any(isinstance(one, Promise) for one in variant.breaks):
-            continue  # it breaks what is promised of infinite runs only
+    for variant in breaking(protocol):
         told(variant.name)
         kill, trace, step = killed(variant, protocol)
         rows.append(kill.as_json())

@@ -1,4 +1,7 @@
-"""The named configurations: those in `conformance/configurations`, by protocol, and any file that a user names."""
+"""The named configurations: those in `conformance/configurations`, by protocol, and any file that a user names.
+
+Those in a folder `live` are for what happens eventually: in them everybody can do what others count on.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,18 @@ from model.configuration import Configuration, load
 from spec.language import Protocol
 
 FOLDER: Final = Path(__file__).parent / "configurations"
+LIVE: Final = "live"
 BENCH: Final = "bench"
 """The configuration whose numbers the README gives."""
 
 
+def live_names(protocol: Protocol) -> list[str]:
+    """The names of those in which it is decided what happens eventually."""
+    return sorted(path.stem for path in (FOLDER / base(protocol).name / LIVE).glob("*.toml"))
+
+
 def names(protocol: Protocol) -> list[str]:
-    """All names of a protocol's configurations; `bench` is the last, since it takes the longest."""
+    """The names of those that are explored; `bench` is the last, since it takes the longest."""
     found = sorted(path.stem for path in (FOLDER / base(protocol).name).glob("*.toml"))
     return sorted(found, key=lambda name: name == BENCH)
 
@@ -39,15 +48,16 @@ def every_name() -> list[str]:
 
 def path_of(name: str, protocol: Protocol) -> Path:
     """The file of a named configuration."""
-    return FOLDER / base(protocol).name / f"{name}.toml"
+    folder = FOLDER / base(protocol).name
+    return (folder / LIVE if name in live_names(protocol) else folder) / f"{name}.toml"
 
 
 def find(name: str, protocol: Protocol) -> Configuration:
     """The configuration of this name, or in this file."""
-    if name in names(protocol):
+    known = names(protocol) + live_names(protocol)
+    if name in known:
         return load(path_of(name, protocol), protocol)
     if not Path(name).suffix:
-        known = names(protocol)
         raise Problem(f"{no_such('configuration', name, known)}, or name a TOML file", Exit.BAD_INPUT)
     return load(Path(name), protocol)
 
@@ -62,7 +72,7 @@ def meant(config: str | None, protocol_name: str | None, variant: str | None) ->
         return wanted(protocol_name, variant)[0]
     if config is not None and not Path(config).suffix:
         for protocol in PROTOCOLS:
-            if config in names(protocol):
+            if config in names(protocol) + live_names(protocol):
                 return protocol
         raise Problem(f"{no_such('configuration', config, every_name())}, or name a TOML file", Exit.BAD_INPUT)
     return named(PROTOCOLS[0].name)

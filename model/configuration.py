@@ -3,6 +3,7 @@
 ```toml
 doc = "Two hosts with a pod each."      # one sentence
 without = ["evict"]                     # actions that this configuration leaves out (default: none)
+eventually = ["ends"]                   # what is decided to happen eventually: all that counts on nothing left out (default: all)
 
 [sorts]                                 # the members of each sort, by name
 Host = ["h1", "h2"]
@@ -63,6 +64,7 @@ class Configuration:
     only: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     pinned: Mapping[str, int] = field(default_factory=dict)
     doc: str = ""
+    eventually: frozenset[str] | None = None
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -126,7 +128,7 @@ def load(path: Path, protocol: Protocol) -> Configuration:
 
 def parse(name: str, data: Mapping[str, Any], protocol: Protocol, *, place: str) -> Configuration:
     """Checks the content of a configuration file; `place` is named in errors."""
-    known = {"doc", "without", "only", "sorts", "bounds", "constants", "pinned"}
+    known = {"doc", "without", "eventually", "only", "sorts", "bounds", "constants", "pinned"}
     for key in data:
         if key not in known:
             raise BadInput(f"{place}: unknown field {key!r}; expected one of {', '.join(sorted(known))}")
@@ -140,6 +142,7 @@ def parse(name: str, data: Mapping[str, Any], protocol: Protocol, *, place: str)
         raise BadInput(f"{place}: constants: expected exactly {_names(wanted)}, found {_names(given)}")
     constants = {key: _constant(symbol, given[key], sorts, bounds, place) for key, symbol in wanted.items()}
     actions = {action.name for action in protocol.actions}
+    hopes = {eventuality.name for eventuality in protocol.eventualities}
     return Configuration(
         name,
         sorts,
@@ -149,6 +152,7 @@ def parse(name: str, data: Mapping[str, Any], protocol: Protocol, *, place: str)
         _only(data.get("only", {}), protocol, sorts, bounds, place),
         _pinned(data.get("pinned", {}), place),
         str(data.get("doc", "")),
+        frozenset(_subset(data, "eventually", hopes, place)) if "eventually" in data else None,
     )
 
 

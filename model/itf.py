@@ -3,12 +3,16 @@
 Besides the format's own keys `#meta` holds what makes a trace self-contained: the protocol it is a run of, with its digest, and
 the configuration. Every step of a trace that is read was checked: it is enabled, and leads to the state that the file shows (with
 or without the messages that are spent).
+
+A lasso has the key `loop`: the state that the last one is again, so that every step of the loop has its action. Its configuration
+says also what may not happen there, since nothing else is owed.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,7 +51,7 @@ def dumps(trace: Trace, protocol: Protocol, *, meta: Mapping[str, Any] | None = 
         "source": protocol.name,
         "description": trace.description,
         "digest": protocol.digest(),
-        "configuration": _configuration(trace.configuration),
+        "configuration": _configuration(trace.configuration, all_of_it=trace.loop is not None),
         "varTypes": {
             **{symbol.name: _type(symbol) for symbol in symbols},
             ACTION: "Str",
@@ -68,7 +72,8 @@ def dumps(trace: Trace, protocol: Protocol, *, meta: Mapping[str, Any] | None = 
         lines.append(json.dumps(shown, ensure_ascii=False))
     head = json.dumps(about, ensure_ascii=False)
     names = json.dumps([*(symbol.name for symbol in symbols), ACTION, PICKS])
-    return f'{{"#meta": {head},\n "vars": {names},\n "states": [\n  ' + ",\n  ".join(lines) + "]}\n"
+    loop = "" if trace.loop is None else f' "loop": {trace.loop},\n'
+    return f'{{"#meta": {head},\n "vars": {names},\n{loop} "states": [\n  ' + ",\n  ".join(lines) + "]}\n"
 
 
 def _symbols(protocol: Protocol) -> list[Symbol]:
@@ -111,16 +116,21 @@ def _value(symbol: Symbol, state: State) -> Any:
     return {"#map": [[_key(key), _element(table[key])] for key in sorted(table)]}
 
 
-def _configuration(configuration: Configuration) -> dict[str, Any]:
-    """In the form of a configuration file, without what only guides exploration."""
+def _configuration(configuration: Configuration, *, all_of_it: bool) -> dict[str, Any]:
+    """In the form of a configuration file; unless all of it is wanted, without what only guides exploration."""
     constants: dict[str, Any] = {}
     for name, chosen in configuration.constants.items():
         if isinstance(chosen, Mapping):
             constants[name] = {",".join(map(str, key)): value for key, value in sorted(chosen.items())}
         else:
             constants[name] = [list(key) for key in sorted(chosen)]
+    forbidden: dict[str, Any] = {}
+    if all_of_it:
+        only = {name: [",".join(one) for one in patterns] for name, patterns in configuration.only.items()}
+        forbidden = {"without": sorted(configuration.without), "only": only}
     return {
         "name": configuration.name,
+        **forbidden,
         "sorts": {sort: list(members) for sort, members in configuration.sorts.items()},
         "bounds": dict(configuration.bounds),
         "constants": constants,
@@ -155,7 +165,7 @@ def read_with_meta(path: Path, *protocols: Protocol) -> tuple[Trace, dict[str, A
     configuration = parse(str(name), given, known[source], place=f"{path}: #meta.configuration")
     trace = _Reader(path, known[source], configuration).trace(data)
     description = str(meta.get("description", ""))
-    return Trace(source, configuration, trace.states, trace.steps, description), meta, known[source]
+    return replace(trace, protocol=source, description=description), meta, known[source]
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -220,7 +230,10 @@ class _Reader:
             elif one.get(ACTION) != "init":
                 raise BadInput(f'{where}: {ACTION}: expected "init", found {_short(one.get(ACTION))}')
             states.append(state)
-        return Trace(self._protocol.name, self._configuration, tuple(states), tuple(steps))
+        loop = data.get("loop")
+        if loop is not None and (type(loop) is not int or not 0 <= loop < len(states) or states[loop] != states[-1]):
+            raise BadInput(f"{self._path}: loop: expected a state that the last one is again, found {_short(loop)}")
+        return Trace(self._protocol.name, self._configuration, tuple(states), tuple(steps), loop=loop)
 
     def _check(self, before: State, step: Occurrence, shown: State, where: str) -> None:
         interpreter = self._interpreter

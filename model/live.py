@@ -80,6 +80,11 @@ class Liveness:
     bytes: int
     """Of the engine's arrays."""
     complete: bool
+    left_out: tuple[str, ...]
+    """Fair actions that the configuration forbids: what counts on them may be broken for no other reason.
+
+    Empty if the configuration itself names what does not count on them.
+    """
 
     @property
     def verdict(self) -> Verdict:
@@ -114,6 +119,12 @@ class Liveness:
         }
 
 
+def never_asked(found: Sequence[Liveness], eventualities: Sequence[Eventuality]) -> list[str]:
+    """The names of eventualities whose premise holds nowhere: they may be vacuous."""
+    asked = {outcome.eventuality.name for one in found for outcome in one.outcomes if outcome.occurred}
+    return [one.name for one in eventualities if one.name not in asked]
+
+
 def live(
     protocol: Protocol,
     configuration: Configuration,
@@ -125,12 +136,14 @@ def live(
     everything: bool = False,
     progress: Progress | None = None,
 ) -> Liveness:
-    """Decides eventualities (all of the protocol's, unless told otherwise) in a configuration.
+    """Decides eventualities, or without any all of the protocol's, of those that the configuration names if it names some.
 
     `forget_spent`: as in exploration, only where it is proved that spent messages may be forgotten. `everything`: keeps also the
     fields that nothing reads.
     """
-    wanted = protocol.eventualities if eventualities is None else tuple(eventualities)
+    named = configuration.eventually
+    meant = protocol.eventualities if eventualities is None else eventualities
+    wanted = [one for one in meant if named is None or one.name in named]
     kernel = Kernel.of(
         protocol,
         configuration,
@@ -206,7 +219,15 @@ class _Engine:
             self._kernel.layout.bits,
             sum(one.nbytes for one in kept) + 40 * count,
             complete,
+            self._left_out(),
         )
+
+    def _left_out(self) -> tuple[str, ...]:
+        protocol, configuration = self._kernel.interpreter.protocol, self._kernel.interpreter.configuration
+        if configuration.eventually is not None:
+            return ()
+        forbidden = configuration.without | {name for name, allowed in configuration.only.items() if not allowed}
+        return tuple(action.name for action in protocol.actions if action.fair and action.name in forbidden)
 
     def _start(self) -> State:
         interpreter = self._kernel.interpreter

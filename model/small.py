@@ -7,7 +7,7 @@ executed by the interpreter before anybody sees it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -145,12 +145,13 @@ class _World:
             return self._ground.sizes[variable.sort][environment[variable]]
 
         parameters = {variable.name.removeprefix("claim!"): element(variable) for variable in variables}
+        configuration = _with_constants(self.configuration, self.protocol, state)
         if action is None:
-            return Small(self.configuration, state, None, None, parameters)
-        interpreter = Interpreter(_with(self.protocol, action), self.configuration)
+            return Small(configuration, state, None, None, parameters)
+        interpreter = Interpreter(_with(self.protocol, action), configuration)
         occurrence = Occurrence(action.name, tuple((one.name, element(one)) for one in action.parameters))
         assert interpreter.is_enabled(state, occurrence), "the interpreter does not agree with the solver"
-        return Small(self.configuration, state, occurrence, interpreter.apply(state, occurrence)[0], parameters)
+        return Small(configuration, state, occurrence, interpreter.apply(state, occurrence)[0], parameters)
 
 
 def _with(protocol: Protocol, action: Action) -> Protocol:
@@ -159,6 +160,13 @@ def _with(protocol: Protocol, action: Action) -> Protocol:
         if variant.action is action:
             return protocol.with_variant(variant)
     return protocol
+
+
+def _with_constants(configuration: Configuration, protocol: Protocol, state: State) -> Configuration:
+    """The configuration with the constants that the solver chose: its own need not be as the protocol assumes."""
+    chosen: dict[str, Any] = {**state.relations, **state.functions}
+    constants = {symbol.name: chosen[symbol.name] for symbol in protocol.symbols if symbol.kind == "constant"}
+    return replace(configuration, constants=constants)
 
 
 def _configuration(protocol: Protocol, size: tuple[int, int, int]) -> Configuration:

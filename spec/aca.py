@@ -123,7 +123,7 @@ def takes_a_packet(host: Host, asked_by: Request, source: Pod, destination: Pod)
     return given[0] & given[1] & given[2] & given[3] & ~used(host, asked_by)
 
 
-@action(by=ACA)
+@action(by=ACA, fair=True)
 def learn(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
     """NCM sent a version newer than the known one: the agent keeps it, and confirms. A route that is installed follows it."""
     return Step(
@@ -134,7 +134,7 @@ def learn(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
     )
 
 
-@action(by=ACA)
+@action(by=ACA, fair=True)
 def release(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version) -> Step:
     """The answer to a held packet: the route is installed, and the packet goes there."""
     return Step(
@@ -156,7 +156,7 @@ def release(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destinatio
     )
 
 
-@action(by=ACA)
+@action(by=ACA, fair=True)
 def drop_as_gone(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version) -> Step:
     """The answer to a held packet comes after the news that the pod is gone: the packet is dropped."""
     return Step(
@@ -173,7 +173,7 @@ def drop_as_gone(host: Host, epoch: Epoch, asked_by: Request, source: Pod, desti
     )
 
 
-@action(by=ACA)
+@action(by=ACA, fair=True)
 def learn_late(host: Host, epoch: Epoch, asked_by: Request, destination: Pod, version: Version) -> Step:
     """An answer for which no packet is held any more still tells a newer version: NCM counts on its being known."""
     return Step(
@@ -196,7 +196,7 @@ def takes_a_grant(host: Host, epoch: Epoch, asked_by: Request, destination: Pod,
     return mine & granted.unspent(host, epoch, asked_by, destination, version)
 
 
-@action(by=ACA)
+@action(by=ACA, fair=True)
 def drop_as_refused(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, why: Reason) -> Step:
     """NCM refused: the held packet is dropped, and the agent does not ask again before a pause."""
     return Step(
@@ -208,7 +208,7 @@ def drop_as_refused(host: Host, epoch: Epoch, asked_by: Request, source: Pod, de
     )
 
 
-@action(by=ACA)
+@action(by=ACA, fair=True)
 def resume(host: Host, source: Pod, destination: Pod) -> Step:
     """The pause after a refusal is over."""
     return Step(
@@ -218,7 +218,7 @@ def resume(host: Host, source: Pod, destination: Pod) -> Step:
     )
 
 
-@action(by=ACA)
+@action(by=ACA, fair=True)
 def time_out(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Step:
     """No answer came in time: the held packet is dropped."""
     return Step(

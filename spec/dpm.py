@@ -38,13 +38,13 @@ def remove(pod: Pod) -> Step:
     )
 
 
-@action(by=DPM)
+@action(by=DPM, fair=True)
 def resend(pod: Pod, version: Version) -> Step:
     """DPM has not heard what became of the version, and sends it again."""
     return Step(when=[outcome(pod, version) == Change.pending], then=[config.send(pod, version)])
 
 
-@action(by=DPM)
+@action(by=DPM, fair=True)
 def complete(pod: Pod, version: Version, result: Change) -> Step:
     """DPM hears what became of the version. What it hears first stays."""
     return Step(

@@ -59,7 +59,7 @@ def remember_home(pod: Pod, version: Version) -> list[Changed]:
     ]
 
 
-@action(by=NCM)
+@action(by=NCM, fair=True)
 def store(pod: Pod, version: Version) -> Step:
     """A newer version replaces the record. In the same step NCM notes who must confirm it, and sends it to them."""
     return Step(
@@ -87,7 +87,7 @@ def store(pod: Pod, version: Version) -> Step:
     )
 
 
-@action(by=NCM)
+@action(by=NCM, fair=True)
 def supersede(pod: Pod, version: Version) -> Step:
     """A version comes after a newer one was recorded: it is not stored, and DPM hears so."""
     return Step(
@@ -125,7 +125,7 @@ def greeting_moves(host: Host) -> list[Move]:
     return [session_state.move(host, source=[Session.starting], to=[Session.greeted])]
 
 
-@action(by=NCM)
+@action(by=NCM, fair=True)
 def greet(host: Host, epoch: Epoch) -> Step:
     """NCM meets a newer epoch of an agent."""
     return Step(
@@ -136,7 +136,7 @@ def greet(host: Host, epoch: Epoch) -> Step:
     )
 
 
-@action(by=NCM)
+@action(by=NCM, fair=True)
 def greet_by_request(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod) -> Step:
     """A request of a newer epoch overtook the hello: it greets too, and is answered afterwards."""
     return Step(
@@ -147,7 +147,7 @@ def greet_by_request(host: Host, epoch: Epoch, asked_by: Request, source: Pod, d
     )
 
 
-@action(by=NCM)
+@action(by=NCM, fair=True)
 def grant(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version) -> Step:
     """NCM answers the host that asked, and from now on tells it every newer version of the pod."""
     return Step(
@@ -164,7 +164,7 @@ def grant(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination:
     )
 
 
-@action(by=NCM)
+@action(by=NCM, fair=True)
 def refuse(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, why: Reason) -> Step:
     """NCM tells the host that asked why it gets no answer."""
     return Step(
@@ -185,7 +185,7 @@ def takes_a_request(host: Host, epoch: Epoch, asked_by: Request, source: Pod, de
     return request.unspent(host, epoch, asked_by, source, destination) & ~removed(host)
 
 
-@action(by=NCM)
+@action(by=NCM, fair=True)
 def remind(host: Host, pod: Pod) -> Step:
     """The host has yet to confirm something about the pod: NCM sends the recorded version again."""
     return Step(
@@ -198,7 +198,7 @@ def remind(host: Host, pod: Pod) -> Step:
     )
 
 
-@action(by=NCM)
+@action(by=NCM, fair=True)
 def acknowledge(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
     """The host confirms what it applied: this version and all older ones. What NCM has not recorded cannot be confirmed."""
     return Step(
@@ -212,7 +212,7 @@ def acknowledge(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
     )
 
 
-@action(by=NCM)
+@action(by=NCM, fair=True)
 def report_done(pod: Pod, version: Version) -> Step:
     """Every host has confirmed: the version is done."""
     return Step(
@@ -221,7 +221,7 @@ def report_done(pod: Pod, version: Version) -> Step:
     )
 
 
-@action(by=NCM)
+@action(by=NCM, fair=True)
 def report_failed(pod: Pod, version: Version) -> Step:
     """Some host has not confirmed for too long: the version failed, and nobody is waited for any more."""
     return Step(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from spec import aca, adversary, definitions, dpm, lemmas, ncm, promises, variants, vocabulary
+from spec import aca, adversary, definitions, dpm, lemmas, liveness, ncm, promises, variants, vocabulary
 from spec.language import Protocol
 
-PROTOCOL = Protocol.of("on-demand", vocabulary, definitions, dpm, ncm, aca, adversary, promises, lemmas, variants)
+PROTOCOL = Protocol.of(
+    "on-demand", vocabulary, definitions, dpm, ncm, aca, adversary, promises, liveness, lemmas, variants
+)

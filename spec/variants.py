@@ -1,16 +1,26 @@
 """Deviations kept on purpose: how we know that the checks bite.
 
 The first part is the original implementation's: what it does where this protocol does otherwise. The second part changes one
-rule each. A variant says what is different in the action that it replaces; all else of the action stays as it is stated.
+rule each. The third part does nothing wrong: what it leaves undone is waited for in vain. A variant says what is different in the
+action that it replaces; all else of the action stays as it is stated.
 """
 
 from __future__ import annotations
 
-from spec.aca import deliver, drop_as_gone, evict, learn, release, restart
+from spec.aca import deliver, drop_as_gone, evict, learn, release, restart, resume, time_out
 from spec.definitions import home, newest, placed, same_vpc, usable
 from spec.dpm import complete, place
 from spec.language import Deviation, Step, for_each, variant
-from spec.ncm import NEVER, acknowledge, grant, greet, report_done, store
+from spec.liveness import (
+    agents_are_met,
+    dpm_hears_of_every_version,
+    held_packets_go_or_are_dropped,
+    pauses_end,
+    requests_are_answered,
+    whoever_is_waited_for_confirms,
+    whoever_was_told_learns_the_newest,
+)
+from spec.ncm import NEVER, acknowledge, grant, greet, refuse, report_done, store
 from spec.promises import (
     acts_once,
     answers_the_asker,
@@ -33,6 +43,7 @@ from spec.vocabulary import (
     Epoch,
     Host,
     Pod,
+    Reason,
     Request,
     Version,
     applied,
@@ -50,6 +61,7 @@ from spec.vocabulary import (
     outcome,
     pending,
     recorded,
+    refused,
     released,
     removed,
     route,
@@ -302,3 +314,50 @@ def takes_every_report_for_done(pod: Pod, version: Version, result: Change) -> S
 def remembers_over_a_restart(host: Host) -> Step:
     """An agent keeps what it knew before its epoch, although nobody will tell it more."""
     return restart.but(without=[known, installed])
+
+
+# ------------------------------------------------------------------------------------------- waiting in vain
+
+
+@variant(replaces=time_out, breaks=[held_packets_go_or_are_dropped], kind=Deviation.AS_BUILT)
+def waits_without_a_deadline(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Step:
+    """A request has no deadline: the packet is held until an answer comes, if one comes."""
+    return time_out.but(without=[waiting, dropped(host, asked_by, source, destination)])
+
+
+@variant(replaces=refuse, breaks=[requests_are_answered, held_packets_go_or_are_dropped])
+def keeps_silent_about_the_unknown(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, why: Reason
+) -> Step:
+    """A request for a pod without a record gets no answer."""
+    return refuse.but(without=[refused], then=[refused.send(host, epoch, asked_by, why).when(why != Reason.unknown)])
+
+
+@variant(replaces=learn, breaks=[whoever_was_told_learns_the_newest, whoever_is_waited_for_confirms])
+def ignores_news_of_the_evicted(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
+    """An agent does not listen to news of a pod to which no route is installed, unless the pod comes to its own host."""
+    return learn.but(when=[installed(host, pod) | at(pod, version, host)])
+
+
+@variant(replaces=acknowledge, breaks=[whoever_is_waited_for_confirms])
+def counts_each_version_alone(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
+    """A confirmation counts for its own version only: who has gone past one is waited for in vain."""
+    return acknowledge.but(without=[pending], then=[pending.remove(pod, version, host)])
+
+
+@variant(replaces=complete, breaks=[dpm_hears_of_every_version])
+def hears_of_success_only(pod: Pod, version: Version, result: Change) -> Step:
+    """DPM takes no notice of what was superseded or failed."""
+    return complete.but(when=[result == Change.done])
+
+
+@variant(replaces=greet, breaks=[agents_are_met])
+def greets_an_agent_once(host: Host, epoch: Epoch) -> Step:
+    """A hello is for agents that are new: one that has restarted is not met before it asks for something."""
+    return greet.but(when=[greeted(host) == NEVER])
+
+
+@variant(replaces=resume, breaks=[pauses_end])
+def pauses_until_something_is_known(host: Host, source: Pod, destination: Pod) -> Step:
+    """What was refused is not asked for again unless news of it came in."""
+    return resume.but(when=[Version.of(0) < known(host, destination)])

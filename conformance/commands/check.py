@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from conformance import worlds
 from conformance.commands.explore import annotate_exploration, print_explorations
+from conformance.commands.live import print_broken, print_graphs
 from conformance.commands.prove import print_claim
 from conformance.commands.replay import print_replays
 from conformance.evidence import BrokerInBackground, Evidence, gather
@@ -41,6 +42,7 @@ CLAIMS_SHOWN = 3
 """Counterexamples to induction that are printed; the rest are named."""
 
 ENGINES = ("proved", "explored", "simulated", "replayed")
+"""What gives evidence. What happens eventually is decided over all states that are explored, and by nothing else."""
 
 
 @click.command()
@@ -52,8 +54,8 @@ def check(protocol_name: str | None, variant: str | None, json_file: str | None,
     """All of it: every promise with its evidence, in one table.
 
     Proved without bounds; explored exhaustively in every named configuration; exercised at random; replayed step by step on the
-    implementation, in memory and over a real Pulsar broker ($PULSAR_URL, or one that is started). What is red ends the check, and
-    shows the promise, the shortest way there, and a sequence diagram.
+    implementation, in memory and over a real Pulsar broker ($PULSAR_URL, or one that is started). What happens eventually is
+    decided over every state. What is red ends the check, and shows the promise, the shortest way there, and a sequence diagram.
 
     \b
     Examples:
@@ -74,8 +76,16 @@ def check(protocol_name: str | None, variant: str | None, json_file: str | None,
                 def tell(what: str, done: int, total: int | None, word: str, progress: Progress = progress) -> None:
                     progress(done, f"{what} {f'of {total} ' if total else ''}{word}")
 
-                names = worlds.names(protocol)
-                gathered.append(gather(protocol, base(protocol), configurations=names, broker=broker, told=tell))
+                gathered.append(
+                    gather(
+                        protocol,
+                        base(protocol),
+                        configurations=worlds.names(protocol),
+                        live_configurations=worlds.live_names(protocol),
+                        broker=broker,
+                        told=tell,
+                    )
+                )
             print_evidence(gathered[-1], console)
             if gathered[-1].is_red:
                 break
@@ -100,6 +110,9 @@ def _cases(found: Evidence) -> list[tuple[str, float, str]]:
             row = found.row(promise)
             marks = ", ".join(f"{engine} {mark}" for engine, mark in zip(ENGINES, row, strict=True))
             cases.append((promise.name, 0.0, "" if set(row) <= {"holds", "-"} else marks))
+    for eventuality in found.protocol.eventualities:
+        mark = found.lasting(eventuality)
+        cases.append((eventuality.name, 0.0, "" if mark == "holds" else f"explored {mark}"))
     wrong = "" if found.exit is Exit.HOLDS else " ".join(_conclusion(found, None)) or "undecided"
     return [*cases, (f"all evidence for {found.protocol.name}", 0.0, wrong)]
 
@@ -108,6 +121,9 @@ def print_evidence(found: Evidence, console: Console) -> None:
     """The table of promise and evidence of a protocol, what is behind it, and what is red in full."""
     if found.explorations:
         print_explorations(found.explorations, console)
+        console.print()
+    if len(found.decisions) > 0:
+        print_graphs(found.decisions, console)
         console.print()
     wide = console.width >= WIDE
     table = plain_table(f"Every promise of {found.protocol.name} with its evidence", left=["promise"])
@@ -119,6 +135,10 @@ def print_evidence(found: Evidence, console: Console) -> None:
         if not promise.lemma:
             words = [promise.doc.splitlines()[0]] if wide else []
             table.add_row(promise.name, *(MARK[mark] for mark in found.row(promise)), *words)
+    table.add_section()
+    for eventuality in found.protocol.eventualities:
+        words = [eventuality.doc.splitlines()[0]] if wide else []
+        table.add_row(eventuality.name, "", MARK[found.lasting(eventuality)], "", "", *words)
     console.print(table)
     if found.exit is not Exit.HOLDS:
         why = ": what is red ends the check" if found.is_red else ""
@@ -156,6 +176,9 @@ def _summary(found: Evidence) -> list[str]:
     if found.explorations:
         states = sum(one.distinct for one in found.explorations)
         lines.append(f"explored: {len(found.explorations)} configurations, {states:,} states")
+    if found.decisions:
+        states = sum(one.distinct for one in found.decisions)
+        lines.append(f"live: {len(found.decisions)} configurations, {states:,} states, each fair run of them")
     if found.simulation is not None:
         lines.append(f"simulated: {found.simulation.runs} runs, {found.simulation.steps:,} steps")
     if found.noticed:
@@ -178,6 +201,11 @@ def _conclusion(found: Evidence, variant: str | None) -> list[str]:
         elif one.verdict == "violated":
             pins = f"conformance/configurations/{base(found.protocol).name}/{one.configuration}.toml"
             lines.append(f"{one.configuration}: {one.violated}; if the change is meant, pin the new count in {pins}.")
+    for decision in found.decisions:
+        for outcome in decision.outcomes:
+            if outcome.verdict == "violated":
+                again = f"ondemand live --config {decision.configuration}{changed}"
+                lines.append(f"{outcome.eventuality.name} is broken in {decision.configuration}; again: {again}.")
     unproved = [claim.name for claim in found.proof.claims if claim.verdict != "holds"] if found.proof else []
     if unproved:
         more = "" if lines else " No way there was found from the start: perhaps the proof lacks a lemma."
@@ -193,7 +221,8 @@ def _conclusion(found: Evidence, variant: str | None) -> list[str]:
     if found.unnoticed:
         lines.append(
             f"A promise was weakened: nothing notices {'; '.join(found.unnoticed)} any more. "
-            f"The ways: ondemand show conformance/vectors/{base(found.protocol).name}/negative/NAME.itf.json."
+            f"The ways: ondemand show conformance/vectors/{base(found.protocol).name}/negative/NAME.itf.json, "
+            f"or one in conformance/lassos/{base(found.protocol).name}."
         )
     if found.unreached:
         lines.append(f"Never reached in any configuration: {', '.join(found.unreached)}.")
@@ -201,7 +230,8 @@ def _conclusion(found: Evidence, variant: str | None) -> list[str]:
         lines.append(f"Never taken in any configuration: {', '.join(found.unused)}.")
     if not found.is_red:
         explored = {one.configuration for one in found.explorations if one.complete}
-        open_ones = [name for name in found.configurations if name not in explored]
+        explored |= {one.configuration for one in found.decisions if one.complete}
+        open_ones = [name for name in (*found.configurations, *found.live_configurations) if name not in explored]
         lines += [f"Not explored to the end: {', '.join(open_ones)}."] * bool(open_ones)
         lines += ["Nothing was proved."] * (found.proof is None)
         undecided = found.simulation is None or found.simulation.verdict == "undecided"
@@ -218,6 +248,7 @@ def _print_red(found: Evidence, console: Console) -> None:
         if one.trace is not None:
             reachable = True
             print_violation(console, one.violated, found.protocol, one.trace, shortest=True)
+    reachable = print_broken(found.decisions, found.protocol, console) is not None or reachable
     if found.proof is not None:
         # A way from the start says more than a counterexample to induction.
         wrong = [claim for claim in found.proof.claims if claim.verdict == "violated"]

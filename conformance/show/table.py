@@ -70,3 +70,13 @@ def print_trace(trace: Trace, protocol: Protocol, console: Console, *, full: boo
             str(number), f"[bold]{escape(step.action)}[/]\n{choices}".rstrip(), "\n".join(lines) or "[dim]nothing[/]"
         )
     console.print(table)
+    if trace.loop is not None:
+        console.print(f"{forever(trace)}.", highlight=False)
+
+
+def forever(trace: Trace) -> str:
+    """What a lasso does in the end."""
+    first, last = (trace.loop or 0) + 1, len(trace.steps)
+    if first > last:
+        return "Then nothing more happens"
+    return f"Step {last} repeats for ever" if first == last else f"Steps {first} to {last} repeat for ever"

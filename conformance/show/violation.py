@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -13,15 +14,16 @@ from conformance.show.diagram import as_text, diagram_of
 from conformance.show.table import print_trace
 from model.interpreter import Interpreter
 from model.notation import notation
-from model.state import Trace
-from spec.language import Protocol
+from model.state import Element, Trace
+from spec.language import Eventuality, Protocol
 
 DEADLOCK: Final = "Somebody waits, and no action of any role is possible any more."
 
 
 def doc_of(name: str, protocol: Protocol) -> str:
     """A promise or lemma in English."""
-    return next((promise.doc for promise in protocol.promises if promise.name == name), DEADLOCK)
+    promised = (*protocol.promises, *protocol.eventualities)
+    return next((promise.doc for promise in promised if promise.name == name), DEADLOCK)
 
 
 def broken(name: str) -> str:
@@ -40,6 +42,22 @@ def print_violation(console: Console, name: str, protocol: Protocol, trace: Trac
         says.append(f"\n\nBroken for {about}.", "bold")
     console.print(Panel(says, title=f"[bold red]{name} {broken(name)}[/]", border_style="red", title_align="left"))
     console.print(f"{'The shortest' if shortest else 'A'} way there, in {len(trace.steps)} steps:", highlight=False)
+    print_trace(replace(trace, description=""), protocol, console)
+    print_diagram(console, trace, protocol)
+
+
+def print_lasso(
+    console: Console, eventuality: Eventuality, values: Mapping[str, Element], protocol: Protocol, trace: Trace
+) -> None:
+    """Prints a fair run that breaks what is to happen eventually."""
+    about = ", ".join(f"{key} = {value}" for key, value in values.items())
+    says = Text()
+    says.append(eventuality.doc)
+    says.append(f"\n\n{notation(eventuality.premise)}\nleads to {notation(eventuality.conclusion)}", "dim")
+    says.append(f"\n\nBroken for {about}.", "bold")
+    title = f"[bold red]{eventuality.name} is broken[/]"
+    console.print(Panel(says, title=title, border_style="red", title_align="left"))
+    console.print("A run that breaks it, although nobody stops doing what he is bound to do:", highlight=False)
     print_trace(replace(trace, description=""), protocol, console)
     print_diagram(console, trace, protocol)
 

@@ -24,6 +24,7 @@ from spec.message_queue.dpm import (
     publish,
     remove_port,
     report_done,
+    report_failed,
     send_directly,
 )
 from spec.message_queue.promises import (
@@ -33,8 +34,11 @@ from spec.message_queue.promises import (
     closing_ends,
     confirmations_are_true,
     done_means_applied,
+    every_agent_applies_every_revision,
     every_revision_goes_out,
+    every_revision_is_reported,
     invents_nothing,
+    leaving_ends,
     never_flaps,
     newer_wins,
     no_port_no_subscription,
@@ -65,6 +69,7 @@ from spec.message_queue.vocabulary import (
     many_in_a_group,
     many_ports,
     met,
+    outcome,
     patience,
     permitted,
     push,
@@ -220,7 +225,7 @@ def takes_any_answer(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> St
     return hear_acceptance.but(without=[attempt == _attempt_of(host, vpc)])
 
 
-@variant(replaces=end_subscription, breaks=[closing_ends], kind=Deviation.AS_BUILT)
+@variant(replaces=end_subscription, breaks=[closing_ends, leaving_ends], kind=Deviation.AS_BUILT)
 def never_unsubscribes(host: Host, vpc: Vpc) -> Step:
     """Nobody ever unsubscribes."""
     return end_subscription.but(without=[subscription, permitted, attached, backlog])
@@ -290,3 +295,15 @@ def greets_without_a_snapshot(host: Host, epoch: Epoch) -> Step:
 def ends_it_at_the_broker_later(host: Host, vpc: Vpc) -> Step:
     """DPM takes the subscription for ended while the broker still keeps it."""
     return end_subscription.but(without=[attached, backlog])
+
+
+@variant(replaces=learn, breaks=[every_agent_applies_every_revision])
+def ignores_what_is_pushed(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
+    """The agent takes what is pushed, and applies nothing."""
+    return learn.but(without=[known, applied])
+
+
+@variant(replaces=report_failed, breaks=[every_revision_is_reported], kind=Deviation.AS_DESIGNED)
+def waits_for_the_dead(vpc: Vpc, revision: Revision) -> Step:
+    """Missing confirmations are looked for again and again, and nothing follows: a dead agent is waited for without end."""
+    return report_failed.but(without=[outcome])

@@ -291,6 +291,19 @@ EXPLORED = {
 }
 
 
+LIVE = {
+    "config",
+    "distinct",
+    "transitions",
+    "depth",
+    "complete",
+    "verdict",
+    "seconds",
+    "compile_seconds",
+    "eventualities",
+}
+
+
 BOUNDED = {"config", "verdict", "because", "depth", "violated", "reached", "seconds", "facts", "instances"}
 
 
@@ -332,6 +345,66 @@ def test_a_bound_is_undecided_and_never_a_pass(ondemand: Command) -> None:
     assert ended.code == 3
     assert json.loads(ended.out)["verdict"] == "undecided"
     assert "two-hosts: stopped after" in ended.err
+
+
+def test_live_tells_what_happens_eventually(ondemand: Command, tmp_path: Path) -> None:
+    file = tmp_path / "live.json"
+    ended = ondemand("live", "--protocol", "on-demand", "--json", file)
+    assert (ended.code, ended.err) == (0, "")
+    results = json.loads(file.read_text(encoding="utf-8"))
+    assert [one["config"] for one in results] == worlds.live_names(PROTOCOL)
+    assert set(results[0]) == LIVE
+    assert {one["verdict"] for result in results for one in result["eventualities"]} == {"holds"}
+    rows = {line.split()[0]: line.split()[1:] for line in ended.out.splitlines() if line.strip()}
+    assert rows["agents_are_met"] == ["✓", "✓"]
+    assert rows["dpm_hears_of_every_version"] == ["✓"]
+    assert all(len(line.rstrip()) <= 80 for line in ended.out.splitlines())
+
+
+def test_live_shows_a_run_that_breaks_it_and_saves_it(
+    ondemand: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    way, junit = tmp_path / "way.itf.json", tmp_path / "live.xml"
+    given = ("--config", "answers", "--variant", "greets_an_agent_once", "--save", way, "--json", "-", "--junit", junit)
+    ended = ondemand("live", *given)
+    assert ended.code == 1
+    result = json.loads(ended.out)
+    (broken,) = (one for one in result["eventualities"] if one["verdict"] == "violated")
+    assert (broken["name"], broken["values"]) == ("agents_are_met", {"host": "h1", "epoch": 2})
+    assert (broken["steps"], broken["loop"]) == (3, 3)
+    assert "leads to" in ended.err
+    assert "Broken for host = h1, epoch = 2." in ended.err
+    assert "Then nothing more happens." in ended.err
+    assert "::error title=agents_are_met::broken in answers: NCM meets every epoch" in ended.err
+    assert sum(case.find("failure") is not None for case in xml(junit)) == 1
+    shown = ondemand("show", way)
+    assert shown.code == 0
+    assert "broken promise, agents_are_met" in shown.out
+    assert "Then nothing more happens." in shown.out
+
+
+def test_live_says_what_a_configuration_leaves_out(ondemand: Command) -> None:
+    ended = ondemand("live", "--config", "late-messages")
+    assert ended.code == 1
+    assert "late-messages leaves out what somebody is bound to do (resend, remind, resume)" in ended.out
+    assert "Broken too: pauses_end." in ended.out
+
+
+def test_a_bound_on_live_is_undecided(ondemand: Command, tmp_path: Path) -> None:
+    junit = tmp_path / "live.xml"
+    ended = ondemand("live", "--config", "answers", "--states-max", "50", "--json", "-", "--junit", junit)
+    assert ended.code == 3
+    assert json.loads(ended.out)["verdict"] == "undecided"
+    assert "answers: stopped after" in ended.err
+    assert all(case.find("failure") is not None for case in xml(junit))
+
+
+def test_what_is_never_asked_for_is_no_pass(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worlds, "live_names", lambda protocol: ["answers"])
+    ended = ondemand("live", "--protocol", "on-demand")
+    assert ended.code == 3
+    assert "Never asked for in any of these configurations: dpm_hears_of_every_version." in ended.out
 
 
 def test_bounded_shows_a_shortest_way_and_saves_it(
@@ -516,6 +589,7 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
     assert set(result) == {
         "prove",
         "explore",
+        "live",
         "simulate",
         "replay",
         "missing",
@@ -525,7 +599,7 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
         "unnoticed",
         "verdict",
     }
-    assert (result["verdict"], result["simulate"], result["replay"]) == ("violated", None, [])
+    assert (result["verdict"], result["live"], result["simulate"], result["replay"]) == ("violated", [], None, [])
     assert [set(one) for one in result["explore"]] == [EXPLORED]
     told = ended.err
     assert told.index("with its evidence") < told.index("What a version says never changes once DPM")

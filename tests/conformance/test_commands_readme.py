@@ -14,6 +14,7 @@ import pytest
 
 from conformance import worlds
 from conformance.cli import main, program
+from model.live import live
 from spec.on_demand import PROTOCOL
 
 ROOT = Path(__file__).parent.parent.parent
@@ -91,7 +92,12 @@ def test_the_transcript_is_of_this_statement() -> None:
     promises = [promise.name for promise in PROTOCOL.promises if not promise.lemma]
     assert re.findall(r"^(\w+) +✓ +✓ +✓ +✓ *$", transcript, re.MULTILINE) == promises
     explored = re.findall(r"^([a-z-]+) +([\d,]+) +([\d,]+) +(\d+) .*✓ *$", transcript, re.MULTILINE)
+    hopes = [eventuality.name for eventuality in PROTOCOL.eventualities]
+    assert re.findall(r"^(\w+) {10,}✓ *$", transcript, re.MULTILINE) == hopes
     pinned = {name: worlds.find(name, PROTOCOL).pinned for name in worlds.names(PROTOCOL)}
+    for name in worlds.live_names(PROTOCOL):
+        found = live(PROTOCOL, worlds.find(name, PROTOCOL))
+        pinned[name] = {"distinct": found.distinct, "transitions": found.transitions, "depth": found.depth}
     counted = {
         name: {
             "distinct": int(states.replace(",", "")),

@@ -33,5 +33,11 @@ def test_a_stale_document_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
 def test_every_action_and_promise_stands_in_it(protocol: Protocol) -> None:
     text = docs.document(protocol)
-    for declared in (*protocol.actions, *protocol.promises, *protocol.messages, *protocol.variants):
+    for declared in (
+        *protocol.actions,
+        *protocol.promises,
+        *protocol.eventualities,
+        *protocol.messages,
+        *protocol.variants,
+    ):
         assert f"`{declared.name}" in text

@@ -1,0 +1,206 @@
+"""`ondemand live`: what happens eventually."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console
+
+from conformance import worlds
+from conformance.exits import EXIT_OF, Exit, worst
+from conformance.lassos import may_forget
+from conformance.protocols import PROTOCOLS, protocol_option, variant_of, variant_option, wanted
+from conformance.report import (
+    MARKS,
+    annotate,
+    console_for,
+    json_option,
+    junit_option,
+    plain_table,
+    progress_bar,
+    save_option,
+    write_json,
+    write_junit,
+    write_text,
+)
+from conformance.show.violation import print_lasso, told
+from model import itf
+from model.live import STATES_MAX, Liveness, Outcome, never_asked
+from model.live import live as decide
+from spec.language import Protocol
+
+LIVE_NAMES: Final = [name for protocol in PROTOCOLS for name in worlds.live_names(protocol)]
+
+NOT_ASKED: Final = "·"
+"""What is shown where a premise never holds."""
+
+
+@click.command()
+@click.option(
+    "--config",
+    "configs",
+    multiple=True,
+    metavar="NAME",
+    help=f"{', '.join(LIVE_NAMES)}, or {worlds.CONFIG_HELP}; may be repeated. [default: the first {len(LIVE_NAMES)}]",
+)
+@click.option(
+    "--states-max",
+    type=click.IntRange(1),
+    default=STATES_MAX,
+    show_default=True,
+    metavar="NUMBER",
+    help="Stop, undecided, after so many states.",
+)
+@save_option
+@protocol_option
+@variant_option
+@json_option
+@junit_option
+def live(
+    configs: tuple[str, ...],
+    states_max: int,
+    save: Path | None,
+    protocol_name: str | None,
+    variant: str | None,
+    json_file: str | None,
+    junit_file: str | None,
+) -> int:
+    """Decide what happens eventually, over every state of a bounded configuration.
+
+    Whoever is bound to do something does not put it off for ever (weak fairness, for each choice of an action's parameters); all
+    others may stop at any time. What is found broken comes with a run that breaks it: a way, and what then repeats for ever.
+
+    \b
+    Examples:
+      ondemand live                                          what is promised, where it can be kept
+      ondemand live --config answers                         without time-outs
+      ondemand live --config two-hosts --json -              any configuration will do
+      ondemand live --variant hears_of_success_only          see it broken
+    """
+    console = console_for(json_file)
+    forget = variant is None or may_forget(*variant_of(variant))
+    if configs:
+        asked = [(name, worlds.meant(name, protocol_name, variant)) for name in configs]
+    else:
+        asked = [(name, one) for one in wanted(protocol_name, variant) for name in worlds.live_names(one)]
+    found: list[Liveness] = []
+    for name, protocol in asked:
+        found.append(decided(name, protocol, states_max=states_max, forget=forget))
+        if found[-1].verdict == "violated":
+            break
+    print_graphs(found, console)
+    shown, idle = None, []
+    for protocol in dict.fromkeys(protocol for _, protocol in asked[: len(found)]):
+        own = [one for (_, of), one in zip(asked, found, strict=False) if of is protocol]
+        console.print()
+        print_outcomes(own, protocol, console)
+        shown = print_broken(own, protocol, console)
+        if shown is not None and save is not None:
+            assert shown.lasso is not None
+            write_text(save, itf.dumps(told(shown.eventuality.name, protocol, shown.lasso), protocol))
+        if not configs and shown is None:
+            idle += never_asked(own, protocol.eventualities)
+    for one in found:
+        if one.verdict == "undecided":
+            console.print(
+                f"[yellow]{one.configuration}: stopped after {one.distinct:,} states and {one.transitions:,} steps; "
+                "a larger --states-max goes further.[/]",
+                highlight=False,
+            )
+            annotate(f"live {one.configuration}", "undecided")
+    if idle:
+        console.print(f"[yellow]Never asked for in any of these configurations: {', '.join(idle)}.[/]", highlight=False)
+    results = [one.as_json() for one in found]
+    # One object for one configuration, a list for several: what was asked for decides, not where it ended.
+    write_json(results[0] if len(asked) == 1 else results, json_file)
+    write_junit("live", [case for one in found for case in _cases(one)], junit_file)
+    return int(worst([*(EXIT_OF[one.verdict] for one in found), *([Exit.UNDECIDED] if idle else [])]))
+
+
+def _cases(one: Liveness) -> list[tuple[str, float, str]]:
+    return [
+        (
+            f"{one.configuration}: {outcome.eventuality.name}",
+            one.seconds / len(one.outcomes),
+            "" if outcome.verdict == "holds" else outcome.verdict,
+        )
+        for outcome in one.outcomes
+    ]
+
+
+def decided(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, forget: bool = True) -> Liveness:
+    """What is decided in one configuration, with its progress bar."""
+    configuration = worlds.find(name, protocol)
+    with progress_bar(f"Deciding in {configuration.name}") as progress:
+        return decide(
+            protocol,
+            configuration,
+            states_max=states_max,
+            forget_spent=forget,
+            progress=lambda what, done, total: progress(done, f"{f'of {total} ' if total else ''}{what}"),
+        )
+
+
+def print_graphs(found: Sequence[Liveness], console: Console) -> None:
+    """A table of the configurations."""
+    figures = ("states", "steps", "depth", "bits", "seconds", "compile", "MB")
+    table = plain_table("Decided over", left=["configuration"], right=figures, mark=True)
+    for one in found:
+        table.add_row(
+            one.configuration,
+            f"{one.distinct:,}",
+            f"{one.transitions:,}",
+            str(one.depth),
+            str(one.bits),
+            f"{one.seconds:.2f}",
+            f"{one.compile_seconds:.2f}",
+            f"{one.bytes / 1e6:.0f}",
+            MARKS[one.verdict],
+        )
+    console.print(table)
+
+
+def print_outcomes(found: Sequence[Liveness], protocol: Protocol, console: Console) -> None:
+    """A table of what was decided in each configuration."""
+    table = plain_table(f"What happens eventually in {protocol.name}", left=["eventuality"])
+    for one in found:
+        table.add_column(one.configuration, justify="center", no_wrap=True)
+    outcomes = [{outcome.eventuality.name: outcome for outcome in one.outcomes} for one in found]
+    for eventuality in protocol.eventualities:
+        table.add_row(eventuality.name, *(_mark(one.get(eventuality.name)) for one in outcomes))
+    console.print(table)
+    if any(outcome.verdict == "holds" and not outcome.occurred for one in found for outcome in one.outcomes):
+        console.print(f"{NOT_ASKED} holds, since its premise never does", highlight=False)
+
+
+def _mark(outcome: Outcome | None) -> str:
+    if outcome is None:
+        return ""
+    return NOT_ASKED if outcome.verdict == "holds" and not outcome.occurred else MARKS[outcome.verdict]
+
+
+def print_broken(found: Sequence[Liveness], protocol: Protocol, console: Console) -> Outcome | None:
+    """Shows the run that breaks the first eventuality that is broken, names the others, and returns what is shown."""
+    broken = [(one, outcome) for one in found for outcome in one.outcomes if outcome.lasso is not None]
+    for one, outcome in broken:
+        sentence = " ".join(outcome.eventuality.doc.split())
+        annotate(outcome.eventuality.name, f"broken in {one.configuration}: {sentence}")
+    if not broken:
+        return None
+    first = broken[0][1]
+    assert first.lasso is not None
+    console.print()
+    print_lasso(console, first.eventuality, dict(first.values), protocol, first.lasso)
+    where = broken[0][0]
+    if where.left_out:
+        console.print(
+            f"{where.configuration} leaves out what somebody is bound to do ({', '.join(where.left_out)}): "
+            "what counts on that may be broken for no other reason.",
+            highlight=False,
+        )
+    if others := [outcome.eventuality.name for _, outcome in broken[1:]]:
+        console.print(f"Broken too: {', '.join(others)}.", highlight=False)
+    return first
