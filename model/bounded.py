@@ -4,8 +4,10 @@ Runs are unrolled step by step in one solver. At every depth all promises about 
 first violation found is a shortest one, and what must be reachable is asked about too. What is found is executed by the
 interpreter before anybody sees it. That nothing is found within a bound says nothing of longer runs: it is undecided, never green.
 
-Grounded propositions, not functions over enumerated sorts, since a solver for propositions is faster by far: all variants of the
-on-demand protocol die within a second and a half in it.
+Grounded propositions over bounded numbers, not functions over enumerated sorts with numbers without bound: both were tried on the
+variants of the on-demand protocol. The first finds a shortest way to each in about a second, up to 13 steps; the second needs
+2 seconds for 4 steps, 15 for 6, and gives up on 7. Neither leaving out steps that change nothing nor ordering
+independent steps paid: fewer runs, and slower answers.
 """
 
 from __future__ import annotations

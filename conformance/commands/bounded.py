@@ -80,7 +80,7 @@ def bounded(
     \b
     Examples:
       ondemand bounded                                     two of everything
-      ondemand bounded --sizes Host=3,Pod=3 --steps 6      more hosts and pods
+      ondemand bounded --sizes Host=3,Pod=3 --steps 5      more hosts and pods
       ondemand bounded --config migration --steps 15       a named configuration
       ondemand bounded --variant serves_the_deleted        see a promise broken
     """
