@@ -33,7 +33,7 @@ from model.state import Element, Occurrence, State, Trace, initial_state
 from spec.language import Eventuality, Protocol
 
 STATES_MAX: Final = 4_000_000
-"""States at most, unless told otherwise: about half a gigabyte with two words each. Passing it is undecided, never green."""
+"""States at most, unless told otherwise: 0.8 GB with two words and seven steps each. Passing it is undecided, never green."""
 
 STEPS_MAX: Final = 100_000_000
 """Steps between states at most, unless told otherwise: 0.8 GB. Passing it is undecided, never green."""
@@ -324,10 +324,8 @@ class _Engine:
 
         Where a run may end for good, that is shown rather than a cycle, since it is easier to follow.
         """
-        quiet = np.array([not self._owed(int(state)) for state in np.flatnonzero(marked)], np.bool_)
-        ends = np.zeros_like(marked)
-        ends[np.flatnonzero(marked)] = quiet if quiet.any() else True
-        prefix = self._prefix(opening, unmet, ends)
+        quiet = marked & self._nothing_owed()
+        prefix = self._prefix(opening, unmet, quiet if quiet.any() else marked)
         entry = int(self._targets[prefix[-1]]) if prefix else 0
         cycle = [] if quiet.any() else self._cycle(entry, marked & self._component(entry, marked))
         trace = self._replayed(prefix, cycle)
@@ -341,6 +339,13 @@ class _Engine:
 
     def _out(self, state: int) -> range:
         return range(int(self._offsets[state]), int(self._offsets[state + 1]))
+
+    def _nothing_owed(self) -> Any:
+        """The states in which no fair instance is enabled: a run may end there."""
+        steps = int(self._progress[STEPS])
+        fair_before = np.zeros(steps + 1, np.int64)
+        np.cumsum(self._fair[self._labels[:steps]], out=fair_before[1:])
+        return np.diff(fair_before[self._offsets]) == 0
 
     def _owed(self, state: int) -> frozenset[int]:
         """The fair instances that are enabled."""
