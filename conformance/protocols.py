@@ -11,8 +11,9 @@ from conformance.report import no_such
 from spec.language import Protocol, Variant
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
 from spec.on_demand import PROTOCOL as ON_DEMAND
+from spec.slots.protocol import PROTOCOL as SLOTS
 
-PROTOCOLS: Final = (ON_DEMAND, MESSAGE_QUEUE)
+PROTOCOLS: Final = (ON_DEMAND, MESSAGE_QUEUE, SLOTS)
 """In reading order. Names of protocols, of their configurations and of their variants are unique over all of them."""
 
 REPLAYED: Final = frozenset({ON_DEMAND.name})

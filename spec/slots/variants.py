@@ -159,7 +159,7 @@ def hands_back_to_anybody(vpc: Vpc, revision: Revision, slot: Slot, host: Host) 
 
 
 @variant(replaces=greet, breaks=[nothing_is_lost])
-def greets_without_sending(host: Host, epoch: Epoch) -> Step:
+def greets_and_sends_nothing(host: Host, epoch: Epoch) -> Step:
     """A restarted agent is met, and what it had before counts as known."""
     return greet.but(without=[goal])
 

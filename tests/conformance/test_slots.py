@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import pytest
 
+from conformance import worlds
 from conformance.slots import Cores, Diverges, Driver, run_with
 from impl.broker.deployment import Deployment
 from impl.core import Send
 from impl.messages import Told
 from impl.slots.aca import SlotsAca
 from impl.slots.dpm import SlotsDpm
-from model.configuration import load
 from model.state import Trace
 from spec.slots.protocol import PROTOCOL
 
-CONFIGURATIONS = Path(__file__).parent.parent.parent / "conformance" / "configurations" / "slots"
 MORE = 12
 """Random steps after the action that a run is for."""
 
@@ -44,8 +42,7 @@ RUNS = [
 @cache
 def run(name: str, action: str) -> Trace:
     """A run of a configuration with the action in it."""
-    configuration = load(CONFIGURATIONS / f"{name}.toml", PROTOCOL)
-    return run_with(PROTOCOL, configuration, action, RUNS.index((name, action)), MORE)
+    return run_with(PROTOCOL, worlds.find(name, PROTOCOL), action, RUNS.index((name, action)), MORE)
 
 
 def replay(trace: Trace, deployment: Deployment, cores: Cores | None = None) -> int:

@@ -32,6 +32,10 @@ def configuration_of(name: str) -> tuple[Protocol, Configuration]:
         return LOCK, LOCK_WORLD
     protocol = worlds.meant(name, None, None)
     configuration = worlds.find(name, protocol)
+    if (
+        name == "eavesdropper"
+    ):  # with everything that it leaves out; for `look_ahead` a random run would have to be long
+        configuration = replace(configuration, only={}, without=frozenset({"look_ahead"}))
     if name == "pretenders":  # with everything that it leaves out
         patience: dict[tuple[str | int, ...], str | int] = {("red",): 2}
         configuration = replace(
@@ -92,7 +96,7 @@ def sample(name: str, count: int) -> tuple[Protocol, Interpreter, Kernel, list[S
     return protocol, interpreter, kernel, states
 
 
-@pytest.mark.parametrize("name", ["lock", "bench", "pretenders"])
+@pytest.mark.parametrize("name", ["lock", "bench", "pretenders", "eavesdropper"])
 def test_interpreter_machines_and_kernel_agree(name: str) -> None:
     protocol, interpreter, kernel, states = sample(name, STATES)
     system = System(protocol, interpreter.configuration, check=False)
@@ -177,7 +181,7 @@ def environment_of(concrete: Concrete, protocol: Protocol, occurrence: Occurrenc
     return {one: concrete.element(one.sort, value) for one, value in zip(action.parameters, values, strict=True)}
 
 
-@pytest.mark.parametrize("name", ["lock", "bench", "pretenders"])
+@pytest.mark.parametrize("name", ["lock", "bench", "pretenders", "eavesdropper"])
 def test_z3_agrees_with_the_interpreter(name: str) -> None:
     protocol, interpreter, _, found = sample(name, STATES)
     states = covering(interpreter, found) + found[:5] + found[-5:]
