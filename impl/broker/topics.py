@@ -89,6 +89,12 @@ def inbox(host: str) -> str:
     return f"inbox-{host}"
 
 
+def vpc_of(topic: str) -> str:
+    """The VPC whose topic this is; empty: it is none."""
+    vpc = topic.removeprefix("multicast-")
+    return vpc if vpc != topic else ""
+
+
 def reader(host: str) -> str:
     """The subscription by which a host reads a VPC's topic. No other role may use the name."""
     return f"host-{host}"

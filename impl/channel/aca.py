@@ -79,6 +79,11 @@ class ChannelAca:
         answer = Declined(self.host, self._epoch, message.vpc, message.attempt)
         return Effects(sends=(self._to_dpm(answer),), events=(self._told("decline", message),))
 
+    def stop_reading(self, vpc: str) -> Effects:
+        """The VPC's topic is read no more. DPM is not told: it ends subscriptions of its own accord."""
+        self._consumers.discard(vpc)
+        return Effects(events=(Event("stop reading", {"vpc": vpc}),))
+
     def pass_over(self, message: Subscribe) -> Effects:
         """An asking that there is nothing to do about."""
         return self._ignore("no newer asking", message)

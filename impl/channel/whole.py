@@ -71,6 +71,10 @@ class WholeDpm:
             for pod, place in self.dpm.places().items():
                 self._ports(pod, None, place)
 
+    def observe(self) -> dict[str, Any]:
+        """The state of both parts, for comparison."""
+        return {"pods": self.dpm.observe(), "channel": self.channel.observe()}
+
 
 class WholeAca:
     """Both parts begin their epochs together, and the epoch is all that is kept."""

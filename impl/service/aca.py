@@ -14,9 +14,9 @@ from impl.aca import Aca
 from impl.broker import topics
 from impl.channel.aca import ChannelAca
 from impl.channel.whole import WholeAca
-from impl.core import Effects, Event
+from impl.core import Effects, Event, IllegalInput
 from impl.errors import NotAllowed, Unreachable
-from impl.messages import Kind, Message, Part, Pod, Published, Push, Subscribe
+from impl.messages import VPC_NAME, Kind, Message, Part, Pod, Published, Push, Subscribe
 from impl.service.loop import Service
 from impl.service.timing import Timing
 from impl.store import Store
@@ -96,6 +96,8 @@ class AcaService(Service):
         self._handlers = handlers
         self._subscribing: dict[str, tuple[Subscribe, float]] = {}
         """By VPC: an asking that is being dealt with, and since when."""
+        self._askers: dict[str, list[Future[bool]]] = {}
+        """By VPC: who else waits for what becomes of it."""
         self._numbers = count(1)
         self._asked: dict[int, float] = {}
         """When each held packet was asked for."""
@@ -109,18 +111,34 @@ class AcaService(Service):
         """A pod of this host sends to another."""
         return self.submit(lambda: self.aca.packet(next(self._numbers), source, destination))
 
-    def subscribe(self, vpc: str) -> Future[Effects]:
-        """Somebody other than DPM, who knows no attempts, asks for a subscription to the VPC's topic.
-
-        The effects have an event `accept` or `decline`; or neither, as long as an earlier instance is in the way. DPM is sent an
-        answer in any case.
-        """
+    def subscribe(self, vpc: str) -> Future[bool]:
+        """Somebody other than DPM, who knows no attempts, asks for a subscription to the VPC's topic; says whether it is there."""
+        answer: Future[bool] = Future()
 
         def ask() -> Effects:
+            if not VPC_NAME.fullmatch(vpc):
+                raise IllegalInput(f"ACA {self.channel.host}: {vpc!r} is no VPC's name: subscribe")
+            self._askers.setdefault(vpc, []).append(answer)
             attempt = self.channel.heard(vpc) + 1
             return self._subscribe(Subscribe(self.channel.host, self.channel.epoch, vpc, attempt), time.monotonic())
 
-        return self.submit(ask)
+        def fail(asked: Future[Effects]) -> None:
+            problem = asked.exception()
+            if problem is not None and not answer.done():
+                answer.set_exception(problem)
+
+        self.submit(ask).add_done_callback(fail)
+        return answer
+
+    def unsubscribe(self, vpc: str) -> Future[Effects]:
+        """Somebody other than DPM asks that the VPC's topic be read no more."""
+
+        def stop() -> Effects:
+            self._subscribing.pop(vpc, None)
+            self.session.stop_listening(topics.multicast(vpc))
+            return self.channel.stop_reading(vpc)
+
+        return self.submit(stop)
 
     def topics(self) -> list[str]:
         return [topics.inbox(self.aca.host)]
@@ -208,6 +226,9 @@ class AcaService(Service):
                 self._dataplane.drop(fields["source"], fields["destination"], fields["reason"])
             case "learn":
                 self._note_use(fields["pod"], now)  # a local pod that moves away may have had a route before it came
+            case "accept" | "decline":
+                for asker in self._askers.pop(fields["vpc"], []):
+                    asker.set_result(event.name == "accept")
             case "apply":
                 self._handlers.apply(fields["vpc"], fields["revision"], fields["parts"])
             case "drop":

@@ -296,6 +296,8 @@ class Service:
                 self._publish_messages(list(group))
                 continue
             for send in group:
+                # Others may have taken over while this one was paused, and what they have withdrawn must not be granted once more.
+                self._retried(self._store.confirm)
                 self._retried(partial(self.administer, send.message))
 
     def _publish_messages(self, sends: Sequence[Send]) -> None:

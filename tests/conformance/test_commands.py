@@ -138,6 +138,12 @@ def test_the_program_lists_its_commands(ondemand: Command) -> None:
             "with --journal the state is at the broker; leave one out",
         ),
         (("run", "dpm", "--take-over"), "--take-over needs --journal"),
+        (("run", "dpm", "--many-ports", "4"), "many ports: 4 leaves no room between large and small"),
+        (("run", "dpm", "--many-ports", "0"), "many ports: 0 leaves no room between large and small"),
+        (("run", "dpm", "--many-in-a-group", "-1"), "many in a group: -1 leaves no room between large and small"),
+        (("run", "dpm", "--many-ports", "some"), "'some' is not a valid integer"),
+        (("run", "dpm", "--patience", "0"), "patience: 0 is no number of askings; choose 1 to 100"),
+        (("run", "dpm", "--answer-wait", "0"), "0.0 is not in the range"),
     ],
 )
 def test_wrong_usage_is_one_sentence(

@@ -15,6 +15,8 @@ import pytest
 
 from conformance.demo import System, Watched, running, wait_until
 from impl.broker.deployment import Deployment
+from impl.channel.dpm import ChannelDpm
+from impl.channel.whole import WholeDpm
 from impl.core import Effects
 from impl.dpm import Dpm
 from impl.hosts import add_host
@@ -239,4 +241,4 @@ def test_a_dpm_that_is_paused_anywhere_changes_nothing_when_it_goes_on(
         assert second.dpm.observe()["places"] == {(P2, version): place for version, place in places.items()}
         assert knows(h1, P2) == (latest + 2, "h2")
         system.stop()
-        assert stored(deployment, "dpm", Dpm()) == second.dpm.observe()
+        assert stored(deployment, "dpm", WholeDpm(Dpm(), ChannelDpm())) == second.whole.observe()

@@ -67,6 +67,33 @@ def test_a_switch_is_completed_by_a_dpm_that_was_killed_in_the_middle_of_it(
         assert [program.stop() for program in (dpm, h1, h2)] == [0, 0, 0]
 
 
+def test_a_switch_is_completed_by_the_dpm_that_stood_by(deployment: Deployment, tmp_path: Path) -> None:
+    with programs(deployment, tmp_path) as system:
+        h1, h2 = system.agent("h1"), system.agent("h2")
+        first, second = (system.instance("dpm", name, *OPTIONS) for name in ("dpm-first", "dpm-second"))
+        for program in (first, h1, h2):
+            program.start()
+            program.wait_for("ready", logged=True)
+        second.start()
+        second.wait_for("standing by", logged=True)
+        for number in range(4):
+            first.say(f"place red/p{number} h{1 + number % 2}")
+            first.wait_for(f"accepted red/p{number} version 1")
+        first.say("share red subnet 10.0.0.0/24")
+        first.wait_for("done red revision 1")
+        h2.pause()
+        first.say("place red/p4 h1")
+        first.wait_for("switched red to opening")
+        first.kill()
+        second.wait_for("ready", logged=True)
+        second.say("share red subnet 10.0.1.0/24")
+        second.wait_for("accepted red revision 2")
+        h2.resume()
+        for said in ("switched red to mq", "done red revision 2"):
+            second.wait_for(said)
+        assert sorted(set(applied(h2))) == [1, 2]
+
+
 def test_decisions_that_cannot_be_are_refused_in_a_sentence(deployment: Deployment, tmp_path: Path) -> None:
     with programs(deployment, tmp_path) as system:
         dpm = system.dpm

@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from impl.alcor.subscriptions import Result
 from impl.broker import topics
 from impl.broker.deployment import Deployment
 from impl.channel.dpm import ChannelDpm
+from impl.channel.subscriber import ChannelSubscriber
 from impl.channel.whole import WholeDpm, of_channel
 from impl.core import Effects, Send
 from impl.dpm import Dpm
-from impl.errors import NotAllowed
+from impl.errors import Deposed, NotAllowed
 from impl.messages import (
     Accepted,
     Administrative,
@@ -22,6 +24,7 @@ from impl.messages import (
     Kind,
     Message,
     OpenTopic,
+    Part,
     Permit,
     Published,
     Push,
@@ -30,7 +33,9 @@ from impl.messages import (
 )
 from impl.service.dpm import DpmService
 from impl.store import MemoryStore
+from impl.transport.interface import Letter
 from impl.transport.memory import MemoryBroker
+from impl.wire.codec import encode
 from tests.impl.channel.system import SMALL, WAIT, scene
 
 
@@ -160,11 +165,36 @@ def test_a_dishonest_agent_cannot_read_in_anothers_place_and_is_cut_off_when_it_
         dishonest.close()
 
 
+def test_alcors_own_service_can_have_an_agent_subscribe_and_stop(deployment: Deployment) -> None:
+    with scene(deployment, "h1") as on:
+        on.start("h1")
+        subscriber = ChannelSubscriber(on.agents["h1"])
+        assert subscriber.subscribe("multicast-red", "1") == Result.REFUSED, "there is no such topic"
+        for work in (OpenTopic("red"), Permit("h1", "red")):
+            on.administration.perform(work)
+        for topic in ("red", "inbox-h1", "multicast-", "multicast-a/b"):
+            assert subscriber.subscribe(topic, "1") == Result.REFUSED
+            assert on.agents["h1"].channel.consumers() == []
+        assert subscriber.subscribe("multicast-red", "1") == Result.DONE
+        assert subscriber.subscribe("multicast-red", "1") == Result.DONE, "doing it again is no failure"
+        assert on.at_broker("red") == (["host-h1"], {"h1"})
+        dpm = on.system.role("dpm")()
+        dpm.publish([Letter("multicast-red", encode(Published("red", 1, (Part(Kind.SUBNET, b"x"),))))])
+        on.until(lambda: on.agents["h1"].applied, "what was published to be applied")
+        assert [subscriber.unsubscribe(topic) for topic in ("multicast-red", "red")] == [Result.DONE, Result.REFUSED]
+        assert on.agents["h1"].channel.consumers() == []
+        dpm.close()
+
+
 class InMemory:
     """An administration of a broker that lets everybody do everything."""
 
+    def __init__(self) -> None:
+        self.asked: list[Administrative] = []
+
     def perform(self, work: Administrative) -> None:
         """See `impl.broker.multicast.Administration`."""
+        self.asked.append(work)
 
     def close(self) -> None:
         """See there."""
@@ -203,3 +233,26 @@ def test_what_the_administration_has_done_is_not_done_again_after_a_crash() -> N
     """A subscription that has begun since would end by it."""
     assert repeated_after_a_crash(DpmService) == []
     assert repeated_after_a_crash(MarksLater) == [OpenTopic("red"), Permit("h1", "red")]
+
+
+class Taken(MemoryStore):
+    """A store that another instance has taken over behind the last change."""
+
+    def confirm(self) -> None:
+        raise Deposed("another instance has taken over")
+
+
+@pytest.mark.parametrize("store", [MemoryStore, Taken])
+def test_a_dpm_that_was_deposed_while_it_was_paused_asks_for_nothing(store: type[MemoryStore]) -> None:
+    administration = InMemory()
+    dpm = DpmService(store(), MemoryBroker().connect, administration=administration, decision=SMALL)
+    for _ in range(5):
+        dpm.channel.add_port("h1", "red")
+    opened = of_channel(dpm.channel.open_topic("red"))
+    if store is Taken:
+        with pytest.raises(Deposed):
+            dpm._perform(opened)
+        assert administration.asked == []
+    else:
+        dpm._perform(opened)
+        assert administration.asked == [OpenTopic("red")]
