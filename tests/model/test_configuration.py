@@ -50,6 +50,10 @@ def added(more: str) -> Callable[[], str]:
         ),
         (replaced("doc =", "without = [1]\ndoc ="), r"without: expected a list of names among .*, found \[1\]"),
         (replaced("doc =", 'without = ["fly"]\ndoc ='), r"without: expected a list of names among .*'fly'"),
+        (
+            replaced("doc =", 'eventually = ["rain"]\ndoc ='),
+            r"eventually: expected a list of names among agents_are_met, .*, found \['rain'\]",
+        ),
         (added('\n[only]\nfly = ["p1"]\n'), r"only: expected an action among .*, found 'fly'"),
         (added('\n[only]\nplace = ["p1"]\n'), r"only.place: expected a list of 2 choices joined by commas"),
         (added('\n[only]\nplace = ["p1,h9"]\n'), r"only.place: expected for host a host of this configuration, or \*"),
