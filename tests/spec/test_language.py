@@ -16,6 +16,7 @@ from spec.on_demand import PROTOCOL
 from spec.terms import Formula, Individual, Number, choose, exists, forall
 from spec.vocabulary import Epoch, Host, Pod, Version, epoch, known, told
 from tests.toys.lock import CLIENT, SERVER, Client, Turn, holds, lent, promised, take, taken
+from tests.toys.worlds import LOCK
 
 
 def host() -> Host:
@@ -139,6 +140,7 @@ def _evict(host: Host, pod: Pod) -> Step:
 
 def test_a_variant_leaves_out_only_what_is_there() -> None:
     client, turn = Client.variable("client"), Turn.variable("turn")
+    assert take in LOCK.actions  # which has given it its name
     step = take.but(without=[taken(client) < turn, holds])
     assert [part.node for part in step.when] == []
     assert [change.symbol for change in step.then] == [taken]
