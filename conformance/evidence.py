@@ -119,8 +119,9 @@ class Evidence:
         """
         missing = []
         if self._explored_all():
+            inherited = self.protocol.extends.sometimes if self.protocol.extends else ()
             reached = {name for one in self.explorations for name in one.reached}
-            missing += [one.name for one in self.protocol.sometimes if one.name not in reached]
+            missing += [one.name for one in self.protocol.sometimes if one.name not in reached and one not in inherited]
         if self._decided_all():
             missing += never_asked(self.decisions, self.protocol.eventualities)
         return missing
@@ -130,8 +131,9 @@ class Evidence:
         """Actions that no exploration took; empty if one stopped early."""
         if not self._explored_all():
             return []
+        inherited = self.protocol.extends.actions if self.protocol.extends else ()
         taken = {name for one in self.explorations for name in one.actions}
-        return [one.name for one in self.protocol.actions if one.name not in taken]
+        return [one.name for one in self.protocol.actions if one.name not in taken and one not in inherited]
 
     def row(self, promise: Promise) -> tuple[str, str, str, str]:
         """For a promise: whether it is proved, explored, simulated, and kept by the implementation.

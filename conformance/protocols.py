@@ -12,8 +12,9 @@ from spec.language import Protocol, Variant
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
 from spec.on_demand import PROTOCOL as ON_DEMAND
 from spec.slots.protocol import PROTOCOL as SLOTS
+from spec.small_networks.protocol import PROTOCOL as SMALL_NETWORKS
 
-PROTOCOLS: Final = (ON_DEMAND, MESSAGE_QUEUE, SLOTS)
+PROTOCOLS: Final = (ON_DEMAND, SMALL_NETWORKS, MESSAGE_QUEUE, SLOTS)
 """In reading order. Names of protocols, of their configurations and of their variants are unique over all of them."""
 
 REPLAYED: Final = frozenset({ON_DEMAND.name})

@@ -39,9 +39,11 @@ class Protocol:
     eventualities: tuple[Eventuality, ...]
     sometimes: tuple[Sometimes, ...]
     variants: tuple[Variant, ...]
+    extends: Protocol | None = None
+    """A smaller protocol that is part of this one; its claims have variants and witnesses of their own there."""
 
     @classmethod
-    def of(cls, name: str, *modules: ModuleType) -> Protocol:
+    def of(cls, name: str, *modules: ModuleType, extends: Protocol | None = None) -> Protocol:
         """Collects what the modules declare, names it after the attributes, and checks that names are unique."""
         found: dict[str, Declaration | type[Value]] = {}
         for module in modules:
@@ -85,6 +87,7 @@ class Protocol:
             some(Eventuality),
             some(Sometimes),
             some(Variant),
+            extends,
         )
 
     @property

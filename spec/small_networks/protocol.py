@@ -1,0 +1,22 @@
+"""On demand in large networks, in advance in small ones; put together from the on-demand protocol and one module."""
+
+from __future__ import annotations
+
+from spec import aca, adversary, definitions, dpm, lemmas, ncm, promises, vocabulary
+from spec.language import Protocol
+from spec.on_demand import PROTOCOL as ON_DEMAND
+from spec.small_networks import statement
+
+PROTOCOL = Protocol.of(
+    "small-networks",
+    vocabulary,
+    definitions,
+    dpm,
+    ncm,
+    aca,
+    adversary,
+    promises,
+    lemmas,
+    statement,
+    extends=ON_DEMAND,
+)

@@ -1,0 +1,281 @@
+"""What a small network has besides: its hosts are told of all its pods in advance.
+
+In a small VPC, asking saves little: NCM tells each host that houses a pod of it about all the others, and the agent sends to them
+without asking. In a large VPC it does not, and what the on-demand protocol promises holds. Whether a VPC is small is decided by
+DPM, in *classes* that follow each other as versions do; before the first, a VPC is large.
+
+So the promise that a host learns only on demand is weaker here: it learns a remote pod if it asked, if it is or was its home, or
+if it was told while the VPC was small. What holds of large VPCs in their time stands beside it: while a VPC is large, nobody is
+told of a pod but its home and those who ask. Whom NCM told while the VPC was small, it goes on telling what changes, until the
+agent restarts: it may be sending there.
+"""
+
+from __future__ import annotations
+
+from spec.definitions import home, local, placed, route_state, same_vpc
+from spec.language import (
+    Step,
+    action,
+    always,
+    definition,
+    eventually,
+    function,
+    leads_to,
+    lemma,
+    message,
+    relation,
+    sometimes,
+    two_state,
+    variant,
+    weaker_lemma,
+)
+from spec.language.claims import LeadsTo
+from spec.lemmas import routes_are_of_met_epochs, the_told_asked_or_housed
+from spec.promises import learns_only_on_demand, stale_means_coming, stays_in_its_vpc
+from spec.terms import Formula, Number, exists, implies
+from spec.vocabulary import (
+    ACA,
+    DPM,
+    NCM,
+    Epoch,
+    Host,
+    Pod,
+    Route,
+    Version,
+    Vpc,
+    asked,
+    epoch,
+    greeted,
+    honest,
+    housed,
+    installed,
+    known,
+    member,
+    recorded,
+    removed,
+    route,
+    told,
+    vpc_of,
+)
+
+_epoch_of = epoch  # under another name, since claims have a parameter called epoch
+NEVER = Epoch.of(0)
+
+
+class Class(Number):
+    """Counts how often it was decided whether a VPC is small; 0 is before the first time."""
+
+
+newest_class = function(Vpc, to=Class, doc="The newest class that DPM gave the VPC.", holder=DPM)
+counts_as_small = relation(Vpc, Class, doc="In this class the VPC is small.", holder=DPM)
+recorded_class = function(Vpc, to=Class, doc="The newest class of the VPC that NCM has stored.", holder=NCM)
+told_in_advance = relation(
+    Host, Epoch, Pod, doc="The host was told of the pod while the VPC was small.", kind="history"
+)
+
+
+@message(sender=DPM, receiver=NCM)
+def classified(vpc: Vpc, class_: Class) -> Formula:
+    """The VPC has this class. Spent when NCM has stored it or a newer one."""
+    return class_ <= recorded_class(vpc)
+
+
+@definition
+def small(vpc: Vpc) -> Formula:
+    """By NCM's record the VPC is small."""
+    return counts_as_small(vpc, recorded_class(vpc))
+
+
+@definition
+def neighbor(host: Host, pod: Pod) -> Formula:
+    """The host houses a pod of the VPC of this one, which has a place."""
+    return placed(pod, recorded(pod)) & exists(Pod, lambda own: home(host, own) & same_vpc(own, pod))
+
+
+# ------------------------------------------------------------------------------------------------------- actions
+
+
+@action(by=DPM)
+def becomes_small(vpc: Vpc) -> Step:
+    """The VPC is small from now on."""
+    class_ = newest_class(vpc) + 1
+    return Step(
+        then=[
+            newest_class.assign(vpc, to=class_),
+            counts_as_small.add(vpc, class_),
+            classified.send(vpc, class_),
+        ]
+    )
+
+
+@action(by=DPM)
+def becomes_large(vpc: Vpc) -> Step:
+    """The VPC is large from now on."""
+    class_ = newest_class(vpc) + 1
+    return Step(then=[newest_class.assign(vpc, to=class_), classified.send(vpc, class_)])
+
+
+@action(by=NCM, fair=True)
+def reclassify(vpc: Vpc, class_: Class) -> Step:
+    """NCM stores a newer class."""
+    return Step(
+        takes=[classified(vpc, class_)],
+        when=[recorded_class(vpc) < class_],
+        then=[recorded_class.assign(vpc, to=class_)],
+    )
+
+
+@action(by=NCM, fair=True)
+def tell_in_advance(host: Host, pod: Pod) -> Step:
+    """In a small VPC, NCM tells a host that houses one of its pods of another, and from now on every newer version of it."""
+    return Step(
+        when=[
+            small(vpc_of(pod)),
+            neighbor(host, pod),
+            ~told(host, pod),
+            ~removed(host),
+            greeted(host) > NEVER,
+        ],
+        then=[
+            told.add(host, pod),
+            route.send(host, greeted(host), pod, recorded(pod)),
+            told_in_advance.add(host, greeted(host), pod),
+        ],
+    )
+
+
+@action(by=ACA)
+def use_neighbor(host: Host, pod: Pod) -> Step:
+    """An agent installs the route to a pod of which it was told, without asking: whoever was told is told every newer version."""
+    return Step(
+        when=[
+            honest(host),
+            ~installed(host, pod),
+            ~local(host, pod),
+            placed(pod, known(host, pod)),
+            exists(Pod, lambda own: local(host, own) & same_vpc(own, pod)),
+        ],
+        then=[installed.add(host, pod)],
+        moves=[route_state.move(host, pod, source=[Route.asking, Route.evicted, Route.refused], to=[Route.installed])],
+    )
+
+
+# ------------------------------------------------------------------------------------------------------ promises
+
+
+@sometimes
+def a_neighbor_is_known_without_asking(host: Host, pod: Pod) -> Formula:
+    """An agent has a route to a remote pod for which it never asked."""
+    return installed(host, pod) & ~local(host, pod) & ~asked(host, epoch(host), pod)
+
+
+@sometimes
+def a_network_has_grown_large(host: Host, pod: Pod) -> Formula:
+    """A VPC was small, and is large again; a host was told in advance and knows a later version of the pod."""
+    grown = (Class.of(1) < recorded_class(vpc_of(pod))) & ~small(vpc_of(pod))
+    return grown & told_in_advance(host, epoch(host), pod) & (Version.of(1) < known(host, pod))
+
+
+@always(a_neighbor_is_known_without_asking, a_network_has_grown_large, weakens=learns_only_on_demand)
+def learns_on_demand_or_in_advance(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Formula:
+    """A host is sent a pod, and knows it, only if it asked, is or was its home, or was told while the VPC was small.
+
+    What a host is sent: all hosts. What a host knows: honest ones, since another may know what it likes.
+    """
+    may = asked(host, epoch, pod) | housed(host, pod) | told_in_advance(host, epoch, pod)
+    now = asked(host, _epoch_of(host), pod) | housed(host, pod) | told_in_advance(host, _epoch_of(host), pod)
+    sent = implies(route.unspent(host, epoch, pod, version), may)
+    knows = implies(honest(host) & (known(host, pod) > Version.of(0)), now)
+    return sent & knows
+
+
+@two_state(a_network_has_grown_large)
+def on_demand_while_large(host: Host, pod: Pod) -> Formula:
+    """While a VPC is large, nobody begins to be told of a pod but its home and those who asked for it in their present epoch."""
+    begins = told.after(host, pod) & ~told(host, pod) & ~small(vpc_of(pod))
+    return implies(begins, housed.after(host, pod) | asked(host, greeted.after(host), pod))
+
+
+@two_state(a_network_has_grown_large)
+def newer_classes_win(vpc: Vpc) -> Formula:
+    """NCM's record of a VPC's class never goes back, and is one that DPM gave."""
+    return (recorded_class(vpc) <= recorded_class.after(vpc)) & (recorded_class(vpc) <= newest_class(vpc))
+
+
+@eventually(a_neighbor_is_known_without_asking)
+def neighbors_are_told(host: Host, pod: Pod) -> LeadsTo:
+    """A host in a small VPC is told of every pod of it, unless the VPC grows, or the host leaves or has no pod there any more."""
+    there = small(vpc_of(pod)) & neighbor(host, pod) & ~removed(host) & (greeted(host) > NEVER)
+    return leads_to(there, told(host, pod) | ~there)
+
+
+@weaker_lemma(the_told_asked_or_housed)
+def the_told_asked_or_housed_or_were_told_in_advance(host: Host, pod: Pod) -> Formula:
+    """NCM tells a host of a pod if it asked for it, houses or housed it, or was told in advance; and only in its VPC."""
+    entitled = housed(host, pod) | asked(host, greeted(host), pod) | told_in_advance(host, greeted(host), pod)
+    return implies(told(host, pod), entitled & member(host, vpc_of(pod)))
+
+
+@weaker_lemma(routes_are_of_met_epochs)
+def routes_are_of_met_epochs_or_in_advance(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Formula:
+    """NCM sends recorded versions, to epochs that it has met, of pods that the host is told of."""
+    entitled = asked(host, epoch, pod) | housed(host, pod) | told_in_advance(host, epoch, pod)
+    return implies(
+        route(host, epoch, pod, version),
+        (NEVER < epoch)
+        & (epoch <= greeted(host))
+        & (Version.of(0) < version)
+        & (version <= recorded(pod))
+        & member(host, vpc_of(pod))
+        & entitled
+        & implies(epoch == greeted(host), told(host, pod) | removed(host)),
+    )
+
+
+@lemma
+def only_given_classes_are_sent(vpc: Vpc, class_: Class) -> Formula:
+    """DPM sends only classes that it gave, and NCM stores no other."""
+    return implies(classified(vpc, class_), class_ <= newest_class(vpc)) & (recorded_class(vpc) <= newest_class(vpc))
+
+
+# ------------------------------------------------------------------------------------------------------ variants
+
+
+@variant(replaces=tell_in_advance, breaks=[on_demand_while_large])
+def tells_in_advance_in_large_networks(host: Host, pod: Pod) -> Step:
+    """Hosts are told of all pods of their VPC, however large it is."""
+    return tell_in_advance.but(without=[small(vpc_of(pod))])
+
+
+@variant(replaces=tell_in_advance, breaks=[stays_in_its_vpc])
+def tells_strangers_in_advance(host: Host, pod: Pod) -> Step:
+    """Hosts without a pod of the VPC are told of its pods."""
+    return tell_in_advance.but(without=[neighbor(host, pod)], when=[placed(pod, recorded(pod))])
+
+
+@variant(replaces=tell_in_advance, breaks=[stale_means_coming])
+def tells_in_advance_and_forgets(host: Host, pod: Pod) -> Step:
+    """Whoever is told in advance is not told what changes."""
+    return tell_in_advance.but(without=[told])
+
+
+@variant(replaces=tell_in_advance, breaks=[learns_on_demand_or_in_advance])
+def tells_another_pod_in_advance(host: Host, pod: Pod, other: Pod) -> Step:
+    """A host is told of a pod that is not the one that was meant."""
+    return tell_in_advance.but(
+        without=[route],
+        when=[placed(other, recorded(other))],
+        then=[route.send(host, greeted(host), other, recorded(other))],
+    )
+
+
+@variant(replaces=reclassify, breaks=[newer_classes_win])
+def an_older_class_overwrites_a_newer(vpc: Vpc, class_: Class) -> Step:
+    """The last class that comes wins, be it an older one."""
+    return reclassify.but(without=[recorded_class(vpc) < class_])
+
+
+@variant(replaces=tell_in_advance, breaks=[neighbors_are_told])
+def tells_nobody_in_advance(host: Host, pod: Pod) -> Step:
+    """Nobody is told in advance: a small VPC is treated like a large one."""
+    return tell_in_advance.but(without=[told, route])
