@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from conformance import worlds
@@ -22,12 +24,36 @@ ROOT: Final = Path(__file__).parent.parent
 
 def document_of(protocol: Protocol) -> Path:
     """The file of a protocol's document: beside its statement."""
-    return Path(str(protocol.modules[0].__file__)).parent / "protocol.md"
+    return Path(str(_own_modules(protocol)[0].__file__)).parent / "protocol.md"
+
+
+def _own_modules(protocol: Protocol) -> list[ModuleType]:
+    """Those that a protocol does not share with the one that it extends."""
+    inherited = protocol.extends.modules if protocol.extends else ()
+    return [module for module in protocol.modules if module not in inherited]
 
 
 def document(protocol: Protocol) -> str:
-    """The whole text, in Markdown."""
+    """The whole text, in Markdown. What a protocol has from the one that it extends stands in that one's document."""
     return "\n".join(_lines(protocol)).rstrip() + "\n"
+
+
+INHERITED: Final = (
+    *("sorts", "numbers", "enumerations", "symbols", "definitions"),
+    *("actions", "alternatives", "promises", "eventualities", "sometimes"),
+)
+
+
+def _own(protocol: Protocol) -> Protocol:
+    """The protocol without what it inherits; but with the roles, which are headings."""
+    if protocol.extends is None:
+        return protocol
+    own = {
+        name: tuple(one for one in getattr(protocol, name) if one not in getattr(protocol.extends, name))
+        for name in INHERITED
+    }
+    roles = tuple(role for role in protocol.roles if any(action.role is role for action in own["actions"]))
+    return replace(protocol, **own, roles=roles)
 
 
 def write_document(protocol: Protocol) -> None:
@@ -49,7 +75,11 @@ def _lines(protocol: Protocol) -> Iterator[str]:
     yield f"Digest of the statement: `{protocol.digest()[:16]}`. The guards and effects below are the ones that are proved,"
     yield "explored, simulated and replayed: every engine reads the same declarations."
     yield ""
-    yield from _prose(protocol.modules[0].__doc__)
+    if protocol.extends is not None:
+        yield f"It extends the {protocol.extends.name} protocol, in whose document everything stands that is not said here."
+        yield ""
+    yield from _prose(_own_modules(protocol)[0].__doc__)
+    whole, protocol = protocol, _own(protocol)
     kills = {kill.variant: kill for kill in read_kills(protocol)}
     lassos = read_lassos(protocol)
     yield from _overview(protocol)
@@ -58,7 +88,7 @@ def _lines(protocol: Protocol) -> Iterator[str]:
     yield from _actions(protocol)
     yield from _promises(protocol, kills)
     yield from _eventualities(protocol, lassos)
-    yield from _explorations(protocol)
+    yield from _explorations(whole)
     yield from _variants(protocol, kills, lassos)
 
 
