@@ -15,6 +15,7 @@ from impl.channel.whole import WholeDpm, of_channel
 from impl.core import Effects, Send
 from impl.dpm import Dpm
 from impl.errors import Deposed, NotAllowed
+from impl.hosts import add_host
 from impl.messages import (
     Accepted,
     Administrative,
@@ -31,11 +32,12 @@ from impl.messages import (
     Registered,
     Subscribe,
 )
+from impl.service.aca import AcaService, Handlers
 from impl.service.dpm import DpmService
 from impl.store import MemoryStore
-from impl.transport.interface import Letter
+from impl.transport.interface import Delivery, Letter
 from impl.transport.memory import MemoryBroker
-from impl.wire.codec import encode
+from impl.wire.codec import decode, encode
 from tests.impl.channel.system import SMALL, WAIT, scene
 
 
@@ -165,6 +167,27 @@ def test_a_dishonest_agent_cannot_read_in_anothers_place_and_is_cut_off_when_it_
         dishonest.close()
 
 
+def test_a_host_registered_anew_subscribes_with_its_new_credentials_and_the_earlier_open_nothing(
+    deployment: Deployment,
+) -> None:
+    with scene(deployment, "h1", "h2") as on:
+        on.start("h1", "h2")
+        on.place("red", h1=5, h2=1)
+        on.until_channel("red", "mq")
+        on.system.stop_one(on.agents["h2"])
+        earlier, on.files["h2"] = on.files["h2"], add_host(deployment, "h2")
+        again = on.start_agent("h2")
+        epoch = again.channel.epoch
+        on.until(lambda: on.seen("met", "h2") == epoch, "the new agent to be met")
+        on.until(lambda: on.seen("subscription", ("h2", "red")) == "subscribed", "h2 to subscribe again")
+        on.until_done("red", on.revise("red", b"one"))
+        assert again.revisions(Published) == [1]
+        connection = on.system.agent(earlier)()
+        with pytest.raises(NotAllowed, match="AuthorizationError"):
+            connection.open_session("unused", []).listen(topics.multicast("red"), topics.reader("h2"))
+        connection.close()
+
+
 def test_alcors_own_service_can_have_an_agent_subscribe_and_stop(deployment: Deployment) -> None:
     with scene(deployment, "h1") as on:
         on.start("h1")
@@ -256,3 +279,40 @@ def test_a_dpm_that_was_deposed_while_it_was_paused_asks_for_nothing(store: type
     else:
         dpm._perform(opened)
         assert administration.asked == [OpenTopic("red")]
+
+
+def refuse(vpc: str, revision: int, data: bytes) -> None:
+    """A handler that cannot apply anything."""
+    raise OSError("no room for rules")
+
+
+class AcknowledgesAtOnce(AcaService):
+    """Whatever comes by a topic is acknowledged before it is applied."""
+
+    def take(self, message: Message, delivery: Delivery) -> Effects:
+        self.session.acknowledge([delivery])
+        return super().take(message, delivery)
+
+
+def kept_after_a_failure(kind: type[AcaService]) -> tuple[list[bytes], list[Message]]:
+    """What the topic still has for an agent that ended because it could not apply it; and what the agent had told DPM."""
+    broker = MemoryBroker()
+    for topic, reader in (("notices-h1", "dpm"), ("inbox-h1", "aca"), ("multicast-red", "host-h1")):
+        broker.subscribe(topic, reader)
+    published = encode(Published("red", 1, (Part(Kind.GROUP_RULES, b"x"),)))
+    broker.publish([Letter("inbox-h1", encode(Subscribe("h1", 1, "red", 1))), Letter("multicast-red", published)])
+    agent = kind("h1", MemoryStore(), broker.connect, handlers=Handlers(refuse, refuse))
+    with pytest.raises(OSError, match="no room"):
+        agent.run()
+    session = broker.connect().open_session("dpm", ["notices-h1"])
+    told = [session.receive(0.0), session.receive(0.0), session.receive(0.0)]
+    session.listen("multicast-red", "host-h1")
+    kept = session.receive(0.0)
+    return [kept.data] if kept else [], [decode(one.data) for one in told if one]
+
+
+def test_what_could_not_be_applied_is_neither_confirmed_nor_acknowledged() -> None:
+    kept, told = kept_after_a_failure(AcaService)
+    assert [decode(one) for one in kept] == [Published("red", 1, (Part(Kind.GROUP_RULES, b"x"),))]
+    assert told == [Hello("h1", 1), Accepted("h1", 1, "red", 1)]
+    assert kept_after_a_failure(AcknowledgesAtOnce)[0] == [], "an agent that acknowledges first loses it"
