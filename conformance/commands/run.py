@@ -58,7 +58,12 @@ def run(verbose: bool) -> None:
 
     Without a broker it waits for one, and says so.
     """
-    handler = logging.StreamHandler()  # lines for people and for programs alike: one event a line, never wrapped
+    log_lines(verbose=verbose)
+
+
+def log_lines(*, verbose: bool) -> None:
+    """Logs to standard error: lines for people and for programs alike, one event a line, never wrapped."""
+    handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("ondemand")
     logger.addHandler(handler)
@@ -78,7 +83,7 @@ def ncm(state: Path | None, journal: bool, take_over: bool) -> int:
       . broker/environment && ondemand run ncm --journal    here, and on another machine
     """
     store, connect = _as_role("ncm", state, journal=journal, take_over=take_over)
-    return _serve(NcmService(store, connect), None)
+    return serve(NcmService(store, connect), None)
 
 
 @run.command()
@@ -165,16 +170,16 @@ def dpm(
     store, connect = _as_role("dpm", state, journal=journal, take_over=take_over)
     timing = Timing(asked_first=answer_wait, remind_every=remind_every, confirm_max=fail_after)
     with closing(MulticastTopics(the_deployment())) as administration:
-        service = _TellingDpm(store, connect, timing, administration=administration, decision=decision)
-        return _serve(service, partial(_decide, service))
+        service = TellingDpm(store, connect, timing, administration=administration, decision=decision)
+        return serve(service, partial(_decide, service))
 
 
 def _decide(service: DpmService, words: list[str]) -> None:
     match words:
         case ["place", pod, host]:
-            service.place(_pod(pod), host).result()
+            service.place(pod_of(pod), host).result()
         case ["remove", pod]:
-            service.remove(_pod(pod)).result()
+            service.remove(pod_of(pod)).result()
         case ["share", vpc, kind, *text]:
             service.revise(vpc, _kind(kind), " ".join(text).encode()).result()
         case ["group", vpc, ports] if ports.isdecimal():
@@ -208,18 +213,18 @@ def aca(credentials: Path, state: Path | None) -> int:
         agent.host,
         SqliteStore(state or Path(f"{agent.host}.sqlite"), agent.host),
         lambda: PulsarConnection(agent.deployment(), agent.token),
-        _Printing(),
+        Printing(),
         handlers=Handlers(subnet=partial(_applied, Kind.SUBNET), group_rules=partial(_applied, Kind.GROUP_RULES)),
     )
 
     def send(words: list[str]) -> None:
         match words:
             case ["packet", source, destination]:
-                service.packet(_pod(source), _pod(destination)).result()
+                service.packet(pod_of(source), pod_of(destination)).result()
             case _:
                 raise IllegalInput(f"{' '.join(words)!r} is no packet: packet VPC/SOURCE VPC/DESTINATION")
 
-    return _serve(service, send)
+    return serve(service, send)
 
 
 def _as_role(
@@ -254,7 +259,7 @@ def _prepare(deployment: Deployment) -> None:
         raise Unreachable(str(problem)) from problem
 
 
-class _TellingDpm(DpmService):
+class TellingDpm(DpmService):
     """DPM that says what it accepts, and what becomes of it."""
 
     def happened(self, event: Event) -> None:
@@ -273,7 +278,7 @@ class _TellingDpm(DpmService):
                 _say(f"{fields['outcome']} {fields['pod']} version {fields['version']}")
 
 
-class _Printing:
+class Printing:
     """A dataplane that says what becomes of each packet."""
 
     def forward(self, source: Pod, destination: Pod, place: str) -> None:
@@ -299,7 +304,12 @@ def _say(line: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _pod(text: str) -> Pod:
+def pod_of(text: str) -> Pod:
+    """The pod that somebody has written.
+
+    Raises:
+        IllegalInput: it is no pod.
+    """
     vpc, _, address = text.partition("/")
     if not vpc or not address:
         raise IllegalInput(f"{text!r} is no pod: write VPC/ADDRESS")
@@ -313,7 +323,7 @@ def _kind(text: str) -> Kind:
     return kinds[text]
 
 
-def _serve(service: Service, command: Callable[[list[str]], None] | None) -> int:
+def serve(service: Service, command: Callable[[list[str]], None] | None) -> int:
     """Runs a service until it is interrupted; lines of standard input become commands."""
     for signalled in (signal.SIGINT, signal.SIGTERM):
         # From another thread: the interrupted one may hold the very lock that stopping needs.

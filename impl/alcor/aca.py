@@ -41,10 +41,10 @@ from typing import Any, Final
 import grpc
 import grpc.aio
 
+from impl.alcor.caller import Caller
 from impl.alcor.directory import Directory, name_after
 from impl.alcor.identity import Identity
 from impl.alcor.loop import Loop
-from impl.alcor.relay import Relay
 from impl.alcor.services import (
     EPOCH,
     GOAL_STATE_BYTES_MAX,
@@ -55,7 +55,6 @@ from impl.alcor.services import (
     Deadlines,
     Endpoint,
     Malformed,
-    channel,
     epoch_of,
     parse,
     path,
@@ -112,14 +111,12 @@ class AcaGateway(Inbox):
     ) -> None:
         super().__init__()
         self.loop, self.schema, self.host, self.directory, self.identity = loop, schema, host, directory, identity
-        self.where, self.ncm, self.ncm_name = where, ncm, ncm_name
-        self.deadlines, self.source = deadlines or Deadlines(), source
+        self.where, self.ncm_name, self.deadlines = where, ncm_name, deadlines or Deadlines()
         self.counted: Counter[str] = Counter()
         """What was refused or ignored before it reached the core, by reason."""
         self._streams = 0
         self._server: Any = None
-        self._channel: Any = None
-        self._relay: Relay | None = None
+        self._caller = Caller(loop, identity, ncm, ncm_name, source)
         self._log = logging.getLogger(f"ondemand.{host}")
         self._begin(0)
 
@@ -138,16 +135,9 @@ class AcaGateway(Inbox):
         if self._server is None:
             methods = {PUSH_STREAM: grpc.stream_stream_rpc_method_handler(self._push_stream)}
             self._server, self.where = self.loop.run(serve({GOAL_STATES: methods}, self.where, self.identity.server()))
-            self._channel = self.loop.run(self._dial())
+            self._caller.open()
             self._log.info("listens on %s", self.where)
         return self
-
-    async def _dial(self) -> Any:
-        target = str(self.ncm)
-        if self.source is not None:
-            self._relay = Relay(self.source, self.ncm)
-            target = await self._relay.open()
-        return channel(target, self.identity.client(), self.ncm_name)
 
     # ------------------------------------------------------------------------------- what comes in, by gRPC
 
@@ -221,7 +211,7 @@ class AcaGateway(Inbox):
 
     async def _exchange(self, call: Any, epoch: int) -> int | None:
         """One attempt; none: there is no answer, and it may be asked again."""
-        method = self._channel.unary_unary(path(GOAL_STATES, REQUEST))
+        method = self._caller.channel.unary_unary(path(GOAL_STATES, REQUEST))
         try:
             # While the connection comes about an attempt waits; failing at once would use all of them up.
             data = await method(
@@ -368,15 +358,10 @@ class AcaGateway(Inbox):
         if self._server is None:
             return
         server, self._server = self._server, None
-        self.loop.run(self._close(server))
+        self.loop.run(server.stop(None))
+        self._caller.close()
         if self.counted:
             self._log.info("%s", ", ".join(f"{what}: {count}" for what, count in sorted(self.counted.items())))
-
-    async def _close(self, server: Any) -> None:
-        await server.stop(None)
-        await self._channel.close()
-        if self._relay is not None:
-            await self._relay.close()
 
 
 def _fields(statement: Statement) -> tuple[Pod, int, str | None]:

@@ -134,6 +134,7 @@ class NcmGateway(Inbox):
         where: Endpoint,
         dpm: str,
         deadlines: Deadlines | None = None,
+        source: str | None = None,
     ) -> None:
         super().__init__()
         self.loop, self.schema, self.directory, self.identity = loop, schema, directory, identity
@@ -147,7 +148,7 @@ class NcmGateway(Inbox):
         self._calls: Counter[str] = Counter()
         self._goals: dict[tuple[Pod, int], list[Goal]] = {}
         """Who waits for the outcome of a change. Used from the service's thread only."""
-        self._pushes = Pushes(loop, schema, directory, identity, self.deadlines, self._confirmed)
+        self._pushes = Pushes(loop, schema, directory, identity, self.deadlines, self._confirmed, source)
         self._server: Any = None
         self._log = logging.getLogger("ondemand.ncm")
 

@@ -26,6 +26,7 @@ from typing import Any, Final
 import grpc
 import grpc.aio
 
+from impl.alcor.caller import Caller
 from impl.alcor.directory import Directory
 from impl.alcor.identity import Identity
 from impl.alcor.loop import Loop
@@ -37,7 +38,6 @@ from impl.alcor.services import (
     PUSH_STREAM,
     Deadlines,
     Malformed,
-    channel,
     parse,
     path,
 )
@@ -81,9 +81,10 @@ class Pushes:
         identity: Identity,
         deadlines: Deadlines,
         confirm: Callable[[str, Parcel], None],
+        source: str | None,
     ) -> None:
         self.loop, self.schema, self.directory, self.identity = loop, schema, directory, identity
-        self.deadlines, self.confirm = deadlines, confirm
+        self.deadlines, self.confirm, self.source = deadlines, confirm, source
         self.counted: Counter[str] = Counter()
         self._hosts: dict[str, _Host] = {}
 
@@ -115,7 +116,7 @@ class _Host:
         """The newest of each pod, all of the newest epoch."""
         self._news = asyncio.Event()
         self._log = logging.getLogger("ondemand.ncm")
-        self._channel: Any = None
+        self._caller: Caller | None = None
         self._one_by_one = False
         """After a failure: one resource that the agent cannot stand must not keep the others from it."""
         self._task = pushes.loop.task(self._run())
@@ -163,8 +164,8 @@ class _Host:
                         pause = min(2 * pause, self._pushes.deadlines.retry_max)
                     self._news.clear()
         finally:
-            if self._channel is not None:
-                await self._channel.close()
+            if self._caller is not None:
+                await self._caller.hang_up()
 
     async def _attempt(self) -> bool:
         """Sends what fits into one message; whether all of it was acknowledged."""
@@ -210,13 +211,12 @@ class _Host:
             self._count("a host that has no address")
             return None
         goal = compose(pushes.schema, where.address, [parcel.told for parcel in parcels])
-        if self._channel is None:
-            self._channel = channel(str(where), pushes.identity.client(), self._name)
+        if self._caller is None:
+            self._caller = Caller(pushes.loop, pushes.identity, where, self._name, pushes.source)
         try:
             async with asyncio.timeout(pushes.deadlines.push):
-                call = self._channel.stream_stream(path(GOAL_STATES, PUSH_STREAM))(
-                    metadata=((EPOCH, str(self._epoch)),)
-                )
+                method = (await self._caller.dial()).stream_stream(path(GOAL_STATES, PUSH_STREAM))
+                call = method(metadata=((EPOCH, str(self._epoch)),))
                 try:
                     await call.write(goal.SerializeToString())
                     await call.done_writing()

@@ -109,6 +109,7 @@ class World:
             self.ncm_at,
             options.pop("dpm", self.host(101)),
             options.pop("deadlines", DEADLINES),
+            None if identity else self.ncm_at.address,
         )
         service = AlcorNcmService(self.store, self.gateway, options.pop("timing", TIMING))
         assert not options
@@ -151,7 +152,7 @@ class World:
             identity or ByAddress(self.directory),
             where,
             self.ncm_at,
-            "ncm" if identity else "127-0-0-1",  # where our NCM, which binds no address, calls from
+            "ncm" if identity else self.host(100),
             DEADLINES,
             None if identity else self.address(number),
         )
@@ -161,8 +162,9 @@ class World:
         return service
 
     def stand_in_ncm(self, **options: Any) -> StandInNcm:
-        """An NCM of Alcor at NCM's address, that pushes to host 1."""
-        made = StandInNcm(str(self.ncm_at), f"{self.address(1)}:{self.port}", self.numbering, **options).start()
+        """An NCM of Alcor at NCM's address, that pushes to host 1 from there."""
+        to_agent = self.relayed(100, Endpoint(self.address(1), self.port))
+        made = StandInNcm(str(self.ncm_at), to_agent, self.numbering, **options).start()
         self._stack.callback(made.stop)
         return made
 
