@@ -249,8 +249,8 @@ def _promises(protocol: Protocol, kills: Mapping[str, Kill]) -> Iterator[str]:
         yield "and step of the explored configurations and of simulated runs; and held against the implementation by replay."
     else:
         yield "and step of the explored configurations and of simulated runs."
-    yield "Each has something that must be reachable beside it, so that it is not vacuous, and variants that break it, so that the checks"
-    yield "are seen to bite; `ondemand show` shows the way. `ondemand check` gathers all of this evidence anew.\n"
+    yield "Each has something that must be reachable beside it, so that it is not vacuous, and variants that break it, so that"
+    yield "the checks are seen to bite; `ondemand show` shows the way. `ondemand check` gathers all of this evidence anew.\n"
     for promise in protocol.promises:
         if not promise.lemma:
             yield from _promise(promise, protocol, kills)
