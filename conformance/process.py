@@ -44,6 +44,8 @@ class Process:
         self._tag = tag
         self._connection = target.connection(name)
         self._store: Store | None = target.store(name) if make else None
+        if self._store is not None and self.core is not None:
+            self._store.load(self.core)
         self.session = target.session(name)
         self.held: dict[Message, list[Delivery]] = {}
         """What has arrived and is not acknowledged."""

@@ -2,7 +2,8 @@
 
 A target is what a replay needs of its surroundings: connections, topics and stores. `memory` has all of it within this program;
 `pulsar` has a real broker with authentication on, a connection and token for each process, topics and permissions as in a
-deployment (in a namespace of its own), and stores in files.
+deployment (in a namespace of its own), and stores in files. With `journal`, DPM and NCM keep their state as several instances of
+them would: in a journal, on `pulsar` a topic for each trace.
 """
 
 from __future__ import annotations
@@ -19,12 +20,19 @@ from typing import Final, Protocol
 from impl.broker import topics
 from impl.broker.admin import Admin
 from impl.broker.deployment import Deployment
+from impl.journal.memory import MemoryJournal
+from impl.journal.pulsar import PulsarLog
+from impl.journal.store import JournalStore
 from impl.store import MemoryStore, SqliteStore, Store
 from impl.transport.interface import Connection, Session
 from impl.transport.memory import MemoryBroker
 from impl.transport.pulsar import PulsarConnection
 
 TARGETS = ("memory", "pulsar")
+STORES = ("own", "journal")
+"""Where DPM and NCM keep their state: in a store of their own, or in a journal that other instances could take over."""
+
+KEEP_JOURNALS: Final = ("dpm", "ncm")
 
 MEMORY_RECORDS_MAX: Final = 1
 """Records after a snapshot, in memory: so few that vectors restart from snapshots too. On `pulsar` they restart from records."""
@@ -78,9 +86,11 @@ class MemoryTarget:
 
     name = "memory"
 
-    def __init__(self) -> None:
+    def __init__(self, *, journal: bool = False) -> None:
         self._broker = MemoryBroker()
         self._connection = self._broker.connect()
+        self._journal = journal
+        self._journals: dict[str, MemoryJournal] = {}
         self._stores: dict[str, MemoryStore] = {}
         self._hosts: list[str] = []
 
@@ -102,10 +112,13 @@ class MemoryTarget:
         session.close()
 
     def store(self, process: str) -> Store:
+        if self._journal and process in KEEP_JOURNALS:
+            journal = self._journals.setdefault(process, MemoryJournal(topics.journal(process)))
+            return JournalStore(journal.open, MEMORY_RECORDS_MAX)
         return self._stores.setdefault(process, MemoryStore(MEMORY_RECORDS_MAX))
 
     def next_trace(self) -> None:
-        self._stores = {}
+        self._stores, self._journals = {}, {}
 
     def close(self) -> None:
         self._connection.close()
@@ -116,7 +129,8 @@ class PulsarTarget:
 
     name = "pulsar"
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, *, journal: bool = False) -> None:
+        self._journal = journal
         tenant = deployment.namespace.split("/")[0]
         self._deployment = replace(deployment, namespace=f"{tenant}/replay-{secrets.token_hex(6)}")
         topics.prepare(self._deployment)
@@ -149,12 +163,20 @@ class PulsarTarget:
         self._kept[process] = session
 
     def store(self, process: str) -> Store:
+        if self._journal and process in KEEP_JOURNALS:
+            return JournalStore(lambda: PulsarLog(self._deployment, self._tokens[process], self._topic(process)))
         return SqliteStore(self._folder / f"{process}-{self._traces}.sqlite", process)
 
     def next_trace(self) -> None:
         for left in self._folder.iterdir():
             left.unlink()
         self._traces += 1
+        if self._journal:
+            for process in KEEP_JOURNALS:
+                topics.prepare_journal(self._deployment, process, self._topic(process))
+
+    def _topic(self, process: str) -> str:
+        return f"{topics.journal(process)}-{self._traces}"
 
     def close(self) -> None:
         for connection in self._connections.values():
@@ -169,13 +191,13 @@ def _subscription(process: str) -> str:
 
 
 @contextmanager
-def open_target(name: str, deployment: Deployment | None = None) -> Iterator[Target]:
-    """The target of this name; `deployment` is needed for `pulsar`."""
+def open_target(name: str, deployment: Deployment | None = None, *, store: str = "own") -> Iterator[Target]:
+    """The target of this name, with one of `STORES`; `deployment` is needed for `pulsar`."""
     if name == "memory":
-        target: Target = MemoryTarget()
+        target: Target = MemoryTarget(journal=store == "journal")
     else:
         assert deployment is not None
-        target = PulsarTarget(deployment)
+        target = PulsarTarget(deployment, journal=store == "journal")
     try:
         yield target
     finally:

@@ -27,16 +27,23 @@ from conformance.report import (
     write_junit,
 )
 from conformance.show.violation import print_diagram
-from conformance.targets import TARGETS, open_target
+from conformance.targets import STORES, TARGETS, open_target
 from impl.broker.launcher import open_deployment
 
 
 @click.command()
 @click.argument("traces", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--target", type=click.Choice(TARGETS), default="memory", show_default=True, help="Where to replay.")
+@click.option(
+    "--store",
+    type=click.Choice(STORES),
+    default="own",
+    show_default=True,
+    help="Where NCM and DPM keep their state: each in a store of its own, or in a journal that another could take over.",
+)
 @json_option
 @junit_option
-def replay(traces: tuple[Path, ...], target: str, json_file: str | None, junit_file: str | None) -> int:
+def replay(traces: tuple[Path, ...], target: str, store: str, json_file: str | None, junit_file: str | None) -> int:
     """Replay traces on the implementation, step by step, and compare everything after each step.
 
     TRACES are ITF files or folders of them; without any, all shipped vectors are replayed. Target `memory` runs within this
@@ -46,6 +53,7 @@ def replay(traces: tuple[Path, ...], target: str, json_file: str | None, junit_f
     Examples:
       ondemand replay                            every vector, in memory
       ondemand replay --target pulsar            every vector, on a real broker
+      ondemand replay --target pulsar --store journal
       ondemand replay trace.itf.json --json -    one trace, the result as JSON
     """
     vectors = read_vectors(traces or (VECTORS,), *PROTOCOLS)
@@ -53,12 +61,12 @@ def replay(traces: tuple[Path, ...], target: str, json_file: str | None, junit_f
         if not vector.trace.steps:
             raise Problem(f"{vector.name}: states: expected a step after the start, found none", Exit.BAD_INPUT)
     if target == "memory":
-        with open_target(target) as surroundings, progress_bar("Replaying", len(vectors)) as progress:
+        with open_target(target, store=store) as surroundings, progress_bar("Replaying", len(vectors)) as progress:
             found = replay_all(vectors, surroundings, progress=progress)
     else:
         with (
             open_deployment(console=ERRORS) as deployment,
-            open_target(target, deployment) as surroundings,
+            open_target(target, deployment, store=store) as surroundings,
             progress_bar("Replaying", len(vectors)) as progress,
         ):
             found = replay_all(vectors, surroundings, progress=progress)

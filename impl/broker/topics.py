@@ -128,6 +128,12 @@ def prepare(deployment: Deployment) -> None:
         _create(admin, FIXED)
 
 
+def prepare_journal(deployment: Deployment, role: str, name: str) -> None:
+    """One more journal of a role, under another name than its own. May be repeated."""
+    with Admin(deployment) as admin:
+        _create(admin, [Topic(name, (role,), (role,), KEEPER)])
+
+
 def checked_host_name(host: str) -> str:
     """The name, if hosts may be called so.
 
