@@ -131,7 +131,7 @@ def prepare(deployment: Deployment) -> None:
 def prepare_journal(deployment: Deployment, role: str, name: str) -> None:
     """One more journal of a role, under another name than its own. May be repeated."""
     with Admin(deployment) as admin:
-        _create(admin, [Topic(name, (role,), (role,), KEEPER)])
+        _create(admin, [Topic(name, (role,), (role,), (KEEPER,))])
 
 
 def checked_host_name(host: str) -> str:

@@ -148,6 +148,7 @@ class JournalStore:
             for number in range(start + 1, end + 1):
                 if records[number]["change"] is not None:
                     core.apply(records[number]["change"])
+                marks.append((records[number]["sent"]["through"], set(records[number]["sent"]["unsent"])))
                 self._note(map(_send, records[number]["sends"]))
             for through, unsent in marks:
                 for number in [one for one in self._outgoing if one <= through and one not in unsent]:
@@ -198,7 +199,7 @@ class JournalStore:
                 f"{self._opened.name}: is full, and takes no snapshot; see that the broker is well"
             )
         change = dict(effects.record) if effects.record is not None else None
-        record = json.dumps({"change": change, "sends": [_plain(send) for send in effects.sends]})
+        record = json.dumps({"sent": self._sent(), "change": change, "sends": [_plain(send) for send in effects.sends]})
         self._write("record", number % self._places, number, record)
         self._number = number
         outgoing = self._note(effects.sends)
@@ -259,10 +260,13 @@ class JournalStore:
         self._opened.append_soon(self._mark())
 
     def _mark(self) -> Entry:
-        mark = {"term": self._term, "through": self._outgoing_number, "unsent": list(self._outgoing)}
-        entry = Entry(SENT, json.dumps(mark).encode() + b"\n")
+        entry = Entry(SENT, json.dumps({"term": self._term, **self._sent()}).encode() + b"\n")
         self._size += len(entry.data)
         return entry
+
+    def _sent(self) -> dict[str, Plain]:
+        """What has been sent; every record says it too, so that a mark is not lost if anything is stored behind it."""
+        return {"through": self._outgoing_number, "unsent": list(self._outgoing)}
 
     def confirm(self) -> None:
         """See `impl.store.Store.confirm`: an entry that nobody needs is taken only from the instance that leads."""

@@ -379,6 +379,25 @@ def test_a_journal_that_two_have_written_at_once_is_refused(first_writes: str) -
         started(journal)
 
 
+class Marks(MemoryLog):
+    """A log that loses every entry that is not waited for."""
+
+    def append_soon(self, entry: Entry) -> None:
+        """It is lost."""
+
+
+def test_a_mark_is_not_lost_if_anything_is_stored_behind_it() -> None:
+    """Work for the administration must not be done again once anything has been built upon it."""
+    journal = MemoryJournal("journal-dpm")
+    log = Marks(journal, take_over=True)
+    store, dpm = JournalStore(lambda: log), Dpm()
+    store.load(dpm)
+    store.mark_sent(store.append(decided(dpm, 1), dpm))
+    assert not any(entry.key == "sent" for entry in journal.entries)
+    second = store.append(decided(dpm, 2), dpm)
+    assert started(journal)[3] == second
+
+
 class LoadsFirst(JournalStore):
     """Reads the log before it leads."""
 
@@ -415,6 +434,9 @@ def test_a_store_that_loads_before_it_fences_misses_what_came_in_between() -> No
     assert latest_after_taking_over(LoadsFirst) == (1, 0)
 
 
+HEAD = b'{"term": 1, "number": 1, "of": 1}\n'
+
+
 @pytest.mark.parametrize(
     ("entries", "match"),
     [
@@ -424,7 +446,12 @@ def test_a_store_that_loads_before_it_fences_misses_what_came_in_between() -> No
             "record 1 is missing",
         ),
         (
-            [Entry("record/1/0", b'{"term": 1, "number": 1, "of": 1}\n{"change": null, "sends": [["a", "b", "!"]]}')],
+            [
+                Entry(
+                    "record/1/0",
+                    HEAD + b'{"sent": {"through": 0, "unsent": []}, "change": null, "sends": [["a", "b", "!"]]}',
+                )
+            ],
             "damaged",
         ),
         ([Entry("sent", b'{"term": 1}\n')], "is no journal, or is damaged"),
