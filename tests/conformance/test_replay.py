@@ -11,20 +11,21 @@ import pytest
 
 from conformance.coverage import Coverage
 from conformance.doubles import DOUBLES
-from conformance.driver import Cores
+from conformance.driver import RESTARTS, Cores
 from conformance.exits import Exit, Problem
 from conformance.generate import wanted_goals
 from conformance.kills import breaking
 from conformance.named import MESSAGES
 from conformance.observe import NOT_COMPARED, OBSERVED
 from conformance.replaying import Replays, Vector, read_vectors, replay_all, vectors_of
-from conformance.targets import open_target
+from conformance.targets import MemoryTarget, open_target
 from impl.aca import Aca
 from impl.broker.deployment import Deployment
 from impl.core import Effects, Plain
 from impl.dpm import Dpm
 from impl.messages import Applied, Message, Pod, Reason, Request
 from impl.ncm import Channel, Ncm
+from impl.store import Store
 from model import itf
 from model.errors import BadInput
 from model.interpreter import Interpreter
@@ -53,6 +54,39 @@ def test_every_vector_conforms_on_a_real_broker(vectors: Sequence[Vector], broke
         found = replay_all(vectors, target)
     assert found.divergence is None
     assert found.verdict == "conforms"
+
+
+def test_every_vector_conforms_with_journals(vectors: Sequence[Vector]) -> None:
+    with open_target("memory", store="journal") as target:
+        found = replay_all(vectors, target)
+    assert found.divergence is None
+    assert found.verdict == "conforms"
+    assert found.total(lambda one: one.crashes) > 100
+
+
+def test_vectors_conform_with_journals_on_a_real_broker(vectors: Sequence[Vector], broker: Deployment) -> None:
+    crashing = [vector for vector in vectors if any(step.action in RESTARTS for step in vector.trace.steps)]
+    with open_target("pulsar", broker, store="journal") as target:
+        found = replay_all(crashing[::8], target)
+    assert found.divergence is None
+    assert found.verdict == "conforms"
+    assert found.total(lambda one: one.crashes) > 10
+
+
+class LosesTheLast(MemoryTarget):
+    """Journals that have lost the last record, and the snapshot behind it, when they are read again."""
+
+    def store(self, process: str) -> Store:
+        for journal in self._journals.values():
+            records = [number for number, entry in enumerate(journal.entries) if entry.key.startswith("record")]
+            if records:
+                del journal.entries[records[-1] :]
+        return super().store(process)
+
+
+def test_a_journal_that_loses_a_record_is_a_divergence(vectors: Sequence[Vector]) -> None:
+    found = replay_all(vectors, LosesTheLast(journal=True), stop_at_divergence=True)
+    assert found.verdict == "diverges"
 
 
 def test_vectors_cover_everything_that_they_have_to(vectors: Sequence[Vector]) -> None:
