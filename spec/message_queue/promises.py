@@ -29,6 +29,7 @@ from spec.message_queue.vocabulary import (
     epoch,
     group,
     group_then,
+    hello,
     honest,
     known,
     many_in_a_group,
@@ -168,7 +169,8 @@ def confirmations_are_true(host: Host, vpc: Vpc, revision: Revision) -> Formula:
 def applied_means_confirmed(host: Host, vpc: Vpc) -> Formula:
     """While DPM does not know what an honest agent has applied, the confirmation is on its way; before it has met it, the hello."""
     behind = honest(host) & in_session(host) & (confirmed(host, vpc) < known(host, vpc))
-    return implies(behind, applied.unspent(host, met(host), vpc, known(host, vpc)))
+    said = implies(behind, applied.unspent(host, met(host), vpc, known(host, vpc)))
+    return said & implies(honest(host) & (met(host) < epoch(host)), hello.unspent(host, epoch(host)))
 
 
 @sometimes
