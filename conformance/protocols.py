@@ -8,13 +8,14 @@ import click
 
 from conformance.exits import Exit, Problem
 from conformance.report import no_such
+from spec.failover.protocol import PROTOCOL as FAILOVER
 from spec.language import Protocol, Variant
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
 from spec.on_demand import PROTOCOL as ON_DEMAND
 from spec.slots.protocol import PROTOCOL as SLOTS
 from spec.small_networks.protocol import PROTOCOL as SMALL_NETWORKS
 
-PROTOCOLS: Final = (ON_DEMAND, SMALL_NETWORKS, MESSAGE_QUEUE, SLOTS)
+PROTOCOLS: Final = (ON_DEMAND, SMALL_NETWORKS, MESSAGE_QUEUE, SLOTS, FAILOVER)
 """In reading order. Names of protocols, of their configurations and of their variants are unique over all of them."""
 
 REPLAYED: Final = frozenset({ON_DEMAND.name})

@@ -14,7 +14,13 @@ from spec.on_demand import PROTOCOL
 from spec.terms import Truth
 from tests.toys.worlds import LOCK
 
-COUNTS = {"on-demand": (102, 1570), "small-networks": (112, 1955), "message-queue": (88, 1374), "slots": (82, 1129)}
+COUNTS = {
+    "on-demand": (102, 1570),
+    "small-networks": (112, 1955),
+    "message-queue": (88, 1374),
+    "slots": (82, 1129),
+    "failover": (47, 364),
+}
 """Claims and checks, pinned: a claim or an action that gets lost would be seen here."""
 
 KILLS = [(protocol, kill) for protocol in PROTOCOLS for kill in read_kills(protocol)]

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import pytest
 
+from conformance import worlds
 from model.bounded import bounded
-from model.configuration import Configuration, load
+from model.configuration import Configuration
 from model.explore import explore
 from model.live import live
 from model.prove import prove
-from model.wellformed import wellformed
 from spec.failover.protocol import PROTOCOL
 from spec.language import Eventuality, Promise, Variant
-
-FOLDER = Path(__file__).parent.parent.parent / "conformance" / "configurations" / "failover"
-
-CLAIMS, CHECKS = 47, 364
-"""Pinned: a claim or an action that gets lost would be seen here."""
 
 SHORTEST = {
     ("several_decide_at_once", "versions_have_one_allocator"): 8,
@@ -42,19 +36,12 @@ PAIRS = [(variant, promise) for variant in PROTOCOL.variants for promise in vari
 @cache
 def world(name: str) -> Configuration:
     """A configuration of failover."""
-    return load(FOLDER / f"{name}.toml", PROTOCOL)
+    return worlds.find(name, PROTOCOL)
 
 
 def named(variant: Variant, claim: Promise | Eventuality) -> tuple[str, str]:
     """What a variant breaks, for the table."""
     return variant.name, claim.name
-
-
-def test_everything_is_proved_without_bounds() -> None:
-    shape, proof = wellformed(PROTOCOL), prove(PROTOCOL)
-    assert [(one.name, one.because) for one in (*shape.claims, *proof.claims) if one.verdict != "holds"] == []
-    assert (shape.verdict, proof.verdict) == ("holds", "holds")
-    assert (len(proof.claims), proof.checks) == (CLAIMS, CHECKS)
 
 
 @pytest.mark.parametrize("name", ["two-instances", "a-successor"])
