@@ -18,6 +18,7 @@ from model.kernel.compile import call, compile_module
 from model.kernel.emit import (
     ACTIONS,
     BROKEN,
+    ENVIRONMENT_ROLES,
     REACHED,
     STATE_BITS,
     TRANSITIONS,
@@ -115,7 +116,7 @@ class Kernel:
         *,
         promises: Sequence[Promise] | None = None,
         sometimes: Sequence[Sometimes] | None = None,
-        environment_roles: frozenset[str] = frozenset({"ADVERSARY"}),
+        environment_roles: frozenset[str] = ENVIRONMENT_ROLES,
         forget_spent: bool = True,
         everything: bool = False,
         words_min: int = 1,

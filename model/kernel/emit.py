@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from model.errors import BadInput
 from model.kernel.boolean import Expression
@@ -38,6 +39,12 @@ STATE_BITS = 32
 
 WORD_BITS = 64
 """Promises and claims about steps, and actions, have a word each."""
+
+OWED: Final = "owed"
+"""The definition that says whether somebody waits for something; with nothing left to do, that is a deadlock."""
+
+ENVIRONMENT_ROLES: Final = frozenset({"ADVERSARY"})
+"""Roles whose actions are no way out of a deadlock."""
 
 
 @dataclass(frozen=True)
@@ -375,7 +382,7 @@ class Emitter:
     def _owed(self) -> str:
         code = _Code(self._layout)
         words = self._load(code)
-        definition = next((one for one in self._ground.protocol.definitions if one.name == "owed"), None)
+        definition = next((one for one in self._ground.protocol.definitions if one.name == OWED), None)
         owed = self._ground.truth(definition.value.node, {}) if definition is not None else False
         code.do(f"ret i64 {code.put(f'zext i1 {code.truth(owed, words)} to i64')}")
         return "\n".join(["define i64 @owed(ptr %state) {", *code.lines, "}"])
@@ -413,7 +420,7 @@ def claim_expressions(ground: Ground, claims: Claims) -> list[Expression]:
     for instance in ground.instances:
         found += [ground.broken_by(promise, instance) for promise in claims.two_state]
         found += [ground.reached(claim, instance) for claim in claims.in_steps]
-    definition = next((one for one in ground.protocol.definitions if one.name == "owed"), None)
+    definition = next((one for one in ground.protocol.definitions if one.name == OWED), None)
     if definition is not None:
         found.append(ground.truth(definition.value.node, {}))
     return found

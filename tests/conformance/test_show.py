@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from conformance.commands.show import show
+from conformance.exits import Exit, Problem
 from conformance.kills import negative_of
 from conformance.replaying import read_vectors
 from conformance.show.diagram import LETTER, Arrow, Diagram, Note, as_mermaid, as_svg, as_text, diagram_of
@@ -122,3 +123,41 @@ def test_a_reader_that_leaves_is_no_verdict() -> None:
         assert process.stdout is not None
         process.stdout.close()
         assert process.wait() == 141
+
+
+def test_a_protocol_is_shown_in_tla(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "tla"
+    result = CliRunner().invoke(
+        show, ["--tla", "--variant", "leaks_to_another_tenant", "--config", "strangers", "--folder", str(folder)]
+    )
+    name = "on_demand_with_leaks_to_another_tenant"
+    assert result.output.split() == [
+        str(folder / one) for one in (f"{name}.tla", f"{name}_strangers.tla", f"{name}_strangers.cfg")
+    ]
+    assert f"MODULE {name} " in (folder / f"{name}.tla").read_text()
+    assert "same_vpc(" not in re.search(r"^grant\(.*?\n\n", (folder / f"{name}.tla").read_text(), re.M | re.S)[0]  # type: ignore[index] # it is there
+    assert "Forgets = FALSE" in (folder / f"{name}_strangers.cfg").read_text()
+    printed = CliRunner().invoke(show, ["--tla", "--config", "two-hosts"])
+    assert printed.output.startswith("---")
+    assert "MODULE on_demand_two_hosts " in printed.output
+    assert "Forgets = TRUE" in printed.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "TRACE: is missing; name a trace file, or print the protocol with --tla"),
+        (["--tla", "--full"], "--tla: prints the protocol, and no trace"),
+        (["--folder", "."], "are for a protocol in TLA+; add --tla"),
+        (["--tla", "--config", "nowhere"], "nowhere"),
+        (
+            ["--tla", "--folder", "/dev/null/tla"],
+            "/dev/null/tla: cannot be made (Not a directory); name another folder",
+        ),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_in_a_sentence(arguments: list[str], said: str) -> None:
+    result = CliRunner().invoke(show, arguments)
+    assert isinstance(result.exception, Problem)
+    assert said in str(result.exception)
+    assert result.exception.code == Exit.BAD_INPUT

@@ -1,0 +1,171 @@
+"""What a step makes of the state, in TLA+: one expression for each symbol that it changes.
+
+Changes are simultaneous, and where two of them meet the later one wins: each is put around those before it, and all of them read
+the state before the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from model.tla.terms import WIDTH, Scope
+from model.transition import fresh
+from spec.language import Change
+from spec.terms import (
+    And,
+    Apply,
+    Choose,
+    Compare,
+    Constant,
+    Formula,
+    Implies,
+    Named,
+    Node,
+    Number,
+    Or,
+    Quantified,
+    Truth,
+    Variable,
+)
+
+TRUE = Truth(True)
+FALSE = Truth(False)
+
+LINE: Final = "\n" + " " * 7
+"""A new line within a conjunct of an action."""
+
+
+def bounds(changes: Sequence[Change], scope: Scope) -> list[str]:
+    """That no number leaves its set: what a step assigns, or puts into a tuple. A bounded world ends there."""
+    found = []
+    for change in changes:
+        places = list(zip(change.arguments, change.symbol.arguments, strict=True))
+        if change.symbol.result is not Formula:
+            places.append((change.value, change.symbol.result))
+        inner = scope.binding(change.binders)
+        for node, sort in places:
+            if issubclass(sort, Number) and may_leave(node):
+                within = f"{inner.flat(node, 6)} \\in {scope.vocabulary.sorts[sort]}"
+                if change.condition != TRUE:
+                    within = f"({inner.flat(change.condition, 2)} => {within})"
+                if change.binders:
+                    within = f"\\A {inner.ranges(change.binders)} : {within}"
+                found.append(within)
+    return list(dict.fromkeys(found))
+
+
+def may_leave(node: Node) -> bool:
+    """Whether a number can lie beyond its bound. Choices and what is read lie within; and no bound is below 1."""
+    match node:
+        case Named(_, _, body):
+            return may_leave(body)
+        case Choose(_, chosen, otherwise):
+            return may_leave(chosen) or may_leave(otherwise)
+        case Constant(value):
+            return value > 1
+        case Variable() | Apply():
+            return False
+        case _:
+            return True
+
+
+def tuples(change: Change, scope: Scope, also: Node = TRUE) -> str:
+    """The set of tuples, messages or events that a change is about, where this holds as well."""
+    condition = _both(change.condition, also)
+    inner = scope.binding(change.binders)
+    one = inner.named_tuple(change.symbol, change.arguments)
+    if change.symbol.kind != "message":
+        one = inner.member(change.arguments)
+    if not change.binders:
+        single = f"{{{one}}}"
+        return single if condition == TRUE else f"(IF {scope.flat(condition)} THEN {single} ELSE {{}})"
+    if condition == TRUE:
+        return f"{{{one} : {inner.ranges(change.binders)}}}"
+    names = [inner.variables[binder] for binder in change.binders]
+    if len(names) == 1:
+        (pattern,), ranged = names, inner.ranges(change.binders)
+    else:
+        pattern = f"<<{', '.join(names)}>>"
+        ranged = f"{pattern} \\in {scope.product([binder.sort for binder in change.binders])}"
+    chosen = f"{pattern} \\in {{{ranged} : {inner.flat(condition)}}}"
+    return f"{{{one} :{LINE + 4 * ' ' if len(one) + len(chosen) > WIDTH - 20 else ' '}{chosen}}}"
+
+
+def relation_after(name: str, changes: Sequence[Change], scope: Scope, between: str = " ") -> str:
+    """A relation after a step; `between` stands before each operator."""
+    text, last = name, ""
+    for change in changes:
+        removed = None if change.value == TRUE else tuples(change, scope)
+        added = None if change.value == FALSE else tuples(change, scope, change.value)
+        for operator, part in (("\\", removed), ("\\cup", added)):
+            if part is not None:
+                # Unions in a row need no parentheses; what is taken out of a union does.
+                plain = not last or last == operator == "\\cup"
+                text = f"{text if plain else f'({text})'}{between}{operator} {part}"
+                last = operator
+    return text
+
+
+def function_after(name: str, changes: Sequence[Change], scope: Scope) -> str:
+    """A function after a step."""
+    text = name
+    for change in changes:
+        text = _bulk(text, change, scope) if change.binders else _one(text, change, scope)
+    return text
+
+
+def _one(text: str, change: Change, scope: Scope) -> str:
+    base = f"({text})" if text.startswith("IF ") else text
+    arguments = ", ".join(map(scope.flat, change.arguments))
+    changed = f"[{base} EXCEPT ![{arguments}] = {scope.flat(change.value)}]"
+    if change.condition == TRUE:
+        return changed
+    return f"IF {scope.flat(change.condition)} THEN {changed} ELSE {base}"
+
+
+def _bulk(text: str, change: Change, scope: Scope) -> str:
+    """Every binder is one of the arguments, so a function's arguments say what the binders stand for."""
+    keys: list[Variable] = []
+    equal: list[Node] = []
+    for given, sort in zip(change.arguments, change.symbol.arguments, strict=True):
+        if isinstance(given, Variable) and given in change.binders and given not in keys:
+            keys.append(given)
+        else:
+            keys.append(fresh(Variable(sort.title, sort), {*scope.variables, *change.binders, *keys}))
+            equal.append(Compare("=", keys[-1], given))
+    inner = scope.binding(keys)
+    condition = _both(And(tuple(equal)), change.condition)
+    base = f"({text})" if text.startswith("IF ") else text
+    value = inner.flat(change.value)
+    if condition != TRUE:
+        value = (
+            f"IF {inner.flat(condition)} THEN {value} ELSE {base}[{', '.join(inner.variables[key] for key in keys)}]"
+        )
+    return f"[{inner.ranges(keys)} |-> {value}]"
+
+
+def _both(one: Node, other: Node) -> Node:
+    parts: list[Node] = []
+    for node in (one, other):
+        parts.extend(node.operands if isinstance(node, And) else [] if node == TRUE else [node])
+    return parts[0] if len(parts) == 1 else And(tuple(parts)) if parts else TRUE
+
+
+def branches(node: Node) -> bool:
+    """Whether TLC would take a guard for several steps: it goes through the ways in which a disjunction holds, one by one."""
+    match node:
+        case Named(_, _, body):
+            return branches(body)
+        case And(operands):
+            return any(map(branches, operands))
+        case Choose(_, chosen, otherwise):
+            return branches(chosen) or branches(otherwise)
+        case Quantified(quantifier, _, body):
+            return quantifier == "some" or branches(body)
+        case Or(operands):
+            return bool(operands)
+        case Implies(_, conclusion):
+            return branches(conclusion)
+        case _:
+            return False

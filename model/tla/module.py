@@ -1,0 +1,396 @@
+"""The whole statement of a protocol as one TLA+ module.
+
+The module is parametric: what a bounded world chooses (members of sorts, largest numbers, constants, the choices that an action
+is kept to) are its constants, and `model.tla.world` gives them. It means exactly what the explorer visits: spent messages are
+forgotten after each step, and a step that would take a number out of its set is none. What is no matter of states and runs is
+left out: who holds what, moves of lifecycles, alternatives, variants that are not put in.
+
+Promises about steps see what happened in a step, which is no part of the state. So every action names the events it emits, and
+`broken` holds the promises that the last step broke: nothing, unless one is broken. A formula over two states could not tell two
+actions apart that lead from one state to the same other, and one that changes nothing would not be seen at all.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from model.errors import BadInput
+from model.kernel.emit import ENVIRONMENT_ROLES, OWED
+from model.tla.changes import LINE, bounds, branches, function_after, relation_after, tuples
+from model.tla.terms import WIDTH, Names, Scope, Vocabulary, lines, quoted, reads_events
+from model.transition import symbols
+from spec.language import (
+    Action,
+    Assumption,
+    Change,
+    Definition,
+    Eventuality,
+    Message,
+    Promise,
+    Protocol,
+    Sometimes,
+    Symbol,
+)
+from spec.terms import Apply, Formula, Named, Node, Number, Quantified, Titled, Value, Variable
+
+OWN: Final = """
+    Allows Fairness Forgets Init Kept Messages Next Nobody_is_stuck Observe Send Spec Spent Types Watched
+    broken events key message messages name network vars"""
+"""The module's own words; a name of the protocol that is one of them gets an underscore."""
+
+AND: Final = "/\\"
+OR: Final = "\\/"
+
+
+@dataclass(frozen=True)
+class Module:
+    """A protocol as a module, and what its world and configuration have to name."""
+
+    name: str
+    text: str
+    sorts: Mapping[type[Value], str]
+    constants: Mapping[Symbol, str]
+    sends: bool
+    """Whether there are messages, so that the world says whether they are forgotten."""
+    deadlock: str | None
+    """The invariant that nobody is stuck; none if the protocol does not say who waits."""
+    invariants: Mapping[Promise, str]
+    properties: Mapping[Eventuality, str]
+
+
+def module(protocol: Protocol) -> Module:
+    """The protocol as a module.
+
+    Raises:
+        BadInput: whether a message is spent depends on messages.
+    """
+    return _Writer(protocol).module()
+
+
+def identifier(name: str) -> str:
+    """A name of letters, digits and underscores."""
+    return "".join(one if one.isalnum() else "_" for one in name)
+
+
+class _Writer:
+    """Writes the parts of a module, in the order in which they are read."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
+        names = Names([*OWN.split(), identifier(protocol.name)])
+        claims = (*protocol.actions, *protocol.promises, *protocol.eventualities, *protocol.sometimes)
+        self._called = {one: names.new(one.name) for one in claims}
+        self._spent = {one: names.new(f"{one.name}_spent") for one in protocol.messages}
+        self._unspent = {_unspent(one).definition: one for one in protocol.messages}
+        operators = {one: names.new(f"{message.name}_unspent") for one, message in self._unspent.items()}
+        self._acts = {role: names.new(f"{role.name}_acts") for role in protocol.roles}
+        self._words = Vocabulary.of(protocol, names, operators)
+        self._top = Scope(self._words)
+        self._variables = [one for one in protocol.symbols if one.kind in ("state", "history")]
+        self._constants = [one for one in protocol.symbols if one.kind == "constant"]
+        self._steps = [promise for promise in protocol.promises if promise.kind == "two-state"]
+        self._kept = {promise: names.new(f"{promise.name}_kept") for promise in self._steps}
+        self._owed = next((one for one in protocol.definitions if one.name == OWED), None)
+        for message in protocol.messages:
+            self._refuse(message)
+
+    def _refuse(self, message: Message[Any]) -> None:
+        for symbol in symbols(message.spent):
+            if isinstance(symbol, Message):
+                raise BadInput(
+                    f"{message.name}: whether it is spent depends on the message {symbol.name}, and the export forgets all "
+                    "messages of a step at once; let it depend on the state of a role"
+                )
+
+    def module(self) -> Module:
+        protocol = self._protocol
+        parts = [
+            f" MODULE {identifier(protocol.name)} ".center(WIDTH, "-"),
+            _comment(
+                f"The protocol {protocol.name}, generated from its statement. Members of sorts and of enumerations are strings, "
+                "relations are sets, and messages and events are tuples that begin with their names. A guard that can hold in "
+                "several ways is compared with TRUE, since TLC would take each way for a step of its own."
+            ),
+            "EXTENDS Naturals",
+            *self._declarations(),
+            *self._definitions(),
+            self._types(),
+            self._init(),
+            *self._sending(),
+            *self._promises_about_steps(),
+            *map(self._action, protocol.actions),
+            *self._next(),
+            *map(self._claim, protocol.sometimes),
+            *(self._claim(one) for one in protocol.promises if one not in self._steps),
+            *self._nobody_is_stuck(),
+            *map(self._eventuality, protocol.eventualities),
+        ]
+        return Module(
+            identifier(protocol.name),
+            "\n\n".join(parts) + "\n\n" + "=" * WIDTH + "\n",
+            self._words.sorts,
+            {one: self._words.symbols[one] for one in self._constants},
+            bool(protocol.messages),
+            "Nobody_is_stuck" if self._owed is not None else None,
+            {one: self._kept.get(one, self._called[one]) for one in protocol.promises},
+            {one: self._called[one] for one in protocol.eventualities},
+        )
+
+    # -------------------------------------------------------------------------------------------- what there is
+
+    def _declarations(self) -> Iterator[str]:
+        sorts, called = self._words.sorts, self._words.symbols
+        declared = [(sorts[sort], sort.__doc__ or "") for sort in self._protocol.sorts]
+        declared += [(sorts[number], number.__doc__ or "") for number in self._protocol.numbers]
+        declared += [(called[one], one.doc) for one in self._constants]
+        declared.append(("Allows(_, _)", "Whether the action of this name may make these choices."))
+        if self._protocol.messages:
+            declared.append(
+                ("Forgets", "Whether a message is forgotten when it is spent: when nobody needs it any more.")
+            )
+        if self._steps:
+            declared.append(("Watched", "The names of the promises about steps that are watched."))
+        yield _listed("CONSTANTS", declared)
+        for one in self._protocol.enumerations:
+            yield f"{_comment(one.__doc__ or '')}\n{sorts[one]} == {{{', '.join(map(quoted, one.names()))}}}"
+        given = [f"{sorts[number]} \\subseteq Nat" for number in self._protocol.numbers]
+        given += [self._typed(one) for one in self._constants]
+        given += [self._top.text(_for_all(one), 5) for one in self._protocol.assumptions]
+        if given:
+            yield f"ASSUME\n  {lines(AND, given, 2)}"
+        variables = [(called[one], one.doc) for one in self._variables]
+        if self._protocol.messages:
+            variables.append(("network", "The messages that were sent and are not forgotten."))
+        if self._steps:
+            variables.append(("broken", "The promises about steps that the last step broke."))
+        yield _listed("VARIABLES", variables)
+        yield f"vars == {_tuple([name for name, _ in variables], 8)}"
+
+    def _typed(self, symbol: Symbol) -> str:
+        name, product = self._words.symbols[symbol], self._top.product(symbol.arguments)
+        if symbol.result is Formula:
+            return f"{name} \\subseteq {product if len(symbol.arguments) == 1 else f'({product})'}"
+        return f"{name} \\in [{product} -> {self._words.sorts[symbol.result]}]"
+
+    def _types(self) -> str:
+        typed, text = [self._typed(one) for one in self._variables], ""
+        if self._protocol.messages:
+            kinds = []
+            for message in self._protocol.messages:
+                fields = [f"{{{quoted(message.name)}}}", *(self._words.sorts[sort] for sort in message.arguments)]
+                kinds.append(f"({_PRODUCT.join(fields)})" if message.arguments else f"{{<<{quoted(message.name)}>>}}")
+            text = f"{_comment('What can be sent.')}\nMessages ==\n  {_JOINED.join(kinds)}\n\n"
+            typed.append("network \\subseteq Messages")
+        if self._steps:
+            typed.append("broken \\subseteq Watched")
+        return f"{text}{_comment('The values that variables can have.')}\nTypes ==\n  {lines(AND, typed, 2)}"
+
+    def _definitions(self) -> Iterator[str]:
+        """Each after those that it speaks of."""
+        made: set[object] = set()
+
+        def named_in(node: object) -> Iterator[str]:
+            if isinstance(node, Named) and node.definition in self._words.operators:
+                yield from make(node.definition)
+            for part in node if isinstance(node, tuple) else _parts(node):
+                yield from named_in(part)
+
+        def make(one: Titled) -> Iterator[str]:
+            if one in made:
+                return
+            made.add(one)
+            if isinstance(one, Definition):
+                yield from named_in(one.value.node)
+                yield self._operator(self._words.operators[one], one.doc, one.parameters, one.value.node)
+            else:
+                message = self._unspent[one]
+                yield from named_in(message.spent)
+                yield self._operator(self._spent[message], message.doc, message.parameters, message.spent)
+                scope = self._top.binding(message.parameters)
+                sent = scope.flat(Apply(message, message.parameters))
+                spent = scope.call(self._spent[message], message.parameters)
+                named = scope.call(self._words.operators[one], message.parameters)
+                yield f"{named} ==\n  {lines(AND, [sent, f'~{spent}'], 2)}"
+
+        for one in self._words.operators:
+            yield from make(one)
+
+    def _operator(self, name: str, doc: str, parameters: Sequence[Variable], node: Node) -> str:
+        scope = self._top.binding(parameters)
+        return f"{_comment(doc)}\n{scope.call(name, parameters)} ==\n  {scope.text(node, 2)}"
+
+    # ------------------------------------------------------------------------------------------- what happens
+
+    def _init(self) -> str:
+        parts = []
+        for symbol in self._variables:
+            name = self._words.symbols[symbol]
+            if symbol.result is Formula:
+                parts.append(f"{name} = {{}}")
+            else:
+                first = "0" if issubclass(symbol.result, Number) else quoted(_first(symbol.result))
+                parts.append(f"{name} = [key \\in {self._top.product(symbol.arguments)} |-> {first}]")
+        parts += ["network = {}"] if self._protocol.messages else []
+        parts += ["broken = {}"] if self._steps else []
+        return f"Init ==\n  {lines(AND, parts, 2)}"
+
+    def _sending(self) -> Iterator[str]:
+        if self._protocol.messages:
+            cases = []
+            for message in self._protocol.messages:
+                fields = ", ".join(f"message[{place + 2}]" for place in range(len(message.arguments)))
+                spent = f"{self._spent[message]}({fields})" if fields else self._spent[message]
+                cases.append(f"message[1] = {quoted(message.name)} -> {spent}")
+            yield f"Spent(message) ==\n  CASE {_CASES.join(cases)}"
+            yield (
+                f"{_comment('A step sends these messages; what is spent after it is forgotten.')}\n"
+                f"Send(messages) ==\n"
+                f"  network' = {{message \\in network \\cup messages : ~(Forgets {AND} Spent(message)')}}"
+            )
+
+    def _promises_about_steps(self) -> Iterator[str]:
+        for promise in self._steps:
+            yield self._claim(promise)
+        if self._steps:
+            cases = [f"name = {quoted(one.name)} -> {self._called[one]}(events)" for one in self._steps]
+            yield f"Kept(name, events) ==\n  CASE {_CASES.join(cases)}"
+            yield (
+                f"{_comment('In a step these events happen; the promises that it breaks are noted.')}\n"
+                f"Observe(events) ==\n  broken' = {{name \\in Watched : ~Kept(name, events)}}"
+            )
+            yield "\n".join(f"{name} == {quoted(one.name)} \\notin broken" for one, name in self._kept.items())
+
+    def _action(self, action: Action) -> str:
+        scope = self._top.binding(action.parameters)
+        choices = ", ".join(scope.variables[one] for one in action.parameters)
+        parts = [f"Allows({quoted(action.name)}, <<{choices}>>)"]
+        for node in action.guard:
+            parts.append(f"{scope.text(node, 5, 6)} = TRUE" if branches(node) else scope.text(node, 5))
+        parts += bounds(action.changes, scope)
+        unchanged = []
+        for symbol in self._variables:
+            changes = [change for change in action.changes if change.symbol is symbol]
+            if changes:
+                parts.append(self._changed(symbol, changes, scope))
+            else:
+                unchanged.append(self._words.symbols[symbol])
+        if unchanged:
+            parts.append(f"UNCHANGED {_tuple(unchanged, 15)}")
+        if self._protocol.messages:
+            sent = [tuples(one, scope) for one in action.changes if one.symbol.kind == "message"]
+            parts.append(f"Send({_UNION.join(sent) or '{}'})")
+        if self._steps:
+            happened = ", ".join(scope.named_tuple(one.symbol, one.arguments) for one in action.emits)
+            parts.append(f"Observe({{{happened}}})")
+        return f"{_comment(action.doc)}\n{scope.call(self._called[action], action.parameters)} ==\n  {lines(AND, parts, 2)}"
+
+    def _changed(self, symbol: Symbol, changes: Sequence[Change], scope: Scope) -> str:
+        name = self._words.symbols[symbol]
+        if symbol.result is not Formula:
+            return f"{name}' = {function_after(name, changes, scope)}"
+        text = f"{name}' = {relation_after(name, changes, scope)}"
+        if len(text) > WIDTH - 5:
+            text = f"{name}' = {relation_after(name, changes, scope, LINE)}"
+        return text
+
+    def _next(self) -> Iterator[str]:
+        for role, name in self._acts.items():
+            acts = [self._each("\\E", action, "{}") for action in self._protocol.actions if action.role is role]
+            yield f"{_comment(role.doc)}\n{name} ==\n  {lines(OR, acts, 2) if acts else 'FALSE'}"
+        yield f"Next == {f' {OR} '.join(self._acts.values())}"
+        fair = [self._each("\\A", action, "WF_vars({})") for action in self._protocol.actions if action.fair]
+        if fair:
+            doc = "What is possible for ever without a break is done at last, for each of the choices."
+            yield f"{_comment(doc)}\nFairness ==\n  {lines(AND, fair, 2)}"
+        yield f"Spec == Init {AND} [][Next]_vars{f' {AND} Fairness' if fair else ''}"
+
+    def _each(self, quantifier: str, action: Action, said: str) -> str:
+        """What is said of an action, for each of its choices or for one of them."""
+        scope = self._top.binding(action.parameters)
+        text = said.format(scope.call(self._called[action], action.parameters))
+        if not action.parameters:
+            return text
+        head = f"{quantifier} {scope.ranges(action.parameters)} :"
+        return f"{head}{LINE if len(head) + len(text) > WIDTH - 6 else ' '}{text}"
+
+    # ---------------------------------------------------------------------------------------- what is claimed
+
+    def _claim(self, claim: Promise | Sometimes) -> str:
+        """A promise for all parameters, or what must be reachable, for some."""
+        name = self._called[claim]
+        if claim in self._steps or reads_events(claim.formula):
+            name = f"{name}(events)"
+        doc = claim.doc if isinstance(claim, Promise) else f"Must be reachable: {claim.doc}"
+        return self._operator(name, doc, (), _for_all(claim) if isinstance(claim, Promise) else _for_some(claim))
+
+    def _nobody_is_stuck(self) -> Iterator[str]:
+        if self._owed is not None:
+            acting = f" {OR} ".join(name for role, name in self._acts.items() if role.name not in ENVIRONMENT_ROLES)
+            doc = "Whoever waits is waited for by somebody that can do something."
+            owed = self._words.operators[self._owed]
+            yield f"{_comment(doc)}\nNobody_is_stuck == {owed} => ENABLED <<{acting}>>_vars"
+
+    def _eventuality(self, one: Eventuality) -> str:
+        scope = self._top.binding(one.parameters)
+        premise, conclusion = scope.text(one.premise, 4, 2), scope.text(one.conclusion, 7, 2)
+        each = f"\\A {scope.ranges(one.parameters)} :\n    " if one.parameters else ""
+        return f"{_comment(one.doc)}\n{self._called[one]} ==\n  {each}{premise}\n    ~> {conclusion}"
+
+
+_CASES: Final = "\n    [] "
+_UNION: Final = f"{LINE}\\cup "
+_JOINED: Final = "\n  \\cup "
+_PRODUCT: Final = " \\X "
+
+
+def _unspent(message: Message[Any]) -> Named:
+    """A message that was sent and is not spent, of any fields: the definition in it is what it is known by."""
+    values = [variable.sort(variable) for variable in message.parameters]
+    node = message.unspent(*values).node
+    assert isinstance(node, Named)
+    return node
+
+
+def _for_all(claim: Promise | Assumption) -> Node:
+    return Quantified("all", claim.parameters, claim.formula) if claim.parameters else claim.formula
+
+
+def _for_some(claim: Sometimes) -> Node:
+    return Quantified("some", claim.parameters, claim.formula) if claim.parameters else claim.formula
+
+
+def _first(enumeration: type[Value]) -> str:
+    names: list[str] = enumeration.names()  # type: ignore[attr-defined]
+    return names[0]
+
+
+def _parts(node: object) -> Iterator[object]:
+    """What a node is made of."""
+    for name in getattr(node, "__dataclass_fields__", ()):
+        yield getattr(node, name)
+
+
+def _comment(text: str) -> str:
+    """A comment above what it is about."""
+    paragraphs = ["\n".join(f"\\* {line}" for line in textwrap.wrap(one, WIDTH - 3)) for one in text.split("\n\n")]
+    return "\n\\*\n".join(paragraphs)
+
+
+def _listed(word: str, declared: Sequence[tuple[str, str]]) -> str:
+    """Declarations, each with a line on what it is."""
+    shown = [f"{name}," if number < len(declared) else name for number, (name, _) in enumerate(declared, start=1)]
+    width = max(map(len, shown))
+    texts = []
+    for name, (_, doc) in zip(shown, declared, strict=True):
+        first, *more = textwrap.wrap(" ".join(doc.split()), WIDTH - width - 7) or [""]
+        texts.append(f"  {name:<{width}}  \\* {first}")
+        texts += [f"  {'':<{width}}  \\* {line}" for line in more]
+    return "\n".join([word, *texts])
+
+
+def _tuple(names: Sequence[str], column: int) -> str:
+    """A tuple, on as many lines as it takes."""
+    return f"\n{' ' * (column + 2)}".join(textwrap.wrap(f"<<{', '.join(names)}>>", WIDTH - column - 2))

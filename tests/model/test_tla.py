@@ -1,0 +1,161 @@
+"""The export to TLA+, held against TLC: the same states, depths, steps and verdicts as the engines, from another checker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from conformance.kills import Kill, negative_of, read_kills
+from conformance.protocols import PROTOCOLS
+from conformance.replaying import read_vectors
+from model.configuration import Configuration
+from model.errors import BadInput
+from model.explore import Exploration, explore
+from model.live import live
+from model.state import Occurrence
+from model.tla.module import module
+from spec.language import Protocol, Variant, message
+from spec.on_demand import PROTOCOL
+from spec.terms import FALSE, Formula
+from tests.model.test_explore import small
+from tests.tlc import TEMPORAL, Judgement, java, judge
+from tests.toys import hopes
+from tests.toys.hopes import ONE, SOMEBODY, WORLD, Thing
+from tests.toys.worlds import LOCK, LOCK_WORLD
+
+
+def kept_to(configuration: Configuration, protocol: Protocol, steps: Iterable[Occurrence]) -> Configuration:
+    """The configuration without any steps but these."""
+    only: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for step in steps:
+        only[step.action] = (*only.get(step.action, ()), tuple(str(value) for _, value in step.choices))
+    without = frozenset(action.name for action in protocol.actions if action.name not in only)
+    return replace(configuration, only=only, without=without, pinned={})
+
+
+def as_found(found: Exploration) -> Judgement:
+    """What TLC has to say of it: it counts the initial state as a step and as a level."""
+    assert found.verdict == "holds"
+    return Judgement("", found.transitions + 1, found.distinct, found.depth + 1, 0)
+
+
+# ----------------------------------------------------------------------------------------- states and verdicts
+
+
+@pytest.mark.parametrize("forget", [True, False])
+def test_the_toy_has_the_same_states(forget: bool, tmp_path: Path) -> None:
+    found = explore(LOCK, LOCK_WORLD, everything=True, forget_spent=forget)
+    assert judge(LOCK, LOCK_WORLD, tmp_path, forget_spent=forget, promises=LOCK.promises) == as_found(found)
+
+
+@pytest.mark.parametrize("variant", LOCK.variants, ids=str)
+def test_the_toys_variants_break_the_same_promise_as_soon(variant: Variant, tmp_path: Path) -> None:
+    changed = LOCK.with_variant(variant)
+    found = explore(changed, LOCK_WORLD, forget_spent=False)
+    assert found.trace is not None
+    judged = judge(changed, LOCK_WORLD, tmp_path, forget_spent=False)
+    assert (judged.violated, judged.steps) == (found.violated, len(found.trace.steps))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r"lent[client] + 1 \in Turn", "TRUE"),
+        (r"  /\ Allows(", r"  /\ TRUE \/ Allows("),
+        (r"\A other \in Client : other \notin promised", "TRUE"),
+        (r"UNCHANGED <<promised, lent>>", r"lent' = lent /\ promised' = {}"),
+    ],
+)
+def test_another_module_is_noticed(old: str, new: str, tmp_path: Path) -> None:
+    world = replace(LOCK_WORLD, only={"promise": (("c1",), ("c2",))})
+    wrong = judge(LOCK, world, tmp_path, edit=lambda text: text.replace(old, new))
+    assert wrong != as_found(explore(LOCK, world, everything=True))
+
+
+FORGETS = r"~(Forgets /\ Spent(message)')"
+
+
+def test_the_protocol_has_the_same_states(tmp_path: Path) -> None:
+    found = as_found(explore(PROTOCOL, small(), everything=True))
+    assert judge(PROTOCOL, small(), tmp_path, eventualities=[]) == found
+    remembers = judge(PROTOCOL, small(), tmp_path, eventualities=[], edit=lambda text: text.replace(FORGETS, "TRUE"))
+    assert remembers != found
+
+
+# The last variant in the table for each promise: all of them agree, and take two minutes.
+KILLS = list({row.promise: (protocol, row) for protocol in PROTOCOLS for row in read_kills(protocol)}.values())
+
+
+@pytest.mark.parametrize(("protocol", "row"), KILLS, ids=[row.variant for _, row in KILLS])
+def test_every_promise_is_broken_as_soon_by_a_variant(protocol: Protocol, row: Kill, tmp_path: Path) -> None:
+    """The world is kept to the steps of the shortest way that is shipped, in any order and as often as they are possible."""
+    (vector,) = read_vectors([negative_of(protocol) / f"{row.variant.replace('_', '-')}.itf.json"], *PROTOCOLS)
+    world = kept_to(vector.trace.configuration, protocol, vector.trace.steps)
+    promises = [one for one in protocol.promises if one.name == row.promise]
+    found = explore(vector.protocol, world, promises=promises, sometimes=[], deadlocks=False, forget_spent=False)
+    assert found.trace is not None
+    judged = judge(
+        vector.protocol, world, tmp_path, promises=promises, eventualities=[], deadlocks=False, forget_spent=False
+    )
+    assert (judged.violated, judged.steps) == (found.violated, len(found.trace.steps)) == (row.promise, row.depth)
+
+
+# ------------------------------------------------------------------------------------------- what happens eventually
+
+HOPES = {
+    "fair": (hopes.one_step(fair=True), WORLD),
+    "not fair": (hopes.one_step(fair=False), ONE),
+    "self-loop": (hopes.self_loop_only(), ONE),
+    "open door": (hopes.door(closes=False), ONE),
+    "closing door": (hopes.door(closes=True), ONE),
+    "sleeper": (hopes.sleeper(atomic=True), ONE),
+    "lost wake-up": (hopes.sleeper(atomic=False), ONE),
+    "each choice": (hopes.queue(), WORLD),
+    "forbidden": (hopes.queue(), replace(WORLD, only={"serve": (("t1",),)})),
+    "bounded": (hopes.counter(resets=False), replace(ONE, bounds={"Count": 1})),
+    "counting": (hopes.counter(resets=False), WORLD),
+    "resetting": (hopes.counter(resets=True), ONE),
+    "unseen": (hopes.blinker(), ONE),
+}
+
+
+@pytest.mark.parametrize("name", HOPES)
+def test_the_same_is_said_of_what_happens_eventually(name: str, tmp_path: Path) -> None:
+    protocol, world = HOPES[name]
+    verdict = live(protocol, world).verdict
+    assert judge(protocol, world, tmp_path).violated == {"holds": "", "violated": TEMPORAL}[verdict]
+
+
+# ---------------------------------------------------------------------------------------------------- the text
+
+
+def test_every_protocol_is_a_module(tmp_path: Path) -> None:
+    names = []
+    for protocol in PROTOCOLS:
+        exported = module(protocol)
+        names.append(f"{exported.name}.tla")
+        (tmp_path / names[-1]).write_text(exported.text, encoding="utf-8")
+    said = java(tmp_path, "tla2sany.SANY", *names)
+    assert "error" not in said.lower(), said
+    for name in names:
+        assert f"Semantic processing of module {name.removesuffix('.tla')}" in said
+    (tmp_path / names[0]).write_text("---- MODULE on_demand ----\nInit == Unknown\n====\n", encoding="utf-8")
+    assert "error" in java(tmp_path, "tla2sany.SANY", names[0]).lower()
+
+
+def test_what_is_forgotten_by_what_else_was_sent_is_refused() -> None:
+    @message(sender=SOMEBODY, receiver=SOMEBODY)
+    def first(thing: Thing) -> Formula:
+        """Never spent."""
+        return FALSE
+
+    @message(sender=SOMEBODY, receiver=SOMEBODY)
+    def second(thing: Thing) -> Formula:
+        """Spent when the first was sent."""
+        return first(thing)
+
+    with pytest.raises(BadInput, match="second: whether it is spent depends on the message first"):
+        module(hopes.protocol("circular", first=first, second=second))

