@@ -335,7 +335,7 @@ class _Writer:
 
     def _eventuality(self, one: Eventuality) -> str:
         scope = self._top.binding(one.parameters)
-        premise, conclusion = scope.text(one.premise, 4, 2), scope.text(one.conclusion, 7, 2)
+        premise, conclusion = _of_states(scope, one.premise, 4), _of_states(scope, one.conclusion, 7)
         each = f"\\A {scope.ranges(one.parameters)} :\n    " if one.parameters else ""
         return f"{_comment(one.doc)}\n{self._called[one]} ==\n  {each}{premise}\n    ~> {conclusion}"
 
@@ -352,6 +352,20 @@ def _unspent(message: Message[Any]) -> Named:
     node = message.unspent(*values).node
     assert isinstance(node, Named)
     return node
+
+
+def _of_states(scope: Scope, node: Node, column: int) -> str:
+    """One side of a promise of runs. TLC takes a definition in it for a formula of runs too, unless it is compared."""
+    if any(isinstance(part, Named) for part in _within(node)):
+        return f"{scope.text(node, column, 6)} = TRUE"
+    return scope.text(node, column, 3)
+
+
+def _within(node: object) -> Iterator[object]:
+    """A node and all that it is made of."""
+    yield node
+    for part in node if isinstance(node, tuple) else _parts(node):
+        yield from _within(part)
 
 
 def _for_all(claim: Promise | Assumption) -> Node:

@@ -135,7 +135,8 @@ def _allows(protocol: Protocol, configuration: Configuration) -> str:
                     value = wanted if issubclass(parameter.sort, Number) else quoted(wanted)
                     parts.append(f"choices[{place}] = {value}")
             ways.append(f" {AND} ".join(parts) or "TRUE")
-        kept = lines(OR, ways, 9) if ways else "FALSE"
+        # Choices that are allowed in two ways are compared with TRUE, as guards are.
+        kept = f"({lines(OR, ways, 10)}) = TRUE" if len(ways) > 1 else next(iter(ways), "FALSE")
         cases.append(f"action = {quoted(action.name)} ->\n         {kept}")
     if not cases:
         return f"{GIVEN}Allows(action, choices) == TRUE"
