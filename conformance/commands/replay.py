@@ -13,8 +13,8 @@ from rich.text import Text
 
 from conformance.exits import Exit, Problem
 from conformance.lockstep import Divergence, Replay
-from conformance.protocols import PROTOCOLS
-from conformance.replaying import VECTORS, Replays, Vector, read_vectors, replay_all
+from conformance.protocols import PROTOCOLS, REPLAYED
+from conformance.replaying import Replays, Vector, read_vectors, replay_all, vectors_of
 from conformance.report import (
     ERRORS,
     annotate,
@@ -56,8 +56,15 @@ def replay(traces: tuple[Path, ...], target: str, store: str, json_file: str | N
       ondemand replay --target pulsar --store journal
       ondemand replay trace.itf.json --json -    one trace, the result as JSON
     """
-    vectors = read_vectors(traces or (VECTORS,), *PROTOCOLS)
+    shipped = [vectors_of(protocol) for protocol in PROTOCOLS if protocol.name in REPLAYED]
+    vectors = read_vectors(traces or shipped, *PROTOCOLS)
     for vector in vectors:
+        if vector.base.name not in REPLAYED:
+            raise Problem(
+                f"{vector.name}: is a trace of {vector.base.name}, which no implementation follows step by step; "
+                f"replay traces of {' or '.join(sorted(REPLAYED))}",
+                Exit.BAD_INPUT,
+            )
         if not vector.trace.steps:
             raise Problem(f"{vector.name}: states: expected a step after the start, found none", Exit.BAD_INPUT)
     if target == "memory":

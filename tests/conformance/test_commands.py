@@ -745,3 +745,13 @@ def test_junit_is_well_formed_whatever_is_said(tmp_path: Path) -> None:
     assert failure is not None
     assert failure.get("message") == 'it says "b" & <c>'
     assert good.find("failure") is None
+
+
+def test_only_traces_that_an_implementation_follows_are_replayed(ondemand: Command) -> None:
+    ended = ondemand("replay", "--json", "-")
+    assert ended.code == 0
+    assert json.loads(ended.out)["traces"] == len(list(vectors_of(PROTOCOL).glob("**/*.itf.json")))
+    slots = min(vectors_of(worlds.meant(None, "slots", None)).glob("**/*.itf.json"))
+    ended = ondemand("replay", slots)
+    assert ended.code == 2
+    assert "is a trace of slots, which no implementation follows step by step" in ended.err
