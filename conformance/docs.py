@@ -100,7 +100,8 @@ def _prose(text: str | None) -> list[str]:
     return ["\n\n".join(paragraphs[1:] or paragraphs), ""]
 
 
-def _first(text: str) -> str:
+def first_paragraph(text: str) -> str:
+    """The first paragraph of a docstring, in one line."""
     return " ".join(inspect.cleandoc(text).split("\n\n")[0].split())
 
 
@@ -108,7 +109,8 @@ def _whole(text: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(text).split("\n\n"))
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """The text as it may stand in a cell of a table."""
     return text.replace("|", "\\|")
 
 
@@ -134,12 +136,12 @@ def _overview(protocol: Protocol) -> Iterator[str]:
     yield "| promise | in words |\n|---|---|"
     for promise in protocol.promises:
         if not promise.lemma:
-            yield f"| [`{promise.name}`](#{promise.name}) | {_cell(_first(promise.doc))} |"
+            yield f"| [`{promise.name}`](#{promise.name}) | {cell(first_paragraph(promise.doc))} |"
     if protocol.eventualities:
         yield "\nAnd of what happens eventually:\n"
     yield "| eventuality | in words |\n|---|---|"
     for eventuality in protocol.eventualities:
-        yield f"| [`{eventuality.name}`](#{eventuality.name}) | {_cell(_first(eventuality.doc))} |"
+        yield f"| [`{eventuality.name}`](#{eventuality.name}) | {cell(first_paragraph(eventuality.doc))} |"
     yield ""
     yield NOTATION
 
@@ -151,25 +153,25 @@ def _vocabulary(protocol: Protocol) -> Iterator[str]:
     yield "## Vocabulary\n"
     yield "| sort | what it is |\n|---|---|"
     for sort in (*protocol.sorts, *protocol.numbers):
-        yield f"| `{sort.__name__}` | {_cell(_first(sort.__doc__ or ''))} |"
+        yield f"| `{sort.__name__}` | {cell(first_paragraph(sort.__doc__ or ''))} |"
     yield ""
     for enumeration in protocol.enumerations:
-        yield f"**{enumeration.__name__}.** {_first(enumeration.__doc__ or '')}\n"
+        yield f"**{enumeration.__name__}.** {first_paragraph(enumeration.__doc__ or '')}\n"
         yield "| member | meaning |\n|---|---|"
         for name, doc in ((member.name, member.doc) for member in enumeration.members):
-            yield f"| `{name}` | {_cell(doc)} |"
+            yield f"| `{name}` | {cell(doc)} |"
         yield ""
     yield "### State\n"
     yield "| state | of | held by | meaning |\n|---|---|---|---|"
     for symbol in protocol.symbols:
         if symbol.kind in ("state", "constant", "history"):
             holder = symbol.holder.name if symbol.holder else symbol.kind
-            yield f"| `{symbol.name}` | {_sorts(symbol)} | {holder} | {_cell(_first(symbol.doc))} |"
+            yield f"| `{symbol.name}` | {_sorts(symbol)} | {holder} | {cell(first_paragraph(symbol.doc))} |"
     yield "\n### Messages\n"
     yield "Once sent, a message stays available: it may be delivered late, again, in any order, or never.\n"
     for message in protocol.messages:
         fields = ", ".join(f"{one.name}: {one.sort.__name__}" for one in message.parameters)
-        yield f"**`{message.name}({fields})`**, {message.sender.name} to {message.receiver.name}. {_first(message.doc)}\n"
+        yield f"**`{message.name}({fields})`**, {message.sender.name} to {message.receiver.name}. {first_paragraph(message.doc)}\n"
         yield f"- spent: `{notation(message.spent)}`"
         yield f"- {'an answer does not spend it' if message.lasting else 'taking it spends it'}\n"
     yield "### Definitions\n"
@@ -177,8 +179,8 @@ def _vocabulary(protocol: Protocol) -> Iterator[str]:
     for definition in protocol.definitions:
         if definition not in protocol.lifecycles:
             names = ", ".join(one.name for one in definition.parameters)
-            says = _cell(notation(definition.value.node))
-            yield f"| `{definition.name}({names})` | {_cell(_first(definition.doc))} | `{says}` |"
+            says = cell(notation(definition.value.node))
+            yield f"| `{definition.name}({names})` | {cell(first_paragraph(definition.doc))} | `{says}` |"
     yield ""
 
 
@@ -195,7 +197,7 @@ def _lifecycles(protocol: Protocol) -> Iterator[str]:
     for lifecycle in protocol.lifecycles:
         names = ", ".join(one.name for one in lifecycle.parameters)
         yield f"### `{lifecycle.name}({names})`, held by {lifecycle.holder.name}\n"
-        yield f"{_first(lifecycle.doc)}\n"
+        yield f"{first_paragraph(lifecycle.doc)}\n"
         yield f"```mermaid\n{mermaid(protocol, lifecycle)}```\n"
 
 
@@ -208,7 +210,7 @@ def _actions(protocol: Protocol) -> Iterator[str]:
     yield "possible for ever, with the same choices, without being taken; on the others nobody may count.\n"
     for role in protocol.roles:
         yield f"### {role.name}\n"
-        yield f"{_first(role.doc)}\n"
+        yield f"{first_paragraph(role.doc)}\n"
         for action in protocol.actions:
             if action.role is role:
                 yield from _action(action)
@@ -235,7 +237,7 @@ def _alternatives(protocol: Protocol) -> Iterator[str]:
     yield "| where | exactly one of |\n|---|---|"
     for one in protocol.alternatives:
         actions = ", ".join(f"`{action.name}`" for action in one.choices)
-        yield f"| {_cell(_first(one.doc))} | {actions} |"
+        yield f"| {cell(first_paragraph(one.doc))} | {actions} |"
     yield ""
 
 
@@ -259,7 +261,7 @@ def _promises(protocol: Protocol, kills: Mapping[str, Kill]) -> Iterator[str]:
     yield "| lemma | in words | says |\n|---|---|---|"
     for promise in protocol.promises:
         if promise.lemma:
-            yield f"| `{promise.name}` | {_cell(_first(promise.doc))} | `{_cell(notation(promise.formula))}` |"
+            yield f"| `{promise.name}` | {cell(first_paragraph(promise.doc))} | `{cell(notation(promise.formula))}` |"
     yield ""
 
 
@@ -272,14 +274,14 @@ def _promise(promise: Promise, protocol: Protocol, kills: Mapping[str, Kill]) ->
     yield from _formula_lines(promise.formula)
     yield "```\n"
     for witness in promise.sometimes:
-        yield f"- reachable: `{witness.name}`. {_first(witness.doc)}"
+        yield f"- reachable: `{witness.name}`. {first_paragraph(witness.doc)}"
     for variant in protocol.variants:
         if promise in variant.breaks:
             kill = kills.get(variant.name)
             steps = (
                 f" {_way(variant, protocol)} of {kill.depth} steps." if kill and kill.promise == promise.name else ""
             )
-            yield f"- broken by: `{variant.name}`. {_first(variant.doc)}{steps}"
+            yield f"- broken by: `{variant.name}`. {first_paragraph(variant.doc)}{steps}"
     yield ""
 
 
@@ -300,11 +302,11 @@ def _eventualities(protocol: Protocol, lassos: Sequence[Lasso]) -> Iterator[str]
         yield from _formula_lines(eventuality.conclusion)
         yield "```\n"
         for witness in eventuality.sometimes:
-            yield f"- reachable: `{witness.name}`. {_first(witness.doc)}"
+            yield f"- reachable: `{witness.name}`. {first_paragraph(witness.doc)}"
         for lasso in lassos:
             if lasso.eventuality is eventuality:
                 way = f"[A run]({_link(path_of(lasso.variant, eventuality, protocol), protocol)})"
-                yield f"- broken by: `{lasso.variant.name}`. {_first(lasso.variant.doc)} {way} of {_steps(lasso)}."
+                yield f"- broken by: `{lasso.variant.name}`. {first_paragraph(lasso.variant.doc)} {way} of {_steps(lasso)}."
         yield ""
 
 
@@ -348,7 +350,7 @@ def _explorations(protocol: Protocol) -> Iterator[str]:
     for name in worlds.names(protocol):
         world = worlds.find(name, protocol)
         counts = " | ".join(f"{world.pinned[one]:,}" if one in world.pinned else "" for one in COUNTS)
-        yield f"| `{name}` | {_sizes(world)} | {_cell(world.doc)} | {counts} |"
+        yield f"| `{name}` | {_sizes(world)} | {cell(world.doc)} | {counts} |"
     yield ""
     if not worlds.live_names(protocol):
         return
@@ -358,7 +360,7 @@ def _explorations(protocol: Protocol) -> Iterator[str]:
         world = worlds.find(name, protocol)
         decided = sorted(world.eventually or [], key=[one.name for one in protocol.eventualities].index)
         names = ", ".join(f"`{one}`" for one in decided) if world.eventually is not None else "everything"
-        yield f"| `{name}` | {_sizes(world)} | {_cell(world.doc)} | {names} |"
+        yield f"| `{name}` | {_sizes(world)} | {cell(world.doc)} | {names} |"
     yield ""
 
 
@@ -386,7 +388,7 @@ def _variants(protocol: Protocol, kills: Mapping[str, Kill], lassos: Sequence[La
         if lasso is not None and not kill:
             found = f"{len(lasso.trace.steps)} | `{lasso.trace.configuration.name}`"
         yield (
-            f"| `{variant.name}` | `{variant.replaces.name}` | {variant.kind.value} | {_cell(_first(variant.doc))} "
+            f"| `{variant.name}` | `{variant.replaces.name}` | {variant.kind.value} | {cell(first_paragraph(variant.doc))} "
             f"| {breaks} | {found} |"
         )
     yield ""

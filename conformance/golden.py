@@ -1,7 +1,7 @@
 """Generated files, made anew.
 
 They are: descriptors of Alcor's messages, counts of states, vectors, the table of kills with its negative vectors, the lassos of
-variants that let somebody wait in vain, and the reference document.
+variants that let somebody wait in vain, the reference documents, and the page on the design document.
 
 `python -m conformance.golden` writes all of them, `python -m conformance.golden docs on-demand` only some. Read the difference
 before it is committed.
@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from conformance import worlds
+from conformance.checked import write_page
 from conformance.docs import write_document
 from conformance.generate import write_vectors
 from conformance.kills import breaking, write_kills
@@ -68,6 +69,8 @@ def main(wanted: list[str]) -> int:
             write_descriptors(numbering, descriptors(numbering))
     for protocol in [names[one] for one in wanted if one in names] or PROTOCOLS:
         write_parts(protocol, parts)
+    if "docs" in parts:
+        write_page()
     return 0
 
 

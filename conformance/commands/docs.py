@@ -1,11 +1,15 @@
-"""`ondemand docs`: the reference document."""
+"""`ondemand docs`: the documents that are made from the specification."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import click
 
+from conformance.checked import PAGE, page_is_current, write_page
 from conformance.docs import ROOT, document_of, is_current, write_document
 from conformance.exits import Exit
 from conformance.protocols import PROTOCOLS
@@ -16,20 +20,24 @@ from conformance.protocols import PROTOCOLS
 def docs(only_check: bool) -> int:
     """Write the reference documents from the specification: vocabulary, state diagrams, actions, promises, variants.
 
-    There is one beside each protocol, spec/protocol.md for the on-demand protocol.
+    There is one beside each protocol, spec/protocol.md for the on-demand protocol. And docs/design-document-checked.md, with the
+    holes of the message queue's design document, the run that each leads to, and what is said instead.
 
     \b
     Examples:
       ondemand docs
       ondemand docs --check
     """
+    documents: list[tuple[Path, Callable[[], None], Callable[[], bool]]] = [
+        (document_of(one), partial(write_document, one), partial(is_current, one)) for one in PROTOCOLS
+    ]
     stale = False
-    for protocol in PROTOCOLS:
-        name = os.path.relpath(document_of(protocol), ROOT)
+    for file, write, current in [*documents, (PAGE, write_page, page_is_current)]:
+        name = os.path.relpath(file, ROOT)
         if not only_check:
-            write_document(protocol)
+            write()
             click.echo(f"{name} is written.")
-        elif not is_current(protocol):
+        elif not current():
             stale = True
             click.echo(f"{name} is stale; write it anew with `ondemand docs`", err=True)
     return int(Exit.VIOLATED if stale else Exit.HOLDS)

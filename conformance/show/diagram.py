@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from typing import Any
 
 from model.interpreter import Interpreter
 from model.state import Occurrence, Trace, Tuple
-from spec.language import Protocol, Role
+from spec.language import Message, Protocol, Role
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Diagram:
     title: str
     lifelines: tuple[str, ...]
     rows: tuple[Arrow | Note, ...]
+    loop: int | None = None
+    """Rows before those that repeat for ever; None if nothing does."""
 
 
 def printable(text: str) -> str:
@@ -73,27 +76,28 @@ class _Drawing:
         ever = {key for keys in taken for key in keys}
         sent: dict[tuple[str, Tuple], int] = {}
         rows: list[Arrow | Note] = []
+        loop = None
         for number, step in enumerate(self._trace.steps):
+            loop = len(rows) if number == self._trace.loop else loop
+            actor = self._actor(step)
             for name, arguments in taken[number]:
                 message = next(one for one in self._messages if one.name == name)
                 since = sent.get((name, arguments), number - 1)
                 late = f"  (sent in step {since + 1})" if since != number - 1 else ""
-                label = f"{_call(name, arguments)}{late}"
-                rows.append(
-                    Arrow(self._place(message.sender, arguments), self._place(message.receiver, arguments), label, True)
-                )
-            rows.append(Note(self._actor(step), number + 1, self._label(step)))
+                source = self._place(message.sender, message, arguments, self._actor(self._trace.steps[since]))
+                target = self._place(message.receiver, message, arguments, actor)
+                rows.append(Arrow(source, target, f"{_call(name, arguments)}{late}", True))
+            rows.append(Note(actor, number + 1, self._label(step)))
             for message in self._messages:
                 before = self._trace.states[number].relations[message.name]
                 for arguments in sorted(self._trace.states[number + 1].relations[message.name] - before):
                     sent[message.name, arguments] = number
                     if (message.name, arguments) not in ever:
-                        source, target = (
-                            self._place(message.sender, arguments),
-                            self._place(message.receiver, arguments),
-                        )
+                        source = self._place(message.sender, message, arguments, actor)
+                        anybody = self._anybody(message.receiver)
+                        target = self._place(message.receiver, message, arguments, anybody)
                         rows.append(Arrow(source, target, _call(message.name, arguments), False))
-        return Diagram(printable(self._trace.description), tuple(self._lifelines), tuple(rows))
+        return Diagram(printable(self._trace.description), tuple(self._lifelines), tuple(rows), loop)
 
     def _taken(self, number: int) -> list[tuple[str, Tuple]]:
         step, state = self._trace.steps[number], self._trace.states[number]
@@ -103,8 +107,17 @@ class _Drawing:
             for take in self._actions[step.action].takes
         ]
 
-    def _place(self, role: Role, arguments: Tuple) -> int:
-        return self._places[role.name if role.each is None else str(arguments[0])]
+    def _place(self, role: Role, message: Message[Any], arguments: Tuple, otherwise: int) -> int:
+        """The lifeline of a message's sender or receiver; `otherwise` where the message does not say which one of them it is."""
+        if role.each is None:
+            return self._places[role.name]
+        fields = zip(message.parameters, arguments, strict=True)
+        return next((self._places[str(value)] for field, value in fields if field.sort is role.each), otherwise)
+
+    def _anybody(self, role: Role) -> int:
+        """The first lifeline of a role."""
+        members = self._trace.configuration.sorts[role.each.__name__] if role.each is not None else (role.name,)
+        return self._places[members[0]]
 
     def _actor(self, step: Occurrence) -> int:
         role = self._actions[step.action].role
@@ -185,16 +198,21 @@ def _arrow(row: Arrow, columns: list[int], width: int) -> list[str]:
 # ------------------------------------------------------------------------------------------------------- mermaid
 
 
-def as_mermaid(diagram: Diagram) -> str:
-    """The diagram in Mermaid's language."""
+def as_mermaid(diagram: Diagram, marked: int | None = None) -> str:
+    """The diagram in Mermaid's language. `marked`: a step that stands on another ground. What repeats for ever has a frame."""
     lines = ["sequenceDiagram"]
     lines += [f"    participant L{place} as {name}" for place, name in enumerate(diagram.lifelines)]
-    for row in diagram.rows:
+    for place, row in enumerate(diagram.rows):
+        if place == diagram.loop:
+            lines.append("    loop for ever")
         if isinstance(row, Note):
-            lines.append(f"    Note over L{row.lifeline}: {row.step}. {row.label}")
+            note = f"    Note over L{row.lifeline}: {row.step}. {row.label}"
+            lines += ["    rect rgb(255, 214, 214)", note, "    end"] if row.step == marked else [note]
         else:
             arrow = "->>" if row.arrives else "-x"
             lines.append(f"    L{row.source}{arrow}L{row.target}: {row.label}")
+    if diagram.loop is not None:
+        lines.append("    end")
     return "\n".join(lines) + "\n"
 
 

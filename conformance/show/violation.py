@@ -15,7 +15,7 @@ from conformance.show.table import print_trace
 from model.interpreter import Interpreter
 from model.notation import notation
 from model.state import Element, Trace
-from spec.language import Eventuality, Protocol
+from spec.language import Eventuality, Promise, Protocol
 
 DEADLOCK: Final = "Somebody waits, and no action of any role is possible any more."
 
@@ -74,15 +74,17 @@ def told(name: str, protocol: Protocol, trace: Trace) -> Trace:
 
 
 def _about(name: str, protocol: Protocol, trace: Trace) -> str:
-    """For which values the promise is broken at the end of the trace."""
+    """For which values the promise is broken at the end of the trace, as people write them."""
+    promise = next((one for one in protocol.promises if one.name == name), None)
+    values = broken_for(promise, protocol, trace) if promise and trace.steps else {}
+    return ", ".join(f"{key} = {value}" for key, value in values.items())
+
+
+def broken_for(promise: Promise, protocol: Protocol, trace: Trace) -> dict[str, Element]:
+    """For which values of its parameters the promise is broken at the end of a trace of at least one step; none if it is not."""
     interpreter = Interpreter(protocol, trace.configuration)
-    for promise in protocol.promises:
-        if promise.name == name and trace.steps:
-            before, after = trace.states[-2], trace.states[-1]
-            _, events = interpreter.apply(before, trace.steps[-1])
-            if promise.kind == "always":
-                found = interpreter.counterexample(promise, after)
-            else:
-                found = interpreter.counterexample(promise, before, after=after, events=events)
-            return ", ".join(f"{key} = {value}" for key, value in (found or {}).items())
-    return ""
+    before, after = trace.states[-2:]
+    if promise.kind == "always":
+        return interpreter.counterexample(promise, after) or {}
+    _, events = interpreter.apply(before, trace.steps[-1])
+    return interpreter.counterexample(promise, before, after=after, events=events) or {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,9 +17,11 @@ from conformance.exits import Exit, Problem
 from conformance.kills import negative_of
 from conformance.replaying import read_vectors
 from conformance.show.diagram import LETTER, Arrow, Diagram, Note, as_mermaid, as_svg, as_text, diagram_of
+from spec.failover.protocol import PROTOCOL as FAILOVER_PROTOCOL
 from spec.on_demand import PROTOCOL
 
 NEGATIVE = negative_of(PROTOCOL)
+FAILOVER = negative_of(FAILOVER_PROTOCOL)
 TRACE = NEGATIVE / "grants-the-unknown.itf.json"
 
 
@@ -87,6 +90,41 @@ def test_what_a_file_says_is_escaped_in_a_picture() -> None:
     assert "<script>" not in picture
     texts = [one.text for one in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314
     assert {"<script>&", "A<b>", "1. x<y>&"} <= set(texts)
+
+
+def test_mermaid_frames_what_repeats_and_marks_a_step() -> None:
+    rows = (Note(0, 1, "ask()"), Arrow(0, 1, "request()", True), Note(1, 2, "answer()"))
+    whole = as_mermaid(Diagram("", ("A", "B"), rows, loop=1), marked=2).splitlines()
+    assert whole[3:] == [
+        "    Note over L0: 1. ask()",
+        "    loop for ever",
+        "    L0->>L1: request()",
+        "    rect rgb(255, 214, 214)",
+        "    Note over L1: 2. answer()",
+        "    end",
+        "    end",
+    ]
+    assert "loop" not in as_mermaid(Diagram("", ("A", "B"), rows))
+
+
+def test_a_message_without_its_sender_or_receiver_is_drawn_at_who_sent_and_who_took_it() -> None:
+    (vector,) = read_vectors([FAILOVER / "an-answer-goes-to-any-instance.itf.json"], FAILOVER_PROTOCOL)
+    diagram = diagram_of(vector.trace, vector.protocol)
+    places = {name: place for place, name in enumerate(diagram.lifelines)}
+    arrows = {row.label: (row.source, row.target) for row in diagram.rows if isinstance(row, Arrow)}
+    assert arrows["published(j1, 1, d1)"] == (places["INSTANCE i1"], places["PEER"])
+    assert arrows["answer(j1, 1)"] == (places["PEER"], places["INSTANCE i1"])
+
+
+@pytest.mark.parametrize("loop", range(8))
+def test_the_steps_that_repeat_are_those_in_the_frame(loop: int) -> None:
+    (vector,) = read_vectors([TRACE], PROTOCOL)
+    steps = len(vector.trace.steps)
+    assert loop <= steps
+    diagram = diagram_of(replace(vector.trace, loop=loop), vector.protocol)
+    inside = [row.step for row in diagram.rows[diagram.loop :] if isinstance(row, Note)] if loop < steps else []
+    assert inside == list(range(loop + 1, steps + 1))
+    assert (diagram.loop is None) == (loop == steps)
 
 
 def test_mermaid_has_one_line_for_each_row(diagrams: list[Diagram]) -> None:
