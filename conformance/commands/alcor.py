@@ -2,54 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from conformance.commands.run import Printing, TellingDpm, log_lines, pod_of, serve, state_option
+from conformance.commands.wire import WIRE_OPTIONS, Wire, with_options
 from impl.alcor.aca import AcaGateway
-from impl.alcor.directory import Directory, name_after, read_directory
 from impl.alcor.dpm import DpmGateway
-from impl.alcor.identity import ADDRESS, CERTIFICATE, Identity, choose_identity
 from impl.alcor.loop import Loop
 from impl.alcor.ncm import AlcorNcmService, NcmGateway
 from impl.alcor.resources import Resources
-from impl.alcor.services import AGENT_PORT, NCM_PORT, Endpoint, endpoint
+from impl.alcor.services import NCM_PORT, endpoint
 from impl.core import IllegalInput
 from impl.errors import BadDeployment
 from impl.messages import Pod
 from impl.service.aca import AcaService
 from impl.store import SqliteStore
-from impl.wire.alcor.schema import NUMBERINGS, PIN, schema
 
-FILE: Final = click.Path(path_type=Path)
-
-OPTIONS: Final = (
-    click.argument("ncm", metavar="NCM"),
-    state_option,
-    click.option("--numbering", type=click.Choice(NUMBERINGS), default=PIN, show_default=True, help="Of the messages."),
-    click.option("--identity", type=click.Choice([CERTIFICATE, ADDRESS]), help="How callers are told apart."),
-    click.option("--certificate", type=FILE, metavar="PEM", help="The name in it is who this process is."),
-    click.option("--key", type=FILE, metavar="PEM", help="The certificate's key."),
-    click.option("--authority", type=FILE, metavar="PEM", help="Who has issued the certificates of all."),
-    click.option("--hosts", type=FILE, metavar="FILE", help="One host a line: NAME ADDRESS[:PORT]."),
-    click.option(
-        "--agent-port",
-        type=click.IntRange(1, 65535),
-        default=AGENT_PORT,
-        show_default=True,
-        help="Where agents listen.",
-    ),
-)
+OPTIONS: Final = (click.argument("ncm", metavar="NCM"), state_option, *WIRE_OPTIONS)
 
 
 def wire_options(command: Any) -> Any:
     """Adds what all processes have in common."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
+    return with_options(command, *OPTIONS)
 
 
 ncm_name_option: Final = click.option(
@@ -81,7 +58,7 @@ def ncm(state: Path | None, dpm: str | None, **options: Any) -> int:
       ondemand alcor ncm 10.0.0.100 --hosts hosts --certificate ncm.crt --key ncm.key --authority all.crt
       ondemand alcor ncm 127.0.0.100 --identity address --dpm 127.0.0.101
     """
-    wire, path = Wire("ncm", options), state or Path("ncm.sqlite")
+    ncm_at, wire, path = endpoint(options["ncm"], NCM_PORT), Wire("ncm", options), state or Path("ncm.sqlite")
     who = wire.name("--dpm", dpm, "dpm", None)
     resources = Resources(path.with_name(f"{path.name}.resources"), wire.schema, wire.directory)
     gateway = NcmGateway(
@@ -90,9 +67,9 @@ def ncm(state: Path | None, dpm: str | None, **options: Any) -> int:
         wire.directory,
         wire.identity,
         resources,
-        wire.ncm,
+        ncm_at,
         who,
-        source=wire.ncm.address if wire.by_address else None,
+        source=ncm_at.address if wire.by_address else None,
     )
     return serve(AlcorNcmService(SqliteStore(path, "ncm"), gateway), None)
 
@@ -108,9 +85,9 @@ def dpm(state: Path | None, ncm_name: str | None, source: str | None, **options:
     Example:
       ondemand alcor dpm 127.0.0.100 --identity address --source 127.0.0.101
     """
-    wire = Wire("dpm", options)
-    who = wire.name("--ncm-name", ncm_name, "ncm", wire.ncm)
-    gateway = DpmGateway(Loop(), wire.schema, wire.directory, wire.identity, wire.ncm, who, source=source)
+    ncm_at, wire = endpoint(options["ncm"], NCM_PORT), Wire("dpm", options)
+    who = wire.name("--ncm-name", ncm_name, "ncm", ncm_at.address)
+    gateway = DpmGateway(Loop(), wire.schema, wire.directory, wire.identity, ncm_at, who, source=source)
     service = TellingDpm(SqliteStore(state or Path("dpm.sqlite"), "dpm"), gateway.open)
 
     def checked(pod: str, host: str | None = None) -> Pod:
@@ -144,11 +121,11 @@ def aca(state: Path | None, ncm_name: str | None, listen: str, host: str | None,
       ondemand alcor aca 127.0.0.100 --listen 127.0.0.1 --identity address
     """
     where = endpoint(listen, options["agent_port"])
-    wire = Wire("aca", options)
+    ncm_at, wire = endpoint(options["ncm"], NCM_PORT), Wire("aca", options)
     name = host or wire.directory.name_of(where.address)
     if name is None:
         raise BadDeployment(f"--listen {where.address}: is the address of no host in the file of hosts")
-    who = wire.name("--ncm-name", ncm_name, "ncm", wire.ncm)
+    who = wire.name("--ncm-name", ncm_name, "ncm", ncm_at.address)
     gateway = AcaGateway(
         Loop(),
         wire.schema,
@@ -156,7 +133,7 @@ def aca(state: Path | None, ncm_name: str | None, listen: str, host: str | None,
         wire.directory,
         wire.identity,
         where,
-        wire.ncm,
+        ncm_at,
         who,
         source=where.address if wire.by_address else None,
     )
@@ -170,34 +147,3 @@ def aca(state: Path | None, ncm_name: str | None, listen: str, host: str | None,
                 raise IllegalInput(f"{' '.join(words)!r} is no packet: packet VNI/SOURCE VNI/DESTINATION")
 
     return serve(service, send)
-
-
-class Wire:
-    """What the options say.
-
-    Raises:
-        BadDeployment: one of them is wrong, or missing.
-    """
-
-    def __init__(self, process: str, options: Mapping[str, Any]) -> None:
-        self.ncm = endpoint(options["ncm"], NCM_PORT)
-        self.schema = schema(options["numbering"])
-        self.by_address = options["identity"] == ADDRESS
-        hosts, port = options["hosts"], options["agent_port"]
-        self.directory = Directory(None, port) if hosts is None else read_directory(hosts, port)
-        files = options["certificate"], options["key"], options["authority"]
-        self.identity: Identity = choose_identity(options["identity"], self.directory, *files, process)
-        if hosts is None and not self.by_address and process != "aca":
-            raise BadDeployment(
-                "--hosts is missing; certificates name hosts, so a file has to say where each of them is"
-            )
-
-    def name(self, option: str, said: str | None, role: str, where: Endpoint | None) -> str:
-        """What DPM or NCM is called: by its certificate, or by its address."""
-        if not self.by_address:
-            return said or role
-        address = said or (where.address if where is not None else "")
-        name = self.directory.name_of(address) or name_after(address)
-        if name is None:
-            raise BadDeployment(f"{option} has to be an IPv4 address with --identity address, and is {address!r}")
-        return name

@@ -11,15 +11,19 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
+from conformance.commands.direct import agent_options, dpm_options, server
+from conformance.commands.direct import calls as direct_calls
 from conformance.commands.host import the_deployment
 from impl.broker.deployment import Deployment
 from impl.broker.multicast import MulticastTopics
 from impl.broker.topics import prepare
 from impl.channel.decision import Decision
 from impl.core import Event, IllegalInput
+from impl.direct.dpm import DirectConnection
 from impl.errors import EnvironmentProblem, Unreachable
 from impl.hosts import read_agent_file
 from impl.journal.pulsar import PulsarLog, open_log
@@ -31,6 +35,7 @@ from impl.service.loop import Service
 from impl.service.ncm import NcmService
 from impl.service.timing import Timing
 from impl.store import SqliteStore, Store
+from impl.transport.interface import Connection
 from impl.transport.pulsar import PulsarConnection
 
 state_option = click.option(
@@ -138,6 +143,7 @@ def ncm(state: Path | None, journal: bool, take_over: bool) -> int:
     metavar="SECONDS",
     help="Until a revision that not all have confirmed is reported as failed. Reminders go on.",
 )
+@dpm_options
 def dpm(
     state: Path | None,
     journal: bool,
@@ -148,6 +154,7 @@ def dpm(
     answer_wait: float,
     remind_every: float,
     fail_after: float,
+    **direct: Any,
 ) -> int:
     """Run DPM. Each line of standard input is a decision:
 
@@ -161,16 +168,29 @@ def dpm(
     Standard output says of each decision when it is accepted, and later how it ended: done, superseded or failed. What was accepted
     is not lost, whatever is killed.
 
+    With --direct grpc what is for one host goes by calls of Alcor's own services: it is asked to subscribe by
+    SubscribeInfoProvisioner, and told of a revision by GoalStateProvisioner; its replies are its answers. VPCs' topics stay as they
+    are.
+
     \b
     Examples:
       echo 'place red/10.0.0.1 h1' | ondemand run dpm
       ondemand run dpm --many-ports 100 --many-in-a-group 50
+      ondemand run dpm --direct grpc --hosts hosts --certificate dpm.crt --key dpm.key --authority all.crt
+      ondemand run dpm --direct grpc --identity address --source 127.0.0.101
     """
     decision = Decision(many_ports, many_in_a_group, patience)
-    store, connect = _as_role("dpm", state, journal=journal, take_over=take_over)
+    calls = direct_calls(direct)
+    store, to_broker = _as_role("dpm", state, journal=journal, take_over=take_over)
+
+    def connect() -> Connection:
+        return to_broker() if calls is None else DirectConnection(to_broker(), calls)
+
     timing = Timing(asked_first=answer_wait, remind_every=remind_every, confirm_max=fail_after)
     with closing(MulticastTopics(the_deployment())) as administration:
         service = TellingDpm(store, connect, timing, administration=administration, decision=decision)
+        if calls is not None:
+            calls.reply_to(service.hear)
         return serve(service, partial(_decide, service))
 
 
@@ -199,16 +219,24 @@ def _decide(service: DpmService, words: list[str]) -> None:
     help="As written by `ondemand host add`.",
 )
 @state_option
-def aca(credentials: Path, state: Path | None) -> int:
+@agent_options
+def aca(credentials: Path, state: Path | None, **direct: Any) -> int:
     """Run a host's agent. Each line of standard input is a packet: `packet VPC/SOURCE VPC/DESTINATION`.
 
     Standard output says what becomes of each packet, and what is applied of what the hosts of a VPC share.
 
+    With --direct grpc the agent serves DPM's calls at this host's address, as `ondemand run dpm --help` says. For all else it needs
+    the broker as before.
+
     \b
-    Example:
+    Examples:
       ondemand run aca --credentials h1.agent.json
+      ondemand run aca --credentials h1.agent.json --direct grpc --listen 10.0.0.1 \\
+          --certificate h1.crt --key h1.key --authority all.crt
+      ondemand run aca --credentials 127-0-0-1.agent.json --direct grpc --listen 127.0.0.1 --identity address --dpm 127.0.0.101
     """
     agent = read_agent_file(credentials)
+    make_server = server(agent.host, direct)
     service = AcaService(
         agent.host,
         SqliteStore(state or Path(f"{agent.host}.sqlite"), agent.host),
@@ -224,7 +252,10 @@ def aca(credentials: Path, state: Path | None) -> int:
             case _:
                 raise IllegalInput(f"{' '.join(words)!r} is no packet: packet VPC/SOURCE VPC/DESTINATION")
 
-    return serve(service, send)
+    if make_server is None:
+        return serve(service, send)
+    with closing(make_server(service).open()):
+        return serve(service, send)
 
 
 def _as_role(

@@ -215,20 +215,7 @@ class _Host:
             self._caller = Caller(pushes.loop, pushes.identity, where, self._name, pushes.source)
         try:
             async with asyncio.timeout(pushes.deadlines.push):
-                method = (await self._caller.dial()).stream_stream(path(GOAL_STATES, PUSH_STREAM))
-                call = method(metadata=((EPOCH, str(self._epoch)),))
-                try:
-                    await call.write(goal.SerializeToString())
-                    await call.done_writing()
-                    data = await call.read()
-                    last = data is grpc.aio.EOF or await call.read() is grpc.aio.EOF
-                    code = await call.code()
-                finally:
-                    call.cancel()
-            if data is grpc.aio.EOF or not last or code is not grpc.StatusCode.OK:
-                self._count(f"an agent's stream ended without a reply and OK ({code.name})")
-                return None
-            return parse(pushes.schema.GoalStateOperationReply, data, GOAL_STATE_BYTES_MAX)
+                return await push_once(await self._caller.dial(), pushes.schema, goal, self._epoch)
         except TimeoutError:
             self._count("an agent did not finish its stream in time")
         except grpc.aio.AioRpcError as problem:
@@ -241,6 +228,27 @@ class _Host:
         self._pushes.counted[what] += 1
         if self._pushes.counted[what] == 1:
             self._log.info("%s: %s (the first of its kind; others are only counted)", self._name, what)
+
+
+async def push_once(way: Any, schema: Schema, goal: Any, epoch: int) -> Any:
+    """Sends a goal state to an agent of this epoch, on a stream of its own over a channel; the agent's reply.
+
+    Raises:
+        Malformed: the stream did not end with a reply and OK, or the reply does not parse.
+        AioRpcError: the agent could not be told.
+    """
+    call = way.stream_stream(path(GOAL_STATES, PUSH_STREAM))(metadata=((EPOCH, str(epoch)),))
+    try:
+        await call.write(goal.SerializeToString())
+        await call.done_writing()
+        data = await call.read()
+        last = data is grpc.aio.EOF or await call.read() is grpc.aio.EOF
+        code = await call.code()
+    finally:
+        call.cancel()
+    if data is grpc.aio.EOF or not last or code is not grpc.StatusCode.OK:
+        raise Malformed(f"the stream ended without one and OK ({code.name})")
+    return parse(schema.GoalStateOperationReply, data, GOAL_STATE_BYTES_MAX)
 
 
 def compose(schema: Schema, address: str, told: Iterable[Told]) -> Any:

@@ -44,9 +44,11 @@ class Relay:
                 with contextlib.closing(onward[1]):
                     there = asyncio.create_task(_copy(reader, onward[1]))
                     back = asyncio.create_task(_copy(onward[0], writer))
-                    await asyncio.wait([there, back], return_when=asyncio.FIRST_COMPLETED)
-                    for one in (there, back):
-                        one.cancel()
+                    try:
+                        await asyncio.wait([there, back], return_when=asyncio.FIRST_COMPLETED)
+                    finally:
+                        for one in (there, back):
+                            one.cancel()
             except (OSError, asyncio.CancelledError):
                 pass  # the channel sees that its connection has ended, and says so
             finally:
@@ -56,8 +58,10 @@ class Relay:
         """Ends all connections."""
         if self._server is not None:
             self._server.close()
-        for task in list(self._connections):
+        connections = list(self._connections)
+        for task in connections:
             task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

@@ -9,6 +9,7 @@ acknowledgments, no position to start from, no message to seek to. All of that h
 | an operation that is not there | INVALID_ARG |
 | topic | INVALID_ARG |
 | key of a subscription | INVALID_ARG |
+| epoch in the metadata of the call | the agent's present one |
 | status of a reply (reads SUCCESS) | done, since SUCCESS looks like this on the wire; only if the call itself ended with OK |
 
 A call that ends in any other way says nothing of whether the agent has subscribed.
@@ -28,10 +29,12 @@ from typing import Any, Final, Protocol
 import grpc
 import grpc.aio
 
+from impl.alcor.caller import Caller
 from impl.alcor.directory import Directory
 from impl.alcor.identity import Identity
 from impl.alcor.loop import Loop
 from impl.alcor.services import (
+    EPOCH,
     REQUEST_BYTES_MAX,
     SUBSCRIBE,
     SUBSCRIPTION_PORT,
@@ -39,7 +42,7 @@ from impl.alcor.services import (
     Deadlines,
     Endpoint,
     Malformed,
-    channel,
+    epoch_of,
     parse,
     path,
     serve,
@@ -60,13 +63,17 @@ class Result(Enum):
     """No answer came in time. It may have been done."""
     UNREACHABLE = "unreachable"
     """The agent is not there, or does not serve this."""
+    PASSED_OVER = "passed over"
+    """The agent has not dealt with it: it is for another epoch, or no newer than what was dealt with. So this answers nothing."""
 
 
 class Subscriber(Protocol):
     """What listens to topics at an agent. Called from a thread of its own, one call at a time; doing it again is no failure."""
 
-    def subscribe(self, topic: str, key: str) -> Result:
-        """Listens to this topic, by this key, from now on. Returns when it does: DONE, or REFUSED."""
+    def subscribe(self, topic: str, key: str, epoch: int | None) -> Result:
+        """Listens to this topic, by this key, from now on. Returns when it does: DONE, REFUSED, or PASSED_OVER.
+
+        With an epoch it is meant for an agent of this epoch only, and may come late."""
 
     def unsubscribe(self, topic: str) -> Result:
         """Listens to this topic no more. Returns when it does not: DONE, or REFUSED."""
@@ -108,17 +115,21 @@ class SubscriptionServer:
         if self._identity.caller(context) != self._dpm:
             await self._refuse(context, grpc.StatusCode.PERMISSION_DENIED, "only DPM may ask for subscriptions")
         try:
+            epoch = epoch_of(context.invocation_metadata())
             info = parse(self._schema.NodeSubscribeInfo, data, REQUEST_BYTES_MAX)
         except Malformed as problem:
             await self._refuse(context, grpc.StatusCode.INVALID_ARGUMENT, str(problem))
         try:
             async with asyncio.timeout(self._deadlines.subscribe):
-                status = await self._obey(info)
+                status = await self._obey(info, epoch)
         except TimeoutError:
             await self._refuse(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the queue did not answer in time")
+        if status is None:
+            await self._refuse(context, grpc.StatusCode.FAILED_PRECONDITION, "it is for another epoch, or came late")
         return bytes(self._schema.SubscribeOperationReply(operationStatus=status).SerializeToString())
 
-    async def _obey(self, info: Any) -> int:
+    async def _obey(self, info: Any, epoch: int | None) -> int | None:
+        """The status of the reply; none: there is nothing to say."""
         kinds, statuses = self._schema.SubscribeOperation, self._schema.OperationStatus
         problem = doubt(info.topic, info.key, subscribes=info.subscribe_operation == kinds.Subscribe)
         if info.subscribe_operation not in (kinds.Subscribe, kinds.Unsubscribe):
@@ -127,10 +138,12 @@ class SubscriptionServer:
             self._count(problem)
             return int(statuses.INVALID_ARG)
         if info.subscribe_operation == kinds.Subscribe:
-            call = partial(self._subscriber.subscribe, info.topic, info.key)
+            call = partial(self._subscriber.subscribe, info.topic, info.key, epoch)
         else:
             call = partial(self._subscriber.unsubscribe, info.topic)
         result = await asyncio.get_running_loop().run_in_executor(self._worker, call)
+        if result is Result.PASSED_OVER:
+            return None
         return int(statuses.SUCCESS if result is Result.DONE else statuses.FAILURE)
 
     async def _refuse(self, context: Any, code: grpc.StatusCode, sentence: str) -> None:
@@ -168,39 +181,44 @@ class SubscriptionClient:
     identity: Identity
     port: int = SUBSCRIPTION_PORT
     deadlines: Deadlines = field(default_factory=Deadlines)
+    source: str | None = None
+    """The address to call from; none: whichever the system takes."""
 
     def subscribe(self, host: str, topic: str, key: str) -> Result:
         """Asks a host's agent to listen to a topic."""
-        return self._call(host, self.schema.SubscribeOperation.Subscribe, topic, key)
+        return self.loop.run(self.ask(host, topic, key))
 
     def unsubscribe(self, host: str, topic: str) -> Result:
         """Asks a host's agent to listen to a topic no more."""
-        return self._call(host, self.schema.SubscribeOperation.Unsubscribe, topic, "")
+        return self.loop.run(self._call(host, self.schema.SubscribeOperation.Unsubscribe, topic, "", None))
 
-    def _call(self, host: str, operation: int, topic: str, key: str) -> Result:
+    async def ask(self, host: str, topic: str, key: str, epoch: int | None = None) -> Result:
+        """Asks a host's agent, of this epoch only, to listen to a topic; on the loop's thread."""
+        return await self._call(host, self.schema.SubscribeOperation.Subscribe, topic, key, epoch)
+
+    async def _call(self, host: str, operation: int, topic: str, key: str, epoch: int | None) -> Result:
         found = self.directory.find(host)
         if found is None:
             return Result.UNREACHABLE
         info = self.schema.NodeSubscribeInfo(subscribe_operation=operation, topic=topic, key=key)
-        where = Endpoint(found.address, self.port)
-        return self.loop.run(self._ask(where, host, info.SerializeToString()))
-
-    async def _ask(self, where: Endpoint, host: str, data: bytes) -> Result:
-        statuses = self.schema.OperationStatus
-        async with channel(str(where), self.identity.client(), host) as way:
-            method = way.unary_unary(path(SUBSCRIPTIONS, SUBSCRIBE))
-            try:
-                answer = await method(data, timeout=self.deadlines.subscribe)
-                reply = parse(self.schema.SubscribeOperationReply, answer, REQUEST_BYTES_MAX)
-            except grpc.aio.AioRpcError as problem:
-                return _RESULTS.get(problem.code(), Result.UNREACHABLE)
-            except Malformed:
-                return Result.REFUSED
-        return Result.DONE if reply.operationStatus == statuses.SUCCESS else Result.REFUSED
+        caller = Caller(self.loop, self.identity, Endpoint(found.address, self.port), host, self.source)
+        metadata = () if epoch is None else ((EPOCH, str(epoch)),)
+        try:
+            method = (await caller.dial()).unary_unary(path(SUBSCRIPTIONS, SUBSCRIBE))
+            answer = await method(info.SerializeToString(), timeout=self.deadlines.subscribe, metadata=metadata)
+            reply = parse(self.schema.SubscribeOperationReply, answer, REQUEST_BYTES_MAX)
+        except grpc.aio.AioRpcError as problem:
+            return _RESULTS.get(problem.code(), Result.UNREACHABLE)
+        except Malformed:
+            return Result.REFUSED
+        finally:
+            await caller.hang_up()
+        return Result.DONE if reply.operationStatus == self.schema.OperationStatus.SUCCESS else Result.REFUSED
 
 
 _RESULTS: Final = {
     grpc.StatusCode.DEADLINE_EXCEEDED: Result.TIMED_OUT,
     grpc.StatusCode.PERMISSION_DENIED: Result.REFUSED,
     grpc.StatusCode.INVALID_ARGUMENT: Result.REFUSED,
+    grpc.StatusCode.FAILED_PRECONDITION: Result.PASSED_OVER,
 }

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from impl.aca import Aca
 from impl.broker import topics
@@ -16,11 +16,12 @@ from impl.channel.aca import ChannelAca
 from impl.channel.whole import WholeAca
 from impl.core import Effects, Event, IllegalInput
 from impl.errors import NotAllowed, Unreachable
-from impl.messages import VPC_NAME, Kind, Message, Part, Pod, Published, Push, Subscribe
+from impl.messages import VPC_NAME, Confirmed, Kind, Message, Part, Pod, Published, Push, Subscribe
 from impl.service.loop import Service
 from impl.service.timing import Timing
 from impl.store import Store
 from impl.transport.interface import Connection, Delivery
+from impl.wire.codec import encode
 
 NOT_HEARD = ("of another epoch", "not for this agent")
 """Why a message says nothing of whether NCM has met the agent in this epoch."""
@@ -76,6 +77,13 @@ class Quiet:
         """Nothing to do."""
 
 
+def _failed(answer: Future[Any], asked: Future[Effects]) -> None:
+    """Passes on why there is no answer, if that is so."""
+    problem = asked.exception()
+    if problem is not None and not answer.done():
+        answer.set_exception(problem)
+
+
 class AcaService(Service):
     """Asks for what its pods send to; forgets what is idle."""
 
@@ -96,8 +104,10 @@ class AcaService(Service):
         self._handlers = handlers
         self._subscribing: dict[str, tuple[Subscribe, float]] = {}
         """By VPC: an asking that is being dealt with, and since when."""
-        self._askers: dict[str, list[Future[bool]]] = {}
-        """By VPC: who else waits for what becomes of it."""
+        self._askers: dict[str, list[Future[bool | None]]] = {}
+        """By VPC: calls that wait for what becomes of it."""
+        self._called: set[tuple[str, int]] = set()
+        """VPCs and attempts asked for by a call, whose reply is the answer."""
         self._numbers = count(1)
         self._asked: dict[int, float] = {}
         """When each held packet was asked for."""
@@ -111,24 +121,53 @@ class AcaService(Service):
         """A pod of this host sends to another."""
         return self.submit(lambda: self.aca.packet(next(self._numbers), source, destination))
 
-    def subscribe(self, vpc: str) -> Future[bool]:
-        """Somebody other than DPM, who knows no attempts, asks for a subscription to the VPC's topic; says whether it is there."""
-        answer: Future[bool] = Future()
+    def subscribe(self, vpc: str, epoch: int | None = None, attempt: int | None = None) -> Future[bool | None]:
+        """Somebody calls and asks for a subscription to the VPC's topic. The result says whether it is there, and is the answer.
+
+        With an epoch and an attempt the agent's own rule decides whether it came too late; the result is none then. Without, it is
+        for the present epoch, and as new as can be.
+        """
+        answer: Future[bool | None] = Future()
 
         def ask() -> Effects:
             if not VPC_NAME.fullmatch(vpc):
                 raise IllegalInput(f"ACA {self.channel.host}: {vpc!r} is no VPC's name: subscribe")
+            host, present, newest = self.channel.host, self.channel.epoch, self.channel.heard(vpc)
+            message = Subscribe(host, epoch or present, vpc, attempt or newest + 1)
+            if not self.channel.is_to_subscribe(message):
+                answer.set_result(None)
+                return self.channel.pass_over(message)
             self._askers.setdefault(vpc, []).append(answer)
-            attempt = self.channel.heard(vpc) + 1
-            return self._subscribe(Subscribe(self.channel.host, self.channel.epoch, vpc, attempt), time.monotonic())
+            self._called.add((vpc, message.attempt))
+            return self.take(message, self._by_call(message))
 
-        def fail(asked: Future[Effects]) -> None:
-            problem = asked.exception()
-            if problem is not None and not answer.done():
-                answer.set_exception(problem)
-
-        self.submit(ask).add_done_callback(fail)
+        self.submit(ask).add_done_callback(partial(_failed, answer))
         return answer
+
+    def push(self, message: Push) -> Future[int]:
+        """DPM calls with a revision. The result is the one that the agent has applied now, and confirms it: the same, or a newer
+        one, which DPM is told of by its topic too; 0: neither, since it is for another epoch."""
+        answer: Future[int] = Future()
+        confirmed = 0
+
+        def take() -> Effects:
+            nonlocal confirmed
+            effects = self.take(message, self._by_call(message))
+            said = {send: send.message.revision for send in effects.sends if isinstance(send.message, Confirmed)}
+            confirmed = max(said.values(), default=0)
+            return replace(effects, sends=tuple(send for send in effects.sends if said.get(send) != message.revision))
+
+        def applied(done: Future[Effects]) -> None:
+            _failed(answer, done)
+            if not answer.done():
+                answer.set_result(confirmed)
+
+        self.submit(take).add_done_callback(applied)
+        return answer
+
+    def _by_call(self, message: Message) -> Delivery:
+        """As if the message had come by the agent's own inbox."""
+        return Delivery(topics.inbox(self.aca.host), encode(message), "", "", time.time(), None)
 
     def unsubscribe(self, vpc: str) -> Future[Effects]:
         """Somebody other than DPM asks that the VPC's topic be read no more."""
@@ -178,14 +217,20 @@ class AcaService(Service):
             self.session.listen(topic, topics.reader(self.channel.host))
         except NotAllowed as problem:
             self._log.info("declines to subscribe: %s", problem)
-            return self.channel.decline(message)
+            return self._answer(message, self.channel.decline(message))
         except Unreachable as problem:
             if time.monotonic() - since >= self.timing.subscribe_max:
                 self._log.info("declines to subscribe: %s", problem)
-                return self.channel.decline(message)
+                return self._answer(message, self.channel.decline(message))
             self._subscribing[message.vpc] = (message, since)
             return Effects()
-        return self.channel.accept(message)
+        return self._answer(message, self.channel.accept(message))
+
+    def _answer(self, asked: Subscribe, answered: Effects) -> Effects:
+        """What is said in reply to a call is not said by the topic as well."""
+        was_called = (asked.vpc, asked.attempt) in self._called
+        self._called = {(vpc, attempt) for vpc, attempt in self._called if vpc != asked.vpc or attempt > asked.attempt}
+        return replace(answered, sends=()) if was_called else answered
 
     def tick(self, now: float) -> Iterator[Effects]:
         timing = self.timing
@@ -228,7 +273,8 @@ class AcaService(Service):
                 self._note_use(fields["pod"], now)  # a local pod that moves away may have had a route before it came
             case "accept" | "decline":
                 for asker in self._askers.pop(fields["vpc"], []):
-                    asker.set_result(event.name == "accept")
+                    if not asker.done():
+                        asker.set_result(event.name == "accept")
             case "apply":
                 self._handlers.apply(fields["vpc"], fields["revision"], fields["parts"])
             case "drop":

@@ -15,7 +15,7 @@ from impl.channel.whole import WholeDpm, of_channel
 from impl.core import Effects, Event, Send
 from impl.dpm import Dpm
 from impl.errors import NotAllowed
-from impl.messages import Administrative, Deregistered, Kind, Message, Pod, Registered
+from impl.messages import Administrative, Deregistered, Kind, Message, Notice, Pod, Registered
 from impl.service.loop import Service
 from impl.service.timing import Timing
 from impl.store import Store
@@ -69,6 +69,10 @@ class DpmService(Service):
     def regroup(self, vpc: str, largest: int) -> Future[Effects]:
         """The VPC's largest security group has so many ports from now on."""
         return self.submit(lambda: of_channel(self.channel.regroup(vpc, largest)))
+
+    def hear(self, notice: Notice, speaker: str) -> Future[Effects]:
+        """A host has said something in reply to a call of DPM's, as if it had by its topic."""
+        return self.submit(lambda: of_channel(self.channel.receive(notice, speaker)))
 
     def topics(self) -> list[str]:
         return [topics.OUTCOMES, topics.HOSTS]

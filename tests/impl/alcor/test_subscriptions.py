@@ -31,8 +31,8 @@ class Listening:
         self.at_once = 0
         self._inside = 0
 
-    def subscribe(self, topic: str, key: str) -> Result:
-        return self._note("subscribe", topic, key)
+    def subscribe(self, topic: str, key: str, epoch: int | None) -> Result:
+        return self._note("subscribe", topic, key, *(() if epoch is None else (str(epoch),)))
 
     def unsubscribe(self, topic: str) -> Result:
         return self._note("unsubscribe", topic)
