@@ -140,12 +140,12 @@ class Programs:
         self.agents: dict[str, Program] = {}
         self._instances: list[Program] = []
 
-    def agent(self, host: str) -> Program:
+    def agent(self, host: str, *arguments: str) -> Program:
         """Registers a host; its agent sees nothing of the environment's secrets."""
         path = self._folder / f"{host}.agent.json"
         write_agent_file(add_host(self.deployment, host), path)
         bare = {name: value for name, value in self.variables.items() if not name.startswith("PULSAR")}
-        self.agents[host] = Program(host, self._folder, bare, "aca", "--credentials", str(path))
+        self.agents[host] = Program(host, self._folder, bare, "aca", "--credentials", str(path), *arguments)
         return self.agents[host]
 
     def instance(self, role: str, name: str, *arguments: str) -> Program:
