@@ -89,13 +89,13 @@ def replays_the_older(host: Host, vpc: Vpc, revision: Revision) -> Step:
 
 @variant(replaces=publish, breaks=[only_the_addressee_receives, goes_where_it_was_told], kind=Deviation.AS_BUILT)
 def publishes_to_another_slot(vpc: Vpc, host: Host, slot: Slot, other: Slot) -> Step:
-    """The slot that the host was told is hashed once more than the key, so the message goes to another."""
+    """The slot that a host is told is not its key's: the document names the key itself, the code hashes it twice."""
     return publish.but(without=[logged], then=[logged.add(vpc, issued(vpc) + 1, other)])
 
 
 @variant(replaces=allot, breaks=[a_key_reaches_every_slot], kind=Deviation.AS_BUILT)
 def gives_out_slot_0(vpc: Vpc, host: Host, slot: Slot) -> Step:
-    """An agent that is told nothing takes slot 0, which no key reaches."""
+    """A slot is taken that no key reaches: 0, by an agent that is told nothing; or an address, which is beyond all slots."""
     return allot.but(without=[usable(slot)])
 
 
