@@ -362,7 +362,7 @@ DEVIATIONS: Final = (
         (definitions.large,),
         (),
         "The code's other branch is *else*, so there is no gap: at the threshold the VPC stays where it is, and is served there. "
-        "It is as if X were greater by one.",
+        "It is as if X were greater by one; every promise about states and steps is proved of it too.",
     ),
     Finding(
         "topics of a VPC",

@@ -1,0 +1,65 @@
+"""What the page on the design document says of points that no variant states."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from model.prove import prove
+from model.wellformed import wellformed
+from spec.language import Protocol, Step, Variant, variant
+from spec.message_queue.definitions import large
+from spec.message_queue.dpm import open_topic, send_directly
+from spec.message_queue.promises import every_revision_goes_out
+from spec.message_queue.protocol import PROTOCOL
+from spec.message_queue.variants import sends_nothing_at_equality
+from spec.message_queue.vocabulary import Channel, Vpc, channel, group, many_in_a_group, many_ports, size
+from spec.terms import Formula
+
+
+def above(vpc: Vpc) -> Formula:
+    """Large as the code has it: more than a threshold."""
+    return (many_ports(vpc) < size(vpc)) | (many_in_a_group(vpc) < group(vpc))
+
+
+@variant(replaces=open_topic, breaks=[every_revision_goes_out])
+def opens_above(vpc: Vpc) -> Step:
+    """The topic is opened above the threshold."""
+    return open_topic.but(without=[large(vpc)], when=[above(vpc)])
+
+
+@variant(replaces=send_directly, breaks=[every_revision_goes_out])
+def or_else_sends_directly(vpc: Vpc) -> Step:
+    """Else it is sent directly: at the threshold too."""
+    return send_directly.but(
+        without=[(channel(vpc) == Channel.grpc) & ~large(vpc) | (channel(vpc) == Channel.closing)],
+        when=[(channel(vpc) == Channel.grpc) & ~above(vpc) | (channel(vpc) == Channel.closing)],
+    )
+
+
+def put_in(*variants: Variant) -> Protocol:
+    """The protocol with several actions replaced, among its alternatives too."""
+    instead = {one.replaces: one.action for one in variants}
+    for replaced, action in instead.items():
+        object.__setattr__(action, "name", replaced.name)
+    groups = []
+    for group_of in PROTOCOL.alternatives:
+        changed = replace(group_of, choices=tuple(instead.get(one, one) for one in group_of.choices))
+        object.__setattr__(changed, "name", group_of.name)
+        groups.append(changed)
+    actions = tuple(instead.get(one, one) for one in PROTOCOL.actions)
+    return replace(PROTOCOL, name="changed", actions=actions, alternatives=tuple(groups))
+
+
+def test_more_than_the_threshold_or_else_leaves_no_gap_and_breaks_nothing() -> None:
+    """The code departs from the document at equality, and nobody loses anything by it."""
+    built = put_in(opens_above, or_else_sends_directly)
+    shape, proof = wellformed(built), prove(built)
+    assert [one.name for one in (*shape.claims, *proof.claims) if one.verdict != "holds"] == []
+
+
+@pytest.mark.parametrize("strict", [opens_above, sends_nothing_at_equality])
+def test_strict_on_both_sides_leaves_a_gap(strict: Variant) -> None:
+    broken = [one.name for one in wellformed(put_in(strict)).claims if one.verdict == "violated"]
+    assert broken == ["sends_a_revision: exactly one applies"]
