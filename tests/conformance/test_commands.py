@@ -125,7 +125,7 @@ def test_the_program_lists_its_commands(ondemand: Command) -> None:
         (("prove", "--json", "."), ". is a folder; name a file"),
         (("prove", "--junit", "none/prove.xml"), "there is no folder none"),
         (("explore", "--save", "none/way"), "there is no folder none"),
-        (("show",), "Missing argument 'TRACE'"),
+        (("show",), "TRACE: is missing; name a trace file, or print the protocol with --tla"),
         (("show", "none"), "none: cannot be read"),
         (("show", "."), ".: is a folder; name one trace file in it"),
         (("show", WAY, "--svg", "none/way.svg"), "there is no folder none"),
