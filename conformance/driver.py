@@ -2,28 +2,32 @@
 
 What arrives is held unacknowledged and handed to the core when the trace says so. A message is acknowledged after the last step
 that takes it. Where in its work a process crashes is the `after` of its restart, so the driver looks ahead to its next step.
+
+Here is what all protocols have in common. What a role does of its own accord, what is observed and what an agent may receive is a
+driver's of one protocol: `conformance.pods`, `conformance.queue`.
 """
 
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Protocol
 
-from conformance.named import PLACED, UNNAMED_REQUEST, Names, place_said
-from conformance.observe import Difference, Observation
-from conformance.process import Process, asked
+from conformance.observe import Difference
+from conformance.process import Hand, Process, asked
 from conformance.targets import Target, reader_of
 from impl.aca import Aca
+from impl.channel.aca import ChannelAca
+from impl.channel.decision import Decision
+from impl.channel.dpm import ChannelDpm
 from impl.core import Effects, Send
 from impl.dpm import Dpm
 from impl.errors import EnvironmentProblem
-from impl.messages import Deregistered, Message, Registered
+from impl.messages import Message
 from impl.ncm import Ncm
-from impl.service.ncm import channel_of
-from model.interpreter import Interpreter
+from model.interpreter import Events, Interpreter
 from model.state import Element, Occurrence, State, Trace, Tuple
 from spec.language import Action
 
@@ -32,9 +36,6 @@ WAIT_SECONDS_MAX: Final = 10.0
 
 RESTARTS: Final = frozenset({"restart_dpm", "restart_ncm"})
 """Actions that are a crash and a start of a process that keeps its state."""
-
-FORGED: Final[Mapping[str, str]] = {"forge_hello": "hello", "forge_request": "request", "forge_applied": "applied"}
-"""What an agent that is not honest sends."""
 
 Choices = Mapping[str, Any]
 
@@ -46,14 +47,33 @@ class Cores:
     dpm: Callable[[], Dpm] = Dpm
     ncm: Callable[[], Ncm] = Ncm
     aca: Callable[[str], Aca] = Aca
+    channel_dpm: Callable[[Decision], ChannelDpm] = ChannelDpm
+    channel_aca: Callable[[str], ChannelAca] = ChannelAca
 
 
 class NotDrivable(Exception):
     """The trace asks for something that cannot be arranged here; the text says what."""
 
 
-class Driver:
+class Words(Protocol):
+    """One name for one thing on both sides."""
+
+    def message(self, name: str, arguments: Tuple, state: State) -> Message:
+        """The implementation's message for one of the specification's."""
+
+    def said(self, message: Message) -> tuple[str, Tuple]:
+        """The specification's name and arguments of a message."""
+
+    def shown(self, message: Message) -> str:
+        """A message in the specification's words, for reports."""
+
+
+class Driver(ABC):
     """All processes of one trace. `actions` has the action of every step."""
+
+    names: Words
+    forged: ClassVar[Mapping[str, str]]
+    """What an agent that is not honest sends, by action."""
 
     def __init__(
         self,
@@ -70,15 +90,12 @@ class Driver:
         self._interpreter = interpreter
         self._target = target
         self._cores = cores
-        self.names = Names(trace.configuration)
-        self.misplaced: Difference | None = None
-        """The first message whose place is not that of its version."""
+        self.wrong: Difference | None = None
+        """The first message that says what it must not say, or that came to whom it is not for."""
         self._hosts = trace.configuration.sorts["Host"]
-        self._requests = trace.configuration.sorts["Request"]
         self._honest = {str(key[0]) for key in trace.states[0].relations["honest"]}
         self._processes: dict[str, Process] = {}
         self._sent: dict[str, set[Tuple]] = {}
-        self._used: set[Tuple] = set()
         self._state: State = trace.states[0]
         self._plan = [process_of(action, step) for action, step in zip(actions, trace.steps, strict=True)]
         self._last_use = {
@@ -87,36 +104,69 @@ class Driver:
             if action.takes
         }
 
+    @property
+    @abstractmethod
+    def _roles(self) -> Mapping[str, tuple[Callable[[], Any], Hand]]:
+        """What makes the core of each process, and how it is handed a message. A host that is not honest has no core."""
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """What comes before the first step."""
+
+    @abstractmethod
+    def compare(self, expected: State) -> Difference | None:
+        """The first field of the state that is seen to differ."""
+
+    def said(self, host: Element, effects: Effects, expected: State, events: Events) -> Difference | None:
+        """What a core says of its step that is not as expected, beside messages. `host`: whose step it is, if a host's."""
+        return None
+
+    @abstractmethod
+    def _by_itself(self, process: Process, action: Action, choices: Choices, before: State) -> Effects:
+        """What a role does of its own accord."""
+
+    @abstractmethod
+    def _takes(self, process: Process, action: Action, taken: Message, before: State) -> Effects:
+        """A message is handed to the core that a step takes it for."""
+
+    @abstractmethod
+    def _is_named(self, message: Message) -> bool:
+        """Whether the specification knows the message as one."""
+
+    @abstractmethod
+    def _is_for(self, host: str, message: Message) -> bool:
+        """Whether a host may receive the message."""
+
+    @abstractmethod
+    def _note_content(self, name: str, arguments: Tuple, message: Message) -> None:
+        """What the specification's arguments do not show."""
+
+    @abstractmethod
+    def _performed(self, send: Send, *, stored: bool = False) -> None:
+        """What the specification does not know as a message has been done or published, or is stored to be."""
+
     def start(self) -> None:
         """Fresh processes, all hosts registered."""
         self._target.prepare(self._hosts)
         self._target.next_trace()
         tag = f"{self._name} {time.time_ns()}"
-        factories: dict[str, Callable[[], Any] | None] = {"dpm": self._cores.dpm, "ncm": self._cores.ncm}
-        for host in self._hosts:
-            factories[host] = partial(self._cores.aca, host) if host in self._honest else None
-        for process, make in factories.items():
-            self._processes[process] = Process(process, self._target, make, tag)
-        for host in self._hosts:
-            self._by_operator(Registered(host))
+        for process, (make, hand) in self._roles.items():
+            honest = process not in self._hosts or process in self._honest
+            self._processes[process] = Process(process, self._target, make if honest else None, hand, tag)
+        self._begin()
+
+    def received(self) -> dict[str, list[str]]:
+        """What has come to each agent, in the order in which it came first."""
+        return {
+            host: [self.names.shown(one) for one in self._processes[host].arrived]
+            for host in self._hosts
+            if host in self._processes
+        }
 
     def finish(self) -> None:
         """Gives everything back."""
         for process in self._processes.values():
             process.finish()
-
-    def observed(self) -> Observation:
-        """What is seen of all processes now."""
-        cores = {name: process.core for name, process in self._processes.items() if process.core is not None}
-        return Observation(
-            self.names,
-            cores["dpm"].observe(),
-            cores["ncm"].observe(),
-            {host: cores[host].observe() for host in self._hosts if host in cores},
-            self._hosts,
-            self._sent,
-            self._used,
-        )
 
     # ------------------------------------------------------------------------------------------------- steps
 
@@ -150,108 +200,42 @@ class Driver:
             with asked(process.core):
                 effects: Effects = process.core.start()
             return self._done(process, effects, crash)
-        if action.name == "deregister":
-            return self._by_operator(Deregistered(str(choices["host"])), crash)
-        if action.name in FORGED:
-            message = self.names.message(FORGED[action.name], tuple(choices.values()), before)
-            send = Send(f"requests-{process.name}", message, process.name)
+        if action.name in self.forged:
+            message = self.names.message(self.forged[action.name], tuple(choices.values()), before)
+            send = Send(self._speaks_by(process.name), message, process.name)
             process.publish([send])
             self._published([send])
             return Effects(sends=(send,))
         if not action.takes:
             with asked(process.core):
-                effects = self._by_itself(process.core, action, choices)
-            return self._done(process, effects, crash)
+                effects = self._by_itself(process, action, choices, before)
+            return self._done(process, effects, crash) if process.core is not None else effects
         key = self.taken(action, occurrence, before)
         taken = self.names.message(*key, before)
         self._wait_for(process, taken, f"{key[0]}{key[1]} (step {number + 1}, {action.name})")
-        if action.name == "greet_by_request":
-            # The specification greets and answers in two steps, the implementation in one: here the first half. The whole is tried
-            # on a copy (`greeted_at_once`).
-            with asked(process.core):
-                effects = process.core.greet(taken)
-        else:
-            effects = process.receive(taken)
+        effects = self._takes(process, action, taken, before)
         self._done(process, effects, crash)
         if not process.down and self._last_use[key] == number:
             process.acknowledge(taken)
         return effects
 
+    @abstractmethod
+    def _speaks_by(self, host: str) -> str:
+        """The topic by which a host says what it says."""
+
     def _done(self, process: Process, effects: Effects, crash: str = "") -> Effects:
         """The duties that follow from what a core answered."""
         self._published(process.perform(effects, crash))
         for one in process.unpublished:  # what is stored to be published counts as sent
-            self._note(one.send.message)
+            if self._is_named(one.send.message):
+                self._note(one.send.message)
+            else:
+                self._performed(one.send, stored=True)
         return effects
 
-    def _by_itself(self, core: Any, action: Action, choices: Choices) -> Effects:
-        """What a role does of its own accord."""
-        names = self.names
-        effects: Effects
-        match action.name:
-            case "place":
-                effects = core.place(names.pod(choices["pod"]), choices["host"])
-            case "remove":
-                effects = core.remove(names.pod(choices["pod"]))
-            case "resend":
-                effects = core.resend(names.pod(choices["pod"]), choices["version"])
-            case "remind":
-                effects = core.remind(choices["host"], names.pod(choices["pod"]))
-            case "report_done":
-                effects = core.report(names.pod(choices["pod"]), choices["version"])
-            case "report_failed":
-                effects = core.fail(names.pod(choices["pod"]), choices["version"])
-            case "ask" | "deliver" | "drop":
-                effects = self._packet(core, choices)
-            case "resume":
-                effects = core.resume(names.pod(choices["source"]), names.pod(choices["destination"]))
-            case "time_out":
-                effects = core.time_out(names.request(choices["asked_by"]))
-            case "evict":
-                effects = core.evict(names.pod(choices["pod"]))
-            case unknown:
-                raise NotDrivable(f"nobody knows how to do {unknown}")
-        return effects
-
-    def _packet(self, core: Any, choices: Choices) -> Effects:
-        """A packet is sent; what becomes of it is the core's choice. Where the trace names no request, a new number is given."""
-        host, free = choices["host"], (one for one in self._requests if (choices["host"], one) not in self._used)
-        name = choices.get("asked_by") or next(free, None)
-        number = UNNAMED_REQUEST if name is None else self.names.request(name)
-        source, destination = self.names.pod(choices["source"]), self.names.pod(choices["destination"])
-        effects: Effects = core.packet(number, source, destination)
-        self._used |= {
-            (host, self.names.request_name(event.fields["request"])) for event in effects.events if event.name == "ask"
-        }
-        return effects
-
-    def _by_operator(self, message: Registered | Deregistered, crash: str = "") -> Effects:
-        """A host is registered or deregistered: by a message, like everything else."""
-        self._processes["dpm"].publish([Send("hosts", message)])
-        ncm = self._processes["ncm"]
-        self._fetch(ncm, message, f"{type(message).__name__} of {message.host}")
-        effects = self._done(ncm, ncm.receive(message), crash)
-        if not ncm.down:
-            ncm.acknowledge(message)
-        return effects
-
-    def greeted_at_once(self, number: int, before: State) -> tuple[Effects, Observation]:
-        """What a copy of NCM answers to a request of a new epoch; and what is seen when it has crashed behind that."""
-        occurrence = self._trace.steps[number]
-        taken = self.names.message(*self.taken(self._actions[number], occurrence, before), before)
-        stored = self._processes["ncm"].core.snapshot()
-        ncm, again = self._cores.ncm(), self._cores.ncm()
-        ncm.restore(stored)
-        again.restore(stored)
-        with asked(ncm):
-            effects = ncm.receive(taken, channel_of(f"requests-{dict(occurrence.choices)['host']}"))
-        if effects.record is not None:
-            again.apply(effects.record)
-        sent = {name: set(messages) for name, messages in self._sent.items()}
-        for send in effects.sends:
-            name, arguments = self.names.said(send.message)
-            sent.setdefault(name, set()).add(arguments)
-        return effects, replace(self.observed(), ncm=again.observe(), sent=sent)
+    def messages(self, effects: Effects) -> frozenset[tuple[str, Tuple]]:
+        """The messages that a core sends, by the specification's name and arguments."""
+        return frozenset(self.names.said(send.message) for send in effects.sends if self._is_named(send.message))
 
     # ------------------------------------------------------------------------------------------------- duplicates
 
@@ -259,8 +243,11 @@ class Driver:
         """What has arrived and is not among these messages, with the process where; `of`: at this process only."""
         for process in [self._processes[of]] if of else self._processes.values():
             for message in list(process.arrived) if process.core is not None and not process.down else ():
-                if not isinstance(message, Registered | Deregistered) and self.names.said(message) not in taken:
+                if self._may_come_again(process, message) and self.names.said(message) not in taken:
                     yield process.name, message
+
+    def _may_come_again(self, process: Process, message: Message) -> bool:
+        return self._is_named(message)
 
     def again(self, name: str, message: Message) -> Effects:
         """Hands over once more what has arrived at a process."""
@@ -291,7 +278,8 @@ class Driver:
     def _published(self, sends: Sequence[Send]) -> None:
         """Waits until what was published has arrived at its readers."""
         for send in sends:
-            if isinstance(send.message, Registered | Deregistered):
+            if not self._is_named(send.message):
+                self._performed(send)
                 continue
             reader = self._processes.get(reader_of(send.topic))
             if reader is None:
@@ -299,6 +287,11 @@ class Driver:
             if not reader.down:
                 self._fetch(reader, send.message, f"{type(send.message).__name__} on {send.topic}")
             self._note(send.message)
+
+    def _note(self, message: Message) -> None:
+        name, arguments = self.names.said(message)
+        self._sent.setdefault(name, set()).add(arguments)
+        self._note_content(name, arguments, message)
 
     def _fetch(self, process: Process, wanted: Message, what: str) -> None:
         end = time.monotonic() + WAIT_SECONDS_MAX
@@ -321,23 +314,16 @@ class Driver:
         return any(message == one for one in stored)
 
     def _arrive(self) -> None:
-        """Takes in what has come besides."""
+        """Takes in what has come besides, and looks at what each agent has received."""
         for process in self._processes.values():
             if not process.down:
                 while process.take(0.0) is not None:
                     pass
-
-    def _note(self, message: Message) -> None:
-        if isinstance(message, Registered | Deregistered):
-            return
-        name, arguments = self.names.said(message)
-        self._sent.setdefault(name, set()).add(arguments)
-        if name in PLACED and self.misplaced is None:
-            place = getattr(message, "place", None)
-            said = place_said(name, arguments, self._state)
-            if place != said:
-                shown = f"{name}({', '.join(map(str, arguments))}).place"
-                self.misplaced = Difference(shown, said or "gone", place or "gone")
+        for host in self._hosts:
+            for message in self._processes[host].newly_arrived():
+                if self.wrong is None and not self._is_for(host, message):
+                    shown = self.names.shown(message)
+                    self.wrong = Difference(f"received by {host}", "what is for it, or for its VPCs", shown)
 
 
 def process_of(action: Action, occurrence: Occurrence) -> str:

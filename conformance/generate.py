@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from conformance import stories
 from conformance.coverage import Coverage, crash_actions, goals
 from conformance.lockstep import replay
+from conformance.queue import stories as queue_stories
 from conformance.replaying import vectors_of
-from conformance.stories import KEPT, STORIES
 from conformance.targets import Target, open_target
 from model import itf
 from model.configuration import Configuration, load
@@ -50,6 +51,12 @@ UNREACHABLE: Final[dict[str, str]] = {
     )
 }
 """Goals that no run can reach, each with the reason."""
+
+
+STORIES: Final = {"on-demand": stories.STORIES, "message-queue": queue_stories.STORIES}
+"""Beginnings, by protocol."""
+KEPT: Final = {"on-demand": stories.KEPT, "message-queue": queue_stories.KEPT}
+"""Whole runs, by protocol."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,7 @@ def vectors(protocol: Protocol, progress: Callable[[int, int], None] | None = No
 def _kept(protocol: Protocol) -> Iterator[Trace]:
     """The stories that are vectors as they are."""
     found = {one.name: one for one in worlds(protocol)}
-    for world, story, about in KEPT:
+    for world, story, about in KEPT[protocol.name]:
         interpreter = Interpreter(protocol, found[world])
         start = Trace(protocol.name, found[world], (initial_state(protocol, found[world]),), (), about)
         yield _told(protocol, interpreter, start, story)
@@ -159,7 +166,7 @@ def _candidates(protocol: Protocol, progress: Callable[[int, int], None] | None)
             coverage = Coverage(protocol, interpreter)
             start = Trace(protocol.name, configuration, (initial_state(protocol, configuration),), ())
             beginnings = [start]
-            for world, story in STORIES:
+            for world, story in STORIES[protocol.name]:
                 if world == configuration.name:
                     told = _told(protocol, interpreter, start, story)
                     reached = {goal: step for step, goal in coverage.of(told) if goal in wanted}

@@ -25,15 +25,16 @@ from functools import lru_cache
 from typing import Any, Final, Literal
 
 from conformance.driver import Cores, Driver, NotDrivable, is_restart, process_of
-from conformance.named import MESSAGES, place_of
 from conformance.observe import Difference, compare
+from conformance.pods import PodsDriver
 from conformance.process import CoreFailed
+from conformance.queue.driver import QueueDriver
 from conformance.targets import Target
 from impl.core import Effects, IllegalInput
 from impl.wire.codec import MalformedMessage
 from model.configuration import Configuration
 from model.interpreter import NO_EVENTS, Events, Interpreter
-from model.state import Element, Occurrence, State, Trace, Tuple, initial_state
+from model.state import Occurrence, State, Trace, Tuple, initial_state
 from spec.language import Action, Protocol
 
 
@@ -158,7 +159,7 @@ class _Run:
         self.actions = [_named(protocol, step) for step in trace.steps]
         if leaving is not None:
             self.actions[-1] = _named(leaving.variant, trace.steps[-1])
-        self.driver = Driver(trace, name, self.actions, self._interpreter, target, cores)
+        self.driver: Driver = DRIVERS[protocol.name](trace, name, self.actions, self._interpreter, target, cores)
         self._expected = initial_state(protocol, trace.configuration)
         self.done = 0
         self.duplicates = 0
@@ -210,12 +211,13 @@ class _Run:
         (answer,) = (one for action, one in steps if action.takes and self.driver.taken(action, one, before) == taken)
         expected = self._expect(greeting.state, answer)
         what = f"{occurrence} and {answer} at once"
+        assert isinstance(self.driver, PodsDriver)
         try:
             effects, seen = self.driver.greeted_at_once(number, before)
         except (CoreFailed, IllegalInput) as problem:
             return self._divergence(what, number + 1, Difference("action", "taken", "an error", str(problem)))
         difference = compare(self._protocol, expected.state, seen)
-        sent = frozenset(self.driver.names.said(send.message) for send in effects.sends)
+        sent = self.driver.messages(effects)
         wanted = (greeting.sent or frozenset()) | (expected.sent or frozenset())
         if difference is None and sent != wanted:
             difference = Difference("messages", sorted(wanted - sent), sorted(sent - wanted))
@@ -224,9 +226,10 @@ class _Run:
     def _expect(self, before: State, occurrence: Occurrence) -> Expected:
         """What the specification does. What it sends shows where nothing was sent before, since no effect depends on that."""
         state, events = self._interpreter.apply(before, occurrence)
-        silent = State({**before.relations, **{name: frozenset() for name in MESSAGES}}, before.functions)
+        names = [message.name for message in self._protocol.messages]
+        silent = State({**before.relations, **{name: frozenset() for name in names}}, before.functions)
         after, _ = self._interpreter.apply(silent, occurrence)
-        return Expected(state, events, frozenset((name, one) for name in MESSAGES for one in after.relations[name]))
+        return Expected(state, events, frozenset((name, one) for name in names for one in after.relations[name]))
 
     def _allowed(self, number: int, before: State) -> list[Expected]:
         """What the protocol may do where a trace leaves it.
@@ -276,9 +279,9 @@ class _Run:
         self, action: str, step: int, allowed: Sequence[Expected], host: str, effects: Effects
     ) -> Divergence | None:
         """Holds what is seen against what is allowed now; goes on from the one that fits. `host`: whose step it is, if a host's."""
-        seen, differences = self.driver.observed(), []
+        differences = []
         for one in allowed:
-            difference = compare(self._protocol, one.state, seen) or self.driver.misplaced
+            difference = self.driver.wrong or self.driver.compare(one.state)
             difference = difference or self._difference(one, host, effects)
             if difference is None:
                 self._expected = one.state
@@ -290,48 +293,25 @@ class _Run:
         return self._divergence(action, step, replace(first, because=first.because or because))
 
     def _difference(self, expected: Expected, host: str, effects: Effects) -> Difference | None:
-        """What a core says of its step that is not as expected: events, where packets went, and messages."""
-        happened = self._happened(host, effects)
-        if expected.events != happened:
-            return Difference("events", sorted(expected.events - happened), sorted(happened - expected.events))
-        names = self.driver.names
-        for event in effects.events:
-            if event.name in _FORWARDS:
-                pod = names.pod_name(event.fields["destination"])
-                said = place_of(expected.state, pod, expected.state.functions["known"][host, pod])
-                if event.fields["place"] != said:
-                    return Difference(f"{_EVENTS[event.name]}.place", said, event.fields["place"])
-        sent = frozenset(names.said(send.message) for send in effects.sends)
-        if expected.sent is not None and expected.sent != sent:
+        """What a core says of its step that is not as expected: what happened, and messages."""
+        difference = self.driver.said(host, effects, expected.state, expected.events)
+        sent = self.driver.messages(effects)
+        if difference is None and expected.sent is not None and expected.sent != sent:
             return Difference("messages", sorted(expected.sent - sent), sorted(sent - expected.sent))
-        return None
+        return difference
 
     def _divergence(self, action: str, step: int, found: Difference) -> Divergence:
         return Divergence(self._name, step, action, found.field, found.expected, found.observed, found.because)
 
-    def _happened(self, host: Element, effects: Effects) -> Events:
-        """The events of the specification that the core reported."""
-        names = self.driver.names
-        found: set[tuple[str, Tuple]] = set()
-        for event in effects.events:
-            if event.name in _EVENTS and not (event.name == "give up" and "request" not in event.fields):
-                pair = (names.pod_name(event.fields["source"]), names.pod_name(event.fields["destination"]))
-                request = (names.request_name(event.fields["request"]),) if "request" in event.fields else ()
-                found.add((_EVENTS[event.name], (host, *request, *pair)))
-        return frozenset(found)
+
+DRIVERS: Final[Mapping[str, type[Driver]]] = {"on-demand": PodsDriver, "message-queue": QueueDriver}
+"""By protocol: what drives its runs."""
 
 
 @lru_cache(maxsize=32)
 def _interpreter(protocol: Protocol, configuration: Configuration) -> Interpreter:
     """One interpreter for all traces of a configuration: it compiles what it executes."""
     return Interpreter(protocol, configuration)
-
-
-_EVENTS: Final = {"deliver": "delivered", "release": "released", "give up": "dropped"}
-"""The core's words for the specification's events."""
-
-_FORWARDS: Final = ("deliver", "release")
-"""Those of them that say where a packet goes."""
 
 
 def _named(protocol: Protocol, occurrence: Occurrence) -> Action:

@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -136,26 +136,33 @@ class Difference:
 
 def compare(protocol: Protocol, expected: State, seen: Observation) -> Difference | None:
     """The first field that differs, in the order of the specification."""
-    removed = {key[0] for key in expected.relations["removed"]}
+    # A deregistered host's epoch is history to the implementation: it keeps no record of the host at all.
+    ignored = {("greeted", key) for key in expected.relations["removed"]}
+    return differing(protocol, expected, {name: row(seen) for name, row in OBSERVED.items()}, ignored) or _misplaced(
+        expected, seen
+    )
+
+
+def differing(
+    protocol: Protocol, expected: State, seen: Mapping[str, Any], ignored: Collection[tuple[str, Tuple]] = ()
+) -> Difference | None:
+    """The first symbol, and of a function the first argument, of which something else is seen. What is not seen is not compared."""
     for symbol in protocol.symbols:
-        row = OBSERVED.get(symbol.name)
-        if row is None:
+        if symbol.name not in seen:
             continue
-        observed = row(seen)
+        observed = seen[symbol.name]
         if symbol.result is Formula:
             wanted = expected.relations[symbol.name]
             if wanted != observed:
                 return Difference(symbol.name, sorted(wanted - observed), sorted(observed - wanted))
             continue
         table = expected.functions[symbol.name]
-        # A deregistered host's epoch is history to the implementation: it keeps no record of the host at all.
-        ignored = {(host,) for host in removed} if symbol.name == "greeted" else set()
         unset: Element = "none" if isinstance(next(iter(table.values())), str) else 0
         for key in [*table, *(key for key in observed if key not in table)]:
-            if key not in ignored and table.get(key, unset) != observed.get(key, unset):
+            if (symbol.name, key) not in ignored and table.get(key, unset) != observed.get(key, unset):
                 place = f"{symbol.name}({', '.join(map(str, key))})"
                 return Difference(place, table.get(key, unset), observed.get(key, unset))
-    return _misplaced(expected, seen)
+    return None
 
 
 def _misplaced(expected: State, seen: Observation) -> Difference | None:

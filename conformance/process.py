@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from conformance.targets import Target
-from impl.core import Effects, IllegalInput, Send
-from impl.messages import Message
-from impl.service.ncm import channel_of
+from impl.core import ADMINISTRATION, Effects, IllegalInput, Send
+from impl.messages import Administrative, Message
 from impl.store import Outgoing, Store
 from impl.transport.interface import Delivery, Letter
 from impl.wire.codec import MalformedMessage, decode, encode
+
+Hand = Callable[[Any, Message, str], Effects]
+"""Hands a message that came by a topic to a core."""
 
 
 class CoreFailed(Exception):
@@ -36,10 +38,11 @@ def asked(core: Any) -> Iterator[None]:
 class Process:
     """A core with its store and session. A host that is not honest has no core: the trace speaks in its place."""
 
-    def __init__(self, name: str, target: Target, make: Callable[[], Any] | None, tag: str) -> None:
+    def __init__(self, name: str, target: Target, make: Callable[[], Any] | None, hand: Hand, tag: str) -> None:
         self.name = name
         self.core: Any = make() if make else None
         self._make = make
+        self._hand = hand
         self._target = target
         self._tag = tag
         self._connection = target.connection(name)
@@ -51,15 +54,19 @@ class Process:
         """What has arrived and is not acknowledged."""
         self.arrived: dict[Message, str] = {}
         """All that ever arrived, in order, each with the topic that it came by."""
+        self._new: list[Message] = []
         self.unpublished: list[Outgoing] = []
         self.down = False
 
     def receive(self, message: Message) -> Effects:
         """Hands a message that has arrived to the core."""
-        channel = [channel_of(self.arrived[message])] if self.name == "ncm" else []
         with asked(self.core):
-            effects: Effects = self.core.receive(message, *channel)
-        return effects
+            return self._hand(self.core, message, self.arrived[message])
+
+    def newly_arrived(self) -> list[Message]:
+        """What has arrived for the first time since this was last asked."""
+        new, self._new = self._new, []
+        return new
 
     def perform(self, effects: Effects, crash: str) -> list[Send]:
         """The caller's duties of `impl.core`, up to the point where the process crashes. Returns what was published."""
@@ -77,8 +84,17 @@ class Process:
         return [one.send for one in outgoing]
 
     def publish(self, sends: Sequence[Send]) -> None:
-        """Puts messages on their way, in this process's name."""
-        self._connection.publish([Letter(send.topic, encode(send.message), send.key, self._tag) for send in sends])
+        """Puts messages on their way, in this process's name, and has the broker's administration do its part, all in order."""
+        letters: list[Letter] = []
+        for send in sends:
+            if send.topic != ADMINISTRATION:
+                letters.append(Letter(send.topic, encode(send.message), send.key, self._tag))
+                continue
+            assert isinstance(send.message, Administrative)
+            self._connection.publish(letters)
+            letters = []
+            self._target.administration.perform(send.message)
+        self._connection.publish(letters)
 
     def acknowledge(self, message: Message) -> None:
         """The message does not come again."""
@@ -99,6 +115,11 @@ class Process:
         self._store.mark_sent(outgoing)
         return [one.send for one in outgoing]
 
+    def forget(self, topic: str) -> None:
+        """Gives back what came by a topic that is listened to no more."""
+        for message in [one for one in self.held if self.arrived[one] == topic]:
+            del self.held[message]
+
     def take(self, seconds: float) -> Message | None:
         """Fetches one delivery; those of other runs are thrown away.
 
@@ -117,7 +138,9 @@ class Process:
             self.session.acknowledge([delivery])
             raise
         self.held.setdefault(message, []).append(delivery)
-        self.arrived.setdefault(message, delivery.topic)
+        if message not in self.arrived:
+            self.arrived[message] = delivery.topic
+            self._new.append(message)
         return message
 
     def finish(self) -> None:

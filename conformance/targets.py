@@ -13,16 +13,18 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
 from impl.broker import topics
 from impl.broker.admin import Admin
 from impl.broker.deployment import Deployment
+from impl.broker.multicast import Administration, MulticastTopics
 from impl.journal.memory import MemoryJournal
 from impl.journal.pulsar import PulsarLog
 from impl.journal.store import JournalStore
+from impl.messages import Administrative, CloseTopic, EndSubscription, OpenTopic, Permit
 from impl.store import MemoryStore, SqliteStore, Store
 from impl.transport.interface import Connection, Session
 from impl.transport.memory import MemoryBroker
@@ -41,7 +43,7 @@ MEMORY_RECORDS_MAX: Final = 1
 def listens_to(process: str, hosts: Iterable[str]) -> list[str]:
     """The topics that a process reads: `dpm`, `ncm`, or a host's name."""
     if process == "dpm":
-        return [topics.OUTCOMES]
+        return [topics.OUTCOMES, *(topics.notices(host) for host in hosts)]
     if process == "ncm":
         return [topics.GOAL_STATES, topics.HOSTS, *(topics.requests(host) for host in hosts)]
     return [topics.inbox(process)]
@@ -49,7 +51,7 @@ def listens_to(process: str, hosts: Iterable[str]) -> list[str]:
 
 def reader_of(topic: str) -> str:
     """The process that reads a topic."""
-    if topic == topics.OUTCOMES:
+    if topic == topics.OUTCOMES or topics.speaker(topic):
         return "dpm"
     return topic.removeprefix("inbox-") if topic.startswith("inbox-") else "ncm"
 
@@ -58,6 +60,10 @@ class Target(Protocol):
     """Surroundings for replays, used for many traces one after the other."""
 
     name: str
+
+    @property
+    def administration(self) -> Administration:
+        """Who does what DPM asks of the broker."""
 
     def prepare(self, hosts: Iterable[str]) -> None:
         """Makes what these hosts need, if it is not there yet."""
@@ -77,8 +83,43 @@ class Target(Protocol):
     def next_trace(self) -> None:
         """Forgets all stores."""
 
+    def readers(self, vpc: str) -> Readers:
+        """Who may read a VPC's topic, and whose subscriptions to it exist, as the broker says."""
+
     def close(self) -> None:
         """Gives everything back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Hosts, as the broker knows them."""
+
+    permitted: frozenset[str]
+    attached: frozenset[str]
+
+
+class MemoryAdministration:
+    """The administration of a broker in memory, where nobody has a role: a host is known by the name of its subscription."""
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        self._broker = broker
+
+    def perform(self, work: Administrative) -> None:
+        topic = topics.multicast(work.vpc)
+        match work:
+            case OpenTopic():
+                self._broker.restrict(topic)
+            case CloseTopic():
+                self._broker.unsubscribe(topic)
+                self._broker.restrict(topic)  # where a topic is gone, nobody comes to read it
+            case Permit(host, _):
+                self._broker.permit(topic, topics.reader(host))
+            case EndSubscription(host, _):
+                self._broker.forbid(topic, topics.reader(host))
+                self._broker.end_subscription(topic, topics.reader(host))
+
+    def close(self) -> None:
+        """Nothing to give back."""
 
 
 class MemoryTarget:
@@ -88,6 +129,7 @@ class MemoryTarget:
 
     def __init__(self, *, journal: bool = False) -> None:
         self._broker = MemoryBroker()
+        self.administration: Administration = MemoryAdministration(self._broker)
         self._connection = self._broker.connect()
         self._journal = journal
         self._journals: dict[str, MemoryJournal] = {}
@@ -120,6 +162,10 @@ class MemoryTarget:
     def next_trace(self) -> None:
         self._stores, self._journals = {}, {}
 
+    def readers(self, vpc: str) -> Readers:
+        topic = topics.multicast(vpc)
+        return Readers(_hosts(self._broker.permitted(topic)), _hosts(self._broker.subscriptions(topic)))
+
     def close(self) -> None:
         self._connection.close()
 
@@ -140,14 +186,17 @@ class PulsarTarget:
         self._kept: dict[str, Session] = {}
         self._hosts: list[str] = []
         self._traces = 0
+        self.administration: Administration = MulticastTopics(self._deployment)
+        self._admin = Admin(self._deployment)
 
     def prepare(self, hosts: Iterable[str]) -> None:
         for host in hosts:
             if host not in self._hosts:
                 self._tokens[host] = topics.provision_host(self._deployment, host).token
                 self._hosts.append(host)
-                if "ncm" in self._kept:
-                    self._kept.pop("ncm").close()  # it does not listen to the new host
+                for role in ("dpm", "ncm"):
+                    if role in self._kept:
+                        self._kept.pop(role).close()  # it does not listen to the new host
 
     def connection(self, process: str) -> PulsarConnection:
         if process not in self._connections:
@@ -178,12 +227,25 @@ class PulsarTarget:
     def _topic(self, process: str) -> str:
         return f"{topics.journal(process)}-{self._traces}"
 
+    def readers(self, vpc: str) -> Readers:
+        topic = topics.multicast(vpc)
+        permitted = frozenset(
+            topics.host_of(role) for role, may in self._admin.permissions(topic).items() if "consume" in may
+        )
+        return Readers(permitted, _hosts(self._admin.subscriptions(topic)))
+
     def close(self) -> None:
         for connection in self._connections.values():
             connection.close()
         shutil.rmtree(self._folder, ignore_errors=True)
-        with Admin(self._deployment) as admin:
-            admin.delete_namespace()
+        self._admin.delete_namespace()
+        self._admin.close()
+        self.administration.close()
+
+
+def _hosts(subscriptions: Iterable[str]) -> frozenset[str]:
+    """The hosts that read by these subscriptions."""
+    return frozenset(name.removeprefix(topics.reader("")) for name in subscriptions)
 
 
 def _subscription(process: str) -> str:

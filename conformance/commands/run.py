@@ -179,7 +179,7 @@ def dpm(
       ondemand run dpm --direct grpc --hosts hosts --certificate dpm.crt --key dpm.key --authority all.crt
       ondemand run dpm --direct grpc --identity address --source 127.0.0.101
     """
-    decision = Decision(many_ports, many_in_a_group, patience)
+    decision = Decision.admitted(many_ports, many_in_a_group, patience)
     calls = direct_calls(direct)
     store, to_broker = _as_role("dpm", state, journal=journal, take_over=take_over)
 

@@ -16,11 +16,7 @@ PATIENCE_MAX: Final = 100
 
 @dataclass(frozen=True)
 class Decision:
-    """What DPM decides a VPC's channel by. All are whole numbers.
-
-    Raises:
-        BadDeployment: a threshold has no room below it, or patience is no number of askings.
-    """
+    """What DPM decides a VPC's channel by. All are positive whole numbers; what an operator may choose is `admitted`."""
 
     many_ports: int = 1_000
     """A VPC with so many ports is large (X). The number is the one that Alcor's controller is shipped with."""
@@ -30,14 +26,24 @@ class Decision:
     """How often in a row a host is asked to subscribe before it is given up."""
 
     def __post_init__(self) -> None:
-        for name, value in (("many ports", self.many_ports), ("many in a group", self.many_in_a_group)):
+        assert min(self.many_ports, self.many_in_a_group, self.patience) > 0, self
+
+    @classmethod
+    def admitted(cls, many_ports: int, many_in_a_group: int, patience: int) -> Decision:
+        """What an operator has chosen.
+
+        Raises:
+            BadDeployment: a threshold has no room below it, or patience is no number of askings.
+        """
+        for name, value in (("many ports", many_ports), ("many in a group", many_in_a_group)):
             if value < THRESHOLD_MIN:
                 raise BadDeployment(
                     f"{name}: {value} leaves no room between large and small (four fifths of it); "
                     f"choose {THRESHOLD_MIN} or more"
                 )
-        if not 1 <= self.patience <= PATIENCE_MAX:
-            raise BadDeployment(f"patience: {self.patience} is no number of askings; choose 1 to {PATIENCE_MAX}")
+        if not 1 <= patience <= PATIENCE_MAX:
+            raise BadDeployment(f"patience: {patience} is no number of askings; choose 1 to {PATIENCE_MAX}")
+        return cls(many_ports, many_in_a_group, patience)
 
     def is_large(self, ports: int, largest_group: int) -> bool:
         """Too many hosts to be told one by one."""

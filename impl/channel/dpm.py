@@ -83,12 +83,15 @@ class ChannelDpm(Decisions):
         return Effects(effects.record, sends, effects.events)
 
     def remove_port(self, host: str, vpc: str) -> Effects:
-        """A port of the VPC is gone from the host. With the last one its subscription ends."""
+        """A port of the VPC is gone from the host. With the last one its subscription ends. No group is larger than its VPC."""
         member = self._cache.member(host, vpc)
         if member.ports == 0:
             raise IllegalInput(f"DPM: {host} has no port of {vpc}: remove port")
         patch = Patch()
         patch.member(vpc, host, ports=member.ports - 1)
+        info = self._vpc(vpc)
+        if info.group >= info.size:
+            patch.vpc(vpc, group=self._group_within(info, info.size - 1))
         events = [Event("remove port", {"host": host, "vpc": vpc})]
         if member.ports == 1 and member.subscription in IN_USE and self._ends_with_the_last_port():
             self._leaves(patch, host, vpc, events)

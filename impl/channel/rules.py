@@ -29,6 +29,10 @@ class Rules:
     def _is_small(self, info: VpcInfo) -> bool:
         return self.decision.is_small(info.size, info.group)
 
+    def _group_within(self, info: VpcInfo, size: int) -> int:
+        """Until its groups are counted again, a VPC that shrinks has none with more ports than it has itself."""
+        return min(info.group, size)
+
     def _is_member(self, host: str, vpc: str) -> bool:
         """The host takes part, and has a port of the VPC."""
         return self._cache.node(host).registered and self._cache.member(host, vpc).ports > 0

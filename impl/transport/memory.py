@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 
+from impl.errors import NotAllowed
 from impl.transport.interface import Delivery, Letter
 
 
@@ -22,6 +23,8 @@ class MemoryBroker:
         self.changed = threading.Condition()
         self._numbers = count(1)
         self._waiting: dict[tuple[str, str], deque[Delivery]] = {}
+        self._readers: dict[str, set[str]] = {}
+        """Of topics that not everybody may read: the subscriptions by which it is permitted."""
 
     def subscribe(self, topic: str, subscription: str) -> None:
         """From now on letters of this topic are kept for this subscription."""
@@ -33,6 +36,42 @@ class MemoryBroker:
         with self.changed:
             for key in [key for key in self._waiting if key[0] == topic]:
                 del self._waiting[key]
+            self._readers.pop(topic, None)
+
+    def end_subscription(self, topic: str, subscription: str) -> None:
+        """Removes one subscription with what it has kept; whoever reads by it gets nothing more."""
+        with self.changed:
+            self._waiting.pop((topic, subscription), None)
+
+    def subscriptions(self, topic: str) -> set[str]:
+        """The names of a topic's subscriptions."""
+        with self.changed:
+            return {subscription for one, subscription in self._waiting if one == topic}
+
+    def restrict(self, topic: str) -> None:
+        """From now on nobody may begin to read the topic but by a subscription that is permitted."""
+        with self.changed:
+            self._readers.setdefault(topic, set())
+
+    def permit(self, topic: str, subscription: str) -> None:
+        """The topic may be read by this subscription."""
+        with self.changed:
+            self._readers.setdefault(topic, set()).add(subscription)
+
+    def forbid(self, topic: str, subscription: str) -> None:
+        """It may not, from now on. Who reads already goes on."""
+        with self.changed:
+            self._readers.setdefault(topic, set()).discard(subscription)
+
+    def permitted(self, topic: str) -> set[str]:
+        """The subscriptions by which a restricted topic may be read."""
+        with self.changed:
+            return set(self._readers.get(topic, ()))
+
+    def may_read(self, topic: str, subscription: str) -> bool:
+        """Whether the topic may be read by this subscription."""
+        with self.changed:
+            return topic not in self._readers or subscription in self._readers[topic]
 
     def connect(self) -> MemoryConnection:
         """A connection."""
@@ -102,7 +141,10 @@ class MemorySession:
         self._woken = False
 
     def listen(self, topic: str, subscription: str = "") -> None:
-        name = self._topics.setdefault(topic, subscription or self._subscription)
+        name = subscription or self._subscription
+        if topic not in self._topics and not self._broker.may_read(topic, name):
+            raise NotAllowed(f"{name} may not read {topic}")
+        name = self._topics.setdefault(topic, name)
         self._broker.subscribe(topic, name)
 
     def stop_listening(self, topic: str) -> None:

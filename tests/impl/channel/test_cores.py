@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from impl.channel.decision import Decision
 from impl.channel.dpm import ChannelDpm
 from impl.core import Effects, IllegalInput
 from impl.messages import (
@@ -99,7 +100,7 @@ def test_a_channel_opens_at_a_threshold_and_not_below(network: Network, ports: i
     assert network.seen("channel", "red") == expected
 
 
-@pytest.mark.parametrize(("ports", "group", "expected"), [(4, 0, "mq"), (3, 4, "mq"), (3, 3, "grpc")])
+@pytest.mark.parametrize(("ports", "group", "expected"), [(4, 0, "mq"), (4, 4, "mq"), (3, 3, "grpc")])
 def test_a_channel_closes_below_four_fifths_and_not_at_them(
     network: Network, ports: int, group: int, expected: str
 ) -> None:
@@ -108,6 +109,28 @@ def test_a_channel_closes_below_four_fifths_and_not_at_them(
     network.remove("red", h1=5 - ports)
     network.settle()
     assert network.seen("channel", "red") == expected
+
+
+@pytest.mark.parametrize(("group", "expected"), [(4, "mq"), (3, "grpc")])
+def test_a_group_at_four_fifths_keeps_the_topic_of_a_vpc_with_few_ports(group: int, expected: str) -> None:
+    network = Network(["h1", "h2", "h3"], Decision(many_ports=10, many_in_a_group=5, patience=2))
+    network.start()
+    network.add("red", h1=3, h2=1, h3=1)
+    network.perform(network.dpm.regroup("red", 5))
+    network.settle()
+    assert network.seen("channel", "red") == "mq"
+    network.perform(network.dpm.regroup("red", group))
+    network.settle()
+    assert network.seen("channel", "red") == expected
+
+
+def test_no_group_has_more_ports_than_its_vpc(network: Network) -> None:
+    large(network)
+    network.perform(network.dpm.regroup("red", 5))
+    network.remove("red", h1=2)
+    network.settle()
+    assert network.seen("group", "red") == 3
+    assert network.seen("channel", "red") == "grpc"
 
 
 def test_permission_comes_before_the_asking_and_goes_before_the_subscription(network: Network) -> None:

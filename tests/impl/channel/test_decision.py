@@ -40,12 +40,12 @@ def test_below_the_least_threshold_one_port_would_flip_it() -> None:
 @pytest.mark.parametrize("value", [4, 1, 0, -1, -1_000])
 def test_thresholds_without_room_below_are_refused(value: int) -> None:
     with pytest.raises(BadDeployment, match=f"many ports: {value} leaves no room"):
-        Decision(many_ports=value)
+        Decision.admitted(value, 5, 3)
     with pytest.raises(BadDeployment, match=f"many in a group: {value} leaves no room .* choose 5 or more"):
-        Decision(many_in_a_group=value)
+        Decision.admitted(5, value, 3)
 
 
 @pytest.mark.parametrize("value", [0, -1, 101])
 def test_patience_that_is_no_number_of_askings_is_refused(value: int) -> None:
     with pytest.raises(BadDeployment, match=f"patience: {value} is no number of askings"):
-        Decision(patience=value)
+        Decision.admitted(5, 5, value)

@@ -82,7 +82,7 @@ class Run:
             (3, partial(self._port, host, vpc, came=True)),
             (2, partial(self._port, host, vpc, came=False)),
             (2, partial(network.revise, vpc, self.generator.randbytes(3))),
-            (2, lambda: network.perform(network.dpm.regroup(vpc, choose([0, 0, 3, 4, 5, 6])))),
+            (2, lambda: network.perform(network.dpm.regroup(vpc, choose([0, 5, 6, 6])))),
             (1, partial(network.start, host)),
             (1, network.crash_dpm),
             (1, partial(self._silence, host)),

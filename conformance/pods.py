@@ -1,0 +1,212 @@
+"""The driver of the on-demand protocol: DPM, NCM and agents, and pods that come, move and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar, Final
+
+from conformance.driver import Choices, Cores, Driver, NotDrivable
+from conformance.named import PLACED, UNNAMED_REQUEST, Names, place_of, place_said
+from conformance.observe import Difference, Observation, compare
+from conformance.process import Hand, Process, asked
+from conformance.targets import Target
+from impl.broker import topics
+from impl.core import Effects, Send
+from impl.messages import Deregistered, Message, Registered
+from impl.service.ncm import channel_of
+from model.interpreter import Events, Interpreter
+from model.state import Element, State, Trace, Tuple
+from spec.language import Action
+
+_EVENTS: Final = {"deliver": "delivered", "release": "released", "give up": "dropped"}
+"""The core's words for the specification's events."""
+
+_FORWARDS: Final = ("deliver", "release")
+"""Those of them that say where a packet goes."""
+
+
+class PodsDriver(Driver):
+    """See the module."""
+
+    names: Names
+    forged: ClassVar[Mapping[str, str]] = {
+        "forge_hello": "hello",
+        "forge_request": "request",
+        "forge_applied": "applied",
+    }
+
+    def __init__(
+        self,
+        trace: Trace,
+        name: str,
+        actions: Sequence[Action],
+        interpreter: Interpreter,
+        target: Target,
+        cores: Cores,
+    ) -> None:
+        self.names = Names(trace.configuration)
+        self._requests = trace.configuration.sorts["Request"]
+        self._used: set[Tuple] = set()
+        super().__init__(trace, name, actions, interpreter, target, cores)
+
+    @property
+    def _roles(self) -> Mapping[str, tuple[Callable[[], Any], Hand]]:
+        by_channel: Hand = lambda core, message, topic: core.receive(message, channel_of(topic))  # noqa: E731 # beside its like
+        alone: Hand = lambda core, message, topic: core.receive(message)  # noqa: E731
+        return {
+            "dpm": (self._cores.dpm, alone),
+            "ncm": (self._cores.ncm, by_channel),
+            **{host: (partial(self._cores.aca, host), alone) for host in self._hosts},
+        }
+
+    def _begin(self) -> None:
+        for host in self._hosts:
+            self._by_operator(Registered(host))
+
+    def _speaks_by(self, host: str) -> str:
+        return topics.requests(host)
+
+    def _is_named(self, message: Message) -> bool:
+        return not isinstance(message, Registered | Deregistered)
+
+    def _is_for(self, host: str, message: Message) -> bool:
+        return getattr(message, "host", "") == host
+
+    def _note_content(self, name: str, arguments: Tuple, message: Message) -> None:
+        if name in PLACED and self.wrong is None:
+            place = getattr(message, "place", None)
+            said = place_said(name, arguments, self._state)
+            if place != said:
+                shown = f"{name}({', '.join(map(str, arguments))}).place"
+                self.wrong = Difference(shown, said or "gone", place or "gone")
+
+    def _performed(self, send: Send, *, stored: bool = False) -> None:
+        """Registrations are no messages to the specification; nothing is to be noted of them."""
+
+    # ------------------------------------------------------------------------------------------------- observing
+
+    def observed(self) -> Observation:
+        """What is seen of all processes now."""
+        cores = {name: process.core for name, process in self._processes.items() if process.core is not None}
+        return Observation(
+            self.names,
+            cores["dpm"].observe(),
+            cores["ncm"].observe(),
+            {host: cores[host].observe() for host in self._hosts if host in cores},
+            self._hosts,
+            self._sent,
+            self._used,
+        )
+
+    def compare(self, expected: State) -> Difference | None:
+        return compare(self._interpreter.protocol, expected, self.observed())
+
+    def said(self, host: Element, effects: Effects, expected: State, events: Events) -> Difference | None:
+        happened = self._happened(host, effects)
+        if events != happened:
+            return Difference("events", sorted(events - happened), sorted(happened - events))
+        for event in effects.events:
+            if event.name in _FORWARDS:
+                pod = self.names.pod_name(event.fields["destination"])
+                said = place_of(expected, pod, expected.functions["known"][host, pod])
+                if event.fields["place"] != said:
+                    return Difference(f"{_EVENTS[event.name]}.place", said, event.fields["place"])
+        return None
+
+    def _happened(self, host: Element, effects: Effects) -> Events:
+        """The events of the specification that the core reported."""
+        names = self.names
+        found: set[tuple[str, Tuple]] = set()
+        for event in effects.events:
+            if event.name in _EVENTS and not (event.name == "give up" and "request" not in event.fields):
+                pair = (names.pod_name(event.fields["source"]), names.pod_name(event.fields["destination"]))
+                request = (names.request_name(event.fields["request"]),) if "request" in event.fields else ()
+                found.add((_EVENTS[event.name], (host, *request, *pair)))
+        return frozenset(found)
+
+    # ------------------------------------------------------------------------------------------------- steps
+
+    def _perform(self, process: Process, number: int, before: State, crash: str) -> Effects:
+        if self._actions[number].name == "deregister" and not process.down:
+            return self._by_operator(Deregistered(str(dict(self._trace.steps[number].choices)["host"])), crash)
+        return super()._perform(process, number, before, crash)
+
+    def _takes(self, process: Process, action: Action, taken: Message, before: State) -> Effects:
+        if action.name == "greet_by_request":
+            # The specification greets and answers in two steps, the implementation in one: here the first half. The whole is tried
+            # on a copy (`greeted_at_once`).
+            with asked(process.core):
+                effects: Effects = process.core.greet(taken)
+            return effects
+        return process.receive(taken)
+
+    def _by_itself(self, process: Process, action: Action, choices: Choices, before: State) -> Effects:
+        """What a role does of its own accord."""
+        names, core = self.names, process.core
+        effects: Effects
+        match action.name:
+            case "place":
+                effects = core.place(names.pod(choices["pod"]), choices["host"])
+            case "remove":
+                effects = core.remove(names.pod(choices["pod"]))
+            case "resend":
+                effects = core.resend(names.pod(choices["pod"]), choices["version"])
+            case "remind":
+                effects = core.remind(choices["host"], names.pod(choices["pod"]))
+            case "report_done":
+                effects = core.report(names.pod(choices["pod"]), choices["version"])
+            case "report_failed":
+                effects = core.fail(names.pod(choices["pod"]), choices["version"])
+            case "ask" | "deliver" | "drop":
+                effects = self._packet(core, choices)
+            case "resume":
+                effects = core.resume(names.pod(choices["source"]), names.pod(choices["destination"]))
+            case "time_out":
+                effects = core.time_out(names.request(choices["asked_by"]))
+            case "evict":
+                effects = core.evict(names.pod(choices["pod"]))
+            case unknown:
+                raise NotDrivable(f"nobody knows how to do {unknown}")
+        return effects
+
+    def _packet(self, core: Any, choices: Choices) -> Effects:
+        """A packet is sent; what becomes of it is the core's choice. Where the trace names no request, a new number is given."""
+        host, free = choices["host"], (one for one in self._requests if (choices["host"], one) not in self._used)
+        name = choices.get("asked_by") or next(free, None)
+        number = UNNAMED_REQUEST if name is None else self.names.request(name)
+        source, destination = self.names.pod(choices["source"]), self.names.pod(choices["destination"])
+        effects: Effects = core.packet(number, source, destination)
+        self._used |= {
+            (host, self.names.request_name(event.fields["request"])) for event in effects.events if event.name == "ask"
+        }
+        return effects
+
+    def _by_operator(self, message: Registered | Deregistered, crash: str = "") -> Effects:
+        """A host is registered or deregistered: by a message, like everything else."""
+        self._processes["dpm"].publish([Send("hosts", message)])
+        ncm = self._processes["ncm"]
+        self._fetch(ncm, message, f"{type(message).__name__} of {message.host}")
+        effects = self._done(ncm, ncm.receive(message), crash)
+        if not ncm.down:
+            ncm.acknowledge(message)
+        return effects
+
+    def greeted_at_once(self, number: int, before: State) -> tuple[Effects, Observation]:
+        """What a copy of NCM answers to a request of a new epoch; and what is seen when it has crashed behind that."""
+        occurrence = self._trace.steps[number]
+        taken = self.names.message(*self.taken(self._actions[number], occurrence, before), before)
+        stored = self._processes["ncm"].core.snapshot()
+        ncm, again = self._cores.ncm(), self._cores.ncm()
+        ncm.restore(stored)
+        again.restore(stored)
+        with asked(ncm):
+            effects = ncm.receive(taken, channel_of(f"requests-{dict(occurrence.choices)['host']}"))
+        if effects.record is not None:
+            again.apply(effects.record)
+        sent = {name: set(messages) for name, messages in self._sent.items()}
+        for send in effects.sends:
+            name, arguments = self.names.said(send.message)
+            sent.setdefault(name, set()).add(arguments)
+        return effects, replace(self.observed(), ncm=again.observe(), sent=sent)

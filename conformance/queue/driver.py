@@ -1,0 +1,363 @@
+"""The driver of the message queue: DPM, agents, and the VPCs' topics at the broker.
+
+Asked to subscribe, an agent does so, at the broker; that it is refused is the broker's word too. Where an agent declines though it
+is permitted, the broker is out of its reach, and it does not try.
+
+Two things happen at a broker at times of its own, and are arranged here:
+
+- A reader whose subscription ends is cut off, and tries to come back by itself. Here it lets go at once, so that it comes back only
+  when the trace says so.
+- DPM crashes, starts anew, and publishes again what had been published, and even acknowledged. What is in no backlog any more is
+  acknowledged at once; like every message, it is handed over once more where it is no news, and may change nothing.
+
+In one thing the implementation does less than the specification lets it: an agent that declines stops reading the topic by an
+earlier subscription too, which it would have had anew. It does not count as different, and the topic delivers nothing to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar, Final
+
+from conformance.driver import Choices, Cores, Driver, NotDrivable
+from conformance.observe import Difference, differing
+from conformance.process import Hand, Process, asked
+from conformance.queue.topics import Topics
+from conformance.queue.words import MESSAGES, Words, content, parts
+from conformance.targets import Target
+from impl.broker import topics
+from impl.channel.decision import Decision
+from impl.core import Effects, IllegalInput, Send
+from impl.errors import NotAllowed
+from impl.messages import (
+    Accepted,
+    Administrative,
+    Confirmed,
+    Declined,
+    EndSubscription,
+    Hello,
+    Kind,
+    Message,
+    Permit,
+    Published,
+    Push,
+    Registered,
+    Subscribe,
+)
+from model.interpreter import Events, Interpreter
+from model.state import Element, State, Trace, Tuple
+from spec.language import Action
+
+NOT_COMPARED: Final[Mapping[str, str]] = {
+    "honest": "a constant: says which hosts have a core",
+    "many_ports": "a constant: DPM is started with it",
+    "many_in_a_group": "a constant: DPM is started with it",
+    "patience": "a constant: DPM is started with it",
+    "belonged": "history: nobody holds it",
+    "size_then": "history: nobody holds it",
+    "group_then": "history: nobody holds it",
+}
+
+_OF_VPCS: Final = ("rules", "sent", "size", "group", "channel")
+_OF_MEMBERS: Final = ("ports", "attempt", "tries", "subscription", "confirmed")
+
+
+class QueueDriver(Driver):
+    """See the module."""
+
+    names: Words
+    forged: ClassVar[Mapping[str, str]] = {
+        "forge_hello": "hello",
+        "forge_acceptance": "accepted",
+        "forge_refusal": "declined",
+        "forge_applied": "applied",
+    }
+    _runs: ClassVar[int] = 0
+    """Counts them, for names of VPCs: a topic that an earlier run has left at the broker is no topic of this one."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        name: str,
+        actions: Sequence[Action],
+        interpreter: Interpreter,
+        target: Target,
+        cores: Cores,
+    ) -> None:
+        QueueDriver._runs += 1
+        self.names = Words(trace.configuration, f"run-{QueueDriver._runs}")
+        self._topics = Topics(target, self.names.vpcs.values())
+        self._counted: set[Published] = set()
+        self._stopped: set[tuple[str, str]] = set()
+        """Hosts that read a VPC's topic, by the specification, and stopped when they declined to subscribe anew."""
+        self._before: State = trace.states[0]
+        super().__init__(trace, name, actions, interpreter, target, cores)
+
+    @property
+    def _roles(self) -> Mapping[str, tuple[Callable[[], Any], Hand]]:
+        make_dpm = partial(self._cores.channel_dpm, decision_of(self._trace))
+        found: dict[str, tuple[Callable[[], Any], Hand]] = {"dpm": (make_dpm, _at_dpm)}
+        return found | {host: (partial(self._cores.channel_aca, host), self._at_agent) for host in self._hosts}
+
+    def _begin(self) -> None:
+        dpm = self._processes["dpm"]
+        for host in self._hosts:
+            self._done(dpm, dpm.core.register(Registered(host)))
+        for vpc in self.names.vpcs.values():
+            self._done(dpm, dpm.core.add_vpc(vpc))
+
+    def finish(self) -> None:
+        for host in self._hosts:
+            if host in self._processes:
+                for vpc in self.names.vpcs.values():
+                    self._let_go(self._processes[host], vpc)
+        super().finish()
+
+    def _speaks_by(self, host: str) -> str:
+        return topics.notices(host)
+
+    def _is_named(self, message: Message) -> bool:
+        return isinstance(message, Push | Subscribe | Hello | Accepted | Declined | Confirmed)
+
+    def _is_for(self, host: str, message: Message) -> bool:
+        if not isinstance(message, Published | Push):
+            return getattr(message, "host", "") == host
+        member = (host, self.names.vpc_name(message.vpc)) in self._state.relations["belonged"]
+        return member and (isinstance(message, Published) or message.host == host)
+
+    def _note_content(self, name: str, arguments: Tuple, message: Message) -> None:
+        if isinstance(message, Push | Published) and self.wrong is None:
+            wanted = parts(message.revision)
+            if message.parts != wanted:
+                shown = f"{self.names.shown(message)}.content"
+                self.wrong = Difference(
+                    shown, content(message.revision).decode(), [p.data.decode() for p in message.parts]
+                )
+
+    # ------------------------------------------------------------------------------------------------- observing
+
+    def compare(self, expected: State) -> Difference | None:
+        return differing(self._interpreter.protocol, expected, self.observed())
+
+    def observed(self) -> dict[str, Any]:
+        """What is seen of all processes and of the broker now, by the specification's names."""
+        name = self.names.vpc_name
+        dpm = self._processes["dpm"].core.observe()
+        agents = {
+            host: self._processes[host].core.observe() for host in self._hosts if self._processes[host].core is not None
+        }
+        undone = [one.send.message for one in self._processes["dpm"].unpublished]
+        permitted, attached, backlog = self._topics.observed(undone)
+        found: dict[str, Any] = {one: {(name(vpc),): value for vpc, value in dpm[one].items()} for one in _OF_VPCS}
+        for one in _OF_MEMBERS:
+            found[one] = {(host, name(vpc)): value for (host, vpc), value in dpm[one].items()}
+        found["outcome"] = {(name(vpc), revision): said for (vpc, revision), said in dpm["outcome"].items()}
+        found["barred"] = {(host, name(vpc)) for (host, vpc), barred in dpm["barred"].items() if barred}
+        found["met"] = {(host,): epoch for host, epoch in dpm["met"].items()}
+        found["permitted"] = {(host, name(vpc)) for host, vpc in permitted}
+        found["attached"] = {(host, name(vpc)) for host, vpc in attached}
+        found["backlog"] = {(host, name(vpc), revision) for host, vpc, revision in backlog}
+        found["epoch"] = {(host,): agent["epoch"] for host, agent in agents.items()}
+        for one in ("known", "heard"):
+            found[one] = {
+                (host, name(vpc)): value for host, agent in agents.items() for vpc, value in agent[one].items()
+            }
+        found["listening"] = {(host, name(vpc)) for host, agent in agents.items() for vpc in agent["consumer"]}
+        found["listening"] |= self._stopped & self._state.relations["listening"]
+        return found | {message: self._sent.get(message, set()) for message in MESSAGES}
+
+    def said(self, host: Element, effects: Effects, expected: State, events: Events) -> Difference | None:
+        by_topic = {
+            (vpc, revision)
+            for (vpc,), revision in expected.functions["sent"].items()
+            if revision != self._before.functions["sent"][vpc,]
+            and expected.functions["channel"][vpc,] in ("opening", "mq")
+        }
+        messages = (send.message for send in effects.sends)
+        found = {self.names.said(one)[1] for one in messages if isinstance(one, Published)}
+        return (
+            None if found == by_topic else Difference("published", sorted(by_topic - found), sorted(found - by_topic))
+        )
+
+    # ------------------------------------------------------------------------------------------------- steps
+
+    def step(self, number: int, before: State, after: State) -> Effects:
+        self._before = before
+        return super().step(number, before, after)
+
+    def again(self, name: str, message: Message) -> Effects:
+        self._before = self._state
+        return super().again(name, message)
+
+    def _by_itself(self, process: Process, action: Action, choices: Choices, before: State) -> Effects:
+        core, host = process.core, str(choices.get("host", ""))
+        vpc = self.names.vpc(choices["vpc"])
+        effects: Effects
+        match action.name:
+            case "change_rules":
+                revision = before.functions["rules"][(choices["vpc"],)]
+                assert isinstance(revision, int)
+                effects = core.revise(vpc, Kind.GROUP_RULES, content(revision + 1))
+            case "regroup":
+                effects = core.regroup(vpc, choices["largest"])
+            case "report_done" | "report_failed":
+                effects = getattr(core, action.name)(vpc, choices["revision"])
+            case "open_topic" | "close_topic" | "send_directly" | "publish" | "finish_opening" | "finish_closing":
+                effects = getattr(core, action.name)(vpc)
+            case "add_port" | "remove_port" | "ask" | "ask_again" | "give_up" | "leave" | "end_subscription" | "remind":
+                effects = getattr(core, action.name)(host, vpc)
+            case "receive":
+                effects = process.receive(self._from_the_topic(process, choices))
+            case "consume" | "discard":
+                self._acknowledge(process, self._from_the_topic(process, choices))
+                effects = Effects()
+            case "attach_unasked":
+                self._listen(process, vpc)
+                effects = Effects()
+            case unknown:
+                raise NotDrivable(f"nobody knows how to do {unknown}")
+        return effects
+
+    def _from_the_topic(self, process: Process, choices: Choices) -> Published:
+        """What the topic delivers in this step, once it has come."""
+        message = self.names.published(choices["vpc"], choices["revision"])
+        if (process.name, choices["vpc"]) in self._stopped:
+            raise NotDrivable(f"{process.name} has stopped to read the topic of {choices['vpc']}")
+        if self._is_unpublished(message):
+            raise NotDrivable(f"{self.names.shown(message)} is not published")
+        self._fetch(process, message, self.names.shown(message))
+        return message
+
+    def _acknowledge(self, process: Process, message: Published) -> None:
+        """The agent acknowledges what it has applied; one that is not honest acknowledges what it likes."""
+        if process.core is not None and not process.core.may_acknowledge(message):
+            raise IllegalInput(f"ACA {process.name}: {self.names.shown(message)} is not applied: acknowledge")
+        process.acknowledge(message)
+        self._topics.acknowledge(process.name, message)
+
+    def _takes(self, process: Process, action: Action, taken: Message, before: State) -> Effects:
+        if isinstance(taken, Subscribe) and self._waits_for_the_broker(taken):
+            raise NotDrivable(f"DPM has not yet had done what it decided about {taken.host}")
+        if (
+            action.name == "decline"
+            and isinstance(taken, Subscribe)
+            and (taken.host, self.names.vpc_name(taken.vpc)) in before.relations["permitted"]
+        ):
+            with asked(process.core):
+                wanted = process.core.is_to_subscribe(taken)
+                if wanted:
+                    self._let_go(process, taken.vpc)
+                effects: Effects = process.core.decline(taken) if wanted else process.core.pass_over(taken)
+            return self._heard(process, effects)
+        return self._heard(process, process.receive(taken))
+
+    def _heard(self, process: Process, effects: Effects) -> Effects:
+        """Keeps in mind what an agent's answer means for what it reads."""
+        for send in effects.sends:
+            if isinstance(send.message, Accepted | Declined):
+                about = (process.name, self.names.vpc_name(send.message.vpc))
+                (self._stopped.add if isinstance(send.message, Declined) else self._stopped.discard)(about)
+        return effects
+
+    def _waits_for_the_broker(self, message: Subscribe) -> bool:
+        about = (message.host, message.vpc)
+        undone = (one.send.message for one in self._processes["dpm"].unpublished)
+        return any(isinstance(one, Permit | EndSubscription) and (one.host, one.vpc) == about for one in undone)
+
+    # ------------------------------------------------------------------------------------------------- topics
+
+    def _at_agent(self, core: Any, message: Message, topic: str) -> Effects:
+        effects: Effects
+        if not isinstance(message, Subscribe):
+            effects = core.receive(message, topic)
+        elif not core.is_to_subscribe(message):
+            effects = core.pass_over(message)
+        else:
+            process = self._processes[core.host]
+            try:
+                self._listen(process, message.vpc)
+            except NotAllowed:
+                effects = core.decline(message)
+            else:
+                effects = core.accept(message)
+        return effects
+
+    def _listen(self, process: Process, vpc: str) -> None:
+        """The process has a subscription to the VPC's topic, and reads by it; anew if it did before."""
+        self._let_go(process, vpc)
+        process.session.listen(topics.multicast(vpc), topics.reader(process.name))
+        self._topics.doubt(vpc)
+
+    def _let_go(self, process: Process, vpc: str) -> None:
+        process.session.stop_listening(topics.multicast(vpc))
+        process.forget(topics.multicast(vpc))
+
+    def _listeners(self, vpc: str) -> Iterator[Process]:
+        """Those that read a topic, and whose subscription exists."""
+        for host in sorted(self._topics.readers(vpc).attached):
+            process = self._processes.get(host)
+            if process is not None and (process.core is None or vpc in process.core.consumers()):
+                yield process
+
+    def _count(self, message: Published) -> None:
+        """What DPM publishes is kept for the subscriptions that there are when it decides so, however often it is published."""
+        if message not in self._counted:
+            self._counted.add(message)
+            self._topics.publish(message)
+
+    def _performed(self, send: Send, *, stored: bool = False) -> None:
+        message = send.message
+        if stored:
+            if isinstance(message, Published):
+                self._count(message)
+            return
+        if isinstance(message, EndSubscription):
+            self._let_go(self._processes[message.host], message.vpc)
+        if isinstance(message, Published):
+            self._note_content("published", (), message)
+            self._count(message)
+            for process in self._listeners(message.vpc):
+                if (process.name, message.vpc, message.revision) in self._topics.backlog:
+                    self._fetch(process, message, f"{self.names.shown(message)} from the topic")
+        elif isinstance(message, Administrative):
+            self._topics.doubt(message.vpc)
+
+    def _arrive(self) -> None:
+        super()._arrive()
+        for host in self._hosts:
+            process = self._processes[host]
+            for message in [one for one in process.held if isinstance(one, Published)]:
+                if (host, message.vpc, message.revision) not in self._topics.backlog:
+                    process.acknowledge(message)
+
+    def _may_come_again(self, process: Process, message: Message) -> bool:
+        functions = self._state.functions
+        if isinstance(message, Published):
+            key = (process.name, self.names.vpc_name(message.vpc))
+            return key in self._state.relations["listening"] and message.revision <= int(functions["known"][key])
+        if isinstance(message, Subscribe):
+            key = (message.host, self.names.vpc_name(message.vpc))
+            return message.epoch != functions["epoch"][message.host,] or message.attempt <= int(functions["heard"][key])
+        return super()._may_come_again(process, message)
+
+
+def decision_of(trace: Trace) -> Decision:
+    """What DPM decides by in this run.
+
+    Raises:
+        NotDrivable: VPCs differ in it, and a DPM has one decision for all.
+    """
+    constants = trace.states[0].functions
+    found = {
+        tuple(int(constants[name][vpc,]) for name in ("many_ports", "many_in_a_group", "patience"))
+        for vpc in trace.configuration.sorts["Vpc"]
+    }
+    if len(found) != 1:
+        raise NotDrivable("VPCs have different thresholds, or patience, and a DPM has the same for all")
+    return Decision(*found.pop())
+
+
+def _at_dpm(core: Any, message: Message, topic: str) -> Effects:
+    effects: Effects = core.receive(message, topics.speaker(topic))
+    return effects

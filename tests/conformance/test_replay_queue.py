@@ -1,0 +1,62 @@
+"""Replay of the message queue: the implementation follows its runs in memory and over Pulsar, and wrong implementations do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import pytest
+
+from conformance.lockstep import DRIVERS
+from conformance.queue.driver import NOT_COMPARED, QueueDriver
+from conformance.queue.words import MESSAGES
+from conformance.replaying import Vector, read_vectors, replay_all, vectors_of
+from conformance.targets import open_target
+from impl.broker.deployment import Deployment
+from spec.message_queue.protocol import PROTOCOL
+
+VECTORS = vectors_of(PROTOCOL)
+
+
+@pytest.fixture(scope="module")
+def vectors() -> list[Vector]:
+    """All vectors, the negative ones among them."""
+    return read_vectors([VECTORS], PROTOCOL)
+
+
+def test_every_vector_conforms_in_memory(vectors: Sequence[Vector]) -> None:
+    with open_target("memory") as target:
+        found = replay_all(vectors, target)
+    assert found.divergence is None
+    assert found.not_driven == []
+    assert found.verdict == "conforms"
+
+
+def test_every_vector_conforms_on_a_real_broker(vectors: Sequence[Vector], broker: Deployment) -> None:
+    with open_target("pulsar", broker) as target:
+        found = replay_all(vectors, target)
+    assert found.divergence is None
+    assert found.verdict == "conforms"
+
+
+class Noted(QueueDriver):
+    """Keeps the names of what it compares."""
+
+    names_seen: ClassVar[set[str]] = set()
+
+    def observed(self) -> dict[str, Any]:
+        found = super().observed()
+        self.names_seen.update(found)
+        return found
+
+
+def test_everything_of_the_specification_is_compared_or_has_a_reason(
+    vectors: Sequence[Vector], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DRIVERS, PROTOCOL.name, Noted)
+    with open_target("memory") as target:
+        replay_all(vectors[:1], target)
+    symbols = {symbol.name for symbol in PROTOCOL.symbols if symbol.kind != "event"}
+    assert Noted.names_seen | set(NOT_COMPARED) == symbols
+    assert not Noted.names_seen & set(NOT_COMPARED)
+    assert {message.name for message in PROTOCOL.messages} == set(MESSAGES)
