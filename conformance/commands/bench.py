@@ -2,25 +2,55 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import click
 from rich.table import Table
 
-from conformance.bench import measured, put_into_readme
+from conformance.bench import conditions, measured, put_into_readme
 from conformance.exits import Exit, Problem
-from conformance.report import console_for, json_option, write_json
+from conformance.report import ERRORS, console_for, json_option, progress_bar, write_json
+from conformance.scale.figures import collected, heads, keep
+from conformance.scale.figures import rows as rows_of_scale
+from conformance.scale.measured import AGENTS, measure
+from impl.broker.launcher import open_deployment
+
+SPEED, SCALE = "speed", "scale"
+PARTS: Final = (SPEED, SCALE)
+AGENTS_MAX: Final = 5_000
 
 
 @click.command()
+@click.option("--only", type=click.Choice(PARTS), help="One part: how fast it is, or how it scales. [default: both]")
+@click.option(
+    "--agents",
+    type=click.IntRange(AGENTS[0], AGENTS_MAX),
+    default=max(AGENTS),
+    show_default=True,
+    help="The largest number of agents in the part about scale.",
+)
 @click.option("--readme", is_flag=True, help="Put the figures into the README of this checkout.")
 @json_option
-def bench(readme: bool, json_file: str | None) -> int:
+def bench(only: str | None, agents: int, readme: bool, json_file: str | None) -> int:
     """Measure the numbers of the README, and print them with their conditions. Being slow is no failure.
 
     \b
     Examples:
-      ondemand bench                  some thirty seconds, with a broker of its own
-      ondemand bench --json -         every figure as JSON
+      ondemand bench                              both parts, some minutes, with a broker of its own
+      ondemand bench --only speed                 some thirty seconds
+      ondemand bench --only scale --agents 100    how messages grow with hosts, up to a hundred agents
+      ondemand bench --json -                     every figure as JSON
     """
+    found: dict[str, Any] = {}
+    if only != SCALE:
+        found |= _speed(readme, json_file)
+    if only != SPEED:
+        found[SCALE] = _scale(agents, readme, json_file)
+    write_json(found, json_file)
+    return Exit.HOLDS
+
+
+def _speed(readme: bool, json_file: str | None) -> dict[str, Any]:
     numbers = measured()
     table = Table(title=f"Measured on {numbers.conditions}", title_justify="left", show_lines=True)
     table.add_column("what", ratio=3)
@@ -29,11 +59,30 @@ def bench(readme: bool, json_file: str | None) -> int:
     for row in numbers.rows():
         table.add_row(*row)
     console_for(json_file).print(table)
-    write_json(numbers.as_json(), json_file)
     if not numbers.sound:
+        write_json(numbers.as_json(), json_file)
         raise Problem(
             "What was measured does not hold, so its figures mean nothing; see `ondemand check`.", Exit.VIOLATED
         )
     if readme:
         put_into_readme(numbers)
-    return Exit.HOLDS
+    return numbers.as_json()
+
+
+def _scale(agents: int, readme: bool, json_file: str | None) -> dict[str, Any]:
+    about = conditions()
+    found = []
+    with open_deployment(console=ERRORS) as deployment:
+        for count in [*(one for one in AGENTS if one < agents), agents]:
+            with progress_bar(f"{count:,} agents") as progress:
+                found.append(measure(deployment, count, progress))
+    data = collected(f"Measured on {about}", found)
+    table = Table(title=data["conditions"], title_justify="left", show_lines=True)
+    for head in heads(data):
+        table.add_column(head)
+    for row in rows_of_scale(data):
+        table.add_row(*row)
+    console_for(json_file).print(table)
+    if readme:
+        keep(data)
+    return data
