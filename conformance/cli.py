@@ -28,6 +28,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "demo": "One NCM, one test controller, two hosts with a pod each, on a real broker.",
     "run": "Run a service: dpm, ncm or aca.",
     "alcor": "Run a service on Alcor's own wire, without a broker.",
+    "slots": "Run DPM or an agent where hosts share their VPC's topic by slots.",
     "host": "Register a host, or remove one.",
     "broker": "Start a Pulsar broker.",
     "bench": "Measure the numbers of the README.",

@@ -298,36 +298,36 @@ class TellingDpm(DpmService):
         fields = event.fields
         match event.name:
             case "revise":
-                _say(f"accepted {fields['vpc']} revision {fields['revision']}")
+                say(f"accepted {fields['vpc']} revision {fields['revision']}")
             case "revision ended":
-                _say(f"{fields['outcome']} {fields['vpc']} revision {fields['revision']}")
+                say(f"{fields['outcome']} {fields['vpc']} revision {fields['revision']}")
             case "switch":
-                _say(f"switched {fields['vpc']} to {fields['channel']}")
+                say(f"switched {fields['vpc']} to {fields['channel']}")
             case "issue":
-                _say(f"accepted {fields['pod']} version {fields['version']}: {_at(fields['place'])}")
+                say(f"accepted {fields['pod']} version {fields['version']}: {_at(fields['place'])}")
             case "complete":
-                _say(f"{fields['outcome']} {fields['pod']} version {fields['version']}")
+                say(f"{fields['outcome']} {fields['pod']} version {fields['version']}")
 
 
 class Printing:
     """A dataplane that says what becomes of each packet."""
 
     def forward(self, source: Pod, destination: Pod, place: str) -> None:
-        _say(f"forward {source} {destination} to {place}")
+        say(f"forward {source} {destination} to {place}")
 
     def drop(self, source: Pod, destination: Pod, reason: str) -> None:
-        _say(f"drop {source} {destination}: {reason}")
+        say(f"drop {source} {destination}: {reason}")
 
 
 def _applied(kind: Kind, vpc: str, revision: int, data: bytes) -> None:
-    _say(f"applied {vpc} revision {revision} {kind.value}: {data.decode(errors='replace')}")
+    say(f"applied {vpc} revision {revision} {kind.value}: {data.decode(errors='replace')}")
 
 
 def _at(place: str | None) -> str:
     return f"at {place}" if place is not None else "gone"
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     """A line on standard output; a reader that has gone does not stop the service."""
     try:
         click.echo(line)

@@ -71,11 +71,11 @@ class SlotsAca:
     def take(self, message: Told | Goal) -> Effects:
         """What is for this host and newer is applied. What came by the topic is acknowledged if `may_acknowledge`."""
         if message.host != self.host or (isinstance(message, Goal) and message.epoch != self._epoch):
-            return Effects(events=(Event("ignore", {"message": type(message).__name__}),))
+            return self._ignored("not for this host and epoch", message)
         if self._is_newer(message.revision, self.known(message.vpc)):
             self._known[message.vpc] = message.revision
         elif isinstance(message, Goal):
-            return Effects(events=(Event("ignore", {"message": "Goal"}),))
+            return self._ignored("not newer", message)
         confirmed = Confirmed(self.host, self._epoch, message.vpc, message.revision)
         applied = Event("apply", {"vpc": message.vpc, "revision": message.revision, "data": message.data.hex()})
         return Effects(None, (Send(acknowledgments(message.vpc), confirmed, self.host),), (applied,))
@@ -110,6 +110,9 @@ class SlotsAca:
     def slot(self, vpc: str) -> int | None:
         """The slot that the agent is to attend."""
         return self._slots.get(vpc)
+
+    def _ignored(self, reason: str, message: Told | Goal) -> Effects:
+        return Effects(events=(Event("ignore", {"reason": reason, "message": type(message).__name__}),))
 
     def _answer(self, message: Message) -> Send:
         return Send(direct("dpm"), message)

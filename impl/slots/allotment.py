@@ -56,6 +56,10 @@ class Allotment:
         slots = self._vpcs.get(vpc)
         return None if slots is None else slots.of_host.get(host)
 
+    def vpcs(self) -> list[str]:
+        """The VPCs that have had hosts."""
+        return sorted(self._vpcs)
+
     def hosts(self, vpc: str) -> dict[str, int]:
         """The slot of each host of a VPC."""
         slots = self._vpcs.get(vpc)
