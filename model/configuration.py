@@ -143,6 +143,8 @@ def parse(name: str, data: Mapping[str, Any], protocol: Protocol, *, place: str)
     constants = {key: _constant(symbol, given[key], sorts, bounds, place) for key, symbol in wanted.items()}
     actions = {action.name for action in protocol.actions}
     hopes = {eventuality.name for eventuality in protocol.eventualities}
+    if data.get("eventually") == []:  # nothing would be decided, and that would look as if all were well
+        raise BadInput(f"{place}: eventually: names nothing; leave the field out to decide whatever is promised")
     return Configuration(
         name,
         sorts,

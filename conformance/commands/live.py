@@ -101,7 +101,9 @@ def live(
         if shown is not None and save is not None:
             assert shown.lasso is not None
             write_text(save, itf.dumps(told(shown.eventuality.name, protocol, shown.lasso), protocol))
-        if not configs and shown is None:
+        occurred = any(outcome.occurred for one in own for outcome in one.outcomes)
+        # Of what was stopped it is not known; a configuration of the user's own may ask for a part only, but not for nothing.
+        if shown is None and all(one.complete for one in own) and not (configs and occurred):
             idle += never_asked(own, protocol.eventualities)
     for one in found:
         if one.verdict == "undecided":

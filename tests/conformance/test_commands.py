@@ -413,6 +413,31 @@ def test_what_is_never_asked_for_is_no_pass(ondemand: Command, monkeypatch: pyte
     assert "Never asked for in any of these configurations: dpm_hears_of_every_version." in ended.out
 
 
+def test_a_configuration_that_asks_for_nothing_is_no_pass(ondemand: Command, tmp_path: Path) -> None:
+    file = tmp_path / "nothing.toml"
+    actions = json.dumps([action.name for action in PROTOCOL.actions])
+    file.write_text(
+        f"""
+without = {actions}
+sorts = {{ Host = ["h1"], Pod = ["p1"], Vpc = ["red"], Request = ["r1"] }}
+bounds = {{ Version = 1, Epoch = 1 }}
+constants = {{ honest = [["h1"]], vpc_of = {{ p1 = "red" }} }}
+""",
+        encoding="utf-8",
+    )
+    ended = ondemand("live", "--config", file)
+    assert ended.code == 3
+    assert "Never asked for in any of these configurations: held_packets_go_or_are_dropped" in ended.out
+
+
+def test_what_was_stopped_is_not_said_to_ask_for_nothing(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worlds, "live_names", lambda protocol: ["answers"])
+    ended = ondemand("live", "--protocol", "on-demand", "--states-max", "50")
+    assert ended.code == 3
+    assert "answers: stopped after" in ended.out
+    assert "Never asked for" not in ended.out
+
+
 def test_bounded_shows_a_shortest_way_and_saves_it(
     ondemand: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

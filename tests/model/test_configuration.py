@@ -54,6 +54,7 @@ def added(more: str) -> Callable[[], str]:
             replaced("doc =", 'eventually = ["rain"]\ndoc ='),
             r"eventually: expected a list of names among agents_are_met, .*, found \['rain'\]",
         ),
+        (replaced("doc =", "eventually = []\ndoc ="), r"eventually: names nothing; leave the field out"),
         (added('\n[only]\nfly = ["p1"]\n'), r"only: expected an action among .*, found 'fly'"),
         (added('\n[only]\nplace = ["p1"]\n'), r"only.place: expected a list of 2 choices joined by commas"),
         (added('\n[only]\nplace = ["p1,h9"]\n'), r"only.place: expected for host a host of this configuration, or \*"),
