@@ -1,0 +1,117 @@
+"""DPM with its filler, and agents, in threads on a real broker: what comes to the wrong slot, and what is handed back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from conformance.demo import System, running, wait_until
+from impl.broker.deployment import Deployment
+from impl.core import Effects
+from impl.hosts import add_host
+from impl.messages import Goal, Message, Told
+from impl.service.timing import Timing
+from impl.slots.dpm import Member, Stage
+from impl.slots.hashing import key_for
+from impl.slots.services import SlotsAcaService, SlotsDpmService
+from impl.slots.topics import unicast
+from impl.store import MemoryStore
+from impl.transport.interface import Delivery, Letter
+from impl.transport.pulsar import PulsarConnection
+from impl.wire.codec import encode
+
+WAIT = 20.0
+QUICK = Timing(asked_first=1.0, subscribe_max=0.5)
+
+
+class Recording(SlotsAcaService):
+    """An agent that keeps what it gets."""
+
+    got: list[Message]
+
+    def take(self, message: Message, delivery: Delivery) -> Effects:
+        self.__dict__.setdefault("got", []).append(message)
+        return super().take(message, delivery)
+
+
+@dataclass
+class Scene:
+    """DPM, and two hosts of VPC red that attend their slots."""
+
+    system: System
+    dpm: SlotsDpmService
+    agents: dict[str, Recording] = field(default_factory=dict)
+    applied: dict[str, list[int]] = field(default_factory=dict)
+
+    def member(self, host: str) -> Member:
+        """How a host stands to the VPC, as DPM's own thread sees it."""
+        found: list[Member] = []
+
+        def look() -> Effects:
+            found.append(self.dpm.dpm.member("red", host))
+            return Effects()
+
+        self.dpm.submit(look).result(WAIT)
+        return found[0]
+
+    def until_attending(self, host: str) -> None:
+        """Waits until a host attends its slot."""
+        self.until(lambda: self.member(host).stage == Stage.SUBSCRIBED.value, f"{host} to attend its slot")
+
+    def until(self, condition: object, what: str) -> None:
+        """Waits for something, with a name and a limit."""
+        assert callable(condition)
+        wait_until(lambda: bool(condition()), what, self.system.problems)
+
+
+@pytest.fixture
+def scene(deployment: Deployment) -> Iterator[Scene]:
+    """Both hosts attend their slots: h1 the first, h2 the second."""
+    with running(deployment) as system:
+
+        def as_dpm() -> PulsarConnection:
+            return PulsarConnection(deployment, deployment.token("dpm"))
+
+        made = Scene(system, SlotsDpmService(MemoryStore(), as_dpm, deployment, QUICK))
+        system.start(made.dpm)
+        for host in ("h1", "h2"):
+            file, applied = add_host(deployment, host), made.applied.setdefault(host, [])
+            made.agents[host] = Recording(
+                host,
+                MemoryStore(),
+                lambda token=file.token: PulsarConnection(deployment, token),  # type: ignore[misc]
+                lambda _vpc, revision, _data, applied=applied: applied.append(revision),  # type: ignore[misc]
+                QUICK,
+            )
+            system.start(made.agents[host])
+            made.dpm.join("red", host).result(WAIT)
+        for host in made.agents:
+            made.until_attending(host)
+        yield made
+
+
+def test_each_host_is_told_by_its_own_slot(scene: Scene) -> None:
+    for host in scene.agents:
+        scene.dpm.tell("red", host, host.encode()).result(WAIT)
+    scene.until(lambda: [scene.member(host).confirmed for host in ("h1", "h2")] == [1, 2], "both to confirm")
+    assert scene.applied == {"h1": [1], "h2": [2]}
+    told = {host: [one for one in agent.got if isinstance(one, Told | Goal)] for host, agent in scene.agents.items()}
+    assert told == {"h1": [Told("h1", "red", 1, b"h1")], "h2": [Told("h2", "red", 2, b"h2")]}
+
+
+def test_what_comes_to_anothers_slot_is_not_applied_but_handed_back_and_told_to_its_host(scene: Scene) -> None:
+    scene.dpm.tell("red", "h2", b"one").result(WAIT)
+    scene.until(lambda: scene.member("h2").confirmed == 1, "h2 to confirm")
+    misled = Letter(unicast("red"), encode(Told("h2", "red", 1, b"one")), key_for(1))
+    dpm = scene.system.role("dpm")()
+    dpm.publish([misled])
+    dpm.close()
+    scene.until(lambda: scene.member("h1").turn >= 3, "h1 to have been lost and asked again")
+    scene.until_attending("h1")
+    scene.until(lambda: Goal("h2", 1, "red", 1, b"one") in scene.agents["h2"].got, "h2 to be told directly")
+    assert scene.applied["h1"] == []
+    scene.dpm.tell("red", "h1", b"two").result(WAIT)
+    scene.until(lambda: scene.member("h1").confirmed == 2, "h1 to confirm")
+    assert scene.applied == {"h1": [2], "h2": [1]}
