@@ -138,10 +138,14 @@ def checked_host_name(host: str) -> str:
     """The name, if hosts may be called so.
 
     Raises:
-        BadDeployment: the name is not lower-case letters, digits and hyphens, 63 at most.
+        BadDeployment: the name is not lower-case letters, digits and hyphens, 63 at most, or ends as a part of a topic does.
     """
     if not HOST_NAME.fullmatch(host):
         raise BadDeployment(f"{host!r} is no name for a host: use lower-case letters, digits and hyphens, 63 at most")
+    if re.search(r"-partition-\d+$", host):  # the broker makes no such topics, and says so in words of its own
+        raise BadDeployment(
+            f"{host!r} is no name for a host: the broker takes what ends in -partition-NUMBER for a part of another topic"
+        )
     return host
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from conformance.demo import System, Watched, running, wait_until
 from impl.broker import topics
 from impl.broker.deployment import Deployment
+from impl.errors import BadDeployment
 from impl.hosts import add_host, remove_host
 from impl.messages import (
     Applied,
@@ -248,3 +249,14 @@ def test_no_message_on_any_channel_makes_ncm_stumble_or_speak_to_strangers(said:
     again = Ncm()
     again.restore(ncm.snapshot())
     assert again.observe() == ncm.observe()
+
+
+@pytest.mark.parametrize("host", ["", "H1", "h_1", "-h1", "h/1", "h" * 64, "h1-partition-0", "partition-partition-12"])
+def test_a_name_that_no_topics_can_have_is_refused_before_the_broker_is_asked(host: str) -> None:
+    with pytest.raises(BadDeployment, match="is no name for a host: "):
+        topics.checked_host_name(host)
+
+
+@pytest.mark.parametrize("host", ["h1", "partition-0", "h1-partition", "h1-partition-0a"])
+def test_a_name_that_only_looks_like_a_part_is_taken(host: str) -> None:
+    assert topics.checked_host_name(host) == host
