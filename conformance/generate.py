@@ -48,6 +48,8 @@ UNREACHABLE: Final[dict[str, str]] = {
         "release",
         "resume",
         "time_out",
+        "receive",
+        "consume",
     )
 }
 """Goals that no run can reach, each with the reason."""

@@ -18,7 +18,7 @@ from spec.small_networks.protocol import PROTOCOL as SMALL_NETWORKS
 PROTOCOLS: Final = (ON_DEMAND, SMALL_NETWORKS, MESSAGE_QUEUE, SLOTS, FAILOVER)
 """In reading order. Names of protocols, of their configurations and of their variants are unique over all of them."""
 
-REPLAYED: Final = frozenset({ON_DEMAND.name})
+REPLAYED: Final = frozenset({ON_DEMAND.name, MESSAGE_QUEUE.name})
 """Those whose runs are replayed on the implementation, step by step."""
 
 

@@ -9,9 +9,6 @@ Two things happen at a broker at times of its own, and are arranged here:
   when the trace says so.
 - DPM crashes, starts anew, and publishes again what had been published, and even acknowledged. What is in no backlog any more is
   acknowledged at once; like every message, it is handed over once more where it is no news, and may change nothing.
-
-In one thing the implementation does less than the specification lets it: an agent that declines stops reading the topic by an
-earlier subscription too, which it would have had anew. It does not count as different, and the topic delivers nothing to it.
 """
 
 from __future__ import annotations
@@ -89,7 +86,6 @@ class QueueDriver(Driver):
         self.names = Words(trace.configuration, f"run-{QueueDriver._runs}")
         self._topics = Topics(target, self.names.vpcs.values())
         self._counted: set[Published] = set()
-        self._stopped: set[tuple[str, str]] = set()
         """Hosts that read a VPC's topic, by the specification, and stopped when they declined to subscribe anew."""
         self._before: State = trace.states[0]
         super().__init__(trace, name, actions, interpreter, target, cores)
@@ -164,7 +160,6 @@ class QueueDriver(Driver):
                 (host, name(vpc)): value for host, agent in agents.items() for vpc, value in agent[one].items()
             }
         found["listening"] = {(host, name(vpc)) for host, agent in agents.items() for vpc in agent["consumer"]}
-        found["listening"] |= self._stopped & self._state.relations["listening"]
         return found | {message: self._sent.get(message, set()) for message in MESSAGES}
 
     def said(self, host: Element, effects: Effects, expected: State, events: Events) -> Difference | None:
@@ -222,8 +217,6 @@ class QueueDriver(Driver):
     def _from_the_topic(self, process: Process, choices: Choices) -> Published:
         """What the topic delivers in this step, once it has come."""
         message = self.names.published(choices["vpc"], choices["revision"])
-        if (process.name, choices["vpc"]) in self._stopped:
-            raise NotDrivable(f"{process.name} has stopped to read the topic of {choices['vpc']}")
         if self._is_unpublished(message):
             raise NotDrivable(f"{self.names.shown(message)} is not published")
         self._fetch(process, message, self.names.shown(message))
@@ -249,16 +242,8 @@ class QueueDriver(Driver):
                 if wanted:
                     self._let_go(process, taken.vpc)
                 effects: Effects = process.core.decline(taken) if wanted else process.core.pass_over(taken)
-            return self._heard(process, effects)
-        return self._heard(process, process.receive(taken))
-
-    def _heard(self, process: Process, effects: Effects) -> Effects:
-        """Keeps in mind what an agent's answer means for what it reads."""
-        for send in effects.sends:
-            if isinstance(send.message, Accepted | Declined):
-                about = (process.name, self.names.vpc_name(send.message.vpc))
-                (self._stopped.add if isinstance(send.message, Declined) else self._stopped.discard)(about)
-        return effects
+            return effects
+        return process.receive(taken)
 
     def _waits_for_the_broker(self, message: Subscribe) -> bool:
         about = (message.host, message.vpc)

@@ -181,6 +181,8 @@ class ChannelDpm(Decisions):
         info = self._cache.vpcs.get(vpc)
         if info is None or host not in info.members or revision > info.sent:
             return self._ignore("of a revision that did not go out", message)
+        if info.members[host].ports == 0:
+            return self._ignore("the host has no port there", message)
         if revision <= info.members[host].confirmed:
             return self._ignore("nothing to confirm", message)
         patch = Patch()

@@ -74,11 +74,15 @@ def accept(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
 
 @action(by=ACA)
 def decline(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
-    """The agent could not subscribe: the broker refused, or is not to be reached."""
+    """The agent could not subscribe: the broker refused, or is not to be reached. It does not listen there any more either."""
     return Step(
         takes=[subscribe(host, epoch, vpc, attempt)],
         when=[honest(host), epoch == _epoch_of(host), heard(host, vpc) < attempt],
-        then=[heard.assign(host, vpc, to=attempt), declined.send(host, epoch, vpc, attempt)],
+        then=[
+            listening.remove(host, vpc),
+            heard.assign(host, vpc, to=attempt),
+            declined.send(host, epoch, vpc, attempt),
+        ],
     )
 
 

@@ -392,10 +392,13 @@ def remind(host: Host, vpc: Vpc) -> Step:
 
 @action(by=DPM, fair=True)
 def acknowledge(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
-    """The host confirms what it applied: this revision of this VPC, and the older ones. What did not go out cannot be confirmed."""
+    """The host confirms what it applied: this revision of this VPC, and the older ones.
+
+    What did not go out cannot be confirmed, nor what is of a VPC of which the host has no port.
+    """
     return Step(
         takes=[applied(host, epoch, vpc, revision)],
-        when=[epoch == met(host), confirmed(host, vpc) < revision, revision <= sent(vpc)],
+        when=[epoch == met(host), member(host, vpc), confirmed(host, vpc) < revision, revision <= sent(vpc)],
         then=[confirmed.assign(host, vpc, to=revision)],
     )
 
