@@ -26,7 +26,7 @@ from spec.language import Protocol
 
 STEPS_MORE: Final = 14
 """Steps that a run adds to its beginning."""
-TOLD_ONLY: Final = frozenset({"three-hosts"})
+TOLD_ONLY: Final = frozenset({"three-hosts", "a-group"})
 """Worlds for stories only: random runs would spread over them without reaching anything new."""
 DELIVERIES_MORE: Final = 3
 """Steps at most that a chosen run goes on delivering what is under way, so that most steps of vectors are about messages."""

@@ -76,6 +76,10 @@ _MEANWHILE: Final = (
     {_on("red")} open_topic blue; ask h1 blue; accept h1 1 blue 1; hear_acceptance h1 1 blue 1; ask h2 blue
     accept h2 1 blue 1; hear_acceptance h2 1 blue 1; {_alone("red")} close_topic red; finish_opening blue; leave h1 red
     """,
+    f"""
+    {_on("red")} open_topic blue; ask h1 blue; accept h1 1 blue 1; {_alone("red")} close_topic red
+    hear_acceptance h1 1 blue 1; leave h1 red
+    """,
     # Both leave.
     f"{_on('red')} {_on('blue')} {_alone('red')} close_topic red; remove_port h2 blue 0 1; leave h1 red",
     f"{_on('red')} {_on('blue')} {_alone('red')} close_topic red; {_alone('blue')} close_topic blue; leave h1 red; leave h1 blue",
@@ -126,4 +130,16 @@ STORIES: Final = (
     ),
 )
 
-KEPT: Final[tuple[tuple[str, str, str], ...]] = ()
+KEPT: Final[tuple[tuple[str, str, str], ...]] = (
+    (
+        "a-group",
+        """
+        add_port h1 red; add_port h1 red; restart h1; greet h1 1; change_rules red; send_directly red; learn h1 1 red 1
+        acknowledge h1 1 red 1; report_done red 1; regroup red 2; open_topic red; ask h1 red; accept h1 1 red 1
+        hear_acceptance h1 1 red 1; finish_opening red; change_rules red; publish red; receive h1 red 2; consume h1 red 2
+        acknowledge h1 1 red 2; report_done red 2; regroup red 1; close_topic red; leave h1 red; end_subscription h1 red
+        finish_closing red
+        """,
+        "A group alone makes a VPC large, and alone makes it small again.",
+    ),
+)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from conformance.lockstep import DRIVERS
+from conformance.queue.doubles import DOUBLES, FURTHER, WITHOUT
 from conformance.queue.driver import NOT_COMPARED, QueueDriver
 from conformance.queue.words import MESSAGES
 from conformance.replaying import Vector, read_vectors, replay_all, vectors_of
@@ -60,3 +61,14 @@ def test_everything_of_the_specification_is_compared_or_has_a_reason(
     assert Noted.names_seen | set(NOT_COMPARED) == symbols
     assert not Noted.names_seen & set(NOT_COMPARED)
     assert {message.name for message in PROTOCOL.messages} == set(MESSAGES)
+
+
+@pytest.mark.parametrize("name", [*DOUBLES, *FURTHER])
+def test_a_wrong_implementation_is_caught(name: str, vectors: Sequence[Vector]) -> None:
+    with open_target("memory") as target:
+        found = replay_all(vectors, target, cores={**DOUBLES, **FURTHER}[name], stop_at_divergence=True)
+    assert found.verdict == "diverges"
+
+
+def test_every_variant_has_a_double_or_a_reason() -> None:
+    assert sorted([*DOUBLES, *WITHOUT]) == sorted(variant.name for variant in PROTOCOL.variants)

@@ -15,12 +15,30 @@ from typing import Any
 
 import pytest
 
+from conformance.queue.doubles import (
+    AsksForEver,
+    ConfirmsWithoutApplying,
+    CountsOverARestart,
+    DoesNotAskAnew,
+    FinishesTooEarly,
+    IsNeverLarge,
+    KeepsTheSubscriptionOfTheLastPort,
+    LeavesWithoutASnapshot,
+    PermitsNobody,
+    PublishesTooEarly,
+    PublishesWhileSomebodyLeaves,
+    ReportsWithoutWaiting,
+    TakesAnyAnswer,
+    TakesTheOlder,
+    TellsNewcomersNothing,
+    TellsThoseWithoutPorts,
+    WaitsForTheBarred,
+)
 from impl.channel.aca import ChannelAca
-from impl.channel.cache import Member, VpcInfo
 from impl.channel.decision import Decision
 from impl.channel.dpm import ChannelDpm
 from impl.core import Effects
-from impl.messages import Administrative, Message, Published, Push, Subscribe
+from impl.messages import Message, Published, Push, Subscribe
 from tests.impl.channel.network import SMALL, Network
 
 HOSTS = ["h1", "h2", "h3"]
@@ -215,100 +233,6 @@ def test_no_host_misses_a_revision_whatever_happens() -> None:
     # The runs would be of no use if these did not happen.
     assert all(seen[channel] >= RUNS / 2 for channel in ("opening", "mq", "closing", "grpc")), seen
     assert all(seen[name] >= RUNS / 2 for name in ("Published", "Accepted", "Declined", "EndSubscription")), seen
-
-
-class PublishesTooEarly(ChannelDpm):
-    def _sent_beside(self, vpc: str) -> list[str]:
-        """As if asking were subscribing."""
-        members = self._vpc(vpc).members
-        return [host for host in super()._sent_beside(vpc) if members[host].subscription.value != "asked"]
-
-
-class LeavesWithoutASnapshot(ChannelDpm):
-    def _sends_a_snapshot(self) -> bool:
-        return False
-
-
-class PublishesWhileSomebodyLeaves(ChannelDpm):
-    def _somebody_leaves(self, info: VpcInfo) -> bool:
-        return False
-
-    def _sent_beside(self, vpc: str) -> list[str]:
-        members = self._vpc(vpc).members
-        return [host for host in super()._sent_beside(vpc) if members[host].subscription.value != "leaving"]
-
-
-class KeepsTheSubscriptionOfTheLastPort(ChannelDpm):
-    def _ends_with_the_last_port(self) -> bool:
-        return False
-
-
-class TellsNewcomersNothing(ChannelDpm):
-    def _tells_the_newcomer(self) -> bool:
-        return False
-
-
-class TakesAnyAnswer(ChannelDpm):
-    def _is_the_newest(self, attempt: int, newest: int) -> bool:
-        return True
-
-    def _is_of_this_epoch(self, host: str, epoch: int) -> bool:
-        return True
-
-
-class CountsOverARestart(ChannelDpm):
-    def _confirmed_after_greeting(self, host: str, vpc: str) -> int:
-        return self._cache.member(host, vpc).confirmed
-
-
-class TellsThoseWithoutPorts(ChannelDpm):
-    def _is_member(self, host: str, vpc: str) -> bool:
-        return self._cache.node(host).registered
-
-
-class AsksForEver(ChannelDpm):
-    def _bars(self) -> bool:
-        return False
-
-
-class PermitsNobody(ChannelDpm):
-    def _permission(self, host: str, vpc: str) -> list[Administrative]:
-        return []
-
-
-class WaitsForTheBarred(ChannelDpm):
-    def _is_ready(self, member: Member) -> bool:
-        return member.subscription.value == "subscribed"
-
-
-class IsNeverLarge(ChannelDpm):
-    def _is_large(self, info: VpcInfo) -> bool:
-        return False
-
-
-class ReportsWithoutWaiting(ChannelDpm):
-    def _all_confirmed(self, vpc: str, revision: int) -> bool:
-        return True
-
-
-class FinishesTooEarly(ChannelDpm):
-    def _has_ended(self, info: VpcInfo) -> bool:
-        return True
-
-
-class DoesNotAskAnew(ChannelDpm):
-    def _asks_after_greeting(self) -> bool:
-        return False
-
-
-class ConfirmsWithoutApplying(ChannelAca):
-    def _applies(self) -> bool:
-        return False
-
-
-class TakesTheOlder(ChannelAca):
-    def _is_newer(self, revision: int, known: int) -> bool:
-        return revision != known
 
 
 WRONG_DPMS = [
