@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final, Literal
 
@@ -105,6 +105,8 @@ class Replay:
     divergence: Divergence | None = None
     because: str = ""
     """Why it could not be driven."""
+    received: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What came to each agent, in the order in which it came first."""
 
 
 def replay(
@@ -128,6 +130,7 @@ def replay(
     except NotDrivable as problem:
         because = f"step {run.done + 1}: {problem}"
     finally:
+        received = run.driver.received()
         run.driver.finish()
     taken = run.actions[: run.done]
     return Replay(
@@ -140,6 +143,7 @@ def replay(
         time.perf_counter() - started,
         divergence,
         because,
+        received,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.text import Text
 
@@ -41,9 +42,12 @@ from impl.broker.launcher import open_deployment
     show_default=True,
     help="Where NCM and DPM keep their state: each in a store of its own, or in a journal that another could take over.",
 )
+@click.option("--received", is_flag=True, help="Show what came to each agent, in the order in which it came.")
 @json_option
 @junit_option
-def replay(traces: tuple[Path, ...], target: str, store: str, json_file: str | None, junit_file: str | None) -> int:
+def replay(
+    traces: tuple[Path, ...], target: str, store: str, received: bool, json_file: str | None, junit_file: str | None
+) -> int:
     """Replay traces on the implementation, step by step, and compare everything after each step.
 
     TRACES are ITF files or folders of them; without any, all shipped vectors are replayed. Target `memory` runs within this
@@ -55,6 +59,7 @@ def replay(traces: tuple[Path, ...], target: str, store: str, json_file: str | N
       ondemand replay --target pulsar            every vector, on a real broker
       ondemand replay --target pulsar --store journal
       ondemand replay trace.itf.json --json -    one trace, the result as JSON
+      ondemand replay trace.itf.json --received  and what each agent received
     """
     shipped = [vectors_of(protocol) for protocol in PROTOCOLS if protocol.name in REPLAYED]
     vectors = read_vectors(traces or shipped, *PROTOCOLS)
@@ -78,7 +83,11 @@ def replay(traces: tuple[Path, ...], target: str, store: str, json_file: str | N
         ):
             found = replay_all(vectors, surroundings, progress=progress)
     print_replays(found, console_for(json_file))
-    write_json(found.as_json(), json_file)
+    result = found.as_json()
+    if received:
+        print_received(found, console_for(json_file))
+        result["received"] = {vector.name: dict(one.received) for vector, one in found.results}
+    write_json(result, json_file)
     cases = [
         (vector.name, result.seconds, "" if result.verdict == "conforms" else result.verdict)
         for vector, result in found.results
@@ -130,6 +139,15 @@ def print_replays(found: Replays, console: Console) -> None:
             _print_divergence(vector, result.divergence, console)
             annotate(f"replay on {found.target}", _said(result.divergence))
             break
+
+
+def print_received(found: Replays, console: Console) -> None:
+    """What came to each agent in each trace. That each message is for its host, or for a VPC of it, is part of every replay."""
+    for vector, result in found.results:
+        console.print(f"[bold]{escape(vector.name)}[/]", highlight=False)
+        for host, messages in result.received.items():
+            came = ", ".join(messages) or "nothing"
+            console.print(Padding(f"{host}: {escape(came)}", (0, 0, 0, 2)), highlight=False)
 
 
 def _print_divergence(vector: Vector, divergence: Divergence, console: Console) -> None:

@@ -782,3 +782,13 @@ def test_only_traces_that_an_implementation_follows_are_replayed(ondemand: Comma
     ended = ondemand("replay", slots)
     assert ended.code == 2
     assert "is a trace of slots, which no implementation follows step by step" in ended.err
+
+
+def test_replay_shows_what_each_agent_received(ondemand: Command) -> None:
+    group = vectors_of(worlds.meant(None, "message-queue", None)) / "122-a-group.itf.json"
+    ended = ondemand("replay", group, "--received", "--json", "-")
+    assert ended.code == 0
+    (received,) = json.loads(ended.out)["received"].values()
+    came = ["push(h1, 1, red, 1)", "subscribe(h1, 1, red, 1)", "published(red, 2)", "push(h1, 1, red, 2)"]
+    assert received == {"h1": came}
+    assert "h1: push(h1, 1, red, 1), subscribe(h1, 1, red, 1)" in " ".join(ended.err.split())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
 
+from conformance.driver import Cores
 from conformance.lockstep import DRIVERS
 from conformance.queue.doubles import DOUBLES, FURTHER, WITHOUT
 from conformance.queue.driver import NOT_COMPARED, QueueDriver
@@ -14,6 +16,8 @@ from conformance.queue.words import MESSAGES
 from conformance.replaying import Vector, read_vectors, replay_all, vectors_of
 from conformance.targets import open_target
 from impl.broker.deployment import Deployment
+from impl.channel.dpm import ChannelDpm
+from impl.core import Send
 from spec.message_queue.protocol import PROTOCOL
 
 VECTORS = vectors_of(PROTOCOL)
@@ -72,3 +76,18 @@ def test_a_wrong_implementation_is_caught(name: str, vectors: Sequence[Vector]) 
 
 def test_every_variant_has_a_double_or_a_reason() -> None:
     assert sorted([*DOUBLES, *WITHOUT]) == sorted(variant.name for variant in PROTOCOL.variants)
+
+
+class SendsToAnotherHost(ChannelDpm):
+    """What is for one host is put into the inbox of another."""
+
+    def _pushes(self, vpc: str, hosts: Iterable[str]) -> tuple[Send, ...]:
+        others = {"inbox-h1": "inbox-h2", "inbox-h2": "inbox-h1"}
+        return tuple(replace(send, topic=others.get(send.topic, send.topic)) for send in super()._pushes(vpc, hosts))
+
+
+def test_an_agent_that_receives_what_is_for_another_is_a_divergence_of_its_own(vectors: Sequence[Vector]) -> None:
+    with open_target("memory") as target:
+        found = replay_all(vectors, target, cores=Cores(channel_dpm=SendsToAnotherHost), stop_at_divergence=True)
+    assert found.divergence is not None
+    assert found.divergence.field.startswith("received by h")
