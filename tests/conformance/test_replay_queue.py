@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 
 import pytest
 
+from conformance.coverage import Coverage
 from conformance.driver import Cores
+from conformance.generate import wanted_goals
 from conformance.lockstep import DRIVERS
 from conformance.queue.doubles import DOUBLES, FURTHER, WITHOUT
 from conformance.queue.driver import NOT_COMPARED, QueueDriver
@@ -18,6 +20,7 @@ from conformance.targets import open_target
 from impl.broker.deployment import Deployment
 from impl.channel.dpm import ChannelDpm
 from impl.core import Send
+from model.interpreter import Interpreter
 from spec.message_queue.protocol import PROTOCOL
 
 VECTORS = vectors_of(PROTOCOL)
@@ -42,6 +45,17 @@ def test_every_vector_conforms_on_a_real_broker(vectors: Sequence[Vector], broke
         found = replay_all(vectors, target)
     assert found.divergence is None
     assert found.verdict == "conforms"
+
+
+def test_vectors_cover_every_goal_and_are_of_the_present_specification(vectors: Sequence[Vector]) -> None:
+    covered: set[str] = set()
+    for vector in vectors:
+        if vector.diverges_at is None:
+            interpreter = Interpreter(PROTOCOL, vector.trace.configuration)
+            covered |= {goal for _, goal in Coverage(PROTOCOL, interpreter).of(vector.trace)}
+    assert wanted_goals(PROTOCOL) - covered == set()
+    digest = f'"digest": "{PROTOCOL.digest()}"'
+    assert all(digest in path.read_text(encoding="utf-8") for path in VECTORS.glob("*.itf.json"))
 
 
 class Noted(QueueDriver):
