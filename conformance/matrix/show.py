@@ -1,0 +1,125 @@
+"""A kill matrix for readers: a summary in the terminal, and the whole table as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from conformance.matrix.table import Answer, Check, Kill, Matrix, Undecided, path_of
+from conformance.report import plain_table
+
+SURVIVORS_SHOWN = 12
+"""Survivors with their reasons that a summary lists; the page has all of them."""
+
+
+def page_of(matrix: Matrix) -> Path:
+    """The file of the page: beside the table."""
+    return path_of(matrix.protocol, matrix.half).with_suffix(".md")
+
+
+def print_summary(matrix: Matrix, console: Console) -> None:
+    """Engines by mutants killed, what remains with its reasons, and the two lines at the foot."""
+    table = plain_table(
+        f"Mutants of {matrix.protocol} ({matrix.half}): {len(matrix.rows)}",
+        left=["engine"],
+        right=["killed", "by it alone", "survive", "undecided"],
+    )
+    for engine, *counts in figures(matrix):
+        table.add_row(engine, *(f"{count:,}" for count in counts))
+    console.print(table)
+    for line in summary_lines(matrix):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    shown = [*matrix.of_fate("survives"), *matrix.of_fate("excused")]
+    for row in shown[:SURVIVORS_SHOWN]:
+        colour = "green" if row.reason else "red"
+        console.print(
+            f"  [{colour}]survives[/] {escape(row.name)}: {escape(row.reason or 'no reason is given')}", soft_wrap=True
+        )
+    if len(shown) > SURVIVORS_SHOWN:
+        console.print(f"  ... and {len(shown) - SURVIVORS_SHOWN} more with a reason: {page_of(matrix).name}")
+
+
+def figures(matrix: Matrix) -> Iterator[tuple[str, int, int, int, int]]:
+    """For each engine: mutants that it kills, that it alone kills, that survive it, and that it left undecided."""
+    for engine in matrix.engines:
+        killed, undecided = len(matrix.killed_by(engine)), len(matrix.undecided_by(engine))
+        left = len(matrix.asked(engine)) - killed - undecided
+        yield engine, killed, len(matrix.killed_only_by(engine)), left, undecided
+
+
+def summary_lines(matrix: Matrix) -> list[str]:
+    """What became of the mutants, and the foot of the table."""
+    excused, surviving = len(matrix.of_fate("excused")), len(matrix.of_fate("survives"))
+    lines = [
+        f"{len(matrix.of_fate('killed'))} of {len(matrix.rows)} mutants are killed, {len(matrix.of_fate('equivalent'))} are shown "
+        f"to be equivalent, {excused} survive for a reason"
+        + (f", {surviving} survive." if surviving else ", none without one.")
+    ]
+    return [*lines, *foot(matrix)]
+
+
+def foot(matrix: Matrix) -> list[str]:
+    """The two lines: checks that kill nothing, and promises that only one check guards."""
+    idle = _listed(matrix.idle)
+    once = ", ".join(f"{promise.name} ({engine})" for promise, engine in matrix.guarded_once)
+    return [f"Checks that kill nothing: {idle or 'none'}.", f"Promises that only one check guards: {once or 'none'}."]
+
+
+def _listed(checks: list[Check]) -> str:
+    kinds = dict.fromkeys(one.kind for one in checks)
+    parts = [(kind, [one.name for one in checks if one.kind == kind]) for kind in kinds]
+    return "; ".join(f"{kind} {', '.join(names)}" for kind, names in parts)
+
+
+def page(matrix: Matrix) -> str:
+    """The whole table in Markdown."""
+    head = f"{matrix.protocol}, {matrix.half}"
+    lines = [
+        f"# Kill matrix: {head}",
+        "",
+        "Made by `make matrix`. Each mutant, and the first check of each engine that notices it.",
+    ]
+    lines += ["", "| engine | asks | killed | by it alone | survive | undecided |", "|---|---|--:|--:|--:|--:|"]
+    for engine, *counts in figures(matrix):
+        lines.append(f"| {engine} | {matrix.engines[engine]} | {' | '.join(map(str, counts))} |")
+    for line in summary_lines(matrix):
+        lines += ["", line]
+    remaining = [*matrix.of_fate("survives"), *matrix.of_fate("excused")]
+    if remaining:
+        lines += ["", "## Survivors", "", "| mutant | why nothing has to notice it |", "|---|---|"]
+        lines += [f"| {_cell(row.name)} | {_cell(row.reason) or '**no reason is given**'} |" for row in remaining]
+    equivalent = matrix.of_fate("equivalent")
+    if equivalent:
+        lines += ["", "## Equivalent", "", "| mutant | shown by |", "|---|---|"]
+        lines += [f"| {_cell(row.name)} | {_cell(row.equivalent)} |" for row in equivalent]
+    lines += ["", "## Killed"]
+    for of in dict.fromkeys(row.of for row in matrix.of_fate("killed")):
+        lines += [
+            "",
+            f"### {of}",
+            "",
+            f"| mutant | {' | '.join(matrix.engines)} |",
+            "|---|" + "---|" * len(matrix.engines),
+        ]
+        for row in matrix.of_fate("killed"):
+            if row.of == of:
+                cells = (_answer(row.answers.get(engine)) for engine in matrix.engines)
+                lines.append(f"| {_cell(row.name.removeprefix(f'{of}: '))} | {' | '.join(map(_cell, cells))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _answer(answer: Answer | None) -> str:
+    if isinstance(answer, Kill):
+        place = ", ".join(
+            part for part in (answer.where, "" if answer.depth is None else f"{answer.depth} steps") if part
+        )
+        more = f" and {len(answer.also)} more" if answer.also else ""
+        return f"{answer.check.name}{more}{f' ({place})' if place else ''}"
+    return f"? {answer.because}" if isinstance(answer, Undecided) else "" if answer is None else "-"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
