@@ -1,0 +1,1 @@
+"""Event logs: read, checked line by line, joined, validated, and explained where they leave the specification."""

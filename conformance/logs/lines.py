@@ -1,0 +1,296 @@
+"""What a line of an event log may say, taken from the protocols' own declarations: events, parameters, messages, entries of state.
+
+Reading is to take less than a microsecond a line for this. So each event, message and symbol gets one expression that tells
+whether all is well, compiled once; only when it says no does slow code look for the field and the sentence.
+
+| sort | in a log |
+|---|---|
+| host, VPC | its name |
+| pod | `vpc/address` |
+| request | `epoch.number` |
+| number | an integer from 0 on |
+| enumeration | the member's name |
+| formula | true or false; at the end of an entry of state |
+
+A parameter may be missing, since a log may be partial: what it was is then for validation to find out. A parameter, message or
+piece of state that the protocol does not have is a slip, and so is a value of another sort.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from conformance.protocols import REPLAYED, named
+from conformance.report import no_such
+from impl.messages import HOST_NAME
+from impl.recording.line import Line
+from impl.recording.words import NUMBER, STUTTERS, TEXT
+from spec.language import Message, Protocol, Symbol
+from spec.terms import Enumeration, Formula, Individual, Number, Value
+from spec.vocabulary import Host, Pod, Request, Vpc
+
+LOGGED: Final = tuple(named(name) for name in sorted(REPLAYED, reverse=True))
+"""The protocols whose actions are recorded: those that an implementation follows."""
+
+Test = Callable[[Any], object]
+"""Whether something is as declared, by its truth value; one that is of another type altogether may raise."""
+
+
+class Text(Individual):
+    """What only people read."""
+
+
+PROCESS: Final = re.compile(rf"dpm|ncm|aca/{HOST_NAME.pattern}")
+"""Who may keep a log."""
+
+_SORTS: Final[Mapping[str, type[Value]]] = {
+    "host": Host,
+    "vpc": Vpc,
+    "pod": Pod,
+    "request": Request,
+    NUMBER: Number,
+    TEXT: Text,
+}
+"""The sort of what a stutter tells, by the kind that the implementation gives it."""
+
+_FORMS: Final[Mapping[type[Value], tuple[re.Pattern[str], str]]] = {
+    Host: (HOST_NAME, "a host's name"),
+    Pod: (re.compile(r"[^/\s]+/[^/\s]+"), "a pod as vpc/address"),
+    Text: (re.compile(r".*", re.DOTALL), "text"),
+    Request: (re.compile(r"[0-9]{1,20}\.[0-9]{1,20}"), "a request as epoch.number"),
+}
+_ANY_NAME: Final = (re.compile(r"\S+"), "a name")
+
+REMEMBERED_MAX: Final = 1 << 16
+"""Well-formed names of one sort that are remembered before all are forgotten again: memory has a bound for any log."""
+
+Fault = tuple[str, str]
+"""A field, as a path within the line, and what is wrong with it."""
+
+
+class _Names(set[Any]):
+    """The well-formed names of a sort that were seen; `in` sees what is new, so that the usual case costs one look-up."""
+
+    def __init__(self, form: re.Pattern[str]) -> None:
+        super().__init__()
+        self._form = form
+
+    def admits(self, value: object) -> bool:
+        """Whether a value is such a name."""
+        if not isinstance(value, str) or self._form.fullmatch(value) is None:
+            return False
+        if len(self) >= REMEMBERED_MAX:
+            self.clear()
+        self.add(value)
+        return True
+
+
+class Vocabulary:
+    """The words of the recorded protocols, and whether a line keeps to them."""
+
+    def __init__(self, protocols: Sequence[Protocol] = LOGGED) -> None:
+        self._names: dict[str, _Names] = {}
+        """What the compiled expressions refer to."""
+        self._processes = _Names(PROCESS)
+        self._parameters: dict[str, dict[str, type[Value]]] = {}
+        self._words: dict[str, tuple[Mapping[str, Message[Any]], Mapping[str, Symbol]]] = {}
+        """The messages and the pieces of state that a line of this event may name, as it names them."""
+        self._fits: dict[str, Test] = {}
+        self._messages: dict[str, dict[str, Test]] = {}
+        self._state: dict[str, dict[str, Test]] = {}
+        everywhere: tuple[dict[str, Message[Any]], dict[str, Symbol]] = ({}, {})
+        for protocol in protocols:
+            messages = {message.name: message for message in protocol.messages}
+            kept = {symbol.name: symbol for symbol in protocol.symbols if symbol.kind == "state"}
+            everywhere[0].update({f"{protocol.name}.{name}": one for name, one in messages.items()})
+            everywhere[1].update({f"{protocol.name}.{name}": one for name, one in kept.items()})
+            sent = {name: self._message(one) for name, one in messages.items()}
+            state = {name: self._entry(one) for name, one in kept.items()}
+            for action in protocol.actions:
+                event = f"{protocol.name}.{action.name}"
+                self._parameters[event] = {one.name: one.sort for one in action.parameters}
+                self._fits[event] = self._attributes(self._parameters[event])
+                self._words[event] = messages, kept
+                self._messages[event], self._state[event] = sent, state
+        sent = {name: self._message(one) for name, one in everywhere[0].items()}
+        state = {name: self._entry(one) for name, one in everywhere[1].items()}
+        for event, stutter in STUTTERS.items():
+            self._parameters[event] = {name.rstrip("?"): _SORTS[kind] for name, kind in stutter.attributes.items()}
+            self._fits[event] = partial(_all_of, self._parameters[event])
+            self._words[event] = everywhere
+            self._messages[event], self._state[event] = sent, state
+
+    @property
+    def events(self) -> list[str]:
+        """Every name that an event may have."""
+        return list(self._fits)
+
+    def parameters(self, event: str) -> Mapping[str, type[Value]]:
+        """What an event says: the parameters of its action, or what else it tells, with their sorts."""
+        return self._parameters[event]
+
+    # ------------------------------------------------------------------------------------------------- the fast path
+
+    def accepts(self, line: Line) -> bool:
+        """Whether the line keeps to the protocol's words; if not, `fault` may still find nothing but missing parameters."""
+        event = line.event
+        try:
+            if not self._fits[event](line.attributes):
+                return False
+            if line.process not in self._processes and not self._processes.admits(line.process):
+                return False
+            if line.sequence < 1:
+                return False
+            if line.sent:
+                messages = self._messages[event]
+                for message in line.sent:
+                    if not messages[message[0]](message):  # type: ignore[index] # a name that is no text is not there
+                        return False
+            if line.after is not None or line.state is not None:
+                return self._keeps(line.after, event) and self._keeps(line.state, event)
+        except (LookupError, TypeError, AttributeError):
+            return False  # something is missing, unknown or of another type: `fault` says what
+        return True
+
+    def _keeps(self, entries: Mapping[str, Sequence[Any]] | None, event: str) -> bool:
+        if entries:
+            tests = self._state[event]
+            for symbol, listed in entries.items():
+                fits = tests[symbol]
+                for entry in listed:
+                    if not fits(entry):
+                        return False
+        return True
+
+    def _attributes(self, parameters: Mapping[str, type[Value]]) -> Test:
+        tests = [self._test(sort, f"a[{name!r}]") for name, sort in parameters.items()]
+        return self._compiled([f"len(a) == {len(parameters)}", *tests])
+
+    def _message(self, message: Symbol) -> Test:
+        tests = [self._test(sort, f"a[{place}]") for place, sort in enumerate(message.arguments, start=1)]
+        return self._compiled([f"len(a) == {len(message.arguments) + 1}", *tests])
+
+    def _entry(self, symbol: Symbol) -> Test:
+        sorts = (*symbol.arguments, symbol.result)
+        tests = [self._test(sort, f"a[{place}]") for place, sort in enumerate(sorts)]
+        return self._compiled([f"len(a) == {len(sorts)}", *tests])
+
+    def _test(self, sort: type[Value], value: str) -> str:
+        if sort is Formula:
+            return f"type({value}) is bool"
+        if issubclass(sort, Number):
+            return f"type({value}) is int and {value} >= 0"
+        if issubclass(sort, Enumeration):
+            return f"type({value}) is str and {value} in {tuple(sort.names())!r}"
+        name = f"S_{sort.__name__}"
+        self._names.setdefault(name, _Names(_form_of(sort)[0]))
+        return f"({value} in {name} or {name}.admits({value}))"
+
+    def _compiled(self, tests: Iterable[str]) -> Test:
+        source = f"def fits(a): return {' and '.join(tests)}"
+        scope: dict[str, Any] = {**self._names}
+        exec(compile(source, "<lines>", "exec"), scope)  # noqa: S102 - the text is ours, from the protocol
+        function: Test = scope["fits"]
+        return function
+
+    # ---------------------------------------------------------------------------------------------- the slow path
+
+    def fault(self, line: Line) -> Fault | None:
+        """The first field that is not in the protocol's words, and what was expected; none if parameters are missing at most."""
+        return next(self._faults(line), None)
+
+    def _faults(self, line: Line) -> Iterator[Fault]:
+        if not self._processes.admits(line.process):
+            yield "service.instance.id", f"expected dpm, ncm or aca/ and a host, found {shown(line.process)}"
+        if line.sequence < 1:
+            yield "sequence", f"expected an integer from 1 on, found {line.sequence}"
+        if line.event not in self._fits:
+            near = difflib.get_close_matches(line.event, self.events, n=1)
+            meant = f"did you mean {near[0]}?" if near else "docs/event-log.schema.json lists them all"
+            yield "event.name", f"{shown(line.event)} is no event; {meant}"
+            return
+        parameters = self._parameters[line.event]
+        for name, value in line.attributes.items():
+            if name not in parameters:
+                known = f"choose among {', '.join(parameters)}" if parameters else "it has none"
+                near = difflib.get_close_matches(name, parameters, n=1)
+                meant = f" (did you mean {near[0]}?)" if near else ""
+                yield f"attributes.{name}", f"{shown(name)} is no parameter of {line.event}{meant}; {known}"
+            elif (wrong := _wrong(value, parameters[name])) is not None:
+                yield f"attributes.{name}", wrong
+        yield from self._faults_of_messages(line)
+        yield from self._faults_of_state(line)
+
+    def _faults_of_messages(self, line: Line) -> Iterator[Fault]:
+        known = self._words[line.event][0]
+        for place, message in enumerate(line.sent or ()):
+            where = f"sent[{place}]"
+            if not message or message[0] not in known:
+                yield where, no_such("message", str(message[0]) if message else "", known)
+                continue
+            declared = known[str(message[0])]
+            yield from _faults_of_tuple(where, message[1:], declared.arguments, declared.fields)
+
+    def _faults_of_state(self, line: Line) -> Iterator[Fault]:
+        known = self._words[line.event][1]
+        for key, entries in (("after", line.after), ("state", line.state)):
+            for name, listed in (entries or {}).items():
+                if name not in known:
+                    yield f"{key}.{name}", no_such("piece of state", name, known)
+                    continue
+                symbol = known[name]
+                for place, entry in enumerate(listed):
+                    fields = (*symbol.fields, "value")
+                    yield from _faults_of_tuple(
+                        f"{key}.{name}[{place}]", entry, (*symbol.arguments, symbol.result), fields
+                    )
+
+
+def _all_of(parameters: Mapping[str, type[Value]], attributes: Mapping[str, object]) -> bool:
+    """Whether each of a stutter's attributes is one, and of its sort. Stutters are few, so nothing is compiled for them."""
+    return all(name in parameters and _wrong(value, parameters[name]) is None for name, value in attributes.items())
+
+
+def _form_of(sort: type[Value]) -> tuple[re.Pattern[str], str]:
+    return _FORMS.get(sort, _ANY_NAME)
+
+
+def _faults_of_tuple(
+    where: str, values: Sequence[object], sorts: Sequence[type[Value]], fields: Sequence[str]
+) -> Iterator[Fault]:
+    if len(values) != len(sorts):
+        yield where, f"expected {len(sorts)} values ({', '.join(fields)}), found {len(values)}"
+        return
+    for field, value, sort in zip(fields, values, sorts, strict=True):
+        if (wrong := _wrong(value, sort)) is not None:
+            yield f"{where}.{field}", wrong
+
+
+def _wrong(value: object, sort: type[Value]) -> str | None:
+    """What is wrong with a value of this sort, in half a sentence."""
+    if sort is Formula:
+        return None if type(value) is bool else f"expected true or false, found {shown(value)}"
+    if issubclass(sort, Number):
+        return None if type(value) is int and value >= 0 else f"expected an integer from 0 on, found {shown(value)}"
+    if issubclass(sort, Enumeration):
+        names = sort.names()
+        return None if value in names else f"expected {' or '.join(names)}, found {shown(value)}"
+    assert issubclass(sort, Individual)
+    form, what = _form_of(sort)
+    if isinstance(value, str) and form.fullmatch(value) is not None:
+        return None
+    return f"expected {what}, found {shown(value)}"
+
+
+_SHOWN_MAX: Final = 60
+
+
+def shown(value: object) -> str:
+    """A value of a log, short enough for a sentence."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN_MAX else f"{text[: _SHOWN_MAX - 1]}…"
