@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "live": "Decide what happens eventually, in every fair run of a bounded configuration.",
     "simulate": "Long random runs of the role machines.",
     "replay": "Replay traces on the implementation, step by step.",
+    "permissive": "Offer the implementation what the statement permits and it never did.",
     "show": "Print a trace as a table and a sequence diagram.",
     "step": "Take steps of the role machines by hand.",
     "demo": "One NCM, one test controller, two hosts with a pod each, on a real broker.",

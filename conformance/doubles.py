@@ -1,6 +1,7 @@
 """Implementations with one rule changed: the same wrongs as the specification's variants, to see that replays catch them.
 
 Each double overrides the one method in which a core states the rule. `DOUBLES` has one for every variant, under its name.
+`RESTRICTIVE` has some that do nothing wrong: they leave undone what is permitted, in all situations or in some.
 """
 
 from __future__ import annotations
@@ -182,6 +183,21 @@ class TakesEveryReportForDone(Dpm):
         return Outcome.DONE
 
 
+class NeverEvicts(Aca):
+    def evict(self, pod: Pod) -> Effects:
+        return Effects()
+
+
+class EvictsOnlyWhatIsGone(Aca):
+    def may_evict(self, pod: Pod) -> bool:
+        return super().may_evict(pod) and self._known[pod][1] is None
+
+
+class NeverReminds(Ncm):
+    def remind(self, host: str, pod: Pod) -> Effects:
+        return Effects()
+
+
 DOUBLES: Final[Mapping[str, Cores]] = {
     "answers_another_host": Cores(ncm=AnswersAnotherHost),
     "grants_the_unknown": Cores(ncm=GrantsTheUnknown),
@@ -211,4 +227,10 @@ DOUBLES: Final[Mapping[str, Cores]] = {
     "delivers_without_a_route": Cores(aca=DeliversWithoutARoute),
     "takes_every_report_for_done": Cores(dpm=TakesEveryReportForDone),
     "remembers_over_a_restart": Cores(aca=RemembersOverARestart),
+}
+
+RESTRICTIVE: Final[Mapping[str, Cores]] = {
+    "never_evicts": Cores(aca=NeverEvicts),
+    "evicts_only_what_is_gone": Cores(aca=EvictsOnlyWhatIsGone),
+    "never_reminds": Cores(ncm=NeverReminds),
 }

@@ -21,6 +21,7 @@ from conformance.targets import Target, open_target
 from model import itf
 from model.configuration import Configuration, load
 from model.interpreter import Interpreter
+from model.runs import executed, prefix
 from model.state import Occurrence, State, Trace, initial_state
 from spec.language import Protocol
 
@@ -128,7 +129,7 @@ def _worth(candidate: Candidate, wanted: set[str], deliveries: set[str]) -> floa
 
 def _cut(candidate: Candidate, gained: set[str]) -> Candidate:
     length = max(candidate.goals[goal] for goal in gained) + 1
-    trace = _prefix(candidate.trace, length)
+    trace = prefix(candidate.trace, length)
     kinds = sorted({goal.split(":")[0] for goal in gained})
     description = f"{trace.configuration.doc} Covers {len(gained)} goals ({', '.join(kinds)})."
     return Candidate(replace(trace, description=description), candidate.goals)
@@ -144,7 +145,7 @@ def _drained(candidate: Candidate, protocol: Protocol, gained: set[str]) -> Cand
     for _ in range(DELIVERIES_MORE):
         possible = (one for one in interpreter.enabled(trace.states[-1]) if one.action in taking)
         step = next(possible, None)
-        longer = _executed(interpreter, trace, (step,)) if step is not None else None
+        longer = executed(interpreter, trace, (step,)) if step is not None else None
         if longer is None:
             break
         trace = longer
@@ -189,7 +190,7 @@ def _candidates(protocol: Protocol, progress: Callable[[int, int], None] | None)
                 continue
             result = replay(trace, f"run {number}", protocol, memory)
             assert result.divergence is None, result.divergence
-            trace = _prefix(trace, result.steps)
+            trace = prefix(trace, result.steps)
             reached = {goal: step for step, goal in coverage.of(trace) if goal in wanted}
             new = set(reached) - seen
             if new:
@@ -215,7 +216,7 @@ def _look_ahead(
                 enabled = interpreter.enabled(trace.states[length])
                 for goal in [goal for goal, options in sequences.items() if options]:
                     for steps in _follow(interpreter, coverage, trace.states[length], enabled, sequences[goal]):
-                        longer = _executed(interpreter, _prefix(trace, length), steps)
+                        longer = executed(interpreter, prefix(trace, length), steps)
                         assert longer is not None
                         reached = {one: step for step, one in coverage.of(longer)}
                         if goal in reached and replay(longer, goal, protocol, memory).verdict == "conforms":
@@ -276,7 +277,7 @@ def _told(protocol: Protocol, interpreter: Interpreter, start: Trace, story: str
             steps.append(
                 Occurrence(name, tuple((one.name, int(value) if value.isdigit() else value) for one, value in pairs))
             )
-    told = _executed(interpreter, start, steps)
+    told = executed(interpreter, start, steps)
     assert told is not None, f"the story is not possible: {story}"
     return told
 
@@ -284,28 +285,14 @@ def _told(protocol: Protocol, interpreter: Interpreter, start: Trace, story: str
 def _shrunk(interpreter: Interpreter, coverage: Coverage, trace: Trace, goal: str, step: int) -> Trace:
     """A run that still reaches the goal with its last step, without the steps that are not needed for it."""
     steps = list(trace.steps[: step + 1])
-    start = _prefix(trace, 0)
+    start = prefix(trace, 0)
     for place in range(len(steps) - 2, -1, -1):
-        shorter = _executed(interpreter, start, (*steps[:place], *steps[place + 1 :]))
+        shorter = executed(interpreter, start, (*steps[:place], *steps[place + 1 :]))
         if shorter is not None and goal in {one for _, one in coverage.of(shorter)}:
             steps = list(shorter.steps)
-    found = _executed(interpreter, start, tuple(steps))
+    found = executed(interpreter, start, tuple(steps))
     assert found is not None
     return found
-
-
-def _executed(interpreter: Interpreter, trace: Trace, steps: Sequence[Occurrence]) -> Trace | None:
-    """The run that goes on with these steps; none if one of them is not possible."""
-    states = list(trace.states)
-    for step in steps:
-        if not interpreter.is_enabled(states[-1], step):
-            return None
-        states.append(interpreter.apply(states[-1], step)[0])
-    return replace(trace, states=tuple(states), steps=(*trace.steps, *steps))
-
-
-def _prefix(trace: Trace, steps: int) -> Trace:
-    return replace(trace, states=trace.states[: steps + 1], steps=trace.steps[:steps])
 
 
 def _aim(

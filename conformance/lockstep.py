@@ -14,6 +14,9 @@ spent (and z3 shows of the specification that "what is spent enables nothing"), 
 
 **Negative traces** are runs of a variant, up to the step at which it leaves the protocol. There the implementation gets the same
 input, and has to do what the protocol does with it: one of the steps that are enabled then, or nothing.
+
+**Offered steps.** The last step may be offered and not demanded: nobody is bound to do what is merely permitted. Then the
+implementation may do it, or something else that is permitted with the same input, or nothing; the result says which.
 """
 
 from __future__ import annotations
@@ -57,6 +60,17 @@ class Expected:
     state: State
     events: Events = NO_EVENTS
     sent: Sent | None = frozenset()
+    step: Occurrence | None = None
+    """The step that leads there; none: nothing is done."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an implementation made of a step that was offered."""
+
+    kind: Literal["done", "refused"]
+    because: str = ""
+    """How it was refused."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +121,8 @@ class Replay:
     """Why it could not be driven."""
     received: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """What came to each agent, in the order in which it came first."""
+    answer: Answer | None = None
+    """To the step that was offered; none if there was no such step, or the run did not get as far."""
 
 
 def replay(
@@ -116,14 +132,16 @@ def replay(
     target: Target,
     cores: Cores | None = None,
     leaving: Leaving | None = None,
+    *,
+    offered: bool = False,
 ) -> Replay:
-    """Replays one trace of the protocol, or one that leaves it. `name` is for reports.
+    """Replays one trace of the protocol, or one that leaves it. `name` is for reports; `offered`: the last step need not be done.
 
     Raises:
         EnvironmentProblem: the broker does not deliver; names trace, step and message.
     """
     started = time.perf_counter()
-    run = _Run(trace, name, protocol, target, cores or Cores(), leaving)
+    run = _Run(trace, name, protocol, target, cores or Cores(), leaving, offered=offered)
     divergence, because = None, ""
     try:
         divergence = run.all()
@@ -144,6 +162,7 @@ def replay(
         divergence,
         because,
         received,
+        run.answer,
     )
 
 
@@ -151,7 +170,15 @@ class _Run:
     """One replay: what is expected after each step, beside what the driver makes happen."""
 
     def __init__(
-        self, trace: Trace, name: str, protocol: Protocol, target: Target, cores: Cores, leaving: Leaving | None
+        self,
+        trace: Trace,
+        name: str,
+        protocol: Protocol,
+        target: Target,
+        cores: Cores,
+        leaving: Leaving | None,
+        *,
+        offered: bool,
     ) -> None:
         if leaving is not None:
             trace = replace(trace, states=trace.states[: leaving.step + 1], steps=trace.steps[: leaving.step])
@@ -165,6 +192,10 @@ class _Run:
             self.actions[-1] = _named(leaving.variant, trace.steps[-1])
         self.driver: Driver = DRIVERS[protocol.name](trace, name, self.actions, self._interpreter, target, cores)
         self._expected = initial_state(protocol, trace.configuration)
+        self._offered_at = len(trace.steps) if offered else None
+        self._became: Occurrence | None = None
+        """The step that was seen last; none: nothing was done."""
+        self.answer: Answer | None = None
         self.done = 0
         self.duplicates = 0
 
@@ -182,20 +213,25 @@ class _Run:
 
     def _step(self, number: int) -> Divergence | None:
         occurrence, before = self._trace.steps[number], self._expected
-        leaves = number + 1 == self._leaves_at
+        leaves, offered = number + 1 == self._leaves_at, number + 1 == self._offered_at
+        at_once = None
         if occurrence.action == "greet_by_request" and not leaves:
-            divergence = self._at_once(number, before)
-            if divergence is not None:
-                return divergence
-        allowed = self._allowed(number, before) if leaves else [self._expect(before, occurrence)]
+            at_once = self._at_once(number, before)
+            if at_once is not None and not offered:
+                return at_once
+        if leaves:
+            allowed = self._allowed(number, before)
+        else:
+            allowed = [self._expect(before, occurrence), *(self._instead(number, before) if offered else ())]
+        refused = ""
         try:
             effects = self.driver.step(number, before, allowed[0].state)
         except IllegalInput as problem:
-            if not leaves:
+            if not leaves and not offered:
                 return self._divergence(
                     str(occurrence), number + 1, Difference("action", "taken", "refused", str(problem))
                 )
-            effects = Effects()
+            effects, refused = Effects(), str(problem)
         except MalformedMessage as problem:
             broken = Difference("messages", "messages that parse", "one that does not", str(problem))
             return self._divergence(str(occurrence), number + 1, broken)
@@ -204,7 +240,11 @@ class _Run:
                 str(occurrence), number + 1, Difference("action", "taken", "an error", str(problem))
             )
         host = str(dict(occurrence.choices).get("host", ""))
-        return self._compared(str(occurrence), number + 1, allowed, host, effects)
+        divergence = self._compared(str(occurrence), number + 1, allowed, host, effects)
+        if offered and divergence is None:
+            self.answer = _answer(occurrence, self._became, refused)
+            return at_once if self.answer.kind == "done" else None
+        return divergence
 
     def _at_once(self, number: int, before: State) -> Divergence | None:
         """A request of a new epoch greets and is answered, which are two steps here and one message to NCM."""
@@ -233,7 +273,8 @@ class _Run:
         names = [message.name for message in self._protocol.messages]
         silent = State({**before.relations, **{name: frozenset() for name in names}}, before.functions)
         after, _ = self._interpreter.apply(silent, occurrence)
-        return Expected(state, events, frozenset((name, one) for name in names for one in after.relations[name]))
+        sent = frozenset((name, one) for name in names for one in after.relations[name])
+        return Expected(state, events, sent, occurrence)
 
     def _allowed(self, number: int, before: State) -> list[Expected]:
         """What the protocol may do where a trace leaves it.
@@ -241,6 +282,18 @@ class _Run:
         With a message: a step that takes it; if there is none, nothing. With what a role does of its own accord: that very step; if
         it is not enabled, one of its alternatives, or nothing.
         """
+        same, instead = self._possible(number, before)
+        by_itself = not self.actions[number].takes
+        return same or [*instead, Expected(before, sent=frozenset() if by_itself else None)]
+
+    def _instead(self, number: int, before: State) -> list[Expected]:
+        """What the protocol may do where a step is offered: another one with the same input, or nothing."""
+        same, instead = self._possible(number, before)
+        others = (one for one in (*same, *instead) if one.step != self._trace.steps[number])
+        return [*others, Expected(before)]
+
+    def _possible(self, number: int, before: State) -> tuple[list[Expected], list[Expected]]:
+        """The steps that are enabled with the same input as this one, and the alternatives of what is done without any."""
         action, occurrence = self.actions[number], self._trace.steps[number]
         choices, process = dict(occurrence.choices), process_of(action, occurrence)
         key = self.driver.taken(action, occurrence, before) if action.takes else None
@@ -259,7 +312,7 @@ class _Run:
                     same.append(self._expect(before, one))
                 elif other.name in others:
                     instead.append(self._expect(before, one))
-        return same or [*instead, Expected(before, sent=frozenset() if key is None else None)]
+        return same, instead
 
     def _duplicates(self, of: str = "") -> Divergence | None:
         before = self._expected
@@ -288,7 +341,7 @@ class _Run:
             difference = self.driver.wrong or self.driver.compare(one.state)
             difference = difference or self._difference(one, host, effects)
             if difference is None:
-                self._expected = one.state
+                self._expected, self._became = one.state, one.step
                 return None
             differences.append(difference)
         said = "; ".join(f"{event.name} {_fields(event.fields)}" for event in effects.events)
@@ -320,6 +373,14 @@ def _interpreter(protocol: Protocol, configuration: Configuration) -> Interprete
 
 def _named(protocol: Protocol, occurrence: Occurrence) -> Action:
     return next(action for action in protocol.actions if action.name == occurrence.action)
+
+
+def _answer(offered: Occurrence, became: Occurrence | None, refused: str) -> Answer:
+    if refused:
+        return Answer("refused", refused)
+    if became == offered:
+        return Answer("done")
+    return Answer("refused", f"it does {became} instead" if became else "it does nothing")
 
 
 def _fields(fields: Mapping[str, Any]) -> str:

@@ -17,9 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
+from rich.console import Console
+
 from impl.broker import topics
 from impl.broker.admin import Admin
 from impl.broker.deployment import Deployment
+from impl.broker.launcher import open_deployment
 from impl.broker.multicast import Administration, MulticastTopics
 from impl.journal.memory import MemoryJournal
 from impl.journal.pulsar import PulsarLog
@@ -264,3 +267,14 @@ def open_target(name: str, deployment: Deployment | None = None, *, store: str =
         yield target
     finally:
         target.close()
+
+
+@contextmanager
+def open_with_broker(name: str, *, store: str = "own", console: Console | None = None) -> Iterator[Target]:
+    """The target of this name, with one of `STORES`; where it needs a broker, the environment's, or else one that is started."""
+    if name == "memory":
+        with open_target(name, store=store) as target:
+            yield target
+    else:
+        with open_deployment(console=console) as deployment, open_target(name, deployment, store=store) as target:
+            yield target

@@ -146,10 +146,18 @@ class Interpreter:
         events: Events = NO_EVENTS,
     ) -> Any:
         """The value of a formula or term; `environment` gives the variables by name."""
-        source = _Source(self).expression(node)
-        names = tuple(environment)
-        function = self._function(source, names)
+        function = self._function(_Source(self).expression(node), tuple(environment))
         return function(_tables(state), _tables(after or state), events, *environment.values())
+
+    def prepared(self, node: Node, names: Sequence[str]) -> Callable[..., Any]:
+        """The value of a formula or term of one state: a function of the state, and of the variables of these names in order."""
+        function = self._function(_Source(self).expression(node), tuple(names))
+
+        def value(state: State, *values: Element) -> Any:
+            tables = _tables(state)
+            return function(tables, tables, NO_EVENTS, *values)
+
+        return value
 
     def counterexample(
         self, claim: Promise | Sometimes, state: State, *, after: State | None = None, events: Events = NO_EVENTS

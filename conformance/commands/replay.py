@@ -28,8 +28,7 @@ from conformance.report import (
     write_junit,
 )
 from conformance.show.violation import print_diagram
-from conformance.targets import STORES, TARGETS, open_target
-from impl.broker.launcher import open_deployment
+from conformance.targets import STORES, TARGETS, open_with_broker
 
 
 @click.command()
@@ -72,16 +71,11 @@ def replay(
             )
         if not vector.trace.steps:
             raise Problem(f"{vector.name}: states: expected a step after the start, found none", Exit.BAD_INPUT)
-    if target == "memory":
-        with open_target(target, store=store) as surroundings, progress_bar("Replaying", len(vectors)) as progress:
-            found = replay_all(vectors, surroundings, progress=progress)
-    else:
-        with (
-            open_deployment(console=ERRORS) as deployment,
-            open_target(target, deployment, store=store) as surroundings,
-            progress_bar("Replaying", len(vectors)) as progress,
-        ):
-            found = replay_all(vectors, surroundings, progress=progress)
+    with (
+        open_with_broker(target, store=store, console=ERRORS) as surroundings,
+        progress_bar("Replaying", len(vectors)) as progress,
+    ):
+        found = replay_all(vectors, surroundings, progress=progress)
     print_replays(found, console_for(json_file))
     result = found.as_json()
     if received:

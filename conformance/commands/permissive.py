@@ -1,0 +1,169 @@
+"""`ondemand permissive`: what the statement permits, and the implementation never did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+
+from conformance.exits import Exit, Problem, worst
+from conformance.implementations import cores_of, double_option
+from conformance.permissive import Permissiveness, Permitted, Verdict, by_action, permissiveness
+from conformance.protocols import PROTOCOLS, REPLAYED, named
+from conformance.replaying import read_vectors, vectors_of
+from conformance.report import (
+    ERRORS,
+    annotate,
+    console_for,
+    json_option,
+    junit_option,
+    plain_table,
+    progress_bar,
+    write_json,
+    write_junit,
+)
+from conformance.targets import TARGETS, open_with_broker
+
+SHOWN_MAX = 12
+"""Findings that are shown of a protocol; all of them are in the JSON."""
+
+
+@click.command()
+@click.argument("traces", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--target", type=click.Choice(TARGETS), default="memory", show_default=True, help="Where to replay.")
+@click.option(
+    "--protocol",
+    "protocol_name",
+    type=click.Choice(sorted(REPLAYED)),
+    help="Only this protocol. [default: all that are replayed]",
+)
+@click.option(
+    "--top",
+    type=click.IntRange(0),
+    metavar="NUMBER",
+    help="Offer only so many, the most often permitted first; the rest is undecided. [default: all]",
+)
+@double_option
+@json_option
+@junit_option
+def permissive(
+    traces: tuple[Path, ...],
+    target: str,
+    protocol_name: str | None,
+    top: int | None,
+    double: str | None,
+    json_file: str | None,
+    junit_file: str | None,
+) -> int:
+    """Ask of every state that replays were in what the statement permits there and the implementation never did.
+
+    TRACES are ITF files or folders of them; without any, all shipped vectors are replayed. What is permitted is sorted by action
+    and situation. Where no trace took a step, the step is offered at the end of the shortest run there: it is done, refused
+    (which is allowed, unless what happens eventually counts on it), cannot be driven, or the implementation diverges.
+
+    \b
+    Examples:
+      ondemand permissive                           all vectors, in memory
+      ondemand permissive --target pulsar --top 50  the most often permitted, on a real broker
+      ondemand permissive --double never_evicts     an agent that does less than it might
+    """
+    cores = cores_of(double)
+    shipped = [vectors_of(named(name)) for name in sorted(REPLAYED) if protocol_name in (None, name)]
+    vectors = read_vectors(traces or shipped, *PROTOCOLS)
+    for vector in vectors:
+        if vector.base.name not in REPLAYED:
+            raise Problem(
+                f"{vector.name}: is a trace of {vector.base.name}, which no implementation follows step by step; "
+                f"name traces of {' or '.join(sorted(REPLAYED))}",
+                Exit.BAD_INPUT,
+            )
+    results = []
+    with open_with_broker(target, console=ERRORS) as surroundings:
+        for protocol in PROTOCOLS:
+            mine = [vector for vector in vectors if vector.base is protocol]
+            if mine and protocol_name in (None, protocol.name):
+                with progress_bar(protocol.name) as progress:
+                    found = permissiveness(protocol, mine, surroundings, cores=cores, tries_max=top, progress=progress)
+                results.append(found)
+    console = console_for(json_file)
+    for found in results:
+        print_permissiveness(found, console)
+    write_json([one.as_json() for one in results], json_file)
+    cases = [
+        (one.shown, 0.0, "" if one.verdict in ("done", "refused") else f"{one.verdict}: {one.because}")
+        for found in results
+        for one in found.never_done
+    ]
+    write_junit("permissive", cases, junit_file)
+    return int(worst(found.exit for found in results) if results else Exit.UNDECIDED)
+
+
+def print_permissiveness(found: Permissiveness, console: Console) -> None:
+    """A row for each action, then what was not simply done when it was offered."""
+    table = plain_table(
+        f"Permitted in the {found.states:,} states of {found.runs:,} runs of {found.protocol.name} on {found.target}",
+        left=("action",),
+        right=("situations", "done", "never", "offered: done", "refused", "not driven"),
+    )
+    for action, group in by_action(found):
+        never = [one for one in group if not one.done]
+        counts = Counter(one.verdict for one in group)
+        table.add_row(
+            action.name,
+            str(len(group)),
+            str(len(group) - len(never)),
+            str(len(never)),
+            str(counts["done"]),
+            str(counts["refused"]),
+            str(counts["not driven"]),
+        )
+    console.print(table)
+    console.print()
+    for divergence in found.divergences[:1]:
+        said = f"{divergence.trace}, step {divergence.step}, {divergence.action}: {divergence.field} is not as expected"
+        console.print(f"[red]{len(found.divergences):,} of the runs themselves diverge:[/] {escape(said)}; see replay.")
+        annotate("permissive", said)
+    for one in found.findings[:SHOWN_MAX]:
+        _print_finding(found, one, console)
+    more = len(found.findings) - SHOWN_MAX
+    if more > 0:
+        console.print(f"... and {more:,} more; --json has all of them.", highlight=False)
+    if not found.states:
+        console.print("[yellow]Undecided:[/] no state was looked at.")
+    console.print(_conclusion(found), highlight=False)
+    console.print()
+
+
+def _print_finding(found: Permissiveness, one: Permitted, console: Console) -> None:
+    colour = {"diverges": "red", "refused": "cyan"}.get(one.verdict, "yellow")
+    counted = ", and what happens eventually counts on it" if one.verdict == "refused" and found.is_fair(one) else ""
+    console.print(
+        f"[{colour}]{one.verdict}[/]{counted}, permitted {one.times:,} times: {escape(one.shown)}", highlight=False
+    )
+    if one.tried is not None:
+        steps = one.tried.trace.steps
+        where = f"offered as step {len(steps)} after the beginning of {one.tried.name}: {steps[-1]}"
+        said = one.because if one.divergence is None else f"{one.divergence.field} is not as expected; {one.because}"
+        console.print(Padding(escape(f"{where}: {said}"), (0, 0, 0, 2)), highlight=False)
+    if one.verdict == "diverges":
+        annotate("permissive", f"{one.shown}: {one.because}")
+
+
+def _conclusion(found: Permissiveness) -> str:
+    counts = Counter(one.verdict for one in found.never_done)
+    if not counts and found.states:
+        return "Everything that is permitted was done."
+    verdicts: dict[Verdict, str] = {
+        "done": "done when offered",
+        "refused": "refused",
+        "not driven": "not driven",
+        "diverges": "diverge",
+        "not tried": "not tried",
+    }
+    said = ", ".join(f"{counts[verdict]:,} {words}" for verdict, words in verdicts.items() if counts[verdict])
+    total = sum(counts.values())
+    return f"Of {total:,} situations in which something was permitted and not done: {said}. ({found.seconds:.1f} s)"

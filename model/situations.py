@@ -1,0 +1,136 @@
+"""In what situation a step is possible: what is worth telling apart of its choices, in the protocol's words.
+
+States differ in everything; what decides how a role acts is much less. A situation says of a step that is possible:
+
+| in words | read off |
+|---|---|
+| `why = gone` | choices from an enumeration |
+| `route_state(host, pod) = asking` | each lifecycle of what the choices name: where it is |
+| `told(host, pod)`, `not removed(host)` | each piece of state and constant about the choices alone |
+| `version > known(host, pod)` | each number that is chosen, beside each number that the state has for the choices |
+| `first`, `again` | whether the message that is taken was taken before in the run |
+
+What is the same wherever the action is possible tells nothing, and is left out by whoever shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from model.interpreter import Interpreter
+from model.state import Occurrence, State, Tuple
+from spec.language import Action, Symbol
+from spec.terms import Enumeration, Formula, Number, Value, Variable
+
+Taken = tuple[str, Tuple]
+"""A message, by name and arguments."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Situation:
+    """An action, and in which words it is possible."""
+
+    action: str
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.action}: {', '.join(self.words)}" if self.words else self.action
+
+
+Word = Callable[[State, Mapping[str, Any]], str]
+
+
+class Situations:
+    """The situations of one configuration."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._interpreter = interpreter
+        self._actions = {action.name: action for action in interpreter.protocol.actions}
+        self._words = {action.name: list(self._words_of(action)) for action in interpreter.protocol.actions}
+        self._taken = {
+            action.name: [
+                (take.symbol.name, [interpreter.prepared(one, _names(action)) for one in take.arguments])
+                for take in action.takes
+            ]
+            for action in interpreter.protocol.actions
+        }
+
+    def taken(self, state: State, step: Occurrence) -> list[Taken]:
+        """The messages that a step takes."""
+        values = [value for _, value in step.choices]
+        return [
+            (name, tuple(argument(state, *values) for argument in arguments))
+            for name, arguments in self._taken[step.action]
+        ]
+
+    def of(self, state: State, step: Occurrence, before: Collection[Taken]) -> Situation:
+        """The situation of a step that is possible; `before`: what was taken earlier in the run."""
+        choices = dict(step.choices)
+        words = [word(state, choices) for word in self._words[step.action]]
+        words += ["again" if one in before else "first" for one in self.taken(state, step)]
+        return Situation(step.action, tuple(words))
+
+    def _words_of(self, action: Action) -> Iterator[Word]:
+        parameters = action.parameters
+        for one in parameters:
+            if issubclass(one.sort, Enumeration):
+                yield _chosen(one.name)
+        for lifecycle in self._interpreter.protocol.lifecycles:
+            names = [one.name for one in lifecycle.parameters]
+            value = self._interpreter.prepared(lifecycle.value.node, names)
+            for chosen in _fitting(parameters, [one.sort for one in lifecycle.parameters]):
+                yield _stage(f"{lifecycle.name}({', '.join(chosen)})", value, chosen)
+        for symbol in self._interpreter.protocol.symbols:
+            if symbol.kind not in ("state", "constant"):
+                continue
+            for chosen in _fitting(parameters, symbol.arguments):
+                if symbol.result is Formula:
+                    yield _holds(symbol, chosen)
+                elif issubclass(symbol.result, Number):
+                    for one in parameters:
+                        if one.sort is symbol.result and one.name not in chosen:
+                            yield _compared(one.name, symbol, chosen)
+
+
+def _names(action: Action) -> list[str]:
+    return [one.name for one in action.parameters]
+
+
+def _fitting(
+    parameters: tuple[Variable, ...], sorts: tuple[type[Value], ...] | list[type[Value]]
+) -> Iterator[tuple[str, ...]]:
+    """The choices, by name, that fit these sorts, each taken once."""
+    for chosen in product(*([one.name for one in parameters if one.sort is sort] for sort in sorts)):
+        if len(set(chosen)) == len(chosen):
+            yield chosen
+
+
+def _chosen(name: str) -> Word:
+    return lambda state, choices: f"{name} = {choices[name]}"
+
+
+def _stage(shown: str, value: Callable[..., Any], chosen: tuple[str, ...]) -> Word:
+    return lambda state, choices: f"{shown} = {value(state, *(choices[name] for name in chosen))}"
+
+
+def _holds(symbol: Symbol, chosen: tuple[str, ...]) -> Word:
+    shown = f"{symbol.name}({', '.join(chosen)})"
+
+    def word(state: State, choices: Mapping[str, Any]) -> str:
+        return shown if tuple(choices[name] for name in chosen) in state.relations[symbol.name] else f"not {shown}"
+
+    return word
+
+
+def _compared(number: str, symbol: Symbol, chosen: tuple[str, ...]) -> Word:
+    shown = f"{symbol.name}({', '.join(chosen)})"
+
+    def word(state: State, choices: Mapping[str, Any]) -> str:
+        other = state.functions[symbol.name][tuple(choices[name] for name in chosen)]
+        sign = "<" if choices[number] < other else ">" if choices[number] > other else "="
+        return f"{number} {sign} {shown}"
+
+    return word
