@@ -32,7 +32,6 @@ import asyncio
 import logging
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -42,23 +41,21 @@ import grpc
 import grpc.aio
 
 from impl.alcor.caller import Caller
+from impl.alcor.counted import summary
 from impl.alcor.directory import Directory, name_after
 from impl.alcor.identity import Identity
 from impl.alcor.loop import Loop
+from impl.alcor.receiver import GoalStateServer
 from impl.alcor.services import (
     EPOCH,
-    GOAL_STATE_BYTES_MAX,
     GOAL_STATES,
-    PUSH_STREAM,
     REQUEST,
     REQUEST_BYTES_MAX,
     Deadlines,
     Endpoint,
     Malformed,
-    epoch_of,
     parse,
     path,
-    serve,
 )
 from impl.alcor.session import Inbox, delivery
 from impl.alcor.statements import Item, Statement, read
@@ -72,8 +69,6 @@ ATTEMPTS_MAX: Final = 3
 """To ask one thing of NCM; the service gives the held packet up in its own time."""
 ASKS_SECONDS_MAX: Final = 60.0
 """That a request is remembered for, if its neighbor never comes; no held packet waits as long."""
-STREAMS_MAX: Final = 100
-"""Pushes under way at an agent; NCM needs one, Alcor's NCM ten with their warm-ups."""
 WORTH_REPEATING: Final = {
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -93,7 +88,7 @@ class _Ask:
     """The newest that was pushed of the destination since."""
 
 
-class AcaGateway(Inbox):
+class AcaGateway(Inbox, GoalStateServer):
     """A connection with one session, both in one: see `impl.transport.interface`."""
 
     def __init__(
@@ -109,15 +104,20 @@ class AcaGateway(Inbox):
         deadlines: Deadlines | None = None,
         source: str | None = None,
     ) -> None:
-        super().__init__()
-        self.loop, self.schema, self.host, self.directory, self.identity = loop, schema, host, directory, identity
-        self.where, self.ncm_name, self.deadlines = where, ncm_name, deadlines or Deadlines()
-        self.counted: Counter[str] = Counter()
-        """What was refused or ignored before it reached the core, by reason."""
-        self._streams = 0
-        self._server: Any = None
+        Inbox.__init__(self)
+        GoalStateServer.__init__(
+            self,
+            loop,
+            schema,
+            identity,
+            where,
+            role="NCM",
+            pusher=ncm_name,
+            log=logging.getLogger(f"ondemand.{host}"),
+            deadlines=deadlines or Deadlines(),
+        )
+        self.host, self.directory = host, directory
         self._caller = Caller(loop, identity, ncm, ncm_name, source)
-        self._log = logging.getLogger(f"ondemand.{host}")
         self._begin(0)
 
     def _begin(self, epoch: int) -> None:
@@ -132,41 +132,15 @@ class AcaGateway(Inbox):
 
     def open(self) -> AcaGateway:
         """Begins to serve; NCM need not be there yet."""
-        if self._server is None:
-            methods = {PUSH_STREAM: grpc.stream_stream_rpc_method_handler(self._push_stream)}
-            self._server, self.where = self.loop.run(serve({GOAL_STATES: methods}, self.where, self.identity.server()))
+        if self.start_serving():
             self._caller.open()
             self._log.info("listens on %s", self.where)
         return self
 
     # ------------------------------------------------------------------------------- what comes in, by gRPC
 
-    async def _push_stream(self, _: Any, context: Any) -> None:
-        """One message, one reply, and the end: also for a stream that says nothing, or is never half-closed."""
-        caller = self.identity.caller(context)
-        if caller != self.ncm_name:
-            await self._refuse(context, grpc.StatusCode.PERMISSION_DENIED, "only NCM may push goal states")
-        if self._streams >= STREAMS_MAX:
-            await self._refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, f"{STREAMS_MAX} streams are open already")
-        self._streams += 1
-        try:
-            async with asyncio.timeout(self.deadlines.apply):
-                await self._push(context)
-        except TimeoutError:
-            await self._refuse(context, grpc.StatusCode.DEADLINE_EXCEEDED, "no goal state came, or it took too long")
-        finally:
-            self._streams -= 1
-
-    async def _push(self, context: Any) -> None:
-        data = await context.read()
-        if data is grpc.aio.EOF:
-            return
-        try:
-            epoch = epoch_of(context.invocation_metadata())
-            goal = parse(self.schema.GoalStateV2, data, GOAL_STATE_BYTES_MAX)
-        except Malformed as problem:
-            await self._refuse(context, grpc.StatusCode.INVALID_ARGUMENT, str(problem))
-            return
+    async def apply(self, goal: Any, epoch: int | None) -> Any:
+        """The reply to a goal state, once the core has judged it."""
         items = read(goal, self.schema, self.host, self.where.address, self._place_of)
         reply = self.schema.GoalStateOperationReply()
         if items:
@@ -179,21 +153,12 @@ class AcaGateway(Inbox):
                     operation_type=item.operation,
                     operation_status=verdict,
                 )
-        await context.write(reply.SerializeToString())
+        return reply
 
     def _place_of(self, address: str) -> str | None:
         if address == self.where.address:
             return self.host
         return self.directory.name_of(address) or name_after(address)
-
-    async def _refuse(self, context: Any, code: grpc.StatusCode, sentence: str) -> None:
-        self._count(sentence)
-        await context.abort(code, sentence)
-
-    def _count(self, what: str) -> None:
-        self.counted[what] += 1
-        if self.counted[what] == 1:
-            self._log.warning("%s (the first of its kind; others are only counted)", what)
 
     # ----------------------------------------------------------------------------------- what is asked of NCM
 
@@ -222,16 +187,16 @@ class AcaGateway(Inbox):
             )
             reply = parse(self.schema.HostRequestReply, data, REQUEST_BYTES_MAX)
         except grpc.aio.AioRpcError as problem:
-            self._count(f"NCM cannot be asked ({problem.code().name})")
+            self.counted.count(f"NCM cannot be asked ({problem.code().name})")
             return None if problem.code() in WORTH_REPEATING else int(self.schema.OperationStatus.PENDING)
         except Malformed as problem:
-            self._count(f"NCM's reply: {problem}")
+            self.counted.count(f"NCM's reply: {problem}")
             return None
         statuses = self.schema.OperationStatus
         wanted = call.state_requests[0].request_id
         said = [one.operation_status for one in reply.operation_statuses if one.request_id == wanted]
         if len(said) < len(reply.operation_statuses):
-            self._count("a status for a request that was not asked")
+            self.counted.count("a status for a request that was not asked")
         if not said or statuses.PENDING in said:
             return None
         return int(next((status for status in said if status != statuses.SUCCESS), statuses.SUCCESS))
@@ -244,12 +209,12 @@ class AcaGateway(Inbox):
         for item in items:
             heard = {statuses.SUCCESS}
             if item.problem:
-                self._count(f"a {item.kind.lower()}: {item.problem}")
+                self.counted.count(f"a {item.kind.lower()}: {item.problem}")
                 heard.add(statuses.INVALID_ARG)
             for statement in item.statements:
                 problem = self._doubt(statement)
                 if problem:
-                    self._count(f"a {item.kind.lower()}: {problem}")
+                    self.counted.count(f"a {item.kind.lower()}: {problem}")
                     heard.add(statuses.INVALID_ARG)
                     continue
                 self._confirmed.pop(statement.pod, None)
@@ -309,11 +274,11 @@ class AcaGateway(Inbox):
         if ask.heard is not None:
             yield from self._conclude(number, ask)
         else:
-            self._count("a yes before its neighbor, or without one")
+            self.counted.count("a yes before its neighbor, or without one")
 
     def _greeted(self, status: int) -> Iterator[Delivery]:
         if status != self.schema.OperationStatus.SUCCESS:
-            self._count("NCM does not take up a restart")
+            self.counted.count("NCM does not take up a restart")
         return iter(())
 
     # ---------------------------------------------------------------------------------------- a connection
@@ -355,13 +320,11 @@ class AcaGateway(Inbox):
         self.loop.start(self._ask(question, request.epoch, lambda status: self._answered(request.request, status)))
 
     def close(self) -> None:
-        if self._server is None:
+        if not self.stop_serving():
             return
-        server, self._server = self._server, None
-        self.loop.run(server.stop(None))
         self._caller.close()
         if self.counted:
-            self._log.info("%s", ", ".join(f"{what}: {count}" for what, count in sorted(self.counted.items())))
+            self._log.info("%s", summary(self.counted))
 
 
 def _fields(statement: Statement) -> tuple[Pod, int, str | None]:

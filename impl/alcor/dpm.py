@@ -18,7 +18,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Final
@@ -27,6 +26,7 @@ import grpc
 import grpc.aio
 
 from impl.alcor.caller import Caller
+from impl.alcor.counted import Counted
 from impl.alcor.directory import Directory
 from impl.alcor.identity import Identity
 from impl.alcor.loop import Loop
@@ -72,12 +72,11 @@ class DpmGateway(Inbox):
         super().__init__()
         self.loop, self.schema, self.directory = loop, schema, directory
         self.deadlines = deadlines or Deadlines()
-        self.counted: Counter[str] = Counter()
+        self.counted = Counted(logging.getLogger("ondemand.dpm"))
         self._caller = Caller(loop, identity, ncm, ncm_name, source)
         self._room = asyncio.Semaphore(PUSHES_MAX)
         self._under_way: set[tuple[Pod, int]] = set()
         """On the loop's thread: what is sent again meanwhile need not go twice."""
-        self._log = logging.getLogger("ondemand.dpm")
 
     def open(self) -> DpmGateway:
         """Gets ready to call; NCM need not be there yet."""
@@ -108,7 +107,7 @@ class DpmGateway(Inbox):
             if isinstance(message, Config):
                 self.loop.call(self._begin, message)
             else:
-                self._count(f"a {type(message).__name__} cannot be said on this wire")
+                self.counted.count(f"a {type(message).__name__} cannot be said on this wire")
 
     def _begin(self, config: Config) -> None:
         if (config.pod, config.version) not in self._under_way:
@@ -140,13 +139,13 @@ class DpmGateway(Inbox):
                     call.cancel()
             if data is not grpc.aio.EOF:
                 return parse(self.schema.GoalStateOperationReply, data, GOAL_STATE_BYTES_MAX)
-            self._count(f"NCM did not reply ({code.name}: {await call.details()})")
+            self.counted.count(f"NCM did not reply ({code.name}: {await call.details()})")
         except TimeoutError:
-            self._count("NCM did not reply in time")
+            self.counted.count("NCM did not reply in time")
         except grpc.aio.AioRpcError as problem:
-            self._count(f"NCM did not reply ({problem.code().name}: {problem.details()})")
+            self.counted.count(f"NCM did not reply ({problem.code().name}: {problem.details()})")
         except Malformed as problem:
-            self._count(f"NCM's reply: {problem}")
+            self.counted.count(f"NCM's reply: {problem}")
         return None
 
     def _outcome(self, config: Config, reply: Any | None) -> Outcome | None:
@@ -161,22 +160,17 @@ class DpmGateway(Inbox):
             if (one.resource_id, one.resource_type, one.operation_type) == (port_id(config.pod), kinds.PORT, operation)
         }
         if len(said) != 1:
-            self._count("NCM's reply says nothing, or several things, of the port")
+            self.counted.count("NCM's reply says nothing, or several things, of the port")
             return None
         (status,) = said
         if status == statuses.INVALID_ARG:
-            self._count(f"NCM does not take version {config.version} of {config.pod}; its log says why")
+            self.counted.count(f"NCM does not take version {config.version} of {config.pod}; its log says why")
         outcomes = {
             statuses.SUCCESS: Outcome.DONE,
             statuses.FAILURE: Outcome.FAILED,
             statuses.OUT_OF_ORDER: Outcome.SUPERSEDED,
         }
         return outcomes.get(status)
-
-    def _count(self, what: str) -> None:
-        self.counted[what] += 1
-        if self.counted[what] == 1:
-            self._log.warning("%s (the first of its kind; others are only counted)", what)
 
     # ------------------------------------------------------------------------------------ a connection
 

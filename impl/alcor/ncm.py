@@ -34,6 +34,7 @@ from typing import Any, Final
 import grpc
 import grpc.aio
 
+from impl.alcor.counted import Counted, summary
 from impl.alcor.directory import Directory
 from impl.alcor.goals import Goal
 from impl.alcor.identity import Identity
@@ -140,7 +141,8 @@ class NcmGateway(Inbox):
         self.loop, self.schema, self.directory, self.identity = loop, schema, directory, identity
         self.resources, self.where, self.dpm = resources, where, dpm
         self.deadlines = deadlines or Deadlines()
-        self.counted: Counter[str] = Counter()
+        self._log = logging.getLogger("ondemand.ncm")
+        self.counted = Counted(self._log)
         """What was refused before it reached the core, by reason."""
         self._core: Ncm | None = None
         self._numbers = iter(range(time.time_ns(), 2**63))  # a request from before a crash is nobody's now
@@ -150,7 +152,6 @@ class NcmGateway(Inbox):
         """Who waits for the outcome of a change. Used from the service's thread only."""
         self._pushes = Pushes(loop, schema, directory, identity, self.deadlines, self._confirmed, source)
         self._server: Any = None
-        self._log = logging.getLogger("ondemand.ncm")
 
     def open(self, core: Ncm) -> NcmGateway:
         """Begins to serve. The core is only looked at: who is registered, and which epoch it has met."""
@@ -233,9 +234,7 @@ class NcmGateway(Inbox):
         await replies.put(None)
 
     async def _refuse(self, context: Any, code: grpc.StatusCode, sentence: str, caller: str | None) -> None:
-        self.counted[sentence] += 1
-        if self.counted[sentence] == 1:
-            self._log.warning("refuses %s: %s (others like it are only counted)", caller or "a caller", sentence)
+        self.counted.count(sentence, f"refuses {caller or 'a caller'}: {sentence}")
         await context.abort(code, sentence)
 
     def _set_aside(self, origin: str, reason: str, data: bytes) -> None:
@@ -365,8 +364,7 @@ class NcmGateway(Inbox):
         self.loop.call(self._pushes.close)
         self.resources.close()
         if self.counted or self._pushes.counted:
-            counted = self.counted + self._pushes.counted
-            self._log.info("%s", ", ".join(f"{what}: {count}" for what, count in sorted(counted.items())))
+            self._log.info("%s", summary(self.counted + self._pushes.counted))
 
 
 class AlcorNcmService(NcmService):

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -27,6 +26,7 @@ import grpc
 import grpc.aio
 
 from impl.alcor.caller import Caller
+from impl.alcor.counted import Counted
 from impl.alcor.directory import Directory
 from impl.alcor.identity import Identity
 from impl.alcor.loop import Loop
@@ -85,7 +85,7 @@ class Pushes:
     ) -> None:
         self.loop, self.schema, self.directory, self.identity = loop, schema, directory, identity
         self.deadlines, self.confirm, self.source = deadlines, confirm, source
-        self.counted: Counter[str] = Counter()
+        self.counted = Counted(logging.getLogger("ondemand.ncm"), logging.INFO)
         self._hosts: dict[str, _Host] = {}
 
     def put(self, host: str, parcel: Parcel) -> None:
@@ -115,7 +115,6 @@ class _Host:
         self._waiting: dict[Pod, Parcel] = {}
         """The newest of each pod, all of the newest epoch."""
         self._news = asyncio.Event()
-        self._log = logging.getLogger("ondemand.ncm")
         self._caller: Caller | None = None
         self._one_by_one = False
         """After a failure: one resource that the agent cannot stand must not keep the others from it."""
@@ -225,9 +224,7 @@ class _Host:
         return None
 
     def _count(self, what: str) -> None:
-        self._pushes.counted[what] += 1
-        if self._pushes.counted[what] == 1:
-            self._log.info("%s: %s (the first of its kind; others are only counted)", self._name, what)
+        self._pushes.counted.count(what, f"{self._name}: {what}")
 
 
 async def push_once(way: Any, schema: Schema, goal: Any, epoch: int) -> Any:

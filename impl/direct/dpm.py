@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 import grpc.aio
 
 from impl.alcor.caller import Caller
+from impl.alcor.counted import Counted
 from impl.alcor.directory import Directory
 from impl.alcor.identity import Identity
 from impl.alcor.loop import Loop
@@ -60,12 +60,11 @@ class Calls:
     ) -> None:
         self.loop, self.schema, self.directory, self.identity, self.source = loop, schema, directory, identity, source
         self.deadlines = deadlines or Deadlines()
-        self.counted: Counter[str] = Counter()
+        self.counted = Counted(logging.getLogger("ondemand.dpm"), logging.INFO)
         """What was said, and what failed, by what it was."""
         self.client = SubscriptionClient(loop, schema, directory, identity, subscription_port, self.deadlines, source)
         self._hear: Hear | None = None
         self._hosts: dict[str, _Host] = {}
-        self._log = logging.getLogger("ondemand.dpm")
 
     def reply_to(self, hear: Hear) -> None:
         """Says from now on what agents reply; from the loop's thread."""
@@ -87,9 +86,7 @@ class Calls:
 
     def count(self, host: str, what: str) -> None:
         """Something was not as hoped."""
-        self.counted[what] += 1
-        if self.counted[what] == 1:
-            self._log.info("%s: %s (the first of its kind; others are only counted)", host, what)
+        self.counted.count(what, f"{host}: {what}")
 
     def close(self) -> None:
         """Calls nobody any more."""

@@ -11,6 +11,7 @@ import grpc
 import pytest
 
 from conformance.demo import Watched
+from impl.alcor import receiver
 from impl.alcor.aca import ATTEMPTS_MAX
 from impl.alcor.services import EPOCH
 from impl.messages import Pod
@@ -368,6 +369,24 @@ def test_a_stream_that_says_nothing_is_ended(world: World) -> None:
     code, sentence = code_of(lambda: list(call(nothing(), timeout=WAIT_SECONDS_MAX)))
     silent.set()
     assert (code, sentence) == (grpc.StatusCode.DEADLINE_EXCEEDED, "no goal state came, or it took too long")
+
+
+def test_one_stream_too_many_is_refused_and_the_others_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiver, "STREAMS_MAX", 1)
+    pair = Pair(world)
+    silent = threading.Event()
+
+    def nothing() -> Any:
+        silent.wait(WAIT_SECONDS_MAX)
+        yield from ()
+
+    open_one = pair.ncm._channel.stream_stream(PUSH)(nothing(), timeout=WAIT_SECONDS_MAX)
+    world.wait(lambda: gateway(pair)._streams == 1, "the stream to be open")
+    full = (grpc.StatusCode.RESOURCE_EXHAUSTED, "1 streams are open already")
+    assert code_of(lambda: pair.ncm.push(pair.neighbor())) == full
+    silent.set()
+    assert list(open_one) == []
+    assert pair.ncm.push(pair.neighbor()) == {f"{pair.two.id}_n": "SUCCESS"}
 
 
 def test_what_is_meant_for_an_earlier_epoch_is_not_applied(world: World) -> None:

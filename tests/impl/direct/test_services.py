@@ -118,7 +118,7 @@ class SaysNothingOnce(AgentServer):
     def _reply(self, reading: Reading, status: int | None) -> Any:
         if not self.lost:
             self.lost = True
-            return self._schema.GoalStateOperationReply()
+            return self.schema.GoalStateOperationReply()
         return super()._reply(reading, status)
 
 
@@ -140,17 +140,17 @@ def test_a_reply_that_says_nothing_confirms_nothing_and_the_revision_is_repeated
         assert on.calls.counted["a reply that does not confirm the revision"] == 1
 
 
-PATIENT = Deadlines(push=600.0, subscribe=600.0)
+PATIENT = Deadlines(push=600.0, subscribe=600.0, apply=600.0)
 """Whoever waits for a host that hangs waits longer than any test."""
 
 
 class HangsAtH2(AgentServer):
     """An agent that takes every call, and at host h2 never ends one."""
 
-    async def _push_stream(self, _: Any, context: Any) -> None:
+    async def apply(self, goal: Any, epoch: int | None) -> Any:
         if self._agent.process == "h2":
             await asyncio.Event().wait()
-        await super()._push_stream(_, context)
+        return await super().apply(goal, epoch)
 
 
 class OneHangs(DirectScene):
