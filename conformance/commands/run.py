@@ -41,6 +41,13 @@ from impl.transport.pulsar import PulsarConnection
 state_option = click.option(
     "--state", type=click.Path(path_type=Path), metavar="FILE", help="The service's store (default: NAME.sqlite)."
 )
+credentials_option = click.option(
+    "--credentials",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="As written by `ondemand host add`.",
+)
 journal_option = click.option(
     "--journal",
     is_flag=True,
@@ -211,13 +218,7 @@ def _decide(service: DpmService, words: list[str]) -> None:
 
 
 @run.command()
-@click.option(
-    "--credentials",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="FILE",
-    help="As written by `ondemand host add`.",
-)
+@credentials_option
 @state_option
 @agent_options
 def aca(credentials: Path, state: Path | None, **direct: Any) -> int:
@@ -272,18 +273,32 @@ def _as_role(
     deployment = the_deployment()
 
     def connect() -> PulsarConnection:
-        _prepare(deployment)
-        return PulsarConnection(deployment, deployment.token(role), displaces=journal)
+        return connected(deployment, role, displaces=journal)
 
     def open_journal() -> PulsarLog:
-        _prepare(deployment)
+        prepare_if_there(deployment)
         return open_log(deployment, role, take_over=take_over)
 
     store = JournalStore(open_journal) if journal else SqliteStore(state or Path(f"{role}.sqlite"), role)
     return store, connect
 
 
-def _prepare(deployment: Deployment) -> None:
+def connected(deployment: Deployment, role: str, *, displaces: bool = False) -> PulsarConnection:
+    """A role's connection, to a deployment that is prepared by now.
+
+    Raises:
+        Unreachable: the broker is not there (yet).
+    """
+    prepare_if_there(deployment)
+    return PulsarConnection(deployment, deployment.token(role), displaces=displaces)
+
+
+def prepare_if_there(deployment: Deployment) -> None:
+    """Prepares a deployment, if its broker is there; whoever calls this tries again if not.
+
+    Raises:
+        Unreachable: the broker is not there (yet).
+    """
     try:
         prepare(deployment)
     except EnvironmentProblem as problem:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
 from conformance.commands.host import the_deployment
-from conformance.commands.run import log_lines, say, serve, state_option
-from impl.broker.topics import prepare
+from conformance.commands.run import connected, credentials_option, log_lines, say, serve, state_option
 from impl.core import Event, IllegalInput
-from impl.errors import EnvironmentProblem, Unreachable
 from impl.hosts import read_agent_file
 from impl.slots.services import SlotsAcaService, SlotsDpmService
 from impl.store import SqliteStore
@@ -48,15 +47,8 @@ def dpm(state: Path | None) -> int:
       . broker/environment && ondemand slots dpm
     """
     deployment = the_deployment()
-
-    def connect() -> PulsarConnection:
-        try:
-            prepare(deployment)
-        except EnvironmentProblem as problem:
-            raise Unreachable(str(problem)) from problem
-        return PulsarConnection(deployment, deployment.token("dpm"))
-
-    service = TellingSlotsDpm(SqliteStore(state or Path("slots-dpm.sqlite"), "slots-dpm"), connect, deployment)
+    store = SqliteStore(state or Path("slots-dpm.sqlite"), "slots-dpm")
+    service = TellingSlotsDpm(store, partial(connected, deployment, "dpm"), deployment)
 
     def decide(words: list[str]) -> None:
         match words:
@@ -89,13 +81,7 @@ class TellingSlotsDpm(SlotsDpmService):
 
 
 @slots.command()
-@click.option(
-    "--credentials",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="FILE",
-    help="As written by `ondemand host add`.",
-)
+@credentials_option
 @state_option
 def aca(credentials: Path, state: Path | None) -> int:
     """Run a host's agent. Standard output says what is applied.
