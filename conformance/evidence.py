@@ -19,8 +19,7 @@ from conformance.exits import EXIT_OF, Exit, worst
 from conformance.kills import promises_of
 from conformance.lassos import Lasso, folder_of, read_lassos
 from conformance.protocols import REPLAYED, base
-from conformance.replaying import Replays, Vector, read_vectors, replay_all
-from conformance.replaying import vectors_of as vectors_folder
+from conformance.replaying import Replays, Vector, read_vectors, replay_all, vectors_of
 from conformance.targets import open_target
 from impl.broker.deployment import Deployment
 from impl.broker.launcher import open_deployment
@@ -256,11 +255,11 @@ def gather(
         BadInput: a configuration or vector is malformed.
     """
     found = Evidence(protocol, tuple(configurations), tuple(live_configurations))
-    vectors = functools.cache(lambda: vectors_of(found, stated))
+    vectors = functools.cache(lambda: current_vectors(found, stated))
     steps: list[Callable[[], None]] = [
         lambda: _prove(found, told),
         lambda: notice(found, vectors(), stated),
-        lambda: notice_lassos(found, lassos_of(found, stated), stated),
+        lambda: notice_lassos(found, current_lassos(found, stated), stated),
     ]
     steps += [lambda: _replay(found, vectors, "memory", None, told)] * found.replayed
     steps += [functools.partial(_decide, found, name, told) for name in live_configurations]
@@ -274,10 +273,10 @@ def gather(
     return found
 
 
-def vectors_of(found: Evidence, stated: Protocol) -> list[Vector]:
+def current_vectors(found: Evidence, stated: Protocol) -> list[Vector]:
     """The shipped vectors; none, if they are no runs of the statement any more, since it was changed."""
     digest = f'"digest": "{stated.digest()}"'
-    folder = vectors_folder(stated)
+    folder = vectors_of(stated)
     current = all(digest in path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*.itf.json"))
     try:
         vectors = read_vectors([folder], stated)
@@ -294,7 +293,7 @@ def vectors_of(found: Evidence, stated: Protocol) -> list[Vector]:
 REMEDY = "write them anew with `make golden`, and read the difference"
 
 
-def lassos_of(found: Evidence, stated: Protocol) -> list[Lasso]:
+def current_lassos(found: Evidence, stated: Protocol) -> list[Lasso]:
     """The shipped lassos; none, if they are no runs of variants of the statement any more, since it was changed."""
     try:
         return read_lassos(stated)

@@ -724,13 +724,13 @@ def test_counts_that_are_not_the_pinned_ones_are_red_and_end_nothing(cut_short: 
 def test_vectors_of_an_earlier_statement_are_no_pass_and_no_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evidence, "vectors_folder", lambda protocol: tmp_path)
+    monkeypatch.setattr(evidence, "vectors_of", lambda protocol: tmp_path)
     found = Evidence(PROTOCOL, ("two-hosts",))
     file = trace_with(lambda data: data["#meta"].update(digest="0"), tmp_path)
-    assert [vector.name for vector in evidence.vectors_of(found, PROTOCOL)] == ["changed"]
+    assert [vector.name for vector in evidence.current_vectors(found, PROTOCOL)] == ["changed"]
     assert "cover too little of this one; write them anew with `make golden`" in found.stale
     file.write_text(file.read_text(encoding="utf-8").replace('"place"', '"remove"'), encoding="utf-8")
-    assert evidence.vectors_of(found, PROTOCOL) == []
+    assert evidence.current_vectors(found, PROTOCOL) == []
     assert "runs of an earlier statement (" in found.stale
     assert found.exit is Exit.UNDECIDED
     assert found.as_json()["stale"] == found.stale

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance import lassos, worlds
-from conformance.evidence import Evidence, lassos_of, notice_lassos
+from conformance.evidence import Evidence, current_lassos, notice_lassos
 from conformance.exits import Exit, Problem
 from conformance.kills import breaking
 from conformance.lassos import Lasso, folder_of, hopes_of, may_forget, path_of, read_lassos
@@ -151,19 +151,19 @@ def test_lassos_of_an_earlier_statement_are_no_pass(tmp_path: Path, monkeypatch:
     folder = folder_of(PROTOCOL)
     monkeypatch.setattr(lassos, "LASSOS", tmp_path)
     with pytest.raises(Problem, match=r"waits-without-a-deadline\..* is missing; write it with `make golden`"):
-        lassos_of(Evidence(PROTOCOL, ()), PROTOCOL)
+        current_lassos(Evidence(PROTOCOL, ()), PROTOCOL)
     (tmp_path / PROTOCOL.name).mkdir()
     for path in folder.glob("*.itf.json"):
         text = path.read_text(encoding="utf-8").replace('"place"', '"remove"')
         (tmp_path / PROTOCOL.name / path.name).write_text(text, encoding="utf-8")
     found = Evidence(PROTOCOL, ())
     with pytest.raises(BadInput, match="is not possible here"):  # a run of this statement that is wrong
-        lassos_of(found, PROTOCOL)
+        current_lassos(found, PROTOCOL)
     for path in (tmp_path / PROTOCOL.name).glob("*.itf.json"):
         data = json.loads(path.read_text(encoding="utf-8"))
         data["#meta"]["digest"] = "0"
         path.write_text(json.dumps(data), encoding="utf-8")
-    assert lassos_of(found, PROTOCOL) == []
+    assert current_lassos(found, PROTOCOL) == []
     assert "the lassos are runs of an earlier statement (" in found.stale
 
 
