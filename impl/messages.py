@@ -320,7 +320,6 @@ class Left:
 
 
 ToNcm = Config | Registered | Deregistered | Hello | Request | Applied
-FromAgent = Hello | Request | Applied
 ToAgent = Route | Granted | Refused
 Shared = Push | Published
 """What brings a revision to an agent."""

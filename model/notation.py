@@ -30,7 +30,6 @@ _BINDS: Final = {Implies: 1, Or: 2, And: 3, Not: 4}
 """How tightly a connective binds; what is not here binds tightest."""
 
 _OPERATORS: Final = {"=": "=", "<": "<", "<=": "≤"}
-_NEGATED: Final = {"=": "≠"}
 
 
 def notation(node: Node, *, names: bool = True) -> str:

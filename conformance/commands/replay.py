@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from conformance.exits import Exit, Problem
-from conformance.lockstep import Divergence, Replay
+from conformance.lockstep import Divergence
 from conformance.protocols import PROTOCOLS, REPLAYED
 from conformance.replaying import Replays, Vector, read_vectors, replay_all, vectors_of
 from conformance.report import (
@@ -88,10 +88,6 @@ def replay(
     ]
     write_junit(f"replay on {target}", cases, junit_file)
     return int(found.exit)
-
-
-def _why(result: Replay) -> str:
-    return _said(result.divergence) if result.divergence is not None else result.because
 
 
 def _said(divergence: Divergence) -> str:

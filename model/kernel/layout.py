@@ -57,11 +57,6 @@ class Layout:
             words[slot.word] |= slot.code(fields[field])
         return tuple(words)
 
-    def unpack(self, words: Sequence[int], fields: list[int]) -> None:
-        """Writes the fields that are kept into a list; the others stay as they are there."""
-        for field, slot in self.slots.items():
-            fields[field] = slot.values[(words[slot.word] & slot.mask) >> slot.shift]
-
 
 def lay_out(ground: Ground, claims: Iterable[Expression], *, everything: bool = False, words_min: int = 1) -> Layout:
     """Packs the fields that matter to the guards, the effects and these claims; with `everything`, all that can change."""
