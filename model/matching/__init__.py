@@ -1,0 +1,8 @@
+"""Matching: is what was observed a behaviour of the statement?
+
+| module | does |
+|---|---|
+| `layout` | which symbols are kept, in which sparse tables, with which indexes |
+| `source` | formulas and values as Python expressions over these tables; quantifiers become look-ups |
+| `compiled` | each action as functions: which conjunct of its guard is false, what it changes, which choices it has |
+"""

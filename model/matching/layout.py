@@ -1,0 +1,149 @@
+"""Sparse tables: what is true and what is not at its first value, with the indexes that compiled actions ask for.
+
+Sorts are open: a member is there once something is said of it. So a table holds only what differs from the start, and whatever
+is not in it has its first value: a relation is false, a number 0, an enumeration at its first member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from model.state import Element, Tuple
+from spec.language import Message, Protocol, Symbol
+from spec.terms import Enumeration, Formula, Value
+
+Put = Callable[[Any, Tuple, Any], None]
+"""Gives an entry of one symbol its value, in the table and its indexes."""
+
+
+def first(symbol: Symbol) -> Element | bool:
+    """The value that every entry starts with."""
+    if symbol.result is Formula:
+        return False
+    return symbol.result.names()[0] if issubclass(symbol.result, Enumeration) else 0
+
+
+@dataclass
+class Layout:
+    """The tables of a protocol. Indexes are asked for while actions are compiled, so `tables` comes last."""
+
+    protocol: Protocol
+    kept: Mapping[str, Symbol]
+    """The symbols with a table, by name."""
+    indexes: dict[tuple[str, tuple[int, ...]], str] = field(default_factory=dict)
+    """The name of the index of a symbol by some of its arguments."""
+    listed: set[type[Value]] = field(default_factory=set)
+    """Sorts of which some formula needs every member: no index says where to look."""
+
+    @classmethod
+    def of(cls, protocol: Protocol, *, history: bool = True) -> Layout:
+        """The layout for all state and messages of a protocol; history is read by promises only, and may be left out."""
+        kinds = {"state", "message", "history"} if history else {"state", "message"}
+        return cls(protocol, {symbol.name: symbol for symbol in protocol.symbols if symbol.kind in kinds})
+
+    def index(self, symbol: Symbol, positions: tuple[int, ...]) -> str:
+        """The name of an index; the whole table where no argument is given."""
+        if not positions:
+            return symbol.name
+        name = f"{symbol.name}_by_{'_'.join(map(str, positions))}"
+        self.indexes[symbol.name, positions] = name
+        return name
+
+    def put_source(self, symbol: Symbol) -> str:
+        """The function that gives an entry its value."""
+        name = symbol.name
+        of_symbol = [(positions, index) for (of, positions), index in self.indexes.items() if of == name]
+        lines = [f"def put(t, args, value):\n    table = t.{name}"]
+        if isinstance(symbol, Message):
+            store, forget = "table[args] = t.now", "del table[args]"
+        elif symbol.result is Formula:
+            store, forget = "table.add(args)", "table.discard(args)"
+        else:
+            store, forget = "table[args] = value", "del table[args]"
+        lines.append(f"    if value != {first(symbol)!r}:")
+        if not of_symbol:
+            lines.append(f"        {store}")
+        else:
+            lines.append("        if args not in table:")
+            for positions, index in of_symbol:
+                lines.append(f"            t.{index}.setdefault({key(positions, 'args')}, {{}})[args] = None")
+            lines.append(f"        {store}")
+        lines.append("    elif args in table:")
+        lines.append(f"        {forget}")
+        for positions, index in of_symbol:
+            lines.append(f"        key = {key(positions, 'args')}")
+            lines.append(f"        some = t.{index}[key]")
+            lines.append("        del some[args]")
+            lines.append("        if not some:")
+            lines.append(f"            del t.{index}[key]")
+        return "\n".join(lines)
+
+
+def key(positions: Iterable[int], of: str) -> str:
+    """The key of an index: the argument itself, or a tuple of several."""
+    parts = [f"{of}[{position}]" for position in positions]
+    return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
+
+
+class Tables:
+    """One state. Each table and index is an attribute, since generated code reads them all the time.
+
+    `now` counts observations; a message's entry keeps the number of the one that sent it last.
+    """
+
+    def __init__(self, layout: Layout, puts: Mapping[str, Put]) -> None:
+        self.layout = layout
+        self.puts = puts
+        self.now = 0
+        for name, symbol in layout.kept.items():
+            plain = symbol.result is Formula and not isinstance(symbol, Message)
+            setattr(self, name, set() if plain else {})
+        for index in layout.indexes.values():
+            setattr(self, index, {})
+
+    def table(self, name: str) -> Any:
+        """The set of a relation's tuples, or the mapping of a function or message."""
+        return getattr(self, name)
+
+    def put(self, name: str, arguments: Tuple, value: Any) -> None:
+        """Gives an entry its value."""
+        self.puts[name](self, arguments, value)
+
+    def get(self, name: str, arguments: Tuple) -> Any:
+        """The value of an entry; true or false of a relation."""
+        symbol, table = self.layout.kept[name], getattr(self, name)
+        if symbol.result is Formula:
+            return arguments in table
+        return table.get(arguments, first(symbol))
+
+    def entries(self, name: str) -> Iterator[tuple[Tuple, Any]]:
+        """What differs from the start, with its value."""
+        table = getattr(self, name)
+        if self.layout.kept[name].result is Formula:
+            for arguments in table:
+                yield arguments, True
+        else:
+            yield from table.items()
+
+    def copy(self) -> Tables:
+        """An independent state with the same content."""
+        made = Tables.__new__(Tables)
+        made.layout, made.puts, made.now = self.layout, self.puts, self.now
+        for name in self.layout.kept:
+            setattr(made, name, getattr(self, name).copy())
+        for index in self.layout.indexes.values():
+            setattr(made, index, {key: some.copy() for key, some in getattr(self, index).items()})
+        return made
+
+    def members(self, sort: type[Value]) -> list[Element]:
+        """The members of a sort that something is said of, in order; numbers up to one more than the largest."""
+        found: set[Any] = set()
+        for name, symbol in self.layout.kept.items():
+            places = [place for place, of in enumerate(symbol.arguments) if of is sort]
+            for arguments, value in self.entries(name):
+                found.update(arguments[place] for place in places)
+                if symbol.result is sort:
+                    found.add(value)
+        return sorted(found)

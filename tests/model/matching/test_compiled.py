@@ -1,0 +1,97 @@
+"""Actions compiled over sparse tables do what the interpreter does, in states that are reachable and in states that are not."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from model.configuration import Configuration
+from model.interpreter import all_choices
+from model.matching.compiled import Compiled, apply
+from model.matching.layout import Tables
+from model.state import Occurrence, State, elements
+from spec.language import Protocol
+from spec.terms import Formula
+from tests.model.test_agreement import STATES, covering, sample
+
+WORLDS = ["lock", "bench", "pretenders", "eavesdropper", "neighbors", "two-instances"]
+CHOICES = 60
+"""Choices of one action that are compared in one state; those that are enabled are compared all."""
+
+
+def constants(protocol: Protocol, configuration: Configuration) -> dict[str, Any]:
+    """The constants of a configuration as functions."""
+    found: dict[str, Any] = {}
+    for symbol in protocol.symbols:
+        if symbol.kind == "constant":
+            table = configuration.constants[symbol.name]
+            if symbol.result is Formula:
+                found[symbol.name] = lambda *arguments, table=table: arguments in table
+            else:
+                found[symbol.name] = lambda *arguments, table=table: table[arguments]
+    return found
+
+
+def load(compiled: Compiled, state: State) -> Tables:
+    """A state as sparse tables."""
+    tables = compiled.tables()
+    for name in compiled.layout.kept:
+        if name in state.relations:
+            for arguments in state.relations[name]:
+                tables.put(name, arguments, True)
+        else:
+            for arguments, value in state.functions[name].items():
+                tables.put(name, arguments, value)
+    return tables
+
+
+def check_indexes(tables: Tables) -> None:
+    """Every index says what its table says."""
+    for (name, positions), index in tables.layout.indexes.items():
+        wanted: dict[Any, set[Any]] = {}
+        for arguments, _ in tables.entries(name):
+            key = tuple(arguments[place] for place in positions)
+            wanted.setdefault(key if len(key) > 1 else key[0], set()).add(arguments)
+        assert {key: set(some) for key, some in getattr(tables, index).items()} == wanted, index
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_compiled_actions_agree_with_the_interpreter(name: str) -> None:
+    protocol, interpreter, _, found = sample(name, STATES)
+    states = covering(interpreter, found) + found[::10]
+    configuration = interpreter.configuration
+    compiled = Compiled(
+        protocol, constants(protocol, configuration), members=lambda _, sort: elements(sort, configuration)
+    )
+    finders = {action: compiled.finder(action, ()) for action in compiled.actions}
+    generator = random.Random(5)
+    without = configuration.without
+    taken = set()
+    for state in states:
+        tables = load(compiled, state)
+        check_indexes(tables)
+        for action in protocol.actions:
+            if action.name in without:
+                continue
+            ready = compiled.actions[action.name]
+            every = list(all_choices(action, configuration))
+            held = {chosen for chosen in every if ready.refuses(tables, *chosen) == -1}
+            assert {one for one in finders[action.name](tables) if one in set(every)} == held, action
+            for chosen in {*generator.sample(every, min(CHOICES, len(every))), *held}:
+                occurrence = Occurrence(action.name, tuple(zip(ready.names, chosen, strict=True)))
+                parts = interpreter.conjuncts(state, occurrence)
+                first = next((place for place, part in enumerate(parts) if not part.held), -1)
+                assert ready.refuses(tables, *chosen) == first, occurrence
+                if interpreter.is_enabled(state, occurrence):
+                    taken.add(action.name)
+                    made = tables.copy()
+                    apply(made, ready.changes(tables, *chosen))
+                    check_indexes(made)
+                    wanted = load(compiled, interpreter.apply(state, occurrence)[0])
+                    for symbol in compiled.layout.kept:
+                        assert dict(made.entries(symbol)).keys() == dict(wanted.entries(symbol)).keys(), occurrence
+                        if symbol not in state.relations:
+                            assert made.table(symbol) == wanted.table(symbol), occurrence
+    assert taken == {action.name for action in protocol.actions if action.name not in without}
