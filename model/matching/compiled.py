@@ -66,14 +66,19 @@ class Compiled:
 
     def tables(self) -> Tables:
         """The state that everything starts with; from here on no index is added."""
+        return Tables(self.layout, self.puts)
+
+    @property
+    def puts(self) -> Mapping[str, Put]:
+        """How an entry of each symbol gets its value; from here on no index is added."""
         if not self._puts:
             for name, symbol in self.layout.kept.items():
                 self._puts[name] = self.build(self.layout.put_source(symbol), "put")
-        return Tables(self.layout, self._puts)
+        return self._puts
 
-    def build(self, text: str, name: str) -> Callable[..., Any]:
-        """Compiles a generated function."""
-        scope = dict(self._scope)
+    def build(self, text: str, name: str, more: Mapping[str, Any] | None = None) -> Callable[..., Any]:
+        """Compiles a generated function; `more` are names that it may use besides constants and sorts."""
+        scope = {**self._scope, **(more or {})}
         exec(compile(text, f"<{self.protocol.name}>", "exec"), scope)  # noqa: S102 - the text is ours, from the protocol
         function: Callable[..., Any] = scope[name]
         return function

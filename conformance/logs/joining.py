@@ -1,0 +1,238 @@
+"""Joining: the lines of several processes in one order that can have been, found without any clock.
+
+A process's own lines have an order, and a message is taken after it was sent. Nothing else orders two lines of different
+processes. So a line waits, and all of its process behind it, until the line that sent its message has been taken; or, where the log
+does not say which line that was, until such a message is there. Any order that keeps to this is as good as any other for the
+protocols of which `model.matching.order` says so.
+
+What waits is bounded by a *window* of lines. Beyond it, or at the end of the logs, whoever waits longest is looked at: the line that
+it waits for is not there, and what that means is for the caller to say.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from conformance.logs.reading import Record
+from impl.recording.line import Line, Sent
+
+WINDOW: Final = 100_000
+"""Lines that may wait in all. A deployment whose processes write at different speeds is off by seconds: some ten thousand lines."""
+
+
+@dataclass(slots=True, eq=False)
+class Process:
+    """One process of the deployment, and how far its lines have been taken."""
+
+    name: str
+    role: str
+    """`dpm`, `ncm` or `aca`."""
+    host: str
+    """Of an agent."""
+    run: str = ""
+    sequence: int = 0
+    """Of the last line that was taken, in this run."""
+    ended: dict[str, int] = field(default_factory=dict)
+    """Earlier runs, with their last line."""
+    waiting: deque[Record] = field(default_factory=deque)
+    """Lines that were read and not taken; only the first of them knows what it waits for."""
+    for_line: tuple[str, str, int] | None = None
+    """Process, run and number of the line that the first one waits for."""
+    for_message: Sent | None = None
+    """What the first one waits for, where it is not known who sent it."""
+    silent: bool = False
+    """It keeps no log: nobody waits for its lines."""
+
+    def has_taken(self, run: str, sequence: int) -> bool:
+        """Whether that line of this process has been taken, or belongs to a run whose end was lost."""
+        if run == self.run:
+            return sequence <= self.sequence
+        return run in self.ended
+
+    @property
+    def started(self) -> bool:
+        """Whether any line has been taken."""
+        return self.run != ""
+
+
+class OutOfOrder(Exception):
+    """A line whose number is not the next one of its process."""
+
+    def __init__(self, record: Record, process: Process, expected: int) -> None:
+        super().__init__(record.place)
+        self.record = record
+        self.process = process
+        self.expected = expected
+
+
+Take = Callable[[Process, Record], Sent | None]
+"""Takes a line that is next; none: it is done. Else the message that it would take, which is not there."""
+
+
+class Joining:
+    """Feed it records in the order of each file; it hands them on in an order that can have been."""
+
+    def __init__(self, take: Take, is_there: Callable[[str, Sent], bool], *, window: int = WINDOW) -> None:
+        self.processes: dict[str, Process] = {}
+        self.window = window
+        self.waiting = 0
+        """Lines that were read and not taken."""
+        self.lines = 0
+        """Lines that were taken."""
+        self._take = take
+        self._is_there = is_there
+        self._for_line: dict[str, list[Process]] = {}
+        """Processes that wait, by the process that they wait for."""
+        self._for_message: list[Process] = []
+
+    def feed(self, record: Record) -> None:
+        """One more record. What becomes possible by it is taken at once.
+
+        Raises:
+            OutOfOrder: numbers are missing, come twice, or go back.
+        """
+        name = record.line.process
+        process = self.processes.get(name) or self._met(record.line)
+        if process.waiting:
+            process.waiting.append(record)
+            self.waiting += 1
+        elif self._goes_on(process, record):
+            if self._for_line or self._for_message:
+                self._wake(process)
+        else:
+            process.waiting.append(record)
+            self.waiting += 1
+
+    def overdue(self) -> Process | None:
+        """Where more waits than the window holds: the process whose first line has waited longest, by what waits behind it."""
+        return self.longest() if self.waiting > self.window else None
+
+    def longest(self) -> Process | None:
+        """The process with the most lines that wait; none if no line does."""
+        return max((one for one in self.processes.values() if one.waiting), key=lambda one: len(one.waiting), default=None)
+
+    def stands_still(self) -> list[Process]:
+        """The processes whose first line waits, in the order in which they were met."""
+        return [one for one in self.processes.values() if one.waiting]
+
+    def give_up_waiting(self, process: Process) -> None:
+        """Takes the first line that waits, without what it waits for: the caller answers for that."""
+        self._forget(process)
+        process.for_line, process.for_message = None, None
+        self._drain(process, first_is_free=True)
+        self._wake(process)
+
+    # --------------------------------------------------------------------------------------------------- inside
+
+    def _met(self, line: Line) -> Process:
+        role, _, host = line.process.partition("/")
+        made = self.processes[line.process] = Process(line.process, role, host)
+        return made
+
+    def _goes_on(self, process: Process, record: Record, *, free: bool = False) -> bool:
+        """Takes a line if it has nothing to wait for."""
+        line = record.line
+        if line.run != process.run or line.sequence != process.sequence + 1:
+            self._check_order(process, record)
+        taken = line.taken
+        if taken is not None and not free:
+            sender, run, place = taken.split(":")
+            number = int(place.partition(".")[0])
+            by = self.processes.get(sender)
+            if by is None or not (by.has_taken(run, number) or by.silent):
+                process.for_line = (sender, run, number)
+                self._for_line.setdefault(sender, []).append(process)
+                return False
+        missing = self._take(process, record)
+        if missing is not None:
+            process.for_message = missing
+            self._for_message.append(process)
+            return False
+        if line.run != process.run:
+            if process.run:
+                process.ended[process.run] = process.sequence
+            process.run = line.run
+        process.sequence = line.sequence
+        self.lines += 1
+        return True
+
+    def _check_order(self, process: Process, record: Record) -> None:
+        """A new run begins at 1, unless the log begins in its middle; within a run, numbers follow each other."""
+        line = record.line
+        if line.run == process.run:
+            raise OutOfOrder(record, process, process.sequence + 1)
+        if line.run in process.ended:
+            raise OutOfOrder(record, process, process.ended[line.run] + 1)
+        if process.started and line.sequence != 1:
+            raise OutOfOrder(record, process, 1)
+
+    def _wake(self, process: Process) -> None:
+        """Goes on with whoever waited for this process, and for messages that are there now."""
+        awake = deque([process])
+        while awake:
+            by = awake.popleft()
+            for one in self._for_line.pop(by.name, ()):
+                assert one.for_line is not None
+                _, run, number = one.for_line
+                if by.has_taken(run, number) or by.silent:
+                    one.for_line = None
+                    if self._drain(one):
+                        awake.append(one)
+                else:
+                    self._for_line.setdefault(by.name, []).append(one)
+            if self._for_message:
+                for one in list(self._for_message):
+                    message = one.for_message
+                    if message is not None and self._is_there(one.waiting[0].line.event, message):
+                        self._for_message.remove(one)
+                        one.for_message = None
+                        if self._drain(one):
+                            awake.append(one)
+
+    def _drain(self, process: Process, *, first_is_free: bool = False) -> bool:
+        """Takes what waited, as far as it goes; whether that was anything."""
+        count = 0
+        while process.waiting and self._goes_on(process, process.waiting[0], free=first_is_free and not count):
+            process.waiting.popleft()
+            self.waiting -= 1
+            count += 1
+        return count > 0
+
+    def _forget(self, process: Process) -> None:
+        if process.for_line is not None:
+            self._for_line[process.for_line[0]].remove(process)
+            if not self._for_line[process.for_line[0]]:
+                del self._for_line[process.for_line[0]]
+        if process in self._for_message:
+            self._for_message.remove(process)
+
+
+def alternately(files: list[Iterator[Record]], joining: Joining, *, lines: int = 256) -> Iterator[Record]:
+    """The records of several files, read towards what is waited for: a file whose lines wait is left alone while others go on."""
+    open_ = list(enumerate(files))
+    processes: dict[int, set[str]] = {place: set() for place, _ in open_}
+    while open_:
+        free = [one for one in open_ if not _waits(processes[one[0]], joining)]
+        turn = free or [one for one in open_ if _is_awaited(processes[one[0]], joining)] or open_
+        for place, records in turn:
+            for _ in range(lines):
+                record = next(records, None)
+                if record is None:
+                    open_.remove((place, records))
+                    break
+                if record.line.process not in processes[place]:
+                    processes[place].add(record.line.process)
+                yield record
+
+
+def _waits(names: set[str], joining: Joining) -> bool:
+    """Whether all of a file's processes wait, so that reading on would only make them wait with more lines."""
+    known = [joining.processes[name] for name in names if name in joining.processes]
+    return bool(known) and all(one.waiting for one in known)
+
+
+def _is_awaited(names: set[str], joining: Joining) -> bool:
+    return any(name in names for one in joining.stands_still() if one.for_line for name in (one.for_line[0],))

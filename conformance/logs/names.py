@@ -1,0 +1,78 @@
+"""What the words of logs stand for in the specification: its constants, whose state is whose, and what a whole state shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from conformance.protocols import MESSAGE_QUEUE, ON_DEMAND
+from spec.language import Protocol
+
+LOGGED: Final[Sequence[Protocol]] = (ON_DEMAND, MESSAGE_QUEUE)
+"""The protocols whose steps are recorded."""
+
+RESTARTS: Final[Mapping[str, str]] = {"dpm": "restart_dpm", "ncm": "restart_ncm"}
+"""The step that a new run of a process is, where its log says only that it started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How a symbol shows in a whole state of its role."""
+
+    symbol: str
+    own: int | None = None
+    """The argument that is the process's own host, of state that each agent has for itself."""
+    only: Any = None
+    """Entries with this value only; the others are history, and left out."""
+
+
+WHOLE: Final[Mapping[str, Mapping[str, tuple[Shown, ...]]]] = {
+    "on-demand": {
+        "dpm": (Shown("latest"), Shown("outcome", only="pending")),
+        "ncm": (
+            Shown("recorded"),
+            Shown("greeted"),
+            Shown("told"),
+            Shown("pending"),
+            Shown("change", only="pending"),
+            Shown("removed"),
+        ),
+        "aca": (
+            Shown("epoch", 0),
+            Shown("known", 0),
+            Shown("installed", 0),
+            Shown("waiting", 0),
+            Shown("paused", 0),
+        ),
+    },
+    "message-queue": {
+        "dpm": (
+            Shown("rules"),
+            Shown("sent"),
+            Shown("outcome", only="pending"),
+            Shown("size"),
+            Shown("group"),
+            Shown("ports"),
+            Shown("channel"),
+            Shown("subscription"),
+            Shown("attempt"),
+            Shown("tries"),
+            Shown("barred"),
+            Shown("met"),
+            Shown("confirmed"),
+        ),
+        "aca": (Shown("epoch", 0), Shown("known", 0), Shown("heard", 0), Shown("listening", 0)),
+    },
+}
+"""What a whole state says completely. What else it says (`at` of some versions) has to hold, and may leave out the rest."""
+
+
+def constants(protocol: Protocol, dishonest: frozenset[str], thresholds: Mapping[str, int]) -> dict[str, Callable[..., Any]]:
+    """The constants of a deployment: a pod's VPC is in its name, and every agent is honest but those that are said not to be."""
+    known: dict[str, Callable[..., Any]] = {
+        "vpc_of": lambda pod: pod.partition("/")[0],
+        "honest": lambda host: host not in dishonest,
+        **{name: lambda _, value=value: value for name, value in thresholds.items()},
+    }
+    return {symbol.name: known[symbol.name] for symbol in protocol.symbols if symbol.kind == "constant"}

@@ -1,0 +1,351 @@
+"""Validation: are the logs of a deployment a behaviour of the specification?
+
+Each line is held against the specification's own action of its name: the guard is true, what it sent is what the action sends, and
+its state afterwards is the action's. What a log does not say is not asked for. The verdict is one of three:
+
+| verdict | says |
+|---|---|
+| conforms | every line was matched, in an order that can have been |
+| diverges | a line cannot be: its own process's state, or messages whose senders are logged, contradict it |
+| inconclusive | the logs do not say enough to tell: lines are missing, or a log is cut |
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final, Literal
+
+from conformance.exits import Exit
+from conformance.logs.joining import WINDOW, Joining, OutOfOrder, Process, alternately
+from conformance.logs.names import LOGGED, WHOLE, constants
+from conformance.logs.reading import LogFile, Record
+from impl.recording.line import Sent, State
+from impl.recording.words import STUTTERS
+from model.matching.layout import Tables
+from model.matching.observed import Misfit, Observer
+from spec.language import Protocol
+
+Outcome = Literal["conforms", "diverges", "inconclusive"]
+
+EXIT: Final[Mapping[Outcome, Exit]] = {
+    "conforms": Exit.HOLDS,
+    "diverges": Exit.VIOLATED,
+    "inconclusive": Exit.UNDECIDED,
+}
+
+FOLLOWING: Final = 1_000
+"""Records after a divergence that are kept, so that a repair can be tried on what came next."""
+
+SWEEP_EVERY: Final = 20_000
+"""Messages kept of one protocol before the spent are forgotten for the first time; later, when there are twice as many as were left."""
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first line that does not fit, with all that an explanation needs."""
+
+    record: Record
+    misfit: Misfit
+    because: str
+    """One sentence."""
+    process: Process
+    protocol: Protocol
+    observer: Observer
+    tables: Tables
+    """The state before the line; what an explanation tries it tries on a copy."""
+    recent: tuple[Record, ...]
+    """The last lines that were matched, oldest first."""
+    following: tuple[Record, ...]
+    """Lines of all processes that were not matched yet, as they would be read."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that the command line writes."""
+        return {
+            "log": self.record.file,
+            "line": self.record.number,
+            "action": self.record.line.event,
+            "field": self.misfit.field,
+            "expected": self.misfit.expected,
+            "observed": self.misfit.observed,
+            "because": self.because,
+        }
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the logs show."""
+
+    verdict: Outcome
+    events: int
+    """Lines that were matched."""
+    seconds: float
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Of what: stutters by name, deliveries that came late or again, steps that were put in."""
+    why: str = ""
+    """One sentence, if it is inconclusive."""
+    divergence: Divergence | None = None
+
+    @property
+    def exit(self) -> Exit:
+        """What a command ends with."""
+        return EXIT[self.verdict]
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that the command line writes."""
+        return {
+            "events": self.events,
+            "seconds": round(self.seconds, 3),
+            "verdict": self.verdict,
+            "why": self.why or None,
+            "counts": dict(sorted(self.counts.items())),
+            "divergence": self.divergence.as_json() if self.divergence is not None else None,
+        }
+
+
+class _Stop(Exception):
+    """The verdict is clear."""
+
+    def __init__(self, verdict: Outcome, why: str = "", divergence: Divergence | None = None) -> None:
+        super().__init__(why)
+        self.verdict: Outcome = verdict
+        self.why = why
+        self.divergence = divergence
+
+
+@dataclass
+class _Room:
+    """One protocol's observer and state."""
+
+    protocol: Protocol
+    observer: Observer
+    tables: Tables
+    sweep_at: int = SWEEP_EVERY
+
+
+class Validation:
+    """The matcher for logs, one record at a time; `finish` gives the verdict. What it keeps does not grow with the logs."""
+
+    def __init__(
+        self,
+        *,
+        protocols: Sequence[Protocol] = LOGGED,
+        window: int = WINDOW,
+        dishonest: Iterable[str] = (),
+        thresholds: Mapping[str, int] | None = None,
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self.recent: list[Record] = []
+        self._began = time.perf_counter()
+        limits = {"many_ports": 1, "many_in_a_group": 1, "patience": 1, **(thresholds or {})}
+        self._rooms: dict[str, _Room] = {}
+        self._events: dict[str, tuple[_Room, str, Any]] = {}
+        for protocol in protocols:
+            observer = Observer(protocol, constants(protocol, frozenset(dishonest), limits))
+            room = self._rooms[protocol.name] = _Room(protocol, observer, observer.tables())
+            for action in protocol.actions:
+                self._events[f"{protocol.name}.{action.name}"] = (room, action.name, observer.fast.get(action.name))
+        self.joining = Joining(self._take, self._is_there, window=window)
+        self.stopped: Verdict | None = None
+
+    # ------------------------------------------------------------------------------------------------- feeding
+
+    def feed(self, record: Record) -> Verdict | None:
+        """Takes one more record; the verdict if it is clear already."""
+        try:
+            self.joining.feed(record)
+            if self.joining.waiting > self.joining.window:
+                self._look_at_who_waits("more lines wait than the window holds")
+        except OutOfOrder as found:
+            return self._stop(self._out_of_order(found))
+        except _Stop as found:
+            return self._stop(found)
+        return None
+
+    def finish(self) -> Verdict:
+        """Nothing more comes."""
+        if self.stopped is not None:
+            return self.stopped
+        try:
+            while self.joining.waiting:
+                self._look_at_who_waits("the logs end")
+        except OutOfOrder as found:
+            return self._stop(self._out_of_order(found))
+        except _Stop as found:
+            return self._stop(found)
+        if not self.joining.lines:
+            return self._stop(_Stop("inconclusive", "no line of the logs is about these protocols"))
+        return self._stop(_Stop("conforms"))
+
+    def _stop(self, found: _Stop) -> Verdict:
+        seconds = time.perf_counter() - self._began
+        counts = {name: count for name, count in self.counts.items() if count}
+        self.stopped = Verdict(found.verdict, self.joining.lines, seconds, counts, found.why, found.divergence)
+        return self.stopped
+
+    # ------------------------------------------------------------------------------------------------- one line
+
+    def _take(self, process: Process, record: Record) -> Sent | None:
+        line = record.line
+        known = self._events.get(line.event)
+        if known is None:
+            self._stutter(process, record)
+            return None
+        room, name, fast = known
+        tables = room.tables
+        tables.now += 1
+        try:
+            fits = fast is not None and fast(tables, line.attributes, line.sent, line.after)
+        except KeyError:
+            fits = False
+        if not fits:
+            missing = self._slowly(process, record, room, name)
+            if missing is not None:
+                return missing
+        if line.state is not None:
+            self._check_state(process, record, room.protocol.name, line.state)
+        return None
+
+    def _slowly(self, process: Process, record: Record, room: _Room, name: str) -> Sent | None:
+        line = record.line
+        misfit = room.observer.observe(room.tables, name, line.attributes, line.sent, line.after)
+        if misfit is None:
+            self._sweep(room)
+            return None
+        takes = room.observer.actions[name].action.takes
+        if misfit.kind == "guard" and misfit.expected < len(takes) and process.for_message is None:
+            message = self._message(room, name, misfit)
+            if line.taken is None:
+                return message  # its sender is not known: perhaps its line comes yet
+        raise _Stop("diverges", divergence=self._divergence(process, record, room, misfit))
+
+    def _message(self, room: _Room, name: str, misfit: Misfit) -> Sent:
+        """The message that an action takes with these choices."""
+        taken = room.observer.actions[name].action.takes[misfit.expected]
+        given = dict(misfit.choices)
+        return (taken.symbol.name, *(given[one.name] for one in taken.arguments))  # type: ignore[union-attr]
+
+    def _stutter(self, process: Process, record: Record) -> None:
+        line = record.line
+        if line.event not in STUTTERS:
+            self.counts["lines of other protocols"] += 1
+            return
+        self.counts[line.event] += 1
+        for message in line.sent or ():
+            protocol, _, name = str(message[0]).partition(".")
+            room = self._rooms.get(protocol)
+            if room is not None and not room.observer.is_sent(room.tables, (name, *message[1:])):
+                misfit = Misfit("sent", "sent", [], [list(message)])
+                raise _Stop("diverges", divergence=self._divergence(process, record, room, misfit))
+        if line.state is not None:
+            for protocol in self._rooms:
+                prefix = f"{protocol}."
+                own = {key.removeprefix(prefix): some for key, some in line.state.items() if key.startswith(prefix)}
+                self._check_state(process, record, protocol, own)
+
+    def _is_there(self, event: str, message: Sent) -> bool:
+        room = self._events[event][0]
+        return tuple(message[1:]) in room.tables.table(str(message[0]))
+
+    def _sweep(self, room: _Room) -> None:
+        """Forgets spent messages, whenever there are twice as many as were left the last time: so each is looked at twice at most."""
+        count = sum(len(room.tables.table(name)) for name in room.observer.messages)
+        if count >= room.sweep_at:
+            gone = room.observer.sweep(room.tables)
+            room.sweep_at = max(SWEEP_EVERY, 2 * (count - gone))
+
+    def _check_state(self, process: Process, record: Record, protocol: str, state: State) -> None:
+        room = self._rooms[protocol]
+        for name, entries in state.items():
+            for *some, value in entries:
+                expected = room.tables.get(name, tuple(some))
+                if expected != value:
+                    misfit = Misfit("state", f"state.{name}", expected, value, entry=tuple(some))
+                    raise _Stop("diverges", divergence=self._divergence(process, record, room, misfit))
+        for shown in WHOLE[protocol].get(process.role, ()):
+            said = {tuple(entry[:-1]) for entry in state.get(shown.symbol, ())}
+            for arguments, value in room.tables.entries(shown.symbol):
+                ours = shown.own is None or arguments[shown.own] == process.host
+                if ours and (shown.only is None or value == shown.only) and arguments not in said:
+                    misfit = Misfit("state", f"state.{shown.symbol}", value, None, entry=arguments)
+                    raise _Stop("diverges", divergence=self._divergence(process, record, room, misfit))
+
+    # ------------------------------------------------------------------------------------------ what does not fit
+
+    def _look_at_who_waits(self, since: str) -> None:
+        process = self.joining.longest()
+        assert process is not None
+        record = process.waiting[0]
+        if process.for_line is not None:
+            sender, _, number = process.for_line
+            what = f"line {number} of {sender}, which sent what this line takes, is not in the logs"
+        else:
+            what = f"nobody is logged to have sent {_written(process.for_message)}"
+        raise _Stop("inconclusive", f"{record.place}: {since}, and {what}")
+
+    def _out_of_order(self, found: OutOfOrder) -> _Stop:
+        line = found.record.line
+        room = self._events.get(line.event, (next(iter(self._rooms.values())),))[0]
+        misfit = Misfit("missing", "sequence", found.expected, line.sequence)
+        gone = "lines are missing" if line.sequence > found.expected else "a line comes again, or too late"
+        because = f"{line.process}: expected line {found.expected} of this run, found {line.sequence}: {gone}"
+        divergence = self._divergence(found.process, found.record, room, misfit, because)
+        return _Stop("inconclusive", f"{found.record.place}: {because}", divergence)
+
+    def _divergence(
+        self, process: Process, record: Record, room: _Room, misfit: Misfit, because: str | None = None
+    ) -> Divergence:
+        return Divergence(
+            record,
+            misfit,
+            because or sentence(room, misfit),
+            process,
+            room.protocol,
+            room.observer,
+            room.tables,
+            tuple(self.recent),
+            (),
+        )
+
+
+def sentence(room: _Room, misfit: Misfit) -> str:
+    """What does not fit, in one sentence."""
+    match misfit.kind:
+        case "guard":
+            action = room.observer.actions[misfit.action].action
+            from model.notation import notation
+
+            return f"{notation(action.guard[misfit.expected])} is false"
+        case "sent":
+            return "it sent other messages than the step sends"
+        case "missing":
+            return f"{misfit.field} is not said"
+        case _:
+            entry = ", ".join(map(str, misfit.entry))
+            return f"{misfit.field.partition('.')[2]}({entry}) is {misfit.expected}, and the line says {misfit.observed}"
+
+
+def _written(message: Sent | None) -> str:
+    return f"{message[0]}({', '.join(map(str, message[1:]))})" if message else "it"
+
+
+def validate(
+    files: Sequence[LogFile],
+    *,
+    progress: Callable[[int], None] | None = None,
+    **options: Any,
+) -> Verdict:
+    """Validates whole logs, in any order of the files.
+
+    Raises:
+        Problem: a line is no line of a log.
+    """
+    validation = Validation(**options)
+    records = alternately([iter(one) for one in files], validation.joining)
+    for record in records:
+        if validation.feed(record) is not None:
+            break
+    return validation.finish()

@@ -1,0 +1,122 @@
+"""The fast way through one observation: a generated function for each action that asks its guard, compares, and makes its changes.
+
+It says yes only where everything fits exactly as the action would write it. Whatever else there is, be it a misfit or only another
+order of the same messages, is for the slow way (`observed`), which says why. So nothing is decided here but what is plain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from model.matching.compiled import Compiled, parameters
+from model.matching.layout import Tables
+from model.matching.source import Names
+from spec.language import Action, Change, Message
+from spec.terms import Truth
+
+Fast = Callable[[Tables, Mapping[str, Any], Any, Any], bool]
+"""(tables, attributes, sent, after): whether the observation fits; then the step has happened. What is missing is a KeyError."""
+
+
+def fast_way(compiled: Compiled, action: Action) -> Fast | None:
+    """The function of an action; none if it changes many entries at once, which only the slow way can compare."""
+    changes = [change for change in action.changes if change.symbol.name in compiled.layout.kept]
+    names = [change.symbol.name for change in changes]
+    if any(change.binders for change in changes) or len(names) != len(set(names)):
+        return None
+    names_changed = frozenset(names)
+    more = {f"p_{name}": put for name, put in compiled.puts.items()} | {
+        "untouched": untouched,
+        "changed": names_changed,
+    }
+    return compiled.build("\n".join(_Writer(compiled, action, changes).lines()), "fast", more)
+
+
+def untouched(tables: Tables, after: Mapping[str, Any], changed: frozenset[str]) -> bool:
+    """Whether entries of symbols that the step does not change are as they are said to be."""
+    for name, entries in after.items():
+        if name not in changed:
+            if name not in tables.layout.kept:
+                return False
+            for *arguments, value in entries:
+                if tables.get(name, tuple(arguments)) != value:
+                    return False
+    return True
+
+
+class _Writer:
+    def __init__(self, compiled: Compiled, action: Action, changes: list[Change]) -> None:
+        self.layout = compiled.layout
+        self.source = compiled.source
+        self.action = action
+        self.changes = changes
+        self.names: Names = parameters(action.parameters)
+
+    def lines(self) -> list[str]:
+        """The function. Everything is read before anything is written, as in the statement."""
+        lines = ["def fast(t, a, sent, after):"]
+        lines += [f"    {name} = a[{variable.name!r}]" for variable, name in self.names.items()]
+        guard = " and ".join(self.source.expression(node, self.names) for node in self.action.guard)
+        if guard:
+            lines.append(f"    if not ({guard}): return False")
+        for place, change in enumerate(self.changes):
+            lines.append(f"    k{place} = {self.source.together(change.arguments, self.names)}")
+            if not isinstance(change.value, Truth):
+                lines.append(f"    n{place} = {self.source.expression(change.value, self.names)}")
+            if change.condition != Truth(True):
+                lines.append(f"    if{place} = {self.source.expression(change.condition, self.names)}")
+        lines += self._sent()
+        lines += self._after()
+        for place, change in enumerate(self.changes):
+            lines += self._put(place, change)
+        return [*lines, "    return True"]
+
+    def _sent(self) -> list[str]:
+        sends = [
+            (place, change)
+            for place, change in enumerate(self.changes)
+            if isinstance(change.symbol, Message) and change.value == Truth(True)
+        ]
+        parts = []
+        for place, change in sends:
+            message = f"(({change.symbol.name!r}, *k{place}),)"
+            parts.append(message if change.condition == Truth(True) else f"({message} if if{place} else ())")
+        return [f"    if sent is not None and sent != {' + '.join(parts) or '()'}: return False"]
+
+    def _after(self) -> list[str]:
+        lines = ["    if after is not None:", "        rest = len(after)"]
+        for place, change in enumerate(self.changes):
+            name = change.symbol.name
+            if isinstance(change.symbol, Message):
+                continue
+            value = self._value(place, change)
+            lines.append(f"        e = after.get({name!r})")
+            lines.append("        if e is not None:")
+            wanted = f"e != ((*k{place}, {value}),)"
+            lines.append(
+                f"            if {wanted}: return False"
+                if change.condition == Truth(True)
+                else f"            if not if{place} or {wanted}: return False"
+            )
+            lines.append("            rest -= 1")
+        lines.append("        if rest and not untouched(t, after, changed): return False")
+        return lines
+
+    def _value(self, place: int, change: Change) -> str:
+        return str(change.value.value) if isinstance(change.value, Truth) else f"n{place}"
+
+    def _put(self, place: int, change: Change) -> list[str]:
+        """Writes one entry, in the table and its indexes; spelled out, since a call for each would take as long as all the rest."""
+        symbol, name, entry = change.symbol, change.symbol.name, f"k{place}"
+        if not (isinstance(change.value, Truth) and change.value.value) or any(
+            of == name for of, _ in self.layout.indexes
+        ):
+            lines = [f"p_{name}(t, {entry}, {self._value(place, change)})"]
+        elif isinstance(symbol, Message):
+            lines = [f"t.{name}[{entry}] = t.now"]
+        else:
+            lines = [f"t.{name}.add({entry})"]
+        if change.condition != Truth(True):
+            return [f"    if if{place}:", *(f"        {line}" for line in lines)]
+        return [f"    {line}" for line in lines]

@@ -1,0 +1,132 @@
+"""One observation against one state: does a step of the statement say the same, and if not, where do they part?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from model.matching.compiled import Changes, Compiled, CompiledAction, Constants, apply
+from model.matching.fast import Fast, fast_way
+from model.matching.layout import Tables
+from model.state import Element, Tuple
+from spec.language import Protocol
+
+Attributes = Mapping[str, Any]
+Messages = Iterable[Sequence[Element]]
+"""Each as its name and its arguments."""
+Entries = Mapping[str, Iterable[Sequence[Any]]]
+"""Entries by symbol: the arguments, then the value (of a relation: true or false)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Where an observation and the statement part."""
+
+    kind: Literal["guard", "sent", "after", "state", "missing"]
+    """A conjunct of the guard is false; another message is sent; an entry has another value; a parameter is not known."""
+    field: str
+    """Of the observation: `guard`, `sent`, `after.told`, `state.told`, `attributes.version`."""
+    expected: Any
+    """What the statement says: the conjunct's place in the guard, messages, an entry's value."""
+    observed: Any
+    action: str = ""
+    choices: tuple[tuple[str, Element], ...] = ()
+    entry: Tuple = ()
+    """The arguments of the entry that differs."""
+
+
+class Observer:
+    """A protocol's actions, ready to be compared with observations.
+
+    `partial` gives the sets of parameters that an observation may leave out, by action: what is left out is then searched for.
+    """
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        constants: Constants,
+        *,
+        history: bool = False,
+        partial: Mapping[str, Sequence[Sequence[str]]] | None = None,
+    ) -> None:
+        self.protocol = protocol
+        self.compiled = Compiled(protocol, constants, history=history)
+        self.actions: Mapping[str, CompiledAction] = self.compiled.actions
+        self.messages = frozenset(message.name for message in protocol.messages)
+        for action, sets in (partial or {}).items():
+            for known in sets:
+                self.compiled.finder(action, known)
+        self.fast: dict[str, Fast] = {}
+        for name, ready in self.actions.items():
+            made = fast_way(self.compiled, ready.action)
+            if made is not None:
+                self.fast[name] = made
+
+    def tables(self) -> Tables:
+        """The state that everything starts with."""
+        return self.compiled.tables()
+
+    # ---------------------------------------------------------------------------------------------------- steps
+
+    def observe(
+        self, tables: Tables, name: str, attributes: Attributes, sent: Messages | None, after: Entries | None
+    ) -> Misfit | None:
+        """Takes the step if the observation fits; else the tables stay as they are."""
+        ready = self.actions[name]
+        choices = []
+        for parameter in ready.names:
+            if parameter not in attributes:
+                return Misfit("missing", f"attributes.{parameter}", parameter, None, name)
+            choices.append(attributes[parameter])
+        changes = self.fits(tables, ready, choices, sent, after)
+        if isinstance(changes, Misfit):
+            return changes
+        apply(tables, changes)
+        return None
+
+    def fits(
+        self,
+        tables: Tables,
+        ready: CompiledAction,
+        choices: Sequence[Element],
+        sent: Messages | None,
+        after: Entries | None,
+    ) -> Changes | Misfit:
+        """What the step changes, if the observation fits."""
+        name, given = ready.action.name, tuple(zip(ready.names, choices, strict=True))
+        place = ready.refuses(tables, *choices)
+        if place != -1:
+            return Misfit("guard", "guard", place, None, name, given)
+        changes = ready.changes(tables, *choices)
+        if sent is not None:
+            wanted = {(of, *arguments) for (of, arguments), value in changes.items() if value and of in self.messages}
+            seen = {tuple(message) for message in sent}
+            if wanted != seen:
+                return Misfit("sent", "sent", sorted(wanted, key=str), sorted(seen, key=str), name, given)
+        if after is not None:
+            for of, entries in after.items():
+                for *some, value in entries:
+                    entry = tuple(some)
+                    now = changes.get((of, entry))
+                    expected = tables.get(of, entry) if now is None else now
+                    if expected != value:
+                        return Misfit("after", f"after.{of}", expected, value, name, given, entry)
+        return changes
+
+    # ---------------------------------------------------------------------------------- what changes nothing
+
+    def is_sent(self, tables: Tables, message: Sequence[Element]) -> bool:
+        """Whether a message was sent, or is of those that are spent: nobody needs them, so nobody keeps count of them."""
+        name, *arguments = message
+        return tuple(arguments) in tables.table(str(name)) or self.compiled.spent[str(name)](tables, *arguments)
+
+    def sweep(self, tables: Tables) -> int:
+        """Forgets the messages that are spent; how many there were."""
+        count = 0
+        for name, spent in self.compiled.spent.items():
+            gone = [arguments for arguments in tables.table(name) if spent(tables, *arguments)]
+            for arguments in gone:
+                tables.put(name, arguments, False)
+            count += len(gone)
+        return count

@@ -1,0 +1,175 @@
+"""Logs as a deployment would have written them, of runs of the specification: what validation must take, and what it must not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from conformance.logs.names import RESTARTS, WHOLE
+from conformance.logs.reading import Record
+from impl.recording.line import Line, encoded
+from model.interpreter import Interpreter
+from model.state import Element, Occurrence, State, Trace
+from spec.language import Message, Protocol
+from spec.terms import Formula
+
+RUN = "{:016x}"
+
+
+@dataclass
+class Writer:
+    """Writes the line of each step of a run. What the adversary does is in no log."""
+
+    protocol: Protocol
+    trace: Trace
+    without: frozenset[str] = frozenset()
+    """Processes that keep no log."""
+    ids: bool = True
+    """Messages carry the line that sent them."""
+    runs: dict[str, int] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    sent_by: dict[tuple[Element, ...], str] = field(default_factory=dict)
+    time: int = 0
+
+    def __post_init__(self) -> None:
+        self.interpreter = Interpreter(self.protocol, self.trace.configuration)
+        self.name = self.protocol.name.partition(" with ")[0]
+        self.actions = {action.name: action for action in self.protocol.actions}
+        self.symbols = {symbol.name: symbol for symbol in self.protocol.symbols}
+        configuration = self.trace.configuration
+        placed: Any = configuration.constants.get("vpc_of", {})
+        self.words: dict[Element, Element] = {pod: f"{vpc}/{pod}" for (pod,), vpc in placed.items()}
+        for number, request in enumerate(configuration.sorts.get("Request", ()), start=1):
+            self.words[request] = f"1.{number}"
+
+    def lines(self) -> Iterator[Line]:
+        """All lines, in the order of the run."""
+        for before, after, step in zip(self.trace.states[:-1], self.trace.states[1:], self.trace.steps, strict=True):
+            yield from self._line(before, after, step)
+
+    def records(self) -> list[Record]:
+        """The lines as records of one file."""
+        return [Record("written", place, line) for place, line in enumerate(self.lines(), start=1)]
+
+    def text(self) -> bytes:
+        """The lines as a file."""
+        return b"".join(encoded(line) + b"\n" for line in self.lines())
+
+    def _line(self, before: State, after: State, step: Occurrence) -> Iterator[Line]:
+        action = self.actions[step.action]
+        role = next(name for name, value in self._roles().items() if value is action.role)
+        given = dict(step.choices)
+        host = str(given[action.parameters[0].name]) if action.role.each is not None else ""
+        process = f"aca/{host}" if role == "aca" else role
+        if role == "adversary" or process in self.without or role in self.without:
+            return
+        again = step.action in RESTARTS.values() or step.action == "restart"
+        if again or process not in self.runs:
+            self.runs[process] = self.runs.get(process, 0) + 1
+            self.numbers[process] = 0
+            if not step.action == "restart":
+                yield self._made(process, "process.started", {}, state=self._state(role, host, before, prefixed=True))
+        if step.action in RESTARTS.values():
+            return
+        changes = self._changes(action.name, before, step)
+        names = {message.name for message in self.protocol.messages}
+        sent = tuple((name, *arguments) for (name, arguments), value in changes.items() if name in names and value)
+        entries: dict[str, list[Any]] = {}
+        for (name, arguments), value in changes.items():
+            symbol = self.symbols[name]
+            if symbol.kind == "state" and name != "used" and (symbol.holder is action.role or symbol.holder is None):
+                entries.setdefault(name, []).append((*arguments, value))
+        taken = None
+        if action.takes and self.ids:
+            (taking,) = action.takes
+            message = (taking.symbol.name, *(given[one.name] for one in taking.arguments))  # type: ignore[union-attr]
+            taken = self.sent_by.get(message)
+        line = self._made(
+            process,
+            f"{self.name}.{step.action}",
+            given,
+            taken=taken,
+            sent=sent,
+            after={name: tuple(some) for name, some in entries.items()} or None,
+            state=self._state(role, host, after, prefixed=False) if step.action == "restart" else None,
+        )
+        for place, message in enumerate(sent):
+            self.sent_by[message] = f"{process}:{line.run}:{line.sequence}.{place}"
+        yield line
+
+    def _changes(self, name: str, before: State, step: Occurrence) -> dict[tuple[str, tuple[Element, ...]], Any]:
+        action = self.actions[name]
+        from model.interpreter import _tables  # the tables of a state, as the interpreter's own functions take them
+
+        compiled = self.interpreter._actions[name]
+        found: dict[tuple[str, tuple[Element, ...]], Any] = {}
+        for change, compute in zip(action.changes, compiled._changes, strict=True):
+            for arguments, value in compute(_tables(before), *(value for _, value in step.choices)).items():
+                if change.binders and not isinstance(change.symbol, Message) and not self._differs(before, change.symbol.name, arguments, value):
+                    continue
+                found[change.symbol.name, arguments] = value
+        return found
+
+    def _differs(self, state: State, name: str, arguments: tuple[Element, ...], value: Any) -> bool:
+        if name in state.relations:
+            return (arguments in state.relations[name]) != value
+        return bool(state.functions[name][arguments] != value)
+
+    def _state(self, role: str, host: str, state: State, *, prefixed: bool) -> dict[str, tuple[Any, ...]]:
+        found: dict[str, tuple[Any, ...]] = {}
+        for shown in WHOLE[self.name][role]:
+            symbol = self.symbols[shown.symbol]
+            if symbol.result is Formula:
+                entries = [(*one, True) for one in sorted(state.relations[shown.symbol])]
+            else:
+                table = state.functions[shown.symbol]
+                entries = [(*one, value) for one, value in table.items() if value not in (0, "none", "grpc")]
+            if shown.own is not None:
+                entries = [one for one in entries if one[shown.own] == host]
+            if shown.only is not None:
+                entries = [one for one in entries if one[-1] == shown.only]
+            found[f"{self.name}.{shown.symbol}" if prefixed else shown.symbol] = tuple(entries)
+        return found
+
+    def _roles(self) -> Mapping[str, Any]:
+        return {role.name.lower(): role for role in self.protocol.roles}
+
+    def _said(self, values: Iterable[Any]) -> tuple[Any, ...]:
+        """Values in the words of logs."""
+        return tuple(self.words.get(value, value) for value in values)
+
+    def _entries(self, state: Mapping[str, Iterable[Any]] | None) -> dict[str, tuple[Any, ...]] | None:
+        return None if state is None else {name: tuple(map(self._said, some)) for name, some in state.items()}
+
+    def _made(
+        self,
+        process: str,
+        event: str,
+        attributes: Mapping[str, Any],
+        *,
+        sent: Iterable[Any] | None = None,
+        after: Mapping[str, Iterable[Any]] | None = None,
+        state: Mapping[str, Iterable[Any]] | None = None,
+        taken: str | None = None,
+    ) -> Line:
+        self.numbers[process] = self.numbers.get(process, 0) + 1
+        self.time += 1
+        run = RUN.format(number_of(process) + self.runs[process])
+        return Line(
+            process=process,
+            run=run,
+            sequence=self.numbers[process],
+            time=self.time,
+            event=event,
+            attributes={name: self.words.get(value, value) for name, value in attributes.items()},
+            sent=None if sent is None else tuple(self._said(message) for message in sent),
+            after=self._entries(after),
+            state=self._entries(state),
+            taken=taken,
+        )
+
+
+def number_of(text: str) -> int:
+    """The same number for a name in every run of the tests."""
+    return int.from_bytes(text.encode()[:6].ljust(6, b"."), "big") * 1000
