@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "simulate": "Long random runs of the role machines.",
     "replay": "Replay traces on the implementation, step by step.",
     "permissive": "Offer the implementation what the statement permits and it never did.",
+    "validate": "Decide whether the logs of a deployment are a behaviour of the specification.",
     "show": "Print a trace as a table and a sequence diagram.",
     "step": "Take steps of the role machines by hand.",
     "demo": "One NCM, one test controller, two hosts with a pod each, on a real broker.",

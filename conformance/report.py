@@ -15,7 +15,16 @@ from xml.etree import ElementTree
 import click
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from conformance.exits import Exit, Problem
@@ -151,3 +160,12 @@ def progress_bar(what: str, total: int | None = None) -> Iterator[Callable[[int,
     with Progress(*columns, words, console=ERRORS, transient=True, disable=not ERRORS.is_terminal) as progress:
         task = progress.add_task(what, total=total, word="")
         yield lambda done, word: progress.update(task, completed=done, word=word)
+
+
+@contextmanager
+def bytes_bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """As `progress_bar`, for files: the function that is given takes the bytes that are read; no total: it is not known."""
+    columns = [TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()]
+    with Progress(*columns, console=ERRORS, transient=True, disable=not ERRORS.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.update(task, completed=done)

@@ -5,8 +5,8 @@ processes. So a line waits, and all of its process behind it, until the line tha
 does not say which line that was, until such a message is there. Any order that keeps to this is as good as any other for the
 protocols of which `model.matching.order` says so.
 
-What waits is bounded by a *window* of lines. Beyond it, or at the end of the logs, whoever waits longest is looked at: the line that
-it waits for is not there, and what that means is for the caller to say.
+What waits is bounded by a *window* of lines. Beyond it, or at the end of the logs, whoever waits longest is looked at: the line
+that it waits for is not there, and what that means is for the caller to say.
 """
 
 from __future__ import annotations
@@ -112,7 +112,9 @@ class Joining:
 
     def longest(self) -> Process | None:
         """The process with the most lines that wait; none if no line does."""
-        return max((one for one in self.processes.values() if one.waiting), key=lambda one: len(one.waiting), default=None)
+        return max(
+            (one for one in self.processes.values() if one.waiting), key=lambda one: len(one.waiting), default=None
+        )
 
     def stands_still(self) -> list[Process]:
         """The processes whose first line waits, in the order in which they were met."""

@@ -6,11 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from conformance.protocols import MESSAGE_QUEUE, ON_DEMAND
 from spec.language import Protocol
+from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
+from spec.on_demand import PROTOCOL as ON_DEMAND
 
 LOGGED: Final[Sequence[Protocol]] = (ON_DEMAND, MESSAGE_QUEUE)
 """The protocols whose steps are recorded."""
+
+FACTS: Final[Mapping[str, str]] = {"at": "versions_are_immutable"}
+"""State of another role that a step may read, whenever it is matched, and the promise that says why: it is settled before the first
+message that names it is sent."""
 
 RESTARTS: Final[Mapping[str, str]] = {"dpm": "restart_dpm", "ncm": "restart_ncm"}
 """The step that a new run of a process is, where its log says only that it started."""
@@ -68,7 +73,9 @@ WHOLE: Final[Mapping[str, Mapping[str, tuple[Shown, ...]]]] = {
 """What a whole state says completely. What else it says (`at` of some versions) has to hold, and may leave out the rest."""
 
 
-def constants(protocol: Protocol, dishonest: frozenset[str], thresholds: Mapping[str, int]) -> dict[str, Callable[..., Any]]:
+def constants(
+    protocol: Protocol, dishonest: frozenset[str], thresholds: Mapping[str, int]
+) -> dict[str, Callable[..., Any]]:
     """The constants of a deployment: a pod's VPC is in its name, and every agent is honest but those that are said not to be."""
     known: dict[str, Callable[..., Any]] = {
         "vpc_of": lambda pod: pod.partition("/")[0],

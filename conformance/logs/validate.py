@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import islice
 from typing import Any, Final, Literal
 
@@ -27,6 +28,7 @@ from impl.recording.line import Sent, State
 from impl.recording.words import STUTTERS
 from model.matching.layout import Tables
 from model.matching.observed import Misfit, Observer
+from model.notation import notation
 from spec.language import Protocol
 
 Outcome = Literal["conforms", "diverges", "inconclusive"]
@@ -40,8 +42,11 @@ EXIT: Final[Mapping[Outcome, Exit]] = {
 FOLLOWING: Final = 1_000
 """Records after a divergence that are kept, so that a repair can be tried on what came next."""
 
+PROGRESS_EVERY: Final = 10_000
+"""Records between two words to whoever looks on."""
+
 SWEEP_EVERY: Final = 20_000
-"""Messages kept of one protocol before the spent are forgotten for the first time; later, when there are twice as many as were left."""
+"""Messages kept of one protocol before the spent are forgotten first; later, when there are twice as many as were left."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +149,7 @@ class Validation:
         self._rooms: dict[str, _Room] = {}
         self._events: dict[str, tuple[_Room, str, Any]] = {}
         for protocol in protocols:
-            observer = Observer(protocol, constants(protocol, frozenset(dishonest), limits))
+            observer = _observer(protocol.name, frozenset(dishonest), tuple(sorted(limits.items())))
             room = self._rooms[protocol.name] = _Room(protocol, observer, observer.tables())
             for action in protocol.actions:
                 self._events[f"{protocol.name}.{action.name}"] = (room, action.name, observer.fast.get(action.name))
@@ -226,7 +231,7 @@ class Validation:
         """The message that an action takes with these choices."""
         taken = room.observer.actions[name].action.takes[misfit.expected]
         given = dict(misfit.choices)
-        return (taken.symbol.name, *(given[one.name] for one in taken.arguments))  # type: ignore[union-attr]
+        return (taken.symbol.name, *(given[one.name] for one in taken.arguments))
 
     def _stutter(self, process: Process, record: Record) -> None:
         line = record.line
@@ -251,7 +256,7 @@ class Validation:
         return tuple(message[1:]) in room.tables.table(str(message[0]))
 
     def _sweep(self, room: _Room) -> None:
-        """Forgets spent messages, whenever there are twice as many as were left the last time: so each is looked at twice at most."""
+        """Forgets spent messages when there are twice as many as were left the last time: so each is looked at twice at most."""
         count = sum(len(room.tables.table(name)) for name in room.observer.messages)
         if count >= room.sweep_at:
             gone = room.observer.sweep(room.tables)
@@ -311,13 +316,18 @@ class Validation:
         )
 
 
+@cache
+def _observer(name: str, dishonest: frozenset[str], thresholds: tuple[tuple[str, int], ...]) -> Observer:
+    """Compiled once for a deployment; it keeps no state."""
+    protocol = next(one for one in LOGGED if one.name == name)
+    return Observer(protocol, constants(protocol, dishonest, dict(thresholds)))
+
+
 def sentence(room: _Room, misfit: Misfit) -> str:
     """What does not fit, in one sentence."""
     match misfit.kind:
         case "guard":
             action = room.observer.actions[misfit.action].action
-            from model.notation import notation
-
             return f"{notation(action.guard[misfit.expected])} is false"
         case "sent":
             return "it sent other messages than the step sends"
@@ -325,7 +335,9 @@ def sentence(room: _Room, misfit: Misfit) -> str:
             return f"{misfit.field} is not said"
         case _:
             entry = ", ".join(map(str, misfit.entry))
-            return f"{misfit.field.partition('.')[2]}({entry}) is {misfit.expected}, and the line says {misfit.observed}"
+            return (
+                f"{misfit.field.partition('.')[2]}({entry}) is {misfit.expected}, and the line says {misfit.observed}"
+            )
 
 
 def _written(message: Sent | None) -> str:
@@ -345,7 +357,14 @@ def validate(
     """
     validation = Validation(**options)
     records = alternately([iter(one) for one in files], validation.joining)
-    for record in records:
-        if validation.feed(record) is not None:
-            break
-    return validation.finish()
+    while block := list(islice(records, PROGRESS_EVERY)):
+        for record in block:
+            if validation.feed(record) is not None:
+                return validation.finish()
+        if progress is not None:
+            progress(sum(one.bytes for one in files))
+    verdict = validation.finish()
+    cut = next((one.cut for one in files if one.cut is not None), None)
+    if verdict.verdict == "conforms" and cut is not None:
+        return replace(verdict, verdict="inconclusive", why=f"{cut}; all before it fits")
+    return verdict

@@ -8,13 +8,17 @@ from typing import Any
 
 from conformance.logs.names import RESTARTS, WHOLE
 from conformance.logs.reading import Record
+from conformance.protocols import base
 from impl.recording.line import Line, encoded
-from model.interpreter import Interpreter
-from model.state import Element, Occurrence, State, Trace
-from spec.language import Message, Protocol
+from model.matching.compiled import Compiled
+from model.state import Element, Occurrence, State, Trace, elements
+from spec.language import Protocol
 from spec.terms import Formula
+from tests.model.matching.test_compiled import constants, load
 
 RUN = "{:016x}"
+
+Entry = tuple[str, tuple[Element, ...]]
 
 
 @dataclass
@@ -33,11 +37,14 @@ class Writer:
     time: int = 0
 
     def __post_init__(self) -> None:
-        self.interpreter = Interpreter(self.protocol, self.trace.configuration)
+        configuration = self.trace.configuration
+        self.compiled, self.rightly = (
+            Compiled(of, constants(of, configuration), members=lambda _, sort: elements(sort, configuration))
+            for of in (self.protocol, base(self.protocol))
+        )
         self.name = self.protocol.name.partition(" with ")[0]
         self.actions = {action.name: action for action in self.protocol.actions}
         self.symbols = {symbol.name: symbol for symbol in self.protocol.symbols}
-        configuration = self.trace.configuration
         placed: Any = configuration.constants.get("vpc_of", {})
         self.words: dict[Element, Element] = {pod: f"{vpc}/{pod}" for (pod,), vpc in placed.items()}
         for number, request in enumerate(configuration.sorts.get("Request", ()), start=1):
@@ -68,11 +75,11 @@ class Writer:
         if again or process not in self.runs:
             self.runs[process] = self.runs.get(process, 0) + 1
             self.numbers[process] = 0
-            if not step.action == "restart":
+            if step.action != "restart":
                 yield self._made(process, "process.started", {}, state=self._state(role, host, before, prefixed=True))
         if step.action in RESTARTS.values():
             return
-        changes = self._changes(action.name, before, step)
+        changes = self._changes(action.name, before, after, step)
         names = {message.name for message in self.protocol.messages}
         sent = tuple((name, *arguments) for (name, arguments), value in changes.items() if name in names and value)
         entries: dict[str, list[Any]] = {}
@@ -88,7 +95,7 @@ class Writer:
         line = self._made(
             process,
             f"{self.name}.{step.action}",
-            given,
+            {name: value for name, value in given.items() if name in self.rightly.actions[step.action].names},
             taken=taken,
             sent=sent,
             after={name: tuple(some) for name, some in entries.items()} or None,
@@ -98,23 +105,25 @@ class Writer:
             self.sent_by[message] = f"{process}:{line.run}:{line.sequence}.{place}"
         yield line
 
-    def _changes(self, name: str, before: State, step: Occurrence) -> dict[tuple[str, tuple[Element, ...]], Any]:
-        action = self.actions[name]
-        from model.interpreter import _tables  # the tables of a state, as the interpreter's own functions take them
-
-        compiled = self.interpreter._actions[name]
-        found: dict[tuple[str, tuple[Element, ...]], Any] = {}
-        for change, compute in zip(action.changes, compiled._changes, strict=True):
-            for arguments, value in compute(_tables(before), *(value for _, value in step.choices)).items():
-                if change.binders and not isinstance(change.symbol, Message) and not self._differs(before, change.symbol.name, arguments, value):
-                    continue
-                found[change.symbol.name, arguments] = value
+    def _changes(self, name: str, before: State, after: State, step: Occurrence) -> dict[Entry, Any]:
+        """The messages that the step sends, and the entries that it is about by the protocol, as they are afterwards."""
+        given = dict(step.choices)
+        found: dict[Entry, Any] = {}
+        for compiled in (self.compiled, self.rightly):
+            ready = compiled.actions[name]
+            choices = [given[parameter] for parameter in ready.names if parameter in given]
+            if len(choices) < len(ready.names):
+                continue  # a variant may choose less
+            for (of, arguments), value in ready.changes(load(compiled, before), *choices).items():
+                if self.symbols[of].kind == "message":
+                    if compiled is self.compiled:
+                        found[of, arguments] = value
+                else:
+                    found[of, arguments] = self._now(after, of, arguments)
         return found
 
-    def _differs(self, state: State, name: str, arguments: tuple[Element, ...], value: Any) -> bool:
-        if name in state.relations:
-            return (arguments in state.relations[name]) != value
-        return bool(state.functions[name][arguments] != value)
+    def _now(self, state: State, name: str, arguments: tuple[Element, ...]) -> Any:
+        return arguments in state.relations[name] if name in state.relations else state.functions[name][arguments]
 
     def _state(self, role: str, host: str, state: State, *, prefixed: bool) -> dict[str, tuple[Any, ...]]:
         found: dict[str, tuple[Any, ...]] = {}

@@ -1,0 +1,89 @@
+"""May the lines of several processes be matched in any order in which a message is taken after it was sent?
+
+They may if a step reads nothing that another process changes, but messages, and those only by their being there: a message that was
+sent stays sent, so that nothing that happens elsewhere meanwhile makes a difference. `readings` lists what a statement reads beyond
+that. A *fact* is an exception that somebody else vouches for: state that is only ever added to, and of which a process reads only
+what was settled before the message that it knows it from was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from model.transition import rebuilt
+from spec.language import Action, Change, Message, Protocol, Symbol
+from spec.terms import Apply, Formula, Node, Truth, Variable
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A step of one process reads what another one changes."""
+
+    action: str
+    symbol: str
+    changed_by: tuple[str, ...]
+    """The actions of others that change it."""
+
+
+def readings(protocol: Protocol, facts: Collection[str] = ()) -> list[Reading]:
+    """What steps read of others' state, but for the facts.
+
+    Raises:
+        ValueError: a fact is taken back by some action.
+    """
+    for fact in facts:
+        for action in protocol.actions:
+            for change in action.changes:
+                if change.symbol.name == fact and change.value != Truth(True):
+                    raise ValueError(f"{fact} is no fact: {action.name} may take it back")
+    found = []
+    for action in protocol.actions:
+        for symbol, argument in _read(action):
+            if symbol.kind in ("constant", "history", "event") or symbol.name in facts:
+                continue
+            others = tuple(
+                other.name
+                for other in protocol.actions
+                for change in other.changes
+                if change.symbol is symbol and not _is_own(action, symbol, argument, other, change)
+            )
+            if others:
+                found.append(Reading(action.name, symbol.name, tuple(dict.fromkeys(others))))
+    return list(dict.fromkeys(found))
+
+
+def _is_own(action: Action, symbol: Symbol, argument: Node | None, other: Action, change: Change) -> bool:
+    """Whether the two steps are of one process wherever they are about one entry."""
+    if action.role.each is None or other.role.each is None:
+        return action.role is other.role
+    mine = action.parameters[0]
+    theirs = other.parameters[0]
+    of_sort = symbol.arguments[:1] == (mine.sort,)
+    written = change.arguments[0] if change.arguments else None
+    # An agent that is honest and one that is not are never the same: each of their actions says which it is.
+    return of_sort and argument == mine and isinstance(written, Variable) and written == theirs
+
+
+def _read(action: Action) -> Iterator[tuple[Symbol, Node | None]]:
+    """Every symbol that a step reads, with the first argument; what it takes is no reading, since it stays."""
+    nodes: list[Node] = [node for node in action.guard if node not in action.takes]
+    for change in action.changes:
+        if change.symbol.kind == "history":
+            continue
+        nodes += [change.value, change.condition, *change.arguments]
+    seen: list[tuple[Symbol, Node | None]] = []
+
+    def note(node: Node) -> Node:
+        if isinstance(node, Apply):
+            seen.append((node.symbol, node.arguments[0] if node.arguments else None))
+        return node
+
+    for node in nodes:
+        rebuilt(node, note)
+    for change in action.changes:  # a bulk change of a function or formula reads what is there, to know what differs
+        if change.symbol.kind == "state" and change.symbol.result is Formula and change.binders:
+            seen.append((change.symbol, change.arguments[0]))
+    yield from dict.fromkeys(seen)
+    for symbol, _ in seen:
+        assert not isinstance(symbol, Message), f"{action.name} reads {symbol}, and not by taking it"

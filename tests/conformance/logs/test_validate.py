@@ -1,0 +1,107 @@
+"""Validation takes every behaviour of the specification, in any order of the logs, and none that is not one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from functools import cache
+
+import pytest
+
+from conformance.logs.reading import Record
+from conformance.logs.validate import Validation, Verdict
+from conformance.replaying import Vector, read_vectors, vectors_of
+from spec.on_demand import PROTOCOL as ON_DEMAND
+from tests.conformance.logs.written import Writer
+
+VECTORS = read_vectors([vectors_of(ON_DEMAND)], ON_DEMAND)
+
+UNSEEN = {"releases-to-nowhere"}
+"""A log says what a step is called, and this one is called what the protocol calls it: only the packet goes elsewhere."""
+
+
+def dishonest(vector: Vector) -> list[str]:
+    """The hosts whose agents are not honest: they keep no log."""
+    honest = vector.trace.configuration.constants["honest"]
+    return [host for host in vector.trace.configuration.sorts["Host"] if (host,) not in honest]
+
+
+@cache
+def written(vector: Vector, ids: bool = True) -> list[Record]:
+    """The log of a vector's run, in its order."""
+    return Writer(vector.protocol, vector.trace, ids=ids).records()
+
+
+def judged(records: Sequence[Record], *, strangers: Sequence[str] = (), window: int = 100_000) -> Verdict:
+    """The verdict on records, fed in this order."""
+    validation = Validation(protocols=[ON_DEMAND], dishonest=strangers, window=window)
+    for record in records:
+        if validation.feed(record) is not None:
+            break
+    return validation.finish()
+
+
+HONEST = [one for one in VECTORS if not dishonest(one)]
+GOOD = [one for one in HONEST if one.diverges_at is None]
+BAD = [one for one in HONEST if one.diverges_at is not None and one.name not in UNSEEN]
+
+
+def test_there_are_vectors_of_both_kinds() -> None:
+    assert len(GOOD) > 50
+    assert len(BAD) > 20
+
+
+@pytest.mark.parametrize("vector", GOOD, ids=lambda one: one.name)
+def test_the_log_of_a_run_conforms(vector: Vector) -> None:
+    records = written(vector)
+    found = judged(records)
+    assert (found.verdict, found.events) == ("conforms", len(records)), found
+
+
+@pytest.mark.parametrize("vector", GOOD[::4], ids=lambda one: one.name)
+@pytest.mark.parametrize("ids", [True, False], ids=["with ids", "without ids"])
+def test_the_order_of_the_processes_logs_does_not_matter(vector: Vector, ids: bool) -> None:
+    records = written(vector, ids)
+    generator = random.Random(11)
+    for _ in range(5):
+        names = sorted({record.line.process for record in records})
+        generator.shuffle(names)
+        found = judged([record for name in names for record in records if record.line.process == name])
+        assert (found.verdict, found.events) == ("conforms", len(records)), found
+
+
+@pytest.mark.parametrize("vector", BAD, ids=lambda one: one.name)
+def test_the_log_of_a_wrong_run_diverges_at_its_line(vector: Vector) -> None:
+    records = written(vector)
+    found = judged(records)
+    assert found.verdict == "diverges"
+    assert found.divergence is not None
+    assert vector.diverges_at is not None
+    wrong = vector.trace.steps[vector.diverges_at - 1]
+    assert found.divergence.record.line.event == f"on-demand.{wrong.action}"
+    assert found.events == len([one for one in records if one.number < found.divergence.record.number])
+
+
+def test_nothing_is_no_pass() -> None:
+    assert judged([]).verdict == "inconclusive"
+
+
+def test_missing_and_repeated_lines_are_no_pass() -> None:
+    records = written(GOOD[0])
+    of_ncm = [place for place, record in enumerate(records) if record.line.process == "ncm"]
+    without = judged([*records[: of_ncm[1]], *records[of_ncm[1] + 1 :]])
+    assert without.verdict == "inconclusive"
+    assert "lines are missing" in without.why
+    again = judged([*records[: of_ncm[1] + 1], *records[of_ncm[1] :]])
+    assert again.verdict == "inconclusive"
+    assert "comes again" in again.why
+
+
+def test_a_window_that_is_too_small_is_no_pass() -> None:
+    records = written(GOOD[0])
+    last = [
+        *(one for one in records if one.line.process != "dpm"),
+        *(one for one in records if one.line.process == "dpm"),
+    ]
+    assert judged(last).verdict == "conforms"
+    assert judged(last, window=1).verdict == "inconclusive"
