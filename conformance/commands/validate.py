@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.panel import Panel
 
 from conformance.exits import Exit, Problem
+from conformance.logs.explanation import Explanation, explain
 from conformance.logs.joining import WINDOW
 from conformance.logs.names import LOGGED
 from conformance.logs.reading import LogFile
@@ -25,6 +25,7 @@ from conformance.report import (
     write_json,
     write_junit,
 )
+from conformance.show.explanation import print_explanation
 
 
 @click.command()
@@ -55,7 +56,8 @@ def validate(
 
     LOGS are event logs as services write them with --events: one file for each process, or several processes in one file, in
     any order, compressed if the name ends in .gz; - is standard input. Lines of different processes are joined by the messages
-    that they sent and took, never by clock.
+    that they sent and took, never by clock. The first line that does not fit is explained: what is false of it, which step would
+    have fitted, the smallest change of the log after which it goes on, and which promise it breaks.
 
     \b
     Examples:
@@ -74,8 +76,11 @@ def validate(
         found = run(
             [LogFile(one) for one in logs], protocols=protocols, window=window, dishonest=dishonest, progress=progress
         )
-    print_verdict(found, console_for(json_file))
-    write_json(found.as_json(), json_file)
+    explanation = explain(found.divergence) if found.divergence is not None else None
+    print_verdict(found, explanation, console_for(json_file))
+    result = found.as_json()
+    result["explanation"] = explanation.as_json() if explanation is not None else None
+    write_json(result, json_file)
     wrong = "" if found.verdict == "conforms" else f"{found.verdict}: {_why(found)}"
     write_junit("validate", [(", ".join(logs), found.seconds, wrong)], junit_file)
     if found.divergence is not None and found.verdict == "diverges":
@@ -83,8 +88,11 @@ def validate(
     return int(found.exit)
 
 
-def print_verdict(found: Verdict, console: Console) -> None:
-    """The verdict for people."""
+def print_verdict(found: Verdict, explanation: Explanation | None, console: Console) -> None:
+    """The verdict for people; first why it is none that is green."""
+    if explanation is not None:
+        print_explanation(explanation, console)
+        console.print()
     rate = found.events / found.seconds if found.seconds else 0.0
     said = f"{found.events:,} events in {found.seconds:.1f} s, {rate:,.0f} events/s"
     match found.verdict:
@@ -92,10 +100,7 @@ def print_verdict(found: Verdict, console: Console) -> None:
             console.print(f"[green]Conforms[/]: {said}.")
         case "diverges":
             assert found.divergence is not None
-            record = found.divergence.record
-            title = f"[red]{record.line.event} does not fit[/]"
-            console.print(Panel(escape(_why(found)), title=title, title_align="left"))
-            console.print(f"[red]Diverges[/] at {escape(record.place)}, after {said}.")
+            console.print(f"[red]Diverges[/] at {escape(found.divergence.record.place)}, after {said}.")
         case "inconclusive":
             console.print(f"[yellow]Inconclusive[/]: {escape(found.why)}. ({said})")
     for name, count in sorted(found.counts.items()):

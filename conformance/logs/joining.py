@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from conformance.logs.reading import Record
@@ -87,6 +87,16 @@ class Joining:
         self._for_line: dict[str, list[Process]] = {}
         """Processes that wait, by the process that they wait for."""
         self._for_message: list[Process] = []
+
+    def fork(self, take: Take, is_there: Callable[[str, Sent], bool]) -> Joining:
+        """Another one, as far as this one has come; nothing waits there."""
+        made = Joining(take, is_there, window=self.window)
+        made.lines = self.lines
+        made.processes = {
+            name: replace(one, ended=dict(one.ended), waiting=deque(), for_line=None, for_message=None)
+            for name, one in self.processes.items()
+        }
+        return made
 
     def feed(self, record: Record) -> None:
         """One more record. What becomes possible by it is taken at once.

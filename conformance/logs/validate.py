@@ -13,14 +13,16 @@ its state afterwards is the action's. What a log does not say is not asked for. 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final, Literal
 
-from conformance.exits import Exit
+from conformance.exits import Exit, Problem
 from conformance.logs.joining import WINDOW, Joining, OutOfOrder, Process, alternately
 from conformance.logs.names import LOGGED, WHOLE, constants
 from conformance.logs.reading import LogFile, Record
@@ -38,6 +40,9 @@ EXIT: Final[Mapping[Outcome, Exit]] = {
     "diverges": Exit.VIOLATED,
     "inconclusive": Exit.UNDECIDED,
 }
+
+RECENT: Final = 400
+"""Records before a divergence that are kept, so that a reader can see what led there."""
 
 FOLLOWING: Final = 1_000
 """Records after a divergence that are kept, so that a repair can be tried on what came next."""
@@ -62,10 +67,12 @@ class Divergence:
     observer: Observer
     tables: Tables
     """The state before the line; what an explanation tries it tries on a copy."""
-    recent: tuple[Record, ...]
+    validation: Validation = field(repr=False)
+    """Where it stopped; for `fork`."""
+    recent: tuple[Record, ...] = field(repr=False)
     """The last lines that were matched, oldest first."""
-    following: tuple[Record, ...]
-    """Lines of all processes that were not matched yet, as they would be read."""
+    following: tuple[Record, ...] = field(default=(), repr=False)
+    """What comes next in the logs, as it would be read; without the lines that wait."""
 
     def as_json(self) -> dict[str, Any]:
         """The form that the command line writes."""
@@ -143,7 +150,8 @@ class Validation:
         thresholds: Mapping[str, int] | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
-        self.recent: list[Record] = []
+        self.recent: deque[Record] = deque(maxlen=RECENT)
+        """The last records that were matched."""
         self._began = time.perf_counter()
         limits = {"many_ports": 1, "many_in_a_group": 1, "patience": 1, **(thresholds or {})}
         self._rooms: dict[str, _Room] = {}
@@ -185,6 +193,22 @@ class Validation:
             return self._stop(_Stop("inconclusive", "no line of the logs is about these protocols"))
         return self._stop(_Stop("conforms"))
 
+    def fork(self) -> Validation:
+        """Another one, as far as this one has come, without the lines that wait: they are for the caller to feed again."""
+        made = copy(self)
+        made.counts, made.recent, made.stopped = Counter(self.counts), self.recent.copy(), None
+        made._rooms = {name: replace(room, tables=room.tables.copy()) for name, room in self._rooms.items()}
+        made._events = {
+            event: (made._rooms[room.protocol.name], action, fast)
+            for event, (room, action, fast) in self._events.items()
+        }
+        made.joining = self.joining.fork(made._take, made._is_there)
+        return made
+
+    def tables(self, protocol: str) -> Tables:
+        """The state of a protocol, as far as the lines were taken."""
+        return self._rooms[protocol].tables
+
     def _stop(self, found: _Stop) -> Verdict:
         seconds = time.perf_counter() - self._began
         counts = {name: count for name, count in self.counts.items() if count}
@@ -198,6 +222,7 @@ class Validation:
         known = self._events.get(line.event)
         if known is None:
             self._stutter(process, record)
+            self.recent.append(record)
             return None
         room, name, fast = known
         tables = room.tables
@@ -212,6 +237,7 @@ class Validation:
                 return missing
         if line.state is not None:
             self._check_state(process, record, room.protocol.name, line.state)
+        self.recent.append(record)
         return None
 
     def _slowly(self, process: Process, record: Record, room: _Room, name: str) -> Sent | None:
@@ -289,7 +315,11 @@ class Validation:
             what = f"line {number} of {sender}, which sent what this line takes, is not in the logs"
         else:
             what = f"nobody is logged to have sent {_written(process.for_message)}"
-        raise _Stop("inconclusive", f"{record.place}: {since}, and {what}")
+        why = f"{since}, and {what}"
+        misfit = Misfit("missing", "messaging.message.id", what, record.line.taken)
+        room = self._events.get(record.line.event, (next(iter(self._rooms.values())),))[0]
+        divergence = self._divergence(process, record, room, misfit, why)
+        raise _Stop("inconclusive", f"{record.place}: {why}", divergence)
 
     def _out_of_order(self, found: OutOfOrder) -> _Stop:
         line = found.record.line
@@ -311,8 +341,8 @@ class Validation:
             room.protocol,
             room.observer,
             room.tables,
+            self,
             tuple(self.recent),
-            (),
         )
 
 
@@ -344,6 +374,16 @@ def _written(message: Sent | None) -> str:
     return f"{message[0]}({', '.join(map(str, message[1:]))})" if message else "it"
 
 
+def _with_what_follows(verdict: Verdict, records: Iterator[Record]) -> Verdict:
+    """The verdict, and what comes next in the logs, up to a line that is none: that it is none is not what is wrong first."""
+    if verdict.divergence is None:
+        return verdict
+    following: list[Record] = []
+    with suppress(Problem):
+        following.extend(islice(records, FOLLOWING))
+    return replace(verdict, divergence=replace(verdict.divergence, following=tuple(following)))
+
+
 def validate(
     files: Sequence[LogFile],
     *,
@@ -358,9 +398,10 @@ def validate(
     validation = Validation(**options)
     records = alternately([iter(one) for one in files], validation.joining)
     while block := list(islice(records, PROGRESS_EVERY)):
-        for record in block:
-            if validation.feed(record) is not None:
-                return validation.finish()
+        for place, record in enumerate(block, start=1):
+            stopped = validation.feed(record)
+            if stopped is not None:
+                return _with_what_follows(stopped, chain(block[place:], records))
         if progress is not None:
             progress(sum(one.bytes for one in files))
     verdict = validation.finish()

@@ -54,6 +54,7 @@ class Compiled:
         self, protocol: Protocol, constants: Constants, *, history: bool = True, members: Members = Tables.members
     ) -> None:
         self.protocol = protocol
+        self.constants = constants
         self.layout = Layout.of(protocol, history=history)
         self.source = Source(self.layout)
         self._scope: dict[str, Any] = {f"c_{name}": function for name, function in constants.items()}

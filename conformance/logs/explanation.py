@@ -1,0 +1,194 @@
+"""Why the first line that does not fit does not: everything that a reader needs to see, as data.
+
+The specification's side of it (conjuncts, the nearest step, what is missing, what is broken) comes from `model.explaining`; this
+module asks it about a line of a log, and adds what only logs have: processes, neighbours, and the lines that led there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from conformance.logs.edits import Edit, edits
+from conformance.logs.gaps import lost_steps, observation
+from conformance.logs.history import at_most
+from conformance.logs.reading import Record
+from conformance.logs.surroundings import sent_under_its_id, surroundings
+from conformance.logs.validate import Divergence
+from conformance.logs.wording import contrast
+from conformance.show.diagram import Diagram, as_text
+from model.explaining.broken import Broken, Judge
+from model.explaining.nearest import Difference, Nearest, Observation, alternatives, differences, given_by, nearest
+from model.explaining.reasons import Part, call, parts
+from model.explaining.repairs import missing_steps
+from model.explaining.scene import Scene
+from model.state import Element
+from spec.language import Action
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An action that the line could be: the one that it names, or another that takes the same message."""
+
+    action: str
+    doc: str
+    choices: Mapping[str, Element]
+    """As far as they are known."""
+    guard: tuple[Part, ...]
+
+    @property
+    def possible(self) -> bool:
+        """Every conjunct holds."""
+        return all(part.held for part in self.guard)
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that the command line writes."""
+        return {
+            "action": self.action,
+            "choices": dict(self.choices),
+            "possible": self.possible,
+            "guard": [{"text": one.text, "held": one.held, "because": list(one.because)} for one in self.guard],
+        }
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Everything about the first line that does not fit."""
+
+    record: Record
+    because: str
+    """One sentence."""
+    says: str
+    """What the line says, as a step."""
+    candidates: tuple[Candidate, ...]
+    differences: tuple[Difference, ...]
+    """Messages and entries that differ from those of the step that the line names."""
+    nearest: Nearest | None
+    edits: tuple[Edit, ...]
+    broken: tuple[Broken, ...]
+    """The promises that the line breaks if it is taken at its word; of lemmas only where no promise is broken."""
+    diagram: Diagram
+    """The lines that led there."""
+    gave_up: bool
+    """Some search ended before all was looked at: there may be something nearer, or more that is broken."""
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that the command line writes."""
+        line = self.record.line
+        return {
+            "log": self.record.file,
+            "line": self.record.number,
+            "process": line.process,
+            "event": line.event,
+            "because": self.because,
+            "candidates": [one.as_json() for one in self.candidates],
+            "differences": [_difference(one) for one in self.differences],
+            "nearest": None
+            if self.nearest is None
+            else {
+                "action": self.nearest.action,
+                "choices": dict(self.nearest.choices),
+                "differences": [_difference(one) for one in self.nearest.differences],
+            },
+            "edits": [one.as_json() for one in self.edits],
+            "breaks": [
+                {
+                    "promise": one.promise.name,
+                    "lemma": one.promise.lemma,
+                    "doc": one.promise.doc,
+                    "for": dict(one.values),
+                }
+                for one in self.broken
+            ],
+            "diagram": as_text(self.diagram, 100),
+            "complete": not self.gave_up,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def explain(divergence: Divergence) -> Explanation:
+    """Explains a divergence."""
+    began = time.perf_counter()
+    line, protocol = divergence.record.line, divergence.protocol
+    constants = divergence.observer.compiled.constants
+    scene = Scene(protocol, constants, divergence.tables)
+    seen = observation(divergence.record, protocol)
+    candidates: tuple[Candidate, ...] = ()
+    differing: tuple[Difference, ...] = _of_misfit(divergence)
+    near, missing, broken = None, [], []
+    gave_up = scene.gave_up
+    if seen is not None:
+        action = scene.actions[seen.action]
+        candidates = tuple(_candidates(scene, action, seen, sent_under_its_id(divergence)))
+        if len(given_by(action, seen.choices)) == len(action.parameters):
+            choices = tuple(seen.choices[one.name] for one in action.parameters)
+            differing = tuple(differences(scene, action, choices, seen)) or differing
+        near = nearest(scene, seen)
+        missing = lost_steps(scene, divergence, seen) or missing_steps(scene, seen)
+        judge = Judge(protocol, constants, divergence.tables, at_most(protocol, divergence.tables, constants))
+        if divergence.misfit.kind != "missing":
+            broken = judge.broken_by(seen)
+        gave_up = scene.gave_up + judge.gave_up
+        says = call(seen.action, tuple(seen.choices.get(one.name, "?") for one in action.parameters))
+    else:
+        says = call(line.event, tuple(f"{key}={value}" for key, value in line.attributes.items()))
+    promises = [one for one in broken if not one.promise.lemma]
+    return Explanation(
+        divergence.record,
+        _because(divergence, candidates, differing),
+        says,
+        candidates,
+        differing,
+        near,
+        tuple(edits(divergence, near, missing)),
+        tuple(promises or broken),
+        surroundings(divergence),
+        bool(gave_up),
+        time.perf_counter() - began,
+    )
+
+
+def _because(divergence: Divergence, candidates: Sequence[Candidate], differing: Sequence[Difference]) -> str:
+    """The first thing that is wrong, in one sentence without a full stop."""
+    false = [part for one in candidates[:1] for part in one.guard if part.held is False]
+    if divergence.misfit.kind == "missing":
+        return divergence.because
+    if false:
+        return f"{false[0].text} is false: {'; '.join(false[0].because[:2])}"
+    return contrast(differing[0]) if differing else divergence.because
+
+
+def _candidates(scene: Scene, action: Action, seen: Observation, sent: str) -> list[Candidate]:
+    """`sent`: what is known of the message that the line says it took."""
+    given = given_by(action, seen.choices)
+    guard = [
+        replace(one, because=(*one.because[:1], sent)) if one.takes and one.held is False and sent else one
+        for one in parts(scene, action, given)
+    ]
+    found = [Candidate(action.name, action.doc, dict(seen.choices), tuple(guard))]
+    for other, known in alternatives(scene, action, given):
+        possible = scene.choices(other, known, 1)
+        if possible:
+            known = dict(zip(other.parameters, possible[0], strict=True))
+        else:
+            shared = {one: value for one, value in given_by(other, seen.choices).items() if one not in known}
+            known = {one: {**shared, **known}[one] for one in other.parameters if one in known or one in shared}
+        choices = {one.name: value for one, value in known.items()}
+        found.append(Candidate(other.name, other.doc, choices, tuple(parts(scene, other, known))))
+    return found
+
+
+def _of_misfit(divergence: Divergence) -> tuple[Difference, ...]:
+    """What differs by the matcher's own word, where the line is no step of its own."""
+    misfit = divergence.misfit
+    if misfit.kind in ("guard", "missing"):
+        return ()
+    field = f"{misfit.field}({', '.join(map(str, misfit.entry))})" if misfit.entry else misfit.field
+    return (Difference(field, misfit.observed, misfit.expected),)
+
+
+def _difference(one: Difference) -> dict[str, Any]:
+    return {"field": one.field, "expected": one.expected, "observed": one.observed}

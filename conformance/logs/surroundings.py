@@ -1,0 +1,134 @@
+"""The lines that led to a divergence, as a sequence diagram: of those that were matched last, the ones that have to do with it.
+
+A line has the more to do with another the more hosts, pods and requests they name in common; and most, if it sent what the other
+took.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import nlargest
+from typing import Final
+
+from conformance.logs.reading import Record
+from conformance.logs.validate import Divergence
+from conformance.show.diagram import Arrow, Diagram, Note, printable
+from impl.recording.line import MESSAGE_ID
+from model.explaining.reasons import call
+from model.state import Tuple
+from spec.language import Action, Protocol
+from spec.terms import Variable
+
+LINES_MAX: Final = 5
+"""Lines before the one that does not fit."""
+
+LIFELINES_MAX: Final = 4
+"""Processes that fit beside each other into 100 columns."""
+
+
+def surroundings(divergence: Divergence) -> Diagram:
+    """The diagram. A step carries the number of its line."""
+    record, protocol = divergence.record, divergence.protocol
+    shown = [*_related(divergence.recent, record), record]
+    names = _lifelines(shown)
+    shown = [one for one in shown if one.line.process in names]
+    places = {name: place for place, name in enumerate(names)}
+    rows: list[Arrow | Note] = []
+    for one in shown:
+        arrow = _taken(one, protocol, places, shown)
+        if arrow is not None:
+            rows.append(arrow)
+        mark = "✗ " if one is record else ""
+        rows.append(Note(places[one.line.process], one.number, printable(f"{mark}{_step(one)}")))
+    return Diagram("", tuple(_titled(name) for name in names), tuple(rows))
+
+
+def _related(recent: Sequence[Record], record: Record) -> list[Record]:
+    """The lines that have most to do with this one, the latest of them, in the order in which they were matched."""
+    ranked = []
+    for place, one in enumerate(recent):
+        score = len(_words(one) & _words(record))
+        if record.line.taken is not None and _sent_it(one, record.line.taken):
+            score += 10
+        if score > 0:
+            ranked.append((score, place, one))
+    best = sorted(nlargest(LINES_MAX, ranked, key=lambda found: found[:2]), key=lambda found: found[1])
+    return [one for _, _, one in best]
+
+
+def _words(record: Record) -> set[str]:
+    """What a line speaks of: names of hosts, pods and requests. What is a number says nothing by itself."""
+    words = {value for value in record.line.attributes.values() if isinstance(value, str)}
+    host = record.line.process.partition("/")[2]
+    return words | {host} if host else words
+
+
+def _sent_it(record: Record, taken: str) -> bool:
+    line = record.line
+    return taken.startswith(f"{line.process}:{line.run}:{line.sequence}.")
+
+
+def sent_under_its_id(divergence: Divergence) -> str:
+    """Which message was sent under the id that the line says it took, in half a sentence; empty: it is not known any more."""
+    taken = divergence.record.line.taken
+    found = MESSAGE_ID.fullmatch(taken or "")
+    if taken is None or found is None:
+        return ""
+    for one in reversed(divergence.recent):
+        if _sent_it(one, taken):
+            sent, index = one.line.sent or (), int(found["index"])
+            if index >= len(sent):
+                return f"line {one.number} of {one.file}, which is said to have sent it, sent no such message"
+            name, *arguments = sent[index]
+            return f"the message of this id, sent in line {one.number}, was {call(str(name), tuple(arguments))}"
+    return ""
+
+
+def _lifelines(shown: Sequence[Record]) -> list[str]:
+    """The processes of these lines, those of the last lines first where there are too many; in a fixed order."""
+    names = list(dict.fromkeys(one.line.process for one in reversed(shown)))[:LIFELINES_MAX]
+    order = {"dpm": 0, "ncm": 1}
+    return sorted(names, key=lambda name: (order.get(name, 2), name))
+
+
+def _titled(name: str) -> str:
+    role, _, host = name.partition("/")
+    return f"{role.upper()} {host}".strip()
+
+
+def _step(record: Record) -> str:
+    line = record.line
+    role = line.process.partition("/")[2]
+    values = tuple(value for key, value in line.attributes.items() if not (key == "host" and value == role))
+    return call(line.event.rpartition(".")[2], values)
+
+
+def _taken(record: Record, protocol: Protocol, places: dict[str, int], shown: Sequence[Record]) -> Arrow | None:
+    """The message that a line took, from who sent it as far as the log says."""
+    line = record.line
+    action = next((one for one in protocol.actions if f"{protocol.name}.{one.name}" == line.event), None)
+    message = _message(action, record) if action is not None else None
+    if message is None:
+        return None
+    found = MESSAGE_ID.fullmatch(line.taken or "")
+    sender = found["process"] if found is not None else _sender(message, shown)
+    if sender not in places or sender == line.process:
+        return None
+    name, arguments = message
+    return Arrow(places[sender], places[line.process], printable(call(name, arguments)), True)
+
+
+def _message(action: Action, record: Record) -> tuple[str, Tuple] | None:
+    """What an action takes with the choices of a line."""
+    given = record.line.attributes
+    for taken in action.takes:
+        names = [one.name for one in taken.arguments if isinstance(one, Variable)]
+        if len(names) == len(taken.arguments) and all(name in given for name in names):
+            return taken.symbol.name, tuple(given[name] for name in names)
+    return None
+
+
+def _sender(message: tuple[str, Tuple], shown: Sequence[Record]) -> str:
+    """Who is seen to have sent it."""
+    wanted = (message[0], *message[1])
+    return next((one.line.process for one in shown if wanted in (one.line.sent or ())), "")

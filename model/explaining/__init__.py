@@ -1,0 +1,10 @@
+"""Explaining: why an observation is no step of the statement, and what would have been one.
+
+| module | does |
+|---|---|
+| `scene` | one state, and whatever is asked of it: values, witnesses, choices, what a step changes |
+| `reasons` | which conjunct of a guard is false, and the values that decide it, in the statement's words |
+| `nearest` | the step that fits with the fewest words changed |
+| `repairs` | the steps that may be missing before the observation |
+| `broken` | the promises that the observation breaks if it is taken at its word |
+"""

@@ -1,0 +1,160 @@
+"""The step that fits with the fewest words changed.
+
+What an observation says is its choices, the messages that it sent, and entries of the state that it left. A step that is
+possible differs from it in some of them; the nearest differs in the fewest. First the same action is tried as it is, and the other
+actions that take the same message; then with one choice changed, then two, and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Final
+
+from model.explaining.scene import Environment, Scene
+from model.matching.compiled import Changes
+from model.state import Element, Tuple
+from model.transition import free
+from spec.language import Action
+from spec.terms import Variable
+
+TRIED_MAX: Final = 200
+"""Choices that are looked at of one action with one set of open parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a step is said to have been."""
+
+    action: str
+    choices: Mapping[str, Element]
+    """By parameter; some may be missing."""
+    sent: tuple[Tuple, ...] | None = None
+    """Messages, each as its name and arguments; None: not told."""
+    after: Mapping[str, tuple[tuple[Any, ...], ...]] | None = None
+    """Entries by symbol: the arguments, then the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A word of the observation, and what it would be in a step."""
+
+    field: str
+    """`action`, `attributes.version`, `sent`, `after.told(h1, red/1)`"""
+    observed: Any
+    """None: nothing."""
+    expected: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """A step that is possible, and in what the observation differs from it."""
+
+    action: str
+    choices: tuple[tuple[str, Element], ...]
+    differences: tuple[Difference, ...]
+
+
+def given_by(action: Action, choices: Mapping[str, Element]) -> dict[Variable, Element]:
+    """The choices that are known, by parameter."""
+    return {one: choices[one.name] for one in action.parameters if one.name in choices}
+
+
+def differences(scene: Scene, action: Action, choices: Tuple, seen: Observation) -> list[Difference]:
+    """In what the observation differs from this step, message by message and entry by entry."""
+    found: list[Difference] = []
+    if action.name != seen.action:
+        found.append(Difference("action", seen.action, action.name))
+    for variable, value in zip(action.parameters, choices, strict=True):
+        observed = seen.choices.get(variable.name)
+        if observed is not None and observed != value:
+            found.append(Difference(f"attributes.{variable.name}", observed, value))
+    changes = scene.changes(action, choices)
+    if seen.sent is not None:
+        found += _of_messages(scene, changes, seen.sent)
+    for name, entries in (seen.after or {}).items():
+        for *arguments, value in entries:
+            entry = tuple(arguments)
+            expected = changes.get((name, entry), None)
+            expected = scene.get(name, entry) if expected is None else expected
+            if expected != value:
+                place = f"after.{name}({', '.join(map(str, entry))})"
+                found.append(Difference(place, value, expected))
+    return found
+
+
+def _of_messages(scene: Scene, changes: Changes, sent: Sequence[Tuple]) -> Iterator[Difference]:
+    """Messages that differ: each one that is there with the one that it should be, if there is one of that name."""
+    wanted = {(name, *arguments) for (name, arguments), value in changes.items() if value and name in scene.messages}
+    seen = {tuple(one) for one in sent}
+    missing, odd = sorted(wanted - seen, key=str), sorted(seen - wanted, key=str)
+    for one in odd:
+        alike = [other for other in missing if other[0] == one[0]]
+        if alike:
+            other = min(alike, key=lambda other: sum(a != b for a, b in zip(one, other, strict=True)))
+            missing.remove(other)
+            yield Difference("sent", one, other)
+        else:
+            yield Difference("sent", one, None)
+    for one in missing:
+        yield Difference("sent", None, one)
+
+
+def nearest(scene: Scene, seen: Observation) -> Nearest | None:
+    """The step with the fewest differences; of several the first. None: no step of these kinds is possible."""
+    best: tuple[int, Nearest] | None = None
+    for action, known in _candidates(scene, seen):
+        for choices in scene.choices(action, known, TRIED_MAX):
+            found = differences(scene, action, choices, seen)
+            if best is None or _weight(found) < best[0]:
+                named = tuple(zip((one.name for one in action.parameters), choices, strict=True))
+                best = _weight(found), Nearest(action.name, named, tuple(found))
+        if best is not None and best[0] <= 1:
+            break
+    return best[1] if best else None
+
+
+def _weight(found: Sequence[Difference]) -> int:
+    """How much is changed: another name for what happened weighs as much as two words, and a message as its words that differ."""
+    weight = 0
+    for one in found:
+        if one.field == "action":
+            weight += 2
+        elif one.field == "sent" and one.observed is not None and one.expected is not None:
+            weight += sum(a != b for a, b in zip(one.observed, one.expected, strict=True))
+        else:
+            weight += 1
+    return weight
+
+
+def _candidates(scene: Scene, seen: Observation) -> Iterator[tuple[Action, Environment]]:
+    """Actions with what is held fast of their choices: fewer and fewer."""
+    action = scene.actions[seen.action]
+    given = given_by(action, seen.choices)
+    others = list(alternatives(scene, action, given))
+    for count in range(min(len(given), 3) + 1):
+        for changed in combinations(given, count):
+            yield action, {one: value for one, value in given.items() if one not in changed}
+        if count == 0:
+            yield from others
+
+
+def alternatives(scene: Scene, action: Action, given: Environment) -> Iterator[tuple[Action, Environment]]:
+    """Other actions that take the same messages, with the choices that this determines."""
+    taken = {
+        one.symbol: tuple(scene.value(argument, given) for argument in one.arguments)
+        for one in action.takes
+        if all(free(argument) <= given.keys() for argument in one.arguments)
+    }
+    if not taken:
+        return
+    for other in scene.protocol.actions:
+        if other is action or {one.symbol for one in other.takes} != set(taken) or other.role is not action.role:
+            continue
+        known: dict[Variable, Element] = {}
+        for one in other.takes:
+            for argument, value in zip(one.arguments, taken[one.symbol], strict=True):
+                if isinstance(argument, Variable):
+                    known[argument] = value
+        yield other, known

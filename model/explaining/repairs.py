@@ -1,0 +1,186 @@
+"""The steps that may be missing before an observation: found backwards from what is false in its guard.
+
+`waiting(h1, r, p, q)` is false: which action makes it true, with which choices, and is it possible now? If the observation fits
+after it, it is a repair. One that only helps is tried together with another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from model.explaining.nearest import Observation, differences, given_by
+from model.explaining.scene import Environment, Scene
+from model.matching.source import positive
+from model.state import Element, Tuple
+from model.transition import free
+from spec.language import Action, Change, Symbol
+from spec.terms import (
+    And,
+    Apply,
+    Compare,
+    Constant,
+    Enumeration,
+    Formula,
+    Node,
+    Not,
+    Or,
+    Plus,
+    Quantified,
+    Truth,
+    Variable,
+)
+
+STEPS_MAX: Final = 2
+"""Steps in a row that are tried."""
+
+TRIED_MAX: Final = 60
+"""Choices of one action that are tried for one wish."""
+
+SEARCHED_MAX: Final = 3_000
+"""Steps that are tried in all for one number of steps: about a second."""
+
+Then = Callable[["tuple[Step, ...]"], None]
+"""What is told of steps that were found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of the statement."""
+
+    action: str
+    choices: tuple[tuple[str, Element], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """An entry that is to get another value; None: whichever."""
+
+    symbol: Symbol
+    arguments: tuple[Element | None, ...]
+    value: Element | bool | None
+
+
+def missing_steps(scene: Scene, seen: Observation, most: int = 4) -> list[tuple[Step, ...]]:
+    """Steps, the fewest first, after which the observation fits: its guard, its messages and its entries."""
+    action = scene.actions[seen.action]
+    given = given_by(action, seen.choices)
+    if len(given) < len(action.parameters):
+        return []
+    found: list[tuple[Step, ...]] = []
+
+    def note(steps: tuple[Step, ...]) -> None:
+        if steps not in found and len(found) < most and not differences(scene, action, tuple(given.values()), seen):
+            found.append(steps)
+
+    for depth in range(1, STEPS_MAX + 1):
+        search = _Search(scene, lambda: len(found) >= most)
+        search.ways(action, given, depth, (), note)
+        if found:
+            break
+    return found
+
+
+class _Search:
+    """Steps that make an action possible. Whoever is told of some finds the state after them."""
+
+    def __init__(self, scene: Scene, enough: Callable[[], bool]) -> None:
+        self._scene = scene
+        self._enough = enough
+        self._left = SEARCHED_MAX
+
+    def ways(self, action: Action, given: Environment, depth: int, done: tuple[Step, ...], then: Then) -> None:
+        """So many steps at most, on top of those that are done already; `then` is told of all together."""
+        scene = self._scene
+        false = [node for node in action.guard if not scene.value(node, given)]
+        for other, choices in _helpful(scene, false, given):
+            self._left -= 1
+            if self._left < 0 or self._enough():
+                return
+            named = Step(other.name, tuple(zip((one.name for one in other.parameters), choices, strict=True)))
+
+            def go_on(
+                before: tuple[Step, ...], other: Action = other, choices: Tuple = choices, named: Step = named
+            ) -> None:
+                with scene.after(scene.changes(other, choices)):
+                    steps = (*before, named)
+                    left = [node for node in action.guard if not scene.value(node, given)]
+                    rest = depth - (len(steps) - len(done))
+                    if not left:
+                        then(steps)
+                    elif rest > 0 and len(left) < len(false):
+                        self.ways(action, given, rest, steps, then)
+
+            if scene.is_possible(other, choices):
+                go_on(done)
+            elif depth > 1:
+                self.ways(other, dict(zip(other.parameters, choices, strict=True)), depth - 1, done, go_on)
+
+
+def _helpful(scene: Scene, false: list[Node], given: Environment) -> list[tuple[Action, Tuple]]:
+    """Steps that give some entry that is wished for another value: possible ones, and those whose choices are all determined."""
+    found: dict[tuple[Action, Tuple], None] = {}
+    for node in false:
+        for wish in _wishes(scene, positive(node), given):
+            for other in scene.protocol.actions:
+                for change in other.changes:
+                    known = _unified(change, wish)
+                    if known is None:
+                        continue
+                    fixed = {one: value for one, value in known.items() if one in other.parameters}
+                    found.update(dict.fromkeys((other, one) for one in scene.choices(other, fixed, TRIED_MAX)))
+                    if len(fixed) == len(other.parameters):
+                        found[other, tuple(fixed[one] for one in other.parameters)] = None
+    return list(found)
+
+
+def _wishes(scene: Scene, node: Node, given: Environment) -> Iterator[_Wish]:
+    """Entries that decide a formula without names of definitions and with negation at atoms only, which is false."""
+    match node:
+        case And(operands) | Or(operands):
+            for one in operands:
+                if not free(one) <= given.keys() or not scene.value(one, given):
+                    yield from _wishes(scene, one, given)
+        case Quantified(_, _, body):
+            yield from _wishes(scene, body, given)
+        case Not(operand):
+            yield from _of_atoms(scene, operand, given, wanted=False)
+        case _:
+            yield from _of_atoms(scene, node, given, wanted=True)
+
+
+def _of_atoms(scene: Scene, node: Node, given: Environment, *, wanted: bool) -> Iterator[_Wish]:
+    match node:
+        case Apply(symbol, arguments):
+            known = tuple(scene.value(one, given) if free(one) <= given.keys() else None for one in arguments)
+            if symbol.kind in ("state", "message"):
+                yield _Wish(symbol, known, wanted if symbol.result is Formula else None)
+            for one in arguments:
+                yield from _of_atoms(scene, one, given, wanted=wanted)
+        case Compare(_, left, right):
+            for one in (left, right):
+                yield from _of_atoms(scene, one, given, wanted=wanted)
+        case Plus(number):
+            yield from _of_atoms(scene, number, given, wanted=wanted)
+
+
+def _unified(change: Change, wish: _Wish) -> dict[Variable, Element] | None:
+    """What the change's variables are if it grants the wish; what is computed is left open. None: it does not."""
+    if change.symbol is not wish.symbol:
+        return None
+    if isinstance(wish.value, bool) and isinstance(change.value, Truth) and change.value.value is not wish.value:
+        return None
+    known: dict[Variable, Element] = {}
+    for node, value in zip(change.arguments, wish.arguments, strict=True):
+        if value is None:
+            continue
+        if isinstance(node, Variable) and known.setdefault(node, value) != value:
+            return None
+        if isinstance(node, Constant) and _constant(node) != value:
+            return None
+    return known
+
+
+def _constant(node: Constant) -> Element:
+    return str(node.sort.names()[node.value]) if issubclass(node.sort, Enumeration) else node.value

@@ -1,0 +1,162 @@
+"""One state, and whatever is asked of it.
+
+The matcher compiles beforehand what it asks a million times. An explanation asks a few hundred questions once, and each depends on
+the answer to the one before; so here everything is compiled when it is asked, and the state gets the indexes that it needs then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, Final
+
+from model.matching.compiled import Changes, Compiled, Constants, apply, parameters
+from model.matching.layout import Put, Tables, key
+from model.state import Element, Tuple
+from spec.language import Action, Protocol, Symbol
+from spec.terms import Node, Variable
+
+Environment = Mapping[Variable, Element]
+"""The values of variables."""
+
+LOOKED_AT_MAX: Final = 400_000
+"""Entries that one search may look at before it gives up: about a fifth of a second."""
+
+
+class Scene:
+    """A protocol and a state of it. The tables are a copy, with indexes of their own.
+
+    `more`: symbols besides the protocol's, which formulas may read; empty at first.
+    """
+
+    def __init__(
+        self, protocol: Protocol, constants: Constants, state: Tables | None = None, more: Sequence[Symbol] = ()
+    ) -> None:
+        self.protocol = protocol
+        self.compiled = Compiled(protocol, constants, history=True)
+        self.layout = self.compiled.layout
+        self.layout.kept = {**self.layout.kept, **{symbol.name: symbol for symbol in more}}
+        self.actions = {action.name: action for action in protocol.actions}
+        self.messages = frozenset(message.name for message in protocol.messages)
+        self.gave_up = 0
+        """Searches that ended before all was looked at."""
+        self._looked_at = 0
+        self._values: dict[tuple[Node, tuple[Variable, ...]], Callable[..., Any]] = {}
+        self._finds: dict[object, Callable[..., Iterator[Tuple]]] = {}
+        self._puts: dict[str, Put] = {}
+        self._indexed: set[str] = set()
+        self.tables = Tables(self.layout, self._puts)
+        self.kept = frozenset(self.layout.kept)
+        """The symbols that the state tells of; history is not among them where nobody keeps it."""
+        if state is not None:
+            self.kept = frozenset(state.layout.kept)
+            for name in state.layout.kept:
+                for arguments, value in state.entries(name):
+                    self.put(name, arguments, value)
+
+    # ------------------------------------------------------------------------------------------------- the state
+
+    def put(self, name: str, arguments: Tuple, value: Any) -> None:
+        """Gives an entry its value."""
+        self._ready()
+        self.tables.put(name, arguments, value)
+
+    def get(self, name: str, arguments: Tuple) -> Any:
+        """The value of an entry; whether it holds, of a relation."""
+        return self.tables.get(name, arguments)
+
+    @contextmanager
+    def after(self, changes: Changes) -> Iterator[None]:
+        """The state after some changes, as long as the context lasts."""
+        self._ready()
+        was = {entry: self.tables.get(*entry) for entry in changes}
+        apply(self.tables, changes)
+        try:
+            yield
+        finally:
+            self._ready()
+            apply(self.tables, was)
+
+    def _ready(self) -> None:
+        """Makes the indexes that were asked for since, and puts that keep them."""
+        new = {place: index for place, index in self.layout.indexes.items() if index not in self._indexed}
+        if not new and self._puts:
+            return
+        for (name, positions), index in new.items():
+            made: dict[Any, dict[Tuple, None]] = {}
+            looked_up = eval(f"lambda args: {key(positions, 'args')}")  # noqa: S307 - positions are numbers
+            for arguments, _ in self.tables.entries(name):
+                made.setdefault(looked_up(arguments), {})[arguments] = None
+            setattr(self.tables, index, made)
+            self._indexed.add(index)
+        changed = {name for name, _ in new} if self._puts else set(self.layout.kept)
+        for name in changed:
+            self._puts[name] = self.compiled.build(self.layout.put_source(self.layout.kept[name]), "put")
+
+    # ----------------------------------------------------------------------------------------------- what is asked
+
+    def value(self, node: Node, given: Environment) -> Any:
+        """The value of a formula or term."""
+        order = tuple(given)
+        place = node, order
+        if place not in self._values:
+            names = parameters(order)
+            text = (
+                f"def value({', '.join(['t', *names.values()])}): return {self.compiled.source.expression(node, names)}"
+            )
+            self._values[place] = self.compiled.build(text, "value")
+        self._ready()
+        return self._values[place](self.tables, *given.values())
+
+    def witnesses(self, variables: Sequence[Variable], nodes: Sequence[Node], given: Environment) -> Iterator[Tuple]:
+        """Values of the variables for which all the formulas hold, perhaps some twice; not all, if there is too much to look at."""
+        place = tuple(variables), tuple(nodes), tuple(given)
+        if place not in self._finds:
+            names = parameters([one for one in given if one not in variables])
+            lines = [f"def find({', '.join(['t', *parameters(list(given)).values()])}):"]
+            for path, ends in zip(*self.compiled.source.paths(list(nodes), list(variables), names), strict=True):
+                clauses = [f"{one} if look()" if one.startswith("for") else one for one in path]
+                clauses = clauses if path[0].startswith("for") else ["for _ in (0,)", *clauses]
+                lines.append(
+                    f"    yield from ({self.compiled.source.together(list(variables), ends)} {' '.join(clauses)})"
+                )
+            lines.append("    yield from ()")
+            self._finds[place] = self.compiled.build("\n".join(lines), "find", {"look": self._look})
+        self._ready()
+        self._looked_at = 0
+        try:
+            yield from self._finds[place](self.tables, *given.values())
+        except _TooMuch:
+            self.gave_up += 1
+
+    def _look(self) -> bool:
+        self._looked_at += 1
+        if self._looked_at > LOOKED_AT_MAX:
+            raise _TooMuch
+        return True
+
+    # ------------------------------------------------------------------------------------------------------ steps
+
+    def choices(self, action: Action, known: Environment, most: int) -> list[Tuple]:
+        """Choices with which the action is possible, the known ones as given; so many at most."""
+        open_ = [one for one in action.parameters if one not in known]
+        found = islice(self.witnesses(open_, action.guard, known), most)
+        return [
+            tuple(known[one] if one in known else rest[open_.index(one)] for one in action.parameters)
+            for rest in dict.fromkeys(found)
+        ]
+
+    def is_possible(self, action: Action, choices: Tuple) -> bool:
+        """Whether the guard holds."""
+        self._ready()
+        return self.compiled.actions[action.name].refuses(self.tables, *choices) == -1
+
+    def changes(self, action: Action, choices: Tuple) -> Changes:
+        """What the step writes, whether it is possible or not."""
+        self._ready()
+        return self.compiled.actions[action.name].changes(self.tables, *choices)
+
+
+class _TooMuch(Exception):
+    """A search has looked at more than it may."""
