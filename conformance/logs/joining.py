@@ -84,6 +84,8 @@ class Joining:
         """Lines that were taken."""
         self._take = take
         self._is_there = is_there
+        self._running: dict[str, Process] = {}
+        """The processes by name and present run, as ids of messages begin."""
         self._for_line: dict[str, list[Process]] = {}
         """Processes that wait, by the process that they wait for."""
         self._for_message: list[Process] = []
@@ -147,28 +149,46 @@ class Joining:
     def _goes_on(self, process: Process, record: Record, *, free: bool = False) -> bool:
         """Takes a line if it has nothing to wait for."""
         line = record.line
-        if line.run != process.run or line.sequence != process.sequence + 1:
+        run, sequence = line.run, line.sequence
+        if run != process.run or sequence != process.sequence + 1:
             self._check_order(process, record)
         taken = line.taken
-        if taken is not None and not free:
-            sender, run, place = taken.split(":")
-            number = int(place.partition(".")[0])
-            by = self.processes.get(sender)
-            if by is None or not (by.has_taken(run, number) or by.silent):
-                process.for_line = (sender, run, number)
-                self._for_line.setdefault(sender, []).append(process)
+        if taken is not None:
+            head, _, place = taken.rpartition(":")
+            by = self._running.get(head)
+            if (
+                (by is None or by.sequence < int(place[: place.index(".")]))
+                and not free
+                and self._waits(process, taken)
+            ):
                 return False
         missing = self._take(process, record)
         if missing is not None:
             process.for_message = missing
             self._for_message.append(process)
             return False
-        if line.run != process.run:
-            if process.run:
-                process.ended[process.run] = process.sequence
-            process.run = line.run
-        process.sequence = line.sequence
+        if run != process.run:
+            self._begins(process, run)
+        process.sequence = sequence
         self.lines += 1
+        return True
+
+    def _begins(self, process: Process, run: str) -> None:
+        if process.run:
+            process.ended[process.run] = process.sequence
+            del self._running[f"{process.name}:{process.run}"]
+        process.run = run
+        self._running[f"{process.name}:{run}"] = process
+
+    def _waits(self, process: Process, taken: str) -> bool:
+        """Whether the line that sent this message is still to come."""
+        sender, run, place = taken.split(":")
+        number = int(place.partition(".")[0])
+        by = self.processes.get(sender)
+        if by is not None and (by.has_taken(run, number) or by.silent):
+            return False
+        process.for_line = (sender, run, number)
+        self._for_line.setdefault(sender, []).append(process)
         return True
 
     def _check_order(self, process: Process, record: Record) -> None:
@@ -224,6 +244,9 @@ class Joining:
 
 def alternately(files: list[Iterator[Record]], joining: Joining, *, lines: int = 256) -> Iterator[Record]:
     """The records of several files, read towards what is waited for: a file whose lines wait is left alone while others go on."""
+    if len(files) == 1:
+        yield from files[0]
+        return
     open_ = list(enumerate(files))
     processes: dict[int, set[str]] = {place: set() for place, _ in open_}
     while open_:

@@ -13,17 +13,18 @@ from model.matching.compiled import Compiled, parameters
 from model.matching.layout import Tables
 from model.matching.source import Names
 from spec.language import Action, Change, Message
-from spec.terms import Truth
+from spec.terms import Apply, Truth
 
 Fast = Callable[[Tables, Mapping[str, Any], Any, Any], bool]
 """(tables, attributes, sent, after): whether the observation fits; then the step has happened. What is missing is a KeyError."""
 
 
 def fast_way(compiled: Compiled, action: Action) -> Fast | None:
-    """The function of an action; none if it changes many entries at once, which only the slow way can compare."""
+    """The function of an action; none if only the slow way can compare what it changes."""
     changes = [change for change in action.changes if change.symbol.name in compiled.layout.kept]
     names = [change.symbol.name for change in changes]
-    if any(change.binders for change in changes) or len(names) != len(set(names)):
+    many = [change for change in changes if change.binders]
+    if not all(isinstance(change.value, Truth) for change in many) or len(names) != len(set(names)):
         return None
     names_changed = frozenset(names)
     more = {f"p_{name}": put for name, put in compiled.puts.items()} | {
@@ -31,6 +32,11 @@ def fast_way(compiled: Compiled, action: Action) -> Fast | None:
         "changed": names_changed,
     }
     return compiled.build("\n".join(_Writer(compiled, action, changes).lines()), "fast", more)
+
+
+def spending(action: Action) -> list[Apply]:
+    """The messages that a step spends by taking them. It is proved that nobody can act on them again, so they are forgotten."""
+    return [one for one in action.takes if isinstance(one.symbol, Message) and not one.symbol.lasting]
 
 
 def untouched(tables: Tables, after: Mapping[str, Any], changed: frozenset[str]) -> bool:
@@ -61,6 +67,9 @@ class _Writer:
         if guard:
             lines.append(f"    if not ({guard}): return False")
         for place, change in enumerate(self.changes):
+            if change.binders:
+                lines += self._gathered(place, change)
+                continue
             lines.append(f"    k{place} = {self.source.together(change.arguments, self.names)}")
             if not isinstance(change.value, Truth):
                 lines.append(f"    n{place} = {self.source.expression(change.value, self.names)}")
@@ -68,9 +77,21 @@ class _Writer:
                 lines.append(f"    if{place} = {self.source.expression(change.condition, self.names)}")
         lines += self._sent()
         lines += self._after()
+        for taken in spending(self.action):
+            lines.append(f"    p_{taken.symbol.name}(t, {self.source.together(taken.arguments, self.names)}, False)")
         for place, change in enumerate(self.changes):
             lines += self._put(place, change)
         return [*lines, "    return True"]
+
+    def _gathered(self, place: int, change: Change) -> list[str]:
+        """All entries that a bulk change writes, each once."""
+        here = [] if change.value == Truth(True) else [Apply(change.symbol, change.arguments)]
+        lines = [f"    k{place} = {{}}"]
+        for path, ends in zip(*self.source.paths([change.condition, *here], change.binders, self.names), strict=True):
+            clauses = " ".join(path if path[0].startswith("for") else ["for _ in (0,)", *path])
+            entry = self.source.together(change.arguments, ends)
+            lines.append(f"    k{place}.update({{{entry}: None {clauses}}})")
+        return lines
 
     def _sent(self) -> list[str]:
         sends = [
@@ -80,6 +101,9 @@ class _Writer:
         ]
         parts = []
         for place, change in sends:
+            if change.binders:
+                parts.append(f"tuple([({change.symbol.name!r}, *k) for k in k{place}])")
+                continue
             message = f"(({change.symbol.name!r}, *k{place}),)"
             parts.append(message if change.condition == Truth(True) else f"({message} if if{place} else ())")
         return [f"    if sent is not None and sent != {' + '.join(parts) or '()'}: return False"]
@@ -91,6 +115,12 @@ class _Writer:
             if isinstance(change.symbol, Message):
                 continue
             value = self._value(place, change)
+            if change.binders:
+                lines.append(f"        e = after.get({name!r})")
+                lines.append("        if e is not None:")
+                lines.append(f"            if e != tuple([(*k, {value}) for k in k{place}]): return False")
+                lines.append("            rest -= 1")
+                continue
             lines.append(f"        e = after.get({name!r})")
             lines.append("        if e is not None:")
             wanted = f"e != ((*k{place}, {value}),)"
@@ -109,6 +139,8 @@ class _Writer:
     def _put(self, place: int, change: Change) -> list[str]:
         """Writes one entry, in the table and its indexes; spelled out, since a call for each would take as long as all the rest."""
         symbol, name, entry = change.symbol, change.symbol.name, f"k{place}"
+        if change.binders:
+            return [f"    for k in k{place}: p_{name}(t, k, {self._value(place, change)})"]
         if not (isinstance(change.value, Truth) and change.value.value) or any(
             of == name for of, _ in self.layout.indexes
         ):

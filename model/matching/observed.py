@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from model.matching.compiled import Changes, Compiled, CompiledAction, Constants, apply
-from model.matching.fast import Fast, fast_way
+from model.matching.fast import Fast, fast_way, spending
 from model.matching.layout import Tables
 from model.state import Element, Tuple
 from spec.language import Protocol
+from spec.terms import Variable
 
 Attributes = Mapping[str, Any]
 Messages = Iterable[Sequence[Element]]
@@ -82,6 +83,10 @@ class Observer:
         changes = self.fits(tables, ready, choices, sent, after)
         if isinstance(changes, Misfit):
             return changes
+        given = dict(zip(ready.names, choices, strict=True))
+        for taken in spending(ready.action):
+            arguments = tuple(given[one.name] for one in taken.arguments if isinstance(one, Variable))
+            tables.put(taken.symbol.name, arguments, False)
         apply(tables, changes)
         return None
 
@@ -95,7 +100,7 @@ class Observer:
     ) -> Changes | Misfit:
         """What the step changes, if the observation fits."""
         name, given = ready.action.name, tuple(zip(ready.names, choices, strict=True))
-        place = ready.refuses(tables, *choices)
+        place = self.refuses(tables, ready, choices)
         if place != -1:
             return Misfit("guard", "guard", place, None, name, given)
         changes = ready.changes(tables, *choices)
@@ -114,6 +119,30 @@ class Observer:
                         return Misfit("after", f"after.{of}", expected, value, name, given, entry)
         return changes
 
+    def refuses(self, tables: Tables, ready: CompiledAction, choices: Sequence[Element]) -> int:
+        """The place of the first conjunct of the guard that is false, -1 if all hold.
+
+        A message that is spent may have been forgotten. Then it counts as sent, and what is false is why it is spent.
+        """
+        place = ready.refuses(tables, *choices)
+        takes = ready.action.takes
+        if not 0 <= place < len(takes):
+            return place
+        given = dict(zip(ready.names, choices, strict=True))
+        forgotten = []
+        for taken in takes:
+            arguments = tuple(given[one.name] for one in taken.arguments if isinstance(one, Variable))
+            if arguments not in tables.table(taken.symbol.name):
+                if not self.compiled.spent[taken.symbol.name](tables, *arguments):
+                    return place
+                forgotten.append((taken.symbol.name, arguments))
+        for name, arguments in forgotten:
+            tables.put(name, arguments, True)
+        other = ready.refuses(tables, *choices)
+        for name, arguments in forgotten:
+            tables.put(name, arguments, False)
+        return other if other != -1 else place
+
     # ---------------------------------------------------------------------------------- what changes nothing
 
     def is_sent(self, tables: Tables, message: Sequence[Element]) -> bool:
@@ -121,12 +150,9 @@ class Observer:
         name, *arguments = message
         return tuple(arguments) in tables.table(str(name)) or self.compiled.spent[str(name)](tables, *arguments)
 
-    def sweep(self, tables: Tables) -> int:
-        """Forgets the messages that are spent; how many there were."""
-        count = 0
-        for name, spent in self.compiled.spent.items():
-            gone = [arguments for arguments in tables.table(name) if spent(tables, *arguments)]
-            for arguments in gone:
-                tables.put(name, arguments, False)
-            count += len(gone)
-        return count
+    def sweep(self, tables: Tables, name: str) -> int:
+        """Forgets the messages of this name that are spent; how many are left."""
+        spent, table = self.compiled.spent[name], tables.table(name)
+        for arguments in [one for one in table if spent(tables, *one)]:
+            tables.put(name, arguments, False)
+        return len(table)
