@@ -45,7 +45,7 @@ from spec.language.claims import (
     variant,
     weaker_lemma,
 )
-from spec.language.declaration import Declaration, Role
+from spec.language.declaration import Declaration, Role, Source
 from spec.language.protocol import Protocol
 from spec.language.state import (
     Definition,
@@ -83,6 +83,7 @@ __all__ = [
     "Relation",
     "Role",
     "Sometimes",
+    "Source",
     "Step",
     "Symbol",
     "Variant",

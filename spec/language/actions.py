@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from spec.language.changes import Change, Move
-from spec.language.declaration import Declaration, Role, evaluate, parameters_of
+from spec.language.declaration import Declaration, Role, declared_by, evaluate, parameters_of
 from spec.language.state import Kind, Symbol
 from spec.terms import And, Apply, Formula, Node, Variable
 
@@ -96,7 +96,8 @@ def action(*, by: Role, fair: bool = False) -> Callable[[Callable[..., Step]], A
         guard = [*takes, *_parts(step.when)]
         emits = tuple(_applied(formula, "event") for formula in step.emits)
         doc = inspect.cleandoc(declared.__doc__ or "")
-        return Action(by, parameters, takes, tuple(guard), tuple(step.then), emits, tuple(step.moves), doc, fair)
+        made = Action(by, parameters, takes, tuple(guard), tuple(step.then), emits, tuple(step.moves), doc, fair)
+        return declared_by(declared, made)
 
     return declare
 
@@ -124,6 +125,7 @@ def alternatives(*choices: Action) -> Callable[[Callable[..., Formula]], Alterna
 
     def declare(declared: Callable[..., Formula]) -> Alternatives:
         parameters, given = evaluate(declared)
-        return Alternatives(parameters, given.node, choices, inspect.cleandoc(declared.__doc__ or ""))
+        doc = inspect.cleandoc(declared.__doc__ or "")
+        return declared_by(declared, Alternatives(parameters, given.node, choices, doc))
 
     return declare

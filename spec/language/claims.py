@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Literal
 
 from spec.language.actions import Action, Step, action
-from spec.language.declaration import Declaration, evaluate, parameters_of
+from spec.language.declaration import Declaration, declared_by, evaluate, parameters_of
 from spec.terms import Formula, Node, Variable
 
 
@@ -73,7 +73,8 @@ def eventually(*witnesses: Sometimes) -> Callable[[Callable[..., LeadsTo]], Even
         parameters = parameters_of(declared)
         claimed: LeadsTo = declared(*(variable.sort(variable) for variable in parameters))
         doc = inspect.cleandoc(declared.__doc__ or "")
-        return Eventuality(parameters, claimed.premise.node, claimed.conclusion.node, witnesses, doc)
+        made = Eventuality(parameters, claimed.premise.node, claimed.conclusion.node, witnesses, doc)
+        return declared_by(declared, made)
 
     return declare
 
@@ -81,7 +82,7 @@ def eventually(*witnesses: Sometimes) -> Callable[[Callable[..., LeadsTo]], Even
 def sometimes(declared: Callable[..., Formula]) -> Sometimes:
     """Declares something that must be reachable."""
     parameters, formula = evaluate(declared)
-    return Sometimes(parameters, formula.node, inspect.cleandoc(declared.__doc__ or ""))
+    return declared_by(declared, Sometimes(parameters, formula.node, inspect.cleandoc(declared.__doc__ or "")))
 
 
 def always(*witnesses: Sometimes, weakens: Promise | None = None) -> Callable[[Callable[..., Formula]], Promise]:
@@ -115,7 +116,7 @@ class Assumption(Declaration):
 def assumption(declared: Callable[..., Formula]) -> Assumption:
     """Declares what is assumed of the constants."""
     parameters, formula = evaluate(declared)
-    return Assumption(parameters, formula.node, inspect.cleandoc(declared.__doc__ or ""))
+    return declared_by(declared, Assumption(parameters, formula.node, inspect.cleandoc(declared.__doc__ or "")))
 
 
 def weaker_lemma(weakens: Promise) -> Callable[[Callable[..., Formula]], Promise]:
@@ -132,7 +133,7 @@ def _promise(
     def declare(declared: Callable[..., Formula]) -> Promise:
         parameters, formula = evaluate(declared)
         doc = inspect.cleandoc(declared.__doc__ or "")
-        return Promise(kind, supporting, parameters, formula.node, witnesses, doc, weakens)
+        return declared_by(declared, Promise(kind, supporting, parameters, formula.node, witnesses, doc, weakens))
 
     return declare
 
@@ -164,6 +165,6 @@ def variant(
 
     def declare(declared: Callable[..., Step]) -> Variant:
         changed = action(by=replaces.role, fair=replaces.fair)(declared)
-        return Variant(replaces, changed, tuple(breaks), kind, changed.doc)
+        return declared_by(declared, Variant(replaces, changed, tuple(breaks), kind, changed.doc))
 
     return declare

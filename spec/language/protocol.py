@@ -100,6 +100,19 @@ class Protocol:
         """The lifecycles among the definitions."""
         return tuple(definition for definition in self.definitions if isinstance(definition, Lifecycle))
 
+    def declaration(self, name: str) -> Declaration | None:
+        """What is declared by this name: a claim, an action, a symbol, a definition; none: nothing is."""
+        every: tuple[tuple[Declaration, ...], ...] = (
+            self.promises,
+            self.eventualities,
+            self.actions,
+            self.sometimes,
+            self.alternatives,
+            self.definitions,
+            self.symbols,
+        )
+        return next((one for group in every for one in group if one.name == name), None)
+
     def with_variant(self, chosen: Variant) -> Protocol:
         """The protocol with the variant's action in the place of the one it replaces."""
         actions = tuple(chosen.action if action is chosen.replaces else action for action in self.actions)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, TypeVarTuple, overload
 
 from spec.language.changes import Change, Move
-from spec.language.declaration import Declaration, Role, evaluate
+from spec.language.declaration import Declaration, Role, declared_by, evaluate
 from spec.terms import FALSE, TRUE, Apply, E, Enumeration, Formula, Named, Node, V, Value, a_value
 
 P = ParamSpec("P")
@@ -198,7 +198,7 @@ def message(*, sender: Role, receiver: Role, lasting: bool = False) -> Callable[
     """
 
     def declare(declared: Callable[P, Formula]) -> Message[P]:
-        return Message(sender, receiver, lasting, declared)
+        return declared_by(declared, Message(sender, receiver, lasting, declared))
 
     return declare
 
@@ -219,7 +219,7 @@ class Definition(Declaration, Generic[P, V]):
 
 def definition(declared: Callable[P, V]) -> Definition[P, V]:
     """Declares a definition."""
-    return Definition(declared)
+    return declared_by(declared, Definition(declared))
 
 
 class Lifecycle(Definition[P, E]):
@@ -240,6 +240,6 @@ def lifecycle(*, holder: Role) -> Callable[[Callable[P, E]], Lifecycle[P, E]]:
     """Declares a lifecycle; `holder` is the role whose machine it belongs to."""
 
     def declare(declared: Callable[P, E]) -> Lifecycle[P, E]:
-        return Lifecycle(holder, declared)
+        return declared_by(declared, Lifecycle(holder, declared))
 
     return declare
