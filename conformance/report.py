@@ -1,4 +1,4 @@
-"""What commands have in common: consoles, tables, progress bars, JSON and JUnit files, annotations."""
+"""What commands have in common: consoles, tables, progress bars, JSON files."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import difflib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
-from xml.etree import ElementTree
+from typing import Any, Final, TypeVar
 
 import click
 from rich import box
@@ -57,9 +56,6 @@ json_option = click.option(
     callback=writable,
     help="Write the result as JSON; - is standard output, and tables go to standard error then.",
 )
-junit_option = click.option(
-    "--junit", "junit_file", metavar="FILE", callback=writable, help="Write the result as JUnit XML."
-)
 save_option = click.option(
     "--save",
     type=click.Path(path_type=Path),
@@ -68,8 +64,11 @@ save_option = click.option(
     help="Write the way to the violation as an ITF trace.",
 )
 
-MARKS = {"holds": "[green]✓[/]", "violated": "[red]✗[/]", "undecided": "[yellow]?[/]"}
+PLAIN_MARKS: Final = {"holds": "✓", "violated": "✗", "undecided": "?"}
 """How a verdict is shown in a table."""
+_COLOURS: Final = {"holds": "green", "violated": "red", "undecided": "yellow"}
+MARKS: Final = {verdict: f"[{_COLOURS[verdict]}]{mark}[/]" for verdict, mark in PLAIN_MARKS.items()}
+"""The same for a terminal."""
 
 
 def console_for(json_file: str | None) -> Console:
@@ -108,19 +107,6 @@ def write_json(result: Any, json_file: str | None) -> None:
         write_text(Path(json_file), f"{text}\n")
 
 
-def write_junit(suite: str, cases: Sequence[tuple[str, float, str]], junit_file: str | None) -> None:
-    """Writes test cases, each with name, seconds, and what is wrong (empty: nothing), where `--junit` says."""
-    if junit_file is None:
-        return
-    failed = sum(bool(wrong) for _, _, wrong in cases)
-    root = ElementTree.Element("testsuite", name=suite, tests=str(len(cases)), failures=str(failed))
-    for name, seconds, wrong in cases:
-        case = ElementTree.SubElement(root, "testcase", classname=suite, name=name, time=f"{seconds:.3f}")
-        if wrong:
-            ElementTree.SubElement(case, "failure", message=wrong)
-    write_text(Path(junit_file), ElementTree.tostring(root, encoding="unicode") + "\n")
-
-
 def write_text(path: Path, text: str) -> None:
     """Writes a file that a user has named.
 
@@ -131,16 +117,6 @@ def write_text(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as problem:
         raise Problem(f"{path}: cannot be written ({problem.strerror}); name another file", Exit.BAD_INPUT) from problem
-
-
-def annotate(title: str, text: str) -> None:
-    """An error annotation where the build runs on GitHub's machines."""
-    if os.environ.get("GITHUB_ACTIONS"):
-        for raw, escaped in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
-            title, text = title.replace(raw, escaped), text.replace(raw, escaped)
-        # A property ends at a comma, and its name at a colon; the message may have both.
-        title = title.replace(":", "%3A").replace(",", "%2C")
-        sys.stderr.write(f"::error title={title}::{text}\n")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,18 +11,17 @@ from rich.console import Console
 
 from conformance import worlds
 from conformance.exits import EXIT_OF, Exit, Problem, worst
+from conformance.outputs.result import Case, Finding, Result, source_of
+from conformance.outputs.writing import Outputs, outputs_options
 from conformance.protocols import protocol_option, variant_option
 from conformance.report import (
     MARKS,
-    annotate,
     console_for,
     json_option,
-    junit_option,
     plain_table,
     progress_bar,
     save_option,
     write_json,
-    write_junit,
     write_text,
 )
 from conformance.show.violation import doc_of, print_violation, told
@@ -60,7 +60,7 @@ from spec.language import Protocol
 @protocol_option
 @variant_option
 @json_option
-@junit_option
+@outputs_options
 def bounded(
     configs: tuple[str, ...],
     sizes: str | None,
@@ -70,7 +70,7 @@ def bounded(
     protocol_name: str | None,
     variant: str | None,
     json_file: str | None,
-    junit_file: str | None,
+    outputs: Outputs,
 ) -> int:
     """Ask a solver whether any run of a few steps breaks a promise.
 
@@ -105,14 +105,19 @@ def bounded(
         if found[-1].trace is not None:
             break
     print_bounded(found, protocol, console)
-    for result in found:
-        _show(result, protocol, save, console)
-    results = [result.as_json() for result in found]
+    for one in found:
+        _show(one, protocol, save, console)
+    results = [one.as_json() for one in found]
     # One object for one configuration, a list for several: what was asked for decides, not where it ended.
     write_json(results[0] if len(wanted) == 1 else results, json_file)
-    cases = [(one.configuration, one.seconds, f"{one.verdict} {one.violated or one.because}") for one in found]
-    write_junit("bounded", cases, junit_file)
-    return int(worst(EXIT_OF[result.verdict] for result in found))
+    ended = worst(EXIT_OF[one.verdict] for one in found)
+    result = Result("bounded", ended, sum(one.seconds for one in found))
+    for one in found:
+        why, source = f"{one.verdict} {one.violated or one.because}", source_of(one.violated, protocol)
+        result.cases.append(Case(one.configuration, one.verdict, why, one.seconds, source))
+        result.findings.append(_finding(one, protocol))
+    outputs.write(result)
+    return int(ended)
 
 
 def _read_sizes(given: str | None) -> dict[str, int]:
@@ -151,16 +156,26 @@ def _show(result: Bounded, protocol: Protocol, save: Path | None, console: Conso
         print_violation(console, result.violated, protocol, result.trace, shortest=True)
         if save is not None:
             write_text(save, itf.dumps(told(result.violated, protocol, result.trace), protocol))
-        sentence = " ".join(doc_of(result.violated, protocol).split())
-        annotate(result.violated, f"broken in {result.configuration} after {result.depth} steps: {sentence}")
         return
+    console.print(f"[yellow]{_undecided(result)}.[/]", highlight=False)
+
+
+def _finding(result: Bounded, protocol: Protocol) -> Finding:
+    """Of each world there is one: what is broken in it, or that nothing is known."""
+    if result.trace is None:
+        return Finding(f"bounded {result.configuration}", _undecided(result), undecided=True)
+    sentence = " ".join(doc_of(result.violated, protocol).split())
+    said = f"broken in {result.configuration} after {result.depth} steps: {sentence}"
+    show = partial(print_violation, name=result.violated, protocol=protocol, trace=result.trace, shortest=True)
+    return Finding(result.violated, said, source_of(result.violated, protocol), show=show)
+
+
+def _undecided(result: Bounded) -> str:
     stopped = {
         "bound": "longer ones were not looked at; a larger --steps goes further",
         "time": "then the time was over; a larger --seconds-max goes further",
         "unknown": "then the solver gave up; a smaller world may help",
     }[result.because]
-    said = f"Undecided: in {result.configuration} no run of at most {max(result.depth, 0)} steps breaks a promise; {stopped}"
     if result.depth < 0:
-        said = f"Undecided: of {result.configuration} not even the start was looked at; {stopped}"
-    console.print(f"[yellow]{said}.[/]", highlight=False)
-    annotate(f"bounded {result.configuration}", said)
+        return f"Undecided: of {result.configuration} not even the start was looked at; {stopped}"
+    return f"Undecided: in {result.configuration} no run of at most {result.depth} steps breaks a promise; {stopped}"

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import click
 from rich.console import Console
 from rich.markup import escape
 
 from conformance import worlds
-from conformance.commands.explore import annotate_exploration, print_explorations
+from conformance.commands import explore, live, prove, replay
+from conformance.commands.explore import print_explorations
 from conformance.commands.live import print_broken, print_graphs
 from conformance.commands.prove import print_claim
 from conformance.commands.replay import print_replays
 from conformance.evidence import BrokerInBackground, Evidence, gather
 from conformance.exits import Exit, worst
+from conformance.outputs.result import VERDICT_OF, Case, Finding, Result, Section, source_of
+from conformance.outputs.writing import Outputs, outputs_options
 from conformance.protocols import base, protocol_option, variant_option, wanted
 from conformance.report import (
     MARKS,
-    annotate,
+    PLAIN_MARKS,
     console_for,
     json_option,
-    junit_option,
     plain_table,
     progress_bar,
     write_json,
-    write_junit,
 )
 from conformance.show.violation import broken, print_violation
 from impl.broker.deployment import from_environment
@@ -49,8 +51,8 @@ ENGINES = ("proved", "explored", "simulated", "replayed")
 @protocol_option
 @variant_option
 @json_option
-@junit_option
-def check(protocol_name: str | None, variant: str | None, json_file: str | None, junit_file: str | None) -> int:
+@outputs_options
+def check(protocol_name: str | None, variant: str | None, json_file: str | None, outputs: Outputs) -> int:
     """All of it: every promise with its evidence, in one table.
 
     Proved without bounds; explored exhaustively in every named configuration; exercised at random; replayed step by step on the
@@ -94,27 +96,73 @@ def check(protocol_name: str | None, variant: str | None, json_file: str | None,
         ended = worst([found.exit for found in gathered] + [Exit.UNDECIDED] * (len(gathered) < len(protocols)))
         print_conclusion(gathered, ended, seconds, variant, console)
         result = {"protocols": {found.protocol.name: found.as_json() for found in gathered}}
-        write_json({**result, "verdict": VERDICTS.get(ended, "undecided"), "seconds": round(seconds, 3)}, json_file)
-        write_junit("check", [case for found in gathered for case in _cases(found)], junit_file)
+        write_json({**result, "verdict": VERDICT_OF.get(ended, "undecided"), "seconds": round(seconds, 3)}, json_file)
+        outputs.write(
+            Result(
+                "check",
+                ended,
+                seconds,
+                [case for found in gathered for case in _cases(found)],
+                [finding for found in gathered for finding in _findings(found, variant)],
+                [_section(found) for found in gathered],
+                [f"{found.protocol.name}: {line}" for found in gathered for line in _summary(found)],
+            )
+        )
     return int(ended)
 
 
-VERDICTS = {Exit.HOLDS: "holds", Exit.VIOLATED: "violated"}
-
-
-def _cases(found: Evidence) -> list[tuple[str, float, str]]:
+def _cases(found: Evidence) -> Iterator[Case]:
     """One for each promise, and one for the protocol as a whole: it may be red where no promise is."""
-    cases = []
     for promise in found.protocol.promises:
         if not promise.lemma:
             row = found.row(promise)
             marks = ", ".join(f"{engine} {mark}" for engine, mark in zip(ENGINES, row, strict=True))
-            cases.append((promise.name, 0.0, "" if set(row) <= {"holds", "-"} else marks))
+            yield Case(promise.name, _verdict(row), marks, source=promise.source)
     for eventuality in found.protocol.eventualities:
         mark = found.lasting(eventuality)
-        cases.append((eventuality.name, 0.0, "" if mark == "holds" else f"explored {mark}"))
-    wrong = "" if found.exit is Exit.HOLDS else " ".join(_conclusion(found, None)) or "undecided"
-    return [*cases, (f"all evidence for {found.protocol.name}", 0.0, wrong)]
+        yield Case(eventuality.name, _verdict([mark]), f"explored {mark}", source=eventuality.source)
+    verdict = VERDICT_OF.get(found.exit, "undecided")
+    yield Case(f"all evidence for {found.protocol.name}", verdict, " ".join(_conclusion(found, None)))
+
+
+def _verdict(marks: Sequence[str]) -> str:
+    """Of several marks of one promise."""
+    if set(marks) <= {"holds", "-"}:
+        return "holds"
+    return "violated" if "violated" in marks else "undecided"
+
+
+def _section(found: Evidence) -> Section:
+    """The table of promise and evidence."""
+    mark = {**PLAIN_MARKS, "?": "?", "-": "-"}
+    rows = [
+        (promise.name, *(mark[one] for one in found.row(promise)))
+        for promise in found.protocol.promises
+        if not promise.lemma
+    ]
+    rows += [(one.name, "", mark[found.lasting(one)], "", "") for one in found.protocol.eventualities]
+    return Section(f"Every promise of {found.protocol.name} with its evidence", ("promise", *ENGINES), rows)
+
+
+def _findings(found: Evidence, variant: str | None) -> Iterator[Finding]:
+    """What is red, each with the way there; then what else keeps the check from being green."""
+    for exploration in found.explorations:
+        if exploration.trace is not None:
+            yield from explore.findings_of(exploration, found.protocol, variant)
+    for decision in found.decisions:
+        if decision.verdict == "violated":
+            yield from live.findings_of(decision, found.protocol, variant)
+    if found.proof is not None:
+        yield from prove.findings_of(found.proof, found.protocol, variant)
+    simulated = found.simulation
+    if simulated is not None and simulated.trace is not None:
+        name, protocol = simulated.violated, found.protocol
+        show = partial(print_violation, name=name, protocol=protocol, trace=simulated.trace, shortest=False)
+        yield Finding(name, "broken in simulation", source_of(name, protocol), show=show)
+    for replays in found.replays.values():
+        yield from replay.findings_of(replays)
+    yield from (Finding("check", line) for line in _weak(found))
+    yield from (Finding("check", line, undecided=True) for line in _open(found))
 
 
 def print_evidence(found: Evidence, console: Console) -> None:
@@ -155,8 +203,6 @@ def print_conclusion(
 ) -> None:
     """At the end, where one looks first: whether everything holds, and if not, what to do."""
     conclusion = [line for found in gathered for line in _conclusion(found, variant)]
-    for line in conclusion:
-        annotate("check", line)
     colour, word = {
         Exit.HOLDS: ("green", "All promises hold."),
         Exit.VIOLATED: ("red", "Red."),
@@ -198,9 +244,6 @@ def _conclusion(found: Evidence, variant: str | None) -> list[str]:
         if one.trace is not None:
             again = f"ondemand explore --config {one.configuration}{changed}"
             lines.append(f"{one.violated} {broken(one.violated)} in {one.configuration}; again: {again}.")
-        elif one.verdict == "violated":
-            pins = f"conformance/configurations/{base(found.protocol).name}/{one.configuration}.toml"
-            lines.append(f"{one.configuration}: {one.violated}; if the change is meant, pin the new count in {pins}.")
     for decision in found.decisions:
         for outcome in decision.outcomes:
             if outcome.verdict == "violated":
@@ -218,6 +261,16 @@ def _conclusion(found: Evidence, variant: str | None) -> list[str]:
             if first := replays.divergence:
                 how = f"leaves the specification in {first.trace} at step {first.step}: {first.field}"
             lines.append(f"The implementation {how}; again: ondemand replay --target {name}.")
+    return [*lines, *_weak(found), *_open(found)]
+
+
+def _weak(found: Evidence) -> list[str]:
+    """What is red, and has no way there: counts, and what the statement says too little for."""
+    lines = []
+    for one in found.explorations:
+        if one.verdict == "violated" and one.trace is None:
+            pins = f"conformance/configurations/{base(found.protocol).name}/{one.configuration}.toml"
+            lines.append(f"{one.configuration}: {one.violated}; if the change is meant, pin the new count in {pins}.")
     if found.unnoticed:
         lines.append(
             f"A promise was weakened: nothing notices {'; '.join(found.unnoticed)} any more. "
@@ -228,6 +281,12 @@ def _conclusion(found: Evidence, variant: str | None) -> list[str]:
         lines.append(f"Never reached in any configuration: {', '.join(found.unreached)}.")
     if found.unused:
         lines.append(f"Never taken in any configuration: {', '.join(found.unused)}.")
+    return lines
+
+
+def _open(found: Evidence) -> list[str]:
+    """What was not run, or not to its end."""
+    lines = []
     if not found.is_red:
         explored = {one.configuration for one in found.explorations if one.complete}
         explored |= {one.configuration for one in found.decisions if one.complete}
@@ -244,7 +303,6 @@ def _conclusion(found: Evidence, variant: str | None) -> list[str]:
 def _print_red(found: Evidence, console: Console) -> None:
     reachable = False
     for one in found.explorations:
-        annotate_exploration(one, found.protocol)
         if one.trace is not None:
             reachable = True
             print_violation(console, one.violated, found.protocol, one.trace, shortest=True)

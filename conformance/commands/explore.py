@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,18 +12,18 @@ from rich.markup import escape
 
 from conformance import worlds
 from conformance.exits import EXIT_OF, worst
+from conformance.outputs.result import Case, Finding, Result, Section, source_of
+from conformance.outputs.writing import Outputs, outputs_options
 from conformance.protocols import protocol_option, variant_option, wanted
 from conformance.report import (
     MARKS,
-    annotate,
+    PLAIN_MARKS,
     console_for,
     json_option,
-    junit_option,
     plain_table,
     progress_bar,
     save_option,
     write_json,
-    write_junit,
     write_text,
 )
 from conformance.show.violation import doc_of, print_violation, told
@@ -51,7 +53,7 @@ from spec.language import Protocol
 @protocol_option
 @variant_option
 @json_option
-@junit_option
+@outputs_options
 def explore(
     configs: tuple[str, ...],
     states_max: int,
@@ -59,7 +61,7 @@ def explore(
     protocol_name: str | None,
     variant: str | None,
     json_file: str | None,
-    junit_file: str | None,
+    outputs: Outputs,
 ) -> int:
     """Visit every state of a bounded configuration, breadth first, and check every promise in each.
 
@@ -84,27 +86,29 @@ def explore(
         if found[-1].trace is not None:
             break
     print_explorations(found, console)
-    for (_, protocol), result in zip(asked, found, strict=False):  # what comes after a violation is not explored
-        if result.trace is not None:
-            print_violation(console, result.violated, protocol, result.trace, shortest=True)
+    for (_, protocol), one in zip(asked, found, strict=False):  # what comes after a violation is not explored
+        if one.trace is not None:
+            print_violation(console, one.violated, protocol, one.trace, shortest=True)
             if save is not None:
-                write_text(save, itf.dumps(told(result.violated, protocol, result.trace), protocol))
-        if result.verdict == "undecided":
+                write_text(save, itf.dumps(told(one.violated, protocol, one.trace), protocol))
+        if one.verdict == "undecided":
             console.print(
-                f"[yellow]{result.configuration}: stopped after {result.distinct:,} states, at depth {result.depth}; "
+                f"[yellow]{one.configuration}: stopped after {one.distinct:,} states, at depth {one.depth}; "
                 "a larger --states-max goes further.[/]",
                 highlight=False,
             )
-        annotate_exploration(result, protocol)
-    results = [result.as_json() for result in found]
+    results = [one.as_json() for one in found]
     # One object for one configuration, a list for several: what was asked for decides, not where it ended.
     write_json(results[0] if len(asked) == 1 else results, json_file)
-    cases = [
-        (one.configuration, one.seconds, "" if one.verdict == "holds" else f"{one.verdict} {one.violated}".strip())
-        for one in found
-    ]
-    write_junit("explore", cases, junit_file)
-    return int(worst(EXIT_OF[result.verdict] for result in found))
+    ended = worst(EXIT_OF[one.verdict] for one in found)
+    result = Result("explore", ended, sum(one.seconds for one in found), sections=[section_of(found)])
+    for (_, protocol), one in zip(asked, found, strict=False):
+        why = f"{one.verdict} {one.violated}".strip()
+        source = source_of(one.violated, protocol)
+        result.cases.append(Case(one.configuration, one.verdict, why, one.seconds, source))
+        result.findings += findings_of(one, protocol, variant)
+    outputs.write(result)
+    return int(ended)
 
 
 def explored(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, changed: bool = False) -> Exploration:
@@ -141,10 +145,24 @@ def print_explorations(found: list[Exploration], console: Console) -> None:
             console.print(f"[red]{one.configuration}: {escape(one.violated)}[/]", highlight=False)
 
 
-def annotate_exploration(one: Exploration, protocol: Protocol) -> None:
-    """What is wrong with an exploration, for the build's log."""
+def findings_of(one: Exploration, protocol: Protocol, variant: str | None) -> Iterator[Finding]:
+    """What is wrong with an exploration, with the way there."""
+    changed = f" --variant {variant}" if variant else ""
+    again = f"ondemand explore --config {one.configuration}{changed}"
     if one.trace is not None:
         sentence = " ".join(doc_of(one.violated, protocol).split())
-        annotate(one.violated, f"broken in {one.configuration} after {len(one.trace.steps)} steps: {sentence}")
+        said = f"broken in {one.configuration} after {len(one.trace.steps)} steps: {sentence}"
+        show = partial(print_violation, name=one.violated, protocol=protocol, trace=one.trace, shortest=True)
+        yield Finding(one.violated, said, source_of(one.violated, protocol), again, show)
     elif one.verdict != "holds":
-        annotate(f"explore {one.configuration}", f"{one.verdict} {one.violated}".strip())
+        title, undecided = f"explore {one.configuration}", one.verdict == "undecided"
+        yield Finding(title, f"{one.verdict} {one.violated}".strip(), again=again, undecided=undecided)
+
+
+def section_of(found: Sequence[Exploration]) -> Section:
+    """What was explored."""
+    rows = [
+        (one.configuration, f"{one.distinct:,}", f"{one.transitions:,}", str(one.depth), PLAIN_MARKS[one.verdict])
+        for one in found
+    ]
+    return Section("Explored", ("configuration", "states", "transitions", "depth", ""), rows)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,18 +13,18 @@ from rich.console import Console
 from conformance import worlds
 from conformance.exits import EXIT_OF, Exit, worst
 from conformance.lassos import may_forget
+from conformance.outputs.result import Case, Finding, Result, Section
+from conformance.outputs.writing import Outputs, outputs_options
 from conformance.protocols import PROTOCOLS, protocol_option, variant_of, variant_option, wanted
 from conformance.report import (
     MARKS,
-    annotate,
+    PLAIN_MARKS,
     console_for,
     json_option,
-    junit_option,
     plain_table,
     progress_bar,
     save_option,
     write_json,
-    write_junit,
     write_text,
 )
 from conformance.show.violation import print_lasso, told
@@ -58,7 +59,7 @@ NOT_ASKED: Final = "·"
 @protocol_option
 @variant_option
 @json_option
-@junit_option
+@outputs_options
 def live(
     configs: tuple[str, ...],
     states_max: int,
@@ -66,7 +67,7 @@ def live(
     protocol_name: str | None,
     variant: str | None,
     json_file: str | None,
-    junit_file: str | None,
+    outputs: Outputs,
 ) -> int:
     """Decide what happens eventually, over every state of a bounded configuration.
 
@@ -112,25 +113,54 @@ def live(
                 "a larger --states-max goes further.[/]",
                 highlight=False,
             )
-            annotate(f"live {one.configuration}", "undecided")
     if idle:
         console.print(f"[yellow]Never asked for in any of these configurations: {', '.join(idle)}.[/]", highlight=False)
     results = [one.as_json() for one in found]
     # One object for one configuration, a list for several: what was asked for decides, not where it ended.
     write_json(results[0] if len(asked) == 1 else results, json_file)
-    write_junit("live", [case for one in found for case in _cases(one)], junit_file)
-    return int(worst([*(EXIT_OF[one.verdict] for one in found), *([Exit.UNDECIDED] if idle else [])]))
+    ended = worst([*(EXIT_OF[one.verdict] for one in found), *([Exit.UNDECIDED] if idle else [])])
+    result = Result("live", ended, sum(one.seconds for one in found))
+    for (_, protocol), one in zip(asked, found, strict=False):
+        result.cases += _cases(one)
+        result.findings += findings_of(one, protocol, variant)
+        result.sections.append(_section(one))
+    result.findings += [Finding("live", f"never asked for: {name}", undecided=True) for name in idle]
+    outputs.write(result)
+    return int(ended)
 
 
-def _cases(one: Liveness) -> list[tuple[str, float, str]]:
-    return [
-        (
-            f"{one.configuration}: {outcome.eventuality.name}",
-            one.seconds / len(one.outcomes),
-            "" if outcome.verdict == "holds" else outcome.verdict,
-        )
-        for outcome in one.outcomes
-    ]
+def _cases(one: Liveness) -> Iterator[Case]:
+    for outcome in one.outcomes:
+        name = f"{one.configuration}: {outcome.eventuality.name}"
+        seconds = one.seconds / len(one.outcomes)
+        yield Case(name, outcome.verdict, outcome.verdict, seconds, outcome.eventuality.source)
+
+
+def _section(one: Liveness) -> Section:
+    rows = [(outcome.eventuality.name, PLAIN_MARKS[outcome.verdict]) for outcome in one.outcomes]
+    title = f"What happens eventually in {one.configuration}, over {one.distinct:,} states"
+    return Section(title, ("eventuality", ""), rows)
+
+
+def findings_of(one: Liveness, protocol: Protocol, variant: str | None) -> Iterator[Finding]:
+    """What is broken in a configuration, each with a run that breaks it."""
+    changed = f" --variant {variant}" if variant else ""
+    again = f"ondemand live --config {one.configuration}{changed}"
+    for outcome in one.outcomes:
+        if outcome.lasso is not None:
+            sentence = " ".join(outcome.eventuality.doc.split())
+            show = partial(
+                print_lasso,
+                eventuality=outcome.eventuality,
+                values=dict(outcome.values),
+                protocol=protocol,
+                trace=outcome.lasso,
+            )
+            said = f"broken in {one.configuration}: {sentence}"
+            yield Finding(outcome.eventuality.name, said, outcome.eventuality.source, again, show)
+    if one.verdict == "undecided":
+        said = f"undecided: stopped after {one.distinct:,} states"
+        yield Finding(f"live {one.configuration}", said, again=again, undecided=True)
 
 
 def decided(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, forget: bool = True) -> Liveness:
@@ -187,9 +217,6 @@ def _mark(outcome: Outcome | None) -> str:
 def print_broken(found: Sequence[Liveness], protocol: Protocol, console: Console) -> Outcome | None:
     """Shows the run that breaks the first eventuality that is broken, names the others, and returns what is shown."""
     broken = [(one, outcome) for one in found for outcome in one.outcomes if outcome.lasso is not None]
-    for one, outcome in broken:
-        sentence = " ".join(outcome.eventuality.doc.split())
-        annotate(outcome.eventuality.name, f"broken in {one.configuration}: {sentence}")
     if not broken:
         return None
     first = broken[0][1]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,19 +14,19 @@ from rich.padding import Padding
 
 from conformance.exits import Exit, Problem, worst
 from conformance.implementations import cores_of, double_option
+from conformance.lockstep import Divergence
+from conformance.outputs.result import Case, Finding, Result, Section, source_of
+from conformance.outputs.writing import Outputs, outputs_options
 from conformance.permissive import Permissiveness, Permitted, Verdict, by_action, permissiveness
 from conformance.protocols import PROTOCOLS, REPLAYED, named
 from conformance.replaying import read_vectors, vectors_of
 from conformance.report import (
     ERRORS,
-    annotate,
     console_for,
     json_option,
-    junit_option,
     plain_table,
     progress_bar,
     write_json,
-    write_junit,
 )
 from conformance.targets import TARGETS, open_with_broker
 
@@ -49,7 +51,7 @@ SHOWN_MAX = 12
 )
 @double_option
 @json_option
-@junit_option
+@outputs_options
 def permissive(
     traces: tuple[Path, ...],
     target: str,
@@ -57,7 +59,7 @@ def permissive(
     top: int | None,
     double: str | None,
     json_file: str | None,
-    junit_file: str | None,
+    outputs: Outputs,
 ) -> int:
     """Ask of every state that replays were in what the statement permits there and the implementation never did.
 
@@ -93,13 +95,48 @@ def permissive(
     for found in results:
         print_permissiveness(found, console)
     write_json([one.as_json() for one in results], json_file)
-    cases = [
-        (one.shown, 0.0, "" if one.verdict in ("done", "refused") else f"{one.verdict}: {one.because}")
-        for found in results
-        for one in found.never_done
+    ended = worst(found.exit for found in results) if results else Exit.UNDECIDED
+    result = Result("permissive", ended, sum(found.seconds for found in results))
+    for found in results:
+        result.cases += _cases(found)
+        result.findings += _findings(found)
+        result.figures.append(f"{found.protocol.name} on {found.target}: {_conclusion(found)}")
+        result.sections.append(_section(found))
+    outputs.write(result)
+    return int(ended)
+
+
+def _cases(found: Permissiveness) -> Iterator[Case]:
+    verdicts = {"done": "holds", "refused": "holds", "diverges": "violated"}
+    for one in found.never_done:
+        verdict = verdicts.get(one.verdict, "undecided")
+        yield Case(
+            one.shown, verdict, f"{one.verdict}: {one.because}", source=source_of(one.situation.action, found.protocol)
+        )
+
+
+def _findings(found: Permissiveness) -> Iterator[Finding]:
+    """What diverges; what is refused is allowed."""
+    for divergence in found.divergences[:1]:
+        yield Finding("permissive", _diverges(divergence))
+    for one in found.findings[:SHOWN_MAX]:
+        if one.verdict == "diverges":
+            show = partial(_print_finding, found, one)
+            yield Finding(
+                "permissive", f"{one.shown}: {one.because}", source_of(one.situation.action, found.protocol), show=show
+            )
+
+
+def _section(found: Permissiveness) -> Section:
+    rows = [
+        (action.name, str(len(group)), str(sum(one.done for one in group)), str(sum(not one.done for one in group)))
+        for action, group in by_action(found)
     ]
-    write_junit("permissive", cases, junit_file)
-    return int(worst(found.exit for found in results) if results else Exit.UNDECIDED)
+    return Section(f"Permitted by {found.protocol.name}", ("action", "situations", "done", "never"), rows)
+
+
+def _diverges(divergence: Divergence) -> str:
+    return f"{divergence.trace}, step {divergence.step}, {divergence.action}: {divergence.field} is not as expected"
 
 
 def print_permissiveness(found: Permissiveness, console: Console) -> None:
@@ -124,9 +161,8 @@ def print_permissiveness(found: Permissiveness, console: Console) -> None:
     console.print(table)
     console.print()
     for divergence in found.divergences[:1]:
-        said = f"{divergence.trace}, step {divergence.step}, {divergence.action}: {divergence.field} is not as expected"
-        console.print(f"[red]{len(found.divergences):,} of the runs themselves diverge:[/] {escape(said)}; see replay.")
-        annotate("permissive", said)
+        said = escape(_diverges(divergence))
+        console.print(f"[red]{len(found.divergences):,} of the runs themselves diverge:[/] {said}; see replay.")
     for one in found.findings[:SHOWN_MAX]:
         _print_finding(found, one, console)
     more = len(found.findings) - SHOWN_MAX
@@ -149,8 +185,6 @@ def _print_finding(found: Permissiveness, one: Permitted, console: Console) -> N
         where = f"offered as step {len(steps)} after the beginning of {one.tried.name}: {steps[-1]}"
         said = one.because if one.divergence is None else f"{one.divergence.field} is not as expected; {one.because}"
         console.print(Padding(escape(f"{where}: {said}"), (0, 0, 0, 2)), highlight=False)
-    if one.verdict == "diverges":
-        annotate("permissive", f"{one.shown}: {one.because}")
 
 
 def _conclusion(found: Permissiveness) -> str:

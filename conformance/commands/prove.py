@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 import click
 from rich.console import Console
 from rich.markup import escape
@@ -9,17 +12,17 @@ from rich.padding import Padding
 from rich.table import Table
 
 from conformance.exits import EXIT_OF
+from conformance.outputs.result import Case, Finding, Result, Section, source_of
+from conformance.outputs.writing import Outputs, outputs_options
 from conformance.protocols import protocol_option, variant_option, wanted
 from conformance.report import (
     MARKS,
-    annotate,
+    PLAIN_MARKS,
     console_for,
     json_option,
-    junit_option,
     plain_table,
     progress_bar,
     write_json,
-    write_junit,
 )
 from conformance.show.table import changes_between
 from model.prove import Claim, Proof
@@ -34,9 +37,9 @@ from spec.language import Protocol
 @protocol_option
 @variant_option
 @json_option
-@junit_option
+@outputs_options
 def prove(
-    thorough: bool, protocol_name: str | None, variant: str | None, json_file: str | None, junit_file: str | None
+    thorough: bool, protocol_name: str | None, variant: str | None, json_file: str | None, outputs: Outputs
 ) -> int:
     """Prove every promise with no bound on hosts, pods, versions, epochs, requests or messages.
 
@@ -52,7 +55,7 @@ def prove(
       ondemand prove --json proofs.json
     """
     console = console_for(json_file)
-    together = Proof([])
+    together, result = Proof([]), Result("prove")
     for protocol in wanted(protocol_name, variant):
         with progress_bar(f"Proving {protocol.name}") as progress:
             proof = everything(protocol, thorough=thorough, progress=lambda done, total: progress(done, f"of {total}"))
@@ -60,14 +63,56 @@ def prove(
         if proof.verdict == "violated":
             changed = f" --variant {variant}" if variant else f" --protocol {protocol.name}"
             console.print(f"Whether there is a way there from the start: ondemand explore{changed}", highlight=False)
+        result.cases += cases_of(proof, protocol)
+        result.findings += findings_of(proof, protocol, variant)
+        result.sections.append(section_of(proof, protocol))
         together = Proof([*together.claims, *proof.claims], together.seconds + proof.seconds)
     write_json(together.as_json(), json_file)
-    cases = [
-        (claim.name, claim.seconds, "" if claim.verdict == "holds" else f"{claim.verdict} {claim.because}".strip())
-        for claim in together.claims
+    result.exit, result.seconds = EXIT_OF[together.verdict], together.seconds
+    outputs.write(result)
+    return int(result.exit)
+
+
+def cases_of(proof: Proof, protocol: Protocol) -> Iterator[Case]:
+    """A case for each claim."""
+    for claim in proof.claims:
+        why = f"{claim.verdict} {claim.because}".strip()
+        yield Case(claim.name, claim.verdict, why, claim.seconds, source_of(claim.name, protocol))
+
+
+def findings_of(proof: Proof, protocol: Protocol, variant: str | None) -> Iterator[Finding]:
+    """What does not hold, each with its counterexample."""
+    changed = f" --variant {variant}" if variant else f" --protocol {protocol.name}"
+    for claim in proof.claims:
+        if claim.verdict != "holds":
+            small = claim.counterexample
+            step = small.occurrence if small is not None else None
+            yield Finding(
+                claim.name,
+                f"not kept by {step}" if step is not None else f"{_said(claim)} {claim.because}".strip(),
+                source_of(claim.name, protocol),
+                f"ondemand prove{changed}",
+                partial(print_claim, claim, protocol),
+                undecided=claim.verdict == "undecided",
+            )
+
+
+def _said(claim: Claim) -> str:
+    return "not kept" if claim.verdict == "violated" else "undecided"
+
+
+def section_of(proof: Proof, protocol: Protocol) -> Section:
+    """What was proved, by kind of claim."""
+    rows = [
+        (KINDS[kind], f"{len(part.claims):,}", f"{part.checks:,}", PLAIN_MARKS[part.verdict])
+        for kind, part in _by_kind(proof)
     ]
-    write_junit("prove", cases, junit_file)
-    return int(EXIT_OF[together.verdict])
+    return Section(f"Proved without bounds: {protocol.name}", ("what", "claims", "checks", ""), rows)
+
+
+def _by_kind(proof: Proof) -> Iterator[tuple[str, Proof]]:
+    for kind in dict.fromkeys(claim.kind for claim in proof.claims):
+        yield kind, Proof([claim for claim in proof.claims if claim.kind == kind])
 
 
 def everything(protocol: Protocol, *, thorough: bool = False, progress: object = None) -> Proof:
@@ -94,12 +139,9 @@ def print_proof(proof: Proof, protocol: Protocol, console: Console) -> None:
     """A table by kind of claim, and what does not hold in full."""
     figures = ("claims", "checks", "seconds")
     table = plain_table(f"Proved without bounds: {protocol.name}", left=["what"], right=figures, mark=True)
-    for kind in dict.fromkeys(claim.kind for claim in proof.claims):
-        of_kind = [claim for claim in proof.claims if claim.kind == kind]
-        checks = sum(claim.checks + claim.trivial for claim in of_kind)
-        seconds = sum(claim.seconds for claim in of_kind)
-        verdict = Proof(of_kind).verdict
-        table.add_row(KINDS[kind], f"{len(of_kind):,}", f"{checks:,}", f"{seconds:.2f}", MARKS[verdict])
+    for kind, part in _by_kind(proof):
+        seconds = sum(claim.seconds for claim in part.claims)
+        table.add_row(KINDS[kind], f"{len(part.claims):,}", f"{part.checks:,}", f"{seconds:.2f}", MARKS[part.verdict])
     table.add_section()
     table.add_row(
         "all", f"{len(proof.claims):,}", f"{proof.checks:,}", f"{proof.seconds:.2f}", MARKS[proof.verdict], style="bold"
@@ -112,16 +154,14 @@ def print_proof(proof: Proof, protocol: Protocol, console: Console) -> None:
 
 def print_claim(claim: Claim, protocol: Protocol, console: Console) -> None:
     """What is wrong with a claim: in English, and with a counterexample to induction."""
-    verdict, colour = ("not kept", "red") if claim.verdict == "violated" else ("undecided", "yellow")
-    console.print(f"[{colour}]{verdict}: [bold]{claim.name}[/] {escape(claim.because)}[/]", highlight=False)
+    colour = "red" if claim.verdict == "violated" else "yellow"
+    console.print(f"[{colour}]{_said(claim)}: [bold]{claim.name}[/] {escape(claim.because)}[/]", highlight=False)
     for promise in protocol.promises:
         if promise.name == claim.name:
             _print_indented(escape(" ".join(promise.doc.splitlines()[0].split())), console)
     small = claim.counterexample
     if small is None or small.occurrence is None or small.after is None:
-        annotate(claim.name, f"{verdict} {claim.because}".strip())
         return
-    annotate(claim.name, f"not kept by {small.occurrence}")
     _print_indented("A state in which every promise and lemma holds:", console)
     grid = Table.grid(padding=(0, 2))
     for name, values in _short(small.state):

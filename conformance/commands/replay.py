@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,22 +15,23 @@ from rich.panel import Panel
 from rich.text import Text
 
 from conformance.exits import Exit, Problem
-from conformance.lockstep import Divergence
+from conformance.lockstep import Divergence, Replay
+from conformance.outputs.result import Case, Finding, Result, Section, source_of
+from conformance.outputs.writing import Outputs, outputs_options
 from conformance.protocols import PROTOCOLS, REPLAYED
 from conformance.replaying import Replays, Vector, read_vectors, replay_all, vectors_of
 from conformance.report import (
     ERRORS,
-    annotate,
+    PLAIN_MARKS,
     console_for,
     json_option,
-    junit_option,
     plain_table,
     progress_bar,
     write_json,
-    write_junit,
 )
 from conformance.show.violation import print_diagram
 from conformance.targets import STORES, TARGETS, open_with_broker
+from spec.language import Source
 
 
 @click.command()
@@ -43,9 +46,9 @@ from conformance.targets import STORES, TARGETS, open_with_broker
 )
 @click.option("--received", is_flag=True, help="Show what came to each agent, in the order in which it came.")
 @json_option
-@junit_option
+@outputs_options
 def replay(
-    traces: tuple[Path, ...], target: str, store: str, received: bool, json_file: str | None, junit_file: str | None
+    traces: tuple[Path, ...], target: str, store: str, received: bool, json_file: str | None, outputs: Outputs
 ) -> int:
     """Replay traces on the implementation, step by step, and compare everything after each step.
 
@@ -82,12 +85,55 @@ def replay(
         print_received(found, console_for(json_file))
         result["received"] = {vector.name: dict(one.received) for vector, one in found.results}
     write_json(result, json_file)
-    cases = [
-        (vector.name, result.seconds, "" if result.verdict == "conforms" else result.verdict)
-        for vector, result in found.results
-    ]
-    write_junit(f"replay on {target}", cases, junit_file)
+    outputs.write(
+        Result(
+            f"replay on {target}",
+            found.exit,
+            found.seconds,
+            list(_cases(found)),
+            list(findings_of(found)),
+            [section_of(found)],
+        )
+    )
     return int(found.exit)
+
+
+def _cases(found: Replays) -> Iterator[Case]:
+    verdicts = {"conforms": "holds", "diverges": "violated", "not driven": "undecided"}
+    for vector, one in found.results:
+        why = _said(one.divergence) if one.divergence is not None else f"{one.verdict} {one.because}".strip()
+        yield Case(vector.name, verdicts[one.verdict], why, one.seconds, _source(vector, one))
+
+
+def _source(vector: Vector, result: Replay) -> Source | None:
+    """The action of the specification that the implementation leaves, if it is a step of the trace."""
+    if result.divergence is None or not 0 < result.divergence.step <= len(vector.trace.steps):
+        return None
+    return source_of(vector.trace.steps[result.divergence.step - 1].action, vector.base)
+
+
+def findings_of(found: Replays) -> Iterator[Finding]:
+    """What was not driven to its end, and each divergence with the way there."""
+    title, again = f"replay on {found.target}", f"ondemand replay --target {found.target}"
+    for name, because in found.not_driven:
+        yield Finding(title, f"{name} was not driven to its end: {because}", again=again, undecided=True)
+    for vector, one in found.results:
+        if one.divergence is not None:
+            show = partial(_print_divergence, vector, one.divergence)
+            yield Finding(title, _said(one.divergence), _source(vector, one), again, show)
+
+
+def section_of(*found: Replays) -> Section:
+    """What was replayed of each protocol."""
+    rows = []
+    for one in found:
+        for name in dict.fromkeys(vector.base.name for vector, _ in one.results):
+            mine = [result for vector, result in one.results if vector.base.name == name]
+            verdicts = {result.verdict for result in mine}
+            verdict = "violated" if "diverges" in verdicts else "holds" if verdicts == {"conforms"} else "undecided"
+            steps = sum(result.steps for result in mine)
+            rows.append((name, one.target, f"{len(mine):,}", f"{steps:,}", PLAIN_MARKS[verdict]))
+    return Section("Replayed", ("protocol", "on", "vectors", "steps", ""), rows)
 
 
 def _said(divergence: Divergence) -> str:
@@ -123,11 +169,9 @@ def print_replays(found: Replays, console: Console) -> None:
     console.print()
     for name, because in found.not_driven:
         console.print(f"[yellow]{escape(name)} was not driven to its end:[/] {escape(because)}", highlight=False)
-        annotate(f"replay on {found.target}", f"{name} was not driven to its end: {because}")
     for vector, result in found.results:
         if result.divergence is not None:
             _print_divergence(vector, result.divergence, console)
-            annotate(f"replay on {found.target}", _said(result.divergence))
             break
 
 

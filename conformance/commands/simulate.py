@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
 from conformance import worlds
 from conformance.exits import EXIT_OF
+from conformance.outputs.result import Case, Finding, Result, source_of
+from conformance.outputs.writing import Outputs, outputs_options
 from conformance.protocols import protocol_option, variant_option
 from conformance.report import (
     MARKS,
-    annotate,
     console_for,
     json_option,
-    junit_option,
     progress_bar,
     save_option,
     write_json,
-    write_junit,
     write_text,
 )
 from conformance.show.violation import print_violation, told
@@ -37,7 +37,7 @@ from model.simulate import simulate as run
 @protocol_option
 @variant_option
 @json_option
-@junit_option
+@outputs_options
 def simulate(
     config: str | None,
     runs: int,
@@ -47,7 +47,7 @@ def simulate(
     protocol_name: str | None,
     variant: str | None,
     json_file: str | None,
-    junit_file: str | None,
+    outputs: Outputs,
 ) -> int:
     """Run the role machines at random, with every promise checked at every step.
 
@@ -79,19 +79,24 @@ def simulate(
         f"{found.seconds:.1f} s (seed {seed})",
         highlight=False,
     )
-    wrong = ""
+    result = Result("simulate", EXIT_OF[found.verdict], found.seconds)
+    result.figures.append(f"{found.runs:,} runs, {found.steps:,} steps in {found.configuration}")
+    wrong, source = "", source_of(found.violated, protocol)
     if found.trace is not None:
         print_violation(console, found.violated, protocol, found.trace, shortest=False)
         changed = f" --variant {variant}" if variant else ""
         again = f"ondemand simulate --config {config} --runs {runs} --steps {steps} --seed {seed}{changed}"
         console.print(f"Again: {again}", highlight=False, soft_wrap=True)
         wrong = f"broken in {found.configuration} after {len(found.trace.steps)} steps; again: {again}"
+        show = partial(print_violation, name=found.violated, protocol=protocol, trace=found.trace, shortest=False)
+        result.findings.append(Finding(found.violated, wrong, source, again, show))
         if save is not None:
             write_text(save, itf.dumps(told(found.violated, protocol, found.trace), protocol))
     elif found.verdict != "holds":
         wrong = f"{found.verdict}: no step was taken"
-    if wrong:
-        annotate(found.violated or "simulate", wrong)
+        result.findings.append(Finding("simulate", wrong, undecided=True))
     write_json(found.as_json(), json_file)
-    write_junit("simulate", [(found.configuration, found.seconds, f"{found.violated} {wrong}".strip())], junit_file)
-    return int(EXIT_OF[found.verdict])
+    why = f"{found.violated} {wrong}".strip()
+    result.cases.append(Case(found.configuration, found.verdict, why, found.seconds, source))
+    outputs.write(result)
+    return int(result.exit)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,17 +17,17 @@ from conformance.logs.names import LOGGED
 from conformance.logs.reading import LogFile
 from conformance.logs.validate import Verdict
 from conformance.logs.validate import validate as run
+from conformance.outputs.result import Case, Finding, Result, source_of
+from conformance.outputs.writing import Outputs, outputs_options
 from conformance.report import (
-    annotate,
     bytes_bar,
     console_for,
     json_option,
-    junit_option,
     no_such,
     write_json,
-    write_junit,
 )
 from conformance.show.explanation import print_explanation
+from spec.language import Source
 
 
 @click.command()
@@ -43,14 +45,14 @@ from conformance.show.explanation import print_explanation
     "--dishonest", multiple=True, metavar="HOST", help="This host's agent may do what it likes. [default: none]"
 )
 @json_option
-@junit_option
+@outputs_options
 def validate(
     logs: tuple[str, ...],
     protocol_name: str | None,
     window: int,
     dishonest: tuple[str, ...],
     json_file: str | None,
-    junit_file: str | None,
+    outputs: Outputs,
 ) -> int:
     """Decide whether the logs of a deployment are a behaviour of the specification.
 
@@ -81,11 +83,29 @@ def validate(
     result = found.as_json()
     result["explanation"] = explanation.as_json() if explanation is not None else None
     write_json(result, json_file)
-    wrong = "" if found.verdict == "conforms" else f"{found.verdict}: {_why(found)}"
-    write_junit("validate", [(", ".join(logs), found.seconds, wrong)], junit_file)
-    if found.divergence is not None and found.verdict == "diverges":
-        annotate("the log diverges from the specification", _why(found))
+    verdict = {"conforms": "holds", "diverges": "violated", "inconclusive": "undecided"}[found.verdict]
+    case = Case(", ".join(logs), verdict, f"{found.verdict}: {_why(found)}", found.seconds, _source(found, explanation))
+    figures = [f"{found.events:,} events", *(f"{count:,} {name}" for name, count in sorted(found.counts.items()))]
+    findings = list(_findings(found, explanation))
+    outputs.write(Result("validate", found.exit, found.seconds, [case], findings, figures=figures))
     return int(found.exit)
+
+
+def _findings(found: Verdict, explanation: Explanation | None) -> Iterator[Finding]:
+    if found.verdict != "conforms":
+        show = partial(print_explanation, explanation) if explanation is not None else None
+        title, undecided = "the log diverges from the specification", False
+        if found.verdict == "inconclusive":
+            title, undecided = "the log is inconclusive", True
+        yield Finding(title, _why(found), _source(found, explanation), show=show, undecided=undecided)
+
+
+def _source(found: Verdict, explanation: Explanation | None) -> Source | None:
+    """The promise that the line breaks, or else the action that it would be."""
+    if explanation is None or found.divergence is None:
+        return None
+    names = [one.promise.name for one in explanation.broken] + [one.action for one in explanation.candidates]
+    return source_of(names[0], found.divergence.protocol) if names else None
 
 
 def print_verdict(found: Verdict, explanation: Explanation | None, console: Console) -> None:

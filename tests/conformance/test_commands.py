@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -25,7 +26,6 @@ from conformance.exits import Exit, worst
 from conformance.kills import negative_of
 from conformance.protocols import PROTOCOLS, REPLAYED
 from conformance.replaying import read_vectors, replay_all, vectors_of
-from conformance.report import annotate, write_junit
 from impl.broker.deployment import Deployment
 from impl.errors import EnvironmentProblem
 from model.explore import Exploration, explore
@@ -56,7 +56,8 @@ class Command(Protocol):
 @pytest.fixture
 def ondemand(monkeypatch: pytest.MonkeyPatch) -> Command:
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"):
+        monkeypatch.delenv(name, raising=False)
 
     def run(*arguments: object, stdin: str = "") -> Ended:
         monkeypatch.setattr(sys, "argv", ["ondemand", *map(str, arguments)])
@@ -279,7 +280,9 @@ def test_prove_shows_a_state_and_a_step_that_break_a_promise(
     assert "not kept: learns_only_on_demand by store" in ended.out
     assert "A host is sent a pod, and knows it, only if it asked for it in this epoch" in ended.out
     assert "and a step that breaks this one: store(" in ended.out
-    assert "::error title=learns_only_on_demand::not kept by store(" in ended.err
+    assert re.search(
+        r"^::error file=spec/promises.py,line=\d+,title=learns_only_on_demand::not kept by store\(", ended.err, re.M
+    )
     suite = xml(tmp_path / "prove.xml")
     assert int(suite.get("failures", "0")) > 0
 
@@ -339,7 +342,7 @@ def test_explore_shows_a_shortest_way_and_saves_it(
     (result,) = json.loads(ended.out)
     assert (result["verdict"], result["violated"], result["complete"]) == ("violated", "learns_only_on_demand", False)
     assert "The shortest way there, in 4 steps" in ended.err
-    assert "::error title=learns_only_on_demand::broken in two-hosts after 4 steps" in ended.err
+    assert ",title=learns_only_on_demand::broken in two-hosts after 4 steps" in ended.err
     (case,) = xml(junit)
     assert case.find("failure") is not None
     (vector,) = read_vectors([way], PROTOCOL)
@@ -383,7 +386,7 @@ def test_live_shows_a_run_that_breaks_it_and_saves_it(
     assert "leads to" in ended.err
     assert "Broken for host = h1, epoch = 2." in ended.err
     assert "Then nothing more happens." in ended.err
-    assert "::error title=agents_are_met::broken in answers: NCM meets every epoch" in ended.err
+    assert ",title=agents_are_met::broken in answers: NCM meets every epoch" in ended.err
     assert sum(case.find("failure") is not None for case in xml(junit)) == 1
     shown = ondemand("show", way)
     assert shown.code == 0
@@ -453,7 +456,7 @@ def test_bounded_shows_a_shortest_way_and_saves_it(
     assert broken in {"learns_only_on_demand", "stays_in_its_vpc"}
     assert (result["verdict"], result["depth"]) == ("violated", 4)
     assert "The shortest way there, in 4 steps" in ended.err
-    assert f"::error title={broken}::broken in sizes after 4 steps" in ended.err
+    assert f",title={broken}::broken in sizes after 4 steps" in ended.err
     (case,) = xml(junit)
     assert case.find("failure") is not None
     (vector,) = read_vectors([way], PROTOCOL)
@@ -524,7 +527,9 @@ def test_replay_shows_where_an_implementation_leaves_the_specification(
     assert set(divergence) == {"trace", "step", "action", "field", "expected", "observed", "because"}
     assert divergence["trace"] == "leaks-to-another-tenant"
     assert "The way there:" in ended.err
-    assert "::error title=replay on memory::leaks-to-another-tenant, step" in ended.err
+    assert re.search(
+        r"^::error file=spec/ncm.py,line=\d+,title=replay on memory::leaks-to-another-tenant, step", ended.err, re.M
+    )
     assert xml(junit).get("failures") == "1"
 
 
@@ -615,7 +620,9 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
     monkeypatch.setattr(evidence, "open_deployment", no_broker)
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     junit = tmp_path / "check.xml"
-    ended = ondemand("check", "--variant", "reuses_a_version", "--json", "-", "--junit", junit)
+    page = tmp_path / "page.md"
+    given = ("--variant", "reuses_a_version", "--json", "-", "--junit", junit, "--summary", page)
+    ended = ondemand("check", *given)
     assert ended.code == 1
     whole = json.loads(ended.out)
     assert (set(whole), whole["verdict"]) == ({"protocols", "verdict", "seconds"}, "violated")
@@ -640,9 +647,15 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
     assert told.index("The shortest way there, in 2 steps:") < told.index("ACA h1") < told.index("Red.")
     again = "again: ondemand explore --config late-messages --variant reuses_a_version"
     assert f"versions_are_immutable is broken in late-messages; {again}" in told
-    assert "::error title=versions_are_immutable::" in told
+    assert re.search(r"^::error file=spec/promises.py,line=\d+,title=versions_are_immutable::", told, re.M)
     suite = xml(junit)
     red = {case.get("name") for case in suite if case.find("failure") is not None}
+    where = {case.get("name"): case.get("file") for case in suite}
+    assert where["versions_are_immutable"] == "spec/promises.py"
+    summary = page.read_text(encoding="utf-8")
+    assert summary.index("The shortest way there, in 2 steps:") < summary.index(
+        "| versions\\_are\\_immutable | ✗ | ✗ |"
+    )
     assert {"versions_are_immutable", "all evidence for on-demand with reuses_a_version"} <= red
     assert all(len(line.rstrip()) <= 80 for line in told.split("Red.")[0].splitlines() if not line.startswith("::"))
 
@@ -747,30 +760,6 @@ def test_a_weakened_promise_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.unnoticed == ["grants_the_unknown (it broke grants_only_what_is_placed)"]
     assert found.exit is Exit.VIOLATED
     assert "A promise was weakened: nothing notices grants_the_unknown" in printed(found)
-
-
-# -------------------------------------------------------------------------------------------------------- reports
-
-
-def test_annotations_are_for_github_only_and_escaped(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    annotate("a", "b")
-    assert capsys.readouterr().err == ""
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    annotate("one: two, three", "100 %\nmore")
-    assert capsys.readouterr().err == "::error title=one%3A two%2C three::100 %25%0Amore\n"
-
-
-def test_junit_is_well_formed_whatever_is_said(tmp_path: Path) -> None:
-    file = tmp_path / "x.xml"
-    write_junit("s", [("<a>", 0.5, 'it says "b" & <c>'), ("d", 0.0, "")], str(file))
-    bad, good = xml(file)
-    failure = bad.find("failure")
-    assert failure is not None
-    assert failure.get("message") == 'it says "b" & <c>'
-    assert good.find("failure") is None
 
 
 def test_only_traces_that_an_implementation_follows_are_replayed(ondemand: Command) -> None:
