@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from conformance.logs.reading import Record
-from conformance.logs.validate import Divergence
+from conformance.logs.verdict import Divergence
 from conformance.logs.wording import change, decisive
 from model.explaining.nearest import Nearest
 from model.explaining.reasons import call

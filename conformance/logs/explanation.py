@@ -16,7 +16,7 @@ from conformance.logs.gaps import lost_steps, observation
 from conformance.logs.history import at_most
 from conformance.logs.reading import Record
 from conformance.logs.surroundings import sent_under_its_id, surroundings
-from conformance.logs.validate import Divergence
+from conformance.logs.verdict import Divergence
 from conformance.logs.wording import contrast
 from conformance.show.diagram import Diagram, as_text
 from model.explaining.broken import Broken, Judge

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 
 from conformance.logs.joining import Process
 from conformance.logs.reading import Record
-from conformance.logs.validate import Divergence
+from conformance.logs.verdict import Divergence
 from model.explaining.nearest import Observation, given_by
 from model.explaining.repairs import Step, missing_steps
 from model.explaining.scene import Scene

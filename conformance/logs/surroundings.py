@@ -11,7 +11,7 @@ from heapq import nlargest
 from typing import Final
 
 from conformance.logs.reading import Record
-from conformance.logs.validate import Divergence
+from conformance.logs.verdict import Divergence
 from conformance.show.diagram import Arrow, Diagram, Note, printable
 from impl.recording.line import MESSAGE_ID
 from model.explaining.reasons import call

@@ -18,29 +18,21 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from itertools import islice
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from conformance.exits import Exit, Problem
+from conformance.exits import Problem
 from conformance.logs.joining import WINDOW, Joining, OutOfOrder, Process, alternately
 from conformance.logs.names import LOGGED, WHOLE, constants
 from conformance.logs.reading import LogFile, Record
+from conformance.logs.verdict import Divergence, Room, Stop, Verdict, sentence, written
 from impl.recording.line import Sent, State
 from impl.recording.words import STUTTERS
 from model.matching.layout import Tables
 from model.matching.observed import Misfit, Observer
-from model.notation import notation
 from spec.language import Protocol
-
-Outcome = Literal["conforms", "diverges", "inconclusive"]
-
-EXIT: Final[Mapping[Outcome, Exit]] = {
-    "conforms": Exit.HOLDS,
-    "diverges": Exit.VIOLATED,
-    "inconclusive": Exit.UNDECIDED,
-}
 
 RECENT: Final = 400
 """Records before a divergence that are kept, so that a reader can see what led there."""
@@ -56,91 +48,6 @@ LOOK_EVERY: Final = 1_024
 
 SWEEP_EVERY: Final = 4_096
 """Messages of one name before the spent are forgotten first; later, when there are twice as many as were left."""
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """The first line that does not fit, with all that an explanation needs."""
-
-    record: Record
-    misfit: Misfit
-    because: str
-    """One sentence."""
-    process: Process
-    protocol: Protocol
-    observer: Observer
-    tables: Tables
-    """The state before the line; what an explanation tries it tries on a copy."""
-    validation: Validation = field(repr=False)
-    """Where it stopped; for `fork`."""
-    recent: tuple[Record, ...] = field(repr=False)
-    """The last lines that were matched, oldest first."""
-    following: tuple[Record, ...] = field(default=(), repr=False)
-    """What comes next in the logs, as it would be read; without the lines that wait."""
-
-    def as_json(self) -> dict[str, Any]:
-        """The form that the command line writes."""
-        return {
-            "log": self.record.file,
-            "line": self.record.number,
-            "action": self.record.line.event,
-            "field": self.misfit.field,
-            "expected": self.misfit.expected,
-            "observed": self.misfit.observed,
-            "because": self.because,
-        }
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the logs show."""
-
-    verdict: Outcome
-    events: int
-    """Lines that were matched."""
-    seconds: float
-    counts: Mapping[str, int] = field(default_factory=dict)
-    """Of what: stutters by name, deliveries that came late or again, steps that were put in."""
-    why: str = ""
-    """One sentence, if it is inconclusive."""
-    divergence: Divergence | None = None
-
-    @property
-    def exit(self) -> Exit:
-        """What a command ends with."""
-        return EXIT[self.verdict]
-
-    def as_json(self) -> dict[str, Any]:
-        """The form that the command line writes."""
-        return {
-            "events": self.events,
-            "seconds": round(self.seconds, 3),
-            "verdict": self.verdict,
-            "why": self.why or None,
-            "counts": dict(sorted(self.counts.items())),
-            "divergence": self.divergence.as_json() if self.divergence is not None else None,
-        }
-
-
-class _Stop(Exception):
-    """The verdict is clear."""
-
-    def __init__(self, verdict: Outcome, why: str = "", divergence: Divergence | None = None) -> None:
-        super().__init__(why)
-        self.verdict: Outcome = verdict
-        self.why = why
-        self.divergence = divergence
-
-
-@dataclass
-class _Room:
-    """One protocol's observer and state."""
-
-    protocol: Protocol
-    observer: Observer
-    tables: Tables
-    sweep_at: dict[str, int] = field(default_factory=dict)
-    """How many messages of a name there have to be for the next sweep."""
 
 
 class Validation:
@@ -159,11 +66,11 @@ class Validation:
         """The last records that were matched."""
         self._began = time.perf_counter()
         limits = {"many_ports": 1, "many_in_a_group": 1, "patience": 1, **(thresholds or {})}
-        self._rooms: dict[str, _Room] = {}
-        self._events: dict[str, tuple[_Room, str, Any]] = {}
+        self._rooms: dict[str, Room] = {}
+        self._events: dict[str, tuple[Room, str, Any]] = {}
         for protocol in protocols:
             observer = _observer(protocol.name, frozenset(dishonest), tuple(sorted(limits.items())))
-            room = self._rooms[protocol.name] = _Room(protocol, observer, observer.tables())
+            room = self._rooms[protocol.name] = Room(protocol, observer, observer.tables())
             for action in protocol.actions:
                 self._events[f"{protocol.name}.{action.name}"] = (room, action.name, observer.fast.get(action.name))
         self.joining = Joining(self._take, self._is_there, window=window)
@@ -179,7 +86,7 @@ class Validation:
                 self._look_at_who_waits("more lines wait than the window holds")
         except OutOfOrder as found:
             return self._stop(self._out_of_order(found))
-        except _Stop as found:
+        except Stop as found:
             return self._stop(found)
         return None
 
@@ -192,11 +99,11 @@ class Validation:
                 self._look_at_who_waits("the logs end")
         except OutOfOrder as found:
             return self._stop(self._out_of_order(found))
-        except _Stop as found:
+        except Stop as found:
             return self._stop(found)
         if not self.joining.lines:
-            return self._stop(_Stop("inconclusive", "no line of the logs is about these protocols"))
-        return self._stop(_Stop("conforms"))
+            return self._stop(Stop("inconclusive", "no line of the logs is about these protocols"))
+        return self._stop(Stop("conforms"))
 
     def fork(self) -> Validation:
         """Another one, as far as this one has come, without the lines that wait: they are for the caller to feed again."""
@@ -214,7 +121,7 @@ class Validation:
         """The state of a protocol, as far as the lines were taken."""
         return self._rooms[protocol].tables
 
-    def _stop(self, found: _Stop) -> Verdict:
+    def _stop(self, found: Stop) -> Verdict:
         seconds = time.perf_counter() - self._began
         counts = {name: count for name, count in self.counts.items() if count}
         self.stopped = Verdict(found.verdict, self.joining.lines, seconds, counts, found.why, found.divergence)
@@ -247,7 +154,7 @@ class Validation:
         self.recent.append(record)
         return None
 
-    def _slowly(self, process: Process, record: Record, room: _Room, name: str) -> Sent | None:
+    def _slowly(self, process: Process, record: Record, room: Room, name: str) -> Sent | None:
         line = record.line
         misfit = room.observer.observe(room.tables, name, line.attributes, line.sent, line.after)
         if misfit is None:
@@ -257,9 +164,9 @@ class Validation:
             message = self._message(room, name, misfit)
             if line.taken is None:
                 return message  # its sender is not known: perhaps its line comes yet
-        raise _Stop("diverges", divergence=self._divergence(process, record, room, misfit))
+        raise Stop("diverges", divergence=self._divergence(process, record, room, misfit))
 
-    def _message(self, room: _Room, name: str, misfit: Misfit) -> Sent:
+    def _message(self, room: Room, name: str, misfit: Misfit) -> Sent:
         """The message that an action takes with these choices."""
         taken = room.observer.actions[name].action.takes[misfit.expected]
         given = dict(misfit.choices)
@@ -276,7 +183,7 @@ class Validation:
             room = self._rooms.get(protocol)
             if room is not None and not room.observer.is_sent(room.tables, (name, *message[1:])):
                 misfit = Misfit("sent", "sent", [], [list(message)])
-                raise _Stop("diverges", divergence=self._divergence(process, record, room, misfit))
+                raise Stop("diverges", divergence=self._divergence(process, record, room, misfit))
         if line.state is not None:
             for protocol in self._rooms:
                 prefix = f"{protocol}."
@@ -287,7 +194,7 @@ class Validation:
         room = self._events[event][0]
         return tuple(message[1:]) in room.tables.table(str(message[0]))
 
-    def _sweep(self, room: _Room) -> None:
+    def _sweep(self, room: Room) -> None:
         """Forgets spent messages of which there are twice as many as were left the last time: each is looked at twice at most."""
         for name in room.observer.messages:
             if len(room.tables.table(name)) >= room.sweep_at.get(name, SWEEP_EVERY):
@@ -300,14 +207,14 @@ class Validation:
                 expected = room.tables.get(name, tuple(some))
                 if expected != value:
                     misfit = Misfit("state", f"state.{name}", expected, value, entry=tuple(some))
-                    raise _Stop("diverges", divergence=self._divergence(process, record, room, misfit))
+                    raise Stop("diverges", divergence=self._divergence(process, record, room, misfit))
         for shown in WHOLE[protocol].get(process.role, ()):
             said = {tuple(entry[:-1]) for entry in state.get(shown.symbol, ())}
             for arguments, value in room.tables.entries(shown.symbol):
                 ours = shown.own is None or arguments[shown.own] == process.host
                 if ours and (shown.only is None or value == shown.only) and arguments not in said:
                     misfit = Misfit("state", f"state.{shown.symbol}", value, None, entry=arguments)
-                    raise _Stop("diverges", divergence=self._divergence(process, record, room, misfit))
+                    raise Stop("diverges", divergence=self._divergence(process, record, room, misfit))
 
     # ------------------------------------------------------------------------------------------ what does not fit
 
@@ -319,29 +226,29 @@ class Validation:
             sender, _, number = process.for_line
             what = f"line {number} of {sender}, which sent what this line takes, is not in the logs"
         else:
-            what = f"nobody is logged to have sent {_written(process.for_message)}"
+            what = f"nobody is logged to have sent {written(process.for_message)}"
         why = f"{since}, and {what}"
         misfit = Misfit("missing", "messaging.message.id", what, record.line.taken)
         room = self._events.get(record.line.event, (next(iter(self._rooms.values())),))[0]
         divergence = self._divergence(process, record, room, misfit, why)
-        raise _Stop("inconclusive", f"{record.place}: {why}", divergence)
+        raise Stop("inconclusive", f"{record.place}: {why}", divergence)
 
-    def _out_of_order(self, found: OutOfOrder) -> _Stop:
+    def _out_of_order(self, found: OutOfOrder) -> Stop:
         line = found.record.line
         room = self._events.get(line.event, (next(iter(self._rooms.values())),))[0]
         misfit = Misfit("missing", "sequence", found.expected, line.sequence)
         gone = "lines are missing" if line.sequence > found.expected else "a line comes again, or too late"
         because = f"{line.process}: expected line {found.expected} of this run, found {line.sequence}: {gone}"
         divergence = self._divergence(found.process, found.record, room, misfit, because)
-        return _Stop("inconclusive", f"{found.record.place}: {because}", divergence)
+        return Stop("inconclusive", f"{found.record.place}: {because}", divergence)
 
     def _divergence(
-        self, process: Process, record: Record, room: _Room, misfit: Misfit, because: str | None = None
+        self, process: Process, record: Record, room: Room, misfit: Misfit, because: str | None = None
     ) -> Divergence:
         return Divergence(
             record,
             misfit,
-            because or sentence(room, misfit),
+            because or sentence(room.observer, misfit),
             process,
             room.protocol,
             room.observer,
@@ -356,27 +263,6 @@ def _observer(name: str, dishonest: frozenset[str], thresholds: tuple[tuple[str,
     """Compiled once for a deployment; it keeps no state."""
     protocol = next(one for one in LOGGED if one.name == name)
     return Observer(protocol, constants(protocol, dishonest, dict(thresholds)))
-
-
-def sentence(room: _Room, misfit: Misfit) -> str:
-    """What does not fit, in one sentence."""
-    match misfit.kind:
-        case "guard":
-            action = room.observer.actions[misfit.action].action
-            return f"{notation(action.guard[misfit.expected])} is false"
-        case "sent":
-            return "it sent other messages than the step sends"
-        case "missing":
-            return f"{misfit.field} is not said"
-        case _:
-            entry = ", ".join(map(str, misfit.entry))
-            return (
-                f"{misfit.field.partition('.')[2]}({entry}) is {misfit.expected}, and the line says {misfit.observed}"
-            )
-
-
-def _written(message: Sent | None) -> str:
-    return f"{message[0]}({', '.join(map(str, message[1:]))})" if message else "it"
 
 
 def _with_what_follows(verdict: Verdict, records: Iterator[Record]) -> Verdict:

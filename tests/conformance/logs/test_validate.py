@@ -9,7 +9,8 @@ from functools import cache
 import pytest
 
 from conformance.logs.reading import Record
-from conformance.logs.validate import Validation, Verdict
+from conformance.logs.validate import Validation
+from conformance.logs.verdict import Verdict
 from conformance.replaying import Vector, read_vectors, vectors_of
 from spec.on_demand import PROTOCOL as ON_DEMAND
 from tests.conformance.logs.written import Writer
