@@ -22,6 +22,7 @@ from impl.core import Effects, Event
 from impl.errors import EnvironmentProblem
 from impl.hosts import AgentFile, add_host
 from impl.messages import Granted, Pod, Refused, Route, ToAgent
+from impl.recording.recorder import Sink
 from impl.service.aca import AcaService
 from impl.service.dpm import DpmService
 from impl.service.loop import Service
@@ -207,18 +208,18 @@ class Watched(AcaService):
         return known
 
 
-def demonstrate(deployment: Deployment, say: Callable[[str], None]) -> Demonstration:
-    """Runs the demonstration; `say` is told what happens."""
+def demonstrate(deployment: Deployment, say: Callable[[str], None], events: Sink | None = None) -> Demonstration:
+    """Runs the demonstration; `say` is told what happens, and the services' event logs go to `events`."""
     with running(deployment) as system:
-        ncm = NcmService(system.store("ncm"), system.role("ncm"))
-        dpm = DpmService(system.store("dpm"), system.role("dpm"))
+        ncm = NcmService(system.store("ncm"), system.role("ncm"), events=events)
+        dpm = DpmService(system.store("dpm"), system.role("dpm"), events=events)
         system.start(ncm)
         system.start(dpm)
         say("NCM and a test controller, in DPM's place, have started.")
         agents: dict[str, Watched] = {}
         for host in HOME:
             file = add_host(deployment, host)
-            agents[host] = Watched(host, system.store(host), system.agent(file))
+            agents[host] = Watched(host, system.store(host), system.agent(file), events=events)
             agents[host].keep_received = True
             system.start(agents[host])
             say(f"Host {host} is registered, and its agent has started with a token of its own.")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
 
-from impl.core import Effects, Event, IllegalInput, Plain, Send
+from impl.core import IGNORED, REPEATED, Effects, Event, IllegalInput, Plain, Send
 from impl.messages import Applied, Granted, Hello, Message, Pod, Refused, Request, Route
 
 PACKETS_HELD_MAX: Final = 10_000
@@ -48,31 +48,35 @@ class Aca:
         """A new epoch begins, in which nothing is known yet."""
         self._forget()
         self._epoch += 1
-        return Effects({"epoch": self._epoch}, self.say_hello().sends, (Event("start", {"epoch": self._epoch}),))
+        event = Event("start", {"epoch": self._epoch}, "on-demand.restart")
+        return Effects({"epoch": self._epoch}, self.say_hello().sends, (event,))
 
     def say_hello(self) -> Effects:
         """Nothing was heard of NCM in this epoch: perhaps it was told of the host only after the first hello."""
         if self._epoch == 0:
             raise IllegalInput(f"ACA {self.host}: has not started: say hello")
-        return Effects(sends=(self._to_ncm(Hello(self.host, self._epoch)),))
+        event = Event("say hello", {"message": "Hello"}, REPEATED)
+        return Effects(sends=(self._to_ncm(Hello(self.host, self._epoch)),), events=(event,))
 
     def packet(self, request: int, source: Pod, destination: Pod) -> Effects:
         """A pod of this host sends to another pod of its VPC. The request's number must be new."""
         if not self._is_local(source):
             raise IllegalInput(f"ACA {self.host}: {source} is not a pod of this host: packet")
         if source.vpc != destination.vpc or source == destination:
-            return _only("drop", source=source, destination=destination, reason="not in one VPC")
+            return _drop("not in one VPC", source, destination, "packet.dropped")
         if self._is_usable(destination):
-            return _only("deliver", source=source, destination=destination, place=self._known[destination][1])
+            place = self._known[destination][1]
+            sent = {"source": source, "destination": destination, "place": place}
+            return Effects(events=(Event("deliver", sent, "on-demand.deliver"),))
         if (source, destination) in self._paused:
-            return _only("drop", source=source, destination=destination, reason="refused a moment ago")
+            return _drop("refused a moment ago", source, destination, "on-demand.drop")
         if len(self._waiting) >= PACKETS_HELD_MAX:
-            return _only("drop", source=source, destination=destination, reason="too many packets are held")
+            return _drop("too many packets are held", source, destination, "packet.dropped")
         assert request not in self._waiting, "a request's number is used once"
         self._waiting[request] = (source, destination)
         question = Request(self.host, self._epoch, request, source, destination)
-        event = Event("ask", {"request": request, "source": source, "destination": destination})
-        return Effects(sends=(self._to_ncm(question),), events=(event,))
+        fields = {"request": request, "epoch": self._epoch, "source": source, "destination": destination}
+        return Effects(sends=(self._to_ncm(question),), events=(Event("ask", fields, "on-demand.ask"),))
 
     def receive(self, message: Message) -> Effects:
         """Takes one message of NCM."""
@@ -92,14 +96,14 @@ class Aca:
         """No answer came in time."""
         if request not in self._waiting:
             raise IllegalInput(f"ACA {self.host}: no packet is held under request {request}: time out")
-        return self._drop(request, "no answer")
+        return self._drop(request, "no answer", "on-demand.time_out")
 
     def resume(self, source: Pod, destination: Pod) -> Effects:
         """The pause after a refusal is over."""
         if (source, destination) not in self._paused:
             raise IllegalInput(f"ACA {self.host}: {source} to {destination} is not paused: resume")
         self._paused.remove((source, destination))
-        return Effects(events=(Event("resume", {"source": source, "destination": destination}),))
+        return Effects(events=(Event("resume", {"source": source, "destination": destination}, "on-demand.resume"),))
 
     def evict(self, pod: Pod) -> Effects:
         """A remote route is idle. What is known of the pod stays."""
@@ -108,7 +112,7 @@ class Aca:
             raise IllegalInput(f"ACA {self.host}: the route to {pod} is {state}: evict")
         self._installed.remove(pod)
         self._forget_evicted(pod)
-        return Effects(events=(Event("evict", {"pod": pod}),))
+        return Effects(events=(Event("evict", {"pod": pod}, "on-demand.evict"),))
 
     # ------------------------------------------------------------------------------------------- what follows
 
@@ -117,46 +121,66 @@ class Aca:
             # Said again, since NCM asks again only if the last confirmation was lost.
             confirmed = self._confirmation(message.pod)
             return Effects(sends=(confirmed,), events=(self._ignored("not newer", message),))
-        return self._see(message.pod, message.version, message.place)
+        return self._see(message, "on-demand.learn")
 
     def _accept(self, message: Granted) -> Effects:
-        newer = message.version > self._version(message.pod)
+        newer, held = message.version > self._version(message.pod), self._is_held(message)
         learned = Effects()
         if self._takes_granted(message):
-            learned = self._see(message.pod, message.version, message.place)
-        if not self._is_held(message):
+            learned = self._see(message, "" if held else "on-demand.learn_late")
+        if not held:
             return learned if newer else self._ignore("no packet is held for it", message)
         source, destination = self._waiting[message.request]
         self._installed.add(message.pod)
         place = self._known[message.pod][1]
         if not self._may_release(place):
-            dropped = self._drop(message.request, "the destination is gone")
+            dropped = self._drop(
+                message.request, "the destination is gone", "on-demand.drop_as_gone", version=message.version
+            )
             return Effects(None, learned.sends, learned.events + dropped.events)
         self._done_with(message.request)
-        released = {"request": message.request, "source": source, "destination": destination, "place": place}
-        return Effects(None, learned.sends, (*learned.events, Event("release", released)))
+        released = {
+            "request": message.request,
+            "epoch": message.epoch,
+            "source": source,
+            "destination": destination,
+            "version": message.version,
+            "place": place,
+        }
+        return Effects(None, learned.sends, (*learned.events, Event("release", released, "on-demand.release")))
 
     def _give_up(self, message: Refused) -> Effects:
         if message.request not in self._waiting:
             return self._ignore("no packet is held for it", message)
         if self._pauses():
             self._paused.add(self._waiting[message.request])
-        return self._drop(message.request, message.reason.value)
+        return self._drop(message.request, message.reason.value, "on-demand.drop_as_refused")
 
-    def _see(self, pod: Pod, version: int, place: str | None) -> Effects:
+    def _see(self, message: Route | Granted, step: str) -> Effects:
+        pod, version, place = message.pod, message.version, message.place
         newer = version > self._version(pod)
         if self._applies():
             self._known[pod] = (version, place)
         sends = (self._to_ncm(Applied(self.host, self._epoch, pod, version)),) if newer else ()
-        return Effects(sends=sends, events=(Event("learn", {"pod": pod, "version": version, "place": place}),))
+        fields = {"epoch": message.epoch, "pod": pod, "version": version, "place": place}
+        if isinstance(message, Granted):
+            fields["request"] = message.request
+        return Effects(sends=sends, events=(Event("learn", fields, step),))
 
     def _confirmation(self, pod: Pod) -> Send:
         return self._to_ncm(Applied(self.host, self._epoch, pod, self._version(pod)))
 
-    def _drop(self, request: int, reason: str) -> Effects:
+    def _drop(self, request: int, reason: str, step: str, version: int = 0) -> Effects:
         source, destination = self._waiting.pop(request)
-        fields = {"request": request, "source": source, "destination": destination, "reason": reason}
-        return Effects(events=(Event("give up", fields),))
+        fields = {
+            "request": request,
+            "epoch": self._epoch,
+            "source": source,
+            "destination": destination,
+            "version": version,
+            "reason": reason,
+        }
+        return Effects(events=(Event("give up", fields, step),))
 
     # ----------------------------------------------------------------------------- the rules, one method each
 
@@ -208,6 +232,18 @@ class Aca:
         """Counts the starts; 0: not started yet."""
         return self._epoch
 
+    def seen(self, pod: Pod) -> tuple[int, str | None]:
+        """The newest version seen of a pod, and its place; 0: none."""
+        return self._known.get(pod, (0, None))
+
+    def is_installed(self, pod: Pod) -> bool:
+        """A route to the pod is installed."""
+        return pod in self._installed
+
+    def holds(self, request: int, source: Pod, destination: Pod) -> bool:
+        """A packet between these is held under the request."""
+        return self._waiting.get(request) == (source, destination)
+
     def is_paused(self, source: Pod, destination: Pod) -> bool:
         """The pair was refused, and is not asked for now."""
         return (source, destination) in self._paused
@@ -238,7 +274,7 @@ class Aca:
         return Effects(events=(self._ignored(reason, message),))
 
     def _ignored(self, reason: str, message: Message) -> Event:
-        return Event("ignore", {"reason": reason, "message": type(message).__name__})
+        return Event("ignore", {"reason": reason, "message": type(message).__name__}, IGNORED)
 
     def apply(self, record: Mapping[str, Any]) -> None:
         """Repeats a change from its durable record."""
@@ -264,5 +300,6 @@ class Aca:
         }
 
 
-def _only(name: str, **fields: Any) -> Effects:
-    return Effects(events=(Event(name, fields),))
+def _drop(reason: str, source: Pod, destination: Pod, step: str) -> Effects:
+    fields = {"source": source, "destination": destination, "reason": reason}
+    return Effects(events=(Event("drop", fields, step),))

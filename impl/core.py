@@ -16,6 +16,12 @@ from impl.messages import Message
 ADMINISTRATION: Final = "administration"
 """Where work for the broker's administration goes. No topic: whoever performs the effects does it, in its place among the sends."""
 
+IGNORED: Final = "message.ignored"
+"""What an event log calls a message that there was nothing to do about."""
+
+REPEATED: Final = "message.repeated"
+"""What it calls saying something again that nobody has asked for."""
+
 Plain = None | bool | int | str | list["Plain"] | dict[str, "Plain"]
 """What a durable record is made of."""
 
@@ -26,6 +32,9 @@ class Event:
 
     name: str
     fields: Mapping[str, Any] = field(default_factory=dict)
+    step: str = ""
+    """What an event log calls it (`impl.recording.words`); the fields have all that is said there. Empty: it is a part of the step
+    of another event of the same effects."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from impl.core import Effects, Event, IllegalInput, Plain, Send
+from impl.core import IGNORED, Effects, Event, IllegalInput, Plain, Send
 from impl.messages import Config, Message, Outcome, Pod, Report
 
 PENDING: Final = "pending"
@@ -38,7 +38,8 @@ class Dpm:
         """Nothing was heard of a change: it is sent again."""
         if self._outcomes.get((pod, version)) != PENDING:
             raise IllegalInput(f"DPM: version {version} of {pod} is not pending: resend")
-        return Effects(sends=(self._config(pod, version),))
+        event = Event("resend", {"pod": pod, "version": version}, "on-demand.resend")
+        return Effects(sends=(self._config(pod, version),), events=(event,))
 
     def receive(self, message: Message) -> Effects:
         """NCM says how a change ended. What was heard first stays."""
@@ -52,7 +53,11 @@ class Dpm:
         outcome = self._outcome(message).value
         return self._done(
             {"outcome": _key(message.pod), "version": message.version, "as": outcome},
-            Event("complete", {"pod": message.pod, "version": message.version, "outcome": outcome}),
+            Event(
+                "complete",
+                {"pod": message.pod, "version": message.version, "outcome": outcome, "result": message.outcome.value},
+                "on-demand.complete",
+            ),
         )
 
     def _outcome(self, message: Report) -> Outcome:
@@ -66,6 +71,14 @@ class Dpm:
     def pending(self) -> list[tuple[Pod, int]]:
         """Changes of which nothing was heard."""
         return [change for change, state in self._outcomes.items() if state == PENDING]
+
+    def place_at(self, pod: Pod, version: int) -> str | None:
+        """What a version that was issued says: the host that the pod is at, or none."""
+        return self._places[pod][version - 1]
+
+    def outcome_of(self, pod: Pod, version: int) -> str:
+        """What was heard of a version; `none`: it was not issued."""
+        return self._outcomes.get((pod, version), "none")
 
     def place_of(self, pod: Pod) -> str | None:
         """The host that the newest version of a pod is at; none: it is nowhere."""
@@ -82,7 +95,8 @@ class Dpm:
 
     def _issue(self, pod: Pod, place: str | None) -> Effects:
         version = self._next_version(pod)
-        issued = Event("issue", {"pod": pod, "version": version, "place": place})
+        step = "on-demand.remove" if place is None else "on-demand.place"
+        issued = Event("issue", {"pod": pod, "version": version, "place": place, "host": place}, step)
         effects = self._done({"issue": _key(pod), "version": version, "place": place}, issued)
         return Effects(effects.record, (self._config(pod, version),), effects.events)
 
@@ -90,7 +104,7 @@ class Dpm:
         return Send("goal-states", Config(pod, version, self._places[pod][version - 1]), str(pod))
 
     def _ignore(self, reason: str, message: Message) -> Effects:
-        return Effects(events=(Event("ignore", {"reason": reason, "message": type(message).__name__}),))
+        return Effects(events=(Event("ignore", {"reason": reason, "message": type(message).__name__}, IGNORED),))
 
     def _done(self, record: Mapping[str, Plain], event: Event) -> Effects:
         self.apply(record)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from impl.core import Effects, Event, IllegalInput, Plain, Send, joined
+from impl.core import IGNORED, Effects, Event, IllegalInput, Plain, Send, joined
 from impl.messages import (
     Applied,
     Config,
@@ -31,6 +31,13 @@ PENDING: Final = "pending"
 
 ENDS: Final = {PENDING: {Outcome.DONE, Outcome.FAILED}, None: {Outcome.SUPERSEDED}}
 """The legal moves of a change at NCM; none: NCM has not heard of it."""
+
+ENDED: Final = {
+    Outcome.DONE: "on-demand.report_done",
+    Outcome.FAILED: "on-demand.report_failed",
+    Outcome.SUPERSEDED: "on-demand.supersede",
+}
+"""The step by which a change ends so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +102,18 @@ class Ncm:
         """A host takes part from now on. Registered anew it starts from nothing."""
         host, registration = message.host, message.registration
         if registration <= self._registrations.get(host, 0):
-            return Effects(events=(Event("registered already", {"host": host}),))
+            return Effects(events=(self._ignored("registered already", message),))
         record: dict[str, Plain] = {"do": "register", "host": host, "registration": registration}
-        return self._done(record, events=(Event("register", {"host": host}),))
+        fields = {"host": host, "registration": registration}
+        return self._done(record, events=(Event("register", fields, "host.registered"),))
 
     def deregister(self, message: Deregistered) -> Effects:
         """A host takes part no more: nothing is sent to it, and nobody waits for it."""
         host, registration = message.host, message.registration
         if host not in self._greeted or registration < self._registrations[host]:
-            return Effects(events=(Event("not registered", {"host": host}),))
+            return Effects(events=(self._ignored("not registered", message),))
         record: dict[str, Plain] = {"do": "deregister", "host": host, "registration": registration}
-        return self._done(record, events=(Event("deregister", {"host": host}),))
+        return self._done(record, events=(Event("deregister", {"host": host}, "on-demand.deregister"),))
 
     def configure(self, message: Config) -> Effects:
         """A version from DPM: stored if it is newer, superseded if it comes too late, and reported again if it has ended."""
@@ -124,7 +132,8 @@ class Ncm:
         if state == PENDING:
             return self._ignore("stored already", message)
         report = Report(message.pod, message.version, Outcome(state))
-        return Effects(sends=(Send("outcomes", report, str(message.pod)),))
+        ended = self._ignored("ended already", message)
+        return Effects(sends=(Send("outcomes", report, str(message.pod)),), events=(ended,))
 
     def _store(self, message: Config) -> Effects:
         pod, version, place = message.pod, message.version, message.place
@@ -140,7 +149,7 @@ class Ncm:
             }
         )
         sends = tuple(self._route(host, pod, version) for host in self._sent_to(pod, place) if self._greeted[host])
-        return Effects(effects.record, sends, (Event("store", {"pod": pod, "version": version}),))
+        return Effects(effects.record, sends, (Event("store", {"pod": pod, "version": version}, "on-demand.store"),))
 
     def greet(self, message: Hello | Request) -> Effects:
         """The agent has started anew and knows nothing: what is placed at its host is sent again."""
@@ -152,7 +161,10 @@ class Ncm:
         kept = self._told_after_greeting(host)
         effects = self._done({"do": "greet", "host": host, "epoch": epoch, "told": [_key(pod) for pod in kept]})
         sends = tuple(self._route(host, pod, self.recorded(pod)) for pod in self._sent_after_greeting(host))
-        return Effects(effects.record, sends, (Event("greet", {"host": host, "epoch": epoch}),))
+        event = Event("greet", {"host": host, "epoch": epoch}, "on-demand.greet")
+        if isinstance(message, Request):
+            event = Event("greet", _asked(message), "on-demand.greet_by_request")
+        return Effects(effects.record, sends, (event,))
 
     def answer(self, message: Request) -> Effects:
         """Answers a request of the present epoch: granted, or refused with the reason."""
@@ -170,18 +182,19 @@ class Ncm:
         new = (host, pod) not in self._told and self._marks_told()
         effects = self._done({"do": "tell", "host": host, "pod": _key(pod)}) if new else Effects()
         granted = Granted(asker, message.epoch, message.request, pod, version, self._places[pod][version] or "")
-        event = Event("grant", {"host": host, "request": message.request, "pod": pod, "version": version})
+        event = Event("grant", {**_asked(message), "pod": pod, "version": version}, "on-demand.grant")
         return Effects(effects.record, (Send(f"inbox-{asker}", granted, asker),), (event,))
 
     def _turn_down(self, message: Request, channel: Channel) -> Effects:
         """A request in another's name: whoever the channel belongs to is refused, and the one it names hears nothing of it."""
         if self._greeted.get(channel.host) != message.epoch:
             return self._ignore("from the channel of another", message)
-        return self._refuse(channel.host, message, Reason.NOT_YOUR_CHANNEL)
+        return self._refuse(channel.host, message, Reason.NOT_YOUR_CHANNEL, "request.turned_down")
 
-    def _refuse(self, asker: str, message: Request, reason: Reason) -> Effects:
+    def _refuse(self, asker: str, message: Request, reason: Reason, step: str = "on-demand.refuse") -> Effects:
         refused = Refused(asker, message.epoch, message.request, reason)
-        event = Event("refuse", {"host": asker, "request": message.request, "reason": reason.value})
+        fields = {**_asked(message), "host": asker, "named": message.host, "reason": reason.value}
+        event = Event("refuse", fields, step)
         return Effects(sends=(Send(f"inbox-{asker}", refused, asker),), events=(event,))
 
     def confirm(self, message: Applied) -> Effects:
@@ -199,7 +212,9 @@ class Ncm:
         if not counted:
             return self._ignore("nothing to confirm", message)
         record: dict[str, Plain] = {"do": "confirm", "host": host, "pod": _key(message.pod), "versions": [*counted]}
-        return self._done(record, events=(Event("confirm", {"host": host, "pod": message.pod}),))
+        said = {"host": message.host, "epoch": message.epoch, "pod": message.pod, "version": message.version}
+        fields = {**said, "confirmer": host, "counted": counted}
+        return self._done(record, events=(Event("confirm", fields, "on-demand.acknowledge"),))
 
     # ------------------------------------------------------------------------------------------ own decisions
 
@@ -246,7 +261,8 @@ class Ncm:
         waited_for = any(entry[0] == pod and entry[2] == host for entry in self._pending)
         if not waited_for or not self._greeted.get(host):
             raise IllegalInput(f"NCM: {host} is not waited for about {pod}, or was never met: remind")
-        return Effects(sends=(self._route(host, pod, self.recorded(pod)),))
+        event = Event("remind", {"host": host, "pod": pod}, "on-demand.remind")
+        return Effects(sends=(self._route(host, pod, self.recorded(pod)),), events=(event,))
 
     # ----------------------------------------------------------------------------- the rules, one method each
 
@@ -325,6 +341,34 @@ class Ncm:
         """The registered hosts."""
         return sorted(self._greeted)
 
+    def removed(self) -> list[str]:
+        """The hosts that were registered, and are not now."""
+        return sorted(self._registrations.keys() - self._greeted.keys())
+
+    def place_at(self, pod: Pod, version: int) -> str | None:
+        """What a version says, if it is stored: the host that the pod is at, or none."""
+        return self._places.get(pod, {}).get(version)
+
+    def outcome_of(self, pod: Pod, version: int) -> str:
+        """What became of a version; `none`: nothing was heard of it."""
+        return self._changes.get((pod, version), "none")
+
+    def is_told(self, host: str, pod: Pod) -> bool:
+        """The host is told every newer version of the pod."""
+        return (host, pod) in self._told
+
+    def told_to(self, host: str) -> list[Pod]:
+        """The pods that the host was told of."""
+        return sorted(pod for told, pod in self._told if told == host)
+
+    def waited_for(self, pod: Pod, version: int) -> list[str]:
+        """The hosts that have yet to confirm the version."""
+        return sorted(host for about, number, host in self._pending if (about, number) == (pod, version))
+
+    def owed_by(self, host: str) -> list[tuple[Pod, int]]:
+        """The versions that the host has yet to confirm."""
+        return sorted((pod, version) for pod, version, waited in self._pending if waited == host)
+
     def _home(self, pod: Pod) -> str | None:
         return self._places[pod][self.recorded(pod)] if pod in self._places else None
 
@@ -337,11 +381,14 @@ class Ncm:
     def _end(self, pod: Pod, version: int, outcome: Outcome) -> Effects:
         assert outcome in ENDS[self._changes.get((pod, version))]
         effects = self._done({"do": "end", "pod": _key(pod), "version": version, "as": outcome.value})
-        event = Event("end", {"pod": pod, "version": version, "outcome": outcome.value})
+        event = Event("end", {"pod": pod, "version": version, "outcome": outcome.value}, ENDED[outcome])
         return Effects(effects.record, (Send("outcomes", Report(pod, version, outcome), str(pod)),), (event,))
 
     def _ignore(self, reason: str, message: Message) -> Effects:
-        return Effects(events=(Event("ignore", {"reason": reason, "message": type(message).__name__}),))
+        return Effects(events=(self._ignored(reason, message),))
+
+    def _ignored(self, reason: str, message: Message) -> Event:
+        return Event("ignore", {"reason": reason, "message": type(message).__name__}, IGNORED)
 
     def _done(self, record: Mapping[str, Plain], events: tuple[Event, ...] = ()) -> Effects:
         self.apply(record)
@@ -429,6 +476,17 @@ class Ncm:
             "pending": set(self._pending),
             "change": dict(self._changes),
         }
+
+
+def _asked(message: Request) -> dict[str, Any]:
+    """What a request says, for events."""
+    return {
+        "host": message.host,
+        "epoch": message.epoch,
+        "request": message.request,
+        "source": message.source,
+        "destination": message.destination,
+    }
 
 
 def _key(pod: Pod) -> list[Plain]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from conformance.commands.run import events_option, recording
 from conformance.demo import demonstrate, said
 from conformance.exits import Exit
 from conformance.report import ERRORS, console_for, json_option, write_json
@@ -11,8 +14,9 @@ from impl.broker.launcher import open_deployment
 
 
 @click.command()
+@events_option
 @json_option
-def demo(json_file: str | None) -> int:
+def demo(events: Path | None, json_file: str | None) -> int:
     """One NCM, one test controller in DPM's place, two hosts with a pod each, on a real broker.
 
     Shows that host 1 knows nothing of pod 2 until a pod of its own sends to it; how long the first packet is held; and which
@@ -21,11 +25,12 @@ def demo(json_file: str | None) -> int:
     \b
     Examples:
       ondemand demo
+      ondemand demo --events demo.ndjson                   and write down what all four processes do
       PULSAR_URL=pulsar://broker:6650 ... ondemand demo    on a broker that runs already
     """
     console = console_for(json_file)
-    with open_deployment(console=ERRORS) as deployment:
-        seen = demonstrate(deployment, lambda sentence: console.print(sentence, highlight=False, soft_wrap=True))
+    with recording(events) as sink, open_deployment(console=ERRORS) as deployment:
+        seen = demonstrate(deployment, lambda sentence: console.print(sentence, highlight=False, soft_wrap=True), sink)
     for host, messages in seen.received.items():
         console.print(f"\nThe agent of {host} received:", highlight=False)
         for message in messages:

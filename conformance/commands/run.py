@@ -7,15 +7,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from conformance.commands.direct import agent_options, dpm_options, server
+from conformance.commands.direct import GRPC, agent_options, dpm_options, server
 from conformance.commands.direct import calls as direct_calls
 from conformance.commands.host import the_deployment
 from impl.broker.deployment import Deployment
@@ -29,6 +29,8 @@ from impl.hosts import read_agent_file
 from impl.journal.pulsar import PulsarLog, open_log
 from impl.journal.store import JournalStore
 from impl.messages import Kind, Pod
+from impl.recording.file import FileSink
+from impl.recording.recorder import Sink
 from impl.service.aca import AcaService, Handlers
 from impl.service.dpm import DpmService
 from impl.service.loop import Service
@@ -58,6 +60,12 @@ take_over_option = click.option(
     is_flag=True,
     help="With --journal: depose the instance that leads, at once. Without, wait until its connection is gone.",
 )
+events_option = click.option(
+    "--events",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Append the service's event log to this file, which no other process writes to. [default: keep none]",
+)
 seconds = click.FloatRange(min=0, min_open=True)
 
 
@@ -86,16 +94,29 @@ def log_lines(*, verbose: bool) -> None:
 @state_option
 @journal_option
 @take_over_option
-def ncm(state: Path | None, journal: bool, take_over: bool) -> int:
+@events_option
+def ncm(state: Path | None, journal: bool, take_over: bool, events: Path | None) -> int:
     """Run NCM.
 
     \b
     Examples:
       . broker/environment && ondemand run ncm
       . broker/environment && ondemand run ncm --journal    here, and on another machine
+      ondemand run ncm --events ncm.ndjson                  and write down what it does
     """
     store, connect = _as_role("ncm", state, journal=journal, take_over=take_over)
-    return serve(NcmService(store, connect), None)
+    with recording(events) as sink:
+        return serve(NcmService(store, connect, events=sink), None)
+
+
+@contextmanager
+def recording(events: Path | None) -> Iterator[Sink | None]:
+    """Where an event log goes, if one is kept."""
+    if events is None:
+        yield None
+        return
+    with closing(FileSink(events)) as sink:
+        yield sink
 
 
 @run.command()
@@ -150,11 +171,13 @@ def ncm(state: Path | None, journal: bool, take_over: bool) -> int:
     metavar="SECONDS",
     help="Until a revision that not all have confirmed is reported as failed. Reminders go on.",
 )
+@events_option
 @dpm_options
 def dpm(
     state: Path | None,
     journal: bool,
     take_over: bool,
+    events: Path | None,
     many_ports: int,
     many_in_a_group: int,
     patience: int,
@@ -187,6 +210,7 @@ def dpm(
       ondemand run dpm --direct grpc --identity address --source 127.0.0.101
     """
     decision = Decision.admitted(many_ports, many_in_a_group, patience)
+    _check_recordable(events, direct)
     calls = direct_calls(direct)
     store, to_broker = _as_role("dpm", state, journal=journal, take_over=take_over)
 
@@ -194,11 +218,19 @@ def dpm(
         return to_broker() if calls is None else DirectConnection(to_broker(), calls)
 
     timing = Timing(asked_first=answer_wait, remind_every=remind_every, confirm_max=fail_after)
-    with closing(MulticastTopics(the_deployment())) as administration:
-        service = TellingDpm(store, connect, timing, administration=administration, decision=decision)
+    with closing(MulticastTopics(the_deployment())) as administration, recording(events) as sink:
+        service = TellingDpm(store, connect, timing, administration=administration, decision=decision, events=sink)
         if calls is not None:
             calls.reply_to(service.hear)
         return serve(service, partial(_decide, service))
+
+
+def _check_recordable(events: Path | None, direct: Mapping[str, Any]) -> None:
+    if events is not None and direct["direct"] == GRPC:
+        raise click.UsageError(
+            "--events with --direct grpc: calls carry no ids of messages, and replies are answers that no line would tell of; "
+            "leave one out"
+        )
 
 
 def _decide(service: DpmService, words: list[str]) -> None:
@@ -220,8 +252,9 @@ def _decide(service: DpmService, words: list[str]) -> None:
 @run.command()
 @credentials_option
 @state_option
+@events_option
 @agent_options
-def aca(credentials: Path, state: Path | None, **direct: Any) -> int:
+def aca(credentials: Path, state: Path | None, events: Path | None, **direct: Any) -> int:
     """Run a host's agent. Each line of standard input is a packet: `packet VPC/SOURCE VPC/DESTINATION`.
 
     Standard output says what becomes of each packet, and what is applied of what the hosts of a VPC share.
@@ -232,31 +265,35 @@ def aca(credentials: Path, state: Path | None, **direct: Any) -> int:
     \b
     Examples:
       ondemand run aca --credentials h1.agent.json
+      ondemand run aca --credentials h1.agent.json --events h1.ndjson    and write down what it does
       ondemand run aca --credentials h1.agent.json --direct grpc --listen 10.0.0.1 \\
           --certificate h1.crt --key h1.key --authority all.crt
       ondemand run aca --credentials 127-0-0-1.agent.json --direct grpc --listen 127.0.0.1 --identity address --dpm 127.0.0.101
     """
     agent = read_agent_file(credentials)
+    _check_recordable(events, direct)
     make_server = server(agent.host, direct)
-    service = AcaService(
-        agent.host,
-        SqliteStore(state or Path(f"{agent.host}.sqlite"), agent.host),
-        lambda: PulsarConnection(agent.deployment(), agent.token),
-        Printing(),
-        handlers=Handlers(subnet=partial(_applied, Kind.SUBNET), group_rules=partial(_applied, Kind.GROUP_RULES)),
-    )
+    with recording(events) as sink:
+        service = AcaService(
+            agent.host,
+            SqliteStore(state or Path(f"{agent.host}.sqlite"), agent.host),
+            lambda: PulsarConnection(agent.deployment(), agent.token),
+            Printing(),
+            handlers=Handlers(subnet=partial(_applied, Kind.SUBNET), group_rules=partial(_applied, Kind.GROUP_RULES)),
+            events=sink,
+        )
+        if make_server is None:
+            return serve(service, partial(_send, service))
+        with closing(make_server(service).open()):
+            return serve(service, partial(_send, service))
 
-    def send(words: list[str]) -> None:
-        match words:
-            case ["packet", source, destination]:
-                service.packet(pod_of(source), pod_of(destination)).result()
-            case _:
-                raise IllegalInput(f"{' '.join(words)!r} is no packet: packet VPC/SOURCE VPC/DESTINATION")
 
-    if make_server is None:
-        return serve(service, send)
-    with closing(make_server(service).open()):
-        return serve(service, send)
+def _send(service: AcaService, words: list[str]) -> None:
+    match words:
+        case ["packet", source, destination]:
+            service.packet(pod_of(source), pod_of(destination)).result()
+        case _:
+            raise IllegalInput(f"{' '.join(words)!r} is no packet: packet VPC/SOURCE VPC/DESTINATION")
 
 
 def _as_role(

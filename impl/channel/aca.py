@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from impl.core import Effects, Event, IllegalInput, Plain, Send
+from impl.core import IGNORED, REPEATED, Effects, Event, IllegalInput, Plain, Send
 from impl.messages import Accepted, Confirmed, Declined, Hello, Message, Notice, Published, Push, Shared, Subscribe
 
 
@@ -37,13 +37,15 @@ class ChannelAca:
         """The same in an epoch that another part of the agent has begun, and keeps."""
         self._forget()
         self._epoch = epoch
-        return Effects(sends=self.say_hello().sends, events=(Event("begin", {"epoch": epoch}),))
+        event = Event("begin", {"epoch": epoch}, "message-queue.restart")
+        return Effects(sends=self.say_hello().sends, events=(event,))
 
     def say_hello(self) -> Effects:
         """Nothing was heard of DPM in this epoch."""
         if self._epoch == 0:
             raise IllegalInput(f"ACA {self.host}: has not started: say hello")
-        return Effects(sends=(self._to_dpm(Hello(self.host, self._epoch)),))
+        event = Event("say hello", {"message": "Hello"}, REPEATED)
+        return Effects(sends=(self._to_dpm(Hello(self.host, self._epoch)),), events=(event,))
 
     def receive(self, message: Message, topic: str) -> Effects:
         """Takes a revision that came by this topic: the agent's own inbox, or a VPC's."""
@@ -82,7 +84,7 @@ class ChannelAca:
     def stop_reading(self, vpc: str) -> Effects:
         """The VPC's topic is read no more. DPM is not told: it ends subscriptions of its own accord."""
         self._consumers.discard(vpc)
-        return Effects(events=(Event("stop reading", {"vpc": vpc}),))
+        return Effects(events=(Event("stop reading", {"vpc": vpc}, "topic.left"),))
 
     def pass_over(self, message: Subscribe) -> Effects:
         """An asking that there is nothing to do about."""
@@ -99,7 +101,10 @@ class ChannelAca:
         if self._applies():
             self._known[vpc] = message.revision
         applied = {"vpc": vpc, "revision": message.revision, "parts": message.parts, "by": type(message).__name__}
-        return Effects(sends=(self._confirmation(vpc, message.revision),), events=(Event("apply", applied),))
+        step = "message-queue.receive"
+        if isinstance(message, Push):
+            applied["epoch"], step = message.epoch, "message-queue.learn"
+        return Effects(sends=(self._confirmation(vpc, message.revision),), events=(Event("apply", applied, step),))
 
     def _deal_with(self, message: Subscribe, what: str) -> None:
         if not self.is_to_subscribe(message):
@@ -143,6 +148,10 @@ class ChannelAca:
         """The newest attempt dealt with in this epoch; 0: none."""
         return self._heard.get(vpc, 0)
 
+    def is_reading(self, vpc: str) -> bool:
+        """The VPC's topic is read."""
+        return vpc in self._consumers
+
     def consumers(self) -> list[str]:
         """The VPCs whose topics are read."""
         return sorted(self._consumers)
@@ -158,13 +167,14 @@ class ChannelAca:
         return Send(f"notices-{self.host}", message, self.host)
 
     def _told(self, name: str, message: Subscribe) -> Event:
-        return Event(name, {"vpc": message.vpc, "attempt": message.attempt})
+        fields = {"epoch": message.epoch, "vpc": message.vpc, "attempt": message.attempt}
+        return Event(name, fields, f"message-queue.{name}")
 
     def _ignore(self, reason: str, message: Message) -> Effects:
         return Effects(events=(self._ignored(reason, message),))
 
     def _ignored(self, reason: str, message: Message) -> Event:
-        return Event("ignore", {"reason": reason, "message": type(message).__name__})
+        return Event("ignore", {"reason": reason, "message": type(message).__name__}, IGNORED)
 
     def apply(self, record: Mapping[str, Any]) -> None:
         """Repeats a change from its durable record."""

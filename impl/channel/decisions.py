@@ -31,7 +31,9 @@ class Decisions(Rules):
         for host, member in self._vpc(vpc).members.items():
             if member.barred:
                 patch.member(vpc, host, barred=False)
-        return self._done(patch, self._switched(vpc, Channel.OPENING), administrative=[OpenTopic(vpc)])
+        return self._done(
+            patch, self._switched(vpc, Channel.OPENING, "message-queue.open_topic"), administrative=[OpenTopic(vpc)]
+        )
 
     def may_close(self, vpc: str) -> bool:
         """The VPC has become small."""
@@ -43,7 +45,7 @@ class Decisions(Rules):
         self._demand(vpc, "close topic", self.may_close(vpc))
         patch = Patch()
         patch.vpc(vpc, channel=Channel.CLOSING.value)
-        return self._done(patch, self._switched(vpc, Channel.CLOSING))
+        return self._done(patch, self._switched(vpc, Channel.CLOSING, "message-queue.close_topic"))
 
     def may_finish_opening(self, vpc: str) -> bool:
         """Every host that was met has subscribed, or could not."""
@@ -59,7 +61,7 @@ class Decisions(Rules):
         self._demand(vpc, "finish opening", self.may_finish_opening(vpc))
         patch = Patch()
         patch.vpc(vpc, channel=Channel.MQ.value)
-        return self._done(patch, self._switched(vpc, Channel.MQ))
+        return self._done(patch, self._switched(vpc, Channel.MQ, "message-queue.finish_opening"))
 
     def may_finish_closing(self, vpc: str) -> bool:
         """No subscription is left."""
@@ -71,7 +73,9 @@ class Decisions(Rules):
         self._demand(vpc, "finish closing", self.may_finish_closing(vpc))
         patch = Patch()
         patch.vpc(vpc, channel=Channel.GRPC.value)
-        return self._done(patch, self._switched(vpc, Channel.GRPC), administrative=[CloseTopic(vpc)])
+        return self._done(
+            patch, self._switched(vpc, Channel.GRPC, "message-queue.finish_closing"), administrative=[CloseTopic(vpc)]
+        )
 
     # ------------------------------------------------------------------------------- decisions about subscriptions
 
@@ -115,7 +119,7 @@ class Decisions(Rules):
     def give_up(self, host: str, vpc: str) -> Effects:
         """The host is told directly from now on, until something changes."""
         self._demand(vpc, f"give {host} up", self.may_give_up(host, vpc))
-        patch, events = Patch(), [Event("give up", {"host": host, "vpc": vpc})]
+        patch, events = Patch(), [Event("give up", {"host": host, "vpc": vpc}, "message-queue.give_up")]
         self._leaves(patch, host, vpc, events)
         patch.member(vpc, host, barred=self._bars())
         return self._done(patch, *events)
@@ -144,7 +148,7 @@ class Decisions(Rules):
         self._demand(vpc, f"end {host}'s subscription", self.may_end_subscription(host, vpc))
         patch = Patch()
         patch.member(vpc, host, subscription=Subscription.NONE.value)
-        event = Event("end subscription", {"host": host, "vpc": vpc})
+        event = Event("end subscription", {"host": host, "vpc": vpc}, "message-queue.end_subscription")
         return self._done(patch, event, administrative=[EndSubscription(host, vpc)])
 
     # ---------------------------------------------------------------------------------- decisions about revisions
@@ -158,7 +162,7 @@ class Decisions(Rules):
     def send_directly(self, vpc: str) -> Effects:
         """The newest revision goes out to each host."""
         self._demand(vpc, "send directly", self.may_send_directly(vpc))
-        effects = self._out(vpc)
+        effects = self._out(vpc, "message-queue.send_directly")
         return Effects(effects.record, self._pushes(vpc, self._sent_to(vpc)), effects.events)
 
     def may_publish(self, vpc: str) -> bool:
@@ -170,7 +174,7 @@ class Decisions(Rules):
     def publish(self, vpc: str) -> Effects:
         """The newest revision goes out by the topic, once, and directly to those that do not read it."""
         self._demand(vpc, "publish", self.may_publish(vpc))
-        effects = self._out(vpc)
+        effects = self._out(vpc, "message-queue.publish")
         info = self._vpc(vpc)
         published = Send(f"multicast-{vpc}", Published(vpc, info.sent, info.contents[info.sent]), vpc)
         return Effects(effects.record, (published, *self._pushes(vpc, self._sent_beside(vpc))), effects.events)
@@ -182,7 +186,7 @@ class Decisions(Rules):
     def remind(self, host: str, vpc: str) -> Effects:
         """The newest revision that went out is sent again."""
         self._demand(vpc, f"remind {host}", self.may_remind(host, vpc))
-        event = Event("remind", {"host": host, "vpc": vpc})
+        event = Event("remind", {"host": host, "vpc": vpc}, "message-queue.remind")
         return Effects(sends=self._pushes(vpc, [host]), events=(event,))
 
     def may_report_done(self, vpc: str, revision: int) -> bool:

@@ -40,14 +40,14 @@ class ChannelDpm(Decisions):
     def register(self, message: Registered) -> Effects:
         """A host takes part from now on. Registered anew it starts from nothing, and its subscriptions end."""
         if message.registration <= self._cache.node(message.host).registration:
-            return Effects(events=(Event("registered already", {"host": message.host}),))
+            return self._ignore("registered already", message)
         return self._begin_anew(message.host, message.registration, registered=True)
 
     def deregister(self, message: Deregistered) -> Effects:
         """A host takes part no more: nothing is sent to it, and nobody waits for it. Its ports still count."""
         node = self._cache.node(message.host)
         if not node.registered or message.registration < node.registration:
-            return Effects(events=(Event("not registered", {"host": message.host}),))
+            return self._ignore("not registered", message)
         return self._begin_anew(message.host, message.registration, registered=False)
 
     def _begin_anew(self, host: str, registration: int, *, registered: bool) -> Effects:
@@ -57,7 +57,8 @@ class ChannelDpm(Decisions):
             patch.member(vpc, host, confirmed=0, barred=False)
             if self._cache.member(host, vpc).subscription in IN_USE:
                 patch.member(vpc, host, subscription=Subscription.LEAVING.value)
-        return self._done(patch, Event("register" if registered else "deregister", {"host": host}))
+        name = "register" if registered else "deregister"
+        return self._done(patch, Event(name, {"host": host, "registration": registration}, f"host.{name}ed"))
 
     def add_vpc(self, vpc: str) -> Effects:
         """A VPC comes to be. (One that is not known comes to be with its first port, too.)"""
@@ -69,7 +70,7 @@ class ChannelDpm(Decisions):
             raise IllegalInput(f"DPM: {vpc} is known already: add VPC")
         patch = Patch()
         patch.vpc(vpc)
-        return self._done(patch, Event("add vpc", {"vpc": vpc}))
+        return self._done(patch, Event("add vpc", {"vpc": vpc}, "vpc.added"))
 
     def add_port(self, host: str, vpc: str) -> Effects:
         """A port of the VPC comes to the host, which may not be registered yet. The first one brings what is shared with it."""
@@ -78,7 +79,7 @@ class ChannelDpm(Decisions):
         ports = self._cache.member(host, vpc).ports
         patch = Patch()
         patch.member(vpc, host, ports=ports + 1)
-        effects = self._done(patch, Event("add port", {"host": host, "vpc": vpc}))
+        effects = self._done(patch, Event("add port", {"host": host, "vpc": vpc}, "message-queue.add_port"))
         sends = self._pushes(vpc, [host]) if ports == 0 and self._tells_the_newcomer() else ()
         return Effects(effects.record, sends, effects.events)
 
@@ -92,19 +93,21 @@ class ChannelDpm(Decisions):
         info = self._vpc(vpc)
         if info.group >= info.size:
             patch.vpc(vpc, group=self._group_within(info, info.size - 1))
-        events = [Event("remove port", {"host": host, "vpc": vpc})]
+        fields = {"host": host, "vpc": vpc, "remaining": member.ports - 1, "total": info.size - 1}
+        events = [Event("remove port", fields, "message-queue.remove_port")]
         if member.ports == 1 and member.subscription in IN_USE and self._ends_with_the_last_port():
             self._leaves(patch, host, vpc, events)
         return self._done(patch, *events)
 
     def regroup(self, vpc: str, largest: int) -> Effects:
         """The VPC's largest security group has so many ports from now on."""
-        self._vpc(vpc)
+        before = self._vpc(vpc).group
         if largest < 0:
             raise IllegalInput(f"DPM: {largest} is no number of ports: regroup {vpc}")
         patch = Patch()
         patch.vpc(vpc, group=largest)
-        return self._done(patch, Event("regroup", {"vpc": vpc, "largest": largest}))
+        step = "group.unchanged" if largest == before else "message-queue.regroup"
+        return self._done(patch, Event("regroup", {"vpc": vpc, "largest": largest}, step))
 
     def revise(self, vpc: str, kind: Kind, data: bytes) -> Effects:
         """One kind of what the VPC's hosts share changes; together with the other kinds as they are it is the next revision."""
@@ -120,7 +123,7 @@ class ChannelDpm(Decisions):
         patch = Patch()
         patch.vpc(vpc, rules=revision)
         patch.vpc(vpc, contents={str(revision): parts_plain(parts)}, outcomes={str(revision): PENDING})
-        return self._done(patch, Event("revise", {"vpc": vpc, "revision": revision}))
+        return self._done(patch, Event("revise", {"vpc": vpc, "revision": revision}, "message-queue.change_rules"))
 
     # -------------------------------------------------------------------------------------------- what agents say
 
@@ -152,7 +155,7 @@ class ChannelDpm(Decisions):
             patch.member(vpc, host, confirmed=self._confirmed_after_greeting(host, vpc), barred=False)
             if self._cache.member(host, vpc).subscription in IN_USE and self._asks_after_greeting():
                 asked.append(vpc)
-        events = [Event("greet", {"host": host, "epoch": epoch})]
+        events = [Event("greet", {"host": host, "epoch": epoch}, "message-queue.greet")]
         subscribes = tuple(self._asks(patch, host, vpc, 1, epoch, events) for vpc in asked)
         effects = self._done(patch, *events)
         pushes = [push for vpc in self._vpcs_of(host) for push in self._pushes(vpc, [host])]
@@ -166,10 +169,11 @@ class ChannelDpm(Decisions):
         if member.subscription != Subscription.ASKED or not self._is_the_newest(message.attempt, member.attempt):
             return self._ignore("no answer to what is asked", message)
         patch = Patch()
+        fields = {"host": host, "epoch": message.epoch, "vpc": vpc, "attempt": message.attempt}
         if isinstance(message, Accepted):
             patch.member(vpc, host, subscription=Subscription.SUBSCRIBED.value)
-            return self._done(patch, Event("accepted", {"host": host, "vpc": vpc, "attempt": message.attempt}))
-        events = [Event("declined", {"host": host, "vpc": vpc, "attempt": message.attempt})]
+            return self._done(patch, Event("accepted", fields, "message-queue.hear_acceptance"))
+        events = [Event("declined", fields, "message-queue.hear_refusal")]
         self._leaves(patch, host, vpc, events)
         patch.member(vpc, host, barred=self._bars())
         return self._done(patch, *events)
@@ -187,7 +191,8 @@ class ChannelDpm(Decisions):
             return self._ignore("nothing to confirm", message)
         patch = Patch()
         patch.member(vpc, host, confirmed=revision)
-        return self._done(patch, Event("confirm", {"host": host, "vpc": vpc, "revision": revision}))
+        fields = {"host": host, "epoch": message.epoch, "vpc": vpc, "revision": revision}
+        return self._done(patch, Event("confirm", fields, "message-queue.acknowledge"))
 
     # ------------------------------------------------------------------------------------------ what should be done
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from impl.channel.cache import PENDING, Cache, Channel, Member, Patch, Subscription, VpcInfo
 from impl.channel.decision import Decision
-from impl.core import ADMINISTRATION, Effects, Event, IllegalInput, Plain, Send
+from impl.core import ADMINISTRATION, IGNORED, Effects, Event, IllegalInput, Plain, Send
 from impl.messages import Administrative, Message, Outcome, Permit, Push, Subscribe
 
 BY_TOPIC: Final = (Channel.OPENING, Channel.MQ)
@@ -141,28 +141,30 @@ class Rules:
         """The host is asked to subscribe under a new number."""
         attempt = self._cache.member(host, vpc).attempt + 1
         patch.member(vpc, host, subscription=Subscription.ASKED.value, attempt=attempt, tries=tries)
-        events.append(Event("ask", {"host": host, "vpc": vpc, "attempt": attempt, "tries": tries}))
+        # Where something else has happened before, the asking belongs to it.
+        step = "" if events else "message-queue.ask" if tries == 1 else "message-queue.ask_again"
+        events.append(Event("ask", {"host": host, "vpc": vpc, "attempt": attempt, "tries": tries}, step))
         return Send(f"inbox-{host}", Subscribe(host, epoch, vpc, attempt), host)
 
     def _leaves(self, patch: Patch, host: str, vpc: str, events: list[Event]) -> None:
         patch.member(vpc, host, subscription=Subscription.LEAVING.value)
-        events.append(Event("leave", {"host": host, "vpc": vpc}))
+        events.append(Event("leave", {"host": host, "vpc": vpc}, "" if events else "message-queue.leave"))
 
-    def _out(self, vpc: str) -> Effects:
+    def _out(self, vpc: str, step: str) -> Effects:
         """The newest revision counts as sent."""
         revision = self._vpc(vpc).rules
         patch = Patch()
         patch.vpc(vpc, sent=revision)
-        return self._done(patch, Event("sent", {"vpc": vpc, "revision": revision}))
+        return self._done(patch, Event("sent", {"vpc": vpc, "revision": revision}, step))
 
     def _end(self, vpc: str, revision: int, outcome: Outcome) -> Effects:
         patch = Patch()
         patch.vpc(vpc, outcomes={str(revision): outcome.value})
         fields = {"vpc": vpc, "revision": revision, "outcome": outcome.value}
-        return self._done(patch, Event("revision ended", fields))
+        return self._done(patch, Event("revision ended", fields, f"message-queue.report_{outcome.value}"))
 
-    def _switched(self, vpc: str, channel: Channel) -> Event:
-        return Event("switch", {"vpc": vpc, "channel": channel.value})
+    def _switched(self, vpc: str, channel: Channel, step: str) -> Event:
+        return Event("switch", {"vpc": vpc, "channel": channel.value}, step)
 
     def _demand(self, vpc: str, what: str, allowed: bool) -> None:
         if not allowed:
@@ -173,7 +175,7 @@ class Rules:
             )
 
     def _ignore(self, reason: str, message: Message) -> Effects:
-        return Effects(events=(Event("ignore", {"reason": reason, "message": type(message).__name__}),))
+        return Effects(events=(Event("ignore", {"reason": reason, "message": type(message).__name__}, IGNORED),))
 
     def _done(self, patch: Patch, *events: Event, administrative: Iterable[Administrative] = ()) -> Effects:
         record = patch.record()
@@ -194,6 +196,22 @@ class Rules:
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Takes over a snapshot."""
         self._cache.restore(snapshot)
+
+    def vpc(self, vpc: str) -> VpcInfo:
+        """What is kept of a VPC, to be looked at only. One that is not known is seen as nothing."""
+        return self._cache.vpcs.get(vpc) or VpcInfo()
+
+    def member(self, host: str, vpc: str) -> Member:
+        """A host as a VPC sees it, to be looked at only."""
+        return self._cache.member(host, vpc)
+
+    def vpcs_of(self, host: str) -> list[str]:
+        """The VPCs of which the host has, or had, a port."""
+        return self._vpcs_of(host)
+
+    def met(self, host: str) -> int:
+        """The newest epoch met of a host since it was registered; 0: none."""
+        return self._cache.node(host).met
 
     def observe(self) -> dict[str, Any]:
         """The state, for comparison.

@@ -17,6 +17,10 @@ from impl.channel.whole import WholeAca
 from impl.core import Effects, Event, IllegalInput
 from impl.errors import NotAllowed, Unreachable
 from impl.messages import VPC_NAME, Confirmed, Kind, Message, Part, Pod, Published, Push, Subscribe
+from impl.recording.pods import AcaPods
+from impl.recording.recorder import Recorder, Sink, Teller
+from impl.recording.shared import AcaShared
+from impl.recording.words import MESSAGE_QUEUE, ON_DEMAND
 from impl.service.loop import Service
 from impl.service.timing import Timing
 from impl.store import Store
@@ -95,11 +99,16 @@ class AcaService(Service):
         dataplane: Dataplane | None = None,
         timing: Timing | None = None,
         handlers: Handlers = NO_HANDLERS,
+        events: Sink | None = None,
     ) -> None:
+        """`events`: where its event log goes; without, it keeps none."""
         self.aca = Aca(host)
         self.channel = ChannelAca(host)
         self.whole = WholeAca(self.aca, self.channel)
         super().__init__(host, self.whole, store, connect, subscription="aca", timing=timing)
+        if events is not None:
+            tellers: dict[str, Teller] = {ON_DEMAND: AcaPods(self.aca), MESSAGE_QUEUE: AcaShared(self.channel)}
+            self.recorder = Recorder(f"aca/{host}", tellers, events, host=host)
         self._dataplane = dataplane or Quiet()
         self._handlers = handlers
         self._subscribing: dict[str, tuple[Subscribe, float]] = {}

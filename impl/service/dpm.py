@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import asdict
 from typing import Final
 
 from impl.broker import topics
@@ -16,6 +17,10 @@ from impl.core import Effects, Event, Send
 from impl.dpm import Dpm
 from impl.errors import NotAllowed
 from impl.messages import Administrative, Deregistered, Kind, Message, Notice, Pod, Registered
+from impl.recording.pods import DpmPods
+from impl.recording.recorder import Recorder, Sink, Teller
+from impl.recording.shared import DpmShared
+from impl.recording.words import MESSAGE_QUEUE, ON_DEMAND
 from impl.service.loop import Service
 from impl.service.timing import Timing
 from impl.store import Store
@@ -39,11 +44,16 @@ class DpmService(Service):
         *,
         administration: Administration | None = None,
         decision: Decision | None = None,
+        events: Sink | None = None,
     ) -> None:
+        """`events`: where its event log goes; without, it keeps none."""
         self.dpm = Dpm()
         self.channel = ChannelDpm(decision if administration is not None else NEVER_LARGE)
         self.whole = WholeDpm(self.dpm, self.channel)
         super().__init__("dpm", self.whole, store, connect, subscription="dpm", timing=timing)
+        if events is not None:
+            tellers: dict[str, Teller] = {ON_DEMAND: DpmPods(self.dpm), MESSAGE_QUEUE: DpmShared(self.channel)}
+            self.recorder = Recorder("dpm", tellers, events, about=asdict(self.channel.decision))
         self._administration = administration
         self._resent: dict[tuple[Pod, int], float] = {}
         self._asked: dict[tuple[str, str], tuple[float, int]] = {}

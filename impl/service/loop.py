@@ -25,7 +25,8 @@ from typing import Any, Final
 from impl.broker.topics import dead_letters
 from impl.core import ADMINISTRATION, Effects, Event, IllegalInput, Send
 from impl.errors import BadDeployment, NotAllowed, StandsBy, Unreachable
-from impl.messages import Message
+from impl.messages import Message, Published
+from impl.recording.recorder import Recorder
 from impl.service.timing import Timing
 from impl.store import Outgoing, Store
 from impl.transport.interface import Connection, Delivery, Letter, Session
@@ -72,6 +73,8 @@ class Service:
         self.received: list[Message] = []
         """What the last messages were, for demonstrations; only if `keep_received` is set."""
         self.keep_received = False
+        self.recorder: Recorder | None = None
+        """Keeps the event log; none is kept without."""
         self._store = store
         self._connect = connect
         self._subscription = subscription
@@ -83,6 +86,8 @@ class Service:
         self._unmarked: list[Outgoing] = []
         self._owed: list[Delivery] = []
         """Inputs that changed nothing durable, to be acknowledged."""
+        self._published: dict[str, Published] = {}
+        """What VPCs' topics delivered and is not yet acknowledged, while an event log is kept."""
         self._lost_since: float | None = None
         """When the session was first seen without a connection; none: it has one."""
         self._log = logging.getLogger(f"ondemand.{process}")
@@ -162,6 +167,8 @@ class Service:
 
     def _open(self) -> None:
         unpublished = self._retried(lambda: self._store.load(self.core))
+        if self.recorder is not None:
+            self.recorder.begin()
         self.standing_by.clear()
         self._connection = self._retried(self._connect)
         self._listen()
@@ -173,6 +180,7 @@ class Service:
 
     def _listen(self) -> None:
         self._owed = []  # they come again
+        self._published.clear()
         self._session = self._retried(lambda: self._connected.open_session(self._subscription, self.topics()))
         self.listening()
 
@@ -236,14 +244,18 @@ class Service:
             data, reason = delivery.data[:SET_ASIDE_BYTES_MAX], f"{delivery.topic}: {problem}"
             letter = Letter(dead_letters(self.process), data, tag=reason)
             self._retried(lambda: self._connected.publish([letter]))
+            if self.recorder is not None:
+                self.recorder.set_aside(reason)
         else:
             if self.keep_received:
                 self.received.append(message)
             effects = self.take(message, delivery)
-            self._perform(effects)
+            self._perform(effects, delivery.origin)
             changed = effects.record is not None
+            if self.recorder is not None and isinstance(message, Published):
+                self._published[delivery.identity] = message
         if changed:
-            self.session.acknowledge([delivery])
+            self._acknowledge([delivery])
             return
         self._owed.append(delivery)
         if len(self._owed) >= OWED_MAX:
@@ -255,18 +267,27 @@ class Service:
             self._mark()
         if self._owed:
             self._retried(self._store.confirm)
-            self.session.acknowledge(self._owed)
+            self._acknowledge(self._owed)
             self._owed = []
 
-    def _perform(self, effects: Effects) -> None:
-        """The caller's duties of `impl.core`."""
+    def _acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        if self.recorder is not None:
+            for delivery in deliveries:
+                published = self._published.pop(delivery.identity, None)
+                if published is not None:
+                    self.recorder.consumed(published)
+        self.session.acknowledge(deliveries)
+
+    def _perform(self, effects: Effects, taken: str = "") -> None:
+        """The caller's duties of `impl.core`. `taken`: the id of the message that brought this about, in its sender's event log."""
         changed = effects.record is not None
         outgoing = self._retried(lambda: self._store.append(effects, self.core)) if changed else []
+        origins = self.recorder.note(effects, taken) if self.recorder is not None else ()
         # What happened is durable now; a released packet need not wait until its confirmation is published.
         for event in effects.events:
             self._note(event)
             self.happened(event)
-        self._publish(effects.sends)
+        self._publish(effects.sends, origins)
         self._unmarked += outgoing
         if len(self._unmarked) >= MARKS_MAX or self._is_marked_at_once(effects.sends):
             self._mark()
@@ -289,27 +310,28 @@ class Service:
         self._store.mark_sent(self._unmarked)
         self._unmarked = []
 
-    def _publish(self, sends: Sequence[Send]) -> None:
-        """Publishes messages, and has administrative work done, in their order."""
-        for is_administrative, group in groupby(sends, key=lambda send: send.topic == ADMINISTRATION):
+    def _publish(self, sends: Sequence[Send], origins: Sequence[str] = ()) -> None:
+        """Publishes messages, and has administrative work done, in their order. `origins`: the messages' ids, if a log is kept."""
+        named = zip(sends, origins or [""] * len(sends), strict=True)
+        for is_administrative, group in groupby(named, key=lambda one: one[0].topic == ADMINISTRATION):
             if not is_administrative:
                 self._publish_messages(list(group))
                 continue
-            for send in group:
+            for send, _ in group:
                 # Others may have taken over while this one was paused, and what they have withdrawn must not be granted once more.
                 self._retried(self._store.confirm)
                 self._retried(partial(self.administer, send.message))
 
-    def _publish_messages(self, sends: Sequence[Send]) -> None:
-        letters = [Letter(send.topic, encode(send.message), send.key) for send in sends]
+    def _publish_messages(self, named: Sequence[tuple[Send, str]]) -> None:
+        letters = [Letter(send.topic, encode(send.message), send.key, origin=origin) for send, origin in named]
         try:
             self._retried(lambda: self._connected.publish(letters))
         except NotAllowed as problem:
-            if len(sends) == 1:
-                self.undeliverable(sends[0], problem)
+            if len(named) == 1:
+                self.undeliverable(named[0][0], problem)
                 return
-            for send in sends:  # those before and after the refused one are published all the same
-                self._publish_messages([send])
+            for one in named:  # those before and after the refused one are published all the same
+                self._publish_messages([one])
 
     def _retried(self, attempt: Callable[[], Any]) -> Any:
         """Tries until the broker answers; with growing pauses, and a word about each."""
@@ -339,6 +361,8 @@ class Service:
             self._connection.close()
         self._mark()
         self._store.close()
+        if self.recorder is not None and self.recorder.run:
+            self.recorder.end()
         if self.counted:
             self._log.info("%s", ", ".join(f"{what}: {count}" for what, count in sorted(self.counted.items())))
         self._log.info("stopped")

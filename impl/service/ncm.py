@@ -9,6 +9,9 @@ from impl.core import Effects, Send
 from impl.errors import NotAllowed
 from impl.messages import Deregistered, Message, Pod, Registered
 from impl.ncm import Channel, Ncm
+from impl.recording.pods import NcmPods
+from impl.recording.recorder import Recorder, Sink
+from impl.recording.words import ON_DEMAND
 from impl.service.loop import Service
 from impl.service.timing import Timing
 from impl.store import Store
@@ -18,9 +21,18 @@ from impl.transport.interface import Connection, Delivery
 class NcmService(Service):
     """Keeps the record, and tells whom it concerns."""
 
-    def __init__(self, store: Store, connect: Callable[[], Connection], timing: Timing | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        connect: Callable[[], Connection],
+        timing: Timing | None = None,
+        events: Sink | None = None,
+    ) -> None:
+        """`events`: where its event log goes; without, it keeps none."""
         self.ncm = Ncm()
         super().__init__("ncm", self.ncm, store, connect, subscription="ncm", timing=timing)
+        if events is not None:
+            self.recorder = Recorder("ncm", {ON_DEMAND: NcmPods(self.ncm)}, events)
         self._since: dict[tuple[Pod, int], float] = {}
         """When a change was first seen to be pending."""
         self._reminded: dict[tuple[str, Pod], float] = {}

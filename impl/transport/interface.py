@@ -20,6 +20,8 @@ class Letter:
     key: str = ""
     tag: str = ""
     """Travels along unread; a replay marks its own letters with it."""
+    origin: str = ""
+    """The message's id in the sender's event log; empty: it keeps none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Delivery:
     """When the transport took it, in seconds since the epoch."""
     handle: Any = field(repr=False, compare=False)
     """What the transport acknowledges it by."""
+    origin: str = ""
+    """As of the letter."""
 
 
 class Session(Protocol):

@@ -82,7 +82,13 @@ class MemoryBroker:
         with self.changed:
             for letter in letters:
                 delivery = Delivery(
-                    letter.topic, letter.data, letter.tag, str(next(self._numbers)), time.time(), letter.topic
+                    letter.topic,
+                    letter.data,
+                    letter.tag,
+                    str(next(self._numbers)),
+                    time.time(),
+                    letter.topic,
+                    letter.origin,
                 )
                 for (topic, _), waiting in self._waiting.items():
                     if topic == letter.topic:

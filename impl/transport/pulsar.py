@@ -27,6 +27,9 @@ ARRIVED_MAX: Final = 1_000
 FETCHED_MAX: Final = 100
 """Deliveries of one topic that the client has fetched besides."""
 
+ORIGIN: Final = "messaging.message.id"
+"""The property that carries a message's id in the event log of its sender."""
+
 _REFUSED: Final = (
     pulsar.AuthenticationError,
     pulsar.AuthorizationError,
@@ -144,14 +147,16 @@ class PulsarSession:
             if self._closed.is_set():
                 self._room.release()  # the next one must not wait for a reader either
                 return
+            properties = message.properties()
             self._arrived.put(
                 Delivery(
                     topic,
                     message.data(),
-                    message.properties().get("tag", ""),
+                    properties.get("tag", ""),
                     str(message.message_id()),
                     message.publish_timestamp() / 1000,
                     (consumer, message.message_id(), (place, listening)),
+                    properties.get(ORIGIN, ""),
                 )
             )
 
@@ -240,7 +245,9 @@ def _options(letter: Letter) -> dict[str, Any]:
     if letter.key:
         options["partition_key"] = letter.key
     if letter.tag:
-        options["properties"] = {"tag": letter.tag}
+        options.setdefault("properties", {})["tag"] = letter.tag
+    if letter.origin:
+        options.setdefault("properties", {})[ORIGIN] = letter.origin
     return options
 
 

@@ -23,7 +23,7 @@ from impl.aca import Aca
 from impl.broker.deployment import Deployment
 from impl.core import Effects, Plain
 from impl.dpm import Dpm
-from impl.messages import Applied, Message, Pod, Reason, Request
+from impl.messages import Applied, Granted, Message, Pod, Reason, Request, Route
 from impl.ncm import Channel, Ncm
 from impl.store import Store
 from model import itf
@@ -156,8 +156,8 @@ def test_a_late_duplicate_that_has_an_effect_is_a_divergence(vectors: Sequence[V
 class Raises(Aca):
     """It has a fault that no rule of the protocol is about."""
 
-    def _see(self, pod: Pod, version: int, place: str | None) -> Effects:
-        raise KeyError(pod)
+    def _see(self, message: Route | Granted, step: str) -> Effects:
+        raise KeyError(message.pod)
 
 
 def test_a_core_that_raises_an_error_is_a_divergence(vectors: Sequence[Vector]) -> None:
@@ -257,8 +257,11 @@ def test_a_request_that_greets_is_answered_in_the_same_step(ncm: type[Ncm], vect
 class KeepsTheOldPlace(Aca):
     """A pod that is known stays where it was."""
 
-    def _see(self, pod: Pod, version: int, place: str | None) -> Effects:
-        return super()._see(pod, version, self._known.get(pod, (0, place))[1])
+    def _see(self, message: Route | Granted, step: str) -> Effects:
+        place = self._known.get(message.pod, (0, message.place))[1]
+        effects = super()._see(message, step)
+        self._known[message.pod] = (message.version, place)
+        return effects
 
 
 class ReasonsInAnotherOrder(Ncm):

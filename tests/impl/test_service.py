@@ -18,6 +18,7 @@ from impl.errors import EnvironmentProblem, NotAllowed, Unreachable
 from impl.hosts import add_host, read_agent_file, remove_host, write_agent_file
 from impl.messages import Config, Granted, Hello, Pod, Registered, Route, ToAgent
 from impl.ncm import Channel, Ncm
+from impl.recording.recorder import Sink
 from impl.service.dpm import DpmService
 from impl.service.loop import Service
 from impl.service.ncm import NcmService
@@ -37,7 +38,10 @@ class World:
     """NCM, DPM and two agents over the transport in memory."""
 
     def __init__(
-        self, connect: Callable[[MemoryBroker], MemoryConnection] = MemoryConnection, timing: Timing = QUICK
+        self,
+        connect: Callable[[MemoryBroker], MemoryConnection] = MemoryConnection,
+        timing: Timing = QUICK,
+        events: Sink | None = None,
     ) -> None:
         self.broker = MemoryBroker()
         self._connect = connect
@@ -49,10 +53,10 @@ class World:
             self.broker.subscribe(f"inbox-{host}", "aca")
         self.stores = {name: MemoryStore() for name in ("dpm", "ncm", "h1", "h2")}
         self.broker.publish([Letter("hosts", encode(Registered(host))) for host in ("h1", "h2")])
-        self.ncm = NcmService(self.stores["ncm"], self.connect, timing)
-        self.dpm = DpmService(self.stores["dpm"], self.connect, timing)
-        self.h1 = Watched("h1", self.stores["h1"], self.connect, timing=timing)
-        self.h2 = Watched("h2", self.stores["h2"], self.connect, timing=timing)
+        self.ncm = NcmService(self.stores["ncm"], self.connect, timing, events)
+        self.dpm = DpmService(self.stores["dpm"], self.connect, timing, events=events)
+        self.h1 = Watched("h1", self.stores["h1"], self.connect, timing=timing, events=events)
+        self.h2 = Watched("h2", self.stores["h2"], self.connect, timing=timing, events=events)
 
     def connect(self) -> MemoryConnection:
         """A connection of any process."""

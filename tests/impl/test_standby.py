@@ -135,9 +135,9 @@ class DeposedAtTheRecord(MemoryLog):
 class SendsFirst(DpmService):
     """Publishes before it has stored."""
 
-    def _perform(self, effects: Effects) -> None:
+    def _perform(self, effects: Effects, taken: str = "") -> None:
         self._publish(effects.sends)
-        super()._perform(Effects(effects.record, (), effects.events))
+        super()._perform(Effects(effects.record, (), effects.events), taken)
 
 
 def said_when_deposed(kind: type[DpmService], running: Running, broker: MemoryBroker) -> list[Message]:

@@ -1,0 +1,101 @@
+"""The implementation's values and messages in the words of logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from impl import messages as m
+from impl.core import Event, Send
+from impl.recording.line import Sent, Word
+from impl.recording.words import ACTIONS, STUTTERS
+
+_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
+    "asked_by": ("request",),
+    "destination": ("destination", "pod"),
+    "why": ("reason",),
+}
+"""What the cores' events call some parameters."""
+
+
+def request(epoch: int, number: int) -> str:
+    """A question of a host; it numbers them anew in each epoch."""
+    return f"{epoch}.{number}"
+
+
+_MESSAGES: Final[Mapping[type[Any], tuple[str, Callable[[Any], Sent]]]] = {
+    m.Config: ("on-demand.config", lambda one: (str(one.pod), one.version)),
+    m.Report: ("on-demand.report", lambda one: (str(one.pod), one.version, one.outcome.value)),
+    m.Request: (
+        "on-demand.request",
+        lambda one: (
+            one.host,
+            one.epoch,
+            request(one.epoch, one.request),
+            str(one.source),
+            str(one.destination),
+        ),
+    ),
+    m.Applied: ("on-demand.applied", lambda one: (one.host, one.epoch, str(one.pod), one.version)),
+    m.Route: ("on-demand.route", lambda one: (one.host, one.epoch, str(one.pod), one.version)),
+    m.Granted: (
+        "on-demand.granted",
+        lambda one: (one.host, one.epoch, request(one.epoch, one.request), str(one.pod), one.version),
+    ),
+    m.Refused: (
+        "on-demand.refused",
+        lambda one: (one.host, one.epoch, request(one.epoch, one.request), _reason(one.reason.value)),
+    ),
+    m.Push: ("message-queue.push", lambda one: (one.host, one.epoch, one.vpc, one.revision)),
+    m.Subscribe: ("message-queue.subscribe", lambda one: (one.host, one.epoch, one.vpc, one.attempt)),
+    m.Accepted: ("message-queue.accepted", lambda one: (one.host, one.epoch, one.vpc, one.attempt)),
+    m.Declined: ("message-queue.declined", lambda one: (one.host, one.epoch, one.vpc, one.attempt)),
+    m.Confirmed: ("message-queue.applied", lambda one: (one.host, one.epoch, one.vpc, one.revision)),
+}
+"""What the specification knows as a message. What is published to a topic shows as the broker's backlog there, and is none."""
+
+
+def sent(send: Send) -> tuple[str, Sent] | None:
+    """The full name and the arguments of a message; none: no protocol knows it as one."""
+    message = send.message
+    if isinstance(message, m.Hello):
+        protocol = "on-demand" if send.topic.startswith("requests-") else "message-queue"
+        return f"{protocol}.hello", (message.host, message.epoch)
+    if isinstance(message, m.Refused) and message.reason is m.Reason.NOT_YOUR_CHANNEL:
+        return None
+    found = _MESSAGES.get(type(message))
+    return (found[0], found[1](message)) if found is not None else None
+
+
+def attributes(event: Event, host: str) -> dict[str, Word]:
+    """What a line says of an event, by the names of the parameters. `host`: whose agent this is, if it is one's."""
+    fields = event.fields
+    action = ACTIONS.get(event.step)
+    if action is not None:
+        names: tuple[str, ...] = action.parameters
+    else:
+        names = tuple(name.rstrip("?") for name in STUTTERS[event.step].attributes)
+    found: dict[str, Word] = {}
+    for name in names:
+        for field in _ALIASES.get(name, (name,)):
+            if field in fields:
+                found[name] = _word(field, fields[field], fields, event.step)
+                break
+        else:
+            if name == "host" and host:
+                found[name] = host
+    return found
+
+
+def _word(field: str, value: Any, fields: Mapping[str, Any], step: str) -> Word:
+    if isinstance(value, m.Pod):
+        return str(value)
+    if field == "request":
+        return request(fields["epoch"], value)
+    if field == "reason" and step in ACTIONS:
+        return _reason(value)
+    return value  # type: ignore[no-any-return] # names and numbers
+
+
+def _reason(text: str) -> str:
+    return text.replace(" ", "_").lower()
