@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -65,6 +65,16 @@ class Replays:
     def not_driven(self) -> list[tuple[str, str]]:
         """Traces that could not be driven, each with the reason."""
         return [(vector.name, result.because) for vector, result in self.results if result.verdict == "not driven"]
+
+    @property
+    def unsettled(self) -> list[tuple[str, str]]:
+        """Those of them that keep the whole from being decided."""
+        return self.not_driven
+
+    def mark(self, result: Replay) -> Literal["holds", "violated", "undecided"]:
+        """What a trace says of the target."""
+        marks: Mapping[str, Literal["holds", "violated", "undecided"]] = {"conforms": "holds", "diverges": "violated"}
+        return marks.get(result.verdict, "undecided")
 
     def total(self, what: Callable[[Replay], int]) -> int:
         """The sum over all traces."""

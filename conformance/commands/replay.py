@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -14,6 +15,9 @@ from rich.padding import Padding
 from rich.panel import Panel
 from rich.text import Text
 
+from conformance.alcor.asked import OPTIONS, TargetName, check_options, is_live, replay_asked
+from conformance.alcor.report import print_live
+from conformance.commands.wire import with_options
 from conformance.exits import Exit, Problem
 from conformance.lockstep import Divergence, Replay
 from conformance.outputs.result import Case, Finding, Result, Section, source_of
@@ -30,13 +34,19 @@ from conformance.report import (
     write_json,
 )
 from conformance.show.violation import print_diagram
-from conformance.targets import STORES, TARGETS, open_with_broker
+from conformance.targets import STORES, open_with_broker
 from spec.language import Source
+from spec.on_demand import PROTOCOL as ON_DEMAND
+
+
+def live_options(command: Any) -> Any:
+    """Adds how an NCM of Alcor is spoken to."""
+    return with_options(command, *OPTIONS)
 
 
 @click.command()
 @click.argument("traces", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--target", type=click.Choice(TARGETS), default="memory", show_default=True, help="Where to replay.")
+@click.option("--target", type=TargetName(), default="memory", show_default=True, help="Where to replay.")
 @click.option(
     "--store",
     type=click.Choice(STORES),
@@ -44,16 +54,25 @@ from spec.language import Source
     show_default=True,
     help="Where NCM and DPM keep their state: each in a store of its own, or in a journal that another could take over.",
 )
+@live_options
 @click.option("--received", is_flag=True, help="Show what came to each agent, in the order in which it came.")
 @json_option
 @outputs_options
 def replay(
-    traces: tuple[Path, ...], target: str, store: str, received: bool, json_file: str | None, outputs: Outputs
+    traces: tuple[Path, ...],
+    target: str,
+    store: str,
+    received: bool,
+    json_file: str | None,
+    outputs: Outputs,
+    **wire: Any,
 ) -> int:
     """Replay traces on the implementation, step by step, and compare everything after each step.
 
     TRACES are ITF files or folders of them; without any, all shipped vectors are replayed. Target `memory` runs within this
-    program; `pulsar` uses the broker of $PULSAR_URL, or starts one, with authentication on.
+    program; `pulsar` uses the broker of $PULSAR_URL, or starts one, with authentication on. `alcor://HOST:PORT` is an NCM that
+    runs: it is held against vectors, and further runs, over Alcor's own gRPC. DPM and the hosts are played from addresses of this
+    machine, which NCM has to reach. What that interface cannot express is named, with the reason.
 
     \b
     Examples:
@@ -62,24 +81,43 @@ def replay(
       ondemand replay --target pulsar --store journal
       ondemand replay trace.itf.json --json -    one trace, the result as JSON
       ondemand replay trace.itf.json --received  and what each agent received
+      ondemand replay --target alcor://127.0.0.100:9016
     """
-    shipped = [vectors_of(protocol) for protocol in PROTOCOLS if protocol.name in REPLAYED]
-    vectors = read_vectors(traces or shipped, *PROTOCOLS)
-    for vector in vectors:
-        if vector.base.name not in REPLAYED:
-            raise Problem(
-                f"{vector.name}: is a trace of {vector.base.name}, which no implementation follows step by step; "
-                f"replay traces of {' or '.join(sorted(REPLAYED))}",
-                Exit.BAD_INPUT,
-            )
-        if not vector.trace.steps:
-            raise Problem(f"{vector.name}: states: expected a step after the start, found none", Exit.BAD_INPUT)
+    check_options(target, wire)
+    if is_live(target):
+        vectors = _read(traces, {ON_DEMAND.name}, "in which Alcor's NCM has no part")
+        against = replay_asked(target, vectors, wire, alone=bool(traces))
+        print_live(against, console_for(json_file))
+        _print_first(against, console_for(json_file))
+        return _written(against, target, received, json_file, outputs)
+    vectors = _read(traces, REPLAYED, "which no implementation follows step by step")
     with (
         open_with_broker(target, store=store, console=ERRORS) as surroundings,
         progress_bar("Replaying", len(vectors)) as progress,
     ):
         found = replay_all(vectors, surroundings, progress=progress)
     print_replays(found, console_for(json_file))
+    return _written(found, target, received, json_file, outputs)
+
+
+def _read(traces: tuple[Path, ...], replayed: Collection[str], otherwise: str) -> list[Vector]:
+    """The traces that were named, or all shipped ones of these protocols."""
+    shipped = [vectors_of(protocol) for protocol in PROTOCOLS if protocol.name in replayed]
+    vectors = read_vectors(traces or shipped, *PROTOCOLS)
+    for vector in vectors:
+        if vector.base.name not in replayed:
+            raise Problem(
+                f"{vector.name}: is a trace of {vector.base.name}, {otherwise}; "
+                f"replay traces of {' or '.join(sorted(replayed))}",
+                Exit.BAD_INPUT,
+            )
+        if not vector.trace.steps:
+            raise Problem(f"{vector.name}: states: expected a step after the start, found none", Exit.BAD_INPUT)
+    return vectors
+
+
+def _written(found: Replays, target: str, received: bool, json_file: str | None, outputs: Outputs) -> int:
+    """The messages that came, if they are wanted, and files; the exit code."""
     result = found.as_json()
     if received:
         print_received(found, console_for(json_file))
@@ -99,10 +137,9 @@ def replay(
 
 
 def _cases(found: Replays) -> Iterator[Case]:
-    verdicts = {"conforms": "holds", "diverges": "violated", "not driven": "undecided"}
     for vector, one in found.results:
         why = _said(one.divergence) if one.divergence is not None else f"{one.verdict} {one.because}".strip()
-        yield Case(vector.name, verdicts[one.verdict], why, one.seconds, _source(vector, one))
+        yield Case(vector.name, found.mark(one), why, one.seconds, _source(vector, one))
 
 
 def _source(vector: Vector, result: Replay) -> Source | None:
@@ -115,7 +152,7 @@ def _source(vector: Vector, result: Replay) -> Source | None:
 def findings_of(found: Replays) -> Iterator[Finding]:
     """What was not driven to its end, and each divergence with the way there."""
     title, again = f"replay on {found.target}", f"ondemand replay --target {found.target}"
-    for name, because in found.not_driven:
+    for name, because in found.unsettled:
         yield Finding(title, f"{name} was not driven to its end: {because}", again=again, undecided=True)
     for vector, one in found.results:
         if one.divergence is not None:
@@ -129,8 +166,8 @@ def section_of(*found: Replays) -> Section:
     for one in found:
         for name in dict.fromkeys(vector.base.name for vector, _ in one.results):
             mine = [result for vector, result in one.results if vector.base.name == name]
-            verdicts = {result.verdict for result in mine}
-            verdict = "violated" if "diverges" in verdicts else "holds" if verdicts == {"conforms"} else "undecided"
+            marks = set(map(one.mark, mine))
+            verdict = "violated" if "violated" in marks else "holds" if marks == {"holds"} else "undecided"
             steps = sum(result.steps for result in mine)
             rows.append((name, one.target, f"{len(mine):,}", f"{steps:,}", PLAIN_MARKS[verdict]))
     return Section("Replayed", ("protocol", "on", "vectors", "steps", ""), rows)
@@ -169,6 +206,11 @@ def print_replays(found: Replays, console: Console) -> None:
     console.print()
     for name, because in found.not_driven:
         console.print(f"[yellow]{escape(name)} was not driven to its end:[/] {escape(because)}", highlight=False)
+    _print_first(found, console)
+
+
+def _print_first(found: Replays, console: Console) -> None:
+    """The first divergence in full."""
     for vector, result in found.results:
         if result.divergence is not None:
             _print_divergence(vector, result.divergence, console)

@@ -190,14 +190,20 @@ def port_id(pod: Pod) -> str:
     return f"port-{pod.vpc}-{pod.address}"
 
 
-def goal_state(schema: Schema, config: Config, directory: Directory) -> Any:
-    """A change as a goal state: the port, listed for its host; its neighbor, listed for nobody; the network and the subnet."""
+def goal_state(
+    schema: Schema, config: Config, directory: Directory, port: str | None = None, subnet: str | None = None
+) -> Any:
+    """A change as a goal state: the port, listed for its host; its neighbor, listed for nobody; the network and the subnet.
+
+    The ids of port and subnet are made of the pod, unless they are given.
+    """
     pod, gone = config.pod, config.place is None
     where = directory.find(config.place) if config.place is not None else None
     address = where.address if where is not None else ""
     operation = schema.OperationType.DELETE if gone else schema.OperationType.CREATE
     ip = ipaddress.ip_address(pod.address)
-    full, vpc, subnet = schema.UpdateType.FULL, f"vpc-{pod.vpc}", f"vpc-{pod.vpc}-ipv{ip.version}"
+    full, vpc = schema.UpdateType.FULL, f"vpc-{pod.vpc}"
+    port, subnet = port or port_id(pod), subnet or f"{vpc}-ipv{ip.version}"
     everything = "0.0.0.0/0" if ip.version == 4 else "::/0"
     mac = "6c:dd:ee:" + ":".join(f"{byte:02x}" for byte in ip.packed[-3:])
     goal = schema.GoalStateV2(format_version=FORMAT_VERSION)
@@ -209,11 +215,11 @@ def goal_state(schema: Schema, config: Config, directory: Directory) -> Any:
             id=subnet, revision_number=1, update_type=full, vpc_id=vpc, cidr=everything, tunnel_id=int(pod.vpc)
         )
     )
-    port = goal.port_states[port_id(pod)]
-    port.operation_type = operation
-    port.configuration.MergeFrom(
+    placed = goal.port_states[port]
+    placed.operation_type = operation
+    placed.configuration.MergeFrom(
         schema.PortConfiguration(
-            id=port_id(pod),
+            id=port,
             revision_number=config.version,
             update_type=full,
             vpc_id=vpc,
@@ -221,12 +227,12 @@ def goal_state(schema: Schema, config: Config, directory: Directory) -> Any:
             admin_state_up=True,
         )
     )
-    port.configuration.fixed_ips.add(subnet_id=subnet, ip_address=pod.address)
-    neighbor = goal.neighbor_states[f"{port_id(pod)}_n"]
+    placed.configuration.fixed_ips.add(subnet_id=subnet, ip_address=pod.address)
+    neighbor = goal.neighbor_states[f"{port}_n"]
     neighbor.operation_type = operation
     neighbor.configuration.MergeFrom(
         schema.NeighborConfiguration(
-            id=f"{port_id(pod)}_n",
+            id=f"{port}_n",
             revision_number=config.version,
             update_type=full,
             vpc_id=vpc,
@@ -237,6 +243,6 @@ def goal_state(schema: Schema, config: Config, directory: Directory) -> Any:
     neighbor.configuration.fixed_ips.add(subnet_id=subnet, ip_address=pod.address)
     if address:
         listed = goal.host_resources[address].resources
-        for kind, identifier in (("PORT", port_id(pod)), ("SUBNET", subnet), ("VPC", vpc)):
+        for kind, identifier in (("PORT", port), ("SUBNET", subnet), ("VPC", vpc)):
             listed.add(type=schema.ResourceType.Value(kind), id=identifier)
     return goal
