@@ -24,9 +24,12 @@ from conformance.report import (
     console_for,
     json_option,
     no_such,
+    writable,
     write_json,
+    write_text,
 )
 from conformance.show.explanation import print_explanation
+from conformance.show.page import as_page
 from spec.language import Source
 
 
@@ -44,6 +47,14 @@ from spec.language import Source
 @click.option(
     "--dishonest", multiple=True, metavar="HOST", help="This host's agent may do what it likes. [default: none]"
 )
+@click.option(
+    "--html",
+    "html_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    callback=writable,
+    help="Write the explanation of the first line that does not fit as a page for the browser.",
+)
 @json_option
 @outputs_options
 def validate(
@@ -51,6 +62,7 @@ def validate(
     protocol_name: str | None,
     window: int,
     dishonest: tuple[str, ...],
+    html_file: Path | None,
     json_file: str | None,
     outputs: Outputs,
 ) -> int:
@@ -66,6 +78,7 @@ def validate(
       ondemand validate dpm.ndjson ncm.ndjson h1.ndjson h2.ndjson
       ondemand validate all.ndjson.gz --json -       the verdict as JSON
       ondemand validate *.ndjson --dishonest h3      h3 is no agent of ours
+      ondemand validate *.ndjson --html why.html     why it does not fit, as a page
     """
     if protocol_name is not None and protocol_name not in {one.name for one in LOGGED}:
         raise Problem(no_such("protocol with logs", protocol_name, [one.name for one in LOGGED]), Exit.BAD_INPUT)
@@ -80,6 +93,8 @@ def validate(
         )
     explanation = explain(found.divergence) if found.divergence is not None else None
     print_verdict(found, explanation, console_for(json_file))
+    if html_file is not None and explanation is not None:
+        write_text(html_file, as_page(explanation))
     result = found.as_json()
     result["explanation"] = explanation.as_json() if explanation is not None else None
     write_json(result, json_file)

@@ -19,7 +19,7 @@ from conformance.logs.surroundings import sent_under_its_id, surroundings
 from conformance.logs.verdict import Divergence
 from conformance.logs.wording import contrast
 from conformance.show.diagram import Diagram, as_text
-from model.explaining.broken import Broken, Judge
+from model.explaining.broken import Broken, Judge, shadows
 from model.explaining.nearest import Difference, Nearest, Observation, alternatives, differences, given_by, nearest
 from model.explaining.reasons import Part, call, parts
 from model.explaining.repairs import missing_steps
@@ -114,12 +114,11 @@ def explain(divergence: Divergence) -> Explanation:
     began = time.perf_counter()
     line, protocol = divergence.record.line, divergence.protocol
     constants = divergence.observer.compiled.constants
-    scene = Scene(protocol, constants, divergence.tables)
+    scene = Scene(protocol, constants, divergence.tables, shadows(protocol))
     seen = observation(divergence.record, protocol)
     candidates: tuple[Candidate, ...] = ()
     differing: tuple[Difference, ...] = _of_misfit(divergence)
     near, missing, broken = None, [], []
-    gave_up = scene.gave_up
     if seen is not None:
         action = scene.actions[seen.action]
         candidates = tuple(_candidates(scene, action, seen, sent_under_its_id(divergence)))
@@ -128,10 +127,8 @@ def explain(divergence: Divergence) -> Explanation:
             differing = tuple(differences(scene, action, choices, seen)) or differing
         near = nearest(scene, seen)
         missing = lost_steps(scene, divergence, seen) or missing_steps(scene, seen)
-        judge = Judge(protocol, constants, divergence.tables, at_most(protocol, divergence.tables, constants))
         if divergence.misfit.kind != "missing":
-            broken = judge.broken_by(seen)
-        gave_up = scene.gave_up + judge.gave_up
+            broken = Judge(scene, at_most(protocol, divergence.tables, constants)).broken_by(seen)
         says = call(seen.action, tuple(seen.choices.get(one.name, "?") for one in action.parameters))
     else:
         says = call(line.event, tuple(f"{key}={value}" for key, value in line.attributes.items()))
@@ -146,7 +143,7 @@ def explain(divergence: Divergence) -> Explanation:
         tuple(edits(divergence, near, missing)),
         tuple(promises or broken),
         surroundings(divergence),
-        bool(gave_up),
+        scene.gave_up > 0,
         time.perf_counter() - began,
     )
 

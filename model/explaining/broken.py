@@ -12,12 +12,11 @@ from typing import Final
 
 from model.explaining.nearest import Observation, given_by
 from model.explaining.scene import Environment, Scene
-from model.matching.compiled import Changes, Constants
-from model.matching.layout import Tables
+from model.matching.compiled import Changes
 from model.state import Element, Tuple
-from model.transition import rebuilt, symbols
+from model.transition import rebuilt, substitute, symbols, unfolded
 from spec.language import Promise, Protocol, Symbol
-from spec.terms import Apply, Node, Not
+from spec.terms import Apply, Node, Not, Quantified, Truth, Variable
 
 _AFTER: Final = "_after"
 
@@ -33,48 +32,44 @@ class Broken:
 class Judge:
     """The promises of a protocol, over a state and an observation that is taken at its word.
 
-    `history`: entries of history by symbol, where the state has none; promises that read other history are left out.
+    The scene has to have `shadows` of the protocol among its symbols. `history`: entries of history by symbol, where the state has
+    none; promises that read other history are left out.
     """
 
-    def __init__(
-        self,
-        protocol: Protocol,
-        constants: Constants,
-        state: Tables,
-        history: Mapping[str, Iterable[Tuple]] | None = None,
-    ) -> None:
-        self._shadows = _shadows(protocol)
-        self._protocol = protocol
-        self._scene = Scene(protocol, constants, state, tuple(self._shadows.values()))
-        self._kept = self._scene.kept | set(history or ())
+    def __init__(self, scene: Scene, history: Mapping[str, Iterable[Tuple]] | None = None) -> None:
+        self._scene = scene
+        self._shadows = {one.name.removesuffix(_AFTER): one for one in shadows(scene.protocol)}
+        self._kept = scene.kept | set(history or ())
+        for name, shadow in self._shadows.items():
+            if name in scene.layout.kept:
+                scene.mirror(name, shadow.name)
         for name, entries in (history or {}).items():
             for arguments in entries:
-                self._scene.put(name, arguments, True)
-
-    @property
-    def gave_up(self) -> int:
-        """Promises for which not everything was looked at."""
-        return self._scene.gave_up
+                scene.put(name, arguments, True)
 
     def broken_by(self, seen: Observation) -> list[Broken]:
-        """What is broken, promises before the lemmas that only carry proofs; of each one the first values that are found."""
+        """What is broken, promises before the lemmas that only carry proofs; of each one the first values that are found.
+
+        Only what the step writes is looked at: a promise that held before is broken for values that speak of it, or not at all.
+        """
         scene, action = self._scene, self._scene.actions[seen.action]
         given = given_by(action, seen.choices)
         if len(given) < len(action.parameters):
             return []
         changes = self._forced(seen, given)
         events: Changes = {
-            (f"{one.symbol.name}{_AFTER}", tuple(scene.value(node, given) for node in one.arguments)): True
-            for one in action.emits
+            (one.symbol.name, tuple(scene.value(node, given) for node in one.arguments)): True for one in action.emits
         }
-        written = {name for name, _ in changes} | {one.symbol.name for one in action.emits}
+        written: dict[str, list[Tuple]] = {}
+        for name, arguments in (*changes, *events):
+            written.setdefault(name, []).append(arguments)
         found = []
-        for promise in sorted(self._protocol.promises, key=lambda one: one.lemma):
+        for promise in sorted(scene.protocol.promises, key=lambda one: one.lemma):
             read = {symbol for symbol in symbols(promise.formula) if isinstance(symbol, Symbol)}
             names = {symbol.name for symbol in read if symbol.kind not in ("constant", "event")}
-            if not names <= self._kept or not {symbol.name for symbol in read} & written:
+            if not names <= self._kept or not {symbol.name for symbol in read} & written.keys():
                 continue  # it cannot be told without history; or nothing has changed for it
-            broken = self._violated(promise, changes, events)
+            broken = self._violated(promise, changes, events, written)
             if broken is not None:
                 found.append(broken)
         return found
@@ -90,30 +85,57 @@ class Judge:
             changes |= {(name, tuple(arguments)): value for *arguments, value in entries}
         return changes
 
-    def _violated(self, promise: Promise, changes: Changes, events: Changes) -> Broken | None:
+    def _violated(
+        self, promise: Promise, changes: Changes, events: Changes, written: Mapping[str, list[Tuple]]
+    ) -> Broken | None:
         scene = self._scene
-        if promise.kind == "always":
-            with scene.after(changes):
-                found = next(scene.witnesses(promise.parameters, [Not(promise.formula)], {}), None)
-        else:
-            formula = _beside(promise.formula, self._shadows)
-            read = {symbol.name for symbol in symbols(formula) if isinstance(symbol, Symbol)}
-            second = dict(events)
-            for name in self._shadows:
-                if f"{name}{_AFTER}" in read and name in scene.layout.kept:
-                    for arguments, value in scene.tables.entries(name):
-                        second[f"{name}{_AFTER}", arguments] = True if name in scene.messages else value
-            second |= {
-                (f"{name}{_AFTER}", entry): value for (name, entry), value in changes.items() if name in self._shadows
-            }
-            with scene.after(second):
-                found = next(scene.witnesses(promise.parameters, [Not(formula)], {}), None)
-        if found is None:
-            return None
-        return Broken(promise, tuple(zip((one.name for one in promise.parameters), found, strict=True)))
+        formula = promise.formula
+        if promise.kind != "always":
+            formula = _beside(formula, self._shadows)
+            changes = self._second(changes, events)
+        with scene.after(changes):
+            for known in _about(promise, written):
+                open_ = [one for one in promise.parameters if one not in known]
+                rest = next(scene.witnesses(open_, [Not(formula)], known), None)
+                if rest is not None:
+                    values = {**known, **dict(zip(open_, rest, strict=True))}
+                    return Broken(promise, tuple((one.name, values[one]) for one in promise.parameters))
+        return None
+
+    def _second(self, changes: Changes, events: Changes) -> Changes:
+        """What was written, and what happened, as entries of the shadows: there everything else is as it was."""
+        both = (*changes.items(), *events.items())
+        return {
+            (self._shadows[name].name, arguments): value for (name, arguments), value in both if name in self._shadows
+        }
 
 
-def _shadows(protocol: Protocol) -> dict[str, Symbol]:
+def _about(promise: Promise, written: Mapping[str, list[Tuple]]) -> list[dict[Variable, Element]]:
+    """What is known of the parameters for which the promise reads an entry that was written: for each atom and each entry."""
+    found: dict[tuple[tuple[Variable, Element], ...], None] = {}
+
+    def note(node: Node) -> Node:
+        if isinstance(node, Apply):
+            for entry in written.get(node.symbol.name, ()):
+                known: dict[Variable, Element] = {}
+                for argument, value in zip(node.arguments, entry, strict=True):
+                    if isinstance(argument, Variable) and argument in promise.parameters:
+                        known.setdefault(argument, value)
+                found[tuple(known.items())] = None
+        return node
+
+    rebuilt(rebuilt(unfolded(promise.formula), _unbound), note)
+    return [dict(known) for known in sorted(found, key=len, reverse=True)]
+
+
+def _unbound(node: Node) -> Node:
+    """A quantifier without its variables: what is left are those that the promise is about."""
+    if isinstance(node, Quantified):
+        return substitute(node.body, dict.fromkeys(node.variables, Truth(True)))
+    return node
+
+
+def shadows(protocol: Protocol) -> tuple[Symbol, ...]:
     """For each symbol that some promise reads after a step, and each event, one for its content there."""
     found: dict[str, Symbol] = {}
 
@@ -128,7 +150,7 @@ def _shadows(protocol: Protocol) -> dict[str, Symbol]:
 
     for promise in protocol.promises:
         rebuilt(promise.formula, note)
-    return found
+    return tuple(found.values())
 
 
 def _beside(node: Node, shadows: Mapping[str, Symbol]) -> Node:

@@ -104,14 +104,14 @@ def _of_messages(scene: Scene, changes: Changes, sent: Sequence[Tuple]) -> Itera
 def nearest(scene: Scene, seen: Observation) -> Nearest | None:
     """The step with the fewest differences; of several the first. None: no step of these kinds is possible."""
     best: tuple[int, Nearest] | None = None
-    for action, known in _candidates(scene, seen):
+    for open_, action, known in _candidates(scene, seen):
+        if best is not None and best[0] <= open_:
+            break  # whatever changes more choices has more differences
         for choices in scene.choices(action, known, TRIED_MAX):
             found = differences(scene, action, choices, seen)
             if best is None or _weight(found) < best[0]:
                 named = tuple(zip((one.name for one in action.parameters), choices, strict=True))
                 best = _weight(found), Nearest(action.name, named, tuple(found))
-        if best is not None and best[0] <= 1:
-            break
     return best[1] if best else None
 
 
@@ -128,16 +128,16 @@ def _weight(found: Sequence[Difference]) -> int:
     return weight
 
 
-def _candidates(scene: Scene, seen: Observation) -> Iterator[tuple[Action, Environment]]:
-    """Actions with what is held fast of their choices: fewer and fewer."""
+def _candidates(scene: Scene, seen: Observation) -> Iterator[tuple[int, Action, Environment]]:
+    """Actions with what is held fast of their choices, fewer and fewer; and how many are not."""
     action = scene.actions[seen.action]
     given = given_by(action, seen.choices)
     others = list(alternatives(scene, action, given))
     for count in range(min(len(given), 3) + 1):
         for changed in combinations(given, count):
-            yield action, {one: value for one, value in given.items() if one not in changed}
+            yield count, action, {one: value for one, value in given.items() if one not in changed}
         if count == 0:
-            yield from others
+            yield from ((0, other, known) for other, known in others)
 
 
 def alternatives(scene: Scene, action: Action, given: Environment) -> Iterator[tuple[Action, Environment]]:

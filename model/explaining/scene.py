@@ -15,13 +15,13 @@ from model.matching.compiled import Changes, Compiled, Constants, apply, paramet
 from model.matching.layout import Put, Tables, key
 from model.state import Element, Tuple
 from spec.language import Action, Protocol, Symbol
-from spec.terms import Node, Variable
+from spec.terms import Formula, Node, Variable
 
 Environment = Mapping[Variable, Element]
 """The values of variables."""
 
-LOOKED_AT_MAX: Final = 400_000
-"""Entries that one search may look at before it gives up: about a fifth of a second."""
+LOOKED_AT_MAX: Final = 100_000
+"""Entries that one search may look at before it gives up: some hundredths of a second."""
 
 
 class Scene:
@@ -52,8 +52,7 @@ class Scene:
         if state is not None:
             self.kept = frozenset(state.layout.kept)
             for name in state.layout.kept:
-                for arguments, value in state.entries(name):
-                    self.put(name, arguments, value)
+                setattr(self.tables, name, state.table(name).copy())
 
     # ------------------------------------------------------------------------------------------------- the state
 
@@ -65,6 +64,12 @@ class Scene:
     def get(self, name: str, arguments: Tuple) -> Any:
         """The value of an entry; whether it holds, of a relation."""
         return self.tables.get(name, arguments)
+
+    def mirror(self, name: str, other: str) -> None:
+        """Gives a symbol that nothing was said of yet the entries of another one with the same arguments and value."""
+        table = self.tables.table(name)
+        setattr(self.tables, other, table.copy() if self.layout.kept[name].result is not Formula else set(table))
+        self._indexed -= {index for (of, _), index in self.layout.indexes.items() if of == other}
 
     @contextmanager
     def after(self, changes: Changes) -> Iterator[None]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from model.explaining.broken import Judge
+from model.explaining.broken import Judge, shadows
 from model.explaining.nearest import Difference, Observation, differences, given_by, nearest
 from model.explaining.reasons import parts
 from model.explaining.repairs import Step, missing_steps
@@ -50,7 +50,7 @@ def run(protocol: Protocol, constants: Constants, steps: Steps) -> Tables:
 
 def scene(*more: tuple[Any, ...]) -> Scene:
     """The protocol after the start and some steps more."""
-    return Scene(PROTOCOL, CONSTANTS, run(PROTOCOL, CONSTANTS, (*STARTED, *more)))
+    return Scene(PROTOCOL, CONSTANTS, run(PROTOCOL, CONSTANTS, (*STARTED, *more)), shadows(PROTOCOL))
 
 
 GRANT = Observation(
@@ -76,8 +76,7 @@ def false(of: Scene, seen: Observation) -> Mapping[str, tuple[str, ...]]:
 
 def broken(of: Scene, seen: Observation) -> set[str]:
     """The promises that an observation breaks; no lemmas."""
-    judge = Judge(PROTOCOL, CONSTANTS, of.tables)
-    return {one.promise.name for one in judge.broken_by(seen) if not one.promise.lemma}
+    return {one.promise.name for one in Judge(of).broken_by(seen) if not one.promise.lemma}
 
 
 # ----------------------------------------------------------------------------------------------------------- reasons
@@ -291,10 +290,11 @@ def test_a_promise_is_not_judged_without_the_history_that_it_reads() -> None:
     for name, *choices in STARTED:
         apply(tables, compiled.actions[name].changes(tables, *choices))
     seen = grant(destination=B)
-    without = {one.promise.name for one in Judge(PROTOCOL, CONSTANTS, tables).broken_by(seen)}
+    now = Scene(PROTOCOL, CONSTANTS, tables, shadows(PROTOCOL))
+    without = {one.promise.name for one in Judge(now).broken_by(seen)}
     assert "stays_in_its_vpc" not in without
     member = {"member": {("h1", "red"), ("h2", "red"), ("h3", "blue")}}
-    found = Judge(PROTOCOL, CONSTANTS, tables, member).broken_by(seen)
+    found = Judge(now, member).broken_by(seen)
     (vpc,) = [one for one in found if one.promise.name == "stays_in_its_vpc"]
     assert dict(vpc.values)["host"] == "h1"
     assert dict(vpc.values)["pod"] == B
@@ -305,7 +305,7 @@ def test_a_promise_is_not_judged_without_the_history_that_it_reads() -> None:
 
 def locked() -> Scene:
     """One client was promised the lock."""
-    return Scene(LOCK, {}, run(LOCK, {}, (("promise", "a"),)))
+    return Scene(LOCK, {}, run(LOCK, {}, (("promise", "a"),)), shadows(LOCK))
 
 
 def test_explanations_work_for_any_protocol() -> None:
@@ -321,7 +321,7 @@ def test_explanations_work_for_any_protocol() -> None:
     assert false(now, again) == {"∀ other: Client. ¬promised(other)": ("promised(a) is true",)}
     back = Observation("give_back", {"client": "a"})
     assert missing_steps(now, back) == [(Step("take", (("client", "a"), ("turn", 1))),)]
-    judge = Judge(LOCK, {}, now.tables)
+    judge = Judge(now)
     assert {one.promise.name for one in judge.broken_by(again)} == {"promised_once"}
     assert {one.promise.name for one in judge.broken_by(back)} == {
         "used_only_when_held",
