@@ -240,6 +240,10 @@ class Aca:
         """A route to the pod is installed."""
         return pod in self._installed
 
+    def is_held(self, request: int) -> bool:
+        """A packet is held under the request."""
+        return request in self._waiting
+
     def holds(self, request: int, source: Pod, destination: Pod) -> bool:
         """A packet between these is held under the request."""
         return self._waiting.get(request) == (source, destination)

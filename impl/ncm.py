@@ -58,6 +58,8 @@ class Ncm:
     def _clear(self) -> None:
         self._places: dict[Pod, dict[int, str | None]] = {}
         """What each stored version of a pod says; the largest is the recorded one."""
+        self._newest: dict[Pod, int] = {}
+        """That largest one, since there may be very many."""
         self._greeted: dict[str, int] = {}
         """The registered hosts, each with the newest epoch met; 0: none yet."""
         self._registrations: dict[str, int] = {}
@@ -280,7 +282,7 @@ class Ncm:
 
     def _concerned(self, pod: Pod, place: str | None) -> list[str]:
         """Who must confirm a new version: all that were told of the pod, and its new home."""
-        told = {host for host, about in self._told if about == pod}
+        told = {host for host in self._greeted if (host, pod) in self._told}
         return sorted(told | ({place} if place in self._greeted and place is not None else set()))
 
     def _sent_to(self, pod: Pod, place: str | None) -> list[str]:
@@ -335,7 +337,7 @@ class Ncm:
 
     def recorded(self, pod: Pod) -> int:
         """The newest version stored; 0: none."""
-        return max(self._places.get(pod, ()), default=0)
+        return self._newest.get(pod, 0)
 
     def hosts(self) -> list[str]:
         """The registered hosts."""
@@ -411,6 +413,7 @@ class Ncm:
             case "store":
                 pod, version = Pod(*record["pod"]), record["version"]
                 self._places.setdefault(pod, {})[version] = record["place"]
+                self._newest[pod] = max(version, self._newest.get(pod, 0))
                 self._changes[pod, version] = PENDING
                 self._under_way[pod, version] = None
                 self._pending |= {(pod, version, waited) for waited in record["confirm"]}
@@ -460,6 +463,7 @@ class Ncm:
         self._clear()
         for vpc, address, version, place in snapshot["places"]:
             self._places.setdefault(Pod(vpc, address), {})[version] = place
+        self._newest = {pod: max(places) for pod, places in self._places.items()}
         self._registrations = dict(snapshot["registrations"])
         self._greeted = dict(snapshot["greeted"])
         self._told = {(host, Pod(vpc, address)) for host, vpc, address in snapshot["told"]}

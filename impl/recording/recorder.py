@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from impl.core import Effects, Event, Send
@@ -45,21 +44,23 @@ class Teller(Protocol):
         """All of it, as it is now."""
 
 
-@dataclass
+_PROTOCOLS: Final = {step: step.partition(".")[0] for step in ACTIONS}
+
+
 class _Draft:
     """A line before it has a number."""
 
-    event: Event
-    sent: list[Sent] = field(default_factory=list)
-    """By name and arguments; the name is the full one."""
-    places: list[int] = field(default_factory=list)
-    """Of each of these: its place among the sends of the effects."""
-    after: State = field(default_factory=dict)
+    __slots__ = ("after", "event", "places", "protocol", "sent")
 
-    @property
-    def protocol(self) -> str:
+    def __init__(self, event: Event) -> None:
+        self.event = event
+        self.protocol = _PROTOCOLS.get(event.step, "")
         """Empty: it is no step of one."""
-        return self.event.step.partition(".")[0] if self.event.step in ACTIONS else ""
+        self.sent: list[Sent] = []
+        """By name and arguments; the name is the full one in a line of no protocol."""
+        self.places: list[int] = []
+        """Of each of these: its place among the sends of the effects."""
+        self.after: State = {}
 
 
 class Recorder:
@@ -151,6 +152,9 @@ class Recorder:
 
     def _look(self, drafts: Sequence[_Draft], sends: Sequence[Send]) -> None:
         """The cores have taken all steps of the input already: an entry is told by the last step that is about it."""
+        if len(drafts) == 1:
+            drafts[0].after = self._entries(drafts[0], sends)
+            return
         told: set[tuple[str, str, Entry]] = set()
         for draft in reversed(drafts):
             found = self._entries(draft, sends)

@@ -18,6 +18,16 @@ _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
 """What the cores' events call some parameters."""
 
 
+_FIELDS: Final[Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]] = {
+    step: tuple((name, _ALIASES.get(name, (name,))) for name in names)
+    for step, names in (
+        *((step, action.parameters) for step, action in ACTIONS.items()),
+        *((step, tuple(name.rstrip("?") for name in one.attributes)) for step, one in STUTTERS.items()),
+    )
+}
+"""By step: what its line says, and under which names the event may have it."""
+
+
 def request(epoch: int, number: int) -> str:
     """A question of a host; it numbers them anew in each epoch."""
     return f"{epoch}.{number}"
@@ -69,17 +79,12 @@ def sent(send: Send) -> tuple[str, Sent] | None:
 
 def attributes(event: Event, host: str) -> dict[str, Word]:
     """What a line says of an event, by the names of the parameters. `host`: whose agent this is, if it is one's."""
-    fields = event.fields
-    action = ACTIONS.get(event.step)
-    if action is not None:
-        names: tuple[str, ...] = action.parameters
-    else:
-        names = tuple(name.rstrip("?") for name in STUTTERS[event.step].attributes)
+    fields, step = event.fields, event.step
     found: dict[str, Word] = {}
-    for name in names:
-        for field in _ALIASES.get(name, (name,)):
+    for name, candidates in _FIELDS[step]:
+        for field in candidates:
             if field in fields:
-                found[name] = _word(field, fields[field], fields, event.step)
+                found[name] = _word(field, fields[field], fields, step)
                 break
         else:
             if name == "host" and host:

@@ -1,0 +1,382 @@
+"""Logs to measure with: a fleet of agents with DPM and NCM, real cores and real recorders, in one thread and without a broker.
+
+Messages take their time, overtake each other, come twice, and some come very late; agents, NCM and DPM start anew; pods move, go
+and come back; packets are delivered, held, refused and dropped; what a VPC's hosts share changes. Time is counted, not measured, so
+that one seed makes one history (but for the names of runs).
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, count
+from pathlib import Path
+from typing import Any, Final
+
+from impl.aca import Aca
+from impl.broker import topics
+from impl.channel.aca import ChannelAca
+from impl.channel.decision import NEVER_LARGE
+from impl.channel.dpm import ChannelDpm
+from impl.channel.whole import WholeAca, WholeDpm, of_channel
+from impl.core import Effects, Send
+from impl.dpm import Dpm
+from impl.messages import Kind, Message, Pod, Push, Registered
+from impl.ncm import Ncm
+from impl.recording.file import FileSink
+from impl.recording.pods import AcaPods, DpmPods, NcmPods
+from impl.recording.recorder import Recorder, Teller
+from impl.recording.shared import AcaShared, DpmShared
+from impl.recording.words import MESSAGE_QUEUE, ON_DEMAND
+from impl.service.ncm import channel_of
+
+AGENTS: Final = 100
+HOSTS_OF_A_VPC: Final = 10
+PODS_OF_A_HOST: Final = 4
+
+STEP_NANOSECONDS: Final = 1_000_000
+"""Of the counted time, between two things that happen by themselves."""
+
+BEGAN: Final = 1_700_000_000_000_000_000
+"""When the counted time begins."""
+
+USUAL: Final = (1, 20)
+LATE: Final = (500, 3_000)
+"""How many steps a message is under way."""
+
+LATE_ONCE_IN: Final = 500
+TWICE_ONCE_IN: Final = 500
+ANSWER_MAX: Final = 400
+PAUSE: Final = 200
+REMINDER: Final = 800
+"""Steps until an agent gives a packet up, asks again what was refused, and until something that was not confirmed is said again."""
+
+WAYS: Final = (
+    ("packet", 800),
+    ("move", 25),
+    ("remove", 6),
+    ("stranger", 10),
+    ("evict", 20),
+    ("revise", 2),
+    ("agent starts anew", 1),
+)
+"""What happens by itself, with weights."""
+
+_NAMES: Final = [name for name, _ in WAYS]
+_WEIGHTS: Final = list(accumulate(weight for _, weight in WAYS))
+
+SERVICE_STARTS_ANEW_ONCE_IN: Final = 50_000
+REPUBLISHED: Final = 3
+"""Messages that a service which starts anew publishes once more, without knowing by which line it did before."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A folder of logs, one for each process."""
+
+    files: Sequence[Path]
+    lines: int
+    bytes: int
+    seconds: float
+    """That making them took."""
+
+
+@dataclass
+class _Process:
+    """A core with its log."""
+
+    name: str
+    core: Any
+    recorder: Recorder
+    sink: _Counted
+    own: dict[Pod, None] = field(default_factory=dict)
+    """Of an agent: the pods of its host, as far as it knows."""
+    last: deque[Send] = field(default_factory=lambda: deque(maxlen=REPUBLISHED))
+
+
+class _Counted:
+    """A file, and how much was written to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines = 0
+        self.bytes = 0
+        self._file = FileSink(path)
+
+    def write(self, line: bytes) -> bool:
+        """See `impl.recording.recorder.Sink`."""
+        self.lines += 1
+        self.bytes += len(line)
+        return self._file.write(line)
+
+    def close(self) -> None:
+        """See `impl.recording.recorder.Sink`."""
+        self._file.close()
+
+
+class _World:
+    """All processes, and what is under way between them."""
+
+    def __init__(self, folder: Path, agents: int, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.now = 0
+        self._numbers = count()
+        self._waiting: list[tuple[int, int, Callable[[], None]]] = []
+        self._folder = folder
+        self._requests = count(1)
+        self.hosts = [f"host-{number:04}" for number in range(agents)]
+        self.vpcs: dict[str, list[str]] = {}
+        """The hosts of each VPC."""
+        self.pods: dict[str, list[Pod]] = {}
+        """The pods of each VPC, whether they are anywhere or not."""
+        for number, host in enumerate(self.hosts):
+            vpc = f"vpc-{number // HOSTS_OF_A_VPC}"
+            self.vpcs.setdefault(vpc, []).append(host)
+            for index in range(PODS_OF_A_HOST):
+                self.pods.setdefault(vpc, []).append(Pod(vpc, f"10.{number >> 8}.{number & 255}.{index}"))
+        self._names = list(self.vpcs)
+        self.processes: dict[str, _Process] = {}
+        for name in ("dpm", "ncm", *self.hosts):
+            sink = _Counted(folder / f"{name}.ndjson")
+            self.processes[name] = self._made(name, sink)
+        self._begin()
+
+    def _made(self, name: str, sink: _Counted, snapshot: Any = None) -> _Process:
+        core, tellers = _core(name)
+        if snapshot is not None:
+            core.restore(snapshot)
+        host = name if name not in ("dpm", "ncm") else ""
+        about = {"many_ports": NEVER_LARGE.many_ports, "many_in_a_group": NEVER_LARGE.many_in_a_group}
+        recorder = Recorder(
+            f"aca/{name}" if host else name,
+            tellers,
+            sink,
+            host=host,
+            about={**about, "patience": NEVER_LARGE.patience} if name == "dpm" else {},
+            clock=lambda: BEGAN + self.now * STEP_NANOSECONDS,
+        )
+        recorder.begin()
+        return _Process(name, core, recorder, sink)
+
+    def _begin(self) -> None:
+        ncm, dpm = self.processes["ncm"], self.processes["dpm"]
+        for host in self.hosts:
+            self._done(ncm, ncm.core.register(Registered(host)))
+            self._done(dpm, of_channel(dpm.core.channel.register(Registered(host))))
+            agent = self.processes[host]
+            self._done(agent, agent.core.start())
+        for vpc, pods in self.pods.items():
+            for number, pod in enumerate(pods):
+                self._done(dpm, dpm.core.place(pod, self.vpcs[vpc][number // PODS_OF_A_HOST]))
+
+    @property
+    def lines(self) -> int:
+        """Written by all."""
+        return sum(process.sink.lines for process in self.processes.values())
+
+    # ----------------------------------------------------------------------------------------------- messages
+
+    def _after(self, steps: int, do: Callable[[], None]) -> None:
+        heapq.heappush(self._waiting, (self.now + steps, next(self._numbers), do))
+
+    def _done(self, process: _Process, effects: Effects, taken: str = "") -> None:
+        """What is due once a core has answered: its lines, its messages, and what time demands later."""
+        ids = process.recorder.note(effects, taken)
+        for send, origin in zip(effects.sends, ids, strict=True):
+            process.last.append(send)
+            self._send(send, origin)
+        if process.name in ("dpm", "ncm"):
+            return
+        for event in effects.events:
+            if event.name == "learn":
+                pod = event.fields["pod"]
+                process.own.pop(pod, None)
+                if event.fields["place"] == process.name:
+                    process.own[pod] = None
+            elif event.name == "ask":
+                self._after(ANSWER_MAX, lambda number=event.fields["request"]: self._time_out(process.name, number))  # type: ignore[misc] # a default binds it
+            elif event.step == "on-demand.drop_as_refused":
+                pair = (event.fields["source"], event.fields["destination"])
+                self._after(PAUSE, lambda pair=pair: self._resume(process.name, *pair))  # type: ignore[misc] # as above
+
+    def _send(self, send: Send, origin: str) -> None:
+        late = self.chance.randrange(LATE_ONCE_IN) == 0
+        times = 2 if self.chance.randrange(TWICE_ONCE_IN) == 0 else 1
+        for _ in range(times):
+            self._after(self.chance.randint(*(LATE if late else USUAL)), lambda: self._deliver(send, origin))
+
+    def _deliver(self, send: Send, origin: str) -> None:
+        process = self.processes[_reader(send.topic)]
+        self._done(process, _taken(process, send.message, send.topic), origin)
+        if process.name == "dpm":
+            self._decide()
+        elif process.name == "ncm" and self.chance.randrange(4) == 0:
+            self._report()
+
+    def _report(self) -> None:
+        ncm = self.processes["ncm"]
+        for change in ncm.core.due():
+            self._done(ncm, ncm.core.report(*change))
+
+    def _decide(self) -> None:
+        dpm = self.processes["dpm"]
+        channel: ChannelDpm = dpm.core.channel
+        for vpc in sorted(channel.stirred()):
+            for operation in channel.due(vpc):
+                self._done(dpm, of_channel(operation()))
+
+    # ------------------------------------------------------------------------------------------- of their own accord
+
+    def _time_out(self, host: str, number: int) -> None:
+        agent = self.processes[host]
+        if agent.core.aca.is_held(number):
+            self._done(agent, agent.core.aca.time_out(number))
+
+    def _resume(self, host: str, source: Pod, destination: Pod) -> None:
+        agent = self.processes[host]
+        if agent.core.aca.is_paused(source, destination):
+            self._done(agent, agent.core.aca.resume(source, destination))
+
+    def step(self) -> None:
+        """One thing happens by itself, and all that is due until then."""
+        self.now += 1
+        self.settle(self.now)
+        (way,) = self.chance.choices(_NAMES, cum_weights=_WEIGHTS)
+        vpc = self.chance.choice(self._names)
+        host = self.chance.choice(self.vpcs[vpc])
+        agent, dpm = self.processes[host], self.processes["dpm"]
+        pod = self.chance.choice(self.pods[vpc])
+        match way:
+            case "packet":
+                # Few of the pods get most of the packets.
+                favourites = (
+                    self.pods[vpc][: len(self.pods[vpc]) // 2] if self.chance.random() < 0.9 else self.pods[vpc]
+                )
+                self._packet(agent, self.chance.choice(favourites))
+            case "stranger":
+                self._packet(agent, Pod(vpc, f"192.168.0.{self.chance.randrange(50)}"))
+            case "move" if dpm.core.dpm.place_of(pod) != host:
+                self._done(dpm, dpm.core.place(pod, host))
+            case "remove" if dpm.core.dpm.place_of(pod) is not None:
+                self._done(dpm, dpm.core.remove(pod))
+            case "evict" if agent.core.aca.may_evict(pod):
+                self._done(agent, agent.core.aca.evict(pod))
+            case "revise":
+                self._done(dpm, of_channel(dpm.core.channel.revise(vpc, Kind.SUBNET, b"")))
+                self._decide()
+            case "agent starts anew":
+                self._start_anew(host)
+            case _:
+                pass
+        if self.now % REMINDER == 0:
+            self._remind()
+        if self.chance.randrange(SERVICE_STARTS_ANEW_ONCE_IN) == 0:
+            self._start_anew(self.chance.choice(("dpm", "ncm")))
+
+    def _packet(self, agent: _Process, destination: Pod) -> None:
+        if agent.own:
+            source = self.chance.choice(list(agent.own))
+            self._done(agent, agent.core.aca.packet(next(self._requests), source, destination))
+
+    def _start_anew(self, name: str) -> None:
+        old = self.processes[name]
+        new = self.processes[name] = self._made(name, old.sink, json.loads(json.dumps(old.core.snapshot())))
+        if name not in ("dpm", "ncm"):
+            self._done(new, new.core.start())
+            return
+        for send in old.last:
+            self._send(send, "")
+
+    def _remind(self) -> None:
+        """What was not confirmed for long is said again."""
+        ncm, dpm = self.processes["ncm"], self.processes["dpm"]
+        for host, pod in ncm.core.unconfirmed():
+            if ncm.core.was_met(host):
+                self._done(ncm, ncm.core.remind(host, pod))
+        for change in dpm.core.dpm.pending():
+            self._done(dpm, dpm.core.dpm.resend(*change))
+        channel: ChannelDpm = dpm.core.channel
+        for vpc in channel.vpcs():
+            for host in channel.unconfirmed(vpc):
+                self._done(dpm, channel.remind(host, vpc))
+
+    def settle(self, until: float) -> None:
+        """All that is due up to a step."""
+        while self._waiting and self._waiting[0][0] <= until:
+            heapq.heappop(self._waiting)[2]()
+
+    def close(self) -> Recorded:
+        """What is under way arrives, and all stop."""
+        self.settle(float("inf"))
+        self._report()
+        self.settle(float("inf"))
+        for process in self.processes.values():
+            process.recorder.end()
+            process.sink.close()
+        sinks = [process.sink for process in self.processes.values()]
+        return Recorded([sink.path for sink in sinks], self.lines, sum(sink.bytes for sink in sinks), 0.0)
+
+
+def _core(name: str) -> tuple[Any, dict[str, Teller]]:
+    if name == "ncm":
+        ncm = Ncm()
+        return ncm, {ON_DEMAND: NcmPods(ncm)}
+    if name == "dpm":
+        dpm, channel = Dpm(), ChannelDpm(NEVER_LARGE)
+        return WholeDpm(dpm, channel), {ON_DEMAND: DpmPods(dpm), MESSAGE_QUEUE: DpmShared(channel)}
+    aca, shared = Aca(name), ChannelAca(name)
+    return WholeAca(aca, shared), {ON_DEMAND: AcaPods(aca), MESSAGE_QUEUE: AcaShared(shared)}
+
+
+def _reader(topic: str) -> str:
+    match topic:
+        case topics.GOAL_STATES:
+            return "ncm"
+        case topics.OUTCOMES:
+            return "dpm"
+    kind, _, host = topic.partition("-")
+    return {"requests": "ncm", "notices": "dpm"}.get(kind, host)
+
+
+def _taken(process: _Process, message: Message, topic: str) -> Effects:
+    core = process.core
+    effects: Effects
+    if process.name == "ncm":
+        effects = core.receive(message, channel_of(topic))
+    elif process.name == "dpm":
+        speaker = topics.speaker(topic)
+        effects = of_channel(core.channel.receive(message, speaker)) if speaker else core.dpm.receive(message)
+    elif isinstance(message, Push):
+        effects = core.channel.receive(message, topic)
+    else:
+        effects = core.aca.receive(message)
+    return effects
+
+
+def record_in_memory(
+    folder: Path,
+    events: int,
+    *,
+    agents: int = AGENTS,
+    seed: int = 1,
+    progress: Callable[[int, str], None] | None = None,
+) -> Recorded:
+    """Writes logs of at least so many lines into a folder, one file for each process. They are complete, and conform."""
+    started = time.perf_counter()
+    folder.mkdir(parents=True, exist_ok=True)
+    world = _World(folder, agents, seed)
+    while True:
+        lines = world.lines
+        if progress is not None:
+            progress(lines, f"of {events:,}")
+        if lines >= events:
+            break
+        for _ in range(min(1_000, max(1, (events - lines) // 2))):
+            world.step()
+    made = world.close()
+    return Recorded(made.files, made.lines, made.bytes, time.perf_counter() - started)

@@ -1,0 +1,55 @@
+"""The fleet that logs for measuring come from: what it writes is complete, in the published words, and conforms."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from conformance.logs.fleet import Recorded, record_in_memory
+from conformance.logs.lines import Vocabulary
+from conformance.logs.reading import LogFile
+from conformance.logs.validate import validate
+from conformance.protocols import named
+
+EVENTS = 6_000
+AGENTS = 20
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """A small fleet's logs."""
+    return record_in_memory(tmp_path_factory.mktemp("fleet"), EVENTS, agents=AGENTS)
+
+
+def test_every_process_has_a_complete_log_of_its_own(recorded: Recorded) -> None:
+    assert len(recorded.files) == AGENTS + 2
+    lines = 0
+    for path in recorded.files:
+        expected: dict[str, int] = {}
+        for record in LogFile(path, Vocabulary()):
+            line = record.line
+            assert line.process.removeprefix("aca/") == path.stem
+            assert line.sequence == expected.get(line.run, 0) + 1
+            expected[line.run] = line.sequence
+            lines += 1
+    assert EVENTS <= lines == recorded.lines < 1.3 * EVENTS
+    assert sum(path.stat().st_size for path in recorded.files) == recorded.bytes
+
+
+def test_everything_that_happens_to_a_deployment_is_in_them(recorded: Recorded) -> None:
+    seen = Counter(record.line.event for path in recorded.files for record in LogFile(path))
+    assert seen.keys() >= {
+        *("on-demand.place", "on-demand.remove", "on-demand.store", "on-demand.greet", "on-demand.grant"),
+        *("on-demand.refuse", "on-demand.remind", "on-demand.acknowledge", "on-demand.report_done"),
+        *("on-demand.complete", "on-demand.deliver", "on-demand.ask", "on-demand.learn", "on-demand.release"),
+        *("on-demand.drop_as_refused", "on-demand.resume", "on-demand.evict", "on-demand.restart"),
+        *("message-queue.add_port", "message-queue.change_rules", "message-queue.send_directly", "message.ignored"),
+    }
+    assert seen["on-demand.restart"] > AGENTS
+
+
+def test_they_conform(recorded: Recorded) -> None:
+    verdict = validate([LogFile(path) for path in recorded.files], protocols=[named("on-demand")])
+    assert verdict.verdict == "conforms", verdict
+    assert verdict.events == recorded.lines
