@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol
 
 from conformance.observe import Difference
-from conformance.process import Hand, Process, asked
+from conformance.process import Hand, Process, answered, asked
 from conformance.targets import Target, reader_of
+from conformance.willing import Listing, Own, Willing
 from impl.aca import Aca
 from impl.channel.aca import ChannelAca
 from impl.channel.decision import Decision
 from impl.channel.dpm import ChannelDpm
-from impl.core import Effects, Send
+from impl.core import Effects, IllegalInput, Send
 from impl.dpm import Dpm
 from impl.errors import EnvironmentProblem
 from impl.messages import Message
@@ -74,6 +75,8 @@ class Driver(ABC):
     names: Words
     forged: ClassVar[Mapping[str, str]]
     """What an agent that is not honest sends, by action."""
+    owns: ClassVar[tuple[Own, ...]]
+    """What roles do of their own accord, by calls that a core has to refuse where they are not enabled."""
 
     def __init__(
         self,
@@ -95,6 +98,7 @@ class Driver(ABC):
         self._hosts = trace.configuration.sorts["Host"]
         self._honest = {str(key[0]) for key in trace.states[0].relations["honest"]}
         self._processes: dict[str, Process] = {}
+        self._willing = Willing(interpreter, self.owns)
         self._sent: dict[str, set[Tuple]] = {}
         self._state: State = trace.states[0]
         self._plan = [process_of(action, step) for action, step in zip(actions, trace.steps, strict=True)]
@@ -120,6 +124,10 @@ class Driver(ABC):
     def said(self, host: Element, effects: Effects, expected: State, events: Events) -> Difference | None:
         """What a core says of its step that is not as expected, beside messages. `host`: whose step it is, if a host's."""
         return None
+
+    @abstractmethod
+    def _listings(self, process: Process) -> Iterator[Listing]:
+        """What a core says that it could do now."""
 
     @abstractmethod
     def _by_itself(self, process: Process, action: Action, choices: Choices, before: State) -> Effects:
@@ -154,6 +162,11 @@ class Driver(ABC):
             honest = process not in self._hosts or process in self._honest
             self._processes[process] = Process(process, self._target, make if honest else None, hand, tag)
         self._begin()
+
+    @property
+    def processes(self) -> list[str]:
+        """All of them, by name."""
+        return list(self._processes)
 
     def received(self) -> dict[str, list[str]]:
         """What has come to each agent, in the order in which it came first."""
@@ -225,6 +238,7 @@ class Driver(ABC):
 
     def _done(self, process: Process, effects: Effects, crash: str = "") -> Effects:
         """The duties that follow from what a core answered."""
+        effects = answered(process.core, effects)
         self._published(process.perform(effects, crash))
         for one in process.unpublished:  # what is stored to be published counts as sent
             if self._is_named(one.send.message):
@@ -236,6 +250,48 @@ class Driver(ABC):
     def messages(self, effects: Effects) -> frozenset[tuple[str, Tuple]]:
         """The messages that a core sends, by the specification's name and arguments."""
         return frozenset(self.names.said(send.message) for send in effects.sends if self._is_named(send.message))
+
+    # ------------------------------------------------------------------------------------- what it would do besides
+
+    def unwilling(self, name: str, state: State, only: int | None = None) -> Difference | None:
+        """The first thing that a process could do and does not say so, or would do and may not (`conformance.willing`).
+
+        Told to do everything that is not enabled, it takes longer than a step; `only`: just the kind of thing of this number,
+        counted round.
+
+        Raises:
+            CoreFailed: the core raises anything but a refusal.
+        """
+        process = self._processes[name]
+        if process.core is None or process.down:
+            return None
+        owns = self._willing.owns_of(name, self._hosts)
+        if not owns:
+            return None
+        possible = self._willing.possible(name, owns, state)
+        with asked(process.core):
+            for listing in self._listings(process):
+                missing, too_much = self._willing.differing(listing, possible)
+                if missing or too_much:
+                    return Difference(f"{name}: {listing.question}", missing, too_much, "what is enabled is different")
+            for one in owns if only is None else [owns[only % len(owns)]]:
+                for choices in self._willing.choices[one.name]:
+                    if choices not in possible[one.name] and self._does(process, one, choices, state):
+                        what = f"{one.name}({', '.join(map(str, choices))})"
+                        return Difference(f"{name}: {what}", "refused", "done", "it is not enabled")
+        return None
+
+    def _does(self, process: Process, own: Own, choices: Tuple, state: State) -> bool:
+        """Whether a core does something when it is told to."""
+        given = {"host": process.name, **dict(zip(own.parameters, choices, strict=True))}
+        try:
+            effects = answered(process.core, self._by_itself(process, self._willing.action(own), given, state))
+        except IllegalInput:
+            return False
+        return not self._is_nothing(process, effects)
+
+    def _is_nothing(self, process: Process, effects: Effects) -> bool:
+        return effects.record is None and not effects.sends
 
     # ------------------------------------------------------------------------------------------------- duplicates
 
@@ -283,8 +339,8 @@ class Driver(ABC):
                 continue
             reader = self._processes.get(reader_of(send.topic))
             if reader is None:
-                raise NotDrivable(f"nobody reads {send.topic}")
-            if not reader.down:
+                self.wrong = self.wrong or Difference("messages", "a topic that somebody reads", send.topic)
+            elif not reader.down:
                 self._fetch(reader, send.message, f"{type(send.message).__name__} on {send.topic}")
             self._note(send.message)
 

@@ -201,15 +201,23 @@ class _Run:
 
     def all(self) -> Divergence | None:
         """Every step, and the duplicates; the first divergence, if there is one."""
-        self.driver.start()
-        divergence = self._compared("start", 0, [Expected(self._expected)], "", Effects())
+        try:
+            self.driver.start()
+            divergence = self._compared("start", 0, [Expected(self._expected)], "", Effects())
+            divergence = divergence or self._unwilling("start", 0, *self.driver.processes)
+        except (CoreFailed, IllegalInput) as problem:
+            return self._divergence("start", 0, Difference("action", "taken", "an error", str(problem)))
         while divergence is None and self.done < len(self._trace.steps):
             divergence = self._step(self.done)
             action, occurrence = self.actions[self.done], self._trace.steps[self.done]
             self.done += 1
             if divergence is None and is_restart(action):
                 divergence = self._duplicates(process_of(action, occurrence))
-        return divergence or self._duplicates()
+        divergence = divergence or self._duplicates()
+        try:
+            return divergence or self._unwilling("the end", self.done, *self.driver.processes, everything=True)
+        except CoreFailed as problem:
+            return self._divergence("the end", self.done, Difference("action", "refused", "an error", str(problem)))
 
     def _step(self, number: int) -> Divergence | None:
         occurrence, before = self._trace.steps[number], self._expected
@@ -225,13 +233,19 @@ class _Run:
             allowed = [self._expect(before, occurrence), *(self._instead(number, before) if offered else ())]
         refused = ""
         try:
-            effects = self.driver.step(number, before, allowed[0].state)
-        except IllegalInput as problem:
-            if not leaves and not offered:
-                return self._divergence(
-                    str(occurrence), number + 1, Difference("action", "taken", "refused", str(problem))
-                )
-            effects, refused = Effects(), str(problem)
+            try:
+                effects = self.driver.step(number, before, allowed[0].state)
+            except IllegalInput as problem:
+                if not leaves and not offered:
+                    return self._divergence(
+                        str(occurrence), number + 1, Difference("action", "taken", "refused", str(problem))
+                    )
+                effects, refused = Effects(), str(problem)
+            host = str(dict(occurrence.choices).get("host", ""))
+            divergence = self._compared(str(occurrence), number + 1, allowed, host, effects)
+            if not offered:
+                process = process_of(self.actions[number], occurrence)
+                return divergence or self._unwilling(str(occurrence), number + 1, process)
         except MalformedMessage as problem:
             broken = Difference("messages", "messages that parse", "one that does not", str(problem))
             return self._divergence(str(occurrence), number + 1, broken)
@@ -239,12 +253,18 @@ class _Run:
             return self._divergence(
                 str(occurrence), number + 1, Difference("action", "taken", "an error", str(problem))
             )
-        host = str(dict(occurrence.choices).get("host", ""))
-        divergence = self._compared(str(occurrence), number + 1, allowed, host, effects)
-        if offered and divergence is None:
+        if divergence is None:
             self.answer = _answer(occurrence, self._became, refused)
             return at_once if self.answer.kind == "done" else None
         return divergence
+
+    def _unwilling(self, action: str, step: int, *processes: str, everything: bool = False) -> Divergence | None:
+        """What these processes would do now, and may not, or the other way round."""
+        for process in processes:
+            difference = self.driver.unwilling(process, self._expected, None if everything else step)
+            if difference is not None:
+                return self._divergence(action, step, difference)
+        return None
 
     def _at_once(self, number: int, before: State) -> Divergence | None:
         """A request of a new epoch greets and is answered, which are two steps here and one message to NCM."""
@@ -323,9 +343,9 @@ class _Run:
             what = f"{self.driver.names.shown(message)} comes once more to {process}"
             try:
                 effects = self.driver.again(process, message)
+                divergence = self._compared(what, self.done, [Expected(before, sent=None)], process, effects)
             except (CoreFailed, IllegalInput, MalformedMessage) as problem:
                 return self._divergence(what, self.done, Difference("action", "ignored", "an error", str(problem)))
-            divergence = self._compared(what, self.done, [Expected(before, sent=None)], process, effects)
             if divergence is not None:
                 return divergence
         return None

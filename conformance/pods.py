@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from typing import Any, ClassVar, Final
 
 from conformance.driver import Choices, Cores, Driver, NotDrivable
 from conformance.named import PLACED, UNNAMED_REQUEST, Names, place_of, place_said
 from conformance.observe import Difference, Observation, compare
-from conformance.process import Hand, Process, asked
+from conformance.process import Hand, Process, answered, asked
 from conformance.targets import Target
+from conformance.willing import Listing, Own, own
 from impl.broker import topics
 from impl.core import Effects, Send
-from impl.messages import Deregistered, Message, Registered
+from impl.messages import Deregistered, Message, Pod, Registered
 from impl.service.ncm import channel_of
 from model.interpreter import Events, Interpreter
 from model.state import Element, State, Trace, Tuple
@@ -36,6 +38,19 @@ class PodsDriver(Driver):
         "forge_request": "request",
         "forge_applied": "applied",
     }
+
+    owns = (
+        own("place", "pod", "host"),
+        own("remove", "pod"),
+        own("resend", "pod", "version"),
+        own("remind", "host", "pod"),
+        own("report_done", "pod", "version"),
+        own("report_failed", "pod", "version"),
+        Own("packet", ("ask", "deliver", "drop"), ("source", "destination")),
+        own("resume", "source", "destination"),
+        own("time_out", "asked_by"),
+        own("evict", "pod"),
+    )
 
     def __init__(
         self,
@@ -89,12 +104,12 @@ class PodsDriver(Driver):
 
     def observed(self) -> Observation:
         """What is seen of all processes now."""
-        cores = {name: process.core for name, process in self._processes.items() if process.core is not None}
+        seen = {name: process.observed() for name, process in self._processes.items() if process.core is not None}
         return Observation(
             self.names,
-            cores["dpm"].observe(),
-            cores["ncm"].observe(),
-            {host: cores[host].observe() for host in self._hosts if host in cores},
+            seen["dpm"],
+            seen["ncm"],
+            {host: seen[host] for host in self._hosts if host in seen},
             self._hosts,
             self._sent,
             self._used,
@@ -125,6 +140,39 @@ class PodsDriver(Driver):
                 request = (names.request_name(event.fields["request"]),) if "request" in event.fields else ()
                 found.add((_EVENTS[event.name], (host, *request, *pair)))
         return frozenset(found)
+
+    def _listings(self, process: Process) -> Iterator[Listing]:
+        core, names = process.core, self.names
+        pods = [names.pod(one) for one in self._trace.configuration.sorts["Pod"]]
+
+        def changes(listed: Iterable[tuple[Pod, int]]) -> frozenset[Tuple]:
+            return frozenset((names.pod_name(pod), version) for pod, version in listed)
+
+        if process.name == "dpm":
+            yield Listing("pending", ("resend",), changes(core.pending()))
+        elif process.name == "ncm":
+            yield Listing("due", ("report_done",), changes(core.due()))
+            yield Listing("pending", ("report_done", "report_failed"), changes(core.pending()))
+            late = ((host, names.pod_name(pod)) for host, pod in core.unconfirmed() if core.was_met(host))
+            yield Listing("unconfirmed", ("remind",), frozenset(late))
+        else:
+            yield Listing(
+                "may_evict", ("evict",), frozenset((names.pod_name(pod),) for pod in pods if core.may_evict(pod))
+            )
+            paused = (
+                (names.pod_name(one), names.pod_name(other))
+                for one, other in product(pods, pods)
+                if core.is_paused(one, other)
+            )
+            yield Listing("is_paused", ("resume",), frozenset(paused))
+
+    def _does(self, process: Process, own: Own, choices: Tuple, state: State) -> bool:
+        if own.name == "packet" and all((process.name, one) in self._used for one in self._requests):
+            return False  # the specification has no request left to ask under
+        return super()._does(process, own, choices, state)
+
+    def _is_nothing(self, process: Process, effects: Effects) -> bool:
+        return super()._is_nothing(process, effects) and not self._happened(process.name, effects)
 
     # ------------------------------------------------------------------------------------------------- steps
 
@@ -202,11 +250,12 @@ class PodsDriver(Driver):
         ncm.restore(stored)
         again.restore(stored)
         with asked(ncm):
-            effects = ncm.receive(taken, channel_of(f"requests-{dict(occurrence.choices)['host']}"))
-        if effects.record is not None:
-            again.apply(effects.record)
+            effects = answered(ncm, ncm.receive(taken, channel_of(f"requests-{dict(occurrence.choices)['host']}")))
+            if effects.record is not None:
+                again.apply(effects.record)
+            seen = again.observe()
         sent = {name: set(messages) for name, messages in self._sent.items()}
         for send in effects.sends:
             name, arguments = self.names.said(send.message)
             sent.setdefault(name, set()).add(arguments)
-        return effects, replace(self.observed(), ncm=again.observe(), sent=sent)
+        return effects, replace(self.observed(), ncm=seen, sent=sent)

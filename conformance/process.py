@@ -9,6 +9,7 @@ from typing import Any
 
 from conformance.targets import Target
 from impl.core import ADMINISTRATION, Effects, IllegalInput, Send
+from impl.errors import BadDeployment, EnvironmentProblem
 from impl.messages import Administrative, Message
 from impl.store import Outgoing, Store
 from impl.transport.interface import Delivery, Letter
@@ -24,15 +25,29 @@ class CoreFailed(Exception):
 
 @contextmanager
 def asked(core: Any) -> Iterator[None]:
-    """Around every call of a core: that it refuses is an answer; anything else that it raises is a fault of its own."""
+    """Around every call of a core: that it refuses is an answer; anything else that it raises is a fault of its own.
+
+    What its surroundings raise is neither, where a store calls it.
+    """
     try:
         yield
-    except IllegalInput:
+    except (IllegalInput, EnvironmentProblem, BadDeployment):
         raise
     except Exception as problem:
         place = traceback.extract_tb(problem.__traceback__)[-1]
         said = f"{type(problem).__name__}: {problem}" if str(problem) else type(problem).__name__
         raise CoreFailed(f"{type(core).__name__} raised {said} ({place.filename}, line {place.lineno})") from problem
+
+
+def answered(core: Any, effects: Any) -> Effects:
+    """What a core has answered.
+
+    Raises:
+        CoreFailed: that is no effects.
+    """
+    if not isinstance(effects, Effects):
+        raise CoreFailed(f"{type(core).__name__} answered {effects!r}, and no effects")
+    return effects
 
 
 class Process:
@@ -48,7 +63,8 @@ class Process:
         self._connection = target.connection(name)
         self._store: Store | None = target.store(name) if make else None
         if self._store is not None and self.core is not None:
-            self._store.load(self.core)
+            with asked(self.core):
+                self._store.load(self.core)
         self.session = target.session(name)
         self.held: dict[Message, list[Delivery]] = {}
         """What has arrived and is not acknowledged."""
@@ -61,7 +77,7 @@ class Process:
     def receive(self, message: Message) -> Effects:
         """Hands a message that has arrived to the core."""
         with asked(self.core):
-            return self._hand(self.core, message, self.arrived[message])
+            return answered(self.core, self._hand(self.core, message, self.arrived[message]))
 
     def newly_arrived(self) -> list[Message]:
         """What has arrived for the first time since this was last asked."""
@@ -73,7 +89,8 @@ class Process:
         if crash == "idle" and effects.record is None and not effects.sends:
             return []
         assert self._store is not None
-        outgoing = self._store.append(effects, self.core)
+        with asked(self.core):
+            outgoing = self._store.append(effects, self.core)
         self.down = crash in ("stored", "published")
         if crash == "stored":
             self.unpublished = outgoing
@@ -109,11 +126,18 @@ class Process:
         self.held, self.unpublished, self.down = {}, [], False
         self.core = self._make()
         self._store = self._target.store(self.name)
-        outgoing = self._store.load(self.core)
+        with asked(self.core):
+            outgoing = self._store.load(self.core)
         self.session = self._target.session(self.name)
         self.publish([one.send for one in outgoing])
         self._store.mark_sent(outgoing)
         return [one.send for one in outgoing]
+
+    def observed(self) -> dict[str, Any]:
+        """What the core says of its state."""
+        with asked(self.core):
+            seen: dict[str, Any] = self.core.observe()
+        return seen
 
     def forget(self, topic: str) -> None:
         """Gives back what came by a topic that is listened to no more."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -98,6 +99,11 @@ class Interpreter:
             for choices in sorted(compiled.find(tables))
             if self.configuration.allows(name, choices)
         ]
+
+    def guarded(self, state: State, action: str) -> list[Tuple]:
+        """The choices for which an action's guard holds; what it leads to may lie beyond a bound. None, if it is left out here."""
+        compiled = self._actions.get(action)
+        return compiled.guarded(_tables(state)) if compiled else []
 
     def is_enabled(self, state: State, occurrence: Occurrence) -> bool:
         """Whether this occurrence is possible; unknown actions and choices outside their sorts are not."""
@@ -243,7 +249,7 @@ class _Compiled:
         self.action = action
         self.names = tuple(variable.name for variable in action.parameters)
         self._interpreter = interpreter
-        self.find: Callable[[Tables], list[Tuple]] = interpreter.build(self._find_source(), "find")
+        self.find: Callable[[Tables], list[Tuple]] = interpreter.build(self._find_source(self._bounds()), "find")
         self._within = interpreter.build(self._within_source(), "within")
         self._changes = [interpreter.build(self._change_source(change), "change") for change in action.changes]
         parameters = "".join(f", v_{name}" for name in self.names)
@@ -252,6 +258,11 @@ class _Compiled:
             for emitted in action.emits
         )
         self._events = interpreter.build(f"def emitted(T{parameters}): return frozenset(({events}))", "emitted")
+
+    @cached_property
+    def guarded(self) -> Callable[[Tables], list[Tuple]]:
+        """What `find` finds where there are no bounds."""
+        return self._interpreter.build(self._find_source("True"), "find")
 
     def within(self, tables: Tables, choices: Tuple) -> bool:
         """No number leaves its bound."""
@@ -271,7 +282,7 @@ class _Compiled:
                 functions[name] = {**functions[name], **changed}
         return State(relations, functions), self._events(tables, *choices)
 
-    def _find_source(self) -> str:
+    def _find_source(self, within: str) -> str:
         """Nested loops over the choices: taken messages first, since few are under way; a conjunct as soon as it can be told."""
         source = _Source(self._interpreter)
         lines = ["def find(T):", "    found = []"]
@@ -303,7 +314,7 @@ class _Compiled:
                 depth += 1
                 bound.add(variable.name)
                 test()
-        lines.append("    " * depth + f"if not ({self._bounds()}): continue")
+        lines.append("    " * depth + f"if not ({within}): continue")
         choices = "".join(f"v_{name}, " for name in self.names)
         lines.append("    " * depth + f"found.append(({choices}))")
         lines.append("    return found")

@@ -13,7 +13,7 @@ Two things happen at a broker at times of its own, and are arranged here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -23,6 +23,7 @@ from conformance.process import Hand, Process, asked
 from conformance.queue.topics import Topics
 from conformance.queue.words import MESSAGES, Words, content, parts
 from conformance.targets import Target
+from conformance.willing import Listing, Own, own
 from impl.broker import topics
 from impl.channel.decision import Decision
 from impl.core import Effects, IllegalInput, Send
@@ -56,6 +57,17 @@ NOT_COMPARED: Final[Mapping[str, str]] = {
     "group_then": "history: nobody holds it",
 }
 
+_OF_A_VPC: Final = ("open_topic", "close_topic", "finish_opening", "finish_closing", "send_directly", "publish")
+_OF_A_MEMBER: Final = ("ask", "ask_again", "give_up", "leave", "end_subscription", "remind")
+_OF_A_REVISION: Final = ("report_done", "report_failed")
+"""DPM's decisions, by what they are about."""
+
+_WAITS: Final = ("ask_again", "give_up", "remind", "report_failed")
+"""Those that time has to pass for; the others are due at once."""
+
+_MAY: Final = {"open_topic": "may_open", "close_topic": "may_close"}
+"""What asks whether a decision may be taken, where it is not called after the decision."""
+
 _OF_VPCS: Final = ("rules", "sent", "size", "group", "channel")
 _OF_MEMBERS: Final = ("ports", "attempt", "tries", "subscription", "confirmed")
 
@@ -70,6 +82,11 @@ class QueueDriver(Driver):
         "forge_refusal": "declined",
         "forge_applied": "applied",
     }
+    owns = (
+        *(own(name, "vpc") for name in _OF_A_VPC),
+        *(own(name, "host", "vpc") for name in (*_OF_A_MEMBER, "remove_port")),
+        *(own(name, "vpc", "revision") for name in _OF_A_REVISION),
+    )
     _runs: ClassVar[int] = 0
     """Counts them, for names of VPCs: a topic that an earlier run has left at the broker is no topic of this one."""
 
@@ -139,9 +156,9 @@ class QueueDriver(Driver):
     def observed(self) -> dict[str, Any]:
         """What is seen of all processes and of the broker now, by the specification's names."""
         name = self.names.vpc_name
-        dpm = self._processes["dpm"].core.observe()
+        dpm = self._processes["dpm"].observed()
         agents = {
-            host: self._processes[host].core.observe() for host in self._hosts if self._processes[host].core is not None
+            host: self._processes[host].observed() for host in self._hosts if self._processes[host].core is not None
         }
         undone = [one.send.message for one in self._processes["dpm"].unpublished]
         permitted, attached, backlog = self._topics.observed(undone)
@@ -174,6 +191,38 @@ class QueueDriver(Driver):
         return (
             None if found == by_topic else Difference("published", sorted(by_topic - found), sorted(found - by_topic))
         )
+
+    def _listings(self, process: Process) -> Iterator[Listing]:
+        if process.name != "dpm":
+            return
+        core, names = process.core, self.names
+        for one in self.owns:
+            may = getattr(core, _MAY.get(one.name, f"may_{one.name}"), None)
+            if may is not None:
+                said = (key for key in self._willing.choices[one.name] if may(*self._meant(one, key)))
+                yield Listing(_MAY.get(one.name, f"may_{one.name}"), (one.name,), frozenset(said))
+        vpcs = {vpc: name for name, vpc in names.vpcs.items()}
+        due: dict[str, set[Tuple]] = {}
+        for vpc in vpcs:
+            for operation in core.due(vpc):
+                due.setdefault(operation.func.__name__, set()).add(tuple(vpcs.get(one, one) for one in operation.args))
+        for name in (*_OF_A_VPC, *_OF_A_MEMBER, *_OF_A_REVISION):
+            if name not in _WAITS:
+                yield Listing(f"due: {name}", (name,), frozenset(due.get(name, ())))
+
+        def members(listed: Callable[[str], Iterable[str]]) -> frozenset[Tuple]:
+            return frozenset((host, name) for vpc, name in vpcs.items() for host in listed(vpc))
+
+        yield Listing("unconfirmed", ("remind",), members(core.unconfirmed))
+        yield Listing("asked", ("ask_again", "give_up"), members(core.asked))
+        unreported = frozenset((name, revision) for vpc, name in vpcs.items() for revision in core.unreported(vpc))
+        yield Listing("unreported", _OF_A_REVISION, unreported)
+
+    def _meant(self, own: Own, choices: Tuple) -> list[Element]:
+        """The implementation's words for choices."""
+        return [
+            self.names.vpc(one) if part == "vpc" else one for part, one in zip(own.parameters, choices, strict=True)
+        ]
 
     # ------------------------------------------------------------------------------------------------- steps
 
@@ -297,7 +346,7 @@ class QueueDriver(Driver):
             if isinstance(message, Published):
                 self._count(message)
             return
-        if isinstance(message, EndSubscription):
+        if isinstance(message, EndSubscription) and message.host in self._processes:
             self._let_go(self._processes[message.host], message.vpc)
         if isinstance(message, Published):
             self._note_content("published", (), message)

@@ -1,0 +1,1 @@
+"""Mutants of the implementation's cores, and which check kills each."""
