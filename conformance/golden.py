@@ -1,7 +1,7 @@
 """Generated files, made anew.
 
 They are: descriptors of Alcor's messages, counts of states, vectors, the table of kills with its negative vectors, the lassos of
-variants that let somebody wait in vain, the reference documents, and the page on the design document.
+variants that let somebody wait in vain, the schema of event logs, the reference documents, and the page on the design document.
 
 `python -m conformance.golden` writes all of them, `python -m conformance.golden docs on-demand` only some. Read the difference
 before it is committed.
@@ -24,11 +24,12 @@ from conformance.kills import breaking, write_kills
 from conformance.lassos import hopes_of, write_lassos
 from conformance.protocols import PROTOCOLS, REPLAYED
 from conformance.report import progress_bar
+from impl.recording import schema
 from impl.wire.alcor.schema import NUMBERINGS, descriptors, sources
 from model.explore import explore
 from spec.language import Protocol
 
-PARTS = ("wire", "counts", "vectors", "kills", "lassos", "docs")
+PARTS = ("wire", "counts", "vectors", "kills", "lassos", "schema", "docs")
 PINNED = "\n[pinned]\n"
 
 
@@ -67,6 +68,8 @@ def main(wanted: list[str]) -> int:
     if "wire" in parts:
         for numbering in NUMBERINGS:
             write_descriptors(numbering, descriptors(numbering))
+    if "schema" in parts:
+        schema.FILE.write_text(schema.text(), encoding="utf-8")
     for protocol in [names[one] for one in wanted if one in names] or PROTOCOLS:
         write_parts(protocol, parts)
     if "docs" in parts:
