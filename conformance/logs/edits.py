@@ -108,8 +108,9 @@ def _plans(
     same_run = record.line.run == divergence.process.run
     before = max(last, number - 1) if same_run else last
     if same_run and number > last + 1:
-        lost = f"line {last + 1}" if number == last + 2 else f"lines {last + 1} to {number - 1}"
-        text = f"{lost} of {record.line.process} {'is' if number == last + 2 else 'are'} missing"
+        one = number == last + 2
+        lost = f"number {last + 1}" if one else f"numbers {last + 1} to {number - 1}"
+        text = f"{lost} of this run of {record.line.process} {'is' if one else 'are'} missing"
         for steps in missing:
             what = f": {_named(steps)}" if steps else ", and nothing here depends on it"
             yield _Plan("insert", f"before {here}, {text}{what}", number - last - 1, steps, (record,), 1, before)
@@ -143,7 +144,7 @@ def _plans(
 
 
 def _named(steps: Sequence[Step]) -> str:
-    return ", then ".join(call(one.action, tuple(value for _, value in one.choices)) for one in steps)
+    return ", then ".join(call(one.action, one.values) for one in steps)
 
 
 def _actor(protocol: Protocol, step: Step) -> str:
@@ -173,8 +174,7 @@ def _tried(plan: _Plan, divergence: Divergence) -> Edit | None:
     trial = divergence.validation.fork()
     tables = trial.tables(divergence.protocol.name)
     for step in plan.steps:
-        choices = tuple(value for _, value in step.choices)
-        apply(tables, divergence.observer.actions[step.action].changes(tables, *choices))
+        apply(tables, divergence.observer.actions[step.action].changes(tables, *step.values))
     own = _own(divergence)
     place = trial.joining.processes.get(process.name)
     if place is not None and place.run == record.line.run:

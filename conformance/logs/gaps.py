@@ -1,76 +1,90 @@
 """Where numbers are missing in a process's log: the steps that its lost lines told of, as far as others still tell of them.
 
-Somebody waits for a message that a lost line sent, or the line after the hole is not possible without a lost one. From each of
-these one goes backwards; what was lost and left no trace is not found, and need not be.
+Others took messages that a lost line sent, and say under which number; or the line after the hole is not possible without a lost
+one. From each of these one goes backwards. What was lost and left no trace is not found, and need not be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import chain
 
 from conformance.logs.joining import Process
 from conformance.logs.reading import Record
 from conformance.logs.verdict import Divergence
+from impl.recording.line import MESSAGE_ID
 from model.explaining.nearest import Observation, given_by
-from model.explaining.repairs import Step, missing_steps
+from model.explaining.reasons import Message, taken_message
+from model.explaining.repairs import Step, missing_steps, steps_that_send
 from model.explaining.scene import Scene
 from spec.language import Protocol
 
 
 def lost_steps(scene: Scene, divergence: Divergence, seen: Observation) -> list[tuple[Step, ...]]:
-    """One way to fill the hole before this line; empty: there is no hole, or none was found."""
+    """One way to fill the hole before this line, perhaps with nothing; empty: there is no hole, or no way was found."""
     line, process = divergence.record.line, divergence.process
     if line.run != process.run or line.sequence <= process.sequence + 1:
         return []
-    waiting = sorted(
-        (one.for_line[2], one.waiting[0])
-        for one in divergence.validation.joining.processes.values()
-        if one.for_line is not None and one.for_line[:2] == (line.process, line.run) and one.waiting
-        if process.sequence < one.for_line[2] < line.sequence
-    )
-    search = _Search(scene, process)
-    wanted = [found for _, one in waiting if (found := observation(one, divergence.protocol)) is not None]
-    steps = search.filled([*wanted, seen], ())
+    wanted = sorted(set(_awaited(scene, divergence)), key=lambda one: one[0])
+    steps = _Search(scene, process).filled([message for _, message in wanted], seen, ())
     return [steps] if steps is not None else []
 
 
+def _awaited(scene: Scene, divergence: Divergence) -> Iterator[tuple[int, Message]]:
+    """The messages that others took from lines in the hole, each with the number of the line."""
+    line, process = divergence.record.line, divergence.process
+    waiting = (one for other in divergence.validation.joining.processes.values() for one in other.waiting)
+    for record in chain(waiting, divergence.following):
+        found = MESSAGE_ID.fullmatch(record.line.taken or "")
+        if found is None or (found["process"], found["run"]) != (line.process, line.run):
+            continue
+        number = int(found["sequence"])
+        seen = observation(record, divergence.protocol)
+        if process.sequence < number < line.sequence and seen is not None:
+            action = scene.actions[seen.action]
+            for message in taken_message(scene, action, given_by(action, seen.choices)):
+                yield number, message
+
+
 class _Search:
-    """Steps of one process after which what is wanted is possible."""
+    """Steps of one process after which what is wanted was sent, and its next line is possible."""
 
     def __init__(self, scene: Scene, process: Process) -> None:
         self._scene = scene
         self._process = process
 
-    def filled(self, wanted: Sequence[Observation], done: tuple[Step, ...]) -> tuple[Step, ...] | None:
-        """Steps for one after the other; what is possible already needs none, nor what waits for others still."""
-        if not wanted:
-            return done
-        ways = self._ways(wanted[0])
-        for steps in ways or [()]:
+    def filled(self, wanted: Sequence[Message], then: Observation, done: tuple[Step, ...]) -> tuple[Step, ...] | None:
+        """Steps for one message after the other, and at last for the line."""
+        scene = self._scene
+        ways: list[tuple[Step, ...]]
+        if wanted:
+            ways = [(step,) for step in steps_that_send(scene, wanted[0]) if self._own(step)]
+            if not ways:
+                return None
+        else:
+            action = scene.actions[then.action]
+            given = given_by(action, then.choices)
+            if len(given) < len(action.parameters) or scene.is_possible(action, tuple(given.values())):
+                return done
+            ways = [steps for steps in missing_steps(scene, then) if all(map(self._own, steps))]
+            # What the line takes may be of somebody who waits for a lost line himself.
+            return (*done, *ways[0]) if ways else done
+        for steps in ways:
             with ExitStack() as stack:
                 for one in steps:
-                    choices = tuple(value for _, value in one.choices)
-                    action = self._scene.actions[one.action]
-                    stack.enter_context(self._scene.after(self._scene.changes(action, choices)))
-                found = self.filled(wanted[1:], (*done, *steps))
+                    stack.enter_context(scene.after(scene.changes(scene.actions[one.action], one.values)))
+                found = self.filled(wanted[1:], then, (*done, *steps))
             if found is not None:
                 return found
         return None
-
-    def _ways(self, wanted: Observation) -> list[tuple[Step, ...]]:
-        scene, action = self._scene, self._scene.actions[wanted.action]
-        given = given_by(action, wanted.choices)
-        if len(given) == len(action.parameters) and all(scene.value(node, given) for node in action.guard):
-            return []
-        return [steps for steps in missing_steps(scene, wanted) if all(map(self._own, steps))]
 
     def _own(self, step: Step) -> bool:
         """Whether the step is one of this process: only its lines are missing."""
         role = self._scene.actions[step.action].role
         if role.each is None:
             return role.name.lower() == self._process.role
-        return self._process.host == str(step.choices[0][1])
+        return self._process.host == str(step.values[0])
 
 
 def observation(record: Record, protocol: Protocol) -> Observation | None:

@@ -98,6 +98,7 @@ class Joining:
             name: replace(one, ended=dict(one.ended), waiting=deque(), for_line=None, for_message=None)
             for name, one in self.processes.items()
         }
+        made._running = {f"{one.name}:{one.run}": one for one in made.processes.values() if one.run}
         return made
 
     def feed(self, record: Record) -> None:

@@ -37,8 +37,8 @@ from spec.language import Protocol
 RECENT: Final = 400
 """Records before a divergence that are kept, so that a reader can see what led there."""
 
-FOLLOWING: Final = 1_000
-"""Records after a divergence that are kept, so that a repair can be tried on what came next."""
+FOLLOWING: Final = 20_000
+"""Records after a divergence that are kept, so that a repair can be tried on what came next: some hundred of each of many files."""
 
 PROGRESS_EVERY: Final = 10_000
 """Records between two words to whoever looks on."""

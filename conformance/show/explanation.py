@@ -25,6 +25,10 @@ _DIAGRAM_LINES_MIN: Final = 6
 """Fewer lines show nothing: the lifelines' names, a step, and the legend."""
 
 
+_TITLE_ROOM: Final = 6
+"""Columns that the name of the last lifeline needs to the right of it."""
+
+
 @dataclass(frozen=True)
 class Line:
     """A line of the screen, and how it is shown."""
@@ -64,9 +68,11 @@ def printable_line(text: str) -> str:
 def _parts(explanation: Explanation) -> Iterator[Line]:
     record = explanation.record
     yield Line(f"{record.file}, line {record.number}: {record.line.process} says {explanation.says}", "bold red")
-    yield Line(f"  {explanation.because}.")
-    for place, candidate in enumerate(explanation.candidates):
-        yield from _candidate(candidate, first=place == 0)
+    if explanation.candidates and not explanation.candidates[0].possible:
+        for place, candidate in enumerate(explanation.candidates):
+            yield from _candidate(candidate, first=place == 0)
+    elif not explanation.differences:
+        yield Line(f"  {explanation.because}.")
     for one in explanation.differences:
         yield Line(f"  ✗ {contrast(one)}", "red")
     if explanation.nearest is not None and explanation.nearest.differences:
@@ -82,7 +88,7 @@ def _parts(explanation: Explanation) -> Iterator[Line]:
         about = ", ".join(f"{name} = {value}" for name, value in broken.values)
         what = "a lemma, " if broken.promise.lemma else ""
         yield Line(f"Taken at its word, the line breaks {what}{broken.promise.name}", "bold")
-        yield Line(f"  {' '.join(broken.promise.doc.split())} Not so for {about}.")
+        yield Line(f"  {first_sentence(broken.promise.doc)} Not so for {about}.")
     if len(explanation.broken) > 2:
         yield Line(f"  and {', '.join(one.promise.name for one in explanation.broken[2:])}")
     if explanation.gave_up:
@@ -99,9 +105,7 @@ def _candidate(candidate: Candidate, *, first: bool) -> Iterator[Line]:
             texts = ", ".join(one.text for one in false) or "a choice is not known"
             yield Line(f"  nor was it {candidate.action}: {texts}", "dim")
         return
-    if not false:
-        return
-    yield Line(f"{candidate.action}: {' '.join(candidate.doc.split())}", "bold")
+    yield Line(f"{candidate.action}: {first_sentence(candidate.doc)}", "bold")
     for one in false:
         yield Line(f"  ✗ {one.text}", "red")
         for reason in one.because:
@@ -112,6 +116,12 @@ def _candidate(candidate: Candidate, *, first: bool) -> Iterator[Line]:
         yield Line(f"  ? {unknown}", "dim")
 
 
+def first_sentence(doc: str) -> str:
+    """What a declaration says first."""
+    whole = " ".join(doc.split())
+    return whole.split(". ")[0].rstrip(".") + "."
+
+
 def _listed(guard: Sequence[Part], held: bool | None) -> str:
     return "; ".join(one.text for one in guard if one.held is held)
 
@@ -120,7 +130,9 @@ def _diagram(diagram: Diagram, width: int, room: int) -> list[Line]:
     """As much of the diagram as there is room for."""
     rows = list(diagram.rows)
     while True:
-        text = as_text(replace(diagram, rows=tuple(rows)), width).replace(LEGEND, "").rstrip().splitlines()
+        text = (
+            as_text(replace(diagram, rows=tuple(rows)), width - _TITLE_ROOM).replace(LEGEND, "").rstrip().splitlines()
+        )
         lines = [Line("The way there", "bold"), *(Line(one[:width]) for one in text)]
         if len(lines) <= room or len(rows) <= 1:
             return lines[:room]

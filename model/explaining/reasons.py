@@ -45,6 +45,10 @@ SCANNED_MAX: Final = 200_000
 """Entries of one symbol among which the nearest is looked for."""
 
 
+Message = tuple[Element, ...]
+"""A message: its name, then its arguments."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A conjunct of a guard, and what decides it."""
@@ -72,6 +76,13 @@ def parts(scene: Scene, action: Action, given: Environment) -> list[Part]:
         else:
             found.append(Part(text, None, takes, ()))
     return found
+
+
+def taken_message(scene: Scene, action: Action, given: Environment) -> Iterator[Message]:
+    """The messages that an action takes with these choices, as far as they are known."""
+    for one in action.takes:
+        if all(free(argument) <= given.keys() for argument in one.arguments):
+            yield (one.symbol.name, *(scene.value(argument, given) for argument in one.arguments))
 
 
 def reasons(scene: Scene, node: Node, given: Environment) -> Iterator[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from model.explaining.nearest import Observation, differences, given_by
+from model.explaining.reasons import Message
 from model.explaining.scene import Environment, Scene
 from model.matching.source import positive
 from model.state import Element, Tuple
@@ -52,6 +53,11 @@ class Step:
     action: str
     choices: tuple[tuple[str, Element], ...]
 
+    @property
+    def values(self) -> Tuple:
+        """Of the parameters, in order."""
+        return tuple(value for _, value in self.choices)
+
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
@@ -79,6 +85,18 @@ def missing_steps(scene: Scene, seen: Observation, most: int = 4) -> list[tuple[
         search.ways(action, given, depth, (), note)
         if found:
             break
+    return found
+
+
+def steps_that_send(scene: Scene, message: Message) -> list[Step]:
+    """The steps that are possible now and send a message."""
+    name, *arguments = message
+    wish = _Wish(scene.layout.kept[str(name)], tuple(arguments), True)
+    found = []
+    for action, choices in _granting(scene, wish):
+        sent = scene.changes(action, choices).get((str(name), tuple(arguments)))
+        if sent and scene.is_possible(action, choices):
+            found.append(Step(action.name, tuple(zip((one.name for one in action.parameters), choices, strict=True))))
     return found
 
 
@@ -120,19 +138,22 @@ class _Search:
 
 def _helpful(scene: Scene, false: list[Node], given: Environment) -> list[tuple[Action, Tuple]]:
     """Steps that give some entry that is wished for another value: possible ones, and those whose choices are all determined."""
-    found: dict[tuple[Action, Tuple], None] = {}
-    for node in false:
-        for wish in _wishes(scene, positive(node), given):
-            for other in scene.protocol.actions:
-                for change in other.changes:
-                    known = _unified(change, wish)
-                    if known is None:
-                        continue
-                    fixed = {one: value for one, value in known.items() if one in other.parameters}
-                    found.update(dict.fromkeys((other, one) for one in scene.choices(other, fixed, TRIED_MAX)))
-                    if len(fixed) == len(other.parameters):
-                        found[other, tuple(fixed[one] for one in other.parameters)] = None
-    return list(found)
+    wishes = (wish for node in false for wish in _wishes(scene, positive(node), given))
+    return list(dict.fromkeys(one for wish in wishes for one in _granting(scene, wish)))
+
+
+def _granting(scene: Scene, wish: _Wish) -> Iterator[tuple[Action, Tuple]]:
+    """Steps that give one entry another value."""
+    for other in scene.protocol.actions:
+        for change in other.changes:
+            known = _unified(change, wish)
+            if known is None:
+                continue
+            fixed = {one: value for one, value in known.items() if one in other.parameters}
+            for choices in scene.choices(other, fixed, TRIED_MAX):
+                yield other, choices
+            if len(fixed) == len(other.parameters):
+                yield other, tuple(fixed[one] for one in other.parameters)
 
 
 def _wishes(scene: Scene, node: Node, given: Environment) -> Iterator[_Wish]:

@@ -35,7 +35,7 @@ GRANT: dict[str, Any] = {
         "destination": "red/10.0.0.2",
         "version": 3,
     },
-    "messaging.message.id": "aca/h1:77aa:14.0",
+    "messaging.message.id": "aca/h1:00112233445566ff:14.0",
     "sent": [["granted", "h1", 1, "1.17", "red/10.0.0.2", 3]],
     "after": {"told": [["h1", "red/10.0.0.2", True]]},
 }
@@ -117,6 +117,19 @@ FAULTS: list[tuple[str | bytes, str]] = [
     (
         but(sent=[["route", "h1", 1, "red/1", "3"]]),
         ':1: sent[0].version: expected an integer from 0 on, found "3"',
+    ),
+    *(
+        (
+            but(messaging__message__id=wrong),
+            f":1: messaging.message.id: expected process:run:sequence.index, found {shown}",
+        )
+        for wrong, shown in [
+            ("x", '"x"'),
+            ("ncm:00112233445566ff:14", '"ncm:00112233445566ff:14"'),
+            ("ncm:00112233445566ff:0.1", '"ncm:00112233445566ff:0.1"'),
+            ("ncm:0011:14.0", '"ncm:0011:14.0"'),
+            ("nmc:00112233445566ff:14.0", '"nmc:00112233445566ff:14.0"'),
+        ]
     ),
     (but(sequence=0), ":1: sequence: expected an integer from 1 on, found 0"),
     (but(service__instance__id="nmc"), ':1: service.instance.id: expected dpm, ncm or aca/ and a host, found "nmc"'),
