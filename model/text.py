@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from model.kernel.ground import is_transient
+from model.notation import notation
 from model.transition import free, substitute, symbols, unfolded
 from spec.language import Action, Declaration, Eventuality, Promise, Protocol, Symbol
 from spec.terms import Node, Truth
@@ -40,6 +41,14 @@ def faults(protocol: Protocol) -> Iterator[str]:
         )
         if claimed not in broken and not inherited:
             yield f"{claimed.name}: no variant breaks it"
+
+
+def idle_deviations(protocol: Protocol) -> Iterator[str]:
+    """A sentence for each variant that leaves out what is not there. The text means what it says nevertheless."""
+    for variant in protocol.variants:
+        for part in variant.action.absent:
+            said = f"a change of {part.name}" if isinstance(part, Symbol) else notation(part)
+            yield f"{variant.name}: leaves out {said}, which is no part of {variant.replaces.name}"
 
 
 def _unexplained(protocol: Protocol) -> Iterator[str]:

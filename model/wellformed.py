@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from model.prove import Claim, Proof, Prover, text_claim
+from model.text import idle_deviations
 from model.transition import after, changed, substitute, symbols, unfolded
 from spec.language import Action, Alternatives, Lifecycle, Move, Protocol
 from spec.terms import And, Compare, Node, Not, Or, Quantified, Variable
@@ -21,6 +22,8 @@ def wellformed(protocol: Protocol) -> Proof:
     claims = [text_claim(protocol)]
     if claims[0].verdict != "holds":  # then it means nothing that could be proved
         return Proof(claims, time.perf_counter() - started)
+    if idle := list(idle_deviations(protocol)):
+        claims[0].verdict, claims[0].because = "violated", "; ".join(idle)
     prover = Prover(protocol)
     for alternatives in protocol.alternatives:
         claims.append(_alternatives(prover, alternatives))

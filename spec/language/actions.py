@@ -22,6 +22,8 @@ class Step:
     then: Sequence[Change] = ()
     emits: Sequence[Formula] = ()
     moves: Sequence[Move] = ()
+    absent: Sequence[Node | Symbol] = ()
+    """What should be left out of another action, and is no part of it."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -39,6 +41,8 @@ class Action(Declaration):
     doc: str
     fair: bool = False
     """Weakly fair, for each choice of its parameters: it does not stay enabled for ever without being taken."""
+    absent: tuple[Node | Symbol, ...] = ()
+    """Of a variant: what it leaves out, and is not there. A fault, which is told with all others once everything has its name."""
     name: str = field(default="", init=False)
 
     def but(
@@ -52,24 +56,18 @@ class Action(Declaration):
         """This action without some of it, and with something besides: how a variant is stated, so that no rule stands twice.
 
         `without`: parts of the guard, events, and symbols (all that the action does to them stays undone).
-
-        Raises:
-            TypeError: what is left out is no part of the action.
         """
         guard, parts = self.guard[len(self.takes) :], _parts(one for one in without if isinstance(one, Formula))
         untouched = [one for one in without if isinstance(one, Symbol)]
-        for part in parts:
-            if part not in guard and part not in self.emits:
-                raise TypeError(f"{part} is no part of the guard of {self.name}, nor an event of it")
-        for symbol in untouched:
-            if all(change.symbol is not symbol for change in self.changes):
-                raise TypeError(f"{self.name} does not change {symbol}")
+        absent: list[Node | Symbol] = [part for part in parts if part not in guard and part not in self.emits]
+        absent += [one for one in untouched if all(change.symbol is not one for change in self.changes)]
         return Step(
             takes=[Formula(one) for one in self.takes],
             when=[*(Formula(one) for one in guard if one not in parts), *when],
             then=[*(one for one in self.changes if one.symbol not in untouched), *then],
             emits=[*(Formula(one) for one in self.emits if one not in parts), *emits],
             moves=self.moves,
+            absent=absent,
         )
 
 
@@ -96,7 +94,8 @@ def action(*, by: Role, fair: bool = False) -> Callable[[Callable[..., Step]], A
         guard = [*takes, *_parts(step.when)]
         emits = tuple(_applied(formula, "event") for formula in step.emits)
         doc = inspect.cleandoc(declared.__doc__ or "")
-        made = Action(by, parameters, takes, tuple(guard), tuple(step.then), emits, tuple(step.moves), doc, fair)
+        then, moves, absent = tuple(step.then), tuple(step.moves), tuple(step.absent)
+        made = Action(by, parameters, takes, tuple(guard), then, emits, moves, doc, fair, absent)
         return declared_by(declared, made)
 
     return declare

@@ -34,7 +34,9 @@ from spec.language import (
     relation,
     two_state,
 )
+from spec.on_demand import PROTOCOL as ON_DEMAND
 from spec.terms import Enumeration, Formula, Member, choose
+from spec.vocabulary import Host, Pod, told
 from tests.toys import lock
 from tests.toys.lock import CLIENT, SERVER, Client, Turn, give_back, holds, lend, promise, promised, taken, used
 from tests.toys.worlds import LOCK
@@ -333,3 +335,20 @@ def test_a_false_lemma_is_noticed() -> None:
 def test_declarations_of_these_tests_are_what_they_say() -> None:
     assert isinstance(once, Relation)
     assert event(Client, Turn, doc="Seen.").kind == "event"
+
+
+def test_a_variant_that_leaves_out_what_is_not_there_is_told_and_hides_nothing() -> None:
+    """As after a rule was deleted that a variant is without: what the deletion breaks has to be seen all the same."""
+    (variant, *others) = ON_DEMAND.variants
+    idle = replace(
+        variant, action=replace(variant.action, absent=(told, told(Host.variable("host"), Pod.variable("pod")).node))
+    )
+    named(**{variant.name: idle, variant.replaces.name: idle.action})
+    changed = replace(ON_DEMAND, variants=(idle, *others))
+    (text, *rest) = wellformed(changed).claims
+    assert (text.kind, text.verdict) == ("text", "violated")
+    assert f"{variant.name}: leaves out a change of told, which is no part of {variant.replaces.name}" in text.because
+    assert "leaves out told(host, pod), which is no part" in text.because
+    assert len(rest) > 5
+    assert {claim.verdict for claim in rest} == {"holds"}
+    assert prove(changed, names=["acts_once"]).verdict == "holds"
