@@ -20,7 +20,7 @@ bench: .venv/ready  ## the numbers of the README, with their conditions
 	@$(RUN)ondemand bench
 
 golden: .venv/ready  ## generated files anew; read the difference before you commit it
-	@$(RUN)python -m conformance.golden
+	@$(RUN)ondemand golden
 
 lint: .venv/ready  ## format, rules and types
 	@$(RUN)ruff format --check .

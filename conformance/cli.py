@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 import click
 
+from conformance import statement
 from conformance.exits import Exit, Problem
 from conformance.report import no_such
 from impl.errors import BadDeployment, EnvironmentProblem
@@ -35,6 +39,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "broker": "Start a Pulsar broker.",
     "bench": "Measure the numbers of the README.",
     "docs": "Write spec/protocol.md from the specification.",
+    "golden": "Write all generated files anew.",
 }
 
 
@@ -49,7 +54,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         if cmd_name not in COMMANDS:
             raise click.UsageError(no_such("command", cmd_name, COMMANDS), ctx)
-        module = importlib.import_module(f"conformance.commands.{cmd_name}")
+        module = _loaded(f"conformance.commands.{cmd_name}")
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)
         return command
@@ -60,8 +65,47 @@ class _Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _loaded(name: str) -> ModuleType:
+    """The module of a command, and with it the specification; what is wrong with that one is said by file and line."""
+    try:
+        return importlib.import_module(name)
+    except Exception as problem:  # a statement may fail in any way that a program can
+        place = statement.place_of(problem)
+        if place is None:
+            raise
+        (file, line), said = place, " ".join(str(problem).split()) or type(problem).__name__
+        _tell_the_build(file, line, said)
+        raise Problem(f"{os.path.relpath(file)}, line {line}: {said}", Exit.BAD_INPUT) from problem
+
+
+def _tell_the_build(file: str, line: int, said: str) -> None:
+    """Shows beside the line what is wrong with it."""
+    # Here, since outputs need the language of specifications, and what is to be used of them is known by now only.
+    from conformance.outputs.result import Finding, Result
+    from conformance.outputs.writing import Outputs
+    from spec.language import Source
+
+    finding = Finding("no specification", said, Source(file, line))
+    Outputs().write(Result("", Exit.BAD_INPUT, findings=[finding]))
+
+
+def _use(_: click.Context, __: click.Parameter, folder: Path | None) -> None:
+    if folder is not None:
+        statement.use(folder)
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="alcor-on-demand")
+@click.option(
+    "--spec",
+    envvar="ONDEMAND_SPEC",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_use,
+    help="A specification of your own: a copy of spec/ with your changes. [default: the one beside these engines]",
+)
 def program() -> None:
     """Alcor's on-demand protocol: proved, explored, executed, and replayed on a real broker.
 

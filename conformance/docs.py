@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from conformance import worlds
+from conformance.data import OWN
 from conformance.kills import Kill, negative_of, read_kills
 from conformance.lassos import Lasso, path_of, read_lassos
 from conformance.protocols import REPLAYED
@@ -20,7 +21,8 @@ from model.notation import change_notation, guard_lines, notation
 from spec.language import Action, Promise, Protocol, Symbol, Variant
 from spec.terms import And, Formula, Implies, Node
 
-ROOT: Final = Path(__file__).parent.parent
+ROOT: Final = OWN.parent
+"""Of the specification that is in use."""
 
 
 def document_of(protocol: Protocol) -> Path:

@@ -1,10 +1,9 @@
-"""Generated files, made anew.
+"""Generated files, made anew: `make golden`, or `ondemand golden`.
 
 They are: descriptors of Alcor's messages, counts of states, vectors, the table of kills with its negative vectors, the lassos of
 variants that let somebody wait in vain, the schema of event logs, the reference documents, and the page on the design document.
 
-`python -m conformance.golden` writes all of them, `python -m conformance.golden docs on-demand` only some. Read the difference
-before it is committed.
+Of a specification of the user's own what comes with the engines is copied beside it first, if it is not there yet.
 """
 
 from __future__ import annotations
@@ -15,21 +14,24 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from conformance import worlds
 from conformance.checked import write_page
+from conformance.data import KINDS, OWN, SHIPPED, adopt
 from conformance.docs import write_document
+from conformance.exits import Exit, Problem
 from conformance.generate import write_vectors
 from conformance.kills import breaking, write_kills
 from conformance.lassos import hopes_of, write_lassos
 from conformance.protocols import PROTOCOLS, REPLAYED
-from conformance.report import progress_bar
+from conformance.report import no_such, progress_bar
 from impl.recording import schema
 from impl.wire.alcor.schema import NUMBERINGS, descriptors, sources
 from model.explore import explore
 from spec.language import Protocol
 
-PARTS = ("wire", "counts", "vectors", "kills", "lassos", "schema", "docs")
+PARTS: Final = ("wire", "counts", "vectors", "kills", "lassos", "schema", "docs")
 PINNED = "\n[pinned]\n"
 
 
@@ -57,24 +59,30 @@ def _counting(progress: Callable[[int, str], None]) -> Callable[[str], None]:
     return lambda name: progress(next(count), name)
 
 
-def main(wanted: list[str]) -> int:
-    """Writes the parts that are named, or all; of the protocols that are named, or all."""
+def write_golden(wanted: Sequence[str]) -> None:
+    """Writes the parts that are named, or all; of the protocols that are named, or all.
+
+    Raises:
+        Problem: there is no such part or protocol.
+    """
     names = {protocol.name: protocol for protocol in PROTOCOLS}
-    unknown = [one for one in wanted if one not in (*PARTS, *names)]
-    if unknown:
-        sys.stderr.write(f"{unknown[0]}: no such part or protocol; choose among {', '.join((*PARTS, *names))}\n")
-        return 2
+    for one in wanted:
+        if one not in (*PARTS, *names):
+            raise Problem(no_such("part or protocol", one, (*PARTS, *names)), Exit.BAD_INPUT)
     parts = [part for part in PARTS if part in wanted] or list(PARTS)
-    if "wire" in parts:
+    # A user's own specification has no implementation of its own, and so no messages on the wire, and no events.
+    own = OWN != SHIPPED
+    if "wire" in parts and not own:
         for numbering in NUMBERINGS:
             write_descriptors(numbering, descriptors(numbering))
-    if "schema" in parts:
+    if "schema" in parts and not own:
         schema.FILE.write_text(schema.text(), encoding="utf-8")
     for protocol in [names[one] for one in wanted if one in names] or PROTOCOLS:
+        for kind in KINDS:
+            adopt(kind, f"{protocol.name}.json" if kind == "kills" else protocol.name)
         write_parts(protocol, parts)
     if "docs" in parts:
         write_page()
-    return 0
 
 
 def write_parts(protocol: Protocol, parts: Sequence[str]) -> None:
@@ -95,7 +103,3 @@ def write_parts(protocol: Protocol, parts: Sequence[str]) -> None:
             write_lassos(protocol, _counting(progress))
     if "docs" in parts:
         write_document(protocol)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

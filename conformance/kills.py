@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from conformance import worlds
+from conformance.data import kept
 from conformance.replaying import vectors_of
 from model import itf
 from model.explore import Exploration, explore
@@ -23,7 +24,6 @@ from model.prove import prove
 from model.state import Trace
 from spec.language import Promise, Protocol, Variant
 
-TABLES: Final = Path(__file__).parent / "kills"
 STATES_MAX: Final = 3_000_000
 """States of one configuration at most; a variant is killed after thousands."""
 
@@ -34,7 +34,7 @@ def negative_of(protocol: Protocol) -> Path:
 
 
 def _table_of(protocol: Protocol) -> Path:
-    return TABLES / f"{protocol.name}.json"
+    return kept("kills", f"{protocol.name}.json")
 
 
 @dataclass(frozen=True)

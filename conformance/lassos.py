@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from conformance import worlds
+from conformance.data import kept
 from conformance.exits import Exit, Problem
 from conformance.protocols import base
 from model import itf
@@ -22,8 +22,6 @@ from model.live import live
 from model.prove import prove
 from model.state import Trace
 from spec.language import Eventuality, Protocol, Variant
-
-LASSOS: Final = Path(__file__).parent / "lassos"
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def may_forget(protocol: Protocol, variant: Variant) -> bool:
 
 def folder_of(protocol: Protocol) -> Path:
     """The folder of a protocol's lassos."""
-    return LASSOS / base(protocol).name
+    return kept("lassos", base(protocol).name)
 
 
 def path_of(variant: Variant, eventuality: Eventuality, protocol: Protocol) -> Path:

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
+from conformance.data import kept
 from conformance.driver import Cores
 from conformance.exits import Exit, Problem
 from conformance.lockstep import Divergence, Leaving, Replay, replay
@@ -17,13 +18,10 @@ from model import itf
 from model.state import Trace
 from spec.language import Protocol
 
-VECTORS: Final = Path(__file__).parent / "vectors"
-"""The shipped vectors, in a folder for each protocol."""
-
 
 def vectors_of(protocol: Protocol) -> Path:
     """The folder of a protocol's vectors."""
-    return VECTORS / base(protocol).name
+    return kept("vectors", base(protocol).name)
 
 
 @dataclass(frozen=True)

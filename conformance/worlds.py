@@ -8,26 +8,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from conformance.data import kept
 from conformance.exits import Exit, Problem
 from conformance.protocols import PROTOCOLS, base, named, wanted
 from conformance.report import no_such
 from model.configuration import Configuration, load
 from spec.language import Protocol
 
-FOLDER: Final = Path(__file__).parent / "configurations"
 LIVE: Final = "live"
 BENCH: Final = "bench"
 """The configuration whose numbers the README gives."""
 
 
+def _folder(protocol: Protocol) -> Path:
+    return kept("configurations", base(protocol).name)
+
+
 def live_names(protocol: Protocol) -> list[str]:
     """The names of those in which it is decided what happens eventually."""
-    return sorted(path.stem for path in (FOLDER / base(protocol).name / LIVE).glob("*.toml"))
+    return sorted(path.stem for path in (_folder(protocol) / LIVE).glob("*.toml"))
 
 
 def names(protocol: Protocol) -> list[str]:
     """The names of those that are explored; `bench` is the last, since it takes the longest."""
-    found = sorted(path.stem for path in (FOLDER / base(protocol).name).glob("*.toml"))
+    found = sorted(path.stem for path in _folder(protocol).glob("*.toml"))
     return sorted(found, key=lambda name: name == BENCH)
 
 
@@ -48,7 +52,7 @@ def every_name() -> list[str]:
 
 def path_of(name: str, protocol: Protocol) -> Path:
     """The file of a named configuration."""
-    folder = FOLDER / base(protocol).name
+    folder = _folder(protocol)
     return (folder / LIVE if name in live_names(protocol) else folder) / f"{name}.toml"
 
 

@@ -53,6 +53,7 @@ def test_every_command_exists_with_its_options(line: list[str]) -> None:
     command: click.Command = program
     context = click.Context(program, info_name="ondemand")
     while isinstance(command, click.Group):
+        _, arguments, _ = command.make_parser(context).parse_args(arguments)
         found = command.get_command(context, arguments.pop(0))
         assert found is not None, line
         command, context = found, click.Context(found, parent=context)

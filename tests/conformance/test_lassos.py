@@ -149,7 +149,7 @@ def test_what_is_not_decided_everywhere_is_no_pass(decided: Sequence[Liveness]) 
 
 def test_lassos_of_an_earlier_statement_are_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = folder_of(PROTOCOL)
-    monkeypatch.setattr(lassos, "LASSOS", tmp_path)
+    monkeypatch.setattr(lassos, "kept", lambda _, name: tmp_path / name)
     with pytest.raises(Problem, match=r"waits-without-a-deadline\..* is missing; write it with `make golden`"):
         current_lassos(Evidence(PROTOCOL, ()), PROTOCOL)
     (tmp_path / PROTOCOL.name).mkdir()

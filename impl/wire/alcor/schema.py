@@ -5,7 +5,7 @@ before (December 2021), *head* what came after. Which one a deployment speaks is
 the package `alcor.schema`, which is part of the services' paths, so each lives in a pool of its own.
 
 The messages are stated in the folder pin/, and where they differ in head/. The descriptors beside them are generated:
-`python -m conformance.golden wire`.
+`ondemand golden wire`.
 """
 
 from __future__ import annotations

@@ -248,7 +248,7 @@ def test_the_services_are_alcors(numbering: str) -> None:
 def test_the_generated_descriptors_are_current(numbering: str, tmp_path: Path) -> None:
     write_descriptors(numbering, tmp_path / "made")
     made = (tmp_path / "made").read_bytes()
-    assert descriptors(numbering).read_bytes() == made, "type: python -m conformance.golden wire"
+    assert descriptors(numbering).read_bytes() == made, "type: ondemand golden wire"
 
 
 texts = st.text(st.characters(exclude_categories=["C"]), max_size=12)
