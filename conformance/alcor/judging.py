@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from conformance.alcor.heard import Arrival, Heard
 from conformance.alcor.peers import Answer, Peers
@@ -18,7 +18,9 @@ from conformance.named import place_of
 from model.state import Element
 from spec.language import Protocol
 
-NOTHING = "nothing"
+NOTHING: Final = "nothing"
+FROM_DPM: Final = "PushGoalStatesStream of DPM"
+"""Begins what is said of DPM's own calls."""
 
 
 @dataclass
@@ -169,7 +171,7 @@ class Judge:
         """
         schema, state = self.scene.schema, self.statement.state
         port = self.scene.port(pod, version, state)
-        what = f"PushGoalStatesStream of DPM ({port}, revision {version})"
+        what = f"{FROM_DPM} ({port}, revision {version})"
         superseded = state.functions["change"][pod, version] == "superseded"
         because = promised(self.statement.protocol, "dpm_hears_what_happened")
         if answer.reply is None:

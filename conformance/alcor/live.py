@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from conformance.alcor.heard import Heard
-from conformance.alcor.judging import Diverges
+from conformance.alcor.judging import FROM_DPM, Diverges
 from conformance.alcor.peers import Peers, Waits, Where
 from conformance.alcor.probes import PROBES, Probe, contact, executed
 from conformance.alcor.run import Run
@@ -197,20 +197,22 @@ class _Session:
         return self._waiting.popleft() if self._waiting else None
 
     def _check_contact(self, host: str, result: Replay) -> None:
-        """Nothing at all came to a host, not even a warm-up: then nothing can be said about NCM.
+        """That NCM takes what DPM says, and that something comes to the host, be it a warm-up: else nothing can be said about NCM.
 
         Raises:
-            EnvironmentProblem: that is so.
+            EnvironmentProblem: it does not, or nothing comes.
         """
-        peers = self._peers
-
-        def called() -> bool:
-            return any(arrival.host == host for arrival in peers.since(0))
-
-        if result.divergence is not None and not peers.wait(called, peers.waits.contact):
-            where = f"{peers.hosts[host]}:{peers.where.agent_port}"
+        peers, divergence = self._peers, result.divergence
+        if divergence is None:
+            return
+        if divergence.field.startswith(FROM_DPM):
             raise EnvironmentProblem(
-                f"{peers.where.name}: took a goal state for {host}, and nothing called back to {where} "
-                f"({result.divergence.observed}); run NCM where it reaches that address, or name addresses of this machine "
-                "that it reaches with --first-host, and the one that DPM may call from with --controller"
+                f"{peers.where.name}: takes no goal state from {peers.where.controller} ({divergence.observed}); name the address "
+                "that its DPM may call from with --controller, and its numbering of messages with --numbering"
+            )
+        if not peers.wait(lambda: any(one.host == host for one in peers.since(0)), peers.waits.contact):
+            raise EnvironmentProblem(
+                f"{peers.where.name}: has taken a goal state for {host}, and nothing called back to "
+                f"{peers.hosts[host]}:{peers.where.agent_port}; run NCM where it reaches that address, or name addresses of this "
+                "machine that it reaches with --first-host"
             )

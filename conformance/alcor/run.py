@@ -12,7 +12,7 @@ trace's steps as this wire has them, and every step of it is executed by the int
 | a request granted or refused | `RequestGoalStates` of the host |
 | what agents learn, confirm and do with packets | the reply to the push; what is taken must have been sent |
 | a change done, and heard of | a status for the port, if NCM gives one; where it says nothing, the step is not seen |
-| what NCM does of its own accord, and cannot be made to | the trace is not driven further, with the reason |
+| what NCM does of its own accord, and cannot be made to | left out, with the reason; the trace counts as not driven to its end |
 
 **What is judged.** Each goal state that comes to a host, whenever it comes: everything in it must have been sent by the run. Each
 request's status: SUCCESS only after what was granted had come to that host. Each version stored: it comes to whom it concerns.
@@ -60,6 +60,8 @@ class ComeIn(Protocol):
 @dataclass
 class _Progress:
     done: int = 0
+    left_out: int = 0
+    """Of these."""
     deliveries: int = 0
 
 
@@ -96,17 +98,16 @@ class Run:
             self._look()
             while self._progress.done < len(self._steps):
                 self._progress.done += self._step(self._progress.done)
-            if self._unseen:
-                because = self._unseen
         except NotDrivable as problem:
             because = f"step {self._progress.done + 1}, {self._steps[self._progress.done]}: {problem}"
+        because = self._unseen or because
         self._leave()
         divergence = self.divergences[0] if self.divergences else None
         received = self.scene.received(self._peers.since(mark))
         return Replay(
             self.vector.name,
             "diverges" if divergence is not None else "not driven" if because else "conforms",
-            self._progress.done,
+            self._progress.done - self._progress.left_out,
             self._progress.deliveries,
             0,
             0,
@@ -169,7 +170,8 @@ class Run:
         if number + 1 == self.vector.diverges_at:
             self._leaving(action, occurrence)
         elif action.name in NOT_DRIVEN:
-            raise NotDrivable(NOT_DRIVEN[action.name])
+            self._skip(NOT_DRIVEN[action.name])
+            return 1
         elif action.name in ("grant", "refuse"):
             return self._answers(number)
         elif action.name in self._OWN:
@@ -288,10 +290,14 @@ class Run:
         said = self._said.get((pod, int(version)), set())
         if OUTCOMES[outcome] in said:
             return True
-        step = self._steps[self._progress.done]
         words = f"says {', '.join(sorted(said))} of the port" if said else "says nothing of the port"
-        self._unseen = self._unseen or f"step {self._progress.done + 1}, {step}: is not seen, since NCM's reply {words}"
+        self._skip(f"is not seen, since NCM's reply {words}")
         return False
+
+    def _skip(self, why: str) -> None:
+        """The step is left out, and the run goes on without: what NCM owes in it is the statement's all the same."""
+        self._progress.left_out += 1
+        self._unseen = self._unseen or f"step {self._progress.done + 1}, {self._steps[self._progress.done]}: {why}"
 
     def _hang_up(self, *_: Element) -> None:
         """DPM's process ends and starts anew: it dials again."""

@@ -44,8 +44,8 @@ DEFECTS: Final = frozenset(
 )
 """Those of Alcor's code first; the others are what else an NCM may do wrong at this interface."""
 
-AT_ONCE_SECONDS: Final = 0.5
-"""How long the NCM that mixes hosts up holds a request, for another host to ask meanwhile."""
+AT_ONCE_SECONDS: Final = 5.0
+"""How long at most the NCM that mixes hosts up holds a request, for another host to ask meanwhile."""
 
 Key = tuple[int, str]
 """A network's VNI, and an address in it."""
