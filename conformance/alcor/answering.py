@@ -85,6 +85,7 @@ class Answering:
         (status,) = self._statuses(host, [identifier], answer)
         if status != YES:
             raise Diverges(
+                f"{status} for AGENT_RESTARTED",
                 f"RequestGoalStates of {self._judge.named(host)}: status of AGENT_RESTARTED",
                 f"{YES}: NCM meets the agent's new epoch, and sends it the pods that are placed there",
                 status,
@@ -101,7 +102,7 @@ class Answering:
         if answer.reply is None:
             if host in self._scene.manner.deaf:
                 return ["no reply"] * len(identifiers)
-            raise Diverges(what, expected, answer.problem, because)
+            raise Diverges("a request gets no reply", what, expected, answer.problem, because)
         said: dict[str, list[int]] = {}
         for one in answer.reply.operation_statuses:
             said.setdefault(one.request_id, []).append(one.operation_status)
@@ -109,7 +110,9 @@ class Answering:
         if said or any(len(statuses) != 1 for statuses in found):
             counts = ", ".join(str(len(statuses)) for statuses in found)
             strange = f", and {len(said)} with the id of no request" if said else ""
-            raise Diverges(what, expected, f"{counts} statuses{strange}", because)
+            raise Diverges(
+                "requests do not get one status each", what, expected, f"{counts} statuses{strange}", because
+            )
         return [status_name(self._scene.schema, statuses[0]) for statuses in found]
 
     def _judged(self, status: str, request: Tuple, step: Occurrence, answer: Answer, mark: int) -> None:
@@ -130,6 +133,7 @@ class Answering:
         doc = next(member.doc for member in Reason.members if member.name == why)
         pushed = self._judge.came(host, destination, mark)
         raise Diverges(
+            f"{status} for a request that is refused as {why}",
             what,
             f"FAILURE: refused as {why}. {doc}",
             f"{status}; {host} was pushed {pushed}",
@@ -144,16 +148,27 @@ class Answering:
         if host in manner.deaf:
             if status == YES:
                 sentence = _sentence(self._statement.protocol, "grant")
-                raise Diverges(what, f"no SUCCESS: nothing calls {host} back, so it is not told", status, sentence)
+                raise Diverges(
+                    "SUCCESS for a host that is not called back",
+                    what,
+                    f"no SUCCESS: nothing calls {host} back, so it is not told",
+                    status,
+                    sentence,
+                )
             return
         if status in NO and not manner.says_neighbors:
             return  # NCM may say that it does not know enough; it must not say that the host was told
         if status != YES:
             raise Diverges(
-                what, f"{YES}, after {wanted} was pushed", status, _sentence(self._statement.protocol, "grant")
+                f"{status} for a request that is granted",
+                what,
+                f"{YES}, after {wanted} was pushed",
+                status,
+                _sentence(self._statement.protocol, "grant"),
             )
         if not judge.has_come(host, destination, version, until=answer.mark):
             raise Diverges(
+                "SUCCESS before the host that asked was pushed the destination as it is recorded",
                 what,
                 f"{YES} only after {wanted} was pushed to {host}",
                 f"{YES}, and {self._instead(host, destination, version, answer, mark)}",

@@ -5,7 +5,7 @@ A goal state may come again, or late; nothing may come that the run has not sent
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,7 +15,7 @@ from conformance.alcor.peers import Answer, Peers
 from conformance.alcor.scene import Scene
 from conformance.alcor.statement import Statement
 from conformance.named import place_of
-from model.state import Element
+from model.state import Element, Tuple
 from spec.language import Protocol
 
 NOTHING: Final = "nothing"
@@ -23,10 +23,22 @@ FROM_DPM: Final = "PushGoalStatesStream of DPM"
 """Begins what is said of DPM's own calls."""
 
 
+UNEXPECTED: Final[Mapping[str, str]] = {
+    "invents_nothing": "a host is pushed what DPM never said",
+    "newer_wins": "a host is pushed a revision that was superseded",
+    "learns_only_on_demand": "a host is pushed a port of its network that it neither asked for nor houses",
+    "stays_in_its_vpc": "a host is pushed a port of a network in which it has none",
+    "versions_are_immutable": "a host is pushed a port with another place than DPM said",
+}
+"""Kinds of goal states that must not come, by the promise that they break."""
+
+
 @dataclass
 class Diverges(Exception):
     """NCM did something else than the run allows."""
 
+    kind: str
+    """What is wrong, without names: divergences of one kind are counted together."""
     field: str
     """What is concerned, in the words of Alcor's wire."""
     expected: str
@@ -104,7 +116,13 @@ class Judge:
 
     def _wrong(self, host: str, heard: Heard, expected: str, promise: str) -> Diverges:
         because = promised(self.statement.protocol, promise)
-        return Diverges(f"PushGoalStatesStream to {self.named(host)}", expected, self.scene.shown(heard), because)
+        return Diverges(
+            UNEXPECTED[promise],
+            f"PushGoalStatesStream to {self.named(host)}",
+            expected,
+            self.scene.shown(heard),
+            because,
+        )
 
     def _sent(self, host: str) -> set[tuple[Element, Element]]:
         relations = self.statement.state.relations
@@ -127,15 +145,25 @@ class Judge:
             if arrival.host == host:
                 yield from (one for one in arrival.heard if self.scene.pod(one) == pod)
 
-    def must_come(self, host: Element, pod: Element, version: Element, since: int) -> None:
-        """Waits for a version that was sent to a host.
+    def wait(self, routes: Sequence[Tuple], since: int) -> None:
+        """Waits until these have come, but not for long."""
+
+        def all_came() -> bool:
+            return all(self.has_come(str(host), pod, int(version), since=since) for host, _, pod, version in routes)
+
+        self.peers.wait(all_came, self.peers.waits.push)
+
+    def must_have_come(self, host: Element, pod: Element, version: Element, since: int) -> None:
+        """A version that was sent to a host is there.
 
         Raises:
-            Diverges: it does not come in time.
+            Diverges: it did not come in time.
         """
         to, number = str(host), int(version)
-        if not self.peers.wait(lambda: self.has_come(to, pod, number, since=since), self.peers.waits.push):
+        if not self.has_come(to, pod, number, since=since):
+            gone = place_of(self.statement.state, pod, version) is None
             raise Diverges(
+                f"a host that has to hear of it is not pushed a port that {'is deleted' if gone else 'came or moved'}",
                 f"PushGoalStatesStream to {self.named(to)}",
                 self.scene.expected(pod, version, self.statement.state),
                 f"{self.came(to, pod, since)} within {self.peers.waits.push:g} s of NCM's reply",
@@ -175,7 +203,7 @@ class Judge:
         superseded = state.functions["change"][pod, version] == "superseded"
         because = promised(self.statement.protocol, "dpm_hears_what_happened")
         if answer.reply is None:
-            raise Diverges(what, "one GoalStateOperationReply", answer.problem, because)
+            raise Diverges("DPM gets no reply", what, "one GoalStateOperationReply", answer.problem, because)
         numbers = {
             one.operation_status
             for one in answer.reply.operation_statuses
@@ -186,7 +214,8 @@ class Judge:
         if not said <= allowed:
             outcome = "superseded: a newer revision was stored before" if superseded else "stored: it is the newest"
             expected = f"{' or '.join(sorted(allowed))}, or no status; the change is {outcome}"
-            raise Diverges(f"{what}: status", expected, ", ".join(sorted(said)), because)
+            kind = f"{', '.join(sorted(said))} for a change that is {'superseded' if superseded else 'stored'}"
+            raise Diverges(kind, f"{what}: status", expected, ", ".join(sorted(said)), because)
         return said
 
     def named(self, host: str) -> str:

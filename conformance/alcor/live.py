@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -32,6 +32,8 @@ class LiveReplays(Replays):
 
     divergences: list[Divergence] = field(default_factory=list)
     """All of them, not only the first of each trace."""
+    kinds: Mapping[str, Sequence[Divergence]] = field(default_factory=dict)
+    """The same, by what is wrong, in the order in which each was seen first."""
 
     @property
     def verdict(self) -> Literal["conforms", "diverges", "undecided"]:
@@ -61,7 +63,9 @@ class LiveReplays(Replays):
         return {
             **super().as_json(),
             "driven": self.driven,
-            "divergences": [one.as_json() for one in self.divergences],
+            "divergences": [
+                {"kind": kind, **one.as_json()} for kind, divergences in self.kinds.items() for one in divergences
+            ],
         }
 
 
@@ -172,6 +176,11 @@ class _Session:
         # That NCM calls back decides nothing, so contacts count only if something is wrong with them.
         found.results = [one for one in contacts if one[1].divergence is not None] + others
         found.divergences = [divergence for run in runs for divergence in run.divergences]
+        kinds: dict[str, list[Divergence]] = {}
+        for run in runs:
+            for kind, divergence in zip(run.kinds, run.divergences, strict=True):
+                kinds.setdefault(kind, []).append(divergence)
+        found.kinds = kinds
         found.seconds = time.perf_counter() - started
         return found
 

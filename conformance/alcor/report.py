@@ -13,7 +13,7 @@ COLOURS = {"conforms": "green", "diverges": "red", "undecided": "yellow"}
 
 
 def print_live(found: LiveReplays, console: Console) -> None:
-    """A table of what was driven, why the rest was not, and every divergence in a line."""
+    """A table of what was driven, why the rest was not, and every kind of divergence with an example."""
     figures = ("traces", "driven", "not to the end", "steps", "calls", "seconds")
     table = plain_table(f"Replayed on {found.target}", right=figures)
     table.add_column("verdict")
@@ -31,16 +31,19 @@ def print_live(found: LiveReplays, console: Console) -> None:
     if not found.driven:
         console.print("[yellow]No trace was driven to its end, so nothing is decided.[/]")
     _print_reasons(found, console)
-    for divergence in found.divergences:
-        said = f"{divergence.trace}, step {divergence.step}, {divergence.action}"
-        console.print(f"[red]{escape(said)}[/]", highlight=False)
+    for kind, divergences in found.kinds.items():
+        first, traces = divergences[0], {one.trace for one in divergences}
+        more = f", and in {len(traces) - 1} more traces" if len(traces) > 1 else ""
+        often = "once" if len(divergences) == 1 else f"{len(divergences)} times"
+        console.print(f"[red]{often}: {escape(kind)}[/]", highlight=False)
         for line in (
-            divergence.field,
-            f"expected  {divergence.expected}",
-            f"observed  {divergence.observed}",
+            f"{first.trace}, step {first.step}, {first.action}{more}",
+            first.field,
+            f"expected  {first.expected}",
+            f"observed  {first.observed}",
         ):
             console.print(Padding(escape(line), (0, 0, 0, 2)), highlight=False)
-    if found.divergences:
+    if found.kinds:
         console.print()
 
 

@@ -82,6 +82,8 @@ class Run:
         self._said: dict[tuple[Element, int], set[str]] = {}
         """What NCM has said to DPM of a version."""
         self.divergences: list[Divergence] = []
+        self.kinds: list[str] = []
+        """Of each divergence."""
         self._unseen = ""
         self._progress = _Progress()
 
@@ -131,6 +133,7 @@ class Run:
         divergence = Divergence(self.vector.name, len(self._steps) if late else number + 1, step, *said)
         if divergence not in self.divergences:
             self.divergences.append(divergence)
+            self.kinds.append(found.kind)
 
     @contextmanager
     def _noting(self) -> Iterator[None]:
@@ -241,11 +244,11 @@ class Run:
 
     def _come(self, routes: Sequence[Tuple], mark: int) -> None:
         """What was sent must come; what comes besides is judged first, since it may say why."""
+        self.judge.wait(routes, mark)
         self._look()
         for host, _, of, one in routes:
             with self._noting():
-                self.judge.must_come(host, of, one, mark)
-        self._look()
+                self.judge.must_have_come(host, of, one, mark)
         for host, _, of, one in routes:
             self.statement.confirm(host, of, one)
 

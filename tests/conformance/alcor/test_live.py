@@ -413,6 +413,20 @@ def test_ncm_as_alcor_built_it_diverges_in_every_probe(world: World, start: Call
     found = replayed(world, probes=[name for name in EVERY_PROBE if name != "two-hosts-at-once"])
     assert found.verdict == "diverges"
     assert names(found, "conforms") == set()
+    assert set(found.kinds) == {
+        "SUCCESS for a request that is refused as unknown",
+        "SUCCESS for a request that is refused as gone",
+        "SUCCESS for a request that is refused as other_vpc",
+        "SUCCESS for a request that is refused as not_your_source",
+        "SUCCESS before the host that asked was pushed the destination as it is recorded",
+        "SUCCESS for a host that is not called back",
+        "SUCCESS for a change that is superseded",
+        "FAILURE for AGENT_RESTARTED",
+        "a host that has to hear of it is not pushed a port that is deleted",
+        "a host that has to hear of it is not pushed a port that came or moved",
+        "a host is pushed a revision that was superseded",
+    }
+    assert sum(map(len, found.kinds.values())) == len(found.divergences)
 
 
 # --------------------------------------------------------------------------------- what is no verdict on NCM
@@ -549,9 +563,11 @@ def test_the_command_line_shows_every_divergence_and_the_first_in_full(
     result = json.loads(report.read_text())
     assert result["verdict"] == "diverges"
     assert (result["divergence"]["step"], result["divergence"]["action"]) == (19, "store(pod=p2, version=2)")
-    assert len(result["divergences"]) == 2, "neither the host that asked nor the old home was told"
+    told = {(one["kind"], one["field"].split(" (")[0]) for one in result["divergences"]}
+    kind = "a host that has to hear of it is not pushed a port that came or moved"
+    assert told == {(kind, f"PushGoalStatesStream to {host}") for host in ("h1", "h2")}, "who asked, and the old home"
     shown = " ".join(done.stdout.replace("│", " ").split())
-    assert "a-move, step 19, store(pod=p2, version=2)" in shown
+    assert f"2 times: {kind} a-move, step 19, store(pod=p2, version=2) PushGoalStatesStream to h1" in shown
     assert "whoever_was_told_is_told_the_newest: To a host that was told of a pod" in shown
     assert "The way there:" in shown
 
