@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "live": "Decide what happens eventually, in every fair run of a bounded configuration.",
     "simulate": "Long random runs of the role machines.",
     "replay": "Replay traces on the implementation, step by step.",
+    "shrink": "Make a run that diverges small, and say how often it does.",
     "permissive": "Offer the implementation what the statement permits and it never did.",
     "validate": "Decide whether the logs of a deployment are a behaviour of the specification.",
     "show": "Print a trace as a table and a sequence diagram.",

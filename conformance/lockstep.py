@@ -85,6 +85,8 @@ class Divergence:
     expected: Any
     observed: Any
     because: str
+    again: Sent = frozenset()
+    """The message that had come once more, if the divergence is an effect of that; empty: it is one of the step."""
 
     def as_json(self) -> dict[str, Any]:
         """The form that the command line writes."""
@@ -340,14 +342,16 @@ class _Run:
         taken = {self.driver.taken(action, one, before) for action, one in steps if action.takes}
         for process, message in self.driver.arrived(taken, of):
             self.duplicates += 1
+            again = frozenset({self.driver.names.said(message)})
             what = f"{self.driver.names.shown(message)} comes once more to {process}"
             try:
                 effects = self.driver.again(process, message)
                 divergence = self._compared(what, self.done, [Expected(before, sent=None)], process, effects)
             except (CoreFailed, IllegalInput, MalformedMessage) as problem:
-                return self._divergence(what, self.done, Difference("action", "ignored", "an error", str(problem)))
+                failed = Difference("action", "ignored", "an error", str(problem))
+                return replace(self._divergence(what, self.done, failed), again=again)
             if divergence is not None:
-                return divergence
+                return replace(divergence, again=again)
         return None
 
     # ------------------------------------------------------------------------------------------------- comparing

@@ -90,12 +90,13 @@ class Interpreter:
 
     # ------------------------------------------------------------------------------------------------- steps
 
-    def enabled(self, state: State) -> list[Occurrence]:
-        """All occurrences that are possible, in a fixed order: by action as declared, then by choices."""
+    def enabled(self, state: State, action: str = "") -> list[Occurrence]:
+        """All occurrences that are possible, or those of one action, in a fixed order: by action as declared, then by choices."""
         tables = _tables(state)
         return [
             Occurrence(name, tuple(zip(compiled.names, choices, strict=True)))
             for name, compiled in self._actions.items()
+            if action in ("", name)
             for choices in sorted(compiled.find(tables))
             if self.configuration.allows(name, choices)
         ]
@@ -117,7 +118,7 @@ class Interpreter:
         if not self.configuration.allows(occurrence.action, choices):
             return False
         tables = _tables(state)
-        return all(part.held for part in self.conjuncts(state, occurrence)) and compiled.within(tables, choices)
+        return compiled.holds(tables, choices) and compiled.within(tables, choices)
 
     def conjuncts(self, state: State, occurrence: Occurrence) -> list[Conjunct]:
         """Each part of the guard of an occurrence, and whether it holds."""
@@ -251,6 +252,7 @@ class _Compiled:
         self._interpreter = interpreter
         self.find: Callable[[Tables], list[Tuple]] = interpreter.build(self._find_source(self._bounds()), "find")
         self._within = interpreter.build(self._within_source(), "within")
+        self._holds = interpreter.build(self._holds_source(), "holds")
         self._changes = [interpreter.build(self._change_source(change), "change") for change in action.changes]
         parameters = "".join(f", v_{name}" for name in self.names)
         events = "".join(
@@ -263,6 +265,10 @@ class _Compiled:
     def guarded(self) -> Callable[[Tables], list[Tuple]]:
         """What `find` finds where there are no bounds."""
         return self._interpreter.build(self._find_source("True"), "find")
+
+    def holds(self, tables: Tables, choices: Tuple) -> bool:
+        """The guard is true."""
+        return bool(self._holds(tables, *choices))
 
     def within(self, tables: Tables, choices: Tuple) -> bool:
         """No number leaves its bound."""
@@ -319,6 +325,10 @@ class _Compiled:
         lines.append("    " * depth + f"found.append(({choices}))")
         lines.append("    return found")
         return "\n".join(lines)
+
+    def _holds_source(self) -> str:
+        parameters = "".join(f", v_{name}" for name in self.names)
+        return f"def holds(T{parameters}): return {_Source(self._interpreter).expression(And(self.action.guard))}"
 
     def _within_source(self) -> str:
         parameters = "".join(f", v_{name}" for name in self.names)

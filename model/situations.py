@@ -15,7 +15,7 @@ What is the same wherever the action is possible tells nothing, and is left out 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -44,18 +44,18 @@ Word = Callable[[State, Mapping[str, Any]], str]
 
 
 class Situations:
-    """The situations of one configuration."""
+    """The situations of one configuration; `actions`: others than the protocol's."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def __init__(self, interpreter: Interpreter, actions: Sequence[Action] | None = None) -> None:
         self._interpreter = interpreter
-        self._actions = {action.name: action for action in interpreter.protocol.actions}
-        self._words = {action.name: list(self._words_of(action)) for action in interpreter.protocol.actions}
+        actions = interpreter.protocol.actions if actions is None else actions
+        self._words = {action.name: list(self._words_of(action)) for action in actions}
         self._taken = {
             action.name: [
                 (take.symbol.name, [interpreter.prepared(one, _names(action)) for one in take.arguments])
                 for take in action.takes
             ]
-            for action in interpreter.protocol.actions
+            for action in actions
         }
 
     def taken(self, state: State, step: Occurrence) -> list[Taken]:

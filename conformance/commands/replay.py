@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,13 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
-from rich.panel import Panel
-from rich.text import Text
 
 from conformance.alcor.asked import OPTIONS, TargetName, check_options, is_live, replay_asked
 from conformance.alcor.report import print_live
 from conformance.commands.wire import with_options
 from conformance.exits import Exit, Problem
-from conformance.lockstep import Divergence, Replay
+from conformance.implementations import cores_of, double_option
+from conformance.lockstep import Replay
 from conformance.outputs.result import Case, Finding, Result, Section, source_of
 from conformance.outputs.writing import Outputs, outputs_options
 from conformance.protocols import PROTOCOLS, REPLAYED
@@ -33,7 +31,9 @@ from conformance.report import (
     progress_bar,
     write_json,
 )
-from conformance.show.violation import print_diagram
+from conformance.show.divergence import print_divergence, said
+from conformance.shrink.show import print_shrunk
+from conformance.shrink.shrink import Shrunk, shrink
 from conformance.targets import STORES, open_with_broker
 from spec.language import Source
 from spec.on_demand import PROTOCOL as ON_DEMAND
@@ -55,6 +55,13 @@ def live_options(command: Any) -> Any:
     help="Where NCM and DPM keep their state: each in a store of its own, or in a journal that another could take over.",
 )
 @live_options
+@click.option(
+    "--shrink",
+    "shrinks",
+    is_flag=True,
+    help="Make the first divergence small, as `ondemand shrink` does; not of an NCM of Alcor.",
+)
+@double_option
 @click.option("--received", is_flag=True, help="Show what came to each agent, in the order in which it came.")
 @json_option
 @outputs_options
@@ -62,6 +69,8 @@ def replay(
     traces: tuple[Path, ...],
     target: str,
     store: str,
+    shrinks: bool,
+    double: str | None,
     received: bool,
     json_file: str | None,
     outputs: Outputs,
@@ -81,10 +90,14 @@ def replay(
       ondemand replay --target pulsar --store journal
       ondemand replay trace.itf.json --json -    one trace, the result as JSON
       ondemand replay trace.itf.json --received  and what each agent received
+      ondemand replay --double learns_the_older --shrink
       ondemand replay --target alcor://127.0.0.100:9016
     """
     check_options(target, wire)
+    cores = cores_of(double)
     if is_live(target):
+        if shrinks or double is not None:
+            raise Problem(f"--shrink and --double: mean nothing for {target}; leave them out", Exit.BAD_INPUT)
         vectors = _read(traces, {ON_DEMAND.name}, "in which Alcor's NCM has no part")
         against = replay_asked(target, vectors, wire, alone=bool(traces))
         print_live(against, console_for(json_file))
@@ -95,9 +108,11 @@ def replay(
         open_with_broker(target, store=store, console=ERRORS) as surroundings,
         progress_bar("Replaying", len(vectors)) as progress,
     ):
-        found = replay_all(vectors, surroundings, progress=progress)
+        found = replay_all(vectors, surroundings, cores=cores, progress=progress)
+        wrong = next((vector for vector, one in found.results if one.divergence is not None), None)
+        shrunk = shrink(wrong, surroundings, cores=cores, progress=progress) if shrinks and wrong is not None else None
     print_replays(found, console_for(json_file))
-    return _written(found, target, received, json_file, outputs)
+    return _written(found, target, received, json_file, outputs, shrunk)
 
 
 def _read(traces: tuple[Path, ...], replayed: Collection[str], otherwise: str) -> list[Vector]:
@@ -116,9 +131,19 @@ def _read(traces: tuple[Path, ...], replayed: Collection[str], otherwise: str) -
     return vectors
 
 
-def _written(found: Replays, target: str, received: bool, json_file: str | None, outputs: Outputs) -> int:
-    """The messages that came, if they are wanted, and files; the exit code."""
+def _written(
+    found: Replays,
+    target: str,
+    received: bool,
+    json_file: str | None,
+    outputs: Outputs,
+    shrunk: Shrunk | None = None,
+) -> int:
+    """What was made small, the messages that came, if they are wanted, and files; the exit code."""
     result = found.as_json()
+    if shrunk is not None:
+        print_shrunk(shrunk, console_for(json_file))
+        result["shrunk"] = shrunk.as_json()
     if received:
         print_received(found, console_for(json_file))
         result["received"] = {vector.name: dict(one.received) for vector, one in found.results}
@@ -138,7 +163,7 @@ def _written(found: Replays, target: str, received: bool, json_file: str | None,
 
 def _cases(found: Replays) -> Iterator[Case]:
     for vector, one in found.results:
-        why = _said(one.divergence) if one.divergence is not None else f"{one.verdict} {one.because}".strip()
+        why = said(one.divergence) if one.divergence is not None else f"{one.verdict} {one.because}".strip()
         yield Case(vector.name, found.mark(one), why, one.seconds, _source(vector, one))
 
 
@@ -156,8 +181,8 @@ def findings_of(found: Replays) -> Iterator[Finding]:
         yield Finding(title, f"{name} was not driven to its end: {because}", again=again, undecided=True)
     for vector, one in found.results:
         if one.divergence is not None:
-            show = partial(_print_divergence, vector, one.divergence)
-            yield Finding(title, _said(one.divergence), _source(vector, one), again, show)
+            show = partial(print_divergence, vector.trace, vector.protocol, one.divergence)
+            yield Finding(title, said(one.divergence), _source(vector, one), again, show)
 
 
 def section_of(*found: Replays) -> Section:
@@ -171,19 +196,6 @@ def section_of(*found: Replays) -> Section:
             steps = sum(result.steps for result in mine)
             rows.append((name, one.target, f"{len(mine):,}", f"{steps:,}", PLAIN_MARKS[verdict]))
     return Section("Replayed", ("protocol", "on", "vectors", "steps", ""), rows)
-
-
-def _said(divergence: Divergence) -> str:
-    return (
-        f"{divergence.trace}, step {divergence.step}, {divergence.action}: {divergence.field}: "
-        f"expected {_listed(divergence.expected)}, observed {_listed(divergence.observed)}"
-    )
-
-
-def _listed(value: object) -> str:
-    if not isinstance(value, list):
-        return str(value)
-    return ", ".join(f"({', '.join(map(str, one))})" for one in value) or "none"
 
 
 def print_replays(found: Replays, console: Console) -> None:
@@ -213,7 +225,7 @@ def _print_first(found: Replays, console: Console) -> None:
     """The first divergence in full."""
     for vector, result in found.results:
         if result.divergence is not None:
-            _print_divergence(vector, result.divergence, console)
+            print_divergence(vector.trace, vector.protocol, result.divergence, console)
             break
 
 
@@ -224,17 +236,3 @@ def print_received(found: Replays, console: Console) -> None:
         for host, messages in result.received.items():
             came = ", ".join(messages) or "nothing"
             console.print(Padding(f"{host}: {escape(came)}", (0, 0, 0, 2)), highlight=False)
-
-
-def _print_divergence(vector: Vector, divergence: Divergence, console: Console) -> None:
-    """The implementation and the specification side by side, and the way there."""
-    says = Text(f"{divergence.action}\n\n{divergence.field}\n")
-    says.append(f"  expected  {_listed(divergence.expected)}\n", "green")
-    says.append(f"  observed  {_listed(divergence.observed)}\n", "red")
-    says.append(f"\n{divergence.because}")
-    title = f"[bold red]{escape(divergence.trace)}, step {divergence.step}: another result than the specification's[/]"
-    console.print(Panel(says, title=title, border_style="red", title_align="left"))
-    trace, step = vector.trace, divergence.step
-    console.print("The way there:", highlight=False)
-    way = replace(trace, states=trace.states[: step + 1], steps=trace.steps[:step])
-    print_diagram(console, way, vector.protocol)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import json
 import re
@@ -20,12 +19,11 @@ from rich.console import Console
 from conformance import evidence, worlds
 from conformance.cli import COMMANDS, main
 from conformance.commands.check import print_conclusion, print_evidence
-from conformance.doubles import DOUBLES
 from conformance.evidence import BrokerInBackground, Evidence, gather
 from conformance.exits import Exit, worst
 from conformance.kills import negative_of
 from conformance.protocols import PROTOCOLS, REPLAYED
-from conformance.replaying import read_vectors, replay_all, vectors_of
+from conformance.replaying import read_vectors, vectors_of
 from impl.broker.deployment import Deployment
 from impl.errors import EnvironmentProblem
 from model.explore import Exploration, explore
@@ -517,11 +515,9 @@ def test_replay_shows_where_an_implementation_leaves_the_specification(
     ondemand: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    wrong = functools.partial(replay_all, cores=DOUBLES["leaks_to_another_tenant"])
-    monkeypatch.setattr("conformance.commands.replay.replay_all", wrong)
     junit = tmp_path / "replay.xml"
     trace = NEGATIVE / "leaks-to-another-tenant.itf.json"
-    ended = ondemand("replay", trace, "--json", "-", "--junit", junit)
+    ended = ondemand("replay", trace, "--double", "leaks_to_another_tenant", "--json", "-", "--junit", junit)
     assert ended.code == 1
     divergence = json.loads(ended.out)["divergence"]
     assert set(divergence) == {"trace", "step", "action", "field", "expected", "observed", "because"}

@@ -1,0 +1,69 @@
+"""What came of shrinking, shown: the candidates with their rates, and the smallest in full."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rich.console import Console
+from rich.markup import escape
+
+from conformance.report import plain_table
+from conformance.show.divergence import print_divergence, said
+from conformance.shrink.shrink import Shrunk, Tried
+from model import itf
+
+WORDS_MAX = 46
+"""Of a hypothesis in a table; the smallest is shown whole."""
+
+
+def print_shrunk(shrunk: Shrunk, console: Console) -> None:
+    """The candidates, the smallest that diverges likewise, and the way there."""
+    if shrunk.divergence is None:
+        console.print(f"{escape(shrunk.vector.name)}: {_nothing(shrunk)}", highlight=False)
+        return
+    observed = "" if shrunk.observed == 1 else f" in run {shrunk.observed}, and not before"
+    console.print(f"Diverged{observed}: {escape(said(shrunk.divergence))}", highlight=False)
+    console.print()
+    table = plain_table(
+        f"Candidates on {shrunk.target}, each {shrunk.times} times", right=("steps", "likewise", "otherwise"), left=()
+    )
+    table.add_column("if this is wrong", no_wrap=True)
+    for one in shrunk.tried:
+        words = one.candidate.because
+        words = words if len(words) <= WORDS_MAX else f"{words[: WORDS_MAX - 3]}..."
+        table.add_row(str(one.steps), str(one.likewise), str(one.otherwise), escape(words))
+    console.print(table)
+    console.print()
+    smallest = shrunk.smallest
+    if smallest is None or smallest.divergence is None:
+        console.print(f"[yellow]It did not diverge again[/] in {shrunk.times} runs of each candidate.", highlight=False)
+        return
+    protocol = smallest.candidate.leaving.variant if smallest.candidate.leaving else shrunk.vector.base
+    print_divergence(smallest.candidate.trace, protocol, smallest.divergence, console)
+    console.print(concluded(shrunk, smallest), highlight=False)
+
+
+def concluded(shrunk: Shrunk, smallest: Tried) -> str:
+    """How much smaller it is, how often it diverges, and what may be wrong."""
+    assert shrunk.divergence is not None
+    return escape(
+        f"{shrunk.divergence.step} steps, made {smallest.steps}: diverges likewise in {smallest.likewise} of "
+        f"{smallest.times} runs. As if: {smallest.candidate.because}."
+    )
+
+
+def _nothing(shrunk: Shrunk) -> str:
+    if shrunk.because:
+        return f"[yellow]was not driven to its end:[/] {escape(shrunk.because)}"
+    return f"conforms on {shrunk.target} in {shrunk.times} runs; there is nothing to make small."
+
+
+def saved(shrunk: Shrunk, smallest: Tried) -> str:
+    """The smallest run as a trace file."""
+    assert smallest.divergence is not None
+    candidate = smallest.candidate
+    description = f"Made small of {shrunk.vector.name}. As if: {candidate.because}."
+    trace = replace(candidate.trace, description=description)
+    if candidate.leaving is None:
+        return itf.dumps(trace, shrunk.vector.base)
+    return itf.dumps(trace, candidate.leaving.variant, meta={"diverges_at": candidate.leaving.step})
