@@ -104,6 +104,8 @@ class Vocabulary:
         self._parameters: dict[str, dict[str, type[Value]]] = {}
         self._words: dict[str, tuple[Mapping[str, Message[Any]], Mapping[str, Symbol]]] = {}
         """The messages and the pieces of state that a line of this event may name, as it names them."""
+        self._actors: dict[str, str] = {}
+        """Who takes the step of an event: `dpm`, `ncm`, or `aca`, whose first parameter is then its own host."""
         self._fits: dict[str, Test] = {}
         self._messages: dict[str, dict[str, Test]] = {}
         self._state: dict[str, dict[str, Test]] = {}
@@ -118,6 +120,7 @@ class Vocabulary:
             for action in protocol.actions:
                 event = f"{protocol.name}.{action.name}"
                 self._parameters[event] = {one.name: one.sort for one in action.parameters}
+                self._actors[event] = "aca" if action.role.each is Host else action.role.name.lower()
                 self._fits[event] = self._attributes(self._parameters[event])
                 self._words[event] = messages, kept
                 self._messages[event], self._state[event] = sent, state
@@ -150,6 +153,11 @@ class Vocabulary:
                 return False
             if line.sequence < 1 or (line.taken is not None and not self._is_id(line.taken)):
                 return False
+            actor = self._actors.get(event)
+            if actor is not None:
+                process = line.process
+                if actor != process[:3] or (actor == "aca" and line.attributes["host"] != process[4:]):
+                    return False
             if line.sent:
                 messages = self._messages[event]
                 for message in line.sent:
@@ -228,6 +236,12 @@ class Vocabulary:
             meant = f"did you mean {near[0]}?" if near else "docs/event-log.schema.json lists them all"
             yield "event.name", f"{shown(line.event)} is no event; {meant}"
             return
+        role, _, host = line.process.partition("/")
+        actor = self._actors.get(line.event)
+        if actor is not None and actor != role:
+            yield "event.name", f"{line.event} is a step of {actor}, and {line.process} is another process"
+        if actor == "aca" and line.attributes.get("host", host) != host:
+            yield "attributes.host", f"expected {host}, whose agent says so, found {shown(line.attributes['host'])}"
         parameters = self._parameters[line.event]
         for name, value in line.attributes.items():
             if name not in parameters:

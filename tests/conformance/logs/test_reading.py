@@ -131,6 +131,14 @@ FAULTS: list[tuple[str | bytes, str]] = [
             ("nmc:00112233445566ff:14.0", '"nmc:00112233445566ff:14.0"'),
         ]
     ),
+    (
+        but(service__instance__id="dpm"),
+        ":1: event.name: on-demand.grant is a step of ncm, and dpm is another process",
+    ),
+    (
+        but(service__instance__id="aca/h2", event__name="on-demand.evict", attributes={"host": "h1", "pod": "red/1"}),
+        ':1: attributes.host: expected h2, whose agent says so, found "h1"',
+    ),
     (but(sequence=0), ":1: sequence: expected an integer from 1 on, found 0"),
     (but(service__instance__id="nmc"), ':1: service.instance.id: expected dpm, ncm or aca/ and a host, found "nmc"'),
     (
@@ -341,10 +349,12 @@ def test_every_event_of_every_protocol_is_accepted_as_declared_and_no_other_way(
     vocabulary = Vocabulary()
     parameters = vocabulary.parameters(event)
     whole = {name: _example(sort) for name, sort in parameters.items()}
-    assert vocabulary.accepts(next(_records(but(event__name=event, attributes=whole, sent=[], after={}))).line)
+    process = {"dpm": "dpm", "aca": "aca/h1"}.get(vocabulary._actors.get(event, ""), "ncm")
+    said = {"service__instance__id": process, "event__name": event, "sent": [], "after": {}}
+    assert vocabulary.accepts(next(_records(but(**said, attributes=whole))).line)
     assert (event in STUTTERS) == (event.split(".")[1] not in {a.name for p in LOGGED for a in p.actions})
     for name in parameters:
-        line = next(_records(but(event__name=event, attributes={**whole, name: -1}, sent=[], after={}))).line
+        line = next(_records(but(**said, attributes={**whole, name: -1}))).line
         assert not vocabulary.accepts(line)
         found = vocabulary.fault(line)
         assert found is not None
