@@ -1,0 +1,99 @@
+"""Recorded logs in which something is changed: how a wrong is planted, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from conformance.logs.explanation import Explanation, explain
+from conformance.logs.names import LOGGED
+from conformance.logs.reading import LogFile
+from conformance.logs.validate import validate
+from conformance.logs.verdict import Verdict
+from impl.recording.line import Line, Sent, State, encoded
+
+ON_DEMAND = next(one for one in LOGGED if one.name == "on-demand")
+
+
+@dataclass
+class Logs:
+    """The logs of a deployment, by file; a wrong is planted in a copy."""
+
+    files: Mapping[str, list[Line]]
+
+    @classmethod
+    def read(cls, paths: Mapping[str, Path]) -> Logs:
+        """As they were recorded."""
+        return cls({name: [record.line for record in LogFile(path)] for name, path in paths.items()})
+
+    def find(self, file: str, event: str, wanted: Callable[[Line], bool] = lambda line: True, skip: int = 0) -> int:
+        """The place of a line in its file, from 0: the first that is wanted, behind some that are left out."""
+        places = [
+            place for place, line in enumerate(self.files[file]) if line.event == f"on-demand.{event}" and wanted(line)
+        ]
+        return places[skip]
+
+    def changed(self, file: str, lines: list[Line]) -> Logs:
+        """With another content of one file."""
+        return Logs({**self.files, file: lines})
+
+    def with_line(self, file: str, place: int, **changes: Any) -> Logs:
+        """With other fields of one line."""
+        lines = list(self.files[file])
+        lines[place] = msgspec.structs.replace(lines[place], **changes)
+        return self.changed(file, lines)
+
+    def explained(self, folder: Path) -> Told:
+        """What validation and explanation say of these logs."""
+        paths = []
+        for name, lines in self.files.items():
+            path = folder / f"{name}.ndjson"
+            path.write_bytes(b"".join(encoded(line) + b"\n" for line in lines))
+            paths.append(path)
+        verdict = validate([LogFile(path) for path in paths], protocols=[ON_DEMAND])
+        explanation = explain(verdict.divergence) if verdict.divergence is not None else None
+        return Told(verdict, explanation)
+
+
+@dataclass
+class Told:
+    """What was said."""
+
+    verdict: Verdict
+    explanation: Explanation | None = field(repr=False)
+
+    @property
+    def why(self) -> Explanation:
+        """The explanation, which there is."""
+        assert self.explanation is not None, self.verdict
+        return self.explanation
+
+
+def told_otherwise(line: Line, symbol: str, change: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> State:
+    """The entries of a line, with those of one symbol changed."""
+    assert line.after is not None
+    return {**line.after, symbol: tuple(change(entry) for entry in line.after[symbol])}
+
+
+def said_otherwise(line: Line, change: Callable[[Sent], Sent]) -> tuple[Sent, ...]:
+    """The messages of a line, each changed."""
+    return tuple(change(message) for message in line.sent or ())
+
+
+def everywhere(line: Line, old: str | int, new: str | int) -> dict[str, Any]:
+    """The fields of a line with a name in another's place, in all that it says: it does not contradict itself."""
+
+    def words(values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(new if value == old and type(value) is type(old) else value for value in values)
+
+    return {
+        "attributes": dict(zip(line.attributes, words(tuple(line.attributes.values())), strict=True)),
+        "sent": tuple(words(message) for message in line.sent) if line.sent is not None else None,
+        "after": {name: tuple(words(one) for one in entries) for name, entries in line.after.items()}
+        if line.after is not None
+        else None,
+    }

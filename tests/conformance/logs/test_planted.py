@@ -1,0 +1,382 @@
+"""Wrongs planted in recorded logs: each is explained on one screen, with its line, what is false, what would fit, and the edit.
+
+The logs are those of real cores, with real recorders: messages late, twice, and overtaking each other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.logs.fleet import record_in_memory
+from conformance.show.explanation import SCREEN_COLUMNS, SCREEN_LINES, screen
+from conformance.show.page import as_page
+from impl.recording.line import Line
+from tests.conformance.logs.planted import Logs, Told, everywhere, said_otherwise, told_otherwise
+
+AGENTS, EVENTS = 20, 3_000
+"""Two VPCs, so that there is another tenant; enough for moves, removals, refusals and starts anew."""
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Logs:
+    """Logs in which nothing is wrong."""
+    made = record_in_memory(tmp_path_factory.mktemp("fleet"), EVENTS, agents=AGENTS)
+    return Logs.read({path.stem: path for path in made.files})
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """Logs with a wrong, and what has to be said of it."""
+
+    logs: Logs
+    file: str
+    line: int
+    """From 1 on."""
+    false: str = ""
+    """The conjunct, in the statement's words, that is false first."""
+    field: str = ""
+    """What differs first from the step that the line names, where the guard holds."""
+    decisive: tuple[str, Any, Any] | None = None
+    """Of the nearest step: the field, the value of the line, and the right one."""
+    edit: str = "change"
+    promise: str = ""
+    verdict: str = "diverges"
+
+
+def a_grant(logs: Logs) -> tuple[int, Line]:
+    """An answer in the middle of NCM's log."""
+    place = logs.find("ncm", "grant", skip=5)
+    return place, logs.files["ncm"][place]
+
+
+def changed_grant(logs: Logs, name: str, wrong: str | int, **expected: Any) -> Wrong:
+    """A grant with another choice, which all of the line goes with."""
+    place, line = a_grant(logs)
+    right = line.attributes[name]
+    changes = everywhere(line, right, wrong)
+    changes["attributes"] = {**line.attributes, name: wrong}
+    planted = logs.with_line("ncm", place, **changes)
+    return Wrong(planted, "ncm", place + 1, decisive=(f"attributes.{name}", wrong, right), **expected)
+
+
+TAKES = "takes request(host, epoch, asked_by, source, destination)"
+
+
+def changed_version(logs: Logs) -> Wrong:
+    """NCM grants a version that nobody has issued."""
+    place, line = a_grant(logs)
+    right = line.attributes["version"]
+    planted = logs.with_line(
+        "ncm",
+        place,
+        attributes={**line.attributes, "version": 99},
+        sent=said_otherwise(line, lambda one: (*one[:-1], 99)),
+    )
+    return Wrong(
+        planted,
+        "ncm",
+        place + 1,
+        false="version = recorded(destination)",
+        decisive=("attributes.version", 99, right),
+        promise="grants_only_what_is_placed",
+    )
+
+
+def forged_asker(logs: Logs) -> Wrong:
+    """NCM answers a host that has not asked."""
+    _, line = a_grant(logs)
+    other = next(name for name in logs.files if name.startswith("host") and name != line.attributes["host"])
+    return changed_grant(logs, "host", other, false=TAKES, promise="answers_the_asker")
+
+
+def across_tenants(logs: Logs) -> Wrong:
+    """NCM grants a pod of another VPC."""
+    _, line = a_grant(logs)
+    own = str(line.attributes["source"]).partition("/")[0]
+    other = next(
+        str(one.attributes["pod"])
+        for one in logs.files["ncm"]
+        if one.event == "on-demand.store" and str(one.attributes["pod"]).partition("/")[0] != own
+    )
+    return changed_grant(logs, "destination", other, false=TAKES, promise="stays_in_its_vpc")
+
+
+def anothers_request(logs: Logs) -> Wrong:
+    """NCM answers under the number of another request."""
+    return changed_grant(logs, "asked_by", "1.1", false=TAKES, promise="answers_the_asker")
+
+
+def stale_epoch(logs: Logs) -> Wrong:
+    """NCM answers an epoch that is over."""
+    place = logs.find("ncm", "grant", lambda line: int(line.attributes["epoch"]) > 1)
+    line = logs.files["ncm"][place]
+    right = int(line.attributes["epoch"])
+    planted = logs.with_line(
+        "ncm",
+        place,
+        attributes={**line.attributes, "epoch": right - 1},
+        sent=said_otherwise(line, lambda one: (*one[:2], right - 1, *one[3:])),
+    )
+    return Wrong(planted, "ncm", place + 1, false=TAKES, decisive=("attributes.epoch", right - 1, right))
+
+
+def early_acknowledgment(logs: Logs) -> Wrong:
+    """NCM counts a version as confirmed that the agent has not applied."""
+    place = logs.find("ncm", "acknowledge", lambda line: line.attributes["version"] != line.attributes["epoch"])
+    line = logs.files["ncm"][place]
+    right = int(line.attributes["version"])
+    planted = logs.with_line("ncm", place, **everywhere(line, right, right + 1))
+    return Wrong(
+        planted,
+        "ncm",
+        place + 1,
+        false="takes applied(host, epoch, pod, version)",
+        decisive=("attributes.version", right + 1, right),
+    )
+
+
+def done_too_early(logs: Logs) -> Wrong:
+    """NCM reports a version as done before the last host has confirmed it: two of its lines are swapped, numbers and all."""
+    lines = list(logs.files["ncm"])
+    place = next(
+        place
+        for place, (one, other) in enumerate(pairwise(lines))
+        if one.event == "on-demand.acknowledge"
+        and other.event == "on-demand.report_done"
+        and one.attributes["pod"] == other.attributes["pod"]
+    )
+    one, other = lines[place], lines[place + 1]
+    lines[place : place + 2] = [other, one]
+    planted = logs.changed("ncm", lines)
+    return Wrong(planted, "ncm", place + 1, edit="swap", verdict="inconclusive")
+
+
+def swapped_and_renumbered(logs: Logs) -> Wrong:
+    """The same, and the numbers are put right: what is said is wrong, and not only how it is written down."""
+    found = done_too_early(logs)
+    place = found.line - 1
+    lines = list(found.logs.files["ncm"])
+    first, second = lines[place], lines[place + 1]
+    planted = found.logs.with_line("ncm", place, sequence=second.sequence)
+    planted = planted.with_line("ncm", place + 1, sequence=first.sequence)
+    return Wrong(planted, "ncm", found.line, false="∀ host: Host. ¬pending(pod, version, host)", edit="swap")
+
+
+def dropped_line(logs: Logs) -> Wrong:
+    """A line of NCM is lost, of an answer that an agent has taken."""
+    place, _ = a_grant(logs)
+    lines = list(logs.files["ncm"])
+    del lines[place]
+    return Wrong(logs.changed("ncm", lines), "ncm", place + 1, edit="insert", verdict="inconclusive")
+
+
+def repeated_line(logs: Logs) -> Wrong:
+    """A line stands twice."""
+    place, line = a_grant(logs)
+    lines = [*logs.files["ncm"][: place + 1], line, *logs.files["ncm"][place + 1 :]]
+    return Wrong(logs.changed("ncm", lines), "ncm", place + 2, edit="drop", verdict="inconclusive")
+
+
+def wrong_place(logs: Logs) -> Wrong:
+    """NCM records another home than DPM has said."""
+    place = logs.find("ncm", "store", lambda line: int(line.attributes["version"]) > 1 and "at" in (line.after or {}))
+    line = logs.files["ncm"][place]
+    assert line.after is not None
+    ((pod, version, right, _),) = line.after["at"]
+    wrong = "host-0000" if right != "host-0000" else "host-0001"
+    planted = logs.with_line("ncm", place, after=told_otherwise(line, "at", lambda one: (*one[:2], wrong, True)))
+    field = f"after.at({pod}, {version}, {wrong})"
+    return Wrong(
+        planted, "ncm", place + 1, field=field, decisive=(field, True, False), promise="versions_are_immutable"
+    )
+
+
+def lost_mark(logs: Logs) -> Wrong:
+    """NCM forgets that it has told the host."""
+    place, line = a_grant(logs)
+    planted = logs.with_line("ncm", place, after=told_otherwise(line, "told", lambda one: (*one[:-1], False)))
+    field = f"after.told({line.attributes['host']}, {line.attributes['destination']})"
+    return Wrong(planted, "ncm", place + 1, field=field, decisive=(field, False, True))
+
+
+def message_not_sent(logs: Logs) -> Wrong:
+    """NCM stores a version, and one of the hosts that were told of the pod is not told of it."""
+    place = logs.find("ncm", "store", lambda line: len(line.sent or ()) > 1)
+    line = logs.files["ncm"][place]
+    assert line.sent is not None
+    planted = logs.with_line("ncm", place, sent=line.sent[:-1])
+    return Wrong(planted, "ncm", place + 1, field="sent", decisive=("sent", None, line.sent[-1]))
+
+
+def changed_on_its_way(logs: Logs) -> Wrong:
+    """An agent learns a newer version than it was sent."""
+    file, place = next(
+        (name, place)
+        for name, lines in logs.files.items()
+        if name.startswith("host")
+        for place, line in enumerate(lines)
+        if line.event == "on-demand.learn" and int(line.attributes["version"]) == 2
+    )
+    line = logs.files[file][place]
+    planted = logs.with_line(file, place, **everywhere(line, 2, 3))
+    return Wrong(
+        planted,
+        file,
+        place + 1,
+        false="takes route(host, epoch, pod, version)",
+        decisive=("attributes.version", 3, 2),
+    )
+
+
+def packet_of_another(logs: Logs) -> Wrong:
+    """An agent lets a packet go that it does not hold."""
+    file, place = next(
+        (name, place)
+        for name, lines in logs.files.items()
+        if name.startswith("host")
+        for place, line in enumerate(lines)
+        if line.event == "on-demand.release"
+    )
+    line = logs.files[file][place]
+    right, vpc = line.attributes["source"], str(line.attributes["source"]).partition("/")[0]
+    planted = logs.with_line(file, place, **everywhere(line, right, f"{vpc}/10.99.0.1"))
+    return Wrong(
+        planted,
+        file,
+        place + 1,
+        false="waiting(host, asked_by, source, destination)",
+        decisive=("attributes.source", f"{vpc}/10.99.0.1", right),
+        promise="acts_once",
+    )
+
+
+def wrong_reason(logs: Logs) -> Wrong:
+    """NCM refuses for another reason than there is."""
+    place = logs.find("ncm", "refuse", lambda line: line.attributes["why"] == "unknown")
+    line = logs.files["ncm"][place]
+    planted = logs.with_line("ncm", place, **everywhere(line, "unknown", "gone"))
+    return Wrong(
+        planted,
+        "ncm",
+        place + 1,
+        false="why = why_not(host, source, destination)",
+        decisive=("attributes.why", "gone", "unknown"),
+    )
+
+
+WRONGS: list[Callable[[Logs], Wrong]] = [
+    changed_version,
+    dropped_line,
+    done_too_early,
+    swapped_and_renumbered,
+    forged_asker,
+    early_acknowledgment,
+    wrong_place,
+    across_tenants,
+    lost_mark,
+    anothers_request,
+    stale_epoch,
+    repeated_line,
+    changed_on_its_way,
+    message_not_sent,
+    packet_of_another,
+    wrong_reason,
+]
+
+
+def test_the_logs_themselves_conform(logs: Logs, tmp_path: Path) -> None:
+    told = logs.explained(tmp_path)
+    assert told.verdict.verdict == "conforms"
+    assert told.explanation is None
+
+
+@pytest.fixture(scope="module", params=WRONGS, ids=lambda wrong: wrong.__name__)
+def planted(request: pytest.FixtureRequest, logs: Logs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Wrong, Told]:
+    """A wrong, and what is said of it."""
+    wrong: Wrong = request.param(logs)
+    return wrong, wrong.logs.explained(tmp_path_factory.mktemp("planted"))
+
+
+def test_a_wrong_is_found_at_its_line(planted: tuple[Wrong, Told]) -> None:
+    wrong, told = planted
+    assert told.verdict.verdict == wrong.verdict
+    record = told.why.record
+    assert (Path(record.file).stem, record.number) == (wrong.file, wrong.line)
+    assert record.line.process == (f"aca/{wrong.file}" if wrong.file.startswith("host") else wrong.file)
+
+
+def test_what_is_false_of_it_is_named(planted: tuple[Wrong, Told]) -> None:
+    wrong, told = planted
+    if wrong.false:
+        false = [part for part in told.why.candidates[0].guard if part.held is False]
+        assert false[0].text == wrong.false
+        assert false[0].because
+        assert told.why.because.startswith(f"{wrong.false} is false: ")
+    if wrong.field:
+        assert all(part.held for part in told.why.candidates[0].guard)
+        assert told.why.differences[0].field == wrong.field
+
+
+def test_the_nearest_step_is_the_one_that_was_recorded(planted: tuple[Wrong, Told]) -> None:
+    wrong, told = planted
+    if wrong.decisive is not None:
+        assert told.why.nearest is not None
+        first = told.why.nearest.differences[0]
+        assert (first.field, first.observed, first.expected) == wrong.decisive
+
+
+def test_the_smallest_edit_is_confirmed_by_what_follows(planted: tuple[Wrong, Told]) -> None:
+    wrong, told = planted
+    edit = told.why.edits[0]
+    assert edit.kind == wrong.edit
+    assert edit.confirmed
+    assert edit.fits > 500
+
+
+def test_the_promise_that_it_breaks_is_named(planted: tuple[Wrong, Told]) -> None:
+    wrong, told = planted
+    names = [one.promise.name for one in told.why.broken if not one.promise.lemma]
+    if wrong.promise:
+        assert wrong.promise in names
+    if wrong.verdict == "inconclusive":
+        assert names == []  # lines that are lost or repeated break nothing
+
+
+def test_it_fits_on_one_screen_which_names_line_and_process(planted: tuple[Wrong, Told]) -> None:
+    wrong, told = planted
+    lines = screen(told.why)
+    assert len(lines) <= SCREEN_LINES
+    assert max(len(line.text) for line in lines) <= SCREEN_COLUMNS
+    text = "\n".join(line.text for line in lines)
+    assert f"{wrong.file}.ndjson, line {wrong.line}: {told.why.record.line.process} says " in text.replace(
+        "\n    ", " "
+    )
+    assert "The smallest change of the log" in text
+    assert "The way there" in text
+    assert f"{wrong.line}. ✗ " in text
+
+
+def test_all_of_it_is_in_json_and_on_a_page(planted: tuple[Wrong, Told]) -> None:
+    wrong, told = planted
+    data = json.loads(json.dumps(told.why.as_json()))
+    assert (data["line"], data["process"]) == (wrong.line, told.why.record.line.process)
+    assert data["edits"][0]["text"] == told.why.edits[0].text
+    assert [one["guard"] for one in data["candidates"]]
+    page = as_page(told.why)
+    assert f"line {wrong.line}</h1>" in page
+    assert "<script" not in page
+    assert "<svg" in page
+
+
+def test_the_lost_line_is_the_one_that_is_put_in(logs: Logs, tmp_path: Path) -> None:
+    _, line = a_grant(logs)
+    told = dropped_line(logs).logs.explained(tmp_path)
+    values = ", ".join(map(str, line.attributes.values()))
+    assert told.why.edits[0].text.endswith(f"number {line.sequence} of this run of ncm is missing: grant({values})")
