@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "replay": "Replay traces on the implementation, step by step.",
     "shrink": "Make a run that diverges small, and say how often it does.",
     "permissive": "Offer the implementation what the statement permits and it never did.",
+    "record": "Collect the event logs of a running deployment.",
     "validate": "Decide whether the logs of a deployment are a behaviour of the specification.",
     "show": "Print a trace as a table and a sequence diagram.",
     "step": "Take steps of the role machines by hand.",

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from impl.broker import topics
+from impl.broker import events, topics
 from impl.broker.deployment import Deployment
 from impl.broker.tokens import write_secret
 from impl.errors import BadDeployment
@@ -34,6 +34,7 @@ class AgentFile:
 def add_host(deployment: Deployment, host: str) -> AgentFile:
     """Registers a host, or registers it anew: then its earlier token opens nothing, and its epochs begin again."""
     credentials = topics.provision_host(deployment, host)
+    events.admit(deployment, host, credentials.role)
     _tell_ncm(deployment, Registered(host, registration_number()))
     return AgentFile(host, deployment.service_url, deployment.namespace, credentials.token)
 
@@ -42,6 +43,7 @@ def remove_host(deployment: Deployment, host: str) -> None:
     """Deregisters a host, and removes its topics with everything in them."""
     _tell_ncm(deployment, Deregistered(topics.checked_host_name(host), registration_number()))
     topics.withdraw_host(deployment, host)
+    events.admit(deployment, host, None)
 
 
 def registration_number() -> int:

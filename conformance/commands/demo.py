@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import click
 
-from conformance.commands.run import events_option, recording
 from conformance.demo import demonstrate, said
 from conformance.exits import Exit
 from conformance.report import ERRORS, console_for, json_option, write_json
 from impl.broker.launcher import open_deployment
+from impl.recording.file import FileSink
 
 
 @click.command()
-@events_option
+@click.option(
+    "--events",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Append the event logs of all four processes to this file. [default: keep none]",
+)
 @json_option
 def demo(events: Path | None, json_file: str | None) -> int:
     """One NCM, one test controller in DPM's place, two hosts with a pod each, on a real broker.
@@ -29,7 +35,7 @@ def demo(events: Path | None, json_file: str | None) -> int:
       PULSAR_URL=pulsar://broker:6650 ... ondemand demo    on a broker that runs already
     """
     console = console_for(json_file)
-    with recording(events) as sink, open_deployment(console=ERRORS) as deployment:
+    with closing(FileSink(events)) if events else nullcontext() as sink, open_deployment(console=ERRORS) as deployment:
         seen = demonstrate(deployment, lambda sentence: console.print(sentence, highlight=False, soft_wrap=True), sink)
     for host, messages in seen.received.items():
         console.print(f"\nThe agent of {host} received:", highlight=False)

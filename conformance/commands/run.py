@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -19,6 +19,7 @@ from conformance.commands.direct import GRPC, agent_options, dpm_options, server
 from conformance.commands.direct import calls as direct_calls
 from conformance.commands.host import the_deployment
 from impl.broker.deployment import Deployment
+from impl.broker.events import prepare as prepare_events
 from impl.broker.multicast import MulticastTopics
 from impl.broker.topics import prepare
 from impl.channel.decision import Decision
@@ -31,6 +32,7 @@ from impl.journal.store import JournalStore
 from impl.messages import Kind, Pod
 from impl.recording.file import FileSink
 from impl.recording.recorder import Sink
+from impl.recording.topic import TopicSink
 from impl.service.aca import AcaService, Handlers
 from impl.service.dpm import DpmService
 from impl.service.loop import Service
@@ -62,10 +64,11 @@ take_over_option = click.option(
 )
 events_option = click.option(
     "--events",
-    type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Append the service's event log to this file, which no other process writes to. [default: keep none]",
+    help="Append the service's event log to this file, which no other process writes to; `broker`: to a topic of its own, from "
+    "where `ondemand record` collects it. [default: keep none]",
 )
+BROKER: Final = "broker"
 seconds = click.FloatRange(min=0, min_open=True)
 
 
@@ -95,7 +98,7 @@ def log_lines(*, verbose: bool) -> None:
 @journal_option
 @take_over_option
 @events_option
-def ncm(state: Path | None, journal: bool, take_over: bool, events: Path | None) -> int:
+def ncm(state: Path | None, journal: bool, take_over: bool, events: str | None) -> int:
     """Run NCM.
 
     \b
@@ -103,20 +106,32 @@ def ncm(state: Path | None, journal: bool, take_over: bool, events: Path | None)
       . broker/environment && ondemand run ncm
       . broker/environment && ondemand run ncm --journal    here, and on another machine
       ondemand run ncm --events ncm.ndjson                  and write down what it does
+      ondemand run ncm --events broker                      the same, to be collected by ondemand record
     """
     store, connect = _as_role("ncm", state, journal=journal, take_over=take_over)
-    with recording(events) as sink:
+    with recording(events, partial(_topic_of, "ncm")) as sink:
         return serve(NcmService(store, connect, events=sink), None)
 
 
 @contextmanager
-def recording(events: Path | None) -> Iterator[Sink | None]:
-    """Where an event log goes, if one is kept."""
+def recording(events: str | None, topic: Callable[[], Sink]) -> Iterator[Sink | None]:
+    """Where an event log goes, if one is kept. `topic`: makes the sink that publishes it."""
     if events is None:
         yield None
         return
-    with closing(FileSink(events)) as sink:
+    with closing(topic() if events == BROKER else FileSink(Path(events))) as sink:
         yield sink
+
+
+def _topic_of(role: str) -> TopicSink:
+    """The topic for the event log of a role; it is prepared, if it was not, once the broker is there."""
+    deployment = the_deployment()
+
+    def prepared() -> None:
+        prepare_if_there(deployment)
+        prepare_if_there(deployment, prepare_events)
+
+    return TopicSink(deployment, deployment.token(role), role, prepared)
 
 
 @run.command()
@@ -177,7 +192,7 @@ def dpm(
     state: Path | None,
     journal: bool,
     take_over: bool,
-    events: Path | None,
+    events: str | None,
     many_ports: int,
     many_in_a_group: int,
     patience: int,
@@ -218,14 +233,17 @@ def dpm(
         return to_broker() if calls is None else DirectConnection(to_broker(), calls)
 
     timing = Timing(asked_first=answer_wait, remind_every=remind_every, confirm_max=fail_after)
-    with closing(MulticastTopics(the_deployment())) as administration, recording(events) as sink:
+    with (
+        closing(MulticastTopics(the_deployment())) as administration,
+        recording(events, partial(_topic_of, "dpm")) as sink,
+    ):
         service = TellingDpm(store, connect, timing, administration=administration, decision=decision, events=sink)
         if calls is not None:
             calls.reply_to(service.hear)
         return serve(service, partial(_decide, service))
 
 
-def _check_recordable(events: Path | None, direct: Mapping[str, Any]) -> None:
+def _check_recordable(events: str | None, direct: Mapping[str, Any]) -> None:
     if events is not None and direct["direct"] == GRPC:
         raise click.UsageError(
             "--events with --direct grpc: calls carry no ids of messages, and replies are answers that no line would tell of; "
@@ -254,7 +272,7 @@ def _decide(service: DpmService, words: list[str]) -> None:
 @state_option
 @events_option
 @agent_options
-def aca(credentials: Path, state: Path | None, events: Path | None, **direct: Any) -> int:
+def aca(credentials: Path, state: Path | None, events: str | None, **direct: Any) -> int:
     """Run a host's agent. Each line of standard input is a packet: `packet VPC/SOURCE VPC/DESTINATION`.
 
     Standard output says what becomes of each packet, and what is applied of what the hosts of a VPC share.
@@ -273,7 +291,7 @@ def aca(credentials: Path, state: Path | None, events: Path | None, **direct: An
     agent = read_agent_file(credentials)
     _check_recordable(events, direct)
     make_server = server(agent.host, direct)
-    with recording(events) as sink:
+    with recording(events, lambda: TopicSink(agent.deployment(), agent.token, agent.host)) as sink:
         service = AcaService(
             agent.host,
             SqliteStore(state or Path(f"{agent.host}.sqlite"), agent.host),
@@ -330,8 +348,8 @@ def connected(deployment: Deployment, role: str, *, displaces: bool = False) -> 
     return PulsarConnection(deployment, deployment.token(role), displaces=displaces)
 
 
-def prepare_if_there(deployment: Deployment) -> None:
-    """Prepares a deployment, if its broker is there; whoever calls this tries again if not.
+def prepare_if_there(deployment: Deployment, prepare: Callable[[Deployment], None] = prepare) -> None:
+    """Prepares a deployment, if its broker is there; whoever calls this tries again if not. `prepare`: what is to be there.
 
     Raises:
         Unreachable: the broker is not there (yet).

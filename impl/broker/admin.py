@@ -53,6 +53,15 @@ class Admin:
         self._call("PUT", f"/tenants/{tenant}", json=clusters, accept=(_EXISTS,))
         self._call("PUT", f"/namespaces/{namespace}", accept=(_EXISTS,))
 
+    def has_namespace(self) -> bool:
+        """The deployment's namespace is there."""
+        return self._call("GET", f"/namespaces/{self._deployment.namespace}", accept=(_UNKNOWN,)).is_success
+
+    def retain(self, minutes: int) -> None:
+        """What is published in the namespace is kept for so long, whether anybody reads it or not; -1: for ever."""
+        policy = {"retentionTimeInMinutes": minutes, "retentionSizeInMB": -1}
+        self._call("POST", f"/namespaces/{self._deployment.namespace}/retention", json=policy)
+
     def delete_namespace(self) -> None:
         """Removes the deployment's namespace with all its topics."""
         for topic in self.topics():

@@ -1,0 +1,97 @@
+"""Event logs from a running deployment: readers on the topics that its processes write to.
+
+A reader takes nothing away: any number of them see everything, from the beginning or from a moment on. Lines of one process keep
+their order; between processes there is none but that of their messages' ids.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any, Final, Self
+
+import pulsar
+
+from impl.broker import events
+from impl.broker.admin import Admin
+from impl.broker.deployment import Deployment
+from impl.transport.pulsar import OPERATION_SECONDS_MAX, translated
+
+LINES_AT_ONCE: Final = 1_000
+"""Of one process, before it is the next one's turn."""
+
+FETCHED_MAX: Final = 2_000
+"""Lines of one topic that the client has fetched besides."""
+
+_READ_MILLISECONDS: Final = 5_000
+"""For a line that is known to be there."""
+
+
+class Collector:
+    """Reads the event logs of a deployment. `since`: only what was written from then on, in seconds since 1970."""
+
+    def __init__(self, deployment: Deployment, since: float | None = None) -> None:
+        self._events = events.namespace(deployment)
+        self._since = since
+        self._readers: dict[str, Any] = {}
+        self._client = pulsar.Client(
+            deployment.service_url,
+            authentication=pulsar.AuthenticationToken(deployment.admin_token),
+            operation_timeout_seconds=OPERATION_SECONDS_MAX,
+            logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, os.devnull),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends all readers."""
+        with translated("close", quietly=True):
+            self._client.close()
+
+    def look(self) -> list[str]:
+        """Looks for topics that are new, and reads them too from now on. Returns the names of all.
+
+        Raises:
+            EnvironmentProblem: the broker does not answer.
+        """
+        with Admin(self._events) as admin:
+            names = admin.topics() if admin.has_namespace() else []
+        for name in names:
+            if name not in self._readers:
+                with translated(f"read {name}"):
+                    self._readers[name] = self._opened(name)
+        return sorted(self._readers)
+
+    def _opened(self, name: str) -> Any:
+        reader = self._client.create_reader(
+            self._events.topic(name), pulsar.MessageId.earliest, receiver_queue_size=FETCHED_MAX
+        )
+        if self._since is not None:
+            reader.seek(int(self._since * 1_000))
+        return reader
+
+    def lines(self) -> Iterator[bytes]:
+        """Every line that is there by now and was not read before, each with its newline.
+
+        Raises:
+            Unreachable: the broker does not answer.
+        """
+        found = True
+        while found:
+            found = False
+            for name, reader in sorted(self._readers.items()):
+                for line in self._some(name, reader):
+                    found = True
+                    yield line
+
+    def _some(self, name: str, reader: Any) -> Iterator[bytes]:
+        for _ in range(LINES_AT_ONCE):
+            with translated(f"read {name}"):
+                if not reader.has_message_available():
+                    return
+                data: bytes = reader.read_next(_READ_MILLISECONDS).data()
+            yield data + b"\n"
