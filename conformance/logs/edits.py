@@ -55,6 +55,8 @@ class Edit:
         """How far it helps, in half a sentence."""
         if self.then:
             return f"then {self.then} is the next that does not fit"
+        if not self.fits:
+            return "nothing follows that would tell"
         return f"then the next {self.fits:,} lines fit" if self.fits > 1 else "then it fits"
 
     def as_json(self) -> dict[str, Any]:
@@ -88,7 +90,8 @@ def edits(
         edit = _tried(plan, divergence)
         if edit is not None:
             found.append(edit)
-    confirmed = sorted((one for one in found if one.confirmed), key=lambda one: one.size)
+    # A line that tells of something is rather wrong in a word than out of nowhere.
+    confirmed = sorted((one for one in found if one.confirmed), key=lambda one: (one.kind == "drop", one.size))
     return (confirmed or sorted(found, key=lambda one: (-one.fits, one.size)))[:SHOWN_MAX]
 
 

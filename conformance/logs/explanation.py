@@ -13,7 +13,7 @@ from typing import Any
 
 from conformance.logs.edits import Edit, edits
 from conformance.logs.gaps import lost_steps, observation
-from conformance.logs.history import at_most
+from conformance.logs.history import history_of
 from conformance.logs.reading import Record
 from conformance.logs.surroundings import sent_under_its_id, surroundings
 from conformance.logs.verdict import Divergence
@@ -128,7 +128,7 @@ def explain(divergence: Divergence) -> Explanation:
         near = nearest(scene, seen)
         missing = lost_steps(scene, divergence, seen) or missing_steps(scene, seen)
         if divergence.misfit.kind != "missing":
-            broken = Judge(scene, at_most(protocol, divergence.tables, constants)).broken_by(seen)
+            broken = Judge(scene, history_of(protocol, divergence.tables, constants)).broken_by(seen)
         says = call(seen.action, tuple(seen.choices.get(one.name, "?") for one in action.parameters))
     else:
         says = call(line.event, tuple(f"{key}={value}" for key, value in line.attributes.items()))

@@ -15,7 +15,7 @@ from model.matching.compiled import Changes, Compiled, Constants, apply, paramet
 from model.matching.layout import Put, Tables, key
 from model.state import Element, Tuple
 from spec.language import Action, Protocol, Symbol
-from spec.terms import Formula, Node, Variable
+from spec.terms import Formula, Node, Number, Value, Variable
 
 Environment = Mapping[Variable, Element]
 """The values of variables."""
@@ -34,7 +34,7 @@ class Scene:
         self, protocol: Protocol, constants: Constants, state: Tables | None = None, more: Sequence[Symbol] = ()
     ) -> None:
         self.protocol = protocol
-        self.compiled = Compiled(protocol, constants, history=True)
+        self.compiled = Compiled(protocol, constants, history=True, members=_members)
         self.layout = self.compiled.layout
         self.layout.kept = {**self.layout.kept, **{symbol.name: symbol for symbol in more}}
         self.actions = {action.name: action for action in protocol.actions}
@@ -161,6 +161,11 @@ class Scene:
         """What the step writes, whether it is possible or not."""
         self._ready()
         return self.compiled.actions[action.name].changes(self.tables, *choices)
+
+
+def _members(tables: Tables, sort: type[Value]) -> list[Element]:
+    """The members of a sort that something is said of; if there are none, one of whom nothing is, since no sort is empty."""
+    return tables.members(sort) or [0 if issubclass(sort, Number) else f"any {sort.title}"]
 
 
 class _TooMuch(Exception):

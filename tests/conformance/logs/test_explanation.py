@@ -1,0 +1,155 @@
+"""Explanations of logs of wrong runs, one for each variant; of other kinds of lines; and what a hostile log can do to a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from conformance.logs.explanation import Explanation, explain
+from conformance.logs.reading import Record
+from conformance.logs.validate import Validation
+from conformance.protocols import variant_of
+from conformance.replaying import Vector
+from conformance.show.explanation import SCREEN_COLUMNS, SCREEN_LINES, screen
+from conformance.show.page import as_page
+from impl.recording.line import Line
+from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
+from spec.on_demand import PROTOCOL as ON_DEMAND
+from tests.conformance.logs.test_validate import BAD, GOOD, written
+
+BROKEN_LATER = {
+    "confirms-for-another",
+    "confirms-without-applying",
+    "counts-older-for-newer",
+    "forgets-whom-it-told",
+    "reports-without-waiting",
+}
+"""The step itself breaks no promise: it is the one that makes a later step break one."""
+
+BROKEN_BEFORE = {"grants-the-next-version": {"grants_only_what_is_placed"}}
+"""What the step breaks before it comes to what the variant is there for."""
+
+
+def explained(records: Sequence[Record], *protocols: object) -> Explanation:
+    """The explanation of the first line that does not fit."""
+    validation = Validation(protocols=[one for one in (ON_DEMAND, MESSAGE_QUEUE) if one in protocols or not protocols])
+    rest = iter(records)
+    next(record for record in rest if validation.feed(record) is not None)
+    verdict = validation.finish()
+    assert verdict.divergence is not None
+    return explain(replace(verdict.divergence, following=tuple(rest)))
+
+
+def text_of(explanation: Explanation) -> str:
+    """The screen."""
+    return "\n".join(line.text for line in screen(explanation))
+
+
+@pytest.mark.parametrize("vector", BAD, ids=lambda one: one.name)
+def test_the_promise_that_a_variant_breaks_is_named_at_its_first_wrong_line(vector: Vector) -> None:
+    found = explained(written(vector), ON_DEMAND)
+    _, variant = variant_of(vector.protocol.name.partition(" with ")[2])
+    named = {one.promise.name for one in found.broken if not one.promise.lemma}
+    if vector.name in BROKEN_LATER:
+        assert not named
+    else:
+        assert named & ({one.name for one in variant.breaks} | BROKEN_BEFORE.get(vector.name, set()))
+
+
+@pytest.mark.parametrize("vector", BAD, ids=lambda one: one.name)
+def test_what_is_wrong_is_a_false_conjunct_or_a_field_and_fits_on_a_screen(vector: Vector) -> None:
+    found = explained(written(vector), ON_DEMAND)
+    false = [part for part in found.candidates[0].guard if part.held is False]
+    assert false or found.differences
+    assert all(part.because for part in false)
+    assert found.edits
+    lines = screen(found)
+    assert len(lines) <= SCREEN_LINES
+    assert max(len(line.text) for line in lines) <= SCREEN_COLUMNS
+
+
+def test_an_explanation_leaves_the_validation_as_it_was() -> None:
+    records = written(BAD[0])
+    validation = Validation(protocols=[ON_DEMAND])
+    for record in records:
+        if validation.feed(record) is not None:
+            break
+    divergence = validation.finish().divergence
+    assert divergence is not None
+    before = {name: set(divergence.tables.entries(name)) for name in divergence.tables.layout.kept}
+    first, second = explain(divergence), explain(divergence)
+    assert {name: set(divergence.tables.entries(name)) for name in divergence.tables.layout.kept} == before
+    assert replace(first, seconds=0) == replace(second, seconds=0)
+
+
+def test_an_agent_that_is_waited_for_and_keeps_no_log_is_named() -> None:
+    records = [one for one in written(GOOD[0]) if one.line.process != "ncm"]
+    validation = Validation(protocols=[ON_DEMAND])
+    assert all(validation.feed(record) is None for record in records)
+    verdict = validation.finish()
+    assert verdict.verdict == "inconclusive"
+    assert "ncm" in verdict.why
+
+
+def with_state(records: Sequence[Record], state: dict[str, tuple[tuple[object, ...], ...]]) -> list[Record]:
+    """The lines, with a snapshot of NCM behind its last one."""
+    last = max(place for place, one in enumerate(records) if one.line.process == "ncm")
+    line = records[last].line
+    snapshot = Line(
+        process="ncm",
+        run=line.run,
+        sequence=line.sequence + 1,
+        time=line.time,
+        event="process.snapshot",
+        attributes={},
+        state=msgspec.convert(state, dict[str, tuple[tuple[str | int | bool, ...], ...]]),
+    )
+    return [*records[: last + 1], Record("snapshot", 1, snapshot), *records[last + 1 :]]
+
+
+def test_a_whole_state_that_is_another_is_explained_by_its_entry() -> None:
+    found = explained(with_state(written(GOOD[0]), {"on-demand.recorded": (("red/p1", 77),)}), ON_DEMAND)
+    assert found.candidates == ()
+    assert found.differences[0].observed == 77
+    assert found.differences[0].field.endswith("recorded(red/p1)")
+    text = text_of(found)
+    assert "snapshot, line 1: ncm says process.snapshot()" in text
+    assert "recorded(red/p1) is 77 in the line" in text
+
+
+HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m&"
+
+
+def hostile() -> Explanation:
+    """Of a log whose pods are called what steers browsers and terminals."""
+    (vector,) = (one for one in BAD if one.name == "grants-the-next-version")
+    records = [
+        msgspec.json.decode(
+            msgspec.json.encode(one.line).replace(b"red/", msgspec.json.encode(HOSTILE.replace(" ", ""))[1:-1] + b"/"),
+            type=Line,
+        )
+        for one in written(vector)
+    ]
+    return explained([Record("log", number, line) for number, line in enumerate(records, start=1)], ON_DEMAND)
+
+
+def test_names_of_a_log_do_not_steer_a_terminal() -> None:
+    text = text_of(hostile())
+    assert "onerror" in text
+    assert "\x1b" not in text
+
+
+def test_names_of_a_log_are_only_text_on_the_page() -> None:
+    page = as_page(hostile())
+    assert "&lt;img" in page
+    assert "<img" not in page
+
+
+def test_a_page_is_one_file_that_loads_nothing() -> None:
+    page = as_page(hostile())
+    assert "default-src 'none'" in page
+    for word in ("<script", "<link", "src='http", 'src="http', "@import", "url(http"):
+        assert word not in page
