@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from conformance.report import (
     console_for,
     json_option,
     no_such,
+    progress_bar,
     writable,
     write_json,
     write_text,
@@ -88,15 +89,21 @@ def validate(
     protocols = [one for one in LOGGED if protocol_name in (None, one.name)]
     sizes = [Path(one).stat().st_size for one in logs if Path(one).is_file() and not one.endswith(".gz")]
     with bytes_bar("Validating", sum(sizes) if len(sizes) == len(logs) else None) as progress:
-        found = run(
-            [LogFile(one) for one in logs], protocols=protocols, window=window, dishonest=dishonest, progress=progress
-        )
-    explanation = explain(found.divergence) if found.divergence is not None else None
-    print_verdict(found, explanation, console_for(json_file))
+        files = [LogFile(one) for one in logs]
+        found = run(files, protocols=protocols, window=window, dishonest=dishonest, progress=progress)
+    with progress_bar("Explaining"):
+        explanation = explain(found.divergence) if found.divergence is not None else None
+    notes = [
+        f"the clock of {process} goes back at {place}; nothing is ordered by it"
+        for one in files
+        for process, place in one.clocks_back.items()
+    ]
+    print_verdict(found, explanation, notes, console_for(json_file))
     if html_file is not None and explanation is not None:
         write_text(html_file, as_page(explanation))
     result = found.as_json()
     result["explanation"] = explanation.as_json() if explanation is not None else None
+    result["notes"] = notes
     write_json(result, json_file)
     verdict = {"conforms": "holds", "diverges": "violated", "inconclusive": "undecided"}[found.verdict]
     case = Case(", ".join(logs), verdict, f"{found.verdict}: {_why(found)}", found.seconds, _source(found, explanation))
@@ -123,7 +130,7 @@ def _source(found: Verdict, explanation: Explanation | None) -> Source | None:
     return source_of(names[0], found.divergence.protocol) if names else None
 
 
-def print_verdict(found: Verdict, explanation: Explanation | None, console: Console) -> None:
+def print_verdict(found: Verdict, explanation: Explanation | None, notes: Sequence[str], console: Console) -> None:
     """The verdict for people; first why it is none that is green."""
     if explanation is not None:
         print_explanation(explanation, console)
@@ -140,6 +147,8 @@ def print_verdict(found: Verdict, explanation: Explanation | None, console: Cons
             console.print(f"[yellow]Inconclusive[/]: {escape(found.why)}. ({said})")
     for name, count in sorted(found.counts.items()):
         console.print(f"  {count:,} {escape(name)}")
+    for note in notes:
+        console.print(f"  {escape(note)}", highlight=False)
 
 
 def _why(found: Verdict) -> str:

@@ -6,8 +6,9 @@ import gzip
 import json
 import tracemalloc
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -269,7 +270,7 @@ class _Endless:
     def __exit__(self, *_: object) -> None:
         self._left = 0
 
-    def read(self, size: int) -> bytes:
+    def read1(self, size: int) -> bytes:
         line = (
             f"{but(sequence=self._left, attributes={**GRANT['attributes'], 'asked_by': f'1.{self._left}'})}\n".encode()
         )
@@ -279,7 +280,7 @@ class _Endless:
 
 
 def _peak(count: int, monkeypatch: pytest.MonkeyPatch) -> int:
-    def opened(_: LogFile) -> IO[bytes]:
+    def opened(_: LogFile) -> BufferedReader:
         stream: Any = _Endless(count)
         return stream  # type: ignore[no-any-return]
 
@@ -301,12 +302,12 @@ def test_memory_does_not_grow_with_the_log(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     class Line(_Endless):
-        def read(self, size: int) -> bytes:
+        def read1(self, size: int) -> bytes:
             self._left -= 1
             assert self._left > 0, "a line without an end was read on and on"
             return b"x" * size
 
-    def opened(_: LogFile) -> IO[bytes]:
+    def opened(_: LogFile) -> BufferedReader:
         stream: Any = Line(10)
         return stream  # type: ignore[no-any-return]
 
