@@ -75,6 +75,17 @@ REPUBLISHED: Final = 3
 """Messages that a service which starts anew publishes once more, without knowing by which line it did before."""
 
 
+def fleet_of(agents: int) -> tuple[list[str], dict[Pod, str]]:
+    """The names of so many hosts, and their pods, each with its first host."""
+    hosts = [f"host-{number:04}" for number in range(agents)]
+    pods = {
+        Pod(f"vpc-{number // HOSTS_OF_A_VPC}", f"10.{number >> 8}.{number & 255}.{index}"): host
+        for number, host in enumerate(hosts)
+        for index in range(PODS_OF_A_HOST)
+    }
+    return hosts, pods
+
+
 @dataclass(frozen=True)
 class Recorded:
     """A folder of logs, one for each process."""
@@ -93,13 +104,13 @@ class _Process:
     name: str
     core: Any
     recorder: Recorder
-    sink: _Counted
+    sink: CountedFile
     own: dict[Pod, None] = field(default_factory=dict)
     """Of an agent: the pods of its host, as far as it knows."""
     last: deque[Send] = field(default_factory=lambda: deque(maxlen=REPUBLISHED))
 
 
-class _Counted:
+class CountedFile:
     """A file, and how much was written to it."""
 
     def __init__(self, path: Path) -> None:
@@ -129,24 +140,24 @@ class _World:
         self._waiting: list[tuple[int, int, Callable[[], None]]] = []
         self._folder = folder
         self._requests = count(1)
-        self.hosts = [f"host-{number:04}" for number in range(agents)]
+        self.hosts, self._first = fleet_of(agents)
         self.vpcs: dict[str, list[str]] = {}
         """The hosts of each VPC."""
         self.pods: dict[str, list[Pod]] = {}
         """The pods of each VPC, whether they are anywhere or not."""
-        for number, host in enumerate(self.hosts):
-            vpc = f"vpc-{number // HOSTS_OF_A_VPC}"
-            self.vpcs.setdefault(vpc, []).append(host)
-            for index in range(PODS_OF_A_HOST):
-                self.pods.setdefault(vpc, []).append(Pod(vpc, f"10.{number >> 8}.{number & 255}.{index}"))
+        for pod, host in self._first.items():
+            self.pods.setdefault(pod.vpc, []).append(pod)
+            hosts = self.vpcs.setdefault(pod.vpc, [])
+            if host not in hosts:
+                hosts.append(host)
         self._names = list(self.vpcs)
         self.processes: dict[str, _Process] = {}
         for name in ("dpm", "ncm", *self.hosts):
-            sink = _Counted(folder / f"{name}.ndjson")
+            sink = CountedFile(folder / f"{name}.ndjson")
             self.processes[name] = self._made(name, sink)
         self._begin()
 
-    def _made(self, name: str, sink: _Counted, snapshot: Any = None) -> _Process:
+    def _made(self, name: str, sink: CountedFile, snapshot: Any = None) -> _Process:
         core, tellers = _core(name)
         if snapshot is not None:
             core.restore(snapshot)
@@ -170,9 +181,8 @@ class _World:
             self._done(dpm, of_channel(dpm.core.channel.register(Registered(host))))
             agent = self.processes[host]
             self._done(agent, agent.core.start())
-        for vpc, pods in self.pods.items():
-            for number, pod in enumerate(pods):
-                self._done(dpm, dpm.core.place(pod, self.vpcs[vpc][number // PODS_OF_A_HOST]))
+        for pod, host in self._first.items():
+            self._done(dpm, dpm.core.place(pod, host))
 
     @property
     def lines(self) -> int:

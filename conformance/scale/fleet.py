@@ -106,6 +106,10 @@ class Agent:
                 return self.aca.receive(message)
 
 
+Command = Callable[[], list[tuple[Agent, Effects]]]
+"""What is done with agents, of their own accord."""
+
+
 class Fleet:
     """The agents of these hosts. Their topics have to be there."""
 
@@ -114,7 +118,7 @@ class Fleet:
         self._pool = ThreadPoolExecutor(AT_ONCE, "fleet")
         opened = self._pool.map(lambda host: self._connection.open_session("aca", [topics.inbox(host)]), hosts)
         self.agents = {host: Agent(host, session) for host, session in zip(hosts, opened, strict=True)}
-        self._commands: list[Callable[[], list[tuple[Agent, Effects]]]] = []
+        self._commands: list[Command] = []
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self.problem: BaseException | None = None
@@ -123,12 +127,12 @@ class Fleet:
     def start(self) -> None:
         """All agents begin their first epoch."""
         self._thread.start()
-        self._submit(lambda: [(agent, agent.whole.start()) for agent in self.agents.values()])
+        self.submit(lambda: [(agent, agent.whole.start()) for agent in self.agents.values()])
 
     def packet(self, host: str, number: int, source: Pod, destination: Pod) -> None:
         """A pod of the host sends to another; the number is new."""
         agent = self.agents[host]
-        self._submit(lambda: [(agent, agent.aca.packet(number, source, destination))])
+        self.submit(lambda: [(agent, agent.aca.packet(number, source, destination))])
 
     def close(self) -> None:
         """Ends all agents."""
@@ -138,7 +142,8 @@ class Fleet:
         self._pool.shutdown()
         self._connection.close()
 
-    def _submit(self, command: Callable[[], list[tuple[Agent, Effects]]]) -> None:
+    def submit(self, command: Command) -> None:
+        """Has the fleet's thread run something on the agents' cores."""
         with self._lock:
             self._commands.append(command)
 
@@ -155,7 +160,8 @@ class Fleet:
         """All commands, and what is in the inboxes; everything that follows is published together."""
         with self._lock:
             commands, self._commands = self._commands, []
-        done = [entry for command in commands for entry in command()]
+        # What an agent has done is noted before it does anything else: who keeps a log looks at its core then.
+        letters = [letter for command in commands for entry in command() for letter in self.letters(*entry)]
         taken: list[tuple[Agent, Delivery]] = []
         for agent in self.agents.values():
             delivery = agent.session.receive(0)
@@ -165,21 +171,20 @@ class Fleet:
         # Subscribing waits for the broker; the others are quick.
         together = self._pool.map if any(isinstance(one, Subscribe) for one in messages) else map
         effects = together(lambda one: one[0][0].take(one[1], one[0][1]), list(zip(taken, messages, strict=True)))
-        done += [(agent, one) for (agent, _), one in zip(taken, effects, strict=True)]
-        self._publish(done)
+        for (agent, delivery), one in zip(taken, effects, strict=True):
+            letters += self.letters(agent, one, delivery.origin)
+        self._connection.publish(letters)
         for agent, delivery in taken:
             agent.session.acknowledge([delivery])
         return bool(commands or taken)
 
-    def _publish(self, done: list[tuple[Agent, Effects]]) -> None:
+    def letters(self, agent: Agent, effects: Effects, taken: str = "") -> list[Letter]:
+        """Notes what an agent has done, and what it sends for it. `taken`: the id of the message that brought it about."""
         now = time.perf_counter()
-        letters: list[Letter] = []
-        for agent, effects in done:
-            for event in effects.events:
-                if event.name == "release":
-                    agent.released[event.fields["destination"]] = now
-            letters += [Letter(send.topic, encode(send.message), send.key) for send in effects.sends]
-        self._connection.publish(letters)
+        for event in effects.events:
+            if event.name == "release":
+                agent.released[event.fields["destination"]] = now
+        return [Letter(send.topic, encode(send.message), send.key) for send in effects.sends]
 
 
 def by_pool(work: Callable[[Any], object], items: Iterable[Any], done: Callable[[int], None] | None = None) -> None:

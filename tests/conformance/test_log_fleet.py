@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from conformance.logs.deployed import record_on_broker
 from conformance.logs.fleet import Recorded, record_in_memory
 from conformance.logs.lines import Vocabulary
 from conformance.logs.reading import LogFile
 from conformance.logs.validate import validate
 from conformance.protocols import named
+from impl.broker.deployment import Deployment
 
 EVENTS = 6_000
 AGENTS = 20
@@ -53,3 +56,15 @@ def test_they_conform(recorded: Recorded) -> None:
     verdict = validate([LogFile(path) for path in recorded.files], protocols=[named("on-demand")])
     assert verdict.verdict == "conforms", verdict
     assert verdict.events == recorded.lines
+
+
+def test_those_of_a_deployment_on_a_broker_conform(deployment: Deployment, tmp_path: Path) -> None:
+    made = record_on_broker(deployment, tmp_path, 4_000, agents=12)
+    assert len(made.files) == 14
+    assert made.lines >= 4_000
+    seen = Counter(record.line.event for path in made.files for record in LogFile(path, Vocabulary()))
+    assert seen.total() == made.lines
+    assert seen["process.started"] == 5, "DPM once, and NCM four times"
+    assert min(seen[f"on-demand.{one}"] for one in ("grant", "refuse", "release", "deliver", "store", "learn")) > 0
+    verdict = validate([LogFile(path) for path in made.files], protocols=[named("on-demand")])
+    assert verdict.verdict == "conforms", verdict
