@@ -90,8 +90,9 @@ def edits(
         edit = _tried(plan, divergence)
         if edit is not None:
             found.append(edit)
-    # A line that tells of something is rather wrong in a word than out of nowhere.
+    # A line is rather wrong in a word than out of nowhere; and that a last line is too many, nothing can contradict.
     confirmed = sorted((one for one in found if one.confirmed), key=lambda one: (one.kind == "drop", one.size))
+    confirmed = [one for one in confirmed if one.fits] or confirmed
     return (confirmed or sorted(found, key=lambda one: (-one.fits, one.size)))[:SHOWN_MAX]
 
 

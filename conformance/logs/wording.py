@@ -29,7 +29,7 @@ def contrast(one: Difference) -> str:
 
 def change(one: Difference) -> str:
     """A difference as an instruction: which field is to have which value instead of which."""
-    field = one.field.removeprefix("attributes.")
+    field = "the step" if one.field == "action" else one.field.removeprefix("attributes.")
     if one.observed is None:
         return f"{field} has {shown(one.expected)} besides"
     if one.expected is None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from conformance.bench import README
 from conformance.logs.explanation import Explanation, explain
 from conformance.logs.reading import Record
 from conformance.logs.validate import Validation
@@ -15,10 +17,13 @@ from conformance.protocols import variant_of
 from conformance.replaying import Vector
 from conformance.show.explanation import SCREEN_COLUMNS, SCREEN_LINES, screen
 from conformance.show.page import as_page
-from impl.recording.line import Line
+from impl.recording.line import Line, encoded
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
 from spec.on_demand import PROTOCOL as ON_DEMAND
 from tests.conformance.logs.test_validate import BAD, GOOD, written
+from tests.conformance.test_commands import Command, ondemand
+
+__all__ = ["ondemand"]
 
 BROKEN_LATER = {
     "confirms-for-another",
@@ -153,3 +158,17 @@ def test_a_page_is_one_file_that_loads_nothing() -> None:
     assert "default-src 'none'" in page
     for word in ("<script", "<link", "src='http", 'src="http', "@import", "url(http"):
         assert word not in page
+
+
+def test_the_readme_shows_what_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ondemand: Command) -> None:
+    (vector,) = (one for one in BAD if one.name == "serves-the-deleted")
+    (tmp_path / "all.ndjson").write_bytes(b"".join(encoded(one.line) + b"\n" for one in written(vector)))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    said = iter(ondemand("validate", "all.ndjson", "--protocol", "on-demand").out.splitlines())
+    readme = README.read_text(encoding="utf-8")
+    _, _, rest = readme.partition("<!-- explained -->\n```\n")
+    block, _, _ = rest.partition("```")
+    lines = [one for one in block.splitlines() if one != "..."]
+    assert len(lines) > 10
+    assert all(one in said for one in lines), "a line is not said, or not in this order"
