@@ -23,6 +23,9 @@ def print_shrunk(shrunk: Shrunk, console: Console) -> None:
         return
     observed = "" if shrunk.observed == 1 else f" in run {shrunk.observed}, and not before"
     console.print(f"Diverged{observed}: {escape(said(shrunk.divergence))}", highlight=False)
+    if not shrunk.divergence.step:
+        console.print("It does so at the start already: there is nothing to make small.", highlight=False)
+        return
     console.print()
     table = plain_table(
         f"Candidates on {shrunk.target}, each {shrunk.times} times", right=("steps", "likewise", "otherwise"), left=()

@@ -52,8 +52,8 @@ def kind_of(trace: Trace, divergence: Divergence, leaving: Leaving | None = None
 
 
 def symbol_of(divergence: Divergence) -> str:
-    """What differs, without arguments: of `known(h1, p2)` and of `known(h1, p2).place` it is `known`."""
-    return divergence.field.split("(")[0].split(".")[0]
+    """What differs, without arguments and process: of `known(h1, p2).place` it is `known`, of `h1: may_evict` it is `may_evict`."""
+    return divergence.field.split(": ")[-1].split("(")[0].split(".")[0].split(" by ")[0]
 
 
 def _shape(divergence: Divergence) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from rich.console import Console
 
 from conformance.doubles import DOUBLES, RESTRICTIVE, LearnsTheOlder
 from conformance.driver import Cores
@@ -20,6 +22,7 @@ from conformance.kills import negative_of
 from conformance.lockstep import Leaving, replay
 from conformance.queue.doubles import DOUBLES as OF_MESSAGE_QUEUE
 from conformance.replaying import Vector, read_vectors, vectors_of
+from conformance.shrink.show import print_shrunk
 from conformance.shrink.shrink import Shrunk, shrink
 from conformance.shrink.wrong import kind_of
 from conformance.targets import open_target
@@ -36,6 +39,7 @@ from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
 from spec.on_demand import PROTOCOL
 from tests.conformance.long_runs import diverging_late
 from tests.conformance.test_commands import Command, ondemand, sentence
+from tests.conformance.test_willing import EvictsLocalPods, SendsForAnyPod
 
 __all__ = ["ondemand"]
 
@@ -162,6 +166,25 @@ def test_what_no_hypothesis_explains_is_still_made_small() -> None:
     assert found.divergence.step > found.smallest.steps
     assert found.smallest.divergence is not None
     assert "OverflowError" in found.smallest.divergence.because
+
+
+def test_what_goes_wrong_at_the_start_is_small_already() -> None:
+    vector = read_vectors([vectors_of(PROTOCOL)], PROTOCOL)[0]
+    with open_target("memory") as target:
+        found = shrink(vector, target, cores=Cores(aca=SendsForAnyPod), times=1)
+    assert found.divergence is not None
+    assert (found.divergence.step, found.tried, found.exit) == (0, [], Exit.VIOLATED)
+    shown = io.StringIO()
+    print_shrunk(found, Console(file=shown, width=80))
+    assert "It does so at the start already" in shown.getvalue()
+
+
+def test_what_a_core_only_would_do_is_made_small() -> None:
+    _, found = made_small(PROTOCOL, "one-network", Cores(aca=EvictsLocalPods))
+    assert found.divergence is not None
+    assert found.divergence.field.endswith(": may_evict")
+    assert found.smallest is not None
+    assert found.smallest.steps <= 12
 
 
 def test_a_run_that_leaves_the_protocol_stays_one() -> None:
