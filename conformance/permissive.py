@@ -23,7 +23,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, Literal
 
@@ -36,6 +36,7 @@ from model.configuration import Configuration
 from model.interpreter import Interpreter
 from model.kernel.emit import ENVIRONMENT_ROLES
 from model.runs import executed, prefix
+from model.shrinking import adapted, world_of
 from model.situations import Situation, Situations, Taken
 from model.state import State, Trace, initial_state
 from spec.language import Action, Protocol
@@ -232,13 +233,14 @@ def permissiveness(
     target: Target,
     *,
     cores: Cores | None = None,
+    followed: Sequence[tuple[str, Trace]] = (),
     tries_max: int | None = None,
     progress: Callable[[int, str], None] | None = None,
 ) -> Permissiveness:
     """Replays the vectors, looks at all states that they lead to, and offers what was permitted and never done.
 
-    `tries_max`: situations that are tried, the most often permitted first. `progress`: told how many runs were replayed or
-    offered, and a word.
+    `followed`: runs that the implementation took without being replayed, by name. `tries_max`: situations that are tried, the
+    most often permitted first. `progress`: told how many runs were replayed or offered, and a word.
 
     Raises:
         EnvironmentProblem: the broker does not deliver.
@@ -248,11 +250,17 @@ def permissiveness(
     replays = replay_all(vectors, target, cores=cores, progress=progress)
     for vector, result in replays.results:
         _note(met, vector, result, partial(replay, protocol=protocol, target=target, cores=cores, offered=True))
+    logged = {name for name, _ in followed}
+    for name, trace in followed:
+        met.add(name, trace, len(trace.steps))
     _tell_apart(met.found.permitted.values())
     wanted = [one for one in met.found.never_done if one.verdict == "not tried"][:tries_max]
     for number, one in enumerate(wanted):
         if progress is not None:
             progress(len(vectors) + number, f"{one.situation.action}, {len(wanted) - number} to be offered")
+        one.witnesses = [
+            _by_itself(met, witness, one.situation) if witness.name in logged else witness for witness in one.witnesses
+        ]
         _offer(one, protocol, target, cores)
     met.found.seconds = time.perf_counter() - started
     return met.found
@@ -295,6 +303,38 @@ def _tell_apart(every: Iterable[Permitted]) -> None:
                 one.words = tuple(a for a, b in zip(words, nearest, strict=True) if a != b)
             else:
                 one.words = tuple(word for word, tells in zip(words, telling, strict=True) if tells)
+
+
+def _by_itself(met: Met, witness: Witness, situation: Situation) -> Witness:
+    """A run out of a large world, without what is about other members than its last step is, if that is the same situation."""
+    trace = witness.trace
+    last, sorts = trace.steps[-1], trace.configuration.sorts
+    named = {value for _, value in last.choices}
+    others = [set(members) - named for members in sorts.values() if named & set(members)]
+    for left_out in (set().union(*others), *others, set[str]()):
+        kept = [step for step in trace.steps[:-1] if not left_out & {value for _, value in step.choices}]
+        found = _in_a_small_world(met, replace(trace, steps=(*kept, last)), situation)
+        if found is not None:
+            return Witness(witness.name, found)
+    return witness
+
+
+def _in_a_small_world(met: Met, trace: Trace, situation: Situation) -> Trace | None:
+    """The run in a world that has no more than it names, as far as it is possible there; none if it ends in another situation."""
+    protocol = met.found.protocol
+    interpreter, situations = met.engines(trace.configuration)
+    start = replace(trace, states=trace.states[:1], steps=())
+    run = adapted(interpreter, start, trace.steps)
+    if run.steps[-1:] != trace.steps[-1:]:
+        return None
+    world = replace(world_of(run, protocol), name=f"{trace.configuration.name}-{len(run.steps)}")
+    taken = {
+        one for state, step in zip(run.states, run.steps[:-1], strict=False) for one in situations.taken(state, step)
+    }
+    if situations.of(run.states[-2], run.steps[-1], taken) != situation:
+        return None
+    small = Trace(trace.protocol, world, (initial_state(protocol, world),), ())
+    return executed(Interpreter(protocol, world), small, run.steps)
 
 
 def _offer(one: Permitted, protocol: Protocol, target: Target, cores: Cores | None) -> None:

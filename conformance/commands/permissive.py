@@ -15,6 +15,8 @@ from rich.padding import Padding
 from conformance.exits import Exit, Problem, worst
 from conformance.implementations import cores_of, double_option
 from conformance.lockstep import Divergence
+from conformance.logs.reading import LogFile
+from conformance.logs.runs import run_of
 from conformance.outputs.result import Case, Finding, Result, Section, source_of
 from conformance.outputs.writing import Outputs, outputs_options
 from conformance.permissive import Permissiveness, Permitted, Verdict, by_action, permissiveness
@@ -29,6 +31,9 @@ from conformance.report import (
     write_json,
 )
 from conformance.targets import TARGETS, open_with_broker
+
+LOG_STEPS = 150
+"""Steps of logs that are looked at: what is enabled is asked for anew in each state, of all members that were named."""
 
 SHOWN_MAX = 12
 """Findings that are shown of a protocol; all of them are in the JSON."""
@@ -49,6 +54,22 @@ SHOWN_MAX = 12
     metavar="NUMBER",
     help="Offer only so many, the most often permitted first; the rest is undecided. [default: all]",
 )
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Event logs of one deployment: their beginning counts as a run, and without TRACES as the only one. May be repeated.",
+)
+@click.option(
+    "--log-steps",
+    type=click.IntRange(1),
+    default=LOG_STEPS,
+    show_default=True,
+    metavar="NUMBER",
+    help="Steps of the logs that are looked at, at most.",
+)
 @double_option
 @json_option
 @outputs_options
@@ -57,6 +78,8 @@ def permissive(
     target: str,
     protocol_name: str | None,
     top: int | None,
+    logs: tuple[Path, ...],
+    log_steps: int,
     double: str | None,
     json_file: str | None,
     outputs: Outputs,
@@ -71,11 +94,12 @@ def permissive(
     Examples:
       ondemand permissive                           all vectors, in memory
       ondemand permissive --target pulsar --top 50  the most often permitted, on a real broker
+      ondemand permissive --log dpm.ndjson --log ncm.ndjson --log h1.ndjson
       ondemand permissive --double never_evicts     an agent that does less than it might
     """
     cores = cores_of(double)
     shipped = [vectors_of(named(name)) for name in sorted(REPLAYED) if protocol_name in (None, name)]
-    vectors = read_vectors(traces or shipped, *PROTOCOLS)
+    vectors = read_vectors(traces or shipped, *PROTOCOLS) if traces or not logs else []
     for vector in vectors:
         if vector.base.name not in REPLAYED:
             raise Problem(
@@ -83,13 +107,17 @@ def permissive(
                 f"name traces of {' or '.join(sorted(REPLAYED))}",
                 Exit.BAD_INPUT,
             )
+    followed = [("logs", run_of([LogFile(one) for one in logs], steps_max=log_steps))] if logs else []
     results = []
     with open_with_broker(target, console=ERRORS) as surroundings:
         for protocol in PROTOCOLS:
             mine = [vector for vector in vectors if vector.base is protocol]
-            if mine and protocol_name in (None, protocol.name):
+            logged = [(name, run) for name, run in followed if run.protocol == protocol.name]
+            if (mine or logged) and protocol_name in (None, protocol.name):
                 with progress_bar(protocol.name) as progress:
-                    found = permissiveness(protocol, mine, surroundings, cores=cores, tries_max=top, progress=progress)
+                    found = permissiveness(
+                        protocol, mine, surroundings, cores=cores, followed=logged, tries_max=top, progress=progress
+                    )
                 results.append(found)
     console = console_for(json_file)
     for found in results:

@@ -1,0 +1,89 @@
+"""The beginning of what logs tell is a run of the statement; what is permitted in its states and was not done is offered."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from conformance.exits import Exit, Problem
+from conformance.implementations import cores_of
+from conformance.logs.fleet import record_in_memory
+from conformance.logs.reading import LogFile
+from conformance.logs.runs import run_of
+from conformance.permissive import permissiveness
+from conformance.targets import open_target
+from model.state import Trace
+from spec.on_demand import PROTOCOL
+from tests.conformance.test_commands import Command, ondemand, sentence
+
+__all__ = ["ondemand"]
+
+STEPS = 60
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Of two agents, with DPM and NCM."""
+    return list(record_in_memory(tmp_path_factory.mktemp("logs"), 400, agents=2, seed=3).files)
+
+
+@pytest.fixture(scope="module")
+def run(logs: list[Path]) -> Trace:
+    """The beginning of what they tell."""
+    return run_of([LogFile(one) for one in logs], steps_max=STEPS)
+
+
+def test_the_run_has_the_steps_of_the_lines(run: Trace, logs: list[Path]) -> None:
+    lines = [json.loads(line) for log in logs for line in log.read_text(encoding="utf-8").splitlines()]
+    told = Counter(line["event.name"] for line in lines)
+    assert len(run.steps) == STEPS == len(run.states) - 1
+    for action, times in Counter(step.action for step in run.steps).items():
+        assert times <= told[f"on-demand.{action}"]
+    assert {"place", "store", "greet", "learn", "ask"} <= {step.action for step in run.steps}
+    assert run.configuration.sorts["Host"] == ("h1", "h2")
+    assert set(run.configuration.constants["honest"]) == {("h1",), ("h2",)}
+
+
+def test_what_was_not_done_there_is_offered_to_ours(run: Trace) -> None:
+    with open_target("memory") as target:
+        found = permissiveness(PROTOCOL, [], target, followed=[("logs", run)])
+    assert (found.runs, found.steps, found.states) == (1, STEPS, STEPS + 1)
+    assert sum(one.done for one in found.permitted.values()) == STEPS
+    assert len(found.never_done) > 20
+    assert {one.verdict for one in found.never_done} == {"done"}
+    worlds = [len(one.tried.trace.configuration.sorts["Pod"]) for one in found.never_done if one.tried]
+    small = [pods for pods in worlds if pods <= 2]
+    assert len(small) > len(worlds) / 2  # most are offered in a world of what they are about
+    assert found.exit is Exit.HOLDS
+
+
+def test_what_one_refuses_of_it_is_found(run: Trace) -> None:
+    with open_target("memory") as target:
+        found = permissiveness(PROTOCOL, [], target, cores=cores_of("never_reminds"), followed=[("logs", run)])
+    assert {(one.situation.action, one.verdict) for one in found.findings} == {("remind", "refused")}
+    assert found.exit is Exit.UNDECIDED
+
+
+def test_the_command_takes_logs(ondemand: Command, logs: list[Path]) -> None:
+    named = [part for log in logs for part in ("--log", log)]
+    ended = ondemand("permissive", *named, "--log-steps", "20", "--json", "-")
+    assert ended.code == 0
+    (result,) = json.loads(ended.out)
+    assert (result["runs"], result["steps"], result["verdict"]) == (1, 20, "holds")
+
+
+def test_logs_that_say_nothing_or_something_wrong_are_told(ondemand: Command, logs: list[Path], tmp_path: Path) -> None:
+    empty, wrong = tmp_path / "empty.ndjson", tmp_path / "dpm.ndjson"
+    empty.write_text("", encoding="utf-8")
+    with pytest.raises(Problem):
+        run_of([LogFile(empty)], steps_max=5)
+    assert "none.ndjson: cannot be read" in sentence(ondemand("permissive", "--log", "none.ndjson"))
+    lines = logs[0].read_text(encoding="utf-8").splitlines(keepends=True)
+    first = next(number for number, line in enumerate(lines) if '"on-demand.place"' in line)
+    wrong.write_text("".join(lines[:first] + lines[first + 1 :]), encoding="utf-8")
+    ended = ondemand("permissive", "--log", wrong)
+    assert ended.code == 3
+    assert "the logs do not conform there; ask ondemand validate why" in ended.err
