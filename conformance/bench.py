@@ -30,7 +30,6 @@ PAIRS: Final = 500
 """First packets and raw exchanges, interleaved."""
 
 README: Final = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- bench -->\n", "<!-- /bench -->"
 
 
 @dataclass(frozen=True)
@@ -172,6 +171,13 @@ def markdown(numbers: Numbers) -> str:
 
 def put_into_readme(numbers: Numbers) -> None:
     """Replaces the figures that stand there."""
-    text = README.read_text(encoding="utf-8")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    README.write_text(f"{before}{BEGIN}{markdown(numbers)}{END}{after}", encoding="utf-8")
+    put_part("bench", markdown(numbers))
+
+
+def put_part(name: str, text: str) -> None:
+    """Replaces what stands in the README between the marks of a part."""
+    readme = README.read_text(encoding="utf-8")
+    assert readme.count(f"<!-- {name} -->") == readme.count(f"<!-- /{name} -->") == 1, f"README.md has no part {name}"
+    before, _, rest = readme.partition(f"<!-- {name} -->\n")
+    _, _, after = rest.partition(f"<!-- /{name} -->")
+    README.write_text(f"{before}<!-- {name} -->\n{text}<!-- /{name} -->{after}", encoding="utf-8")

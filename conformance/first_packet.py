@@ -22,6 +22,7 @@ from impl.core import Effects
 from impl.errors import EnvironmentProblem
 from impl.hosts import AgentFile, add_host
 from impl.messages import Granted, Pod, Request
+from impl.recording.recorder import Sink
 from impl.service.dpm import DpmService
 from impl.service.ncm import NcmService
 from impl.transport.interface import Letter, Session
@@ -65,11 +66,25 @@ class FirstPackets:
         }
 
 
-def measure(deployment: Deployment, pairs: int, progress: Callable[[int, str], None] | None = None) -> FirstPackets:
+SinkOf = Callable[[str, AgentFile | None], Sink | None]
+"""Where the event log of a process goes: of a role, or of a host with its agent's file; none: it keeps none."""
+
+
+def no_log(process: str, file: AgentFile | None) -> Sink | None:
+    """Nobody keeps a log."""
+    return None
+
+
+def measure(
+    deployment: Deployment,
+    pairs: int,
+    progress: Callable[[int, str], None] | None = None,
+    sink_of: SinkOf = no_log,
+) -> FirstPackets:
     """Measures so many pairs, after a tenth as many that warm everything up."""
     warm = max(pairs // 10, 10)
     with running(deployment) as system:
-        dpm, agent = _system(system)
+        dpm, agent = _system(system, sink_of)
         source, remote = Pod("red", "source"), [Pod("red", f"pod-{number}") for number in range(pairs + warm)]
         decisions = [dpm.place(source, "h1"), *(dpm.place(pod, "h2") for pod in remote)]
         for decision in decisions:
@@ -94,14 +109,15 @@ def measure(deployment: Deployment, pairs: int, progress: Callable[[int, str], N
     return found
 
 
-def _system(system: System) -> tuple[DpmService, Watched]:
-    ncm = NcmService(system.store("ncm"), system.role("ncm"))
-    dpm = DpmService(system.store("dpm"), system.role("dpm"))
+def _system(system: System, sink_of: SinkOf) -> tuple[DpmService, Watched]:
+    ncm = NcmService(system.store("ncm"), system.role("ncm"), events=sink_of("ncm", None))
+    dpm = DpmService(system.store("dpm"), system.role("dpm"), events=sink_of("dpm", None))
     system.start(ncm)
     system.start(dpm)
     agents = {}
     for host in ("h1", "h2"):
-        agents[host] = Watched(host, system.store(host), system.agent(add_host(system.deployment, host)))
+        file = add_host(system.deployment, host)
+        agents[host] = Watched(host, system.store(host), system.agent(file), events=sink_of(host, file))
         system.start(agents[host])
     return dpm, agents["h1"]
 

@@ -7,21 +7,26 @@ from typing import Any, Final
 import click
 from rich.table import Table
 
-from conformance.bench import conditions, measured, put_into_readme
+from conformance.bench import conditions, measured, put_into_readme, put_part
 from conformance.exits import Exit, Problem
+from conformance.logs.cost import measure_cost
 from conformance.report import ERRORS, console_for, json_option, progress_bar, write_json
 from conformance.scale.figures import collected, heads, keep
 from conformance.scale.figures import rows as rows_of_scale
 from conformance.scale.measured import AGENTS, measure
 from impl.broker.launcher import open_deployment
 
-SPEED, SCALE = "speed", "scale"
-PARTS: Final = (SPEED, SCALE)
+SPEED, SCALE, RECORD = "speed", "scale", "record"
+PARTS: Final = (SPEED, SCALE, RECORD)
 AGENTS_MAX: Final = 5_000
 
 
 @click.command()
-@click.option("--only", type=click.Choice(PARTS), help="One part: how fast it is, or how it scales. [default: both]")
+@click.option(
+    "--only",
+    type=click.Choice(PARTS),
+    help="One part: how fast it is, how it scales, or what it costs to keep event logs. [default: all]",
+)
 @click.option(
     "--agents",
     type=click.IntRange(AGENTS[0], AGENTS_MAX),
@@ -36,16 +41,19 @@ def bench(only: str | None, agents: int, readme: bool, json_file: str | None) ->
 
     \b
     Examples:
-      ondemand bench                              both parts, some minutes, with a broker of its own
+      ondemand bench                              all parts, some minutes, with a broker of its own
       ondemand bench --only speed                 some thirty seconds
       ondemand bench --only scale --agents 100    how messages grow with hosts, up to a hundred agents
+      ondemand bench --only record                what it costs to keep event logs, some thirty seconds
       ondemand bench --json -                     every figure as JSON
     """
     found: dict[str, Any] = {}
-    if only != SCALE:
+    if only in (None, SPEED):
         found |= _speed(readme, json_file)
-    if only != SPEED:
+    if only in (None, SCALE):
         found[SCALE] = _scale(agents, readme, json_file)
+    if only in (None, RECORD):
+        found[RECORD] = _record(readme, json_file)
     write_json(found, json_file)
     return Exit.HOLDS
 
@@ -86,3 +94,19 @@ def _scale(agents: int, readme: bool, json_file: str | None) -> dict[str, Any]:
     if readme:
         keep(data)
     return data
+
+
+def _record(readme: bool, json_file: str | None) -> dict[str, Any]:
+    about = conditions()
+    with open_deployment(console=ERRORS) as deployment, progress_bar("Recording") as progress:
+        cost = measure_cost(deployment, progress)
+    table = Table(title=f"Measured on {about}", title_justify="left", show_lines=True)
+    table.add_column("what", ratio=3)
+    table.add_column("measured", ratio=2)
+    for row in cost.rows():
+        table.add_row(*row)
+    console_for(json_file).print(table)
+    if readme:
+        rows = "".join(f"| {' | '.join(row)} |\n" for row in cost.rows())
+        put_part("record", f"Measured on {about}.\n\n| what | measured |\n|---|---|\n{rows}")
+    return {"conditions": about, **cost.as_json()}

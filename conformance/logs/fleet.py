@@ -103,8 +103,8 @@ class _Process:
 
     name: str
     core: Any
-    recorder: Recorder
-    sink: CountedFile
+    recorder: Recorder | None
+    sink: CountedFile | None
     own: dict[Pod, None] = field(default_factory=dict)
     """Of an agent: the pods of its host, as far as it knows."""
     last: deque[Send] = field(default_factory=lambda: deque(maxlen=REPUBLISHED))
@@ -133,12 +133,12 @@ class CountedFile:
 class _World:
     """All processes, and what is under way between them."""
 
-    def __init__(self, folder: Path, agents: int, seed: int) -> None:
+    def __init__(self, folder: Path | None, agents: int, seed: int) -> None:
+        """`folder`: where the logs go; none: nobody keeps one."""
         self.chance = random.Random(seed)
         self.now = 0
         self._numbers = count()
         self._waiting: list[tuple[int, int, Callable[[], None]]] = []
-        self._folder = folder
         self._requests = count(1)
         self.hosts, self._first = fleet_of(agents)
         self.vpcs: dict[str, list[str]] = {}
@@ -153,14 +153,16 @@ class _World:
         self._names = list(self.vpcs)
         self.processes: dict[str, _Process] = {}
         for name in ("dpm", "ncm", *self.hosts):
-            sink = CountedFile(folder / f"{name}.ndjson")
+            sink = CountedFile(folder / f"{name}.ndjson") if folder is not None else None
             self.processes[name] = self._made(name, sink)
         self._begin()
 
-    def _made(self, name: str, sink: CountedFile, snapshot: Any = None) -> _Process:
+    def _made(self, name: str, sink: CountedFile | None, snapshot: Any = None) -> _Process:
         core, tellers = _core(name)
         if snapshot is not None:
             core.restore(snapshot)
+        if sink is None:
+            return _Process(name, core, None, None)
         host = name if name not in ("dpm", "ncm") else ""
         about = {"many_ports": NEVER_LARGE.many_ports, "many_in_a_group": NEVER_LARGE.many_in_a_group}
         recorder = Recorder(
@@ -187,7 +189,7 @@ class _World:
     @property
     def lines(self) -> int:
         """Written by all."""
-        return sum(process.sink.lines for process in self.processes.values())
+        return sum(process.sink.lines for process in self.processes.values() if process.sink is not None)
 
     # ----------------------------------------------------------------------------------------------- messages
 
@@ -196,7 +198,7 @@ class _World:
 
     def _done(self, process: _Process, effects: Effects, taken: str = "") -> None:
         """What is due once a core has answered: its lines, its messages, and what time demands later."""
-        ids = process.recorder.note(effects, taken)
+        ids = process.recorder.note(effects, taken) if process.recorder is not None else [""] * len(effects.sends)
         for send, origin in zip(effects.sends, ids, strict=True):
             process.last.append(send)
             self._send(send, origin)
@@ -325,10 +327,12 @@ class _World:
         self.settle(float("inf"))
         self._report()
         self.settle(float("inf"))
+        sinks = []
         for process in self.processes.values():
-            process.recorder.end()
-            process.sink.close()
-        sinks = [process.sink for process in self.processes.values()]
+            if process.recorder is not None and process.sink is not None:
+                process.recorder.end()
+                process.sink.close()
+                sinks.append(process.sink)
         return Recorded([sink.path for sink in sinks], self.lines, sum(sink.bytes for sink in sinks), 0.0)
 
 
@@ -390,3 +394,18 @@ def record_in_memory(
             world.step()
     made = world.close()
     return Recorded(made.files, made.lines, made.bytes, time.perf_counter() - started)
+
+
+def cost_in_memory(folder: Path, steps: int, *, agents: int = AGENTS, seed: int = 1) -> tuple[Recorded, float]:
+    """The same history of so many steps with logs, and without: what was recorded, and the seconds that the other took."""
+    took = []
+    made: Recorded | None = None
+    for where in (None, folder):
+        world = _World(where, agents, seed)
+        started = time.perf_counter()
+        for _ in range(steps):
+            world.step()
+        made = world.close()
+        took.append(time.perf_counter() - started)
+    assert made is not None
+    return Recorded(made.files, made.lines, made.bytes, took[1]), took[0]
