@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -165,8 +165,13 @@ def _proved(protocol: Protocol, progress: Callable[[int, str], None]) -> Proof:
 
 def markdown(numbers: Numbers) -> str:
     """The figures as they stand in the README."""
-    rows = "".join(f"| {' | '.join(row)} |\n" for row in numbers.rows())
-    return f"Measured on {numbers.conditions}.\n\n| what | measured | to reach |\n|---|---|---|\n{rows}"
+    return table_of(numbers.conditions, numbers.rows())
+
+
+def table_of(about: str, rows: Iterable[Sequence[str]]) -> str:
+    """Figures as a table of the README, with the conditions."""
+    lines = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return f"Measured on {about}.\n\n| what | measured | to reach |\n|---|---|---|\n{lines}"
 
 
 def put_into_readme(numbers: Numbers) -> None:

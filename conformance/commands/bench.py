@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import click
 from rich.table import Table
 
-from conformance.bench import conditions, measured, put_into_readme, put_part
+from conformance.bench import conditions, measured, put_into_readme, put_part, table_of
 from conformance.exits import Exit, Problem
 from conformance.logs.cost import measure_cost
+from conformance.logs.measured import MEASURED
 from conformance.report import ERRORS, console_for, json_option, progress_bar, write_json
 from conformance.scale.figures import collected, heads, keep
 from conformance.scale.figures import rows as rows_of_scale
 from conformance.scale.measured import AGENTS, measure
 from impl.broker.launcher import open_deployment
 
-SPEED, SCALE, RECORD = "speed", "scale", "record"
-PARTS: Final = (SPEED, SCALE, RECORD)
+SPEED, SCALE, RECORD, LOGS = "speed", "scale", "record", "logs"
+PARTS: Final = (SPEED, SCALE, RECORD, LOGS)
 AGENTS_MAX: Final = 5_000
 
 
@@ -25,7 +27,7 @@ AGENTS_MAX: Final = 5_000
 @click.option(
     "--only",
     type=click.Choice(PARTS),
-    help="One part: how fast it is, how it scales, or what it costs to keep event logs. [default: all]",
+    help="One part: how fast it is, how it scales, what it costs to keep event logs, or what is made of them. [default: all]",
 )
 @click.option(
     "--agents",
@@ -45,11 +47,14 @@ def bench(only: str | None, agents: int, readme: bool, json_file: str | None) ->
       ondemand bench --only speed                 some thirty seconds
       ondemand bench --only scale --agents 100    how messages grow with hosts, up to a hundred agents
       ondemand bench --only record                what it costs to keep event logs, some thirty seconds
+      ondemand bench --only logs                  event logs: validated and explained
       ondemand bench --json -                     every figure as JSON
     """
     found: dict[str, Any] = {}
     if only in (None, SPEED):
         found |= _speed(readme, json_file)
+    if only in (None, LOGS):
+        found[LOGS] = _logs(readme, json_file)
     if only in (None, SCALE):
         found[SCALE] = _scale(agents, readme, json_file)
     if only in (None, RECORD):
@@ -60,13 +65,7 @@ def bench(only: str | None, agents: int, readme: bool, json_file: str | None) ->
 
 def _speed(readme: bool, json_file: str | None) -> dict[str, Any]:
     numbers = measured()
-    table = Table(title=f"Measured on {numbers.conditions}", title_justify="left", show_lines=True)
-    table.add_column("what", ratio=3)
-    table.add_column("measured", ratio=2)
-    table.add_column("to reach", ratio=2)
-    for row in numbers.rows():
-        table.add_row(*row)
-    console_for(json_file).print(table)
+    _print(numbers.conditions, numbers.rows(), json_file)
     if not numbers.sound:
         write_json(numbers.as_json(), json_file)
         raise Problem(
@@ -75,6 +74,28 @@ def _speed(readme: bool, json_file: str | None) -> dict[str, Any]:
     if readme:
         put_into_readme(numbers)
     return numbers.as_json()
+
+
+def _print(about: str, rows: Iterable[Sequence[str]], json_file: str | None) -> None:
+    table = Table(title=f"Measured on {about}", title_justify="left", show_lines=True)
+    table.add_column("what", ratio=3)
+    table.add_column("measured", ratio=2)
+    table.add_column("to reach", ratio=2)
+    for row in rows:
+        table.add_row(*row)
+    console_for(json_file).print(table)
+
+
+def _logs(readme: bool, json_file: str | None) -> dict[str, Any]:
+    about, figures = conditions(), []
+    for measure_it in MEASURED:
+        with progress_bar((measure_it.__doc__ or "").split(",")[0]) as progress:
+            figures.append(measure_it(progress))
+    rows = [figure.row for figure in figures]
+    _print(about, rows, json_file)
+    if readme:
+        put_part("logs", table_of(about, rows))
+    return {"conditions": about, **{figure.name: dict(figure.data) for figure in figures}}
 
 
 def _scale(agents: int, readme: bool, json_file: str | None) -> dict[str, Any]:

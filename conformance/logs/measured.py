@@ -1,0 +1,95 @@
+"""What is made of event logs, in figures: how long it takes to explain the first line that does not fit.
+
+Each figure is a function in `MEASURED`. Nothing here fails for being slow; what was measured must hold, or its figure means
+nothing.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from conformance.exits import Exit, Problem
+from conformance.logs.explanation import explain
+from conformance.logs.fleet import record_in_memory
+from conformance.logs.names import LOGGED
+from conformance.logs.reading import LogFile
+from conformance.logs.validate import validate
+from impl.recording.line import decoded, encoded
+from impl.recording.words import ON_DEMAND
+
+Progress = Callable[[int, str], None]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A row of the table."""
+
+    name: str
+    what: str
+    measured: str
+    to_reach: str
+    data: Mapping[str, Any]
+    """The same for scripts."""
+
+    @property
+    def row(self) -> tuple[str, str, str]:
+        """As it is shown."""
+        return self.what, self.measured, self.to_reach
+
+
+EXPLAINED_AGENTS: Final = 1_000
+EXPLAINED_EVENTS: Final = 100_000
+"""Of the deployment in whose logs a wrong is planted, near the end of NCM's."""
+
+
+def explanation(progress: Progress) -> Figure:
+    """Explaining, and how long it takes: a grant of a version that nobody issued, in the logs of a large deployment."""
+    with tempfile.TemporaryDirectory() as name:
+        recorded = record_in_memory(
+            Path(name), EXPLAINED_EVENTS, agents=EXPLAINED_AGENTS, progress=lambda done, of: progress(done, of)
+        )
+        _plant(next(path for path in recorded.files if path.stem == "ncm"))
+        protocol = next(one for one in LOGGED if one.name == ON_DEMAND)
+        verdict = validate([LogFile(path) for path in recorded.files], protocols=[protocol])
+        if verdict.verdict != "diverges" or verdict.divergence is None:
+            raise Problem(f"a planted wrong was not found: {verdict.verdict}", Exit.VIOLATED)
+        tables = verdict.divergence.tables
+        entries = sum(len(tables.table(of)) for of in tables.layout.kept)
+        found = explain(verdict.divergence)
+    return Figure(
+        "explanation",
+        f"explain the first line that does not fit, in logs of {EXPLAINED_AGENTS:,} agents: after {verdict.events:,} events, "
+        f"with {entries:,} entries of state; the edit is tried on the {found.edits[0].fits:,} lines that follow",
+        f"{found.seconds:.1f} s",
+        "at most 10 s",
+        {
+            "agents": EXPLAINED_AGENTS,
+            "events": verdict.events,
+            "entries": entries,
+            "seconds": round(found.seconds, 3),
+            "edits": [one.as_json() for one in found.edits],
+        },
+    )
+
+
+def _plant(path: Path) -> None:
+    """The last but some grants gets a version that nobody has issued."""
+    lines = path.read_bytes().splitlines()
+    grants = [place for place, line in enumerate(lines) if b'"on-demand.grant"' in line]
+    place = grants[len(grants) * 9 // 10]
+    line = decoded(lines[place])
+    version = int(line.attributes["version"]) + 1_000
+    attributes = {**line.attributes, "version": version}
+    sent = tuple((*one[:-1], version) for one in line.sent or ())
+    lines[place] = encoded(msgspec.structs.replace(line, attributes=attributes, sent=sent))
+    path.write_bytes(b"\n".join(lines) + b"\n")
+
+
+MEASURED: Final[Sequence[Callable[[Progress], Figure]]] = (explanation,)
+"""In the order of the table."""
