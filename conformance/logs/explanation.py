@@ -15,12 +15,21 @@ from conformance.logs.edits import Edit, edits
 from conformance.logs.gaps import lost_steps, observation
 from conformance.logs.history import history_of
 from conformance.logs.reading import Record
-from conformance.logs.surroundings import sent_under_its_id, surroundings
+from conformance.logs.surroundings import Origin, origin_of, surroundings
 from conformance.logs.verdict import Divergence
 from conformance.logs.wording import contrast
 from conformance.show.diagram import Diagram, as_text
 from model.explaining.broken import Broken, Judge, shadows
-from model.explaining.nearest import Difference, Nearest, Observation, alternatives, differences, given_by, nearest
+from model.explaining.nearest import (
+    TOOK,
+    Difference,
+    Nearest,
+    Observation,
+    alternatives,
+    differences,
+    given_by,
+    nearest,
+)
 from model.explaining.reasons import Part, call, parts
 from model.explaining.repairs import missing_steps
 from model.explaining.scene import Scene
@@ -119,12 +128,17 @@ def explain(divergence: Divergence) -> Explanation:
     candidates: tuple[Candidate, ...] = ()
     differing: tuple[Difference, ...] = _of_misfit(divergence)
     near, missing, broken = None, [], []
+    origin = origin_of(divergence)
     if seen is not None:
+        seen = replace(seen, took=origin.message if origin is not None else None)
         action = scene.actions[seen.action]
-        candidates = tuple(_candidates(scene, action, seen, sent_under_its_id(divergence)))
+        candidates = tuple(_candidates(scene, action, seen, origin))
         if len(given_by(action, seen.choices)) == len(action.parameters):
             choices = tuple(seen.choices[one.name] for one in action.parameters)
-            differing = tuple(differences(scene, action, choices, seen)) or differing
+            found = differences(scene, action, choices, seen)
+            if any(part.takes and part.held is False for part in candidates[0].guard):
+                found = [one for one in found if one.field != TOOK]  # the guard says so already
+            differing = tuple(found) or differing
         near = nearest(scene, seen)
         missing = lost_steps(scene, divergence, seen) or missing_steps(scene, seen)
         if divergence.misfit.kind != "missing":
@@ -158,11 +172,11 @@ def _because(divergence: Divergence, candidates: Sequence[Candidate], differing:
     return contrast(differing[0]) if differing else divergence.because
 
 
-def _candidates(scene: Scene, action: Action, seen: Observation, sent: str) -> list[Candidate]:
-    """`sent`: what is known of the message that the line says it took."""
+def _candidates(scene: Scene, action: Action, seen: Observation, origin: Origin | None) -> list[Candidate]:
+    """`origin`: of the message that the line says it took."""
     given = given_by(action, seen.choices)
     guard = [
-        replace(one, because=(*one.because[:1], sent)) if one.takes and one.held is False and sent else one
+        replace(one, because=(*one.because[:1], str(origin))) if one.takes and one.held is False and origin else one
         for one in parts(scene, action, given)
     ]
     found = [Candidate(action.name, action.doc, dict(seen.choices), tuple(guard))]

@@ -7,6 +7,7 @@ took.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from heapq import nlargest
 from typing import Final
 
@@ -14,7 +15,7 @@ from conformance.logs.reading import Record
 from conformance.logs.verdict import Divergence
 from conformance.show.diagram import Arrow, Diagram, Note, printable
 from impl.recording.line import MESSAGE_ID
-from model.explaining.reasons import call
+from model.explaining.reasons import Message, call
 from model.state import Tuple
 from spec.language import Action, Protocol
 from spec.terms import Variable
@@ -68,20 +69,32 @@ def _sent_it(record: Record, taken: str) -> bool:
     return taken.startswith(f"{line.process}:{line.run}:{line.sequence}.")
 
 
-def sent_under_its_id(divergence: Divergence) -> str:
-    """Which message was sent under the id that the line says it took, in half a sentence; empty: it is not known any more."""
+@dataclass(frozen=True)
+class Origin:
+    """The line that sent the message which another line took, by the id that the message carried."""
+
+    record: Record
+    message: Message | None
+    """None: that line sent no such message."""
+
+    def __str__(self) -> str:
+        where = f"line {self.record.number} of {self.record.file}"
+        if self.message is None:
+            return f"{where}, which is said to have sent it, sent no such message"
+        return f"the message of this id, sent in {where}, was {call(str(self.message[0]), self.message[1:])}"
+
+
+def origin_of(divergence: Divergence) -> Origin | None:
+    """Where what the line took comes from; none: it took nothing, or that is not known any more."""
     taken = divergence.record.line.taken
     found = MESSAGE_ID.fullmatch(taken or "")
     if taken is None or found is None:
-        return ""
+        return None
     for one in reversed(divergence.recent):
         if _sent_it(one, taken):
             sent, index = one.line.sent or (), int(found["index"])
-            if index >= len(sent):
-                return f"line {one.number} of {one.file}, which is said to have sent it, sent no such message"
-            name, *arguments = sent[index]
-            return f"the message of this id, sent in line {one.number}, was {call(str(name), tuple(arguments))}"
-    return ""
+            return Origin(one, sent[index] if index < len(sent) else None)
+    return None
 
 
 def _lifelines(shown: Sequence[Record]) -> list[str]:

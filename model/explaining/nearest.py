@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Final
 
+from model.explaining.reasons import Message, taken_message
 from model.explaining.scene import Environment, Scene
 from model.matching.compiled import Changes
 from model.state import Element, Tuple
@@ -34,6 +35,12 @@ class Observation:
     """Messages, each as its name and arguments; None: not told."""
     after: Mapping[str, tuple[tuple[Any, ...], ...]] | None = None
     """Entries by symbol: the arguments, then the value."""
+    took: Message | None = None
+    """The message that it took, where that is known otherwise than from its choices."""
+
+
+TOOK: Final = "message taken"
+"""The field of a difference in the message that was taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ def given_by(action: Action, choices: Mapping[str, Element]) -> dict[Variable, E
 
 
 def differences(scene: Scene, action: Action, choices: Tuple, seen: Observation) -> list[Difference]:
-    """In what the observation differs from this step, message by message and entry by entry."""
+    """In what the observation differs from this step: choices, messages, entries, and what it took."""
     found: list[Difference] = []
     if action.name != seen.action:
         found.append(Difference("action", seen.action, action.name))
@@ -81,6 +88,9 @@ def differences(scene: Scene, action: Action, choices: Tuple, seen: Observation)
             if expected != value:
                 place = f"after.{name}({', '.join(map(str, entry))})"
                 found.append(Difference(place, value, expected))
+    if seen.took is not None:
+        taken = list(taken_message(scene, action, dict(zip(action.parameters, choices, strict=True))))
+        found += [Difference(TOOK, one, seen.took) for one in taken if one != seen.took]
     return found
 
 
@@ -116,10 +126,10 @@ def nearest(scene: Scene, seen: Observation) -> Nearest | None:
 
 
 def _weight(found: Sequence[Difference]) -> int:
-    """How much is changed: another name for what happened weighs as much as two words, and a message as its words that differ."""
+    """How much is changed: another step or another message taken weighs two words, a message that was sent its words that differ."""
     weight = 0
     for one in found:
-        if one.field == "action":
+        if one.field in ("action", TOOK):
             weight += 2
         elif one.field == "sent" and one.observed is not None and one.expected is not None:
             weight += sum(a != b for a, b in zip(one.observed, one.expected, strict=True))

@@ -222,6 +222,21 @@ def test_another_answer_to_the_same_message_is_found() -> None:
     assert found.differences[0] == Difference("action", "grant", "refuse")
 
 
+def test_what_it_took_tells_two_steps_apart_that_both_are_possible() -> None:
+    now = scene(("ask", "h1", "1.2", R, S))
+    seen = Observation("grant", {**GRANT.choices, "asked_by": "1.2"})
+    assert false(now, seen) == {}
+    found = nearest(now, seen)
+    assert found is not None
+    assert found.differences == ()
+    took = ("request", "h1", 1, "1.1", R, S)
+    (difference,) = differences(now, now.actions["grant"], tuple(seen.choices.values()), replace(seen, took=took))
+    assert difference == Difference("message taken", ("request", "h1", 1, "1.2", R, S), took)
+    found = nearest(now, replace(seen, after={"told": (("h1", S, True),)}, took=took))
+    assert found is not None
+    assert found.differences == (Difference("attributes.asked_by", "1.2", "1.1"),)
+
+
 def test_a_search_that_looks_at_too_much_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     now = scene()
     place = now.actions["place"]

@@ -1,0 +1,27 @@
+"""What is measured of event logs is measured of logs in which the planted wrong was found."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.exits import Problem
+from conformance.logs import measured
+
+
+def test_the_time_of_an_explanation_is_of_one_whose_edit_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measured, "EXPLAINED_AGENTS", 20)
+    monkeypatch.setattr(measured, "EXPLAINED_EVENTS", 2_000)
+    done: list[int] = []
+    found = measured.explanation(lambda count, _: done.append(count))
+    assert done
+    assert found.data["agents"] == 20
+    assert found.data["edits"][0]["then"] is None
+    assert "in logs of 20 agents" in found.row[0]
+
+
+def test_a_wrong_that_is_not_found_has_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measured, "EXPLAINED_AGENTS", 20)
+    monkeypatch.setattr(measured, "EXPLAINED_EVENTS", 2_000)
+    monkeypatch.setattr(measured, "_plant", lambda _: None)
+    with pytest.raises(Problem, match="a planted wrong was not found: conforms"):
+        measured.explanation(lambda *_: None)
