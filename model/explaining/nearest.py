@@ -126,7 +126,7 @@ def nearest(scene: Scene, seen: Observation) -> Nearest | None:
 
 
 def _weight(found: Sequence[Difference]) -> int:
-    """How much is changed: another step or another message taken weighs two words, a message that was sent its words that differ."""
+    """How much is changed: another step, or another message taken, weighs two words; a message that was sent, its words."""
     weight = 0
     for one in found:
         if one.field in ("action", TOOK):
