@@ -15,6 +15,7 @@ from impl.channel.decision import Decision
 from impl.core import Effects
 from impl.hosts import AgentFile, add_host
 from impl.messages import Administrative, Kind, Message, Pod, Published, Push, Subscribe
+from impl.recording.recorder import Sink
 from impl.service.aca import AcaService, Handlers
 from impl.service.dpm import DpmService
 from impl.service.timing import Timing
@@ -77,8 +78,9 @@ class Scene:
 
     make_administration: type[Counting] = Counting
 
-    def __init__(self, system: System, *hosts: str, timing: Timing = QUICK) -> None:
-        self.system, self.deployment, self.timing = system, system.deployment, timing
+    def __init__(self, system: System, *hosts: str, timing: Timing = QUICK, events: Sink | None = None) -> None:
+        """`events`: where the event logs of all go."""
+        self.system, self.deployment, self.timing, self.events = system, system.deployment, timing, events
         self.files: dict[str, AgentFile] = {host: add_host(self.deployment, host) for host in hosts}
         self.agents: dict[str, Recording] = {}
         self.administration = self.make_administration(self.deployment)
@@ -94,6 +96,7 @@ class Scene:
             self.timing,
             administration=self.administration,
             decision=SMALL,
+            events=self.events,
         )
 
     def start(self, *hosts: str) -> None:
@@ -105,7 +108,8 @@ class Scene:
 
     def start_agent(self, host: str, *, deaf: bool = False) -> Recording:
         """A new agent of the host, on the host's store."""
-        agent = Recording(host, self.system.store(host), self.system.agent(self.files[host]), timing=self.timing)
+        connect = self.system.agent(self.files[host])
+        agent = Recording(host, self.system.store(host), connect, timing=self.timing, events=self.events)
         agent.deaf = deaf
         self.agents[host] = agent
         self.system.start(agent)
@@ -186,10 +190,10 @@ class Scene:
 
 
 @contextmanager
-def scene(deployment: Deployment, *hosts: str, timing: Timing = QUICK) -> Iterator[Scene]:
+def scene(deployment: Deployment, *hosts: str, timing: Timing = QUICK, events: Sink | None = None) -> Iterator[Scene]:
     """A scene for the length of a block."""
     with running(deployment) as system:
-        made = Scene(system, *hosts, timing=timing)
+        made = Scene(system, *hosts, timing=timing, events=events)
         try:
             yield made
         finally:
