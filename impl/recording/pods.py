@@ -13,12 +13,13 @@ from impl.dpm import PENDING, Dpm
 from impl.messages import Pod, Route
 from impl.ncm import Ncm
 from impl.recording.line import Entry, State
+from impl.recording.said import pod as word
 from impl.recording.said import request
 
 
 def _at(pod: Pod, version: int, place: str | None) -> tuple[Entry, ...]:
     """Where a version is; one that is gone is nowhere."""
-    return ((str(pod), version, place, True),) if place is not None else ()
+    return ((word(pod), version, place, True),) if place is not None else ()
 
 
 def _shown(**entries: tuple[Entry, ...]) -> State:
@@ -36,7 +37,7 @@ class DpmPods:
         if not event.step.startswith("on-demand."):
             return {}
         dpm, pod, version = self._dpm, event.fields["pod"], event.fields["version"]
-        name = str(pod)
+        name = word(pod)
         outcome = ((name, version, dpm.outcome_of(pod, version)),)
         if event.name != "issue":
             return {"outcome": outcome}
@@ -47,12 +48,12 @@ class DpmPods:
         """All of it; places of the newest versions, and changes of which nothing was heard."""
         seen = self._dpm.observe()
         return {
-            "latest": tuple((str(pod), version) for pod, version in seen["latest"].items()),
+            "latest": tuple((word(pod), version) for pod, version in seen["latest"].items()),
             "at": tuple(
                 entry for pod, version in seen["latest"].items() for entry in _at(pod, version, self._dpm.place_of(pod))
             ),
             "outcome": tuple(
-                (str(pod), version, state) for (pod, version), state in seen["outcome"].items() if state == PENDING
+                (word(pod), version, state) for (pod, version), state in seen["outcome"].items() if state == PENDING
             ),
         }
 
@@ -72,20 +73,20 @@ class NcmPods:
             case "on-demand.supersede" | "on-demand.report_done" | "on-demand.report_failed":
                 pod, version = fields["pod"], fields["version"]
                 return _shown(
-                    change=((str(pod), version, ncm.outcome_of(pod, version)),),
-                    pending=tuple((str(pod), version, host, True) for host in ncm.waited_for(pod, version)),
+                    change=((word(pod), version, ncm.outcome_of(pod, version)),),
+                    pending=tuple((word(pod), version, host, True) for host in ncm.waited_for(pod, version)),
                 )
             case "on-demand.greet" | "on-demand.greet_by_request" | "on-demand.deregister" | "host.registered":
                 return self._of_host(fields["host"])
             case "on-demand.grant":
-                return {"told": ((fields["host"], str(fields["pod"]), ncm.is_told(fields["host"], fields["pod"])),)}
+                return {"told": ((fields["host"], word(fields["pod"]), ncm.is_told(fields["host"], fields["pod"])),)}
             case "on-demand.acknowledge":
                 return self._acknowledged(fields["confirmer"], fields["pod"], fields["version"], fields["counted"])
             case _:
                 return {}
 
     def _stored(self, pod: Pod, version: int, sends: Sequence[Send]) -> State:
-        ncm, name, place = self._ncm, str(pod), self._ncm.place_at(pod, version)
+        ncm, name, place = self._ncm, word(pod), self._ncm.place_at(pod, version)
         waited = set(ncm.waited_for(pod, version))
         told = {send.message.host for send in sends if isinstance(send.message, Route)}
         hosts = sorted(waited | told | ({place} if place is not None else set()))
@@ -103,29 +104,29 @@ class NcmPods:
         return _shown(
             removed=((host, epoch is None),),
             greeted=((host, epoch),) if epoch is not None else (),
-            told=tuple((host, str(pod), True) for pod in ncm.told_to(host)),
-            pending=tuple((str(pod), version, host, True) for pod, version in ncm.owed_by(host)),
+            told=tuple((host, word(pod), True) for pod in ncm.told_to(host)),
+            pending=tuple((word(pod), version, host, True) for pod, version in ncm.owed_by(host)),
         )
 
     def _acknowledged(self, host: str, pod: Pod, version: int, counted: Sequence[int]) -> State:
         waited = {number for about, number in self._ncm.owed_by(host) if about == pod}
         numbers = sorted({version, *counted, *waited})
-        return {"pending": tuple((str(pod), number, host, number in waited) for number in numbers)}
+        return {"pending": tuple((word(pod), number, host, number in waited) for number in numbers)}
 
     def state(self) -> State:
         """All of it; places of the recorded versions, and changes that are under way."""
         seen = self._ncm.observe()
         return {
-            "recorded": tuple((str(pod), version) for pod, version in seen["recorded"].items()),
+            "recorded": tuple((word(pod), version) for pod, version in seen["recorded"].items()),
             "at": tuple(
                 entry
                 for pod, version in seen["recorded"].items()
                 for entry in _at(pod, version, self._ncm.place_at(pod, version))
             ),
             "greeted": tuple((host, epoch) for host, epoch in seen["greeted"].items() if epoch),
-            "told": tuple((host, str(pod), True) for host, pod in sorted(seen["told"])),
-            "pending": tuple((str(pod), version, host, True) for pod, version, host in sorted(seen["pending"])),
-            "change": tuple((str(pod), version, PENDING) for pod, version in self._ncm.pending()),
+            "told": tuple((host, word(pod), True) for host, pod in sorted(seen["told"])),
+            "pending": tuple((word(pod), version, host, True) for pod, version, host in sorted(seen["pending"])),
+            "change": tuple((word(pod), version, PENDING) for pod, version in self._ncm.pending()),
             "removed": tuple((host, True) for host in self._ncm.removed()),
         }
 
@@ -144,7 +145,7 @@ class AcaPods:
                 return {"epoch": ((host, aca.epoch),)}
             case "on-demand.deliver":
                 pod = fields["destination"]
-                return _shown(**self._seen(pod), installed=((host, str(pod), aca.is_installed(pod)),))
+                return _shown(**self._seen(pod), installed=((host, word(pod), aca.is_installed(pod)),))
             case "on-demand.learn" | "on-demand.learn_late":
                 return _shown(**self._seen(fields["pod"]))
             case "on-demand.ask" | "on-demand.time_out":
@@ -153,7 +154,7 @@ class AcaPods:
                 pod = fields["destination"]
                 return _shown(
                     **self._seen(pod),
-                    installed=((host, str(pod), aca.is_installed(pod)),),
+                    installed=((host, word(pod), aca.is_installed(pod)),),
                     waiting=self._waiting(event),
                 )
             case "on-demand.drop_as_refused":
@@ -162,25 +163,25 @@ class AcaPods:
                 return {"paused": self._paused(event)}
             case "on-demand.evict":
                 pod = fields["pod"]
-                return _shown(**self._seen(pod), installed=((host, str(pod), aca.is_installed(pod)),))
+                return _shown(**self._seen(pod), installed=((host, word(pod), aca.is_installed(pod)),))
             case _:
                 return {}
 
     def _seen(self, pod: Pod) -> State:
         version, place = self._aca.seen(pod)
-        return {"known": ((self._aca.host, str(pod), version),), "at": _at(pod, version, place)}
+        return {"known": ((self._aca.host, word(pod), version),), "at": _at(pod, version, place)}
 
     def _waiting(self, event: Event) -> tuple[Entry, ...]:
         source, destination = event.fields["source"], event.fields["destination"]
         number = event.fields["request"]
         held = self._aca.holds(number, source, destination)
         question = request(event.fields["epoch"], number)
-        return ((self._aca.host, question, str(source), str(destination), held),)
+        return ((self._aca.host, question, word(source), word(destination), held),)
 
     def _paused(self, event: Event) -> tuple[Entry, ...]:
         source, destination = event.fields["source"], event.fields["destination"]
         paused = self._aca.is_paused(source, destination)
-        return ((self._aca.host, str(source), str(destination), paused),)
+        return ((self._aca.host, word(source), word(destination), paused),)
 
     def state(self) -> State:
         """All of it; places of the known versions."""
@@ -188,12 +189,12 @@ class AcaPods:
         epoch: int = seen["epoch"]
         return {
             "epoch": ((host, epoch),),
-            "known": tuple((host, str(pod), version) for pod, (version, _) in seen["known"].items()),
+            "known": tuple((host, word(pod), version) for pod, (version, _) in seen["known"].items()),
             "at": tuple(entry for pod, (version, place) in seen["known"].items() for entry in _at(pod, version, place)),
-            "installed": tuple((host, str(pod), True) for pod in sorted(seen["installed"])),
+            "installed": tuple((host, word(pod), True) for pod in sorted(seen["installed"])),
             "waiting": tuple(
-                (host, request(epoch, number), str(source), str(destination), True)
+                (host, request(epoch, number), word(source), word(destination), True)
                 for number, (source, destination) in seen["waiting"].items()
             ),
-            "paused": tuple((host, str(one), str(other), True) for one, other in sorted(seen["paused"])),
+            "paused": tuple((host, word(one), word(other), True) for one, other in sorted(seen["paused"])),
         }

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 from impl import messages as m
 from impl.core import Event, Send
 from impl.recording.line import Sent, Word
 from impl.recording.words import ACTIONS, STUTTERS
+
+_UNQUOTED: Final = ":@!$&'()*+,;="
 
 _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "asked_by": ("request",),
@@ -28,29 +31,37 @@ _FIELDS: Final[Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]] = {
 """By step: what its line says, and under which names the event may have it."""
 
 
+def pod(pod: m.Pod) -> str:
+    """A pod. A slash, a blank or a percent sign in its names is written as in a URL, so that each pod has one word of its own."""
+    text = f"{pod.vpc}/{pod.address}"
+    if "%" in text or " " in text or text.count("/") != 1:
+        text = "/".join(quote(part, safe=_UNQUOTED) for part in (pod.vpc, pod.address))
+    return text
+
+
 def request(epoch: int, number: int) -> str:
     """A question of a host; it numbers them anew in each epoch."""
     return f"{epoch}.{number}"
 
 
 _MESSAGES: Final[Mapping[type[Any], tuple[str, Callable[[Any], Sent]]]] = {
-    m.Config: ("on-demand.config", lambda one: (str(one.pod), one.version)),
-    m.Report: ("on-demand.report", lambda one: (str(one.pod), one.version, one.outcome.value)),
+    m.Config: ("on-demand.config", lambda one: (pod(one.pod), one.version)),
+    m.Report: ("on-demand.report", lambda one: (pod(one.pod), one.version, one.outcome.value)),
     m.Request: (
         "on-demand.request",
         lambda one: (
             one.host,
             one.epoch,
             request(one.epoch, one.request),
-            str(one.source),
-            str(one.destination),
+            pod(one.source),
+            pod(one.destination),
         ),
     ),
-    m.Applied: ("on-demand.applied", lambda one: (one.host, one.epoch, str(one.pod), one.version)),
-    m.Route: ("on-demand.route", lambda one: (one.host, one.epoch, str(one.pod), one.version)),
+    m.Applied: ("on-demand.applied", lambda one: (one.host, one.epoch, pod(one.pod), one.version)),
+    m.Route: ("on-demand.route", lambda one: (one.host, one.epoch, pod(one.pod), one.version)),
     m.Granted: (
         "on-demand.granted",
-        lambda one: (one.host, one.epoch, request(one.epoch, one.request), str(one.pod), one.version),
+        lambda one: (one.host, one.epoch, request(one.epoch, one.request), pod(one.pod), one.version),
     ),
     m.Refused: (
         "on-demand.refused",
@@ -94,7 +105,7 @@ def attributes(event: Event, host: str) -> dict[str, Word]:
 
 def _word(field: str, value: Any, fields: Mapping[str, Any], step: str) -> Word:
     if isinstance(value, m.Pod):
-        return str(value)
+        return pod(value)
     if field == "request":
         return request(fields["epoch"], value)
     if field == "reason" and step in ACTIONS:

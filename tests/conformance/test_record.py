@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +23,7 @@ from impl.broker.deployment import Deployment
 from impl.errors import NotAllowed
 from impl.hosts import AgentFile, add_host, remove_host
 from impl.recording.topic import WAITING_LINES_MAX, TopicSink
-from tests.impl.programs import environment, programs
+from tests.impl.programs import environment, ondemand, programs
 
 
 @pytest.fixture
@@ -56,6 +59,16 @@ def test_a_deployment_is_recorded_while_processes_are_killed(
         h2 = system.agent("h2", "--events", str(tmp_path / "h2.ndjson"))
         for one in (system.ncm, system.dpm, h1, h2):
             one.start()
+        # To the protocol hosts are there from the beginning, so nothing is placed before NCM knows of them.
+        with Collector(deployment) as collector:
+            collector.look()
+            met: list[bytes] = []
+
+            def both_met() -> bool:
+                met.extend(line for line in collector.lines() if b'"on-demand.greet"' in line)
+                return len(met) == 2
+
+            wait_until(both_met, "NCM to have met both agents", [])
         system.dpm.say("place red/p1 h1")
         system.dpm.say("place red/p2 h2")
         system.dpm.wait_for("done red/p1 version 1")
@@ -86,7 +99,7 @@ def test_a_deployment_is_recorded_while_processes_are_killed(
     validated = CliRunner().invoke(
         program, ["validate", "--protocol", "on-demand", str(out), str(tmp_path / "h2.ndjson")]
     )
-    assert "Diverges" not in validated.output
+    assert "Diverges" not in validated.output, validated.output
 
 
 def test_nobody_writes_anothers_log(recorded: Deployment) -> None:
@@ -153,6 +166,34 @@ def test_readers_take_nothing_away_and_find_what_comes_later(recorded: Deploymen
     assert [line for line in found if line != b"other\n"] == lines
     assert b"other\n" in found
     assert collected(recorded).count(b"other\n") == 1
+
+
+def test_what_was_written_before_a_moment_may_be_left_out(recorded: Deployment) -> None:
+    sink = TopicSink(recorded, recorded.token("ncm"), "ncm")
+    assert sink.write(b"line\n")
+    sink.close()
+    assert collected(recorded, time.time() + 1_000) == []
+    assert collected(recorded, time.time() - 1_000) == [b"line\n"]
+
+
+def test_what_is_written_from_now_on_is_followed_until_an_interrupt(recorded: Deployment, tmp_path: Path) -> None:
+    out = tmp_path / "live.ndjson"
+    follower = subprocess.Popen(
+        ondemand("record", "--follow", "--out", str(out)), env=environment(recorded, tmp_path), stderr=subprocess.PIPE
+    )
+    try:
+        wait_until(out.exists, "the file", [])
+        sink = TopicSink(recorded, recorded.token("ncm"), "ncm")
+        assert sink.write(b"line\n")
+        sink.close()
+        wait_until(lambda: out.read_bytes() == b"line\n", "the line", [])
+        follower.send_signal(signal.SIGINT)
+        _, said = follower.communicate(timeout=30)
+        assert follower.returncode == 0, said
+        assert b"1 lines of 2 topics" in said
+    finally:
+        follower.kill()
+        follower.wait()
 
 
 def test_a_process_does_not_wait_for_a_broker_that_is_away(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,6 +7,8 @@ import json
 import msgspec
 import pytest
 
+from impl.messages import Pod
+from impl.recording import said
 from impl.recording.line import MESSAGE_ID, Line, decoded, encoded, message_id, new_run
 
 RUN = "00112233445566ff"
@@ -73,3 +75,19 @@ def test_every_run_has_a_name_of_its_own() -> None:
     names = {new_run() for _ in range(100)}
     assert len(names) == 100
     assert all(MESSAGE_ID.fullmatch(message_id("dpm", name, 1, 0)) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("pod", "word"),
+    [
+        (Pod("red", "10.0.0.1"), "red/10.0.0.1"),
+        (Pod("red", "fe80::1"), "red/fe80::1"),
+        (Pod("red", "10.0.0.0/24"), "red/10.0.0.0%2F24"),
+        (Pod("a/b", "c"), "a%2Fb/c"),
+        (Pod("a", "b/c"), "a/b%2Fc"),
+        (Pod("a%2Fb", "c"), "a%252Fb/c"),
+        (Pod("the red one", "p"), "the%20red%20one/p"),
+    ],
+)
+def test_a_pod_has_one_word_whatever_its_names_are(pod: Pod, word: str) -> None:
+    assert said.pod(pod) == word
