@@ -45,6 +45,12 @@ class Process:
     """What the first one waits for, where it is not known who sent it."""
     silent: bool = False
     """It keeps no log: nobody waits for its lines."""
+    late: bool = False
+    """Its log begins in its middle."""
+    begun: set[str] = field(default_factory=set)
+    """The protocols of which its state is known: from the start, or since a line that tells all of it."""
+    free: bool = False
+    """What its first line waits for is not waited for any more."""
 
     def has_taken(self, run: str, sequence: int) -> bool:
         """Whether that line of this process has been taken, or belongs to a run whose end was lost."""
@@ -95,7 +101,9 @@ class Joining:
         made = Joining(take, is_there, window=self.window)
         made.lines = self.lines
         made.processes = {
-            name: replace(one, ended=dict(one.ended), waiting=deque(), for_line=None, for_message=None)
+            name: replace(
+                one, ended=dict(one.ended), begun=set(one.begun), waiting=deque(), for_line=None, for_message=None
+            )
             for name, one in self.processes.items()
         }
         made._running = {f"{one.name}:{one.run}": one for one in made.processes.values() if one.run}
@@ -119,16 +127,6 @@ class Joining:
             process.waiting.append(record)
             self.waiting += 1
 
-    def overdue(self) -> Process | None:
-        """Where more waits than the window holds: the process whose first line has waited longest, by what waits behind it."""
-        return self.longest() if self.waiting > self.window else None
-
-    def longest(self) -> Process | None:
-        """The process with the most lines that wait; none if no line does."""
-        return max(
-            (one for one in self.processes.values() if one.waiting), key=lambda one: len(one.waiting), default=None
-        )
-
     def stands_still(self) -> list[Process]:
         """The processes whose first line waits, in the order in which they were met."""
         return [one for one in self.processes.values() if one.waiting]
@@ -137,8 +135,17 @@ class Joining:
         """Takes the first line that waits, without what it waits for: the caller answers for that."""
         self._forget(process)
         process.for_line, process.for_message = None, None
-        self._drain(process, first_is_free=True)
+        process.free = True
+        self._drain(process)
         self._wake(process)
+
+    def keeps_no_log(self, name: str) -> None:
+        """Nobody waits for lines of this process any more."""
+        if name not in self.processes:
+            role, _, host = name.partition("/")
+            self.processes[name] = Process(name, role, host)
+        self.processes[name].silent = True
+        self._wake(self.processes[name])
 
     # --------------------------------------------------------------------------------------------------- inside
 
@@ -147,7 +154,7 @@ class Joining:
         made = self.processes[line.process] = Process(line.process, role, host)
         return made
 
-    def _goes_on(self, process: Process, record: Record, *, free: bool = False) -> bool:
+    def _goes_on(self, process: Process, record: Record) -> bool:
         """Takes a line if it has nothing to wait for."""
         line = record.line
         run, sequence = line.run, line.sequence
@@ -157,11 +164,7 @@ class Joining:
         if taken is not None:
             head, _, place = taken.rpartition(":")
             by = self._running.get(head)
-            if (
-                (by is None or by.sequence < int(place[: place.index(".")]))
-                and not free
-                and self._waits(process, taken)
-            ):
+            if (by is None or by.sequence < int(place[: place.index(".")])) and self._waits(process, taken):
                 return False
         missing = self._take(process, record)
         if missing is not None:
@@ -171,6 +174,7 @@ class Joining:
         if run != process.run:
             self._begins(process, run)
         process.sequence = sequence
+        process.free = False
         self.lines += 1
         return True
 
@@ -186,7 +190,7 @@ class Joining:
         sender, run, place = taken.split(":")
         number = int(place.partition(".")[0])
         by = self.processes.get(sender)
-        if by is not None and (by.has_taken(run, number) or by.silent):
+        if process.free or (by is not None and (by.has_taken(run, number) or by.silent)):
             return False
         process.for_line = (sender, run, number)
         self._for_line.setdefault(sender, []).append(process)
@@ -225,10 +229,10 @@ class Joining:
                         if self._drain(one):
                             awake.append(one)
 
-    def _drain(self, process: Process, *, first_is_free: bool = False) -> bool:
+    def _drain(self, process: Process) -> bool:
         """Takes what waited, as far as it goes; whether that was anything."""
         count = 0
-        while process.waiting and self._goes_on(process, process.waiting[0], free=first_is_free and not count):
+        while process.waiting and self._goes_on(process, process.waiting[0]):
             process.waiting.popleft()
             self.waiting -= 1
             count += 1

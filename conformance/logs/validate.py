@@ -25,14 +25,16 @@ from typing import Any, Final
 
 from conformance.exits import Problem
 from conformance.logs.joining import WINDOW, Joining, OutOfOrder, Process, alternately
-from conformance.logs.names import LOGGED, WHOLE, constants
+from conformance.logs.names import LOGGED, constants
+from conformance.logs.partial import Partial, unsaid
 from conformance.logs.reading import LogFile, Record
 from conformance.logs.verdict import Divergence, Room, Stop, Verdict, sentence, written
 from impl.recording.line import Sent, State
 from impl.recording.words import STUTTERS
+from model.matching.compiled import Members
 from model.matching.layout import Tables
 from model.matching.observed import Misfit, Observer
-from spec.language import Protocol
+from spec.language import Message, Protocol
 
 RECENT: Final = 400
 """Records before a divergence that are kept, so that a reader can see what led there."""
@@ -69,11 +71,13 @@ class Validation:
         self._rooms: dict[str, Room] = {}
         self._events: dict[str, tuple[Room, str, Any]] = {}
         for protocol in protocols:
-            observer = _observer(protocol.name, frozenset(dishonest), tuple(sorted(limits.items())))
+            observer = compiled(protocol.name, frozenset(dishonest), tuple(sorted(limits.items())))
             room = self._rooms[protocol.name] = Room(protocol, observer, observer.tables())
             for action in protocol.actions:
                 self._events[f"{protocol.name}.{action.name}"] = (room, action.name, observer.fast.get(action.name))
+        self._deployment = frozenset(dishonest), tuple(sorted(limits.items()))
         self.joining = Joining(self._take, self._is_there, window=window)
+        self.partial = Partial(self.joining, self._remade)
         self.stopped: Verdict | None = None
 
     # ------------------------------------------------------------------------------------------------- feeding
@@ -82,8 +86,8 @@ class Validation:
         """Takes one more record; the verdict if it is clear already."""
         try:
             self.joining.feed(record)
-            if self.joining.waiting > self.joining.window:
-                self._look_at_who_waits("more lines wait than the window holds")
+            while self.joining.waiting > self.joining.window:
+                self._look_at_who_waits("more lines wait than the window holds", at_the_end=False)
         except OutOfOrder as found:
             return self._stop(self._out_of_order(found))
         except Stop as found:
@@ -96,7 +100,7 @@ class Validation:
             return self.stopped
         try:
             while self.joining.waiting:
-                self._look_at_who_waits("the logs end")
+                self._look_at_who_waits("the logs end", at_the_end=True)
         except OutOfOrder as found:
             return self._stop(self._out_of_order(found))
         except Stop as found:
@@ -123,7 +127,7 @@ class Validation:
 
     def _stop(self, found: Stop) -> Verdict:
         seconds = time.perf_counter() - self._began
-        counts = {name: count for name, count in self.counts.items() if count}
+        counts = {**self.partial.counts, **{name: count for name, count in self.counts.items() if count}}
         self.stopped = Verdict(found.verdict, self.joining.lines, seconds, counts, found.why, found.divergence)
         return self.stopped
 
@@ -137,6 +141,9 @@ class Validation:
             self.recent.append(record)
             return None
         room, name, fast = known
+        if room.protocol.name not in process.begun and self.partial.begin(process, record, self._rooms):
+            self.recent.append(record)
+            return None
         tables = room.tables
         now = tables.now = tables.now + 1
         if not now % LOOK_EVERY:
@@ -160,11 +167,27 @@ class Validation:
         if misfit is None:
             return None
         takes = room.observer.actions[name].action.takes
-        if misfit.kind == "guard" and misfit.expected < len(takes) and process.for_message is None:
+        if misfit.kind == "guard" and misfit.expected < len(takes) and line.taken is None and not process.free:
             message = self._message(room, name, misfit)
-            if line.taken is None:
-                return message  # its sender is not known: perhaps its line comes yet
-        raise Stop("diverges", divergence=self._divergence(process, record, room, misfit))
+            if not self.partial.is_silent(self.partial.sender(takes[misfit.expected].symbol, message[1:])):
+                return message  # it is not known which line sent it: perhaps it comes yet
+        if self._may_complete(process, room, misfit) and self.partial.complete(process, record, room, name, misfit):
+            return None
+        raise self._misfit(process, record, room, misfit)
+
+    def _may_complete(self, process: Process, room: Room, misfit: Misfit) -> bool:
+        """Whether anything may have happened that no line tells of."""
+        somebody = any(one.silent or one.late or one.ended for one in self.joining.processes.values())
+        return somebody or misfit.kind == "missing" or bool(self._deployment[0]) or not process.sequence
+
+    def _misfit(self, process: Process, record: Record, room: Room, misfit: Misfit) -> Stop:
+        """The verdict on a line that does not fit, and cannot be made to."""
+        misfit = self.partial.contradicted(process, room, misfit)
+        divergence = self._divergence(process, record, room, misfit)
+        if self.partial.is_certain(process, room, misfit):
+            return Stop("diverges", divergence=divergence)
+        why = "no steps that no line tells of were found with which it fits"
+        return Stop("inconclusive", f"{record.place}: {divergence.because}, and {why}", divergence)
 
     def _message(self, room: Room, name: str, misfit: Misfit) -> Sent:
         """The message that an action takes with these choices."""
@@ -178,12 +201,16 @@ class Validation:
             self.counts["lines of other protocols"] += 1
             return
         self.counts[line.event] += 1
+        if not self._rooms.keys() <= process.begun and self.partial.begin(process, record, self._rooms):
+            return
         for message in line.sent or ():
             protocol, _, name = str(message[0]).partition(".")
             room = self._rooms.get(protocol)
             if room is not None and not room.observer.is_sent(room.tables, (name, *message[1:])):
-                misfit = Misfit("sent", "sent", [], [list(message)])
-                raise Stop("diverges", divergence=self._divergence(process, record, room, misfit))
+                if not self.partial.guesses:
+                    misfit = Misfit("sent", "sent", [], [list(message)])
+                    raise self._misfit(process, record, room, misfit)
+                self.counts["messages said again that nobody is known to have sent"] += 1
         if line.state is not None:
             for protocol in self._rooms:
                 prefix = f"{protocol}."
@@ -202,36 +229,82 @@ class Validation:
 
     def _check_state(self, process: Process, record: Record, protocol: str, state: State) -> None:
         room = self._rooms[protocol]
+        misfit = self._state_misfit(process, room, state)
+        if misfit is None:
+            return
+        again = process.started and record.line.run != process.run
+
+        def fits() -> bool:
+            return self._state_misfit(process, room, state) is None
+
+        if not (again and self.partial.settle(process, record, room, state, fits)):
+            raise self._misfit(process, record, room, misfit)
+
+    def _state_misfit(self, process: Process, room: Room, state: State) -> Misfit | None:
+        """The first entry of a whole state that is not the model's."""
         for name, entries in state.items():
             for *some, value in entries:
                 expected = room.tables.get(name, tuple(some))
                 if expected != value:
-                    misfit = Misfit("state", f"state.{name}", expected, value, entry=tuple(some))
-                    raise Stop("diverges", divergence=self._divergence(process, record, room, misfit))
-        for shown in WHOLE[protocol].get(process.role, ()):
-            said = {tuple(entry[:-1]) for entry in state.get(shown.symbol, ())}
-            for arguments, value in room.tables.entries(shown.symbol):
-                ours = shown.own is None or arguments[shown.own] == process.host
-                if ours and (shown.only is None or value == shown.only) and arguments not in said:
-                    misfit = Misfit("state", f"state.{shown.symbol}", value, None, entry=arguments)
-                    raise Stop("diverges", divergence=self._divergence(process, record, room, misfit))
+                    return Misfit("state", f"state.{name}", expected, value, entry=tuple(some))
+        for symbol, arguments, value in unsaid(process, room, state):
+            return Misfit("state", f"state.{symbol}", value, None, entry=arguments)
+        return None
+
+    def _remade(self, room: Room, members: Members) -> Observer:
+        """A compiled protocol of this validation's own, without the fast way: its tables get the indexes that a search asks for."""
+        dishonest, limits = self._deployment
+        observer = Observer(room.protocol, constants(room.protocol, dishonest, dict(limits)), members=members)
+        for event, (of, action, _) in list(self._events.items()):
+            if of is room:
+                self._events[event] = (room, action, None)
+        return observer
 
     # ------------------------------------------------------------------------------------------ what does not fit
 
-    def _look_at_who_waits(self, since: str) -> None:
-        process = self.joining.longest()
-        assert process is not None
-        record = process.waiting[0]
+    def _look_at_who_waits(self, since: str, *, at_the_end: bool) -> None:
+        """Goes on without what somebody waits for, where that is nothing against the logs; else stops.
+
+        First come those that wait for a process that does not itself wait: it will not say any more.
+        """
+        waiting = self.joining.stands_still()
+        process = next((one for one in waiting if not self._waits_itself(one)), waiting[0])
+        record, sender = process.waiting[0], self._awaited(process)
+        by = self.joining.processes.get(sender)
+        if by is None or (not by.started and not by.waiting):
+            self.joining.keeps_no_log(sender)
+            self.joining.give_up_waiting(process)
+            return
         if process.for_line is not None:
-            sender, _, number = process.for_line
+            _, run, number = process.for_line
+            if by.late and run != by.run:
+                self.joining.give_up_waiting(process)
+                return
             what = f"line {number} of {sender}, which sent what this line takes, is not in the logs"
         else:
+            if by.late or (at_the_end and not by.waiting):
+                self.joining.give_up_waiting(process)
+                return
             what = f"nobody is logged to have sent {written(process.for_message)}"
         why = f"{since}, and {what}"
         misfit = Misfit("missing", "messaging.message.id", what, record.line.taken)
         room = self._events.get(record.line.event, (next(iter(self._rooms.values())),))[0]
         divergence = self._divergence(process, record, room, misfit, why)
         raise Stop("inconclusive", f"{record.place}: {why}", divergence)
+
+    def _waits_itself(self, process: Process) -> bool:
+        by = self.joining.processes.get(self._awaited(process))
+        return by is not None and bool(by.waiting)
+
+    def _awaited(self, process: Process) -> str:
+        """The process that somebody waits for."""
+        if process.for_line is not None:
+            return process.for_line[0]
+        assert process.for_message is not None
+        event, (name, *arguments) = process.waiting[0].line.event, process.for_message
+        symbol = self._events[event][0].observer.compiled.layout.kept[str(name)]
+        assert isinstance(symbol, Message)
+        return self.partial.sender(symbol, arguments)
 
     def _out_of_order(self, found: OutOfOrder) -> Stop:
         line = found.record.line
@@ -259,7 +332,7 @@ class Validation:
 
 
 @cache
-def _observer(name: str, dishonest: frozenset[str], thresholds: tuple[tuple[str, int], ...]) -> Observer:
+def compiled(name: str, dishonest: frozenset[str], thresholds: tuple[tuple[str, int], ...]) -> Observer:
     """Compiled once for a deployment; it keeps no state."""
     protocol = next(one for one in LOGGED if one.name == name)
     return Observer(protocol, constants(protocol, dishonest, dict(thresholds)))

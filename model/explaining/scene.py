@@ -54,6 +54,16 @@ class Scene:
             for name in state.layout.kept:
                 setattr(self.tables, name, state.table(name).copy())
 
+    @classmethod
+    def on(cls, compiled: Compiled, tables: Tables) -> Scene:
+        """A scene that is the state itself, with actions that nobody else uses: what is put there is put into the tables."""
+        made = cls(compiled.protocol, compiled.constants)
+        made.compiled, made.layout, made.tables = compiled, compiled.layout, tables
+        made._puts = compiled.put_functions
+        made._indexed = set(compiled.layout.indexes.values())
+        made.kept = frozenset(compiled.layout.kept)
+        return made
+
     # ------------------------------------------------------------------------------------------------- the state
 
     def put(self, name: str, arguments: Tuple, value: Any) -> None:

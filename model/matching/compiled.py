@@ -77,6 +77,12 @@ class Compiled:
                 self._puts[name] = self.build(self.layout.put_source(symbol), "put")
         return self._puts
 
+    @property
+    def put_functions(self) -> dict[str, Put]:
+        """The same, to be replaced by whoever adds an index to all tables there are."""
+        assert self.puts
+        return self._puts
+
     def build(self, text: str, name: str, more: Mapping[str, Any] | None = None) -> Callable[..., Any]:
         """Compiles a generated function; `more` are names that it may use besides constants and sorts."""
         scope = {**self._scope, **(more or {})}

@@ -12,7 +12,7 @@ from typing import Any
 
 from model.state import Element, Tuple
 from spec.language import Message, Protocol, Symbol
-from spec.terms import Enumeration, Formula, Value
+from spec.terms import Enumeration, Formula, Number, Value
 
 Put = Callable[[Any, Tuple, Any], None]
 """Gives an entry of one symbol its value, in the table and its indexes."""
@@ -146,4 +146,4 @@ class Tables:
                 found.update(arguments[place] for place in places)
                 if symbol.result is sort:
                     found.add(value)
-        return sorted(found)
+        return list(range(max(found, default=0) + 2)) if issubclass(sort, Number) else sorted(found)

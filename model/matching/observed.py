@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from model.matching.compiled import Changes, Compiled, CompiledAction, Constants, apply
+from model.matching.compiled import Changes, Compiled, CompiledAction, Constants, Members, apply
 from model.matching.fast import Fast, fast_way, spending
 from model.matching.layout import Tables
 from model.state import Element, Tuple
@@ -38,10 +38,7 @@ class Misfit:
 
 
 class Observer:
-    """A protocol's actions, ready to be compared with observations.
-
-    `partial` gives the sets of parameters that an observation may leave out, by action: what is left out is then searched for.
-    """
+    """A protocol's actions, ready to be compared with observations."""
 
     def __init__(
         self,
@@ -49,15 +46,12 @@ class Observer:
         constants: Constants,
         *,
         history: bool = False,
-        partial: Mapping[str, Sequence[Sequence[str]]] | None = None,
+        members: Members = Tables.members,
     ) -> None:
         self.protocol = protocol
-        self.compiled = Compiled(protocol, constants, history=history)
+        self.compiled = Compiled(protocol, constants, history=history, members=members)
         self.actions: Mapping[str, CompiledAction] = self.compiled.actions
         self.messages = frozenset(message.name for message in protocol.messages)
-        for action, sets in (partial or {}).items():
-            for known in sets:
-                self.compiled.finder(action, known)
         self.fast: dict[str, Fast] = {}
         for name, ready in self.actions.items():
             made = fast_way(self.compiled, ready.action)

@@ -31,6 +31,8 @@ class Writer:
     """Processes that keep no log."""
     ids: bool = True
     """Messages carry the line that sent them."""
+    snapshots: int = 0
+    """Lines of a process between two that only tell its state; 0: none."""
     runs: dict[str, int] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     sent_by: dict[tuple[Element, ...], str] = field(default_factory=dict)
@@ -104,6 +106,8 @@ class Writer:
         for place, message in enumerate(sent):
             self.sent_by[message] = f"{process}:{line.run}:{line.sequence}.{place}"
         yield line
+        if self.snapshots and line.sequence % self.snapshots == 0:
+            yield self._made(process, "process.snapshot", {}, state=self._state(role, host, after, prefixed=True))
 
     def _changes(self, name: str, before: State, after: State, step: Occurrence) -> dict[Entry, Any]:
         """The messages that the step sends, and the entries that it is about by the protocol, as they are afterwards."""
@@ -139,7 +143,18 @@ class Writer:
             if shown.only is not None:
                 entries = [one for one in entries if one[-1] == shown.only]
             found[f"{self.name}.{shown.symbol}" if prefixed else shown.symbol] = tuple(entries)
+        at = tuple(self._places(role, host, state))
+        if at:
+            found[f"{self.name}.at" if prefixed else "at"] = at
         return found
+
+    def _places(self, role: str, host: str, state: State) -> Iterator[tuple[Any, ...]]:
+        """The places of the versions that a process goes by."""
+        newest = {"dpm": "latest", "ncm": "recorded", "aca": "known"}[role]
+        if "at" in state.relations:
+            for pod, version, place in sorted(state.relations["at"]):
+                if state.functions[newest][(host, pod) if role == "aca" else (pod,)] == version:
+                    yield pod, version, place, True
 
     def _roles(self) -> Mapping[str, Any]:
         return {role.name.lower(): role for role in self.protocol.roles}

@@ -1,0 +1,288 @@
+"""Steps that nobody observed, put in where an observation needs them: found backwards from what is false, one goal after the other.
+
+A process that keeps no log has taken steps all the same. What it sent, somebody took; so from a message that is missing one goes
+back to the steps that send it, with the choices that the message fixes, and from each to what its own guard lacks. What no
+message fixes is chosen, and noted as a guess: the steps that are found are some that explain what was observed, not the only ones.
+
+The search has bounds. Nothing found within them says that nothing is there only if none was reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+from model.explaining.repairs import Step
+from model.explaining.scene import Environment, Scene
+from model.matching.source import positive
+from model.state import Element, Tuple
+from model.transition import free, rebuilt
+from spec.language import Action, Change, Symbol
+from spec.terms import (
+    And,
+    Apply,
+    Compare,
+    Constant,
+    Formula,
+    Named,
+    Node,
+    Not,
+    Or,
+    Plus,
+    Quantified,
+    Truth,
+    Value,
+    Variable,
+)
+
+NESTED_MAX: Final = 6
+"""Steps that each make the next one possible: an answer needs a request, that a route, that a version, and that its place."""
+
+STEPS_MAX: Final = 40
+"""Steps before one observation: an agent may have started again and again."""
+
+SEARCHED_MAX: Final = 4_000
+"""Steps that are tried before one observation: about a second."""
+
+TRIED_MAX: Final = 40
+"""Choices of one step that are tried for one goal, where nothing says which."""
+
+VALUES_MAX: Final = 4
+"""Values of one entry that are tried for one goal."""
+
+May = Callable[[Action, Environment], bool]
+"""Whether a step with these choices, as far as they are known, may have been taken unobserved."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """An entry that is to get another value; None: whichever."""
+
+    symbol: Symbol
+    arguments: tuple[Element | None, ...]
+    value: Element | bool | None
+
+
+class Inserter:
+    """Searches on one state, which is changed by what is found."""
+
+    def __init__(self, scene: Scene, may: May) -> None:
+        self._scene = scene
+        self._may = may
+        self._steps: list[tuple[Action, Tuple]] = []
+        self._left = 0
+        self.bounded = False
+        """The last search has reached a bound."""
+        self.guessed = False
+        """In what was found last, something was chosen that nothing fixes."""
+        self._guesses = 0
+
+    def insert(self, goals: Sequence[tuple[Node, Environment]], fits: Callable[[], bool]) -> tuple[Step, ...] | None:
+        """Takes steps after which all goals hold and it fits; none: they were not found, and nothing has changed."""
+        self._left, self.bounded, self._steps, self._guesses = SEARCHED_MAX, False, [], 0
+        search = self._all(list(goals), NESTED_MAX)
+        found = None
+        for _ in search:
+            if fits():
+                found, self.guessed = list(self._steps), self._guesses > 0
+                break
+            if self._left < 0:
+                break
+        search.close()
+        if found is None:
+            return None
+        for action, choices in found:
+            for (name, arguments), value in self._scene.changes(action, choices).items():
+                self._scene.put(name, arguments, value)
+        return tuple(_named(action, choices) for action, choices in found)
+
+    # --------------------------------------------------------------------------------------------------- search
+
+    def _all(self, goals: Sequence[tuple[Node, Environment]], level: int) -> Generator[None, None, None]:
+        """Ways to all goals at once. A later step may undo what an earlier one was for, so all are asked again."""
+        for node, given in goals:
+            if not self._scene.value(node, given):
+                for _ in self._goal(node, given, level):
+                    yield from self._all(goals, level)
+                return
+        yield
+
+    def _goal(self, node: Node, given: Environment, level: int) -> Iterator[None]:
+        """Ways to make one formula true."""
+        if level == 0 or len(self._steps) >= STEPS_MAX:
+            self.bounded = True
+            return
+        for action, change, known, wish in self._helpful(node, given):
+            options = self._choices(action, known)
+            for choices in options:
+                self._left -= 1
+                if self._left < 0:
+                    self.bounded = True
+                    return
+                environment = dict(zip(action.parameters, choices, strict=True))
+                if not self._may(action, environment):
+                    continue
+                counted = self._counted(change, wish, environment)
+                for more in (counted, []) if counted else ([],):
+                    needed = [(one, environment) for one in (*action.guard, *more)]
+                    for _ in self._all(needed, level - 1):
+                        with self._taken(action, choices, guess=len(options) > 1):
+                            if self._scene.value(node, given):
+                                yield
+                            elif self._nearer(change, wish, environment):
+                                yield from self._goal(node, given, level)
+
+    @contextmanager
+    def _taken(self, action: Action, choices: Tuple, *, guess: bool) -> Iterator[None]:
+        with self._scene.after(self._scene.changes(action, choices)):
+            self._steps.append((action, choices))
+            self._guesses += guess
+            try:
+                yield
+            finally:
+                self._steps.pop()
+                self._guesses -= guess
+
+    def _counted(self, change: Change, wish: _Wish, given: Environment) -> list[Node]:
+        """What has to hold first for what is computed to come out as it is wished: the version before the next one."""
+        pairs = [*zip(change.arguments, wish.arguments, strict=True), (change.value, wish.value)]
+        return [
+            Compare("=", node, Constant(wanted, node_sort(node)))
+            for node, wanted in pairs
+            if isinstance(node, Plus) and type(wanted) is int and wanted - self._scene.value(node, given) in (1, 2)
+        ]
+
+    def _nearer(self, change: Change, wish: _Wish, given: Environment) -> bool:
+        """Whether a step that counts up has not reached what is wished: epochs and versions come one by one."""
+        pairs = [*zip(change.arguments, wish.arguments, strict=True), (change.value, wish.value)]
+        for node, wanted in pairs:
+            if isinstance(node, Plus) and type(wanted) is int:
+                now = self._scene.value(node, given)  # after the step: what the next one would write
+                if now > wanted:
+                    return False
+        return any(isinstance(node, Plus) and type(wanted) is int for node, wanted in pairs)
+
+    def _helpful(
+        self, node: Node, given: Environment
+    ) -> Iterator[tuple[Action, Change, dict[Variable, Element], _Wish]]:
+        """Steps that may give an entry the value that is wished for: first those of which most is fixed."""
+        found: list[tuple[int, int, tuple[Action, Change, dict[Variable, Element], _Wish]]] = []
+        for wish in self._wishes(positive(node), given):
+            for action in self._scene.protocol.actions:
+                for change in action.changes:
+                    known = _unified(change, wish)
+                    if known is None:
+                        continue
+                    fixed = {one: value for one, value in known.items() if one in action.parameters}
+                    if self._may(action, fixed):
+                        found.append((len(action.parameters) - len(fixed), len(found), (action, change, fixed, wish)))
+        for _, _, one in sorted(found, key=lambda entry: entry[:2]):
+            yield one
+
+    def _choices(self, action: Action, known: dict[Variable, Element]) -> list[Tuple]:
+        """The choices that are tried: those that are possible, then those whose messages are there, then any."""
+        open_ = [one for one in action.parameters if one not in known]
+        if not open_:
+            return [tuple(known[one] for one in action.parameters)]
+        found: dict[Tuple, None] = {}
+        for nodes in (action.guard, action.takes, self._equalities(action), ()):
+            if nodes or not found:
+                for rest in islice(self._scene.witnesses(open_, nodes, known), TRIED_MAX):
+                    chosen = {**known, **dict(zip(open_, rest, strict=True))}
+                    found[tuple(chosen[one] for one in action.parameters)] = None
+                    if len(found) >= TRIED_MAX:
+                        self.bounded = True
+                        return list(found)
+        return list(found)
+
+    def _equalities(self, action: Action) -> tuple[Node, ...]:
+        return tuple(one for one in action.guard if isinstance(one, Compare) and one.operator == "=")
+
+    # --------------------------------------------------------------------------------------------------- wishes
+
+    def _wishes(self, node: Node, given: Environment) -> Iterator[_Wish]:
+        """Entries that decide a false formula, which has negation at atoms only."""
+        match node:
+            case And(operands) | Or(operands):
+                for one in operands:
+                    if not free(one) <= given.keys() or not self._scene.value(one, given):
+                        yield from self._wishes(one, given)
+            case Quantified(_, _, body):
+                yield from self._wishes(body, given)
+            case Not(operand):
+                yield from self._of_atoms(operand, given, wanted=False)
+            case Apply():
+                yield from self._of_atoms(node, given, wanted=True)
+                yield from self._of_values(node, given)
+            case _:
+                yield from self._of_values(node, given)
+                yield from self._of_atoms(node, given, wanted=True)
+
+    def _of_atoms(self, node: Node, given: Environment, *, wanted: bool) -> Iterator[_Wish]:
+        match node:
+            case Apply(symbol, arguments):
+                if symbol.kind in ("state", "message"):
+                    known = tuple(
+                        self._scene.value(one, given) if free(one) <= given.keys() else None for one in arguments
+                    )
+                    yield _Wish(symbol, known, wanted if symbol.result is Formula else None)
+                for one in arguments:
+                    yield from self._of_atoms(one, given, wanted=wanted)
+            case Named(_, _, body) | Plus(body):
+                yield from self._of_atoms(body, given, wanted=wanted)
+            case Compare(_, left, right):
+                for one in (left, right):
+                    yield from self._of_atoms(one, given, wanted=wanted)
+
+    def _of_values(self, node: Node, given: Environment) -> Iterator[_Wish]:
+        """Values of functions within a formula with which it would hold."""
+        if not free(node) <= given.keys():
+            return
+        for read in _functions(node):
+            value = Variable("value", read.symbol.result)
+            held = rebuilt(node, lambda one, read=read, value=value: value if one == read else one)
+            if free(held) & {value}:
+                known = tuple(self._scene.value(one, given) for one in read.arguments)
+                for (wanted,) in islice(self._scene.witnesses([value], [held], given), VALUES_MAX):
+                    yield _Wish(read.symbol, known, wanted)
+
+
+def node_sort(node: Node) -> type[Value]:
+    """The sort of a number that is read and added to."""
+    while isinstance(node, Plus):
+        node = node.number
+    assert isinstance(node, Apply)
+    return node.symbol.result
+
+
+def _functions(node: Node) -> list[Apply]:
+    """The state's functions that a formula reads."""
+    found: dict[Apply, None] = {}
+
+    def note(one: Node) -> Node:
+        if isinstance(one, Apply) and one.symbol.kind == "state" and one.symbol.result is not Formula:
+            found[one] = None
+        return one
+
+    rebuilt(node, note)
+    return list(found)
+
+
+def _unified(change: Change, wish: _Wish) -> dict[Variable, Element] | None:
+    """What the change's variables are if it grants the wish; what is computed is left open. None: it does not."""
+    if change.symbol is not wish.symbol:
+        return None
+    if isinstance(wish.value, bool) and isinstance(change.value, Truth) and change.value.value is not wish.value:
+        return None
+    known: dict[Variable, Any] = {}
+    for node, value in [*zip(change.arguments, wish.arguments, strict=True), (change.value, wish.value)]:
+        if value is not None and isinstance(node, Variable) and known.setdefault(node, value) != value:
+            return None
+    return known
+
+
+def _named(action: Action, choices: Tuple) -> Step:
+    return Step(action.name, tuple(zip((one.name for one in action.parameters), choices, strict=True)))
