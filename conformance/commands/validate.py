@@ -56,6 +56,12 @@ from spec.language import Source
     callback=writable,
     help="Write the explanation of the first line that does not fit as a page for the browser.",
 )
+@click.option(
+    "--without",
+    multiple=True,
+    metavar="PROCESS",
+    help="This process keeps no log (dpm, ncm, aca/HOST; aca: no agent does): what it did is put in. [default: none]",
+)
 @json_option
 @outputs_options
 def validate(
@@ -63,6 +69,7 @@ def validate(
     protocol_name: str | None,
     window: int,
     dishonest: tuple[str, ...],
+    without: tuple[str, ...],
     html_file: Path | None,
     json_file: str | None,
     outputs: Outputs,
@@ -79,6 +86,7 @@ def validate(
       ondemand validate dpm.ndjson ncm.ndjson h1.ndjson h2.ndjson
       ondemand validate all.ndjson.gz --json -       the verdict as JSON
       ondemand validate *.ndjson --dishonest h3      h3 is no agent of ours
+      ondemand validate ncm.ndjson --without dpm --without aca
       ondemand validate *.ndjson --html why.html     why it does not fit, as a page
     """
     if protocol_name is not None and protocol_name not in {one.name for one in LOGGED}:
@@ -90,7 +98,7 @@ def validate(
     sizes = [Path(one).stat().st_size for one in logs if Path(one).is_file() and not one.endswith(".gz")]
     with bytes_bar("Validating", sum(sizes) if len(sizes) == len(logs) else None) as progress:
         files = [LogFile(one) for one in logs]
-        found = run(files, protocols=protocols, window=window, dishonest=dishonest, progress=progress)
+        found = run(files, protocols=protocols, window=window, dishonest=dishonest, without=without, progress=progress)
     with progress_bar("Explaining"):
         explanation = explain(found.divergence) if found.divergence is not None else None
     notes = [

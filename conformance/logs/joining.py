@@ -43,8 +43,6 @@ class Process:
     """Process, run and number of the line that the first one waits for."""
     for_message: Sent | None = None
     """What the first one waits for, where it is not known who sent it."""
-    silent: bool = False
-    """It keeps no log: nobody waits for its lines."""
     late: bool = False
     """Its log begins in its middle."""
     begun: set[str] = field(default_factory=set)
@@ -81,13 +79,22 @@ Take = Callable[[Process, Record], Sent | None]
 class Joining:
     """Feed it records in the order of each file; it hands them on in an order that can have been."""
 
-    def __init__(self, take: Take, is_there: Callable[[str, Sent], bool], *, window: int = WINDOW) -> None:
+    def __init__(
+        self,
+        take: Take,
+        is_there: Callable[[str, Sent], bool],
+        *,
+        window: int = WINDOW,
+        without: frozenset[str] = frozenset(),
+    ) -> None:
         self.processes: dict[str, Process] = {}
         self.window = window
         self.waiting = 0
         """Lines that were read and not taken."""
         self.lines = 0
         """Lines that were taken."""
+        self.without = without
+        """Processes that keep no log, by name; a role stands for all processes of it."""
         self._take = take
         self._is_there = is_there
         self._running: dict[str, Process] = {}
@@ -98,7 +105,7 @@ class Joining:
 
     def fork(self, take: Take, is_there: Callable[[str, Sent], bool]) -> Joining:
         """Another one, as far as this one has come; nothing waits there."""
-        made = Joining(take, is_there, window=self.window)
+        made = Joining(take, is_there, window=self.window, without=self.without)
         made.lines = self.lines
         made.processes = {
             name: replace(
@@ -127,6 +134,13 @@ class Joining:
             process.waiting.append(record)
             self.waiting += 1
 
+    def is_silent(self, name: str) -> bool:
+        """Whether a process keeps no log, by what was said beforehand, and by what was read."""
+        if name not in self.without and name.partition("/")[0] not in self.without:
+            return False
+        process = self.processes.get(name)
+        return process is None or not process.started
+
     def stands_still(self) -> list[Process]:
         """The processes whose first line waits, in the order in which they were met."""
         return [one for one in self.processes.values() if one.waiting]
@@ -138,14 +152,6 @@ class Joining:
         process.free = True
         self._drain(process)
         self._wake(process)
-
-    def keeps_no_log(self, name: str) -> None:
-        """Nobody waits for lines of this process any more."""
-        if name not in self.processes:
-            role, _, host = name.partition("/")
-            self.processes[name] = Process(name, role, host)
-        self.processes[name].silent = True
-        self._wake(self.processes[name])
 
     # --------------------------------------------------------------------------------------------------- inside
 
@@ -190,7 +196,7 @@ class Joining:
         sender, run, place = taken.split(":")
         number = int(place.partition(".")[0])
         by = self.processes.get(sender)
-        if process.free or (by is not None and (by.has_taken(run, number) or by.silent)):
+        if process.free or (by is not None and by.has_taken(run, number)) or self.is_silent(sender):
             return False
         process.for_line = (sender, run, number)
         self._for_line.setdefault(sender, []).append(process)
@@ -214,7 +220,7 @@ class Joining:
             for one in self._for_line.pop(by.name, ()):
                 assert one.for_line is not None
                 _, run, number = one.for_line
-                if by.has_taken(run, number) or by.silent:
+                if by.has_taken(run, number):
                     one.for_line = None
                     if self._drain(one):
                         awake.append(one)

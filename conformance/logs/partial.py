@@ -2,12 +2,13 @@
 
 | what is missing | what is done | cost |
 |---|---|---|
-| steps of a process without a log | steps of the specification are put in, found backwards from what somebody else took | 1 each |
+| steps of a process without a log | steps are put in, found backwards from what somebody else took | 1 each |
 | a message sent before its sender's log began | it is taken to have been sent | 1 |
 | a step between the last line of a run and the next run | put in, of this process only | 1 each |
 | a parameter | found from what the line sent, and from what is possible | 0 |
 | the state at the beginning of a log | taken from the first line that tells it | 0 |
 
+Who keeps no log has to be said: a log that was forgotten is no reason to make up what it would have told.
 What is put in explains the logs; it need not be what happened. So from then on a line diverges only if its process contradicts
 itself, whatever the others did. Everything else that does not fit is inconclusive.
 """
@@ -80,11 +81,6 @@ class Partial:
 
     # ------------------------------------------------------------------------------------------------ who may have
 
-    def is_silent(self, name: str) -> bool:
-        """Whether a process keeps no log."""
-        process = self.joining.processes.get(name)
-        return process is not None and process.silent
-
     def sender(self, message: Message[Any], arguments: Sequence[Element]) -> str:
         """The process that sends such a message."""
         return process_of(message.sender, arguments[0] if arguments else "")
@@ -96,7 +92,7 @@ class Partial:
         if host is None:
             return True  # asked again when it is known
         name = process_of(action.role, host)
-        return name == self._hole or self.is_silent(name)
+        return name == self._hole or self.joining.is_silent(name)
 
     def members(self, tables: Tables, sort: type[Value]) -> list[Element]:
         """The members of a sort, those first that the present line names, and last one of whom nobody spoke."""
@@ -349,7 +345,7 @@ class Partial:
         return process is not None and process.started and not process.late and process.name not in self.chosen
 
     def _somebody_is_not_logged(self) -> bool:
-        return bool(self.chosen) or any(one.silent or one.late for one in self.joining.processes.values())
+        return bool(self.chosen or self.joining.without) or any(one.late for one in self.joining.processes.values())
 
     # ------------------------------------------------------------------------------------------------------- inside
 

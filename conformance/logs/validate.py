@@ -15,7 +15,7 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import replace
@@ -60,7 +60,8 @@ class Validation:
         *,
         protocols: Sequence[Protocol] = LOGGED,
         window: int = WINDOW,
-        dishonest: Iterable[str] = (),
+        dishonest: Collection[str] = (),
+        without: Iterable[str] = (),
         thresholds: Mapping[str, int] | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
@@ -76,7 +77,8 @@ class Validation:
             for action in protocol.actions:
                 self._events[f"{protocol.name}.{action.name}"] = (room, action.name, observer.fast.get(action.name))
         self._deployment = frozenset(dishonest), tuple(sorted(limits.items()))
-        self.joining = Joining(self._take, self._is_there, window=window)
+        silent = frozenset([*without, *(f"aca/{host}" for host in dishonest)])
+        self.joining = Joining(self._take, self._is_there, window=window, without=silent)
         self.partial = Partial(self.joining, self._remade)
         self.stopped: Verdict | None = None
 
@@ -169,7 +171,7 @@ class Validation:
         takes = room.observer.actions[name].action.takes
         if misfit.kind == "guard" and misfit.expected < len(takes) and line.taken is None and not process.free:
             message = self._message(room, name, misfit)
-            if not self.partial.is_silent(self.partial.sender(takes[misfit.expected].symbol, message[1:])):
+            if not self.joining.is_silent(self.partial.sender(takes[misfit.expected].symbol, message[1:])):
                 return message  # it is not known which line sent it: perhaps it comes yet
         if self._may_complete(process, room, misfit) and self.partial.complete(process, record, room, name, misfit):
             return None
@@ -177,8 +179,8 @@ class Validation:
 
     def _may_complete(self, process: Process, room: Room, misfit: Misfit) -> bool:
         """Whether anything may have happened that no line tells of."""
-        somebody = any(one.silent or one.late or one.ended for one in self.joining.processes.values())
-        return somebody or misfit.kind == "missing" or bool(self._deployment[0]) or not process.sequence
+        somebody = self.joining.without or any(one.late or one.ended for one in self.joining.processes.values())
+        return bool(somebody) or misfit.kind == "missing" or bool(self._deployment[0]) or not process.sequence
 
     def _misfit(self, process: Process, record: Record, room: Room, misfit: Misfit) -> Stop:
         """The verdict on a line that does not fit, and cannot be made to."""
@@ -271,11 +273,9 @@ class Validation:
         process = next((one for one in waiting if not self._waits_itself(one)), waiting[0])
         record, sender = process.waiting[0], self._awaited(process)
         by = self.joining.processes.get(sender)
-        if by is None or (not by.started and not by.waiting):
-            self.joining.keeps_no_log(sender)
-            self.joining.give_up_waiting(process)
-            return
-        if process.for_line is not None:
+        if by is None:
+            what = f"no log of {sender} is there, which sent what this line takes; name it, or say --without {sender}"
+        elif process.for_line is not None:
             _, run, number = process.for_line
             if by.late and run != by.run:
                 self.joining.give_up_waiting(process)

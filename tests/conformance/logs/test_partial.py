@@ -41,16 +41,19 @@ def test_what_a_dishonest_agent_did_is_put_in(vector: Vector) -> None:
     assert found.verdict == "conforms", found
 
 
-def test_without_saying_so_a_dishonest_agent_is_a_process_without_a_log() -> None:
+def test_without_saying_so_a_process_without_a_log_is_named_and_nothing_is_passed() -> None:
     forged = [one for one in STRANGERS if any(step.action == "forge_request" for step in one.trace.steps)]
     assert forged
-    assert {judged(written(one)).verdict for one in forged} <= {"conforms", "inconclusive"}
+    for one in forged:
+        found = judged(written(one))
+        assert found.verdict == "inconclusive"
+        assert f"--without aca/{dishonest(one)[0]}" in found.why
 
 
 @pytest.mark.parametrize("ids", [True, False], ids=["with ids", "without ids"])
 @pytest.mark.parametrize("vector", [*GOOD[::3], *STRANGERS[::3]], ids=lambda one: one.name)
 def test_steps_of_agents_without_logs_are_put_in(vector: Vector, ids: bool) -> None:
-    found = judged(without(vector, ("aca",), ids), strangers=dishonest(vector))
+    found = judged(without(vector, ("aca",), ids), strangers=dishonest(vector), silent=["aca"])
     assert found.verdict == "conforms", found
     took = any(record.line.event.endswith(("greet", "grant", "refuse")) for record in without(vector, ("aca",)))
     assert any(name.startswith("put in: ") for name in found.counts) == took or not took
@@ -59,7 +62,7 @@ def test_steps_of_agents_without_logs_are_put_in(vector: Vector, ids: bool) -> N
 @pytest.mark.parametrize("silent", WITHOUT, ids=" and ".join)
 def test_no_run_is_called_wrong_for_want_of_a_log(silent: tuple[str, ...]) -> None:
     verdicts = [
-        judged(records, strangers=dishonest(one)).verdict
+        judged(records, strangers=dishonest(one), silent=silent).verdict
         for one in (*GOOD, *STRANGERS)[::2]
         if (records := without(one, silent))
     ]
@@ -70,7 +73,7 @@ def test_no_run_is_called_wrong_for_want_of_a_log(silent: tuple[str, ...]) -> No
 def test_a_process_that_contradicts_itself_diverges_without_the_others() -> None:
     """Of the wrong runs whose wrong is NCM's, many show in its log alone."""
     of_ncm = [one for one in BAD if without(one, ("dpm", "aca"))]
-    found = {one.name: judged(without(one, ("dpm", "aca"))).verdict for one in of_ncm}
+    found = {one.name: judged(without(one, ("dpm", "aca")), silent=("dpm", "aca")).verdict for one in of_ncm}
     assert found["older-overwrites-newer"] == "diverges"
     assert found["reports-without-waiting"] == "diverges"
     assert list(found.values()).count("diverges") >= 4

@@ -33,9 +33,11 @@ def written(vector: Vector, ids: bool = True) -> list[Record]:
     return Writer(vector.protocol, vector.trace, ids=ids).records()
 
 
-def judged(records: Sequence[Record], *, strangers: Sequence[str] = (), window: int = 100_000) -> Verdict:
+def judged(
+    records: Sequence[Record], *, strangers: Sequence[str] = (), window: int = 100_000, silent: Sequence[str] = ()
+) -> Verdict:
     """The verdict on records, fed in this order."""
-    validation = Validation(protocols=[ON_DEMAND], dishonest=strangers, window=window)
+    validation = Validation(protocols=[ON_DEMAND], dishonest=strangers, window=window, without=silent)
     for record in records:
         if validation.feed(record) is not None:
             break
