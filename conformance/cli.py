@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "permissive": "Offer the implementation what the statement permits and it never did.",
     "record": "Collect the event logs of a running deployment.",
     "validate": "Decide whether the logs of a deployment are a behaviour of the specification.",
+    "watch": "Hold a deployment against the specification while it runs.",
     "show": "Print a trace as a table and a sequence diagram.",
     "step": "Take steps of the role machines by hand.",
     "demo": "One NCM, one test controller, two hosts with a pod each, on a real broker.",

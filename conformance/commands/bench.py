@@ -16,6 +16,7 @@ from conformance.report import ERRORS, console_for, json_option, progress_bar, w
 from conformance.scale.figures import collected, heads, keep
 from conformance.scale.figures import rows as rows_of_scale
 from conformance.scale.measured import AGENTS, measure
+from conformance.watching.measured import watched
 from impl.broker.launcher import open_deployment
 
 SPEED, SCALE, RECORD, LOGS = "speed", "scale", "record", "logs"
@@ -47,7 +48,7 @@ def bench(only: str | None, agents: int, readme: bool, json_file: str | None) ->
       ondemand bench --only speed                 some thirty seconds
       ondemand bench --only scale --agents 100    how messages grow with hosts, up to a hundred agents
       ondemand bench --only record                what it costs to keep event logs, some thirty seconds
-      ondemand bench --only logs                  event logs: validated and explained
+      ondemand bench --only logs                  event logs: validated, explained and watched
       ondemand bench --json -                     every figure as JSON
     """
     found: dict[str, Any] = {}
@@ -91,6 +92,8 @@ def _logs(readme: bool, json_file: str | None) -> dict[str, Any]:
     for measure_it in MEASURED:
         with progress_bar((measure_it.__doc__ or "").split(",")[0]) as progress:
             figures.append(measure_it(progress))
+    with open_deployment(console=ERRORS) as deployment, progress_bar("Watching") as progress:
+        figures.append(watched(deployment, progress))
     rows = [figure.row for figure in figures]
     _print(about, rows, json_file)
     if readme:

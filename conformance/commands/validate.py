@@ -31,7 +31,7 @@ from conformance.report import (
 )
 from conformance.show.explanation import print_explanation
 from conformance.show.page import as_page
-from spec.language import Source
+from spec.language import Protocol, Source
 
 
 @click.command()
@@ -89,12 +89,10 @@ def validate(
       ondemand validate ncm.ndjson --without dpm --without aca
       ondemand validate *.ndjson --html why.html     why it does not fit, as a page
     """
-    if protocol_name is not None and protocol_name not in {one.name for one in LOGGED}:
-        raise Problem(no_such("protocol with logs", protocol_name, [one.name for one in LOGGED]), Exit.BAD_INPUT)
+    protocols = logged(protocol_name)
     if len(set(logs)) < len(logs):
         twice = next(one for one in logs if logs.count(one) > 1)
         raise Problem(f"{twice}: is named twice; name each log once", Exit.BAD_INPUT)
-    protocols = [one for one in LOGGED if protocol_name in (None, one.name)]
     sizes = [Path(one).stat().st_size for one in logs if Path(one).is_file() and not one.endswith(".gz")]
     with bytes_bar("Validating", sum(sizes) if len(sizes) == len(logs) else None) as progress:
         files = [LogFile(one) for one in logs]
@@ -119,6 +117,17 @@ def validate(
     findings = list(_findings(found, explanation))
     outputs.write(Result("validate", found.exit, found.seconds, [case], findings, figures=figures))
     return int(found.exit)
+
+
+def logged(name: str | None) -> list[Protocol]:
+    """The protocols with logs, or the one of this name.
+
+    Raises:
+        Problem: there is none.
+    """
+    if name is not None and name not in {one.name for one in LOGGED}:
+        raise Problem(no_such("protocol with logs", name, [one.name for one in LOGGED]), Exit.BAD_INPUT)
+    return [one for one in LOGGED if name in (None, one.name)]
 
 
 def _findings(found: Verdict, explanation: Explanation | None) -> Iterator[Finding]:

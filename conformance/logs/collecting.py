@@ -7,7 +7,7 @@ their order; between processes there is none but that of their messages' ids.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self
 
 import pulsar
@@ -23,16 +23,22 @@ LINES_AT_ONCE: Final = 1_000
 FETCHED_MAX: Final = 2_000
 """Lines of one topic that the client has fetched besides."""
 
-_READ_MILLISECONDS: Final = 5_000
+READ_MILLISECONDS: Final = 5_000
 """For a line that is known to be there."""
 
 
 class Collector:
-    """Reads the event logs of a deployment. `since`: only what was written from then on, in seconds since 1970."""
+    """Reads the event logs of a deployment. `since`: only what was written from then on, in seconds since 1970.
 
-    def __init__(self, deployment: Deployment, since: float | None = None) -> None:
+    `behind`: by topic, the message behind which its log is read.
+    """
+
+    def __init__(
+        self, deployment: Deployment, since: float | None = None, behind: Mapping[str, pulsar.MessageId] | None = None
+    ) -> None:
         self._events = events.namespace(deployment)
         self._since = since
+        self._behind = behind or {}
         self._readers: dict[str, Any] = {}
         self._client = pulsar.Client(
             deployment.service_url,
@@ -67,12 +73,15 @@ class Collector:
         return sorted(self._readers)
 
     def _opened(self, name: str) -> Any:
-        reader = self._client.create_reader(
-            self._events.topic(name), pulsar.MessageId.earliest, receiver_queue_size=FETCHED_MAX
-        )
-        if self._since is not None:
+        start = self._behind.get(name, pulsar.MessageId.earliest)
+        reader = self._client.create_reader(self._events.topic(name), start, receiver_queue_size=FETCHED_MAX)
+        if self._since is not None and name not in self._behind:
             reader.seek(int(self._since * 1_000))
         return reader
+
+    def reader(self, name: str) -> Any:
+        """What reads the topic of this name, one that `look` has found."""
+        return self._readers[name]
 
     def lines(self) -> Iterator[bytes]:
         """Every line that is there by now and was not read before, each with its newline.
@@ -93,5 +102,5 @@ class Collector:
             with translated(f"read {name}"):
                 if not reader.has_message_available():
                     return
-                data: bytes = reader.read_next(_READ_MILLISECONDS).data()
+                data: bytes = reader.read_next(READ_MILLISECONDS).data()
             yield data + b"\n"

@@ -116,6 +116,12 @@ class Joining:
         made._running = {f"{one.name}:{one.run}": one for one in made.processes.values() if one.run}
         return made
 
+    def resume(self, process: Process) -> None:
+        """Goes on with a process from where it was; nothing of it waits."""
+        self.processes[process.name] = process
+        if process.run:
+            self._running[f"{process.name}:{process.run}"] = process
+
     def feed(self, record: Record) -> None:
         """One more record. What becomes possible by it is taken at once.
 

@@ -103,9 +103,7 @@ class LogFile:
             raise Problem(f"{file}: {what}; expected a line of JSON for each event", Exit.BAD_INPUT)
 
     def _check(self, line: Line, number: int) -> None:
-        found = self._vocabulary.fault(line)
-        if found is not None:
-            raise self._problem(number, *found)
+        check(self.file, number, line, self._vocabulary)
 
     def _check_lengths(self, pieces: Iterable[bytes], number: int) -> None:
         for place, piece in enumerate(pieces, start=number + 1):
@@ -115,8 +113,7 @@ class LogFile:
                 )
 
     def _problem(self, number: int, field: str, wrong: str) -> Problem:
-        place = f"{self.file}:{number}: {field}: " if field else f"{self.file}:{number}: "
-        return Problem(f"{place}{wrong}", Exit.BAD_INPUT)
+        return _problem(self.file, number, field, wrong)
 
     def _blocks(self) -> Iterator[bytes]:
         try:
@@ -142,6 +139,35 @@ class LogFile:
         if self.path.endswith(".gz"):
             return gzip.open(self.path, "rb")
         return Path(self.path).open("rb")
+
+
+def record_of(file: str, number: int, raw: bytes, vocabulary: Vocabulary) -> Record:
+    """One line that came by another way than a file that is there whole.
+
+    Raises:
+        Problem: it is no line of a log.
+    """
+    if len(raw) > LINE_BYTES_MAX:
+        raise _problem(file, number, "", f"has more than {LINE_BYTES_MAX:,} bytes; expected one event in each line")
+    try:
+        line = decoded(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise _problem(file, number, *_fault_of(raw, problem)) from None
+    if not vocabulary.accepts(line):
+        check(file, number, line, vocabulary)
+    return Record(file, number, line)
+
+
+def check(file: str, number: int, line: Line, vocabulary: Vocabulary) -> None:
+    """Raises `Problem` for a line that says what no line may say."""
+    found = vocabulary.fault(line)
+    if found is not None:
+        raise _problem(file, number, *found)
+
+
+def _problem(file: str, number: int, field: str, wrong: str) -> Problem:
+    place = f"{file}:{number}: {field}: " if field else f"{file}:{number}: "
+    return Problem(f"{place}{wrong}", Exit.BAD_INPUT)
 
 
 def read(paths: Iterable[str | Path]) -> Iterator[Record]:

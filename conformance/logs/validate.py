@@ -123,6 +123,11 @@ class Validation:
         made.joining = self.joining.fork(made._take, made._is_there)
         return made
 
+    @property
+    def rooms(self) -> Mapping[str, Room]:
+        """What each protocol is matched with, by its name."""
+        return self._rooms
+
     def tables(self, protocol: str) -> Tables:
         """The state of a protocol, as far as the lines were taken."""
         return self._rooms[protocol].tables

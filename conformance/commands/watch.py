@@ -1,0 +1,212 @@
+"""`ondemand watch`: the specification beside a deployment that runs."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Console
+
+from conformance.commands.host import the_deployment
+from conformance.commands.validate import logged, print_verdict
+from conformance.logs.explanation import Explanation, explain
+from conformance.logs.joining import WINDOW
+from conformance.logs.validate import Validation
+from conformance.logs.verdict import Verdict
+from conformance.report import ERRORS, console_for, json_option, writable, write_json, write_text
+from conformance.show.page import as_page
+from conformance.watching import checkpoint as checkpoints
+from conformance.watching.metrics import address_of, offered
+from conformance.watching.streams import FileSource, Source, TopicSource
+from conformance.watching.watch import Watch
+from impl.errors import EnvironmentProblem
+
+RETRY_SECONDS: Final = 1.0
+LOST_SECONDS_MAX: Final = 300.0
+"""For a broker that is away to come back, before the watch ends."""
+
+
+@click.command()
+@click.argument("logs", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--protocol", "protocol_name", metavar="NAME", help="Only what this protocol says. [default: all]")
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    callback=writable,
+    help="Keep here how far the watch has come, and go on from there if there is one.",
+)
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
+    metavar="TIME",
+    help="Leave out what was written before; each log counts from the first whole state that it tells. [default: the beginning]",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(1),
+    default=WINDOW,
+    show_default=True,
+    metavar="LINES",
+    help="Lines that may wait for lines of other processes.",
+)
+@click.option(
+    "--dishonest", multiple=True, metavar="HOST", help="This host's agent may do what it likes. [default: none]"
+)
+@click.option(
+    "--without",
+    multiple=True,
+    metavar="PROCESS",
+    help="This process keeps no log (dpm, ncm, aca/HOST; aca: no agent does): what it did is put in. [default: none]",
+)
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Between two lines about how far it is.",
+)
+@click.option("--once", is_flag=True, help="End when everything that is there by now has been taken.")
+@click.option(
+    "--metrics", metavar="HOST:PORT", help="Offer metrics to Prometheus there; a port alone is this machine's own."
+)
+@click.option(
+    "--html",
+    "html_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    callback=writable,
+    help="Write the explanation of the first line that does not fit as a page for the browser.",
+)
+@json_option
+def watch(
+    logs: tuple[Path, ...],
+    protocol_name: str | None,
+    checkpoint: Path | None,
+    since: datetime | None,
+    window: int,
+    dishonest: tuple[str, ...],
+    without: tuple[str, ...],
+    every: float,
+    once: bool,
+    metrics: str | None,
+    html_file: Path | None,
+    json_file: str | None,
+) -> int:
+    """Hold a deployment against the specification while it runs.
+
+    The deployment is the one whose broker $PULSAR_URL names, with services that run with --events broker; or LOGS: files that
+    grow, and folders of such files (*.ndjson). The first line that does not fit ends the watch with exit code 1 and the explanation
+    that `ondemand validate` gives; lines that are lost end it with 3, since what they told is not known. Until then a line a
+    minute says how far it is.
+
+    \b
+    Examples:
+      ondemand watch                                      from the beginning of what the broker keeps
+      ondemand watch --checkpoint watch.json --metrics 9100
+      ondemand watch --since 2025-01-31T12:00:00          only what comes from then on
+      ondemand watch logs/                                the files that services write with --events FILE
+    """
+    if logs and since is not None:
+        raise click.UsageError("--since is for the broker's event topics; files are watched from their beginning")
+    deployment = None if logs else the_deployment()
+    address = address_of(metrics) if metrics is not None else None
+    protocols = logged(protocol_name)
+    options: dict[str, Any] = {
+        "logs": [str(one) for one in logs],
+        "window": window,
+        "dishonest": sorted(dishonest),
+        "without": sorted(without),
+        "protocols": [one.name for one in protocols],
+    }
+    kept = checkpoints.read(checkpoint, options) if checkpoint is not None else None
+    positions = kept.positions if kept is not None else {}
+    validation = Validation(protocols=protocols, window=window, dishonest=dishonest, without=without)
+    if kept is not None:
+        checkpoints.resumed(kept, validation)
+        ERRORS.print(f"Goes on behind {validation.joining.lines:,} lines that {checkpoint} tells of.", highlight=False)
+    console = console_for(json_file)
+    source: Source
+    if deployment is None:
+        source = FileSource(logs, positions)
+    else:
+        source = TopicSource(deployment, positions, since.astimezone().timestamp() if since is not None else None)
+    found: Verdict | None = None
+    try:
+        one = Watch(source, validation, checkpoint=checkpoint, options=options, positions=positions)
+        with offered(one, address):
+            try:
+                found = _watched(one, _Teller(one, every, once))
+                one.save()
+            except KeyboardInterrupt:
+                one.save()
+                ERRORS.print(_Teller(one, every, once).so_far(), highlight=False, soft_wrap=True)
+                raise
+    finally:
+        source.close()
+    if found is None:
+        found = validation.finish()
+    explanation = explain(found.divergence) if found.divergence is not None else None
+    _report(found, explanation, console, html_file, json_file)
+    return int(found.exit)
+
+
+class _Teller:
+    """Says now and then how far the watch is."""
+
+    def __init__(self, watch: Watch, every: float, once: bool) -> None:
+        self._watch, self._every, self._once = watch, every, once
+        self._next = time.monotonic() + every
+        self._lines, self._at = watch.validation.joining.lines, time.monotonic()
+
+    def __call__(self) -> bool:
+        """Whether to go on."""
+        if time.monotonic() >= self._next:
+            ERRORS.print(self.so_far(), highlight=False, soft_wrap=True)
+            self._next = time.monotonic() + self._every
+            gc.collect()  # it is off while lines are taken; a watch that runs for weeks is not to rely on there being no circle
+        return not (self._once and self._watch.caught_up)
+
+    def so_far(self) -> str:
+        """A line about how far it is."""
+        joining, now = self._watch.validation.joining, time.monotonic()
+        rate = (joining.lines - self._lines) / max(now - self._at, 1e-9)
+        self._lines, self._at = joining.lines, now
+        behind = self._watch.seconds_behind(time.time())
+        return (
+            f"{datetime.now().astimezone():%H:%M:%S}  conforms so far: {joining.lines:,} lines of {len(joining.processes)} "
+            f"processes, {rate:,.0f} lines/s, {joining.waiting:,} wait, {behind:.1f} s behind"
+        )
+
+
+def _watched(watch: Watch, told: Callable[[], bool]) -> Verdict | None:
+    """Runs the watch; a broker that is away is waited for."""
+    lost: float | None = None
+    while True:
+        try:
+            return watch.run(told)
+        except EnvironmentProblem as problem:
+            now = time.monotonic()
+            if lost is None or watch.came_since(lost):
+                lost = now
+                ERRORS.print(f"{problem}; waits for it.", highlight=False, soft_wrap=True)
+            if now - lost >= LOST_SECONDS_MAX:
+                raise
+            time.sleep(RETRY_SECONDS)
+
+
+def _report(
+    found: Verdict, explanation: Explanation | None, console: Console, html_file: Path | None, json_file: str | None
+) -> None:
+    print_verdict(found, explanation, [], console)
+    if html_file is not None and explanation is not None:
+        write_text(html_file, as_page(explanation))
+    result = found.as_json()
+    result["explanation"] = explanation.as_json() if explanation is not None else None
+    write_json(result, json_file)
