@@ -6,12 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from model.matching.relaxed import relaxed
 from spec.language import Protocol
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
+from spec.message_queue.vocabulary import BROKER
 from spec.on_demand import PROTOCOL as ON_DEMAND
 
-LOGGED: Final[Sequence[Protocol]] = (ON_DEMAND, MESSAGE_QUEUE)
-"""The protocols whose steps are recorded."""
+LOGGED: Final[Sequence[Protocol]] = (ON_DEMAND, relaxed(MESSAGE_QUEUE, BROKER))
+"""The protocols whose steps are recorded. The broker keeps no log: in what order processes came to it is not known."""
+
+LIMITS: Final = {"many_ports": 1, "many_in_a_group": 1, "patience": 1}
+"""Constants of a deployment, as long as DPM's log has not told them."""
 
 FACTS: Final[Mapping[str, str]] = {"at": "versions_are_immutable"}
 """State of another role that a step may read, whenever it is matched, and the promise that says why: it is settled before the first

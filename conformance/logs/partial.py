@@ -74,6 +74,10 @@ class Partial:
     _hole: str = ""
     """The process that may have taken steps without a line."""
 
+    def fork(self, joining: Joining, remake: Callable[[Room, Members], Observer]) -> Partial:
+        """Another one, as sure as this one."""
+        return Partial(joining, remake, list(self.inserted), dict(self.counts), self.bounded, set(self.chosen))
+
     @property
     def guesses(self) -> bool:
         """Whether anything was put in or chosen."""
@@ -353,14 +357,8 @@ class Partial:
         """The room's state, to be searched. From the first time on the room has a compiled protocol of its own, for new indexes."""
         name = room.protocol.name
         if name not in self._scenes:
-            observer, old = self.remake(room, self.members), room.tables
-            tables = observer.tables()
-            tables.now = old.now
-            for symbol in old.layout.kept:
-                for arguments, value in old.entries(symbol):
-                    tables.put(symbol, arguments, value)
-            room.observer, room.tables = observer, tables
-            self._scenes[name] = Scene.on(observer.compiled, tables)
+            room.move_to(self.remake(room, self.members))
+            self._scenes[name] = Scene.on(room.observer.compiled, room.tables)
         return self._scenes[name]
 
     def _replace(self, room: Room, before: Any) -> None:

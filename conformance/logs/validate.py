@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from conformance.exits import Problem
 from conformance.logs.joining import WINDOW, Joining, OutOfOrder, Process, alternately
-from conformance.logs.names import LOGGED, constants
+from conformance.logs.names import LIMITS, LOGGED, constants
 from conformance.logs.partial import Partial, unsaid
 from conformance.logs.reading import LogFile, Record
 from conformance.logs.verdict import Divergence, Room, Stop, Verdict, sentence, written
@@ -68,7 +68,7 @@ class Validation:
         self.recent: deque[Record] = deque(maxlen=RECENT)
         """The last records that were matched."""
         self._began = time.perf_counter()
-        limits = {"many_ports": 1, "many_in_a_group": 1, "patience": 1, **(thresholds or {})}
+        limits = {**LIMITS, **(thresholds or {})}
         self._rooms: dict[str, Room] = {}
         self._events: dict[str, tuple[Room, str, Any]] = {}
         for protocol in protocols:
@@ -121,6 +121,7 @@ class Validation:
             for event, (room, action, fast) in self._events.items()
         }
         made.joining = self.joining.fork(made._take, made._is_there)
+        made.partial = self.partial.fork(made.joining, made._remade)
         return made
 
     @property
@@ -208,6 +209,7 @@ class Validation:
             self.counts["lines of other protocols"] += 1
             return
         self.counts[line.event] += 1
+        self._learn_limits(line.attributes)
         if not self._rooms.keys() <= process.begun and self.partial.begin(process, record, self._rooms):
             return
         for message in line.sent or ():
@@ -223,6 +225,23 @@ class Validation:
                 prefix = f"{protocol}."
                 own = {key.removeprefix(prefix): some for key, some in line.state.items() if key.startswith(prefix)}
                 self._check_state(process, record, protocol, own)
+
+    def _learn_limits(self, said: Mapping[str, object]) -> None:
+        """DPM says at its start from which numbers on a VPC is large."""
+        dishonest, known = self._deployment
+        limits = {
+            **dict(known),
+            **{name: value for name, value in said.items() if name in LIMITS and type(value) is int},
+        }
+        if limits == dict(known):
+            return
+        self._deployment = dishonest, tuple(sorted(limits.items()))
+        for room in self._rooms.values():
+            if any(one.name in LIMITS for one in room.protocol.symbols):
+                room.move_to(compiled(room.protocol.name, *self._deployment))
+                for event, (of, action, _) in list(self._events.items()):
+                    if of is room:
+                        self._events[event] = (room, action, room.observer.fast.get(action))
 
     def _is_there(self, event: str, message: Sent) -> bool:
         room = self._events[event][0]

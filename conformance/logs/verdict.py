@@ -111,6 +111,15 @@ class Room:
     sweep_at: dict[str, int] = field(default_factory=dict)
     """How many messages of a name there have to be for the next sweep."""
 
+    def move_to(self, observer: Observer) -> None:
+        """Goes on with another compiled protocol, and the same state."""
+        tables = observer.tables()
+        tables.now = self.tables.now
+        for symbol in self.tables.layout.kept:
+            for arguments, value in self.tables.entries(symbol):
+                tables.put(symbol, arguments, value)
+        self.observer, self.tables = observer, tables
+
 
 def sentence(observer: Observer, misfit: Misfit) -> str:
     """What does not fit, in one sentence."""

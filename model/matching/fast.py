@@ -11,6 +11,7 @@ from typing import Any
 
 from model.matching.compiled import Compiled, parameters
 from model.matching.layout import Tables
+from model.matching.relaxed import Hearsay
 from model.matching.source import Names
 from spec.language import Action, Change, Message
 from spec.terms import Apply, Truth
@@ -97,7 +98,8 @@ class _Writer:
         sends = [
             (place, change)
             for place, change in enumerate(self.changes)
-            if isinstance(change.symbol, Message) and change.value == Truth(True)
+            if isinstance(change.symbol, Message) and not isinstance(change.symbol, Hearsay)
+            if change.value == Truth(True)
         ]
         parts = []
         for place, change in sends:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from model.matching.compiled import Changes, Compiled, CompiledAction, Constants, Members, apply
 from model.matching.fast import Fast, fast_way, spending
 from model.matching.layout import Tables
+from model.matching.relaxed import Hearsay
 from model.state import Element, Tuple
 from spec.language import Protocol
 from spec.terms import Variable
@@ -51,7 +52,7 @@ class Observer:
         self.protocol = protocol
         self.compiled = Compiled(protocol, constants, history=history, members=members)
         self.actions: Mapping[str, CompiledAction] = self.compiled.actions
-        self.messages = frozenset(message.name for message in protocol.messages)
+        self.messages = frozenset(one.name for one in protocol.messages if not isinstance(one, Hearsay))
         self.fast: dict[str, Fast] = {}
         for name, ready in self.actions.items():
             made = fast_way(self.compiled, ready.action)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import pytest
 
+from conformance.logs.names import LIMITS, LOGGED
 from conformance.logs.reading import Record
 from conformance.logs.validate import Validation
 from conformance.logs.verdict import Verdict
 from conformance.replaying import Vector, read_vectors, vectors_of
+from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
 from spec.on_demand import PROTOCOL as ON_DEMAND
 from tests.conformance.logs.written import Writer
 
@@ -108,3 +111,34 @@ def test_a_window_that_is_too_small_is_no_pass() -> None:
     ]
     assert judged(last).verdict == "conforms"
     assert judged(last, window=1).verdict == "inconclusive"
+
+
+# ------------------------------------------------------------------------------------------------ the message queue
+
+SHARED = read_vectors([vectors_of(MESSAGE_QUEUE)], MESSAGE_QUEUE)
+
+ORDER_AT_THE_BROKER = {"closes-the-topic-at-once", "ends-it-at-the-broker-later", "sends-nothing-to-the-subscribed"}
+"""What is wrong there is in which order processes come to the broker, which no log tells."""
+
+
+def judged_shared(vector: Vector) -> Verdict:
+    """The verdict on the log of a run of the message queue."""
+    constants: Any = vector.trace.configuration.constants
+    thresholds = {name: max(constants[name].values()) for name in LIMITS}
+    validation = Validation(protocols=LOGGED[1:], dishonest=dishonest(vector), thresholds=thresholds)
+    for record in written(vector):
+        if validation.feed(record) is not None:
+            break
+    return validation.finish()
+
+
+def test_logs_of_the_message_queue_conform_though_the_broker_keeps_none() -> None:
+    found = {one.name: judged_shared(one).verdict for one in SHARED if one.diverges_at is None}
+    assert len(found) > 100
+    assert set(found.values()) == {"conforms"}, found
+
+
+def test_wrong_logs_of_the_message_queue_diverge() -> None:
+    found = {one.name: judged_shared(one).verdict for one in SHARED if one.diverges_at is not None}
+    assert len(found) > 20
+    assert {name for name, verdict in found.items() if verdict != "diverges"} == ORDER_AT_THE_BROKER

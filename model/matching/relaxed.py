@@ -1,0 +1,87 @@
+"""A statement without the order in which its processes act on something that they share and that keeps no log.
+
+A broker's subscriptions and backlogs are changed by the steps of several processes, and no message says which came first. What is
+asked of such state is then only whether it *may* be so: whether a step that would have made it true was taken. The relaxed
+statement has every behaviour of the one it is made from, and some more: what contradicts it contradicts that one too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any, Final
+
+from model.transition import symbols
+from spec.language import Action, Change, Message, Protocol, Role, Symbol
+from spec.terms import FALSE, TRUE, Apply, Formula, Node, Truth, Variable
+
+
+class Hearsay(Message[Any]):
+    """That an entry may be true: said by the first step that could have made it so, and never taken back."""
+
+    def __init__(self, of: Symbol, said_by: Role, places: tuple[int, ...]) -> None:
+        sorts = tuple(of.arguments[place] for place in places)
+        Symbol.__init__(self, "message", sorts, Formula, of.doc)
+        self.name = of.name
+        self.sender = self.receiver = said_by
+        self.lasting = True
+        self.parameters = tuple(Variable(f"{sort.title}_{place}", sort) for place, sort in enumerate(sorts))
+        self.spent: Node = FALSE.node
+        self.places: Final = places
+        """The arguments that are kept: those that no step gives all values at once."""
+
+
+def relaxed(protocol: Protocol, shared: Role) -> Protocol:
+    """The statement with the state of one role only heard of.
+
+    Raises:
+        ValueError: a step needs something of that state to be false, or changes other state by it.
+    """
+    held = {symbol for symbol in protocol.symbols if symbol.kind == "state" and symbol.holder is shared}
+    heard = {symbol: _hearsay(protocol, symbol) for symbol in held}
+    actions = tuple(_relaxed(action, heard) for action in protocol.actions)
+    kept = tuple(heard.get(symbol, symbol) for symbol in protocol.symbols)
+    return replace(protocol, symbols=kept, actions=actions)
+
+
+def _hearsay(protocol: Protocol, symbol: Symbol) -> Hearsay:
+    adding = [
+        (action.role, change)
+        for action in protocol.actions
+        for change in action.changes
+        if change.symbol is symbol and change.value == TRUE.node
+    ]
+    if not adding or symbol.result is not Formula:
+        raise ValueError(f"{symbol} is more than that something may be")
+    bulk = {place for _, change in adding for place, one in enumerate(change.arguments) if one in change.binders}
+    return Hearsay(symbol, adding[0][0], tuple(place for place in range(len(symbol.arguments)) if place not in bulk))
+
+
+def _relaxed(action: Action, heard: dict[Symbol, Hearsay]) -> Action:
+    read = tuple(one for one in action.guard if _reads(one, heard))
+    for one in read:
+        if not isinstance(one, Apply) or one.symbol not in heard:
+            raise ValueError(f"{action.name}: {one} is more than that something may be")
+    takes = (*action.takes, *(_said(heard[one.symbol], one.arguments) for one in read if isinstance(one, Apply)))
+    changes = []
+    for change in action.changes:
+        if change.symbol in heard:
+            if change.value == Truth(True):
+                said = _said(heard[change.symbol], change.arguments)
+                changes.append(Change(said.symbol, said.arguments, TRUE.node))
+        elif any(_reads(node, heard) for node in (*change.arguments, change.value, change.condition)):
+            raise ValueError(f"{action.name}: {change.symbol} depends on what is only heard of")
+        else:
+            changes.append(change)
+    rest = tuple(one for one in action.guard[len(action.takes) :] if one not in read)
+    made = replace(action, takes=takes, guard=(*takes, *rest), changes=tuple(changes))
+    object.__setattr__(made, "name", action.name)
+    return made
+
+
+def _said(symbol: Hearsay, arguments: tuple[Node, ...]) -> Apply:
+    return Apply(symbol, tuple(arguments[place] for place in symbol.places))
+
+
+def _reads(node: Node, heard: Collection[Symbol]) -> bool:
+    return any(one in heard for one in symbols(node))
