@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from conformance.logs.edits import Edit, edits
-from conformance.logs.gaps import lost_steps, observation
+from conformance.logs.gaps import as_far_as_others_go, has_hole, lost_steps, observation
 from conformance.logs.history import history_of
 from conformance.logs.reading import Record
 from conformance.logs.surroundings import Origin, origin_of, surroundings
@@ -121,13 +121,15 @@ class Explanation:
 def explain(divergence: Divergence) -> Explanation:
     """Explains a divergence."""
     began = time.perf_counter()
+    if has_hole(divergence):
+        divergence = as_far_as_others_go(divergence)
     line, protocol = divergence.record.line, divergence.protocol
     constants = divergence.observer.compiled.constants
     scene = Scene(protocol, constants, divergence.tables, shadows(protocol))
     seen = observation(divergence.record, protocol)
     candidates: tuple[Candidate, ...] = ()
     differing: tuple[Difference, ...] = _of_misfit(divergence)
-    near, missing, broken = None, [], []
+    near, broken, missing = None, [], lost_steps(scene, divergence, seen)
     origin = origin_of(divergence)
     if seen is not None:
         seen = replace(seen, took=origin.message if origin is not None else None)
@@ -140,7 +142,8 @@ def explain(divergence: Divergence) -> Explanation:
                 found = [one for one in found if one.field != TOOK]  # the guard says so already
             differing = tuple(found) or differing
         near = nearest(scene, seen)
-        missing = lost_steps(scene, divergence, seen) or missing_steps(scene, seen)
+        if not has_hole(divergence):
+            missing = missing_steps(scene, seen)
         if divergence.misfit.kind != "missing":
             broken = Judge(scene, history_of(protocol, divergence.tables, constants)).broken_by(seen)
         says = call(seen.action, tuple(seen.choices.get(one.name, "?") for one in action.parameters))

@@ -8,31 +8,52 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import chain
 
 from conformance.logs.joining import Process
 from conformance.logs.reading import Record
 from conformance.logs.verdict import Divergence
 from impl.recording.line import MESSAGE_ID
-from model.explaining.nearest import Observation, given_by
+from model.explaining.nearest import Observation, differences, given_by
 from model.explaining.reasons import Message, taken_message
 from model.explaining.repairs import Step, missing_steps, steps_that_send
 from model.explaining.scene import Scene
 from spec.language import Protocol
 
 
-def lost_steps(scene: Scene, divergence: Divergence, seen: Observation) -> list[tuple[Step, ...]]:
-    """One way to fill the hole before this line, perhaps with nothing; empty: there is no hole, or no way was found."""
+def has_hole(divergence: Divergence) -> bool:
+    """Whether numbers are missing before this line."""
     line, process = divergence.record.line, divergence.process
-    if line.run != process.run or line.sequence <= process.sequence + 1:
+    return line.run == process.run and line.sequence > process.sequence + 1
+
+
+def as_far_as_others_go(divergence: Divergence) -> Divergence:
+    """The same, after what all other processes did without this one: what a lost line took may come only there."""
+    name, protocol = divergence.process.name, divergence.protocol
+    ahead = divergence.validation.fork()
+    waiting = (one for other in divergence.validation.joining.processes.values() for one in other.waiting)
+    rest = [*waiting, *divergence.following]
+    for record in rest:
+        if record.line.process != name and ahead.feed(record) is not None:
+            return divergence  # something else is wrong besides; one thing after the other
+    own = tuple(one for one in rest if one.line.process == name and one is not divergence.record)
+    process = ahead.joining.processes.get(name, divergence.process)
+    return replace(divergence, validation=ahead, tables=ahead.tables(protocol.name), process=process, following=own)
+
+
+def lost_steps(scene: Scene, divergence: Divergence, seen: Observation | None) -> list[tuple[Step, ...]]:
+    """One way to fill the hole before this line, perhaps with nothing; empty: there is no hole, or no way was found."""
+    if not has_hole(divergence):
         return []
-    wanted = sorted(set(_awaited(scene, divergence)), key=lambda one: one[0])
-    steps = _Search(scene, process).filled([message for _, message in wanted], seen, ())
+    wanted = {(number, message): by for number, message, by in _awaited(scene, divergence)}
+    in_order = sorted(wanted, key=lambda one: one[0])
+    steps = _Search(scene, divergence.process).filled([(one[1], wanted[one]) for one in in_order], seen, ())
     return [steps] if steps is not None else []
 
 
-def _awaited(scene: Scene, divergence: Divergence) -> Iterator[tuple[int, Message]]:
-    """The messages that others took from lines in the hole, each with the number of the line."""
+def _awaited(scene: Scene, divergence: Divergence) -> Iterator[tuple[int, Message, Observation]]:
+    """The messages that others took from lines in the hole, each with the number of the line, and with who took it."""
     line, process = divergence.record.line, divergence.process
     waiting = (one for other in divergence.validation.joining.processes.values() for one in other.waiting)
     for record in chain(waiting, divergence.following):
@@ -44,7 +65,7 @@ def _awaited(scene: Scene, divergence: Divergence) -> Iterator[tuple[int, Messag
         if process.sequence < number < line.sequence and seen is not None:
             action = scene.actions[seen.action]
             for message in taken_message(scene, action, given_by(action, seen.choices)):
-                yield number, message
+                yield number, message, seen
 
 
 class _Search:
@@ -54,14 +75,20 @@ class _Search:
         self._scene = scene
         self._process = process
 
-    def filled(self, wanted: Sequence[Message], then: Observation, done: tuple[Step, ...]) -> tuple[Step, ...] | None:
+    def filled(
+        self, wanted: Sequence[tuple[Message, Observation]], then: Observation | None, done: tuple[Step, ...]
+    ) -> tuple[Step, ...] | None:
         """Steps for one message after the other, and at last for the line."""
         scene = self._scene
         ways: list[tuple[Step, ...]]
         if wanted:
-            ways = [(step,) for step in steps_that_send(scene, wanted[0]) if self._own(step)]
-            if not ways:
+            message, by = wanted[0]
+            own = [step for step in steps_that_send(scene, message) if self._own(step)]
+            if not own:
                 return None
+            ways = [(step,) for step in sorted(own, key=lambda step: self._contradicted(step, by))]
+        elif then is None:
+            return done
         else:
             action = scene.actions[then.action]
             given = given_by(action, then.choices)
@@ -78,6 +105,15 @@ class _Search:
             if found is not None:
                 return found
         return None
+
+    def _contradicted(self, step: Step, by: Observation) -> int:
+        """By how much of what the line says that took the message: a place that another line tells of is no other place."""
+        scene, action = self._scene, self._scene.actions[by.action]
+        given = given_by(action, by.choices)
+        if len(given) < len(action.parameters):
+            return 0
+        with scene.after(scene.changes(scene.actions[step.action], step.values)):
+            return len(differences(scene, action, tuple(given.values()), by))
 
     def _own(self, step: Step) -> bool:
         """Whether the step is one of this process: only its lines are missing."""

@@ -380,3 +380,40 @@ def test_the_lost_line_is_the_one_that_is_put_in(logs: Logs, tmp_path: Path) -> 
     told = dropped_line(logs).logs.explained(tmp_path)
     values = ", ".join(map(str, line.attributes.values()))
     assert told.why.edits[0].text.endswith(f"number {line.sequence} of this run of ncm is missing: grant({values})")
+
+
+LOSABLE = (
+    "place",
+    "store",
+    "greet",
+    "grant",
+    "refuse",
+    "acknowledge",
+    "report_done",
+    "learn",
+    "ask",
+    "release",
+    "deliver",
+)
+
+
+@pytest.mark.parametrize("event", [*TAKEN_UP, *WITHOUT_A_TRACE])
+def test_a_line_that_is_lost_is_put_in_again_whoever_wrote_it(logs: Logs, tmp_path: Path, event: str) -> None:
+    """The very step that it told of, if that had consequences; and that a line is missing, in any case."""
+    places = [
+        (file, place)
+        for file, lines in logs.files.items()
+        for place, line in enumerate(lines[:-2])
+        if line.event == f"on-demand.{event}" and line.sequence > 1 and lines[place + 1].run == line.run
+    ]
+    file, place = places[len(places) // 2]
+    line = logs.files[file][place]
+    lines = [*logs.files[file][:place], *logs.files[file][place + 1 :]]
+    told = logs.changed(file, lines).explained(tmp_path)
+    assert told.verdict.verdict == "inconclusive"
+    assert (Path(told.why.record.file).stem, told.why.record.number) == (file, place + 1)
+    edit = told.why.edits[0]
+    assert (edit.kind, edit.confirmed) == ("insert", True)
+    assert f"number {line.sequence} of this run of {line.process} is missing" in edit.text
+    named = f"{event}({', '.join(map(str, line.attributes.values()))})" in edit.text
+    assert named or (event in WITHOUT_A_TRACE and edit.text.endswith("and nothing here depends on it"))
