@@ -19,12 +19,12 @@ from typing import Any, Final, Literal
 import msgspec
 
 from conformance.logs.reading import Record
+from conformance.logs.trial import own_lines, tried
 from conformance.logs.verdict import Divergence
 from conformance.logs.wording import change, decisive
 from model.explaining.nearest import Nearest
 from model.explaining.reasons import call
 from model.explaining.repairs import Step
-from model.matching.compiled import apply
 from spec.language import Protocol
 
 SHOWN_MAX: Final = 3
@@ -86,7 +86,7 @@ def edits(
 ) -> list[Edit]:
     """The edits after which all fits, the smaller before the larger; if there are none, those that help the furthest."""
     found = []
-    for plan in _plans(divergence, nearest, missing, _own(divergence)):
+    for plan in _plans(divergence, nearest, missing, own_lines(divergence)):
         edit = _tried(plan, divergence)
         if edit is not None:
             found.append(edit)
@@ -94,14 +94,6 @@ def edits(
     confirmed = sorted((one for one in found if one.confirmed), key=lambda one: (one.kind == "drop", one.size))
     confirmed = [one for one in confirmed if one.fits] or confirmed
     return (confirmed or sorted(found, key=lambda one: (-one.fits, one.size)))[:SHOWN_MAX]
-
-
-def _own(divergence: Divergence) -> list[Record]:
-    """The lines of the process from this one on, as far as they were read."""
-    process = divergence.process
-    waiting = [one for one in process.waiting if one is not divergence.record]
-    later = [one for one in divergence.following if one.line.process == process.name and one is not divergence.record]
-    return [divergence.record, *waiting, *(one for one in later if one not in waiting)]
 
 
 def _plans(
@@ -174,38 +166,8 @@ def _changed(record: Record, nearest: Nearest, protocol: Protocol) -> Record:
 
 def _tried(plan: _Plan, divergence: Divergence) -> Edit | None:
     """Takes the lines again with the edit made. None: it does not even help this line."""
-    record, process = divergence.record, divergence.process
-    trial = divergence.validation.fork()
-    tables = trial.tables(divergence.protocol.name)
-    for step in plan.steps:
-        apply(tables, divergence.observer.actions[step.action].changes(tables, *step.values))
-    own = _own(divergence)
-    place = trial.joining.processes.get(process.name)
-    if place is not None and place.run == record.line.run:
-        place.sequence = plan.number
-    before = trial.joining.lines
-    lines = plan.lines
-    if plan.steps and divergence.misfit.field == "messaging.message.id":
-        # The message is of a step that no line tells of: it is known by what it says, and by no line's number.
-        lines = tuple(Record(one.file, one.number, msgspec.structs.replace(one.line, taken=None)) for one in lines)
-    for one in [*lines, *own[plan.left_out :], *_others(divergence)]:
-        stopped = trial.feed(one)
-        if stopped is None:
-            continue
-        fits = trial.joining.lines - before
-        if fits < len(plan.lines) or (not plan.lines and not fits):
-            return None
-        at = stopped.divergence.record if stopped.divergence is not None else one
-        return Edit(plan.kind, plan.text, plan.size, fits, f"line {at.number} of {at.file}")
-    fits = trial.joining.lines - before
-    return Edit(plan.kind, plan.text, plan.size, fits, "") if fits >= len(plan.lines) else None
-
-
-def _others(divergence: Divergence) -> Iterator[Record]:
-    """What was read of other processes and not matched."""
-    for process in divergence.validation.joining.processes.values():
-        if process.name != divergence.process.name:
-            yield from process.waiting
-    for one in divergence.following:
-        if one.line.process != divergence.process.name:
-            yield one
+    found = tried(divergence, plan.steps, plan.lines, plan.left_out, plan.number)
+    if found.fits < len(plan.lines) or (found.at is not None and not found.fits):
+        return None
+    then = f"line {found.at.number} of {found.at.file}" if found.at is not None else ""
+    return Edit(plan.kind, plan.text, plan.size, found.fits, then)

@@ -13,6 +13,7 @@ from itertools import chain
 
 from conformance.logs.joining import Process
 from conformance.logs.reading import Record
+from conformance.logs.trial import tried
 from conformance.logs.verdict import Divergence
 from impl.recording.line import MESSAGE_ID
 from model.explaining.nearest import Observation, differences, given_by
@@ -48,8 +49,28 @@ def lost_steps(scene: Scene, divergence: Divergence, seen: Observation | None) -
         return []
     wanted = {(number, message): by for number, message, by in _awaited(scene, divergence)}
     in_order = sorted(wanted, key=lambda one: one[0])
-    steps = _Search(scene, divergence.process).filled([(one[1], wanted[one]) for one in in_order], seen, ())
-    return [steps] if steps is not None else []
+    search = _Search(scene, divergence.process)
+    steps = search.filled([(one[1], wanted[one]) for one in in_order], seen, ())
+    if steps is None:
+        return []
+    later = _for_a_later_line(divergence, steps)
+    return [steps] if later is None else [steps, later]
+
+
+def _for_a_later_line(divergence: Divergence, steps: tuple[Step, ...]) -> tuple[Step, ...] | None:
+    """With these steps a line of the process further on may not fit, for want of another one that was lost."""
+    line = divergence.record.line
+    room = line.sequence - divergence.process.sequence - 1 - len(steps)
+    found = tried(divergence, steps, [divergence.record], 1, line.sequence - 1).divergence if room > 0 else None
+    if found is None or found.process.name != line.process or found.protocol is not divergence.protocol:
+        return None
+    seen = observation(found.record, found.protocol)
+    if seen is None:
+        return None
+    scene = Scene(found.protocol, found.observer.compiled.constants, found.tables)
+    search = _Search(scene, found.process)
+    ways = [one for one in missing_steps(scene, seen) if len(one) <= room and all(map(search.own, one))]
+    return (*steps, *ways[0]) if ways else None
 
 
 def _awaited(scene: Scene, divergence: Divergence) -> Iterator[tuple[int, Message, Observation]]:
@@ -83,7 +104,7 @@ class _Search:
         ways: list[tuple[Step, ...]]
         if wanted:
             message, by = wanted[0]
-            own = [step for step in steps_that_send(scene, message) if self._own(step)]
+            own = [step for step in steps_that_send(scene, message) if self.own(step)]
             if not own:
                 return None
             ways = [(step,) for step in sorted(own, key=lambda step: self._contradicted(step, by))]
@@ -94,7 +115,7 @@ class _Search:
             given = given_by(action, then.choices)
             if len(given) < len(action.parameters) or scene.is_possible(action, tuple(given.values())):
                 return done
-            ways = [steps for steps in missing_steps(scene, then) if all(map(self._own, steps))]
+            ways = [steps for steps in missing_steps(scene, then) if all(map(self.own, steps))]
             # What the line takes may be of somebody who waits for a lost line himself.
             return (*done, *ways[0]) if ways else done
         for steps in ways:
@@ -115,7 +136,7 @@ class _Search:
         with scene.after(scene.changes(scene.actions[step.action], step.values)):
             return len(differences(scene, action, tuple(given.values()), by))
 
-    def _own(self, step: Step) -> bool:
+    def own(self, step: Step) -> bool:
         """Whether the step is one of this process: only its lines are missing."""
         role = self._scene.actions[step.action].role
         if role.each is None:

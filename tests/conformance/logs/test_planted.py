@@ -382,19 +382,10 @@ def test_the_lost_line_is_the_one_that_is_put_in(logs: Logs, tmp_path: Path) -> 
     assert told.why.edits[0].text.endswith(f"number {line.sequence} of this run of ncm is missing: grant({values})")
 
 
-LOSABLE = (
-    "place",
-    "store",
-    "greet",
-    "grant",
-    "refuse",
-    "acknowledge",
-    "report_done",
-    "learn",
-    "ask",
-    "release",
-    "deliver",
-)
+TAKEN_UP = ("place", "store", "greet", "grant", "refuse", "report_done", "learn", "ask")
+"""Steps that send something that others take, and say so."""
+WITHOUT_A_TRACE = ("acknowledge", "release", "deliver", "evict")
+"""Steps on which perhaps nothing depends."""
 
 
 @pytest.mark.parametrize("event", [*TAKEN_UP, *WITHOUT_A_TRACE])

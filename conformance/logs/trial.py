@@ -1,0 +1,68 @@
+"""Trying what a log would be with a change: steps that happen first, other lines in the place of some, then all that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from conformance.logs.reading import Record
+from conformance.logs.verdict import Divergence
+from model.explaining.repairs import Step
+from model.matching.compiled import apply
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How far the log fits then."""
+
+    fits: int
+    """Lines that fit."""
+    at: Record | None
+    """The next that does not; none: all of them fit."""
+    divergence: Divergence | None
+    """What is wrong with that one, if it is told."""
+
+
+def own_lines(divergence: Divergence) -> list[Record]:
+    """The lines of the process from the one on that does not fit, as far as they were read."""
+    process = divergence.process
+    waiting = [one for one in process.waiting if one is not divergence.record]
+    later = [one for one in divergence.following if one.line.process == process.name and one is not divergence.record]
+    return [divergence.record, *waiting, *(one for one in later if one not in waiting)]
+
+
+def tried(divergence: Divergence, steps: Sequence[Step], lines: Sequence[Record], left_out: int, number: int) -> Trial:
+    """Goes on from before the line: the steps happen, and `lines` come in the place of so many of the process's own.
+
+    `number`: of the process's last line before them.
+    """
+    process = divergence.process
+    trial = divergence.validation.fork()
+    tables = trial.tables(divergence.protocol.name)
+    for step in steps:
+        apply(tables, divergence.observer.actions[step.action].changes(tables, *step.values))
+    place = trial.joining.processes.get(process.name)
+    if place is not None and place.run == divergence.record.line.run:
+        place.sequence = number
+    before = trial.joining.lines
+    if steps and divergence.misfit.field == "messaging.message.id":
+        # The message is of a step that no line tells of: it is known by what it says, and by no line's number.
+        lines = [Record(one.file, one.number, msgspec.structs.replace(one.line, taken=None)) for one in lines]
+    for one in [*lines, *own_lines(divergence)[left_out:], *_others(divergence)]:
+        stopped = trial.feed(one)
+        if stopped is not None:
+            at = stopped.divergence.record if stopped.divergence is not None else one
+            return Trial(trial.joining.lines - before, at, stopped.divergence)
+    return Trial(trial.joining.lines - before, None, None)
+
+
+def _others(divergence: Divergence) -> Iterator[Record]:
+    """What was read of other processes and not matched."""
+    for process in divergence.validation.joining.processes.values():
+        if process.name != divergence.process.name:
+            yield from process.waiting
+    for one in divergence.following:
+        if one.line.process != divergence.process.name:
+            yield one
