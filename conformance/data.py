@@ -6,6 +6,7 @@ protocol that was not changed those that come with the engines will do.
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Final, Literal
@@ -18,6 +19,9 @@ KINDS: Final[tuple[Kind, ...]] = ("configurations", "vectors", "lassos", "kills"
 SHIPPED: Final = Path(__file__).resolve().parent
 OWN: Final = Path(next(iter(spec.__path__))).resolve().parent / "conformance"
 """Of the specification that is in use: the same, unless it is the user's own."""
+
+PROGRAM: Final = "ondemand" if OWN == SHIPPED else f"ondemand --spec {os.path.relpath(OWN.parent / 'spec')}"
+"""What one types to ask something of the specification that is in use."""
 
 
 def kept(kind: Kind, name: str) -> Path:

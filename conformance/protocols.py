@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 
+from conformance.data import PROGRAM
 from conformance.exits import Exit, Problem
 from conformance.report import no_such
 from spec.failover.protocol import PROTOCOL as FAILOVER
@@ -64,6 +65,11 @@ def wanted(name: str | None, variant: str | None) -> list[Protocol]:
     if name is not None and named(name) is not protocol:
         raise Problem(f"{variant} is a variant of {protocol.name}, not of {name}; leave --protocol out", Exit.BAD_INPUT)
     return [protocol.with_variant(chosen)]
+
+
+def again(command: str, variant: str | None = None) -> str:
+    """What one types to see it again."""
+    return f"{PROGRAM} {command}{f' --variant {variant}' if variant else ''}"
 
 
 protocol_option = click.option(

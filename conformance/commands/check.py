@@ -20,7 +20,7 @@ from conformance.evidence import BrokerInBackground, Evidence, gather
 from conformance.exits import Exit, worst
 from conformance.outputs.result import VERDICT_OF, Case, Finding, Result, Section, source_of
 from conformance.outputs.writing import Outputs, outputs_options
-from conformance.protocols import base, protocol_option, variant_option, wanted
+from conformance.protocols import again, base, protocol_option, variant_option, wanted
 from conformance.report import (
     MARKS,
     PLAIN_MARKS,
@@ -239,20 +239,19 @@ def _summary(found: Evidence) -> list[str]:
 def _conclusion(found: Evidence, variant: str | None) -> list[str]:
     """In sentences: what is red, then what is missing, each with what to do about it."""
     lines = []
-    changed = f" --variant {variant}" if variant else ""
     for one in found.explorations:
         if one.trace is not None:
-            again = f"ondemand explore --config {one.configuration}{changed}"
-            lines.append(f"{one.violated} {broken(one.violated)} in {one.configuration}; again: {again}.")
+            command = again(f"explore --config {one.configuration}", variant)
+            lines.append(f"{one.violated} {broken(one.violated)} in {one.configuration}; again: {command}.")
     for decision in found.decisions:
         for outcome in decision.outcomes:
             if outcome.verdict == "violated":
-                again = f"ondemand live --config {decision.configuration}{changed}"
-                lines.append(f"{outcome.eventuality.name} is broken in {decision.configuration}; again: {again}.")
+                command = again(f"live --config {decision.configuration}", variant)
+                lines.append(f"{outcome.eventuality.name} is broken in {decision.configuration}; again: {command}.")
     unproved = [claim.name for claim in found.proof.claims if claim.verdict != "holds"] if found.proof else []
     if unproved:
         more = "" if lines else " No way there was found from the start: perhaps the proof lacks a lemma."
-        lines.append(f"Not proved: {', '.join(unproved)}; in full: ondemand prove{changed}.{more}")
+        lines.append(f"Not proved: {', '.join(unproved)}; in full: {again('prove', variant)}.{more}")
     if found.simulation is not None and found.simulation.verdict == "violated":
         lines.append(f"{found.simulation.violated} is broken in simulation.")
     for name, replays in found.replays.items():
@@ -260,7 +259,7 @@ def _conclusion(found: Evidence, variant: str | None) -> list[str]:
             how = "could not be driven through every vector"
             if first := replays.divergence:
                 how = f"leaves the specification in {first.trace} at step {first.step}: {first.field}"
-            lines.append(f"The implementation {how}; again: ondemand replay --target {name}.")
+            lines.append(f"The implementation {how}; again: {again(f'replay --target {name}')}.")
     return [*lines, *_weak(found), *_open(found)]
 
 

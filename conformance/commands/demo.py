@@ -9,6 +9,8 @@ import click
 
 from conformance.demo import demonstrate, said
 from conformance.exits import Exit
+from conformance.outputs.result import Case, Finding, Result
+from conformance.outputs.writing import Outputs, outputs_options
 from conformance.report import ERRORS, console_for, json_option, write_json
 from impl.broker.launcher import open_deployment
 from impl.recording.file import FileSink
@@ -22,7 +24,8 @@ from impl.recording.file import FileSink
     help="Append the event logs of all four processes to this file. [default: keep none]",
 )
 @json_option
-def demo(events: Path | None, json_file: str | None) -> int:
+@outputs_options
+def demo(events: Path | None, json_file: str | None, outputs: Outputs) -> int:
     """One NCM, one test controller in DPM's place, two hosts with a pod each, on a real broker.
 
     Shows that host 1 knows nothing of pod 2 until a pod of its own sends to it; how long the first packet is held; and which
@@ -42,10 +45,15 @@ def demo(events: Path | None, json_file: str | None) -> int:
         for message in messages:
             console.print(f"  {said(message)}", highlight=False, soft_wrap=True)
     console.print()
+    result = Result("demo", Exit.HOLDS if seen.holds else Exit.VIOLATED)
     for claim, holds in (
         ("Host h1 learned of the remote pod on demand, and not before.", seen.learned_on_demand),
         ("Neither agent received what is the other's.", seen.neither_received_the_others),
     ):
         console.print(f"[green]✓[/] {claim}" if holds else f"[red]✗ This does not hold:[/] {claim}", highlight=False)
+        result.cases.append(Case(claim, "holds" if holds else "violated", "this does not hold"))
+        result.findings += [Finding("demo", f"This does not hold: {claim}")] * (not holds)
     write_json(seen.as_json(), json_file)
-    return int(Exit.HOLDS if seen.holds else Exit.VIOLATED)
+    result.figures.append(f"the first packet was held for {seen.first_packet_ms:.1f} ms")
+    outputs.write(result)
+    return int(result.exit)

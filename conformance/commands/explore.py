@@ -14,7 +14,7 @@ from conformance import worlds
 from conformance.exits import EXIT_OF, worst
 from conformance.outputs.result import Case, Finding, Result, Section, source_of
 from conformance.outputs.writing import Outputs, outputs_options
-from conformance.protocols import protocol_option, variant_option, wanted
+from conformance.protocols import again, protocol_option, variant_option, wanted
 from conformance.report import (
     MARKS,
     PLAIN_MARKS,
@@ -147,16 +147,15 @@ def print_explorations(found: list[Exploration], console: Console) -> None:
 
 def findings_of(one: Exploration, protocol: Protocol, variant: str | None) -> Iterator[Finding]:
     """What is wrong with an exploration, with the way there."""
-    changed = f" --variant {variant}" if variant else ""
-    again = f"ondemand explore --config {one.configuration}{changed}"
+    command = again(f"explore --config {one.configuration}", variant)
     if one.trace is not None:
         sentence = " ".join(doc_of(one.violated, protocol).split())
         said = f"broken in {one.configuration} after {len(one.trace.steps)} steps: {sentence}"
         show = partial(print_violation, name=one.violated, protocol=protocol, trace=one.trace, shortest=True)
-        yield Finding(one.violated, said, source_of(one.violated, protocol), again, show)
+        yield Finding(one.violated, said, source_of(one.violated, protocol), command, show)
     elif one.verdict != "holds":
         title, undecided = f"explore {one.configuration}", one.verdict == "undecided"
-        yield Finding(title, f"{one.verdict} {one.violated}".strip(), again=again, undecided=undecided)
+        yield Finding(title, f"{one.verdict} {one.violated}".strip(), again=command, undecided=undecided)
 
 
 def section_of(found: Sequence[Exploration]) -> Section:

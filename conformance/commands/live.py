@@ -15,7 +15,7 @@ from conformance.exits import EXIT_OF, Exit, worst
 from conformance.lassos import may_forget
 from conformance.outputs.result import Case, Finding, Result, Section
 from conformance.outputs.writing import Outputs, outputs_options
-from conformance.protocols import PROTOCOLS, protocol_option, variant_of, variant_option, wanted
+from conformance.protocols import PROTOCOLS, again, protocol_option, variant_of, variant_option, wanted
 from conformance.report import (
     MARKS,
     PLAIN_MARKS,
@@ -144,8 +144,7 @@ def _section(one: Liveness) -> Section:
 
 def findings_of(one: Liveness, protocol: Protocol, variant: str | None) -> Iterator[Finding]:
     """What is broken in a configuration, each with a run that breaks it."""
-    changed = f" --variant {variant}" if variant else ""
-    again = f"ondemand live --config {one.configuration}{changed}"
+    command = again(f"live --config {one.configuration}", variant)
     for outcome in one.outcomes:
         if outcome.lasso is not None:
             sentence = " ".join(outcome.eventuality.doc.split())
@@ -157,10 +156,10 @@ def findings_of(one: Liveness, protocol: Protocol, variant: str | None) -> Itera
                 trace=outcome.lasso,
             )
             said = f"broken in {one.configuration}: {sentence}"
-            yield Finding(outcome.eventuality.name, said, outcome.eventuality.source, again, show)
+            yield Finding(outcome.eventuality.name, said, outcome.eventuality.source, command, show)
     if one.verdict == "undecided":
         said = f"undecided: stopped after {one.distinct:,} states"
-        yield Finding(f"live {one.configuration}", said, again=again, undecided=True)
+        yield Finding(f"live {one.configuration}", said, again=command, undecided=True)
 
 
 def decided(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, forget: bool = True) -> Liveness:

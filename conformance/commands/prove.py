@@ -14,7 +14,7 @@ from rich.table import Table
 from conformance.exits import EXIT_OF
 from conformance.outputs.result import Case, Finding, Result, Section, source_of
 from conformance.outputs.writing import Outputs, outputs_options
-from conformance.protocols import protocol_option, variant_option, wanted
+from conformance.protocols import again, protocol_option, variant_option, wanted
 from conformance.report import (
     MARKS,
     PLAIN_MARKS,
@@ -61,8 +61,8 @@ def prove(
             proof = everything(protocol, thorough=thorough, progress=lambda done, total: progress(done, f"of {total}"))
         print_proof(proof, protocol, console)
         if proof.verdict == "violated":
-            changed = f" --variant {variant}" if variant else f" --protocol {protocol.name}"
-            console.print(f"Whether there is a way there from the start: ondemand explore{changed}", highlight=False)
+            command = again("explore", variant) if variant else again(f"explore --protocol {protocol.name}")
+            console.print(f"Whether there is a way there from the start: {command}", highlight=False, soft_wrap=True)
         result.cases += cases_of(proof, protocol)
         result.findings += findings_of(proof, protocol, variant)
         result.sections.append(section_of(proof, protocol))
@@ -82,7 +82,7 @@ def cases_of(proof: Proof, protocol: Protocol) -> Iterator[Case]:
 
 def findings_of(proof: Proof, protocol: Protocol, variant: str | None) -> Iterator[Finding]:
     """What does not hold, each with its counterexample."""
-    changed = f" --variant {variant}" if variant else f" --protocol {protocol.name}"
+    command = again("prove", variant) if variant else again(f"prove --protocol {protocol.name}")
     for claim in proof.claims:
         if claim.verdict != "holds":
             small = claim.counterexample
@@ -91,7 +91,7 @@ def findings_of(proof: Proof, protocol: Protocol, variant: str | None) -> Iterat
                 claim.name,
                 f"not kept by {step}" if step is not None else f"{_said(claim)} {claim.because}".strip(),
                 source_of(claim.name, protocol),
-                f"ondemand prove{changed}",
+                command,
                 partial(print_claim, claim, protocol),
                 undecided=claim.verdict == "undecided",
             )

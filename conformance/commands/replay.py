@@ -20,7 +20,7 @@ from conformance.implementations import cores_of, double_option
 from conformance.lockstep import Replay
 from conformance.outputs.result import Case, Finding, Result, Section, source_of
 from conformance.outputs.writing import Outputs, outputs_options
-from conformance.protocols import PROTOCOLS, REPLAYED
+from conformance.protocols import PROTOCOLS, REPLAYED, again
 from conformance.replaying import Replays, Vector, read_vectors, replay_all, vectors_of
 from conformance.report import (
     ERRORS,
@@ -176,13 +176,13 @@ def _source(vector: Vector, result: Replay) -> Source | None:
 
 def findings_of(found: Replays) -> Iterator[Finding]:
     """What was not driven to its end, and each divergence with the way there."""
-    title, again = f"replay on {found.target}", f"ondemand replay --target {found.target}"
+    title, command = f"replay on {found.target}", again(f"replay --target {found.target}")
     for name, because in found.unsettled:
-        yield Finding(title, f"{name} was not driven to its end: {because}", again=again, undecided=True)
+        yield Finding(title, f"{name} was not driven to its end: {because}", again=command, undecided=True)
     for vector, one in found.results:
         if one.divergence is not None:
             show = partial(print_divergence, vector.trace, vector.protocol, one.divergence)
-            yield Finding(title, said(one.divergence), _source(vector, one), again, show)
+            yield Finding(title, said(one.divergence), _source(vector, one), command, show)
 
 
 def section_of(*found: Replays) -> Section:

@@ -11,7 +11,7 @@ from conformance import worlds
 from conformance.exits import EXIT_OF
 from conformance.outputs.result import Case, Finding, Result, source_of
 from conformance.outputs.writing import Outputs, outputs_options
-from conformance.protocols import protocol_option, variant_option
+from conformance.protocols import again, protocol_option, variant_option
 from conformance.report import (
     MARKS,
     console_for,
@@ -84,12 +84,11 @@ def simulate(
     wrong, source = "", source_of(found.violated, protocol)
     if found.trace is not None:
         print_violation(console, found.violated, protocol, found.trace, shortest=False)
-        changed = f" --variant {variant}" if variant else ""
-        again = f"ondemand simulate --config {config} --runs {runs} --steps {steps} --seed {seed}{changed}"
-        console.print(f"Again: {again}", highlight=False, soft_wrap=True)
-        wrong = f"broken in {found.configuration} after {len(found.trace.steps)} steps; again: {again}"
+        command = again(f"simulate --config {config} --runs {runs} --steps {steps} --seed {seed}", variant)
+        console.print(f"Again: {command}", highlight=False, soft_wrap=True)
+        wrong = f"broken in {found.configuration} after {len(found.trace.steps)} steps; again: {command}"
         show = partial(print_violation, name=found.violated, protocol=protocol, trace=found.trace, shortest=False)
-        result.findings.append(Finding(found.violated, wrong, source, again, show))
+        result.findings.append(Finding(found.violated, wrong, source, command, show))
         if save is not None:
             write_text(save, itf.dumps(told(found.violated, protocol, found.trace), protocol))
     elif found.verdict != "holds":

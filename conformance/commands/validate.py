@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -34,34 +35,51 @@ from conformance.show.page import as_page
 from spec.language import Protocol, Source
 
 
+def matching_options(command: Any) -> Any:
+    """What lines mean, and where the explanation goes: the same for logs that are whole and for those that grow."""
+    for option in reversed(
+        [
+            click.option(
+                "--protocol", "protocol_name", metavar="NAME", help="Only what this protocol says. [default: all]"
+            ),
+            click.option(
+                "--window",
+                type=click.IntRange(1),
+                default=WINDOW,
+                show_default=True,
+                metavar="LINES",
+                help="Lines that may wait for lines of other processes.",
+            ),
+            click.option(
+                "--dishonest",
+                multiple=True,
+                metavar="HOST",
+                help="This host's agent may do what it likes. [default: none]",
+            ),
+            click.option(
+                "--without",
+                multiple=True,
+                metavar="PROCESS",
+                help="This process keeps no log (dpm, ncm, aca/HOST; aca: no agent does): what it did is put in. "
+                "[default: none]",
+            ),
+            click.option(
+                "--html",
+                "html_file",
+                type=click.Path(path_type=Path),
+                metavar="FILE",
+                callback=writable,
+                help="Write the explanation of the first line that does not fit as a page for the browser.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=str))
-@click.option("--protocol", "protocol_name", metavar="NAME", help="Only what this protocol says. [default: all]")
-@click.option(
-    "--window",
-    type=click.IntRange(1),
-    default=WINDOW,
-    show_default=True,
-    metavar="LINES",
-    help="Lines that may wait for lines of other processes.",
-)
-@click.option(
-    "--dishonest", multiple=True, metavar="HOST", help="This host's agent may do what it likes. [default: none]"
-)
-@click.option(
-    "--html",
-    "html_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    callback=writable,
-    help="Write the explanation of the first line that does not fit as a page for the browser.",
-)
-@click.option(
-    "--without",
-    multiple=True,
-    metavar="PROCESS",
-    help="This process keeps no log (dpm, ncm, aca/HOST; aca: no agent does): what it did is put in. [default: none]",
-)
+@matching_options
 @json_option
 @outputs_options
 def validate(
@@ -97,25 +115,38 @@ def validate(
     with bytes_bar("Validating", sum(sizes) if len(sizes) == len(logs) else None) as progress:
         files = [LogFile(one) for one in logs]
         found = run(files, protocols=protocols, window=window, dishonest=dishonest, without=without, progress=progress)
-    with progress_bar("Explaining"):
-        explanation = explain(found.divergence) if found.divergence is not None else None
     notes = [
         f"the clock of {process} goes back at {place}; nothing is ordered by it"
         for one in files
         for process, place in one.clocks_back.items()
     ]
+    return report_verdict("validate", ", ".join(logs), found, notes, html_file, json_file, outputs)
+
+
+def report_verdict(
+    command: str,
+    what: str,
+    found: Verdict,
+    notes: Sequence[str],
+    html_file: Path | None,
+    json_file: str | None,
+    outputs: Outputs,
+) -> int:
+    """Explains a verdict, and tells it to everybody who asked: people, scripts, and builds. `what`: the logs that it is about."""
+    with progress_bar("Explaining"):
+        explanation = explain(found.divergence) if found.divergence is not None else None
     print_verdict(found, explanation, notes, console_for(json_file))
     if html_file is not None and explanation is not None:
         write_text(html_file, as_page(explanation))
     result = found.as_json()
     result["explanation"] = explanation.as_json() if explanation is not None else None
-    result["notes"] = notes
+    result["notes"] = list(notes)
     write_json(result, json_file)
     verdict = {"conforms": "holds", "diverges": "violated", "inconclusive": "undecided"}[found.verdict]
-    case = Case(", ".join(logs), verdict, f"{found.verdict}: {_why(found)}", found.seconds, _source(found, explanation))
+    case = Case(what, verdict, f"{found.verdict}: {_why(found)}", found.seconds, _source(found, explanation))
     figures = [f"{found.events:,} events", *(f"{count:,} {name}" for name, count in sorted(found.counts.items()))]
     findings = list(_findings(found, explanation))
-    outputs.write(Result("validate", found.exit, found.seconds, [case], findings, figures=figures))
+    outputs.write(Result(command, found.exit, found.seconds, [case], findings, figures=figures))
     return int(found.exit)
 
 

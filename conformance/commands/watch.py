@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
 
 from conformance.commands.host import the_deployment
-from conformance.commands.validate import logged, print_verdict
-from conformance.logs.explanation import Explanation, explain
-from conformance.logs.joining import WINDOW
+from conformance.commands.validate import logged, matching_options, report_verdict
 from conformance.logs.validate import Validation
 from conformance.logs.verdict import Verdict
-from conformance.report import ERRORS, console_for, json_option, writable, write_json, write_text
-from conformance.show.page import as_page
+from conformance.outputs.writing import Outputs, outputs_options
+from conformance.report import ERRORS, json_option, writable
 from conformance.watching import checkpoint as checkpoints
 from conformance.watching.metrics import address_of, offered
 from conformance.watching.streams import FileSource, Source, TopicSource
@@ -33,7 +30,7 @@ LOST_SECONDS_MAX: Final = 300.0
 
 @click.command()
 @click.argument("logs", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--protocol", "protocol_name", metavar="NAME", help="Only what this protocol says. [default: all]")
+@matching_options
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path),
@@ -48,23 +45,6 @@ LOST_SECONDS_MAX: Final = 300.0
     help="Leave out what was written before; each log counts from the first whole state that it tells. [default: the beginning]",
 )
 @click.option(
-    "--window",
-    type=click.IntRange(1),
-    default=WINDOW,
-    show_default=True,
-    metavar="LINES",
-    help="Lines that may wait for lines of other processes.",
-)
-@click.option(
-    "--dishonest", multiple=True, metavar="HOST", help="This host's agent may do what it likes. [default: none]"
-)
-@click.option(
-    "--without",
-    multiple=True,
-    metavar="PROCESS",
-    help="This process keeps no log (dpm, ncm, aca/HOST; aca: no agent does): what it did is put in. [default: none]",
-)
-@click.option(
     "--every",
     type=click.FloatRange(min=0, min_open=True),
     default=60.0,
@@ -76,15 +56,8 @@ LOST_SECONDS_MAX: Final = 300.0
 @click.option(
     "--metrics", metavar="HOST:PORT", help="Offer metrics to Prometheus there; a port alone is this machine's own."
 )
-@click.option(
-    "--html",
-    "html_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    callback=writable,
-    help="Write the explanation of the first line that does not fit as a page for the browser.",
-)
 @json_option
+@outputs_options
 def watch(
     logs: tuple[Path, ...],
     protocol_name: str | None,
@@ -98,6 +71,7 @@ def watch(
     metrics: str | None,
     html_file: Path | None,
     json_file: str | None,
+    outputs: Outputs,
 ) -> int:
     """Hold a deployment against the specification while it runs.
 
@@ -131,7 +105,6 @@ def watch(
     if kept is not None:
         checkpoints.resumed(kept, validation)
         ERRORS.print(f"Goes on behind {validation.joining.lines:,} lines that {checkpoint} tells of.", highlight=False)
-    console = console_for(json_file)
     source: Source
     if deployment is None:
         source = FileSource(logs, positions)
@@ -152,9 +125,8 @@ def watch(
         source.close()
     if found is None:
         found = validation.finish()
-    explanation = explain(found.divergence) if found.divergence is not None else None
-    _report(found, explanation, console, html_file, json_file)
-    return int(found.exit)
+    what = ", ".join(map(str, logs)) or "the event topics of the deployment"
+    return report_verdict("watch", what, found, [], html_file, json_file, outputs)
 
 
 class _Teller:
@@ -199,14 +171,3 @@ def _watched(watch: Watch, told: Callable[[], bool]) -> Verdict | None:
             if now - lost >= LOST_SECONDS_MAX:
                 raise
             time.sleep(RETRY_SECONDS)
-
-
-def _report(
-    found: Verdict, explanation: Explanation | None, console: Console, html_file: Path | None, json_file: str | None
-) -> None:
-    print_verdict(found, explanation, [], console)
-    if html_file is not None and explanation is not None:
-        write_text(html_file, as_page(explanation))
-    result = found.as_json()
-    result["explanation"] = explanation.as_json() if explanation is not None else None
-    write_json(result, json_file)

@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import click
 import pytest
 from rich.console import Console
 
+from conformance.cli import COMMANDS, program
 from conformance.exits import Exit, Problem
 from conformance.outputs import places, summary
 from conformance.outputs.annotations import as_annotations
@@ -184,3 +186,18 @@ def test_a_page_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(Problem, match=r"GITHUB_STEP_SUMMARY: .*page\.md cannot be written") as raised:
         Outputs().write(RED)
     assert raised.value.code is Exit.BAD_INPUT
+
+
+WITHOUT_VERDICT = {"bench", "record"}
+"""Commands whose JSON is figures."""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_with_a_verdict_has_every_output(name: str) -> None:
+    command = program.get_command(click.Context(program), name)
+    assert command is not None
+    options = {option for parameter in command.params for option in parameter.opts}
+    if "--json" in options and name not in WITHOUT_VERDICT:
+        assert options >= {"--junit", "--summary"}
+    else:
+        assert not options & {"--junit", "--summary"}
