@@ -68,11 +68,13 @@ def printable_line(text: str) -> str:
 def _parts(explanation: Explanation) -> Iterator[Line]:
     record = explanation.record
     yield Line(f"{record.file}, line {record.number}: {record.line.process} says {explanation.says}", "bold red")
+    follow = [f"{part.text} is false" for one in explanation.candidates[:1] for part in one.guard]
+    follow += map(contrast, explanation.differences)
+    if not any(explanation.because.startswith(one) for one in follow):
+        yield Line(f"  {explanation.because}.")
     if explanation.candidates and not explanation.candidates[0].possible:
         for place, candidate in enumerate(explanation.candidates):
             yield from _candidate(candidate, first=place == 0)
-    elif not explanation.differences:
-        yield Line(f"  {explanation.because}.")
     for one in explanation.differences:
         yield Line(f"  ✗ {contrast(one)}", "red")
     if explanation.nearest is not None and explanation.nearest.differences:

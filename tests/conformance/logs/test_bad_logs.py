@@ -140,7 +140,9 @@ def test_logs_without_a_process_that_others_heard_of_are_no_pass_and_name_it(fle
     logs = [path for path in sorted(fleet.iterdir()) if path.name != "ncm.ndjson"]
     ended = ondemand("validate", "--protocol", "on-demand", *logs)
     assert ended.code == 3
-    assert "ncm" in " ".join(ended.out.split())
+    text = " ".join(ended.out.split())
+    assert "no log of ncm is there" in text
+    assert "one too many" not in text
 
 
 def test_the_first_line_that_does_not_fit_is_explained_as_text_json_and_page(
