@@ -209,7 +209,7 @@ class Validation:
             self.counts["lines of other protocols"] += 1
             return
         self.counts[line.event] += 1
-        self._learn_limits(line.attributes)
+        self.learn_limits(line.attributes)
         if not self._rooms.keys() <= process.begun and self.partial.begin(process, record, self._rooms):
             return
         for message in line.sent or ():
@@ -226,7 +226,12 @@ class Validation:
                 own = {key.removeprefix(prefix): some for key, some in line.state.items() if key.startswith(prefix)}
                 self._check_state(process, record, protocol, own)
 
-    def _learn_limits(self, said: Mapping[str, object]) -> None:
+    @property
+    def limits(self) -> Mapping[str, int]:
+        """From which numbers on a VPC is large, and how often DPM asks in a row."""
+        return dict(self._deployment[1])
+
+    def learn_limits(self, said: Mapping[str, object]) -> None:
         """DPM says at its start from which numbers on a VPC is large."""
         dishonest, known = self._deployment
         limits = {

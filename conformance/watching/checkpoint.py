@@ -64,6 +64,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     """What the watch was asked for, as far as it decides what the lines mean."""
     positions: dict[str, Position]
     counts: dict[str, int]
+    limits: dict[str, int]
     lines: int
     processes: list[dict[str, Any]]
     tables: dict[str, Tables]
@@ -83,6 +84,7 @@ def saved(validation: Validation, positions: Mapping[str, Position], options: Ma
         dict(options),
         dict(positions),
         dict(validation.counts),
+        dict(validation.limits),
         validation.joining.lines,
         [_process(one) for one in processes],
         {
@@ -115,6 +117,7 @@ def _kept(records: Iterable[Record]) -> list[Kept]:
 def resumed(checkpoint: Checkpoint, validation: Validation) -> None:
     """Brings a fresh matcher to where the checkpoint was made."""
     validation.counts.update(checkpoint.counts)
+    validation.learn_limits(checkpoint.limits)
     for one in checkpoint.processes:
         kept = Process(one["name"], one["role"], one["host"])
         for name, value in one.items():

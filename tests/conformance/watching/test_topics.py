@@ -10,7 +10,6 @@ import pytest
 from conformance.demo import wait_until
 from conformance.logs.collecting import Collector
 from conformance.logs.fleet import record_in_memory
-from conformance.logs.names import LOGGED
 from conformance.logs.validate import Validation
 from conformance.watching import checkpoint as checkpoints
 from conformance.watching.streams import TopicSource
@@ -25,7 +24,6 @@ from tests.impl.programs import environment, programs
 
 __all__ = ["ondemand"]
 
-ON_DEMAND = [one for one in LOGGED if one.name == "on-demand"]
 OPTIONS = {"window": 100_000}
 
 
@@ -51,7 +49,7 @@ def publish(deployment: Deployment, lines: dict[str, list[bytes]]) -> None:
 
 def watched(deployment: Deployment, checkpoint: Path, lines: int) -> Watch:
     """A watch that has gone on from the checkpoint until so many lines were matched, in all watches together."""
-    validation = Validation(protocols=ON_DEMAND)
+    validation = Validation()
     kept = checkpoints.read(checkpoint, OPTIONS)
     if kept is not None:
         checkpoints.resumed(kept, validation)
@@ -112,7 +110,7 @@ def test_a_deployment_that_does_wrong_ends_its_watch(
         h1.say_until("packet red/p1 red/p2", "forward red/p1 red/p2 to h2")
         assert [one.stop() for one in (h1, h2, system.dpm, system.ncm)] == [0, 0, 0, 0]
     checkpoint = tmp_path / "watch.json"
-    arguments = ["watch", "--once", "--protocol", "on-demand", "--checkpoint", str(checkpoint)]
+    arguments = ["watch", "--once", "--checkpoint", str(checkpoint)]
     done = ondemand(*arguments)
     assert (done.code, "Conforms" in done.out) == (0, True), done
     with Collector(deployment) as collector:

@@ -25,7 +25,6 @@ from tests.conformance.test_commands import Command, ondemand
 
 __all__ = ["ondemand"]
 
-ON_DEMAND = [one for one in LOGGED if one.name == "on-demand"]
 OPTIONS = {"window": 100_000}
 
 
@@ -63,7 +62,8 @@ class Growing:
 
 def watch_of(folder: Path, checkpoint: Path | None = None, without: Sequence[str] = ()) -> Watch:
     """A watch of a folder, gone on from the checkpoint if there is one."""
-    validation = Validation(protocols=ON_DEMAND, without=without)
+    # What DPM alone knows cannot be put in: of the message queue there would be nothing to say.
+    validation = Validation(protocols=LOGGED[:1] if without else LOGGED, without=without)
     kept = checkpoints.read(checkpoint, OPTIONS) if checkpoint is not None else None
     positions = kept.positions if kept is not None else {}
     if kept is not None:
@@ -173,7 +173,7 @@ def test_the_command_ends_with_the_explanation_at_the_first_wrong_line(
 ) -> None:
     for name, lines in deployment.items():
         (tmp_path / name).write_bytes(b"".join(lines))
-    done = ondemand("watch", tmp_path, "--once", "--protocol", "on-demand")
+    done = ondemand("watch", tmp_path, "--once")
     assert (done.code, "Conforms" in done.out) == (0, True), done
     host = next(tmp_path.glob("host-*.ndjson"))
     lines = host.read_bytes().splitlines(keepends=True)
@@ -183,7 +183,7 @@ def test_the_command_ends_with_the_explanation_at_the_first_wrong_line(
     lines[place] = json.dumps(line).encode() + b"\n"
     host.write_bytes(b"".join(lines))
     out, page = tmp_path / "out.json", tmp_path / "why.html"
-    done = ondemand("watch", tmp_path, "--once", "--protocol", "on-demand", "--json", out, "--html", page)
+    done = ondemand("watch", tmp_path, "--once", "--json", out, "--html", page)
     assert done.code == 1, done
     told = json.loads(out.read_text(encoding="utf-8"))
     assert (told["verdict"], told["divergence"]["line"]) == ("diverges", place + 1)
@@ -251,7 +251,7 @@ def test_a_checkpoint_of_another_watch_is_refused(deployment: dict[str, list[byt
     watch.save()
     with pytest.raises(Problem, match="is of a watch with window 100000, not 5"):
         checkpoints.read(checkpoint, {"window": 5})
-    text = checkpoint.read_text(encoding="utf-8").replace(ON_DEMAND[0].digest(), "0" * 64)
+    text = checkpoint.read_text(encoding="utf-8").replace(LOGGED[0].digest(), "0" * 64)
     checkpoint.write_text(text, encoding="utf-8")
     with pytest.raises(Problem, match="is of another version of on-demand; remove it to begin anew"):
         checkpoints.read(checkpoint, OPTIONS)
