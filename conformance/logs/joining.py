@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
+from itertools import count
 from typing import Final
 
 from conformance.logs.reading import Record
@@ -99,8 +101,9 @@ class Joining:
         self._is_there = is_there
         self._running: dict[str, Process] = {}
         """The processes by name and present run, as ids of messages begin."""
-        self._for_line: dict[str, list[Process]] = {}
-        """Processes that wait, by the process that they wait for."""
+        self._for_line: dict[str, list[tuple[int, int, Process]]] = {}
+        """Who waits, by the process and run waited for: heaps by the number of the line."""
+        self._waited = count()
         self._for_message: list[Process] = []
 
     def fork(self, take: Take, is_there: Callable[[str, Sent], bool]) -> Joining:
@@ -191,11 +194,17 @@ class Joining:
         return True
 
     def _begins(self, process: Process, run: str) -> None:
+        """A run begins. Whoever waits for a line of the one before waits no more: its end was lost."""
+        head = f"{process.name}:{run}"
         if process.run:
             process.ended[process.run] = process.sequence
-            del self._running[f"{process.name}:{process.run}"]
+            before = f"{process.name}:{process.run}"
+            del self._running[before]
+            left = [(0, next(self._waited), one) for _, _, one in self._for_line.pop(before, ())]
+            if left:
+                self._for_line[head] = sorted([*left, *self._for_line.get(head, ())])
         process.run = run
-        self._running[f"{process.name}:{run}"] = process
+        self._running[head] = process
 
     def _waits(self, process: Process, taken: str) -> bool:
         """Whether the line that sent this message is still to come."""
@@ -205,7 +214,7 @@ class Joining:
         if process.free or (by is not None and by.has_taken(run, number)) or self.is_silent(sender):
             return False
         process.for_line = (sender, run, number)
-        self._for_line.setdefault(sender, []).append(process)
+        heappush(self._for_line.setdefault(f"{sender}:{run}", []), (number, next(self._waited), process))
         return True
 
     def _check_order(self, process: Process, record: Record) -> None:
@@ -223,15 +232,14 @@ class Joining:
         awake = deque([process])
         while awake:
             by = awake.popleft()
-            for one in self._for_line.pop(by.name, ()):
-                assert one.for_line is not None
-                _, run, number = one.for_line
-                if by.has_taken(run, number):
-                    one.for_line = None
-                    if self._drain(one):
-                        awake.append(one)
-                else:
-                    self._for_line.setdefault(by.name, []).append(one)
+            heap = self._for_line.get(f"{by.name}:{by.run}")
+            while heap and heap[0][0] <= by.sequence:
+                one = heappop(heap)[2]
+                one.for_line = None
+                if self._drain(one):
+                    awake.append(one)
+            if heap is not None and not heap:
+                self._for_line.pop(f"{by.name}:{by.run}", None)
             if self._for_message:
                 for one in list(self._for_message):
                     message = one.for_message
@@ -252,9 +260,9 @@ class Joining:
 
     def _forget(self, process: Process) -> None:
         if process.for_line is not None:
-            self._for_line[process.for_line[0]].remove(process)
-            if not self._for_line[process.for_line[0]]:
-                del self._for_line[process.for_line[0]]
+            sender, run, _ = process.for_line
+            rest = [one for one in self._for_line[f"{sender}:{run}"] if one[2] is not process]
+            self._for_line[f"{sender}:{run}"] = sorted(rest)
         if process in self._for_message:
             self._for_message.remove(process)
 
@@ -269,15 +277,18 @@ def alternately(files: list[Iterator[Record]], joining: Joining, *, lines: int =
     while open_:
         free = [one for one in open_ if not _waits(processes[one[0]], joining)]
         turn = free or [one for one in open_ if _is_awaited(processes[one[0]], joining)] or open_
-        for place, records in turn:
+        for place, records in list(turn):
+            names = processes[place]
             for _ in range(lines):
                 record = next(records, None)
                 if record is None:
                     open_.remove((place, records))
                     break
-                if record.line.process not in processes[place]:
-                    processes[place].add(record.line.process)
+                name = record.line.process
+                names.add(name)
                 yield record
+                if turn is free and len(names) == 1 and joining.processes[name].waiting:
+                    break  # all that this file tells waits now
 
 
 def _waits(names: set[str], joining: Joining) -> bool:
