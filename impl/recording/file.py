@@ -7,11 +7,16 @@ import logging
 import os
 import threading
 from pathlib import Path
+from typing import Final
+
+import msgspec
 
 from impl.errors import BadDeployment, EnvironmentProblem
+from impl.recording.line import LINE_BYTES_MAX, Line
 
 _LOG = logging.getLogger("ondemand.events")
-_PIECE_BYTES = 65_536
+_BEGINS: Final = f'{{"{msgspec.structs.fields(Line)[0].encode_name}":'.encode()
+"""How every line begins: what does not is no line that was not finished, and nothing of ours to remove."""
 
 
 class FileSink:
@@ -21,7 +26,7 @@ class FileSink:
     be written any more, nothing further is: a log with a hole in the middle of a run would look like one without.
 
     Raises:
-        BadDeployment: the file cannot be opened for writing.
+        BadDeployment: the file cannot be opened for writing, or ends in something that is no event log.
         EnvironmentProblem: another program writes to it.
     """
 
@@ -41,18 +46,20 @@ class FileSink:
             raise EnvironmentProblem(
                 f"{path}: another program writes its events there, or it is no file; name another"
             ) from problem
+        except BadDeployment:
+            os.close(self._file)
+            raise
 
     def _remove_the_unfinished(self) -> None:
-        size = end = os.fstat(self._file).st_size
-        while end:
-            start = max(0, end - _PIECE_BYTES)
-            newline = os.pread(self._file, end - start, start).rfind(b"\n")
-            end = start + newline + 1 if newline >= 0 else start
-            if newline >= 0:
-                break
-        if end != size:
-            _LOG.warning("%s: removes %d bytes of a line that was not finished", self._path, size - end)
-            os.ftruncate(self._file, end)
+        size = os.fstat(self._file).st_size
+        start = max(0, size - LINE_BYTES_MAX)
+        _, newline, rest = os.pread(self._file, size - start, start).rpartition(b"\n")
+        if not rest:
+            return
+        if not (newline or start == 0) or not rest.startswith(_BEGINS[: len(rest)]):
+            raise BadDeployment(f"{self._path}: does not end as an event log does; name another file")
+        _LOG.warning("%s: removes %d bytes of a line that was not finished", self._path, len(rest))
+        os.ftruncate(self._file, size - len(rest))
 
     def write(self, line: bytes) -> bool:
         """See `impl.recording.recorder.Sink`."""

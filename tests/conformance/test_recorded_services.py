@@ -156,12 +156,22 @@ def test_a_process_that_starts_anew_begins_a_run_that_tells_what_it_goes_on_from
 
 def test_what_a_killed_program_did_not_finish_is_removed_before_others_are_written(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson"
-    whole = b'{"one":1}\n' * 20_000
-    path.write_bytes(whole + b'{"two":')
-    sink = FileSink(path)
-    assert sink.write(b'{"three":3}\n')
-    sink.close()
-    assert path.read_bytes() == whole + b'{"three":3}\n'
+    whole = b'{"service.instance.id":1}\n' * 50_000
+    for unfinished in (b"{", b'{"service.instance.id":"nc', b""):
+        path.write_bytes(whole + unfinished)
+        sink = FileSink(path)
+        assert sink.write(b'{"three":3}\n')
+        sink.close()
+        assert path.read_bytes() == whole + b'{"three":3}\n'
+
+
+@pytest.mark.parametrize("text", [b"no log", b"{}", b'line\n{"other":', b'{"service.instance.id":' * 50_000])
+def test_a_file_that_is_no_log_is_left_as_it_is(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "thesis.txt"
+    path.write_bytes(text)
+    with pytest.raises(BadDeployment, match="does not end as an event log does; name another file"):
+        FileSink(path)
+    assert path.read_bytes() == text
 
 
 def test_a_file_has_one_writer(tmp_path: Path) -> None:
@@ -183,9 +193,9 @@ import logging, pathlib, resource, signal, sys
 from impl.recording.file import FileSink
 logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (25, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (30, resource.RLIM_INFINITY))
 sink = FileSink(pathlib.Path(sys.argv[1]))
-print([sink.write(b'{"line":1}\\n') for _ in range(5)])
+print([sink.write(b'{"service":1}\\n') for _ in range(5)])
 """
 
 
@@ -203,6 +213,7 @@ def test_a_disk_that_is_full_ends_the_log_and_not_the_process(tmp_path: Path) ->
     assert said[-1] == "[True, True, False, False, False]"
     assert len(said) == 2
     assert "records nothing more, and goes on without" in said[0]
-    assert path.read_bytes()[:22] == b'{"line":1}\n' * 2
+    line = b'{"service":1}\n'
+    assert path.read_bytes() == line + line + line[:2]
     FileSink(path).close()
-    assert path.read_bytes() == b'{"line":1}\n' * 2
+    assert path.read_bytes() == line + line
