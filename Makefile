@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/
 
-.PHONY: check test prove replay bench golden lint lock help
+.PHONY: check test prove replay bench matrix golden lint lock help
 
 check: .venv/ready  ## the main job: every promise with its evidence
 	@$(RUN)ondemand check
@@ -18,6 +18,9 @@ replay: .venv/ready  ## every vector on the implementation, over a real broker
 
 bench: .venv/ready  ## the numbers of the README, with their conditions
 	@$(RUN)ondemand bench
+
+matrix: .venv/ready  ## mutants of the statement, and which check notices each; about ten minutes
+	@$(RUN)ondemand matrix
 
 golden: .venv/ready  ## generated files anew; read the difference before you commit it
 	@$(RUN)ondemand golden

@@ -41,6 +41,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "host": "Register a host, or remove one.",
     "broker": "Start a Pulsar broker.",
     "bench": "Measure the numbers of the README.",
+    "matrix": "Mutate the statement by rule, and see what notices.",
     "docs": "Write spec/protocol.md from the specification.",
     "golden": "Write all generated files anew.",
 }

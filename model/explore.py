@@ -13,7 +13,7 @@ import numpy as np
 
 from model.configuration import Configuration
 from model.interpreter import Interpreter
-from model.kernel import search
+from model.kernel import emit, search
 from model.kernel.compile import call, compile_module
 from model.kernel.emit import (
     ACTIONS,
@@ -182,11 +182,29 @@ def explore(
     return _Search(kernel, protocol, configuration, states_max, deadlocks).run(progress)
 
 
+def search_in(
+    kernel: Kernel,
+    protocol: Protocol,
+    configuration: Configuration,
+    *,
+    states_max: int = STATES_MAX,
+    addresses: Sequence[int] = (),
+) -> Exploration:
+    """Explores with a kernel that is there already. `addresses`: of a switched kernel, what is to be called for each action."""
+    return _Search(kernel, protocol, configuration, states_max, True, addresses).run(None)
+
+
 class _Search:
     """The arrays of one search, and what is made of its end."""
 
     def __init__(
-        self, kernel: Kernel, protocol: Protocol, configuration: Configuration, states_max: int, deadlocks: bool
+        self,
+        kernel: Kernel,
+        protocol: Protocol,
+        configuration: Configuration,
+        states_max: int,
+        deadlocks: bool,
+        addresses: Sequence[int] = (),
     ) -> None:
         self._kernel = kernel
         self._protocol = protocol
@@ -201,13 +219,13 @@ class _Search:
         self._table = np.zeros(max(1 << (2 * expected).bit_length(), 1 << 17) * self._words, np.uint64)
         self._gathered = np.zeros(self._gathering * self._words, np.uint64)
         self._hashes = np.zeros(self._gathering, np.uint64)
-        self._counters = np.zeros(8, np.uint64)
+        self._counters = np.array([0] * emit.ADDRESSES + list(addresses), np.uint64)
         self._progress = np.zeros(8, np.int64)
         self._first_seen = np.zeros(32, np.int64)
         wanted = (1 << len(kernel.claims.always)) - 1
         self._masks = np.array([wanted, 0, int(deadlocks)], np.uint64)
-        addresses = kernel.compiled.addresses
-        self._functions = tuple(np.uint64(addresses[name]) for name in ("expand", "check", "owed"))
+        compiled = kernel.compiled.addresses
+        self._functions = tuple(np.uint64(compiled[name]) for name in ("expand", "check", "owed"))
 
     def run(self, progress: Progress | None) -> Exploration:
         start = initial_state(self._protocol, self._configuration)
@@ -318,7 +336,7 @@ class _Search:
     def _path(self, number: int) -> Trace:
         """A shortest way to a state: backwards through the queue for its predecessors, forwards with the interpreter."""
         numbers = [number]
-        counters = np.zeros(8, np.uint64)
+        counters = self._counters.copy()
         while numbers[-1] != 0:
             # Queue order is breadth first, so the first state that leads here is on the level before.
             at = numbers[-1] * self._words

@@ -9,6 +9,7 @@ into a changed tuple, lies within the bound of its sort.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -88,6 +89,13 @@ class Interpreter:
                     sentence = " ".join(assumed.doc.split())
                     raise BadInput(f"{configuration.name}: constants: {assumed.name} is false for {of}. {sentence}")
 
+    def with_action(self, action: Action) -> Interpreter:
+        """The same with this action in the place of the one of its name."""
+        changed = copy.copy(self)
+        if action.name in self._actions:
+            changed._actions = {**self._actions, action.name: _Compiled(action, changed)}
+        return changed
+
     # ------------------------------------------------------------------------------------------------- steps
 
     def enabled(self, state: State, action: str = "") -> list[Occurrence]:
@@ -105,6 +113,10 @@ class Interpreter:
         """The choices for which an action's guard holds; what it leads to may lie beyond a bound. None, if it is left out here."""
         compiled = self._actions.get(action)
         return compiled.guarded(_tables(state)) if compiled else []
+
+    def action(self, name: str) -> Action:
+        """The action of this name, as it is executed here."""
+        return self._actions[name].action
 
     def is_enabled(self, state: State, occurrence: Occurrence) -> bool:
         """Whether this occurrence is possible; unknown actions and choices outside their sorts are not."""

@@ -89,7 +89,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class _Question:
+class Question:
     """Whether `goal` follows from the invariants and the guard of an action (if there is one)."""
 
     claim: Claim
@@ -125,7 +125,7 @@ def prove(
     wanted = None if names is None else set(names)
     questions = [
         question
-        for question in _questions(protocol, protocol.actions if actions is None else actions, actions is None)
+        for question in questions_of(protocol, protocol.actions if actions is None else actions, actions is None)
         if wanted is None or question.claim.name in wanted
     ]
     prover = Prover(protocol, seconds_max)
@@ -157,7 +157,8 @@ def text_claim(protocol: Protocol) -> Claim:
 # ----------------------------------------------------------------------------------------------------- questions
 
 
-def _questions(protocol: Protocol, actions: Sequence[Action], start: bool) -> Iterator[_Question]:
+def questions_of(protocol: Protocol, actions: Sequence[Action], start: bool) -> Iterator[Question]:
+    """What is to be asked of these actions; `start`: and of the initial state, and of what depends on no action."""
     for promise in protocol.promises:
         yield from _about_promise(promise, actions, start)
     for message in protocol.messages:
@@ -166,11 +167,11 @@ def _questions(protocol: Protocol, actions: Sequence[Action], start: bool) -> It
         yield from _about_forgetting(protocol)
 
 
-def _about_promise(promise: Promise, actions: Sequence[Action], start: bool) -> Iterator[_Question]:
+def _about_promise(promise: Promise, actions: Sequence[Action], start: bool) -> Iterator[Question]:
     claim = Claim(promise.name, "lemma" if promise.lemma else promise.kind)
     parameters = promise.parameters
     if promise.kind == "always" and start:
-        yield _Question(claim, None, promise.formula, parameters, initially=True)
+        yield Question(claim, None, promise.formula, parameters, initially=True)
     read = symbols(promise.formula)
     for action in actions:
         if promise.kind == "always" and not read & changed(action):
@@ -178,10 +179,10 @@ def _about_promise(promise: Promise, actions: Sequence[Action], start: bool) -> 
             continue
         goal = _renamed(promise.formula, parameters)
         goal = after(action, goal, everything=promise.kind == "always")
-        yield _Question(claim, action, goal, _apart(parameters))
+        yield Question(claim, action, goal, _apart(parameters))
 
 
-def _about_spent(message: Message[Any], actions: Sequence[Action]) -> Iterator[_Question]:
+def _about_spent(message: Message[Any], actions: Sequence[Action]) -> Iterator[Question]:
     stays = Claim(f"{message.name}: once sent and spent it stays spent", "spent")
     spends = Claim(f"{message.name}: taking it spends it", "spent")
     nothing = Claim(f"{message.name}: spent it enables nothing", "spent")
@@ -190,18 +191,18 @@ def _about_spent(message: Message[Any], actions: Sequence[Action]) -> Iterator[_
     sent = Apply(message, parameters)
     for action in actions:
         if symbols(spent) & changed(action):
-            yield _Question(stays, action, after(action, spent, everything=True), parameters, (sent, spent))
+            yield Question(stays, action, after(action, spent, everything=True), parameters, (sent, spent))
         else:
             stays.trivial += 1
         for taken in action.takes:
             if taken.symbol is message:
                 here = substitute(message.spent, dict(zip(message.parameters, taken.arguments, strict=True)))
-                yield _Question(nothing, action, Not(here), ())
+                yield Question(nothing, action, Not(here), ())
                 if not message.lasting:
-                    yield _Question(spends, action, after(action, here, everything=True), ())
+                    yield Question(spends, action, after(action, here, everything=True), ())
 
 
-def _about_forgetting(protocol: Protocol) -> Iterator[_Question]:
+def _about_forgetting(protocol: Protocol) -> Iterator[Question]:
     """Each promise about states or what they lead to says the same of all messages and of the unspent ones."""
     for promise in protocol.promises:
         if (
@@ -212,14 +213,14 @@ def _about_forgetting(protocol: Protocol) -> Iterator[_Question]:
             continue
         claim = Claim(f"{promise.name}: forgetting what is spent does not decide it", "spent")
         without = rebuilt(promise.formula, _only_unspent)
-        yield _Question(claim, None, without, promise.parameters)
+        yield Question(claim, None, without, promise.parameters)
     for eventuality in protocol.eventualities:
         claim = Claim(f"{eventuality.name}: forgetting what is spent does not decide it", "spent")
         for formula in (eventuality.premise, eventuality.conclusion):
             if any(isinstance(one, Message) for one in symbols(formula)):
                 without = rebuilt(formula, _only_unspent)
                 same = And((Implies(formula, without), Implies(without, formula)))
-                yield _Question(claim, None, same, eventuality.parameters)
+                yield Question(claim, None, same, eventuality.parameters)
 
 
 def _only_unspent(node: Node) -> Node:
@@ -244,9 +245,11 @@ def _renamed(node: Node, parameters: Sequence[Variable]) -> Node:
 class Prover:
     """One protocol's invariants, asserted once for each action."""
 
-    def __init__(self, protocol: Protocol, seconds_max: float = SECONDS_MAX) -> None:
+    def __init__(self, protocol: Protocol, seconds_max: float = SECONDS_MAX, steps_max: int | None = None) -> None:
+        """`steps_max`: a question ends after so many of z3's own steps, not after a time: the same on every machine."""
         self.protocol = protocol
         self._seconds_max = seconds_max
+        self._steps_max = steps_max
         self._translator = Translator(protocol)
         self._invariants = self._translator.domain()
         for promise in protocol.promises:
@@ -255,7 +258,7 @@ class Prover:
         self._solvers: dict[tuple[Action | None, bool, bool], Any] = {}
         self._environments: dict[Action | None, Any] = {None: {}}
 
-    def ask(self, question: _Question, *, brief: bool) -> None:
+    def ask(self, question: Question, *, brief: bool) -> None:
         """Asks z3, and writes the answer into the question's claim. `brief`: gives up soon, and undecided."""
         claim, started = question.claim, time.perf_counter()
         claim.checks += 1
@@ -271,7 +274,7 @@ class Prover:
             claim.verdict, claim.because, claim.counterexample = answer, where, small
         claim.seconds += time.perf_counter() - started
 
-    def _answer(self, question: _Question, brief: bool) -> tuple[Verdict, Small | None]:
+    def _answer(self, question: Question, brief: bool) -> tuple[Verdict, Small | None]:
         asked = (question.action, question.goal, question.variables, question.given)
         if brief:
             return self.follows(*asked, question.initially, seconds=SECONDS_AFTERWARDS), None
@@ -305,11 +308,15 @@ class Prover:
         initially: bool = False,
         *,
         seconds: float | None = None,
+        model_based: Sequence[bool] = (False, True),
     ) -> Verdict:
-        """Whether the goal follows from the invariants, the action's guard, and what is given."""
-        parts = conjuncts(goal)
+        """Whether the goal follows from the invariants, the action's guard, and what is given.
+
+        `model_based`: in which ways z3 is asked, without its model-based instantiation or with it.
+        """
         limit = self._seconds_max if seconds is None else seconds
-        verdicts = [self._follows(action, part, variables, given, initially, limit) for part in parts]
+        asked = (variables, given, initially, limit, model_based)
+        verdicts = [self._follows(action, part, *asked) for part in conjuncts(goal)]
         return "violated" if "violated" in verdicts else "undecided" if "undecided" in verdicts else "holds"
 
     def _follows(
@@ -320,11 +327,15 @@ class Prover:
         given: Sequence[Node],
         initially: bool,
         seconds: float,
+        model_based: Sequence[bool],
     ) -> Verdict:
         translator = self._translator
-        for model_based in (False, True):
-            solver = self._solver(action, initially, model_based)
-            solver.set("timeout", int(seconds * 1000))
+        for way in model_based:
+            solver = self._solver(action, initially, way)
+            if self._steps_max is None:
+                solver.set("timeout", int(seconds * 1000))
+            else:
+                solver.set("rlimit", self._steps_max)
             environment = {**self._environments[action], **translator.constants(variables, "p!")}
             solver.push()
             try:

@@ -6,7 +6,7 @@ executed by the interpreter before anybody sees it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -15,8 +15,7 @@ import z3
 
 from model.configuration import Configuration, of_sizes
 from model.interpreter import Interpreter
-from model.kernel.boolean import Expression
-from model.kernel.ground import Environment, Ground
+from model.kernel.ground import Ground, Open
 from model.propositions import Propositions
 from model.state import Element, Occurrence, State
 from spec.language import Action, Protocol
@@ -37,9 +36,15 @@ class Small:
     parameters: Mapping[str, Element]
 
 
-def find_small(protocol: Protocol, action: Action | None, also: Node, variables: Sequence[Variable]) -> Small | None:
+def find_small(
+    protocol: Protocol,
+    action: Action | None,
+    also: Node,
+    variables: Sequence[Variable],
+    sizes: Sequence[tuple[int, int, int]] = SIZES,
+) -> Small | None:
     """A small state that satisfies all invariants, the action's guard, and a formula over the state before the action."""
-    for size in SIZES:
+    for size in sizes:
         found = _world(protocol, size).find(action, also, variables)
         if found is not None:
             return found
@@ -79,46 +84,35 @@ class _World:
             self._solver.add(self._term(self._ground.truth(formula, environment)))
 
     def find(self, action: Action | None, also: Node, variables: Sequence[Variable]) -> Small | None:
-        for cases in self._cases(action, also, variables):
-            self._solver.push()
-            try:
-                self._solver.add(z3.Or(*(self._term(condition) for condition, _ in cases)))
-                if self._solver.check() != z3.sat:
-                    continue
-                model = self._solver.model()
-            finally:
-                self._solver.pop()
-            environment = next(
-                given for condition, given in cases if z3.is_true(model.eval(self._term(condition), True))
-            )
-            return self._small(self._state(model), action, environment, variables)
-        return None
+        ground, algebra = self._ground, self._ground.algebra
+        environment = ground.open_variables([*(action.parameters if action else ()), *variables])
+        guard = algebra.conjunction(ground.truth(node, environment) for node in (action.guard if action else ()))
+        parts = [guard, ground.truth(also, environment)]
+        if action is not None and guard is not False:
+            parts.append(algebra.negation(ground.beyond(action, environment, guard)))
+        self._solver.push()
+        try:
+            term = Propositions(self._chosen(environment)).of
+            self._solver.add(*(term(part) for part in parts))
+            for variable, given in environment.items():
+                self._solver.add(
+                    0 <= z3.Int(f"!{given.field}"), z3.Int(f"!{given.field}") < len(ground.sizes[variable.sort])
+                )
+            if self._solver.check() != z3.sat:
+                return None
+            model = self._solver.model()
+        finally:
+            self._solver.pop()
+        chosen = {
+            variable: model.eval(z3.Int(f"!{given.field}"), model_completion=True).as_long()
+            for variable, given in environment.items()
+        }
+        return self._small(self._state(model), action, chosen, variables)
 
-    def _cases(
-        self, action: Action | None, also: Node, variables: Sequence[Variable]
-    ) -> Iterator[list[tuple[Expression, Environment]]]:
-        """For each choice of the action: the values of the variables, each with what has to hold for them."""
-        algebra = self._ground.algebra
-        for chosen in self._ground.environments(action.parameters if action else ()):
-            guards = [self._ground.truth(node, chosen) for node in (action.guard if action else ())]
-            if action is not None:
-                guards.append(self._within(action, chosen))
-            guard = algebra.conjunction(guards)
-            if guard is False:
-                continue
-            cases = []
-            for given in self._ground.environments(variables):
-                condition = algebra.conjunction((guard, self._ground.truth(also, {**chosen, **given})))
-                if condition is not False:
-                    cases.append((condition, {**chosen, **given}))
-            if cases:
-                yield cases
-
-    def _within(self, action: Action, chosen: Environment) -> Expression:
-        """The step stays within the bounds of this world."""
-        algebra = self._ground.algebra
-        instance = self._ground.instance(action, tuple(chosen[one] for one in action.parameters))
-        return False if instance is None else algebra.conjunction((instance.guard,))
+    def _chosen(self, environment: Mapping[Variable, Open]) -> Callable[[int, int], Any]:
+        """What stands for a field that has a value, those of open variables among them."""
+        opened = {given.field for given in environment.values()}
+        return lambda place, value: z3.Int(f"!{place}") == value if place in opened else self._has(place, value)
 
     def _has(self, place: int, value: int) -> Any:
         field = self._fields[place]
@@ -139,7 +133,7 @@ class _World:
         return State({name: frozenset(tuples) for name, tuples in relations.items()}, functions)
 
     def _small(
-        self, state: State, action: Action | None, environment: Environment, variables: Sequence[Variable]
+        self, state: State, action: Action | None, environment: Mapping[Variable, int], variables: Sequence[Variable]
     ) -> Small:
         def element(variable: Variable) -> Element:
             return self._ground.sizes[variable.sort][environment[variable]]
@@ -156,10 +150,10 @@ class _World:
 
 def _with(protocol: Protocol, action: Action) -> Protocol:
     """The protocol with this one among its actions: a variant's action has the name of the one that it replaces."""
-    for variant in protocol.variants:
-        if variant.action is action:
-            return protocol.with_variant(variant)
-    return protocol
+    if any(one is action for one in protocol.actions):
+        return protocol
+    actions = tuple(action if one.name == action.name else one for one in protocol.actions)
+    return replace(protocol, actions=actions)
 
 
 def _with_constants(configuration: Configuration, protocol: Protocol, state: State) -> Configuration:

@@ -20,7 +20,7 @@ def faults(protocol: Protocol) -> Iterator[str]:
     """A sentence for each fault, with the name of what has it."""
     yield from _unexplained(protocol)
     for action in (*protocol.actions, *(variant.action for variant in protocol.variants)):
-        yield from _faults_of(action)
+        yield from faults_of(action)
     for message in protocol.messages:
         if _of_kind(symbols(message.spent), "history"):
             yield f"{message.name}: whether it is spent depends on history"
@@ -70,7 +70,8 @@ def _unexplained(protocol: Protocol) -> Iterator[str]:
             yield f"{sort.__name__}: no sentence says what it is"
 
 
-def _faults_of(action: Action) -> Iterator[str]:
+def faults_of(action: Action) -> Iterator[str]:
+    """A sentence for each fault of one action."""
     read = set().union(*(symbols(node) for node in action.guard)) if action.guard else set()
     for name in _of_kind(read, "history"):
         yield f"{action.name}: its guard reads history ({name})"

@@ -7,6 +7,7 @@ and every change of a lifecycle's state is a move that the action declares.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from model.prove import Claim, Proof, Prover, text_claim
@@ -26,17 +27,28 @@ def wellformed(protocol: Protocol) -> Proof:
         claims[0].verdict, claims[0].because = "violated", "; ".join(idle)
     prover = Prover(protocol)
     for alternatives in protocol.alternatives:
-        claims.append(_alternatives(prover, alternatives))
+        claims.append(alternatives_claim(prover, alternatives))
     for lifecycle in protocol.lifecycles:
-        claims.append(_lifecycle(prover, protocol, lifecycle))
+        claims.append(lifecycle_claim(prover, lifecycle, protocol.actions))
     return Proof(claims, time.perf_counter() - started)
 
 
 # -------------------------------------------------------------------------------------------------- alternatives
 
 
-def _alternatives(prover: Prover, alternatives: Alternatives) -> Claim:
-    claim, started = Claim(f"{alternatives.name}: exactly one applies", "alternatives"), time.perf_counter()
+def alternatives_name(alternatives: Alternatives) -> str:
+    """The claim about alternatives, by its name."""
+    return f"{alternatives.name}: exactly one applies"
+
+
+def lifecycle_name(lifecycle: Lifecycle[Any, Any]) -> str:
+    """The claim about a lifecycle, by its name."""
+    return f"{lifecycle.name}: moves only as declared"
+
+
+def alternatives_claim(prover: Prover, alternatives: Alternatives) -> Claim:
+    """Whether exactly one of them applies."""
+    claim, started = Claim(alternatives_name(alternatives), "alternatives"), time.perf_counter()
     parameters = alternatives.parameters
     guards = [_guard(action, parameters, "") for action in alternatives.choices]
     total = Or(tuple(Quantified("some", extra, guard) if extra else guard for guard, extra in guards))
@@ -71,13 +83,14 @@ def _note(
 # ---------------------------------------------------------------------------------------------------- lifecycles
 
 
-def _lifecycle(prover: Prover, protocol: Protocol, lifecycle: Lifecycle[Any, Any]) -> Claim:
-    claim = Claim(f"{lifecycle.name}: moves only as declared", "lifecycle")
+def lifecycle_claim(prover: Prover, lifecycle: Lifecycle[Any, Any], actions: Sequence[Action]) -> Claim:
+    """Whether these actions make only moves that they declare."""
+    claim = Claim(lifecycle_name(lifecycle), "lifecycle")
     started = time.perf_counter()
     state = unfolded(lifecycle.value.node)
     read = symbols(state)
     names = {one: Variable(f"claim!{one.name}", one.sort) for one in lifecycle.parameters}
-    for action in protocol.actions:
+    for action in actions:
         if not read & changed(action):
             claim.trivial += 1
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -31,7 +32,7 @@ def print_summary(matrix: Matrix, console: Console) -> None:
         table.add_row(engine, *(f"{count:,}" for count in counts))
     console.print(table)
     for line in summary_lines(matrix):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, highlight=False, markup=False)
     shown = [*matrix.of_fate("survives"), *matrix.of_fate("excused")]
     for row in shown[:SURVIVORS_SHOWN]:
         colour = "green" if row.reason else "red"
@@ -119,6 +120,20 @@ def _answer(answer: Answer | None) -> str:
         more = f" and {len(answer.also)} more" if answer.also else ""
         return f"{answer.check.name}{more}{f' ({place})' if place else ''}"
     return f"? {answer.because}" if isinstance(answer, Undecided) else "" if answer is None else "-"
+
+
+def as_json(matrix: Matrix) -> dict[str, Any]:
+    """The form that the command line writes: figures, and what survives. The table itself is a JSON file."""
+    fates = ("killed", "equivalent", "excused", "survives")
+    return {
+        "protocol": matrix.protocol,
+        "half": matrix.half,
+        "mutants": len(matrix.rows),
+        **{fate: sum(row.fate == fate for row in matrix.rows) for fate in fates},
+        "engines": {engine: len(matrix.killed_by(engine)) for engine in matrix.engines},
+        "survivors": [row.name for row in matrix.rows if row.fate == "survives"],
+        "summary": summary_lines(matrix),
+    }
 
 
 def _cell(text: str) -> str:

@@ -21,9 +21,9 @@ from typing import Any, Final, Literal
 from conformance.exits import Exit, Problem
 
 FOLDER: Final = Path(__file__).parent
-STATEMENT: Final = "statement"
-IMPLEMENTATION: Final = "implementation"
 Half = Literal["statement", "implementation"]
+STATEMENT: Final[Half] = "statement"
+IMPLEMENTATION: Final[Half] = "implementation"
 REMEDY: Final = "make matrix"
 
 

@@ -15,6 +15,9 @@ A guard's single-bit tests on one word become one comparison, and instances that
 its bit: most of them are passed over in two operations.
 
 With `labelled`, `expand` writes behind each successor one more word: the number of the instance that leads there.
+
+With `switched`, `expand` calls for each action the function whose address stands behind the counters, in the action's place: so one
+kernel explores many protocols that differ in an action.
 """
 
 from __future__ import annotations
@@ -28,10 +31,13 @@ from model.kernel.boolean import Expression
 from model.kernel.goals import GOALS_OF_A_WORD, Goal
 from model.kernel.ground import AFTER, Ground, Instance, is_transient
 from model.kernel.layout import Layout
-from spec.language import Message, Promise, Sometimes
+from spec.language import Action, Message, Promise, Sometimes
 
 TRANSITIONS, PROGRESS, BROKEN, REACHED, ACTIONS, SUCCESSORS = range(6)
 """The counters, by their place."""
+
+ADDRESSES: Final = 8
+"""Where the addresses of the actions' functions start in the counters of a switched kernel."""
 
 
 STATE_BITS = 32
@@ -190,6 +196,7 @@ class Emitter:
         *,
         forget_spent: bool,
         labelled: bool = False,
+        switched: bool = False,
     ) -> None:
         for what, given, most in (
             ("promises about states", claims.always, STATE_BITS),
@@ -206,6 +213,7 @@ class Emitter:
         self._environment = environment_roles
         self._forget = forget_spent
         self._labelled = labelled
+        self._switched = switched
         self._spent = {
             place: ground.spent(place)
             for place in layout.slots
@@ -215,7 +223,9 @@ class Emitter:
 
     def text(self) -> str:
         """The whole module."""
-        parts = [self._action(number, action.name) for number, action in enumerate(self._ground.actions)]
+        actions = enumerate(self._ground.actions)
+        inside = not self._switched
+        parts = [self.function(f"action{number}", number, action, internal=inside) for number, action in actions]
         return "\n".join([*parts, self._expand(), self._check(), self._owed(), self._goals()])
 
     def _expand(self) -> str:
@@ -223,7 +233,13 @@ class Emitter:
         total = "0"
         for number, action in enumerate(self._ground.actions):
             calls.append(f"  %p{number} = getelementptr i64, ptr %out, i64 {total}")
-            calls.append(f"  %n{number} = call i64 @action{number}(ptr %state, ptr %p{number}, ptr %counters)")
+            function = f"@action{number}"
+            if self._switched:
+                calls.append(f"  %a{number} = getelementptr i64, ptr %counters, i64 {ADDRESSES + number}")
+                calls.append(f"  %w{number} = load i64, ptr %a{number}")
+                calls.append(f"  %f{number} = inttoptr i64 %w{number} to ptr")
+                function = f"%f{number}"
+            calls.append(f"  %n{number} = call i64 {function}(ptr %state, ptr %p{number}, ptr %counters)")
             calls.append(f"  %t{number} = add i64 {total}, %n{number}")
             total = f"%t{number}"
             assert action
@@ -240,9 +256,11 @@ class Emitter:
 
     # ------------------------------------------------------------------------------------------------- actions
 
-    def _action(self, number: int, name: str) -> str:
+    def function(self, name: str, number: int, action: Action, *, internal: bool = True) -> str:
+        """The function of an action, which writes its successors as `expand` does; `number`: its bit in the mask of those taken."""
         code = _Code(self._layout)
-        head = f"define internal i64 @action{number}(ptr %state, ptr noalias %out, ptr noalias %counters) {{\nentry:"
+        linkage = "internal " if internal else ""
+        head = f"define {linkage}i64 @{name}(ptr %state, ptr noalias %out, ptr noalias %counters) {{\nentry:"
         code.do("%written = alloca i64")
         code.do("%taken = alloca i64")
         code.do("store i64 0, ptr %written")
@@ -250,7 +268,7 @@ class Emitter:
         words = self._load(code)
         groups: dict[tuple[int, ...], list[tuple[int, Instance]]] = {}
         for label, instance in enumerate(self._ground.instances):
-            if instance.action.name == name:
+            if instance.action is action:
                 groups.setdefault(tuple(one for one in instance.taken if one in self._layout.slots), []).append(
                     (label, instance)
                 )

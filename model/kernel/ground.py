@@ -6,7 +6,7 @@ state, are constants: an abstract exploration of the values that each field can 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -38,7 +38,15 @@ from spec.terms import (
     Variable,
 )
 
-Environment = dict[Variable, int]
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A variable whose value is left open: a field beside those of the state, to be chosen."""
+
+    field: int
+
+
+Environment = Mapping[Variable, "int | Open"]
 Cases = list[tuple[int, Expression]]
 """A value that depends on the state: what it can be, and when."""
 
@@ -85,7 +93,8 @@ class Ground:
     """A protocol in a configuration, grounded.
 
     With `anything`, a field can have any value, whether reachable or not. With `any_constants`, constants are not what the
-    configuration says, but anything that they can be.
+    configuration says, but anything that they can be. `also`: actions beside the protocol's, which may have the names of some of
+    those: what any of them can do counts as possible.
     """
 
     def __init__(
@@ -95,6 +104,7 @@ class Ground:
         *,
         anything: bool = False,
         any_constants: bool = False,
+        also: Sequence[Action] = (),
     ) -> None:
         self.protocol = protocol
         self.configuration = configuration
@@ -126,7 +136,9 @@ class Ground:
             for field, (symbol, _) in enumerate(self.places):
                 self.possible[field] = set(range(self._size(symbol)))
         else:
-            self._settle()
+            self._settle(self.actions)
+            if also:
+                self._settle([*self.actions, *(action for action in also if action.name not in configuration.without)])
 
     def _refuse_what_is_too_large(self) -> None:
         """Grounding is a loop over everything that there could be; what would not end is refused at once."""
@@ -155,9 +167,9 @@ class Ground:
 
     # ------------------------------------------------------------------------------------------- possible values
 
-    def _settle(self) -> None:
+    def _settle(self, actions: Sequence[Action]) -> None:
         """Widens the possible values until no step adds any."""
-        candidates = [(action, choices) for action in self.actions for choices in self._choices(action)]
+        candidates = [(action, choices) for action in actions for choices in self._choices(action)]
         while True:
             before = sum(map(len, self.possible.values()))
             self.instances = []
@@ -206,6 +218,24 @@ class Ground:
             for arguments, condition in self._tuples(emitted.arguments, environment):
                 events.append((emitted.symbol, arguments, condition))
         return Instance(action, choices, tuple(taken), guard, tuple(assignments), tuple(events))
+
+    def beyond(self, action: Action, environment: Environment, guard: Expression) -> Expression:
+        """When an action would leave the bounds of this world, if its guard holds."""
+        return self.algebra.disjunction(
+            assignment.condition
+            for change in action.changes
+            for assignment in self._assignments(change, environment, guard)
+            if assignment.field == BEYOND
+        )
+
+    def open_variables(self, variables: Sequence[Variable]) -> dict[Variable, Open]:
+        """Fields beside those of the state for the values of variables, the same for the same places in the sequence."""
+        opened: dict[Variable, Open] = {}
+        for place, variable in enumerate(variables):
+            field = len(self.places) + place
+            self.possible[field] = set(range(len(self.sizes[variable.sort])))
+            opened[variable] = Open(field)
+        return opened
 
     def _constant(self, node: Node, environment: Environment) -> int:
         (value, condition), *others = self.value(node, environment)
@@ -333,7 +363,12 @@ class Ground:
         found: dict[int, list[Expression]]
         match node:
             case Variable():
-                return [(environment[node], True)]
+                given = environment[node]
+                if isinstance(given, Open):
+                    return [
+                        (value, self.algebra.has(given.field, value)) for value in sorted(self.possible[given.field])
+                    ]
+                return [(given, True)]
             case Constant(value):
                 return [(value, True)]
             case Named(_, _, body):
@@ -379,7 +414,7 @@ class Ground:
 
     # ---------------------------------------------------------------------------------------------------- claims
 
-    def environments(self, parameters: Sequence[Variable]) -> Iterator[Environment]:
+    def environments(self, parameters: Sequence[Variable]) -> Iterator[dict[Variable, int]]:
         """All values of some parameters."""
         ranges = (range(len(self.sizes[variable.sort])) for variable in parameters)
         for values in product(*ranges):

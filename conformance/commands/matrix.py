@@ -1,0 +1,106 @@
+"""`ondemand matrix`: mutants of the statement, and what notices them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import click
+from rich.console import Console
+
+from conformance.exits import Exit, Problem, worst
+from conformance.matrix.current import HALVES
+from conformance.matrix.digests import digests_of
+from conformance.matrix.make import made
+from conformance.matrix.show import as_json, page, page_of, print_summary
+from conformance.matrix.table import STATEMENT, Matrix, path_of, read, read_reasons, text_of, with_reasons, write
+from conformance.protocols import named
+from conformance.report import console_for, json_option, no_such, progress_bar, write_json
+from spec.language import Protocol
+
+COVERED: Final = HALVES[STATEMENT].protocols
+
+
+@click.command()
+@click.option("--protocol", "protocol_name", metavar="NAME", help=f"{', '.join(COVERED)}. [default: both]")
+@click.option(
+    "--check", "only_check", is_flag=True, help="Write nothing; end with 1 if a table is not made again as it is."
+)
+@click.option("--shown", "only_shown", is_flag=True, help="Make nothing; show the tables that are checked in.")
+@json_option
+def matrix(protocol_name: str | None, only_check: bool, only_shown: bool, json_file: str | None) -> int:
+    """Mutate the statement by rule, ask every engine about every mutant, and write the tables anew.
+
+    A mutant is an action with one thing wrong: a conjunct of its guard dropped or negated, two parameters swapped, older for
+    newer, a change skipped or widened, a message not sent. It is killed if a claim is not inductive any more, a promise breaks
+    in some run, counts of states change, or a vector is followed otherwise. What survives fails the build, or has a reason that
+    somebody wrote.
+
+    \b
+    Examples:
+      ondemand matrix                           both tables, on all cores
+      ondemand matrix --protocol on-demand
+      ondemand matrix --check                   what is checked in is what is made, byte for byte
+      ondemand matrix --shown --json -
+    """
+    if protocol_name is not None and protocol_name not in COVERED:
+        raise Problem(no_such("protocol with a kill matrix", protocol_name, COVERED), Exit.BAD_INPUT)
+    protocols = [named(name) for name in COVERED if protocol_name in (None, name)]
+    console = console_for(json_file)
+    started = time.perf_counter()
+    tables = _checked_in(protocols) if only_shown else _made(protocols)
+    seconds = time.perf_counter() - started
+    codes = []
+    for protocol, table in zip(protocols, tables, strict=True):
+        codes.append(_ended(protocol, table, console))
+        if not only_shown:
+            codes.append(_compared(table, console) if only_check else _written(table, console))
+    if not only_shown:
+        count = sum(len(one.rows) for one in tables)
+        console.print(f"{count:,} mutants in {seconds:.0f} s.", highlight=False)
+    write_json({"matrices": [as_json(table) for table in tables], "seconds": round(seconds, 3)}, json_file)
+    return int(worst(codes))
+
+
+def _checked_in(protocols: Sequence[Protocol]) -> list[Matrix]:
+    found = [read(protocol.name, STATEMENT) for protocol in protocols]
+    for protocol, table in zip(protocols, found, strict=True):
+        if table is None:
+            raise Problem(
+                f"{path_of(protocol.name, STATEMENT)}: there is no such table; make it: make matrix", Exit.BAD_INPUT
+            )
+    return [table for table in found if table is not None]
+
+
+def _made(protocols: Sequence[Protocol]) -> list[Matrix]:
+    with progress_bar("Mutants") as progress:
+        found = made(protocols, lambda done, total: progress(done, f"of {total} questions"))
+    return [with_reasons(table, read_reasons(table.protocol, table.half)) for table in found]
+
+
+def _ended(protocol: Protocol, table: Matrix, console: Console) -> Exit:
+    print_summary(table, console)
+    faults = table.faults(digests_of(protocol))
+    for _, sentence in faults:
+        console.print(f"  {sentence}", highlight=False, markup=False, soft_wrap=True)
+    console.print()
+    return worst(code for code, _ in faults)
+
+
+def _written(table: Matrix, console: Console) -> Exit:
+    write(table)
+    page_of(table).write_text(page(table), encoding="utf-8")
+    console.print(f"{path_of(table.protocol, table.half).name} and {page_of(table).name} are written.", highlight=False)
+    return Exit.HOLDS
+
+
+def _compared(table: Matrix, console: Console) -> Exit:
+    wrong = [
+        path.name
+        for path, text in ((path_of(table.protocol, table.half), text_of(table)), (page_of(table), page(table)))
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    for name in wrong:
+        console.print(f"{name} is not what is made; write it anew: make matrix", highlight=False)
+    return Exit.VIOLATED if wrong else Exit.HOLDS

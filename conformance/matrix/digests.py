@@ -1,0 +1,77 @@
+"""What a table is a function of, as fingerprints: the statement, the engines, the configurations, the vectors.
+
+The engines are the modules that make the table, found by following imports, and the solver's version. Everything is read from the
+files, so that a change is seen whether or not somebody remembers it.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from conformance import worlds
+from conformance.protocols import REPLAYED
+from conformance.replaying import vectors_of
+from spec.language import Protocol
+
+ROOT: Final = Path(__file__).parent.parent.parent
+MADE_BY: Final = "conformance.matrix.statement"
+"""Where following the imports begins."""
+
+FOLLOWED: Final = ("model.", "conformance.matrix.", "spec.terms", "spec.language.")
+"""Which modules count as engines. What else is imported reads files and options, and decides no answer."""
+
+SOLVER: Final = "z3-solver"
+
+
+def digests_of(protocol: Protocol) -> dict[str, str]:
+    """The fingerprints of today, by what they are of."""
+    configurations = [worlds.path_of(name, protocol) for name in worlds.names(protocol)]
+    found = {
+        "statement": protocol.digest(),
+        "engines": _of_files(modules(MADE_BY), version(SOLVER)),
+        "configurations": _of_files(configurations),
+    }
+    if protocol.name in REPLAYED:
+        found["vectors"] = _of_files(vectors_of(protocol).rglob("*.itf.json"))
+    return found
+
+
+def modules(start: str) -> list[Path]:
+    """The files of the modules that one imports, directly or not, itself included."""
+    found: dict[str, Path] = {}
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        path = _file_of(name)
+        if name in found or path is None:
+            continue
+        found[name] = path
+        waiting += [one for one in _imported(path) if f"{one}.".startswith(FOLLOWED)]
+    return sorted(found.values())
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _file_of(module: str) -> Path | None:
+    path = ROOT.joinpath(*module.split("."))
+    return next((one for one in (path.with_suffix(".py"), path / "__init__.py") if one.exists()), None)
+
+
+def _of_files(paths: Iterable[Path], *also: str) -> str:
+    found = hashlib.sha256("\n".join(also).encode())
+    for path in sorted(paths):
+        found.update(path.relative_to(ROOT).as_posix().encode())
+        found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()

@@ -1,0 +1,84 @@
+"""Making matrices anew: batches of mutants in processes, as many at a time as there are cores."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Any, Final
+
+from conformance.matrix.digests import digests_of
+from conformance.matrix.statement import STAGES, batches, checks_of, engines_of, rows_of
+from conformance.matrix.table import STATEMENT, Matrix, Row
+from conformance.protocols import named
+from spec.language import Protocol
+
+SECONDS_BETWEEN: Final = 0.5
+"""Between two looks at what is done."""
+
+Progress = Callable[[int, int], None]
+"""Told now and then: how much is done, and of how much."""
+
+_counted: Any = None
+"""In a process of a batch: what is done, counted over all processes."""
+
+
+def made(protocols: Sequence[Protocol], progress: Progress) -> list[Matrix]:
+    """The matrices of statements, made anew."""
+    tasks = [(protocol.name, number) for protocol in protocols for number in range(len(batches(protocol)))]
+    total = STAGES * sum(len(batch) for protocol in protocols for batch in batches(protocol))
+    rows: dict[tuple[str, int], list[Row]] = {}
+    context = multiprocessing.get_context("spawn")
+    counted = context.Value("l", 0)
+    with (
+        _same_hashes(),
+        ProcessPoolExecutor(
+            os.cpu_count(), context, initializer=_begin, initargs=(counted,), max_tasks_per_child=1
+        ) as pool,
+    ):
+        running: dict[Future[list[Row]], tuple[str, int]] = {pool.submit(_batch, *task): task for task in tasks}
+        waiting = set(running)
+        while waiting:
+            done, waiting = wait(waiting, SECONDS_BETWEEN, FIRST_COMPLETED)
+            progress(counted.value, total)
+            for one in done:
+                rows[running[one]] = one.result()
+    return [
+        _matrix(protocol, [row for task in tasks if task[0] == protocol.name for row in rows[task]])
+        for protocol in protocols
+    ]
+
+
+def _matrix(protocol: Protocol, rows: Sequence[Row]) -> Matrix:
+    engines, checks = engines_of(protocol), tuple(checks_of(protocol))
+    return Matrix(protocol.name, STATEMENT, engines, digests_of(protocol), checks, tuple(rows))
+
+
+@contextmanager
+def _same_hashes() -> Iterator[None]:
+    """Processes that are started meanwhile iterate over sets in one order: whatever a solver is told is told in the same order."""
+    before = os.environ.get("PYTHONHASHSEED")
+    os.environ["PYTHONHASHSEED"] = "0"
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONHASHSEED"]
+        if before is not None:
+            os.environ["PYTHONHASHSEED"] = before
+
+
+def _begin(counted: Any) -> None:
+    global _counted
+    _counted = counted
+
+
+def _batch(name: str, number: int) -> list[Row]:
+    protocol = named(name)
+    return rows_of(protocol, batches(protocol)[number], _tell)
+
+
+def _tell(_: str) -> None:
+    with _counted.get_lock():
+        _counted.value += 1

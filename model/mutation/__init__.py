@@ -1,0 +1,1 @@
+"""Mutants of a statement, made by rule, and what the engines say of them."""

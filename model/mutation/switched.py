@@ -1,0 +1,100 @@
+"""Exploring many mutants in one kernel: the protocol and all mutants are grounded together, and a mutant is a switch.
+
+What any mutant can do counts as possible, so one layout of states fits them all. Every action and every mutant is one compiled
+function; a search is given the addresses of those that it is to use. Compiling a kernel for each mutant would take a hundred times
+as long.
+
+Spent messages are forgotten, though only of the protocol itself it is proved that they may be. So what is found is run again by the
+interpreter, with nothing forgotten; a mutant of which it is not seen there is explored once more in a kernel that forgets nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from model.configuration import Configuration
+from model.explore import Exploration, Kernel, search_in
+from model.interpreter import NO_EVENTS, Interpreter
+from model.kernel.compile import compile_module
+from model.kernel.emit import ENVIRONMENT_ROLES, Emitter, claim_expressions, sorted_claims
+from model.kernel.ground import Ground
+from model.kernel.layout import lay_out
+from model.mutation.rules import Mutant, mutated
+from spec.language import Protocol
+
+CHUNK: Final = 64
+"""Mutants that are compiled as one module: what LLVM does grows faster than the module."""
+
+
+class Switched:
+    """A protocol and mutants of it in a configuration, compiled."""
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        configuration: Configuration,
+        mutants: Sequence[Mutant],
+        *,
+        forget_spent: bool = True,
+    ) -> None:
+        self._protocol = protocol
+        self._configuration = replace(configuration, pinned={})
+        self.mutants = [one for one in mutants if one.original.name not in configuration.without]
+        """Those whose action this configuration has."""
+        ground = Ground(protocol, configuration, also=[one.action for one in self.mutants])
+        claims = sorted_claims([one for one in protocol.promises if not one.lemma], protocol.sometimes)
+        layout = lay_out(ground, claim_expressions(ground, claims))
+        emitter = Emitter(ground, layout, claims, ENVIRONMENT_ROLES, forget_spent=forget_spent, switched=True)
+        names = tuple(f"action{number}" for number in range(len(ground.actions)))
+        compiled = compile_module(emitter.text(), ("expand", "check", "owed", "goals", *names))
+        self._addresses = [compiled.addresses[name] for name in names]
+        self._interpreter = Interpreter(protocol, configuration)
+        self._kernel = Kernel(
+            ground, layout, claims, compiled, self._interpreter, forget_spent, 0.0, list(ground.initial)
+        )
+        self._numbers = {action: number for number, action in enumerate(ground.actions)}
+        self._functions: dict[str, int] = {}
+        self._modules = []
+        for first in range(0, len(self.mutants), CHUNK):
+            chunk = {f"mutant{first + place}": one for place, one in enumerate(self.mutants[first : first + CHUNK])}
+            text = "\n".join(
+                emitter.function(name, self._numbers[one.original], one.action, internal=False)
+                for name, one in chunk.items()
+            )
+            self._modules.append(compile_module(text, tuple(chunk), level=1))  # kept, since its code is in use
+            self._functions |= {one.name: self._modules[-1].addresses[name] for name, one in chunk.items()}
+
+    def unchanged(self) -> Exploration:
+        """What exploring finds in the protocol itself."""
+        return search_in(self._kernel, self._protocol, self._configuration, addresses=self._addresses)
+
+    def is_seen(self, mutant: Mutant, found: Exploration) -> bool:
+        """Whether the interpreter, which forgets nothing, sees the same violation at the end of the same way."""
+        assert found.trace is not None
+        interpreter = self._interpreter.with_action(mutant.action)
+        before = state = found.trace.states[0]
+        events = NO_EVENTS
+        for step in found.trace.steps:
+            if not interpreter.is_enabled(state, step):
+                return False
+            before = state
+            state, events = interpreter.apply(before, step)
+        if found.violated == "deadlock":
+            return not any(
+                interpreter.apply(state, one)[0] != state
+                for one in interpreter.enabled(state)
+                if interpreter.action(one.action).role.name not in ENVIRONMENT_ROLES
+            )
+        promises = [one for one in self._protocol.promises if one.name == found.violated]
+        return interpreter.violated(before, state, events, promises) is not None
+
+    def of(self, mutant: Mutant, states_max: int) -> Exploration:
+        """What exploring finds in a mutant."""
+        addresses = list(self._addresses)
+        addresses[self._numbers[mutant.original]] = self._functions[mutant.name]
+        kernel = replace(self._kernel, interpreter=self._interpreter.with_action(mutant.action))
+        return search_in(
+            kernel, mutated(self._protocol, mutant), self._configuration, states_max=states_max, addresses=addresses
+        )

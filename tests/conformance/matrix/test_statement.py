@@ -1,0 +1,78 @@
+"""Batches have every mutant once; what the engines say of a few mutants is as it must be; the command says what it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from conformance.commands.matrix import matrix
+from conformance.exits import Exit, Problem
+from conformance.matrix import current, table
+from conformance.matrix.current import HALVES, held
+from conformance.matrix.statement import BATCH, batches, checks_of, engines_of, own_actions, rows_of
+from model.mutation.rules import mutants_of
+from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
+from spec.on_demand import PROTOCOL
+from spec.small_networks.protocol import PROTOCOL as SMALL_NETWORKS
+
+
+def test_batches_have_every_mutant_once() -> None:
+    for protocol in (PROTOCOL, MESSAGE_QUEUE):
+        found = batches(protocol)
+        assert [one.name for batch in found for one in batch] == [one.name for one in mutants_of(protocol)]
+        assert max(map(len, found)) <= BATCH
+
+
+def test_inherited_actions_are_mutated_where_they_are_stated() -> None:
+    assert {one.name for one in own_actions(SMALL_NETWORKS)}.isdisjoint(one.name for one in PROTOCOL.actions)
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[str, table.Row]:
+    """What the engines say of the mutants of one action of the message queue, by what is wrong."""
+    (action,) = (one for one in MESSAGE_QUEUE.actions if one.name == "hear_refusal")
+    told: list[str] = []
+    mutants = mutants_of(MESSAGE_QUEUE, (action,))
+    found = rows_of(MESSAGE_QUEUE, mutants, told.append)
+    assert len(told) == 2 * len(mutants)
+    return {row.name: row for row in found}
+
+
+def test_every_mutant_has_answers_by_known_engines_and_checks(rows: dict[str, table.Row]) -> None:
+    checks = set(checks_of(MESSAGE_QUEUE))
+    for row in rows.values():
+        assert set(row.answers) <= set(engines_of(MESSAGE_QUEUE))
+        assert row.equivalent or {"proved", "explored", "replayed"} <= set(row.answers), row
+        assert {one for kill in row.kills.values() for one in (kill.check, *kill.also)} <= checks
+        explored = row.kills.get("explored")
+        assert explored is None or (explored.depth or 0) > 0
+        assert explored is None or "pinned" not in row.answers
+
+
+def test_most_mutants_are_killed_by_several_engines(rows: dict[str, table.Row]) -> None:
+    killed = [row for row in rows.values() if row.fate == "killed"]
+    assert len(killed) > len(rows) // 2
+    assert {engine for row in killed for engine in row.kills} >= {"proved", "explored", "replayed"}
+
+
+def test_a_protocol_without_its_table_is_undecided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "FOLDER", tmp_path / "conformance" / "matrix")
+    found = held(PROTOCOL)
+    assert found.matrices == ()
+    assert [code for code, _ in found.faults] == [Exit.UNDECIDED] * len(
+        [one for one in HALVES.values() if PROTOCOL.name in one.protocols]
+    )
+    assert "make matrix" in found.faults[0][1]
+
+
+def test_a_protocol_that_has_no_matrix_is_asked_for_none() -> None:
+    assert held(SMALL_NETWORKS) == current.Held((), ())
+
+
+def test_the_command_refuses_a_protocol_without_a_matrix() -> None:
+    ended = CliRunner().invoke(matrix, ["--protocol", "slots"], standalone_mode=False)
+    assert isinstance(ended.exception, Problem)
+    assert ended.exception.code is Exit.BAD_INPUT
+    assert "on-demand" in str(ended.exception)

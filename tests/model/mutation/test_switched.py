@@ -1,0 +1,79 @@
+"""One kernel with mutants as switches finds what a kernel for each mutant finds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from conformance import worlds
+from model.configuration import Configuration
+from model.explore import explore
+from model.interpreter import Interpreter
+from model.mutation.rules import Mutant, mutants_of, mutated
+from model.mutation.switched import Switched
+from spec.message_queue.protocol import PROTOCOL
+
+SMALL = "thresholds"
+EVERY = 40
+"""Of the mutants, one of so many is compared."""
+
+
+@pytest.fixture(scope="module")
+def configuration() -> Configuration:
+    return worlds.find(SMALL, PROTOCOL)
+
+
+@pytest.fixture(scope="module")
+def sample(configuration: Configuration) -> list[Mutant]:
+    return [one for one in mutants_of(PROTOCOL) if one.original.name not in configuration.without][::EVERY]
+
+
+@pytest.fixture(scope="module")
+def switched(configuration: Configuration, sample: list[Mutant]) -> Switched:
+    return Switched(PROTOCOL, configuration, sample)
+
+
+def test_no_switch_is_the_protocol_itself(switched: Switched, configuration: Configuration) -> None:
+    found = switched.unchanged()
+    assert found.verdict == "holds"
+    counts = {"distinct": found.distinct, "transitions": found.transitions, "depth": found.depth}
+    assert counts == configuration.pinned
+
+
+def test_a_switch_finds_what_a_kernel_of_its_own_finds(
+    switched: Switched, configuration: Configuration, sample: list[Mutant]
+) -> None:
+    unpinned = replace(configuration, pinned={})
+    verdicts = set()
+    for mutant in sample:
+        found = switched.of(mutant, 10**6)
+        alone = explore(mutated(PROTOCOL, mutant), unpinned)
+        assert (found.verdict, found.depth) == (alone.verdict, alone.depth), mutant.name
+        if alone.trace is not None:
+            assert found.trace is not None
+            assert len(found.trace.steps) == len(alone.trace.steps)
+        verdicts.add(found.verdict)
+    assert verdicts == {"holds", "violated"}
+
+
+def test_what_is_found_is_seen_by_the_interpreter(
+    switched: Switched, configuration: Configuration, sample: list[Mutant]
+) -> None:
+    seen = 0
+    for mutant in sample:
+        found = switched.of(mutant, 10**6)
+        if found.trace is None or not switched.is_seen(mutant, found):
+            continue
+        seen += 1
+        # The protocol itself does not break the promise on that way: it cannot go it, or nothing is broken at its end.
+        stated = replace(mutant, action=mutant.original)
+        assert found.violated == "deadlock" or not switched.is_seen(stated, found), mutant.name
+        assert Interpreter(PROTOCOL, configuration).action(mutant.original.name) is mutant.original
+    assert seen > 0
+
+
+def test_configurations_without_an_action_have_none_of_its_mutants(configuration: Configuration) -> None:
+    mutants = [one for one in mutants_of(PROTOCOL) if one.original.name in configuration.without]
+    assert mutants
+    assert Switched(PROTOCOL, configuration, mutants).mutants == []
