@@ -18,6 +18,8 @@ from conformance import worlds
 from conformance.exits import EXIT_OF, Exit, worst
 from conformance.kills import promises_of
 from conformance.lassos import Lasso, folder_of, read_lassos
+from conformance.logs.evidence import is_logged, logged
+from conformance.logs.verdict import Verdict
 from conformance.protocols import REPLAYED, base
 from conformance.replaying import Replays, Vector, read_vectors, replay_all, vectors_of
 from conformance.targets import open_target
@@ -59,6 +61,8 @@ class Evidence:
     decisions: list[Liveness] = field(default_factory=list)
     simulation: Simulation | None = None
     replays: dict[str, Replays] = field(default_factory=dict)
+    logs: dict[str, Verdict] = field(default_factory=dict)
+    """Of deployments that were recorded: where they ran, and whether their logs are a behaviour of the protocol."""
     missing: list[str] = field(default_factory=list)
     """What the surroundings did not let run, with the reason."""
     noticed: list[str] = field(default_factory=list)
@@ -85,6 +89,8 @@ class Evidence:
         codes.append(Exit.UNDECIDED if self.simulation is None else EXIT_OF[self.simulation.verdict])
         codes += [EXIT_OF[one.verdict] for one in self.replays.values()]
         codes += [Exit.UNDECIDED] * (self.replayed and len(self.replays) < len(TARGETS))
+        codes += [one.exit for one in self.logs.values()]
+        codes += [Exit.UNDECIDED] * (is_logged(self.protocol) and len(self.logs) < len(TARGETS))
         codes += [Exit.UNDECIDED] * bool(self.stale)
         codes += [Exit.VIOLATED] * bool(self.unreached or self.unused or self.unnoticed)
         return worst(codes)
@@ -105,6 +111,7 @@ class Evidence:
         """
         verdicts: list[str] = [one.verdict for one in self.explorations if one.trace is not None]
         verdicts += [one.verdict for one in self.replays.values()]
+        verdicts += [one.verdict for one in self.logs.values()]
         verdicts += [one.verdict for one in self.decisions]
         verdicts += [self.proof.verdict] if self.proof else []
         verdicts += [self.simulation.verdict] if self.simulation else []
@@ -180,6 +187,7 @@ class Evidence:
             "live": [one.as_json() for one in self.decisions],
             "simulate": self.simulation.as_json() if self.simulation else None,
             "replay": [one.as_json() for one in self.replays.values()],
+            "validate": {where: one.as_json() for where, one in self.logs.items()},
             "missing": self.missing,
             "stale": self.stale or None,
             "unreached": self.unreached,
@@ -266,6 +274,7 @@ def gather(
     steps += [functools.partial(_explore, found, name, told) for name in configurations]
     steps += [lambda: _simulate(found, told)]
     steps += [lambda: _replay(found, vectors, "pulsar", broker, told)] * found.replayed
+    steps += [functools.partial(_log, found, name, broker, told) for name in TARGETS if is_logged(protocol)]
     for step in steps:
         step()
         if found.is_red:
@@ -430,3 +439,12 @@ def _replay(
             )
     except EnvironmentProblem as problem:
         found.missing.append(f"replay on {name}: {problem}")
+
+
+def _log(found: Evidence, name: str, broker: BrokerInBackground, told: Told) -> None:
+    """Records a small deployment and validates its logs. What a variant says is not recorded: the deployment follows ours."""
+    told(f"Recording and validating on {name}", 0, None, "")
+    try:
+        found.logs[name] = logged(found.protocol, None if name == "memory" else broker.get())
+    except EnvironmentProblem as problem:
+        found.missing.append(f"logs on {name}: {problem}")

@@ -56,7 +56,8 @@ def check(protocol_name: str | None, variant: str | None, json_file: str | None,
     """All of it: every promise with its evidence, in one table.
 
     Proved without bounds; explored exhaustively in every named configuration; exercised at random; replayed step by step on the
-    implementation, in memory and over a real Pulsar broker ($PULSAR_URL, or one that is started). What happens eventually is
+    implementation, in memory and over a real Pulsar broker ($PULSAR_URL, or one that is started); there, a deployment is recorded
+    as well, and its logs are validated. What happens eventually is
     decided over every state. What is red ends the check, and shows the promise, the shortest way there, and a sequence diagram.
 
     \b
@@ -233,6 +234,8 @@ def _summary(found: Evidence) -> list[str]:
         steps = one.total(lambda each: each.steps)
         rate = steps / max(one.seconds, 1e-9)
         lines.append(f"replayed on {name}: {len(one.results)} vectors, {steps:,} steps, {rate:,.0f} steps/s")
+    for name, verdict in found.logs.items():
+        lines.append(f"logs on {name}: {verdict.events:,} events of a deployment, {verdict.verdict}")
     return lines
 
 
@@ -260,6 +263,12 @@ def _conclusion(found: Evidence, variant: str | None) -> list[str]:
             if first := replays.divergence:
                 how = f"leaves the specification in {first.trace} at step {first.step}: {first.field}"
             lines.append(f"The implementation {how}; again: {again(f'replay --target {name}')}.")
+    for name, verdict in found.logs.items():
+        if verdict.divergence is not None and verdict.verdict == "diverges":
+            record, because = verdict.divergence.record, verdict.divergence.because
+            lines.append(f"The log of a deployment on {name} leaves the specification: {record.line.event}: {because}.")
+        elif verdict.verdict != "conforms":
+            lines.append(f"The logs of a deployment on {name} say too little: {verdict.why}.")
     return [*lines, *_weak(found), *_open(found)]
 
 
