@@ -11,29 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from model.explaining.repairs import Step
 from model.explaining.scene import Environment, Scene
-from model.matching.source import positive
+from model.explaining.wishes import Wish, unified, wishes
 from model.state import Element, Tuple
-from model.transition import free, rebuilt
-from spec.language import Action, Change, Symbol
+from spec.language import Action, Change
 from spec.terms import (
-    And,
     Apply,
     Compare,
     Constant,
-    Formula,
-    Named,
     Node,
-    Not,
-    Or,
     Plus,
-    Quantified,
-    Truth,
     Value,
     Variable,
 )
@@ -50,20 +41,8 @@ SEARCHED_MAX: Final = 4_000
 TRIED_MAX: Final = 40
 """Choices of one step that are tried for one goal, where nothing says which."""
 
-VALUES_MAX: Final = 4
-"""Values of one entry that are tried for one goal."""
-
 May = Callable[[Action, Environment], bool]
 """Whether a step with these choices, as far as they are known, may have been taken unobserved."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """An entry that is to get another value; None: whichever."""
-
-    symbol: Symbol
-    arguments: tuple[Element | None, ...]
-    value: Element | bool | None
 
 
 class Inserter:
@@ -146,16 +125,16 @@ class Inserter:
                 self._steps.pop()
                 self._guesses -= guess
 
-    def _counted(self, change: Change, wish: _Wish, given: Environment) -> list[Node]:
+    def _counted(self, change: Change, wish: Wish, given: Environment) -> list[Node]:
         """What has to hold first for what is computed to come out as it is wished: the version before the next one."""
         pairs = [*zip(change.arguments, wish.arguments, strict=True), (change.value, wish.value)]
         return [
-            Compare("=", node, Constant(wanted, node_sort(node)))
+            Compare("=", node, Constant(wanted, _node_sort(node)))
             for node, wanted in pairs
             if isinstance(node, Plus) and type(wanted) is int and wanted - self._scene.value(node, given) in (1, 2)
         ]
 
-    def _nearer(self, change: Change, wish: _Wish, given: Environment) -> bool:
+    def _nearer(self, change: Change, wish: Wish, given: Environment) -> bool:
         """Whether a step that counts up has not reached what is wished: epochs and versions come one by one."""
         pairs = [*zip(change.arguments, wish.arguments, strict=True), (change.value, wish.value)]
         for node, wanted in pairs:
@@ -167,13 +146,13 @@ class Inserter:
 
     def _helpful(
         self, node: Node, given: Environment
-    ) -> Iterator[tuple[Action, Change, dict[Variable, Element], _Wish]]:
+    ) -> Iterator[tuple[Action, Change, dict[Variable, Element], Wish]]:
         """Steps that may give an entry the value that is wished for: first those of which most is fixed."""
-        found: list[tuple[int, int, tuple[Action, Change, dict[Variable, Element], _Wish]]] = []
-        for wish in self._wishes(positive(node), given):
+        found: list[tuple[int, int, tuple[Action, Change, dict[Variable, Element], Wish]]] = []
+        for wish in wishes(self._scene, node, given):
             for action in self._scene.protocol.actions:
                 for change in action.changes:
-                    known = _unified(change, wish)
+                    known = unified(change, wish)
                     if known is None:
                         continue
                     fixed = {one: value for one, value in known.items() if one in action.parameters}
@@ -201,87 +180,13 @@ class Inserter:
     def _equalities(self, action: Action) -> tuple[Node, ...]:
         return tuple(one for one in action.guard if isinstance(one, Compare) and one.operator == "=")
 
-    # --------------------------------------------------------------------------------------------------- wishes
 
-    def _wishes(self, node: Node, given: Environment) -> Iterator[_Wish]:
-        """Entries that decide a false formula, which has negation at atoms only."""
-        match node:
-            case And(operands) | Or(operands):
-                for one in operands:
-                    if not free(one) <= given.keys() or not self._scene.value(one, given):
-                        yield from self._wishes(one, given)
-            case Quantified(_, _, body):
-                yield from self._wishes(body, given)
-            case Not(operand):
-                yield from self._of_atoms(operand, given, wanted=False)
-            case Apply():
-                yield from self._of_atoms(node, given, wanted=True)
-                yield from self._of_values(node, given)
-            case _:
-                yield from self._of_values(node, given)
-                yield from self._of_atoms(node, given, wanted=True)
-
-    def _of_atoms(self, node: Node, given: Environment, *, wanted: bool) -> Iterator[_Wish]:
-        match node:
-            case Apply(symbol, arguments):
-                if symbol.kind in ("state", "message"):
-                    known = tuple(
-                        self._scene.value(one, given) if free(one) <= given.keys() else None for one in arguments
-                    )
-                    yield _Wish(symbol, known, wanted if symbol.result is Formula else None)
-                for one in arguments:
-                    yield from self._of_atoms(one, given, wanted=wanted)
-            case Named(_, _, body) | Plus(body):
-                yield from self._of_atoms(body, given, wanted=wanted)
-            case Compare(_, left, right):
-                for one in (left, right):
-                    yield from self._of_atoms(one, given, wanted=wanted)
-
-    def _of_values(self, node: Node, given: Environment) -> Iterator[_Wish]:
-        """Values of functions within a formula with which it would hold."""
-        if not free(node) <= given.keys():
-            return
-        for read in _functions(node):
-            value = Variable("value", read.symbol.result)
-            held = rebuilt(node, lambda one, read=read, value=value: value if one == read else one)
-            if free(held) & {value}:
-                known = tuple(self._scene.value(one, given) for one in read.arguments)
-                for (wanted,) in islice(self._scene.witnesses([value], [held], given), VALUES_MAX):
-                    yield _Wish(read.symbol, known, wanted)
-
-
-def node_sort(node: Node) -> type[Value]:
+def _node_sort(node: Node) -> type[Value]:
     """The sort of a number that is read and added to."""
     while isinstance(node, Plus):
         node = node.number
     assert isinstance(node, Apply)
     return node.symbol.result
-
-
-def _functions(node: Node) -> list[Apply]:
-    """The state's functions that a formula reads."""
-    found: dict[Apply, None] = {}
-
-    def note(one: Node) -> Node:
-        if isinstance(one, Apply) and one.symbol.kind == "state" and one.symbol.result is not Formula:
-            found[one] = None
-        return one
-
-    rebuilt(node, note)
-    return list(found)
-
-
-def _unified(change: Change, wish: _Wish) -> dict[Variable, Element] | None:
-    """What the change's variables are if it grants the wish; what is computed is left open. None: it does not."""
-    if change.symbol is not wish.symbol:
-        return None
-    if isinstance(wish.value, bool) and isinstance(change.value, Truth) and change.value.value is not wish.value:
-        return None
-    known: dict[Variable, Any] = {}
-    for node, value in [*zip(change.arguments, wish.arguments, strict=True), (change.value, wish.value)]:
-        if value is not None and isinstance(node, Variable) and known.setdefault(node, value) != value:
-            return None
-    return known
 
 
 def _named(action: Action, choices: Tuple) -> Step:

@@ -13,24 +13,11 @@ from typing import Final
 from model.explaining.nearest import Observation, differences, given_by
 from model.explaining.reasons import Message
 from model.explaining.scene import Environment, Scene
-from model.matching.source import positive
+from model.explaining.wishes import Wish, unified, wishes
 from model.state import Element, Tuple
-from model.transition import free
-from spec.language import Action, Change, Symbol
+from spec.language import Action
 from spec.terms import (
-    And,
-    Apply,
-    Compare,
-    Constant,
-    Enumeration,
-    Formula,
     Node,
-    Not,
-    Or,
-    Plus,
-    Quantified,
-    Truth,
-    Variable,
 )
 
 STEPS_MAX: Final = 2
@@ -59,15 +46,6 @@ class Step:
         return tuple(value for _, value in self.choices)
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """An entry that is to get another value; None: whichever."""
-
-    symbol: Symbol
-    arguments: tuple[Element | None, ...]
-    value: Element | bool | None
-
-
 def missing_steps(scene: Scene, seen: Observation, most: int = 4) -> list[tuple[Step, ...]]:
     """Steps, the fewest first, after which the observation fits: its guard, its messages and its entries."""
     action = scene.actions[seen.action]
@@ -91,7 +69,7 @@ def missing_steps(scene: Scene, seen: Observation, most: int = 4) -> list[tuple[
 def steps_that_send(scene: Scene, message: Message) -> list[Step]:
     """The steps that are possible now and send a message."""
     name, *arguments = message
-    wish = _Wish(scene.layout.kept[str(name)], tuple(arguments), True)
+    wish = Wish(scene.layout.kept[str(name)], tuple(arguments), True)
     found = []
     for action, choices in _granting(scene, wish):
         sent = scene.changes(action, choices).get((str(name), tuple(arguments)))
@@ -138,15 +116,15 @@ class _Search:
 
 def _helpful(scene: Scene, false: list[Node], given: Environment) -> list[tuple[Action, Tuple]]:
     """Steps that give some entry that is wished for another value: possible ones, and those whose choices are all determined."""
-    wishes = (wish for node in false for wish in _wishes(scene, positive(node), given))
-    return list(dict.fromkeys(one for wish in wishes for one in _granting(scene, wish)))
+    wanted = (wish for node in false for wish in wishes(scene, node, given))
+    return list(dict.fromkeys(one for wish in wanted for one in _granting(scene, wish)))
 
 
-def _granting(scene: Scene, wish: _Wish) -> Iterator[tuple[Action, Tuple]]:
+def _granting(scene: Scene, wish: Wish) -> Iterator[tuple[Action, Tuple]]:
     """Steps that give one entry another value."""
     for other in scene.protocol.actions:
         for change in other.changes:
-            known = _unified(change, wish)
+            known = unified(change, wish)
             if known is None:
                 continue
             fixed = {one: value for one, value in known.items() if one in other.parameters}
@@ -154,54 +132,3 @@ def _granting(scene: Scene, wish: _Wish) -> Iterator[tuple[Action, Tuple]]:
                 yield other, choices
             if len(fixed) == len(other.parameters):
                 yield other, tuple(fixed[one] for one in other.parameters)
-
-
-def _wishes(scene: Scene, node: Node, given: Environment) -> Iterator[_Wish]:
-    """Entries that decide a formula without names of definitions and with negation at atoms only, which is false."""
-    match node:
-        case And(operands) | Or(operands):
-            for one in operands:
-                if not free(one) <= given.keys() or not scene.value(one, given):
-                    yield from _wishes(scene, one, given)
-        case Quantified(_, _, body):
-            yield from _wishes(scene, body, given)
-        case Not(operand):
-            yield from _of_atoms(scene, operand, given, wanted=False)
-        case _:
-            yield from _of_atoms(scene, node, given, wanted=True)
-
-
-def _of_atoms(scene: Scene, node: Node, given: Environment, *, wanted: bool) -> Iterator[_Wish]:
-    match node:
-        case Apply(symbol, arguments):
-            known = tuple(scene.value(one, given) if free(one) <= given.keys() else None for one in arguments)
-            if symbol.kind in ("state", "message"):
-                yield _Wish(symbol, known, wanted if symbol.result is Formula else None)
-            for one in arguments:
-                yield from _of_atoms(scene, one, given, wanted=wanted)
-        case Compare(_, left, right):
-            for one in (left, right):
-                yield from _of_atoms(scene, one, given, wanted=wanted)
-        case Plus(number):
-            yield from _of_atoms(scene, number, given, wanted=wanted)
-
-
-def _unified(change: Change, wish: _Wish) -> dict[Variable, Element] | None:
-    """What the change's variables are if it grants the wish; what is computed is left open. None: it does not."""
-    if change.symbol is not wish.symbol:
-        return None
-    if isinstance(wish.value, bool) and isinstance(change.value, Truth) and change.value.value is not wish.value:
-        return None
-    known: dict[Variable, Element] = {}
-    for node, value in zip(change.arguments, wish.arguments, strict=True):
-        if value is None:
-            continue
-        if isinstance(node, Variable) and known.setdefault(node, value) != value:
-            return None
-        if isinstance(node, Constant) and _constant(node) != value:
-            return None
-    return known
-
-
-def _constant(node: Constant) -> Element:
-    return str(node.sort.names()[node.value]) if issubclass(node.sort, Enumeration) else node.value
