@@ -287,7 +287,8 @@ def alternately(files: list[Iterator[Record]], joining: Joining, *, lines: int =
                 name = record.line.process
                 names.add(name)
                 yield record
-                if turn is free and len(names) == 1 and joining.processes[name].waiting:
+                met = joining.processes.get(name)  # whoever reads on after a verdict feeds nobody
+                if turn is free and len(names) == 1 and met is not None and met.waiting:
                     break  # all that this file tells waits now
 
 
