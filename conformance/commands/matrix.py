@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import click
@@ -13,8 +13,10 @@ from conformance.exits import Exit, Problem, worst
 from conformance.matrix.current import HALVES
 from conformance.matrix.digests import digests_of
 from conformance.matrix.make import made
-from conformance.matrix.show import as_json, page, page_of, print_summary
+from conformance.matrix.show import as_json, figures, page, page_of, print_summary, summary_lines
 from conformance.matrix.table import STATEMENT, Matrix, path_of, read, read_reasons, text_of, with_reasons, write
+from conformance.outputs.result import Case, Finding, Result, Section, source_of
+from conformance.outputs.writing import Outputs, outputs_options
 from conformance.protocols import named
 from conformance.report import console_for, json_option, no_such, progress_bar, write_json
 from spec.language import Protocol
@@ -29,7 +31,10 @@ COVERED: Final = HALVES[STATEMENT].protocols
 )
 @click.option("--shown", "only_shown", is_flag=True, help="Make nothing; show the tables that are checked in.")
 @json_option
-def matrix(protocol_name: str | None, only_check: bool, only_shown: bool, json_file: str | None) -> int:
+@outputs_options
+def matrix(
+    protocol_name: str | None, only_check: bool, only_shown: bool, json_file: str | None, outputs: Outputs
+) -> int:
     """Mutate the statement by rule, ask every engine about every mutant, and write the tables anew.
 
     A mutant is an action with one thing wrong: a conjunct of its guard dropped or negated, two parameters swapped, older for
@@ -51,16 +56,51 @@ def matrix(protocol_name: str | None, only_check: bool, only_shown: bool, json_f
     started = time.perf_counter()
     tables = _checked_in(protocols) if only_shown else _made(protocols)
     seconds = time.perf_counter() - started
-    codes = []
+    result, codes = Result("matrix", seconds=seconds), []
     for protocol, table in zip(protocols, tables, strict=True):
         codes.append(_ended(protocol, table, console))
-        if not only_shown:
-            codes.append(_compared(table, console) if only_check else _written(table, console))
+        result.cases += _cases(protocol, table)
+        result.findings += _findings(protocol, table)
+        result.sections.append(_section(table))
+        result.figures += [f"{protocol.name}: {line}" for line in summary_lines(table)]
+        if only_shown:
+            continue
+        if only_check:
+            stale = _not_as_made(table)
+            for sentence in stale:
+                console.print(sentence, highlight=False)
+            result.findings += [Finding("matrix", sentence) for sentence in stale]
+            codes.append(Exit.VIOLATED if stale else Exit.HOLDS)
+        else:
+            codes.append(_written(table, console))
     if not only_shown:
         count = sum(len(one.rows) for one in tables)
         console.print(f"{count:,} mutants in {seconds:.0f} s.", highlight=False)
     write_json({"matrices": [as_json(table) for table in tables], "seconds": round(seconds, 3)}, json_file)
-    return int(worst(codes))
+    result.exit = worst(codes)
+    outputs.write(result)
+    return int(result.exit)
+
+
+def _cases(protocol: Protocol, table: Matrix) -> Iterator[Case]:
+    """One for each mutant, on the line of the action that it is made of."""
+    for row in table.rows:
+        verdict = "violated" if row.fate == "survives" else "holds"
+        yield Case(row.name, verdict, "nothing notices it", source=source_of(row.of, protocol))
+
+
+def _findings(protocol: Protocol, table: Matrix) -> Iterator[Finding]:
+    survivors = table.of_fate("survives")
+    for code, sentence in table.faults(digests_of(protocol)):
+        row = next((one for one in survivors if one.name in sentence), None)
+        source = source_of(row.of, protocol) if row is not None else None
+        yield Finding("matrix", sentence, source, undecided=code is Exit.UNDECIDED)
+
+
+def _section(table: Matrix) -> Section:
+    rows = [(engine, *(f"{count:,}" for count in counts)) for engine, *counts in figures(table)]
+    columns = ("engine", "killed", "by it alone", "survive", "undecided")
+    return Section(f"Mutants of {table.protocol} ({table.half}): {len(table.rows):,}", columns, rows)
 
 
 def _checked_in(protocols: Sequence[Protocol]) -> list[Matrix]:
@@ -95,12 +135,11 @@ def _written(table: Matrix, console: Console) -> Exit:
     return Exit.HOLDS
 
 
-def _compared(table: Matrix, console: Console) -> Exit:
-    wrong = [
-        path.name
-        for path, text in ((path_of(table.protocol, table.half), text_of(table)), (page_of(table), page(table)))
+def _not_as_made(table: Matrix) -> list[str]:
+    """A sentence for each file that is not what was made."""
+    files = ((path_of(table.protocol, table.half), text_of(table)), (page_of(table), page(table)))
+    return [
+        f"{path.name} is not what is made; write it anew: make matrix"
+        for path, text in files
         if not path.exists() or path.read_text(encoding="utf-8") != text
     ]
-    for name in wrong:
-        console.print(f"{name} is not what is made; write it anew: make matrix", highlight=False)
-    return Exit.VIOLATED if wrong else Exit.HOLDS
