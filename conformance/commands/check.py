@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from conformance import worlds
-from conformance.commands import explore, live, prove, replay
+from conformance.commands import explore, live, prove, replay, validate
 from conformance.commands.explore import print_explorations
 from conformance.commands.live import print_broken, print_graphs
 from conformance.commands.prove import print_claim
 from conformance.commands.replay import print_replays
 from conformance.evidence import BrokerInBackground, Evidence, gather
 from conformance.exits import Exit, worst
+from conformance.logs.explanation import explain
 from conformance.outputs.result import VERDICT_OF, Case, Finding, Result, Section, source_of
 from conformance.outputs.writing import Outputs, outputs_options
 from conformance.protocols import again, base, protocol_option, variant_option, wanted
@@ -162,6 +163,9 @@ def _findings(found: Evidence, variant: str | None) -> Iterator[Finding]:
         yield Finding(name, "broken in simulation", source_of(name, protocol), show=show)
     for replays in found.replays.values():
         yield from replay.findings_of(replays)
+    for logged in found.logs.values():
+        explanation = explain(logged.divergence) if logged.divergence is not None else None
+        yield from validate.findings_of(logged, explanation)
     yield from (Finding("check", line) for line in _weak(found))
     yield from (Finding("check", line, undecided=True) for line in _open(found))
 

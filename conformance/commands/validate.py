@@ -145,7 +145,7 @@ def report_verdict(
     verdict = {"conforms": "holds", "diverges": "violated", "inconclusive": "undecided"}[found.verdict]
     case = Case(what, verdict, f"{found.verdict}: {_why(found)}", found.seconds, _source(found, explanation))
     figures = [f"{found.events:,} events", *(f"{count:,} {name}" for name, count in sorted(found.counts.items()))]
-    findings = list(_findings(found, explanation))
+    findings = list(findings_of(found, explanation))
     outputs.write(Result(command, found.exit, found.seconds, [case], findings, figures=figures))
     return int(found.exit)
 
@@ -161,7 +161,8 @@ def logged(name: str | None) -> list[Protocol]:
     return [one for one in LOGGED if name in (None, one.name)]
 
 
-def _findings(found: Verdict, explanation: Explanation | None) -> Iterator[Finding]:
+def findings_of(found: Verdict, explanation: Explanation | None) -> Iterator[Finding]:
+    """That the logs diverge, on the line of the promise that they break, or that they say too little."""
     if found.verdict != "conforms":
         show = partial(print_explanation, explanation) if explanation is not None else None
         title, undecided = "the log diverges from the specification", False

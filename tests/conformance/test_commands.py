@@ -629,6 +629,7 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
         "live",
         "simulate",
         "replay",
+        "validate",
         "missing",
         "stale",
         "unreached",
@@ -661,7 +662,8 @@ def test_a_missing_broker_leaves_the_check_without_a_pass(monkeypatch: pytest.Mo
     monkeypatch.setattr(evidence, "SIMULATED_RUNS", 1)
     with BrokerInBackground() as broker:
         found = gather(PROTOCOL, PROTOCOL, configurations=["two-hosts"], broker=broker, told=lambda *_: None)
-    assert found.missing == ["replay on pulsar: there is no broker here"]
+    without = "there is no broker here"
+    assert found.missing == [f"replay on pulsar: {without}", f"logs on pulsar: {without}"]
     assert found.exit is Exit.ENVIRONMENT
     assert len(found.noticed) == len(PROTOCOL.variants)
     assert not found.stale

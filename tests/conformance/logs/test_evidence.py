@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from conformance.commands.check import _conclusion
+from conformance.commands.check import _conclusion, _findings
 from conformance.evidence import Evidence
 from conformance.exits import Exit
 from conformance.logs.evidence import is_logged, logged
@@ -32,9 +34,16 @@ def test_a_log_that_diverges_is_red() -> None:
     assert found.is_red
     assert found.exit is Exit.VIOLATED
     assert any("The log of a deployment on memory leaves the specification" in one for one in _conclusion(found, None))
+    (finding,) = (one for one in _findings(found, None) if one.title == "the log diverges from the specification")
+    assert finding.show is not None
+    assert finding.source is not None
+    said = Path(finding.source.file).read_text(encoding="utf-8").splitlines()[finding.source.line - 1]
+    assert said.startswith("def "), "it stands on the line of the promise that is broken, or of the action"
 
 
 def test_a_log_that_says_too_little_is_no_pass() -> None:
     found = Evidence(ON_DEMAND, (), logs={"memory": Verdict("inconclusive", 0, 0.0, why="nothing was logged")})
     assert not found.is_red
     assert any("say too little: nothing was logged" in one for one in _conclusion(found, None))
+    (finding,) = (one for one in _findings(found, None) if one.title == "the log is inconclusive")
+    assert finding.undecided
