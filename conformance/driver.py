@@ -15,10 +15,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol
 
+from conformance.memo import Memo
 from conformance.observe import Difference
 from conformance.process import Hand, Process, answered, asked
 from conformance.targets import Target, reader_of
-from conformance.willing import Listing, Own, Willing
+from conformance.willing import Listing, Own, Stranger, View, willing
 from impl.aca import Aca
 from impl.channel.aca import ChannelAca
 from impl.channel.decision import Decision
@@ -98,7 +99,7 @@ class Driver(ABC):
         self._hosts = trace.configuration.sorts["Host"]
         self._honest = {str(key[0]) for key in trace.states[0].relations["honest"]}
         self._processes: dict[str, Process] = {}
-        self._willing = Willing(interpreter, self.owns)
+        self._willing = willing(interpreter, self.owns)
         self._sent: dict[str, set[Tuple]] = {}
         self._state: State = trace.states[0]
         self._plan = [process_of(action, step) for action, step in zip(actions, trace.steps, strict=True)]
@@ -124,6 +125,14 @@ class Driver(ABC):
     def said(self, host: Element, effects: Effects, expected: State, events: Events) -> Difference | None:
         """What a core says of its step that is not as expected, beside messages. `host`: whose step it is, if a host's."""
         return None
+
+    def _views(self, process: Process, state: State) -> Iterator[View]:
+        """What a core says of its state when it is asked."""
+        return iter(())
+
+    def _strangers(self, process: Process, state: State) -> Iterator[Stranger]:
+        """What must change nothing."""
+        return iter(())
 
     @abstractmethod
     def _listings(self, process: Process) -> Iterator[Listing]:
@@ -253,7 +262,7 @@ class Driver(ABC):
 
     # ------------------------------------------------------------------------------------- what it would do besides
 
-    def unwilling(self, name: str, state: State, only: int | None = None) -> Difference | None:
+    def unwilling(self, name: str, state: State, memo: Memo, only: int | None = None) -> Difference | None:
         """The first thing that a process could do and does not say so, or would do and may not (`conformance.willing`).
 
         Told to do everything that is not enabled, it takes longer than a step; `only`: just the kind of thing of this number,
@@ -266,19 +275,41 @@ class Driver(ABC):
         if process.core is None or process.down:
             return None
         owns = self._willing.owns_of(name, self._hosts)
-        if not owns:
-            return None
-        possible = self._willing.possible(name, owns, state)
+        possible = memo.get(state, ("possible", name), lambda: self._willing.possible(name, owns, state))
         with asked(process.core):
+            for question, wanted, seen in self._views(process, state):
+                if wanted != seen:
+                    return Difference(f"{name}: {question}", wanted, seen, "it says something else of its state")
             for listing in self._listings(process):
                 missing, too_much = self._willing.differing(listing, possible)
                 if missing or too_much:
                     return Difference(f"{name}: {listing.question}", missing, too_much, "what is enabled is different")
-            for one in owns if only is None else [owns[only % len(owns)]]:
+            for one in owns if only is None or not owns else [owns[only % len(owns)]]:
                 for choices in self._willing.choices[one.name]:
                     if choices not in possible[one.name] and self._does(process, one, choices, state):
                         what = f"{one.name}({', '.join(map(str, choices))})"
                         return Difference(f"{name}: {what}", "refused", "done", "it is not enabled")
+        return None
+
+    def swayed(self, name: str, state: State) -> Difference | None:
+        """The first stranger that a process heeds; the state has to be compared afterwards, too.
+
+        Raises:
+            CoreFailed: the core raises anything but a refusal.
+        """
+        process = self._processes[name]
+        if process.core is None or process.down:
+            return None
+        for one in list(self._strangers(process, state)):
+            try:
+                with asked(process.core):
+                    effects = answered(process.core, one.hand())
+            except IllegalInput:
+                effects = Effects()
+            sent = {send.message for send in effects.sends}
+            if effects.record is not None or sent != one.answer:
+                wanted, seen = (sorted(map(str, messages)) for messages in (one.answer, sent))
+                return Difference(f"{name}: stranger ({one.what})", wanted, seen, "it may change nothing")
         return None
 
     def _does(self, process: Process, own: Own, choices: Tuple, state: State) -> bool:

@@ -28,6 +28,7 @@ from functools import lru_cache
 from typing import Any, Final, Literal
 
 from conformance.driver import Cores, Driver, NotDrivable, is_restart, process_of
+from conformance.memo import Memo
 from conformance.observe import Difference, compare
 from conformance.pods import PodsDriver
 from conformance.process import CoreFailed
@@ -136,14 +137,16 @@ def replay(
     leaving: Leaving | None = None,
     *,
     offered: bool = False,
+    memo: Memo | None = None,
 ) -> Replay:
     """Replays one trace of the protocol, or one that leaves it. `name` is for reports; `offered`: the last step need not be done.
+    `memo`: what replays of the same trace have found out about the specification.
 
     Raises:
         EnvironmentProblem: the broker does not deliver; names trace, step and message.
     """
     started = time.perf_counter()
-    run = _Run(trace, name, protocol, target, cores or Cores(), leaving, offered=offered)
+    run = _Run(trace, name, protocol, target, cores or Cores(), leaving, memo or Memo(), offered=offered)
     divergence, because = None, ""
     try:
         divergence = run.all()
@@ -179,6 +182,7 @@ class _Run:
         target: Target,
         cores: Cores,
         leaving: Leaving | None,
+        memo: Memo,
         *,
         offered: bool,
     ) -> None:
@@ -193,7 +197,8 @@ class _Run:
         if leaving is not None:
             self.actions[-1] = _named(leaving.variant, trace.steps[-1])
         self.driver: Driver = DRIVERS[protocol.name](trace, name, self.actions, self._interpreter, target, cores)
-        self._expected = initial_state(protocol, trace.configuration)
+        self._memo = memo
+        self._expected = memo.get(trace.states[0], "start", lambda: initial_state(protocol, trace.configuration))
         self._offered_at = len(trace.steps) if offered else None
         self._became: Occurrence | None = None
         """The step that was seen last; none: nothing was done."""
@@ -214,9 +219,11 @@ class _Run:
             action, occurrence = self.actions[self.done], self._trace.steps[self.done]
             self.done += 1
             if divergence is None and is_restart(action):
-                divergence = self._duplicates(process_of(action, occurrence))
+                process = process_of(action, occurrence)
+                divergence = self._duplicates(process) or self._swayed(process)
         divergence = divergence or self._duplicates()
         try:
+            divergence = divergence or self._swayed(*self.driver.processes)
             return divergence or self._unwilling("the end", self.done, *self.driver.processes, everything=True)
         except CoreFailed as problem:
             return self._divergence("the end", self.done, Difference("action", "refused", "an error", str(problem)))
@@ -263,9 +270,21 @@ class _Run:
     def _unwilling(self, action: str, step: int, *processes: str, everything: bool = False) -> Divergence | None:
         """What these processes would do now, and may not, or the other way round."""
         for process in processes:
-            difference = self.driver.unwilling(process, self._expected, None if everything else step)
+            difference = self.driver.unwilling(process, self._expected, self._memo, None if everything else step)
             if difference is not None:
                 return self._divergence(action, step, difference)
+        return None
+
+    def _swayed(self, *processes: str) -> Divergence | None:
+        """What these processes do that no stranger may make them do."""
+        for process in processes:
+            what = f"a stranger to {process}"
+            try:
+                difference = self.driver.swayed(process, self._expected) or self.driver.compare(self._expected)
+            except CoreFailed as problem:
+                difference = Difference("action", "ignored", "an error", str(problem))
+            if difference is not None:
+                return self._divergence(what, self.done, difference)
         return None
 
     def _at_once(self, number: int, before: State) -> Divergence | None:
@@ -273,7 +292,7 @@ class _Run:
         occurrence = self._trace.steps[number]
         greeting = self._expect(before, occurrence)
         taken = self.driver.taken(self.actions[number], occurrence, before)
-        steps = ((_named(self._protocol, one), one) for one in self._interpreter.enabled(greeting.state))
+        steps = ((_named(self._protocol, one), one) for one in self._enabled(greeting.state))
         (answer,) = (one for action, one in steps if action.takes and self.driver.taken(action, one, before) == taken)
         expected = self._expect(greeting.state, answer)
         what = f"{occurrence} and {answer} at once"
@@ -290,6 +309,12 @@ class _Run:
         return None if difference is None else self._divergence(what, number + 1, difference)
 
     def _expect(self, before: State, occurrence: Occurrence) -> Expected:
+        return self._memo.get(before, occurrence, lambda: self._found(before, occurrence))
+
+    def _enabled(self, state: State) -> list[Occurrence]:
+        return self._memo.get(state, "enabled", lambda: self._interpreter.enabled(state))
+
+    def _found(self, before: State, occurrence: Occurrence) -> Expected:
         """What the specification does. What it sends shows where nothing was sent before, since no effect depends on that."""
         state, events = self._interpreter.apply(before, occurrence)
         names = [message.name for message in self._protocol.messages]
@@ -322,7 +347,7 @@ class _Run:
         groups = [{choice.name for choice in group.choices} for group in self._protocol.alternatives]
         others = set().union(*(group for group in groups if action.name in group))
         same, instead = [], []
-        for one in self._interpreter.enabled(before):
+        for one in self._enabled(before):
             other = _named(self._protocol, one)
             if process_of(other, one) != process or bool(other.takes) != bool(action.takes):
                 continue
@@ -338,7 +363,7 @@ class _Run:
 
     def _duplicates(self, of: str = "") -> Divergence | None:
         before = self._expected
-        steps = ((_named(self._protocol, one), one) for one in self._interpreter.enabled(before))
+        steps = ((_named(self._protocol, one), one) for one in self._enabled(before))
         taken = {self.driver.taken(action, one, before) for action, one in steps if action.takes}
         for process, message in self.driver.arrived(taken, of):
             self.duplicates += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import product
 from typing import Any, ClassVar, Final
 
@@ -13,14 +13,34 @@ from conformance.named import PLACED, UNNAMED_REQUEST, Names, place_of, place_sa
 from conformance.observe import Difference, Observation, compare
 from conformance.process import Hand, Process, answered, asked
 from conformance.targets import Target
-from conformance.willing import Listing, Own, own
+from conformance.willing import Listing, Own, Stranger, View, own
 from impl.broker import topics
 from impl.core import Effects, Send
-from impl.messages import Deregistered, Message, Pod, Registered
+from impl.messages import (
+    Applied,
+    Config,
+    Deregistered,
+    Granted,
+    Hello,
+    Message,
+    Outcome,
+    Pod,
+    Reason,
+    Refused,
+    Registered,
+    Report,
+    Request,
+    Route,
+)
+from impl.ncm import Channel
 from impl.service.ncm import channel_of
 from model.interpreter import Events, Interpreter
 from model.state import Element, State, Trace, Tuple
 from spec.language import Action
+from spec.terms import Node
+
+UNPLACED: Final = Pod("nowhere", "nothing")
+"""A pod that no configuration has."""
 
 _EVENTS: Final = {"deliver": "delivered", "release": "released", "give up": "dropped"}
 """The core's words for the specification's events."""
@@ -140,6 +160,93 @@ class PodsDriver(Driver):
                 request = (names.request_name(event.fields["request"]),) if "request" in event.fields else ()
                 found.add((_EVENTS[event.name], (host, *request, *pair)))
         return frozenset(found)
+
+    def _views(self, process: Process, state: State) -> Iterator[View]:
+        core, names, functions = process.core, self.names, state.functions
+        if process.name == "dpm":
+            placed = {names.pod(pod): place_of(state, pod, latest) for (pod,), latest in functions["latest"].items()}
+            yield "places", {pod: place for pod, place in placed.items() if place}, core.places()
+        elif process.name == "ncm":
+            registered = [host for host in self._hosts if (host,) not in state.relations["removed"]]
+            epochs = {host: int(functions["greeted"][host,]) for host in registered}
+            yield "hosts", sorted(registered), core.hosts()
+            yield "was_met", [bool(epochs.get(host)) for host in self._hosts], [*map(core.was_met, self._hosts)]
+            yield "met_epoch", [epochs.get(host) for host in self._hosts], [*map(core.met_epoch, self._hosts)]
+            told = {
+                ("route", (host, epochs[str(host)], pod, functions["recorded"][pod,]))
+                for host, pod in state.relations["told"]
+                if epochs[str(host)]
+            }
+            yield "retell", told, self.messages(core.retell())
+        else:
+            host, epoch = process.name, functions["epoch"][process.name,]
+            for pod in self._trace.configuration.sorts["Pod"]:
+                given = {"host": host, "pod": pod}
+                said = self._interpreter.evaluate(self._route_state, state, given)
+                yield "phase", said, core.phase(names.pod(pod)).value
+            if epoch:
+                yield "say_hello", {("hello", (host, epoch))}, self.messages(core.say_hello())
+
+    def _strangers(self, process: Process, state: State) -> Iterator[Stranger]:
+        if process.name == "dpm":
+            yield from self._strangers_to_dpm(process, state)
+        elif process.name == "ncm":
+            yield from self._strangers_to_ncm(process, state)
+        else:
+            other = next((host for host in self._hosts if host != process.name), "nobody")
+            for message in process.arrived:
+                assert isinstance(message, Route | Granted | Refused)
+                theirs = replace(message, host=other)
+                yield Stranger(f"{type(message).__name__} for {other}", partial(process.core.receive, theirs))
+            yield Stranger("Config", partial(process.core.receive, Config(UNPLACED, 1, None)))
+            if state.functions["epoch"][process.name,] == 0:
+                yield Stranger("say_hello before the start", process.core.say_hello)
+
+    def _strangers_to_dpm(self, process: Process, state: State) -> Iterator[Stranger]:
+        receive = process.core.receive
+        yield Stranger("Config", partial(receive, Config(UNPLACED, 1, None)))
+        yield Stranger("Report of nothing", partial(receive, Report(UNPLACED, 1, Outcome.DONE)))
+        for (pod, version), outcome in state.functions["outcome"].items():
+            if outcome not in ("none", "pending"):
+                for other in Outcome:
+                    again = Report(self.names.pod(pod), int(version), other)
+                    yield Stranger(f"Report of what has ended, {other.value}", partial(receive, again))
+
+    def _strangers_to_ncm(self, process: Process, state: State) -> Iterator[Stranger]:
+        core, greeted, removed = process.core, state.functions["greeted"], state.relations["removed"]
+        foreign = [message for host in self._hosts for message in self._processes[host].arrived]
+        for message in [*process.arrived, *foreign[:1]]:
+            kind = type(message).__name__
+            for speaker in ("", *self._hosts):
+                channel = Channel("host", speaker) if speaker else Channel("dpm")
+                if self._may_say(channel, message):
+                    continue
+                answer = frozenset[Message]()
+                known = bool(speaker) and (speaker,) not in removed
+                if isinstance(message, Request) and known and greeted[speaker,] == message.epoch:
+                    answer = frozenset({Refused(speaker, message.epoch, message.request, Reason.NOT_YOUR_CHANNEL)})
+                yield Stranger(f"{kind} by {speaker or 'DPM'}", partial(core.receive, message, channel), answer)
+            if isinstance(message, Config) and core.place_at(message.pod, message.version) is not None:
+                moved = replace(message, place="elsewhere")
+                yield Stranger("Config of another place", partial(core.receive, moved, Channel("dpm")))
+        for host in self._hosts:
+            yield Stranger("Registered again", partial(core.receive, Registered(host), Channel("dpm")))
+            yield Stranger("Deregistered before", partial(core.receive, Deregistered(host, 0), Channel("dpm")))
+            if (host,) in removed:
+                yield Stranger("Deregistered again", partial(core.receive, Deregistered(host), Channel("dpm")))
+
+    @staticmethod
+    def _may_say(channel: Channel, message: Message) -> bool:
+        """The channel is one that the message may come by; nobody may say to NCM what NCM says."""
+        if isinstance(message, Config | Registered | Deregistered):
+            return channel.role == "dpm"
+        return isinstance(message, Hello | Request | Applied) and channel == Channel("host", message.host)
+
+    @cached_property
+    def _route_state(self) -> Node:
+        lifecycles = self._interpreter.protocol.lifecycles
+        value: Node = next(one.value.node for one in lifecycles if one.name == "route_state")
+        return value
 
     def _listings(self, process: Process) -> Iterator[Listing]:
         core, names = process.core, self.names

@@ -31,7 +31,7 @@ def asked(core: Any) -> Iterator[None]:
     """
     try:
         yield
-    except (IllegalInput, EnvironmentProblem, BadDeployment):
+    except (IllegalInput, CoreFailed, EnvironmentProblem, BadDeployment):
         raise
     except Exception as problem:
         place = traceback.extract_tb(problem.__traceback__)[-1]

@@ -12,6 +12,7 @@ from conformance.data import kept
 from conformance.driver import Cores
 from conformance.exits import Exit, Problem
 from conformance.lockstep import Divergence, Leaving, Replay, replay
+from conformance.memo import Memo
 from conformance.protocols import base
 from conformance.targets import Target
 from model import itf
@@ -126,8 +127,9 @@ def replay_all(
     cores: Cores | None = None,
     progress: Callable[[int, str], None] | None = None,
     stop_at_divergence: bool = False,
+    memo: Memo | None = None,
 ) -> Replays:
-    """Replays all vectors, one after the other.
+    """Replays all vectors, one after the other. `memo`: what earlier replays of the same vectors have found out.
 
     Raises:
         EnvironmentProblem: the broker does not deliver.
@@ -140,7 +142,7 @@ def replay_all(
         if progress is not None:
             progress(number, vector.name)
         leaving = Leaving(vector.diverges_at, vector.protocol) if vector.diverges_at is not None else None
-        result = replay(vector.trace, vector.name, vector.base, target, cores, leaving)
+        result = replay(vector.trace, vector.name, vector.base, target, cores, leaving, memo=memo)
         found.results.append((vector, result))
         if stop_at_divergence and result.verdict == "diverges":
             break

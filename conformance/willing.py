@@ -7,19 +7,39 @@ confirmed it follows every trace that does not ask it to. So after each step the
   is permitted is permitted; `conformance.permissive` tells.)
 - What is not enabled it refuses, whatever is chosen, or does nothing.
 
+- What else it says of its state is so: every question that a service asks is a view of it.
+- What comes from a stranger changes nothing.
+
 Bounds of a configuration do not count here: they are the world's, and no core knows them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from typing import Any
 
+from impl.messages import Message
 from model.interpreter import Interpreter
 from model.state import Element, State, Tuple, elements
 from spec.language import Action
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """Something that must change nothing: a message in another's name or of a kind that is not for the process, for one."""
+
+    what: str
+    hand: Callable[[], Any]
+    """Hands it to the core."""
+    answer: frozenset[Message] = frozenset()
+    """What may be sent all the same, and has to be."""
+
+
+View = tuple[str, Any, Any]
+"""What a core is asked, what the specification's state says, and what the core says."""
 
 Possible = Mapping[str, frozenset[Tuple]]
 """By the name of an `Own`: the choices for which it is enabled."""
@@ -111,3 +131,9 @@ class Willing:
                         keys.add(tuple(choices[place] for place in places))
             found[one.name] = frozenset(keys)
         return found
+
+
+@lru_cache(maxsize=32)
+def willing(interpreter: Interpreter, owns: tuple[Own, ...]) -> Willing:
+    """One for all runs of a configuration."""
+    return Willing(interpreter, owns)

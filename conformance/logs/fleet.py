@@ -18,16 +18,13 @@ from itertools import accumulate, count
 from pathlib import Path
 from typing import Any, Final
 
-from impl.aca import Aca
+from conformance.driver import Cores
 from impl.broker import topics
-from impl.channel.aca import ChannelAca
 from impl.channel.decision import NEVER_LARGE
 from impl.channel.dpm import ChannelDpm
 from impl.channel.whole import WholeAca, WholeDpm, of_channel
 from impl.core import Effects, Send
-from impl.dpm import Dpm
 from impl.messages import Kind, Message, Pod, Push, Registered
-from impl.ncm import Ncm
 from impl.recording.file import FileSink
 from impl.recording.pods import AcaPods, DpmPods, NcmPods
 from impl.recording.recorder import Recorder, Teller
@@ -133,9 +130,10 @@ class CountedFile:
 class _World:
     """All processes, and what is under way between them."""
 
-    def __init__(self, folder: Path | None, agents: int, seed: int) -> None:
+    def __init__(self, folder: Path | None, agents: int, seed: int, cores: Cores) -> None:
         """`folder`: where the logs go; none: nobody keeps one."""
         self.chance = random.Random(seed)
+        self._cores = cores
         self.now = 0
         self._numbers = count()
         self._waiting: list[tuple[int, int, Callable[[], None]]] = []
@@ -158,7 +156,7 @@ class _World:
         self._begin()
 
     def _made(self, name: str, sink: CountedFile | None, snapshot: Any = None) -> _Process:
-        core, tellers = _core(name)
+        core, tellers = _core(name, self._cores)
         if snapshot is not None:
             core.restore(snapshot)
         if sink is None:
@@ -336,14 +334,14 @@ class _World:
         return Recorded([sink.path for sink in sinks], self.lines, sum(sink.bytes for sink in sinks), 0.0)
 
 
-def _core(name: str) -> tuple[Any, dict[str, Teller]]:
+def _core(name: str, cores: Cores) -> tuple[Any, dict[str, Teller]]:
     if name == "ncm":
-        ncm = Ncm()
+        ncm = cores.ncm()
         return ncm, {ON_DEMAND: NcmPods(ncm)}
     if name == "dpm":
-        dpm, channel = Dpm(), ChannelDpm(NEVER_LARGE)
+        dpm, channel = cores.dpm(), cores.channel_dpm(NEVER_LARGE)
         return WholeDpm(dpm, channel), {ON_DEMAND: DpmPods(dpm), MESSAGE_QUEUE: DpmShared(channel)}
-    aca, shared = Aca(name), ChannelAca(name)
+    aca, shared = cores.aca(name), cores.channel_aca(name)
     return WholeAca(aca, shared), {ON_DEMAND: AcaPods(aca), MESSAGE_QUEUE: AcaShared(shared)}
 
 
@@ -378,12 +376,16 @@ def record_in_memory(
     *,
     agents: int = AGENTS,
     seed: int = 1,
+    cores: Cores | None = None,
     progress: Callable[[int, str], None] | None = None,
 ) -> Recorded:
-    """Writes logs of at least so many lines into a folder, one file for each process. They are complete, and conform."""
+    """Writes logs of at least so many lines into a folder, one file for each process. They are complete, and conform.
+
+    `cores`: others than ours, whose logs need not.
+    """
     started = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
-    world = _World(folder, agents, seed)
+    world = _World(folder, agents, seed, cores or Cores())
     while True:
         lines = world.lines
         if progress is not None:
@@ -392,6 +394,8 @@ def record_in_memory(
             break
         for _ in range(min(1_000, max(1, (events - lines) // 2))):
             world.step()
+        if world.lines == lines:
+            break  # cores that are not ours may have nothing to say
     made = world.close()
     return Recorded(made.files, made.lines, made.bytes, time.perf_counter() - started)
 
@@ -404,7 +408,7 @@ def cost_in_memory(folder: Path, steps: int, *, agents: int = AGENTS, seed: int 
     took = []
     made: Recorded | None = None
     for where in (None, folder):
-        world = _World(where, agents, seed)
+        world = _World(where, agents, seed, Cores())
         started = time.process_time()
         for _ in range(steps):
             world.step()

@@ -5,6 +5,7 @@
 | `vectors` | every shipped run of the protocol, in lock-step |
 | `negative` | every shipped run of a variant, up to where it leaves the protocol |
 | `free` | runs by chance (`conformance.mutants.runs`), in lock-step |
+| `logs` | the logs of a fleet that runs freely with these cores: are they a behaviour of the specification? |
 
 A check is what is compared: a piece of the state, messages, what a core lists as due, what it has to refuse. Where it is seen is a
 run and a step.
@@ -13,13 +14,20 @@ run and a step.
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
 from conformance.driver import Cores
+from conformance.exits import Problem
 from conformance.lockstep import Divergence
+from conformance.logs.fleet import record_in_memory
+from conformance.logs.reading import LogFile
+from conformance.logs.validate import validate
 from conformance.matrix.table import SURVIVES, Answer, Check, Kill, Undecided
+from conformance.memo import Memo
 from conformance.mutants.runs import free_runs
 from conformance.replaying import Vector, read_vectors, replay_all, vectors_of
 from conformance.targets import open_target
@@ -27,6 +35,13 @@ from spec.language import Protocol
 
 COMPARED: Final = "comparison"
 """The kind of check that replays are made of."""
+
+LOGGED: Final = "line"
+"""The kind of check that validation is made of: what of a line does not fit."""
+
+LINES: Final = 2_000
+AGENTS: Final = 6
+"""The fleet that is recorded."""
 
 Engine = Callable[[Protocol, Cores], Answer]
 
@@ -41,10 +56,14 @@ def _shipped(protocol: Protocol) -> tuple[list[Vector], list[Vector]]:
 _free = lru_cache(maxsize=4)(free_runs)
 
 
+_MEMO: Final = Memo()
+"""All mutants follow the same runs."""
+
+
 def _replayed(runs: Sequence[Vector], cores: Cores) -> Answer:
     """The first divergence."""
     with open_target("memory") as memory:
-        found = replay_all(runs, memory, cores=cores, stop_at_divergence=True)
+        found = replay_all(runs, memory, cores=cores, stop_at_divergence=True, memo=_MEMO)
     if found.divergence is not None:
         return killed_by(found.divergence)
     return Undecided(found.not_driven[0][1]) if found.not_driven else SURVIVES
@@ -64,6 +83,22 @@ def compared(field: str) -> str:
     return f"refusal: {what}" if "(" in name else f"listed: {what}"
 
 
+def _logged(protocol: Protocol, cores: Cores) -> Answer:
+    """The first line that does not fit, of a fleet's logs."""
+    with tempfile.TemporaryDirectory(prefix="ondemand-mutant-") as folder:
+        try:
+            made = record_in_memory(Path(folder), LINES, agents=AGENTS, cores=cores)
+            found = validate([LogFile(path) for path in made.files], protocols=[protocol])
+        except Problem:
+            return Kill(Check(LOGGED, "lines"), "no line of a log")
+        except Exception as problem:  # whatever a wrong core raises ends its process, and everybody sees it
+            return Kill(Check(LOGGED, "processes"), f"one ends with {type(problem).__name__}")
+    if found.divergence is not None:
+        line, field = found.divergence.record.line, re.sub(r"\(.*\)", "", found.divergence.misfit.field)
+        return Kill(Check(LOGGED, field or "guard"), f"{line.process}, {line.event}", found.events + 1)
+    return SURVIVES if found.verdict == "conforms" else Undecided(found.why)
+
+
 ENGINES: Final[Mapping[str, tuple[str, Engine]]] = {
     "vectors": (
         "every shipped run of the protocol, in lock-step",
@@ -77,5 +112,11 @@ ENGINES: Final[Mapping[str, tuple[str, Engine]]] = {
         "runs by chance from fixed seeds, in lock-step",
         lambda protocol, cores: _replayed(_free(protocol), cores),
     ),
+    "logs": ("the logs of a fleet that runs freely, validated", _logged),
 }
 """The columns, each with what it asks."""
+
+
+def engines_of(protocol: Protocol) -> dict[str, Engine]:
+    """The engines that can see the protocol's mutants: the fleet's VPCs never go to a topic."""
+    return {name: ask for name, (_, ask) in ENGINES.items() if name != "logs" or protocol.name == "on-demand"}

@@ -14,6 +14,7 @@ Two things happen at a broker at times of its own, and are arranged here:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -23,7 +24,7 @@ from conformance.process import Hand, Process, asked
 from conformance.queue.topics import Topics
 from conformance.queue.words import MESSAGES, Words, content, parts
 from conformance.targets import Target
-from conformance.willing import Listing, Own, own
+from conformance.willing import Listing, Own, Stranger, View, own
 from impl.broker import topics
 from impl.channel.decision import Decision
 from impl.core import Effects, IllegalInput, Send
@@ -33,10 +34,12 @@ from impl.messages import (
     Administrative,
     Confirmed,
     Declined,
+    Deregistered,
     EndSubscription,
     Hello,
     Kind,
     Message,
+    Notice,
     Permit,
     Published,
     Push,
@@ -102,6 +105,9 @@ class QueueDriver(Driver):
         QueueDriver._runs += 1
         self.names = Words(trace.configuration, f"run-{QueueDriver._runs}")
         self._topics = Topics(target, self.names.vpcs.values())
+        self._vpc_names = {vpc: name for name, vpc in self.names.vpcs.items()}
+        self._seen: Mapping[str, Any] = {}
+        """What DPM said of its state when it was last asked which VPCs have changed."""
         self._counted: set[Published] = set()
         """Hosts that read a VPC's topic, by the specification, and stopped when they declined to subscribe anew."""
         self._before: State = trace.states[0]
@@ -115,10 +121,11 @@ class QueueDriver(Driver):
 
     def _begin(self) -> None:
         dpm = self._processes["dpm"]
-        for host in self._hosts:
-            self._done(dpm, dpm.core.register(Registered(host)))
-        for vpc in self.names.vpcs.values():
-            self._done(dpm, dpm.core.add_vpc(vpc))
+        with asked(dpm.core):
+            for host in self._hosts:
+                self._done(dpm, dpm.core.register(Registered(host)))
+            for vpc in self.names.vpcs.values():
+                self._done(dpm, dpm.core.add_vpc(vpc))
 
     def finish(self) -> None:
         for host in self._hosts:
@@ -192,16 +199,75 @@ class QueueDriver(Driver):
             None if found == by_topic else Difference("published", sorted(by_topic - found), sorted(found - by_topic))
         )
 
+    def _views(self, process: Process, state: State) -> Iterator[View]:
+        core, vpcs = process.core, self.names.vpcs
+        if process.name == "dpm":
+            yield "hosts", sorted(self._hosts), core.hosts()
+            yield "vpcs", sorted(vpcs.values()), core.vpcs()
+            seen = process.observed()
+            yield "stirred", [], sorted(self._changed(self._seen, seen) - core.stirred())
+            self._seen = seen
+            return
+        functions, host = state.functions, process.name
+        for name, vpc in vpcs.items():
+            yield "known", functions["known"][host, name], core.known(vpc)
+            yield "heard", functions["heard"][host, name], core.heard(vpc)
+        listening = sorted(vpcs[str(name)] for one, name in state.relations["listening"] if one == host)
+        yield "consumers", listening, core.consumers()
+
+    def _changed(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+        """The VPCs of which something has changed, or of whose members something has."""
+        found: set[str] = set()
+        for what, table in after.items():
+            for key in [key for key, value in table.items() if before.get(what, {}).get(key) != value]:
+                if what == "met":
+                    found |= {vpc for host, vpc in after["ports"] if host == key}
+                else:
+                    found.add(key if isinstance(key, str) else next(one for one in key if one in self._vpc_names))
+        return found
+
+    def _strangers(self, process: Process, state: State) -> Iterator[Stranger]:
+        core = process.core
+        other = next((host for host in self._hosts if host != process.name), "nobody")
+        if process.name == "dpm":
+            for message in process.arrived:
+                assert isinstance(message, Notice)
+                for speaker in [host for host in self._hosts if host != message.host]:
+                    yield Stranger(f"{type(message).__name__} by {speaker}", partial(core.receive, message, speaker))
+            yield Stranger("Hello of an unregistered host", partial(core.receive, Hello("nobody", 1), "nobody"))
+            for host in self._hosts:
+                met, vpc = int(state.functions["met"][host,]), next(iter(self.names.vpcs.values()))
+                elsewhere = Confirmed(host, met, "nowhere", 1)
+                yield Stranger("Confirmed of an unknown VPC", partial(core.receive, elsewhere, host))
+                yield Stranger("Push", partial(core.receive, Push(host, met, vpc, 1, ()), host))
+                yield Stranger("Registered again", partial(core.register, Registered(host)))
+                yield Stranger("Deregistered before", partial(core.deregister, Deregistered(host, 0)))
+            return
+        inbox = topics.inbox(process.name)
+        for message in process.arrived:
+            kind = type(message).__name__
+            if isinstance(message, Published):
+                yield Stranger(f"{kind} by the inbox", partial(core.receive, replace(message, revision=9), inbox))
+            elif isinstance(message, Push):
+                yield Stranger(f"{kind} for {other}", partial(core.receive, replace(message, host=other), inbox))
+            elif isinstance(message, Subscribe):
+                theirs = replace(message, host=other, attempt=message.attempt + 9)
+                yield Stranger(f"{kind} for {other}", partial(core.accept, theirs))
+                yield Stranger(f"{kind} for {other}", partial(core.decline, theirs))
+        yield Stranger("Hello", partial(core.receive, Hello(process.name, 1), inbox))
+        if state.functions["epoch"][process.name,] == 0:
+            yield Stranger("say_hello before the start", core.say_hello)
+
     def _listings(self, process: Process) -> Iterator[Listing]:
         if process.name != "dpm":
             return
-        core, names = process.core, self.names
+        core = process.core
         for one in self.owns:
             may = getattr(core, _MAY.get(one.name, f"may_{one.name}"), None)
             if may is not None:
                 said = (key for key in self._willing.choices[one.name] if may(*self._meant(one, key)))
                 yield Listing(_MAY.get(one.name, f"may_{one.name}"), (one.name,), frozenset(said))
-        vpcs = {vpc: name for name, vpc in names.vpcs.items()}
+        vpcs = self._vpc_names
         due: dict[str, set[Tuple]] = {}
         for vpc in vpcs:
             for operation in core.due(vpc):
