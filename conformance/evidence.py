@@ -20,6 +20,7 @@ from conformance.kills import promises_of
 from conformance.lassos import Lasso, folder_of, read_lassos
 from conformance.logs.evidence import is_logged, logged
 from conformance.logs.verdict import Verdict
+from conformance.matrix.current import Held, held
 from conformance.protocols import REPLAYED, base
 from conformance.replaying import Replays, Vector, read_vectors, replay_all, vectors_of
 from conformance.targets import open_target
@@ -71,6 +72,8 @@ class Evidence:
     """Variants that break something no more, each with what they used to break: it was weakened."""
     stale: str = ""
     """Why the vectors say nothing, or too little, about this statement; empty if they are its own."""
+    mutants: Held | None = None
+    """The kill matrices, and what is wrong with them; none: of a variant."""
 
     @property
     def replayed(self) -> bool:
@@ -93,6 +96,7 @@ class Evidence:
         codes += [Exit.UNDECIDED] * (is_logged(self.protocol) and len(self.logs) < len(TARGETS))
         codes += [Exit.UNDECIDED] * bool(self.stale)
         codes += [Exit.VIOLATED] * bool(self.unreached or self.unused or self.unnoticed)
+        codes += [code for code, _ in self.mutants.faults] if self.mutants else []
         return worst(codes)
 
     def _explored_all(self) -> bool:
@@ -193,6 +197,7 @@ class Evidence:
             "unreached": self.unreached,
             "unused": self.unused,
             "unnoticed": self.unnoticed,
+            "mutants": self.mutants.as_json() if self.mutants else None,
             "verdict": {Exit.HOLDS: "holds", Exit.VIOLATED: "violated"}.get(self.exit, "undecided"),
         }
 
@@ -263,6 +268,7 @@ def gather(
         BadInput: a configuration or vector is malformed.
     """
     found = Evidence(protocol, tuple(configurations), tuple(live_configurations))
+    found.mutants = held(stated) if protocol is stated else None
     vectors = functools.cache(lambda: current_vectors(found, stated))
     steps: list[Callable[[], None]] = [
         lambda: _prove(found, told),

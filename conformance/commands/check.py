@@ -19,6 +19,7 @@ from conformance.commands.replay import print_replays
 from conformance.evidence import BrokerInBackground, Evidence, gather
 from conformance.exits import Exit, worst
 from conformance.logs.explanation import explain
+from conformance.matrix.show import print_summary, summary_lines
 from conformance.outputs.result import VERDICT_OF, Case, Finding, Result, Section, source_of
 from conformance.outputs.writing import Outputs, outputs_options
 from conformance.protocols import again, base, protocol_option, variant_option, wanted
@@ -197,6 +198,9 @@ def print_evidence(found: Evidence, console: Console) -> None:
         why = ": what is red ends the check" if found.is_red else ""
         console.print(f"[green]✓[/] holds   [red]✗[/] broken   [yellow]?[/] not known{why}")
     console.print()
+    for matrix in found.mutants.matrices if found.mutants else ():
+        print_summary(matrix, console)
+        console.print()
     for line in _summary(found):
         console.print(line, highlight=False)
     console.print()
@@ -240,6 +244,8 @@ def _summary(found: Evidence) -> list[str]:
         lines.append(f"replayed on {name}: {len(one.results)} vectors, {steps:,} steps, {rate:,.0f} steps/s")
     for name, verdict in found.logs.items():
         lines.append(f"logs on {name}: {verdict.events:,} events of a deployment, {verdict.verdict}")
+    for matrix in found.mutants.matrices if found.mutants else ():
+        lines.append(f"mutants of the {matrix.half}: {summary_lines(matrix)[0]}")
     return lines
 
 
@@ -293,7 +299,7 @@ def _weak(found: Evidence) -> list[str]:
         lines.append(f"Never reached in any configuration: {', '.join(found.unreached)}.")
     if found.unused:
         lines.append(f"Never taken in any configuration: {', '.join(found.unused)}.")
-    return lines
+    return [*lines, *_of_matrices(found, Exit.VIOLATED)]
 
 
 def _open(found: Evidence) -> list[str]:
@@ -309,7 +315,12 @@ def _open(found: Evidence) -> list[str]:
         lines += ["Nothing was simulated."] * undecided
     lines += [f"Not run: {one}." for one in found.missing]
     lines += [f"Not replayed in full: {found.stale}."] if found.stale else []
-    return lines
+    return [*lines, *_of_matrices(found, Exit.UNDECIDED)]
+
+
+def _of_matrices(found: Evidence, code: Exit) -> list[str]:
+    """What is wrong with the kill matrices, and makes the check end with this."""
+    return [sentence for of, sentence in found.mutants.faults if of is code] if found.mutants else []
 
 
 def _print_red(found: Evidence, console: Console) -> None:

@@ -10,10 +10,10 @@ import click
 from rich.console import Console
 
 from conformance.exits import Exit, Problem, worst
-from conformance.matrix.current import HALVES
+from conformance.matrix.current import HALVES, held
 from conformance.matrix.digests import digests_of
 from conformance.matrix.make import made
-from conformance.matrix.show import as_json, figures, page, page_of, print_summary, summary_lines
+from conformance.matrix.show import as_json, figures, page, page_of, print_summary, summary_lines, write_readme
 from conformance.matrix.table import STATEMENT, Matrix, path_of, read, read_reasons, text_of, with_reasons, write
 from conformance.outputs.result import Case, Finding, Result, Section, source_of
 from conformance.outputs.writing import Outputs, outputs_options
@@ -73,6 +73,8 @@ def matrix(
             codes.append(Exit.VIOLATED if stale else Exit.HOLDS)
         else:
             codes.append(_written(table, console))
+    if not (only_shown or only_check):
+        write_readme([one for name in COVERED for one in held(named(name)).matrices])
     if not only_shown:
         count = sum(len(one.rows) for one in tables)
         console.print(f"{count:,} mutants in {seconds:.0f} s.", highlight=False)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
 
-from conformance.matrix.table import Answer, Check, Kill, Matrix, Undecided, path_of
+from conformance.matrix.table import Answer, Kill, Matrix, Undecided, path_of
 from conformance.report import plain_table
 
 SURVIVORS_SHOWN = 12
@@ -64,15 +64,22 @@ def summary_lines(matrix: Matrix) -> list[str]:
 
 def foot(matrix: Matrix) -> list[str]:
     """The two lines: checks that kill nothing, and promises that only one check guards."""
-    idle = _listed(matrix.idle)
+    idle = _listed(matrix)
     once = ", ".join(f"{promise.name} ({engine})" for promise, engine in matrix.guarded_once)
     return [f"Checks that kill nothing: {idle or 'none'}.", f"Promises that only one check guards: {once or 'none'}."]
 
 
-def _listed(checks: list[Check]) -> str:
-    kinds = dict.fromkeys(one.kind for one in checks)
-    parts = [(kind, [one.name for one in checks if one.kind == kind]) for kind in kinds]
-    return "; ".join(f"{kind} {', '.join(names)}" for kind, names in parts)
+IDLE_SHOWN = 6
+"""Checks of one kind that are named; of more there is only their number."""
+
+
+def _listed(matrix: Matrix) -> str:
+    parts = []
+    for kind in dict.fromkeys(one.kind for one in matrix.idle):
+        names = [one.name for one in matrix.idle if one.kind == kind]
+        every = sum(one.kind == kind for one in matrix.checks)
+        parts.append(f"{kind}: {', '.join(names) if len(names) <= IDLE_SHOWN else f'{len(names)} of {every}'}")
+    return "; ".join(parts)
 
 
 def page(matrix: Matrix) -> str:
@@ -138,3 +145,31 @@ def as_json(matrix: Matrix) -> dict[str, Any]:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+README: Final = Path(__file__).parent.parent.parent / "README.md"
+BEGIN, END = "<!-- matrix -->\n", "<!-- /matrix -->"
+
+
+def in_readme() -> str:
+    """What stands in the README between the marks."""
+    return README.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
+
+
+def write_readme(matrices: Sequence[Matrix]) -> None:
+    """Puts the figures of all matrices into the README."""
+    text = README.read_text(encoding="utf-8")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    README.write_text(f"{before}{BEGIN}{for_readme(matrices)}{END}{after}", encoding="utf-8")
+
+
+def for_readme(matrices: Sequence[Matrix]) -> str:
+    """The figures of all matrices: what became of the mutants, and how many each engine kills (and it alone)."""
+    lines = ["| mutants of | made | killed | equivalent | survive for a reason | by engine (by it alone) |"]
+    lines += ["|---|--:|--:|--:|--:|---|"]
+    for one in matrices:
+        by = ", ".join(f"{engine} {killed} ({alone})" for engine, killed, alone, *_ in figures(one))
+        fates = " | ".join(str(len(one.of_fate(fate))) for fate in ("killed", "equivalent", "excused"))
+        link = f"[{one.protocol}, {one.half}]({page_of(one).relative_to(README.parent).as_posix()})"
+        lines.append(f"| {link} | {len(one.rows)} | {fates} | {by} |")
+    return "\n".join(lines) + "\n"

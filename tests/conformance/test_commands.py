@@ -635,6 +635,7 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
         "unreached",
         "unused",
         "unnoticed",
+        "mutants",
         "verdict",
     }
     assert (result["verdict"], result["live"], result["simulate"], result["replay"]) == ("violated", [], None, [])

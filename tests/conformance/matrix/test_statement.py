@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
+from conformance.commands.check import print_conclusion
 from conformance.commands.matrix import matrix
+from conformance.evidence import Evidence
 from conformance.exits import Exit, Problem
-from conformance.matrix import current, table
-from conformance.matrix.current import HALVES, held
+from conformance.matrix import table
+from conformance.matrix.current import HALVES, Held, held
+from conformance.matrix.show import for_readme, in_readme, page, page_of
 from conformance.matrix.statement import BATCH, batches, checks_of, engines_of, own_actions, rows_of
+from conformance.matrix.table import STATEMENT
+from conformance.protocols import named
 from model.mutation.rules import mutants_of
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
 from spec.on_demand import PROTOCOL
@@ -68,7 +75,29 @@ def test_a_protocol_without_its_table_is_undecided(tmp_path: Path, monkeypatch: 
 
 
 def test_a_protocol_that_has_no_matrix_is_asked_for_none() -> None:
-    assert held(SMALL_NETWORKS) == current.Held((), ())
+    assert held(SMALL_NETWORKS) == Held((), ())
+
+
+@pytest.mark.parametrize("name", HALVES[STATEMENT].protocols)
+def test_what_is_checked_in_is_of_today_and_green(name: str) -> None:
+    found = held(named(name))
+    assert found.faults == ()
+    assert found.matrices
+
+
+def test_the_command_shows_what_is_checked_in() -> None:
+    ended = CliRunner().invoke(matrix, ["--shown", "--json", "-"], standalone_mode=False)
+    assert ended.return_value == 0
+    shown = json.loads(ended.stdout)["matrices"]
+    assert [one["protocol"] for one in shown] == list(HALVES[STATEMENT].protocols)
+    assert all(one["survives"] == 0 and one["mutants"] > 0 for one in shown)
+
+
+def test_the_pages_and_the_readme_are_of_the_tables() -> None:
+    tables = [one for name in HALVES[STATEMENT].protocols for one in held(named(name)).matrices]
+    assert in_readme() == for_readme(tables), "put the figures there anew: make matrix"
+    for one in tables:
+        assert page_of(one).read_text(encoding="utf-8") == page(one)
 
 
 def test_the_command_refuses_a_protocol_without_a_matrix() -> None:
@@ -76,3 +105,14 @@ def test_the_command_refuses_a_protocol_without_a_matrix() -> None:
     assert isinstance(ended.exception, Problem)
     assert ended.exception.code is Exit.BAD_INPUT
     assert "on-demand" in str(ended.exception)
+
+
+@pytest.mark.parametrize("code", [Exit.UNDECIDED, Exit.VIOLATED])
+def test_what_is_wrong_with_a_matrix_is_wrong_with_the_check(code: Exit) -> None:
+    found = Evidence(PROTOCOL, ("two-hosts",), mutants=Held((), ((code, "The kill matrix is of another statement."),)))
+    assert found.exit is code
+    assert found.as_json()["mutants"]["faults"] == ["The kill matrix is of another statement."]
+    console = Console(width=80)
+    with console.capture() as said:
+        print_conclusion([found], found.exit, 1.0, None, console)
+    assert "The kill matrix is of another statement." in said.get()

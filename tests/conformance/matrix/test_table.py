@@ -119,7 +119,7 @@ def test_a_table_without_mutants_is_undecided() -> None:
 
 def test_checks_that_kill_nothing_are_named() -> None:
     assert MATRIX.idle == [IDLE]
-    assert "vector 02-another" in foot(MATRIX)[0]
+    assert "vector: 02-another" in foot(MATRIX)[0]
 
 
 def test_promises_that_one_check_guards_are_named() -> None:
