@@ -11,8 +11,9 @@ that it waits for is not there, and what that means is for the caller to say.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import count
@@ -23,6 +24,9 @@ from impl.recording.line import Line, Sent
 
 WINDOW: Final = 100_000
 """Lines that may wait in all. A deployment whose processes write at different speeds is off by seconds: some ten thousand lines."""
+
+_NOBODY: Final = sys.maxsize
+"""Instead of the number of a line, where nobody waits for one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +45,8 @@ class Process:
     """Earlier runs, with their last line."""
     waiting: deque[Record] = field(default_factory=deque)
     """Lines that were read and not taken; only the first of them knows what it waits for."""
+    awaited: int = _NOBODY
+    """The number of the first line of this run that others wait for; perhaps nobody does any more."""
     for_line: tuple[str, str, int] | None = None
     """Process, run and number of the line that the first one waits for."""
     for_message: Sent | None = None
@@ -112,7 +118,13 @@ class Joining:
         made.lines = self.lines
         made.processes = {
             name: replace(
-                one, ended=dict(one.ended), begun=set(one.begun), waiting=deque(), for_line=None, for_message=None
+                one,
+                ended=dict(one.ended),
+                begun=set(one.begun),
+                waiting=deque(),
+                awaited=_NOBODY,
+                for_line=None,
+                for_message=None,
             )
             for name, one in self.processes.items()
         }
@@ -137,7 +149,7 @@ class Joining:
             process.waiting.append(record)
             self.waiting += 1
         elif self._goes_on(process, record):
-            if self._for_line or self._for_message:
+            if process.awaited <= process.sequence or self._for_message:
                 self._wake(process)
         else:
             process.waiting.append(record)
@@ -204,6 +216,7 @@ class Joining:
             if left:
                 self._for_line[head] = sorted([*left, *self._for_line.get(head, ())])
         process.run = run
+        process.awaited = _first_of(self._for_line.get(head))
         self._running[head] = process
 
     def _waits(self, process: Process, taken: str) -> bool:
@@ -214,7 +227,10 @@ class Joining:
         if process.free or (by is not None and by.has_taken(run, number)) or self.is_silent(sender):
             return False
         process.for_line = (sender, run, number)
-        heappush(self._for_line.setdefault(f"{sender}:{run}", []), (number, next(self._waited), process))
+        heap = self._for_line.setdefault(f"{sender}:{run}", [])
+        heappush(heap, (number, next(self._waited), process))
+        if by is not None and by.run == run:
+            by.awaited = _first_of(heap)
         return True
 
     def _check_order(self, process: Process, record: Record) -> None:
@@ -236,8 +252,9 @@ class Joining:
             while heap and heap[0][0] <= by.sequence:
                 one = heappop(heap)[2]
                 one.for_line = None
-                if self._drain(one):
+                if self._drain(one) and (one.awaited <= one.sequence or self._for_message):
                     awake.append(one)
+            by.awaited = _first_of(heap)
             if heap is not None and not heap:
                 self._for_line.pop(f"{by.name}:{by.run}", None)
             if self._for_message:
@@ -267,36 +284,56 @@ class Joining:
             self._for_message.remove(process)
 
 
+def _first_of(heap: list[tuple[int, int, Process]] | None) -> int:
+    """The number of the line that is waited for first."""
+    return heap[0][0] if heap else _NOBODY
+
+
+@dataclass(slots=True, eq=False)
+class _Reading:
+    """A file that is read, and whose lines it has told so far."""
+
+    records: Iterator[Record]
+    names: set[str] = field(default_factory=set)
+    last: str = ""
+    """The process of the last line."""
+
+
 def alternately(files: list[Iterator[Record]], joining: Joining, *, lines: int = 256) -> Iterator[Record]:
     """The records of several files, read towards what is waited for: a file whose lines wait is left alone while others go on."""
     if len(files) == 1:
         yield from files[0]
         return
-    open_ = list(enumerate(files))
-    processes: dict[int, set[str]] = {place: set() for place, _ in open_}
+    processes = joining.processes
+    open_ = [_Reading(one) for one in files]
     while open_:
-        free = [one for one in open_ if not _waits(processes[one[0]], joining)]
-        turn = free or [one for one in open_ if _is_awaited(processes[one[0]], joining)] or open_
-        for place, records in list(turn):
-            names = processes[place]
+        free = [one for one in open_ if not _waits(one, processes)]
+        turn = free or [one for one in open_ if _is_awaited(one, joining)] or open_
+        for file in list(turn):
+            records, alone = file.records, turn is free
             for _ in range(lines):
                 record = next(records, None)
                 if record is None:
-                    open_.remove((place, records))
+                    open_.remove(file)
                     break
                 name = record.line.process
-                names.add(name)
+                if name != file.last:
+                    file.last = name
+                    file.names.add(name)
                 yield record
-                met = joining.processes.get(name)  # whoever reads on after a verdict feeds nobody
-                if turn is free and len(names) == 1 and met is not None and met.waiting:
+                met = processes.get(name)  # whoever reads on after a verdict feeds nobody
+                if alone and met is not None and met.waiting and len(file.names) == 1:
                     break  # all that this file tells waits now
 
 
-def _waits(names: set[str], joining: Joining) -> bool:
+def _waits(file: _Reading, processes: Mapping[str, Process]) -> bool:
     """Whether all of a file's processes wait, so that reading on would only make them wait with more lines."""
-    known = [joining.processes[name] for name in names if name in joining.processes]
+    if len(file.names) == 1:
+        met = processes.get(file.last)
+        return met is not None and bool(met.waiting)
+    known = [processes[name] for name in file.names if name in processes]
     return bool(known) and all(one.waiting for one in known)
 
 
-def _is_awaited(names: set[str], joining: Joining) -> bool:
-    return any(name in names for one in joining.stands_still() if one.for_line for name in (one.for_line[0],))
+def _is_awaited(file: _Reading, joining: Joining) -> bool:
+    return any(one.for_line[0] in file.names for one in joining.stands_still() if one.for_line)

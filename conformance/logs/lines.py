@@ -22,7 +22,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
 from conformance.protocols import REPLAYED, named
@@ -277,6 +277,12 @@ class Vocabulary:
                     yield from _faults_of_tuple(
                         f"{key}.{name}[{place}]", entry, (*symbol.arguments, symbol.result), fields
                     )
+
+
+@cache
+def recorded() -> Vocabulary:
+    """The words of all recorded protocols, once for all logs: to compile them takes as long as to read ten thousand lines."""
+    return Vocabulary()
 
 
 def _all_of(parameters: Mapping[str, type[Value]], attributes: Mapping[str, object]) -> bool:

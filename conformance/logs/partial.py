@@ -423,9 +423,10 @@ def unsaid(process: Process, room: Room, state: State) -> Iterator[tuple[str, Tu
     """Entries of a process's own state that a whole state leaves out, with the value that they have here."""
     for shown in WHOLE[room.protocol.name].get(process.role, ()):
         said = {tuple(entry[:-1]) for entry in state.get(shown.symbol, ())}
-        for arguments, value in room.tables.entries(shown.symbol):
-            ours = shown.own is None or arguments[shown.own] == process.host
-            if ours and (shown.only is None or value == shown.only) and arguments not in said:
+        tables, own = room.tables, shown.own
+        ours = tables.entries(shown.symbol) if own is None else tables.entries_with(shown.symbol, own, process.host)
+        for arguments, value in ours:
+            if (shown.only is None or value == shown.only) and arguments not in said:
                 yield shown.symbol, arguments, value
 
 

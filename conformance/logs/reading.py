@@ -19,7 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from conformance.exits import Exit, Problem
-from conformance.logs.lines import Vocabulary, shown
+from conformance.logs.lines import Vocabulary, recorded, shown
 from conformance.report import no_such
 from impl.recording.line import LINE_BYTES_MAX, Line, decoded
 
@@ -57,7 +57,7 @@ class LogFile:
         """Of the text, read so far; of a compressed file, before it was compressed."""
         self.clocks_back: dict[str, str] = {}
         """Where the clock of a process first went back. That orders nothing, and is worth a word to whoever reads the times."""
-        self._vocabulary = vocabulary or Vocabulary()
+        self._vocabulary = vocabulary or recorded()
 
     def __iter__(self) -> Iterator[Record]:
         """The records in the order of the file.
@@ -67,6 +67,7 @@ class LogFile:
         """
         decode, accepts, file, number, rest = decoded, self._vocabulary.accepts, self.file, 0, b""
         clocks: dict[str, int] = {}
+        of, clock = "", 0  # of the last line: the next one is of the same process, but for logs that were put together
         for block in self._blocks():
             whole = rest + block if rest else block
             pieces = whole.split(b"\n")
@@ -81,9 +82,13 @@ class LogFile:
                     raise self._problem(number, *_fault_of(piece, problem)) from None
                 if not accepts(line):
                     self._check(line, number)
-                if line.time < clocks.get(line.process, 0):
-                    self.clocks_back.setdefault(line.process, f"{file}:{number}")
-                clocks[line.process] = line.time
+                if line.process != of:
+                    clocks[of] = clock
+                    of = line.process
+                    clock = clocks.get(of, 0)
+                if line.time < clock:
+                    self.clocks_back.setdefault(of, f"{file}:{number}")
+                clock = line.time
                 yield Record(file, number, line)
                 self.records = number
         if rest:
@@ -176,9 +181,8 @@ def read(paths: Iterable[str | Path]) -> Iterator[Record]:
     Raises:
         Problem: as `LogFile`.
     """
-    vocabulary = Vocabulary()
     for path in paths:
-        yield from LogFile(path, vocabulary)
+        yield from LogFile(path)
 
 
 # ------------------------------------------------------------------------------------------------ what is wrong

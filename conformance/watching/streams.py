@@ -16,7 +16,7 @@ import pulsar
 
 from conformance.exits import Exit, Problem
 from conformance.logs.collecting import READ_MILLISECONDS, Collector
-from conformance.logs.lines import Vocabulary
+from conformance.logs.lines import Vocabulary, recorded
 from conformance.logs.reading import Record, record_of
 from impl.broker.deployment import Deployment
 from impl.recording.line import LINE_BYTES_MAX
@@ -101,7 +101,7 @@ class TopicSource:
             if position.place
         }
         self._collector = Collector(deployment, since, starts)
-        self._vocabulary = Vocabulary()
+        self._vocabulary = recorded()
         self._streams: dict[str, Stream] = {}
 
     def look(self) -> Mapping[str, Stream]:
@@ -168,7 +168,7 @@ class FileSource:
                 raise Problem(f"{path}: is not there; name a log, or a folder of logs", Exit.BAD_INPUT)
         self._paths = paths
         self._positions = dict(positions or {})
-        self._vocabulary = Vocabulary()
+        self._vocabulary = recorded()
         self._streams: dict[str, Stream] = {}
 
     def look(self) -> Mapping[str, Stream]:

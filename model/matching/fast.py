@@ -42,13 +42,21 @@ def spending(action: Action) -> list[Apply]:
 
 def untouched(tables: Tables, after: Mapping[str, Any], changed: frozenset[str]) -> bool:
     """Whether entries of symbols that the step does not change are as they are said to be."""
+    firsts = tables.layout.firsts
     for name, entries in after.items():
         if name not in changed:
-            if name not in tables.layout.kept:
+            begin = firsts.get(name)
+            if begin is None:
                 return False
-            for *arguments, value in entries:
-                if tables.get(name, tuple(arguments)) != value:
-                    return False
+            table = getattr(tables, name)
+            if begin is False:
+                for entry in entries:
+                    if (entry[:-1] in table) != entry[-1]:
+                        return False
+            else:
+                for entry in entries:
+                    if table.get(entry[:-1], begin) != entry[-1]:
+                        return False
     return True
 
 

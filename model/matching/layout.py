@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from model.state import Element, Tuple
@@ -36,6 +37,11 @@ class Layout:
     """The name of the index of a symbol by some of its arguments."""
     listed: set[type[Value]] = field(default_factory=set)
     """Sorts of which some formula needs every member: no index says where to look."""
+
+    @cached_property
+    def firsts(self) -> Mapping[str, Element | bool]:
+        """The value that every entry of a symbol starts with, by its name."""
+        return {name: first(symbol) for name, symbol in self.kept.items()}
 
     @classmethod
     def of(cls, protocol: Protocol, *, history: bool = True) -> Layout:
@@ -126,6 +132,14 @@ class Tables:
                 yield arguments, True
         else:
             yield from table.items()
+
+    def entries_with(self, name: str, position: int, value: Element) -> Iterator[tuple[Tuple, Any]]:
+        """Those whose argument at this position is so; all are looked at only if there is no index by it."""
+        index = self.layout.indexes.get((name, (position,)))
+        if index is None:
+            yield from (entry for entry in self.entries(name) if entry[0][position] == value)
+        else:
+            yield from ((arguments, self.get(name, arguments)) for arguments in getattr(self, index).get(value, ()))
 
     def copy(self) -> Tables:
         """An independent state with the same content."""
