@@ -61,11 +61,16 @@ WAYS: Final = (
     ("evict", 20),
     ("revise", 2),
     ("agent starts anew", 1),
+    ("registered anew", 1),
 )
 """What happens by itself, with weights."""
 
 _NAMES: Final = [name for name, _ in WAYS]
 _WEIGHTS: Final = list(accumulate(weight for _, weight in WAYS))
+
+LATE_HOST_ONCE_IN: Final = 5
+REGISTERED_LATE: Final = (50, 2_000)
+"""How many steps after the others such a host is registered; pods may be placed there before."""
 
 SERVICE_STARTS_ANEW_ONCE_IN: Final = 50_000
 REPUBLISHED: Final = 3
@@ -138,6 +143,7 @@ class _World:
         self._numbers = count()
         self._waiting: list[tuple[int, int, Callable[[], None]]] = []
         self._requests = count(1)
+        self._registrations: dict[str, int] = {}
         self.hosts, self._first = fleet_of(agents)
         self.vpcs: dict[str, list[str]] = {}
         """The hosts of each VPC."""
@@ -175,14 +181,27 @@ class _World:
         return _Process(name, core, recorder, sink)
 
     def _begin(self) -> None:
-        ncm, dpm = self.processes["ncm"], self.processes["dpm"]
-        for host in self.hosts:
-            self._done(ncm, ncm.core.register(Registered(host)))
-            self._done(dpm, of_channel(dpm.core.channel.register(Registered(host))))
-            agent = self.processes[host]
-            self._done(agent, agent.core.start())
+        dpm = self.processes["dpm"]
+        for number, host in enumerate(self.hosts, start=1):
+            if number % LATE_HOST_ONCE_IN:
+                self._enrol(host)
+            else:
+                self._after(self.chance.randint(*REGISTERED_LATE), lambda host=host: self._enrol(host))  # type: ignore[misc] # a default binds it
         for pod, host in self._first.items():
             self._done(dpm, dpm.core.place(pod, host))
+
+    def _enrol(self, host: str) -> None:
+        """The host is registered, and its agent starts."""
+        self._register(host)
+        agent = self.processes[host]
+        self._done(agent, agent.core.start())
+
+    def _register(self, host: str) -> None:
+        """The host is registered, perhaps anew."""
+        ncm, dpm = self.processes["ncm"], self.processes["dpm"]
+        number = self._registrations[host] = self._registrations.get(host, 0) + 1
+        self._done(ncm, ncm.core.register(Registered(host, number)))
+        self._done(dpm, of_channel(dpm.core.channel.register(Registered(host, number))))
 
     @property
     def lines(self) -> int:
@@ -281,6 +300,8 @@ class _World:
                 self._decide()
             case "agent starts anew":
                 self._start_anew(host)
+            case "registered anew" if host in self._registrations:
+                self._register(host)
             case _:
                 pass
         if self.now % REMINDER == 0:

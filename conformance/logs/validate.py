@@ -28,6 +28,7 @@ from conformance.logs.joining import WINDOW, Joining, OutOfOrder, Process, alter
 from conformance.logs.names import LIMITS, LOGGED, constants
 from conformance.logs.partial import Partial, unsaid
 from conformance.logs.reading import LogFile, Record
+from conformance.logs.registrations import Registrations
 from conformance.logs.verdict import Divergence, Room, Stop, Verdict, sentence, written
 from impl.recording.line import Sent, State
 from impl.recording.words import STUTTERS
@@ -80,6 +81,7 @@ class Validation:
         silent = frozenset([*without, *(f"aca/{host}" for host in dishonest)])
         self.joining = Joining(self._take, self._is_there, window=window, without=silent)
         self.partial = Partial(self.joining, self._remade)
+        self.registrations = Registrations()
         self.stopped: Verdict | None = None
 
     # ------------------------------------------------------------------------------------------------- feeding
@@ -122,6 +124,7 @@ class Validation:
         }
         made.joining = self.joining.fork(made._take, made._is_there)
         made.partial = self.partial.fork(made.joining, made._remade)
+        made.registrations = self.registrations.fork()
         return made
 
     @property
@@ -174,13 +177,20 @@ class Validation:
         misfit = room.observer.observe(room.tables, name, line.attributes, line.sent, line.after)
         if misfit is None:
             return None
+        with self.registrations.absent(process, room, name, line) as somebody:
+            if somebody and room.observer.observe(room.tables, name, line.attributes, line.sent, line.after) is None:
+                return None
         takes = room.observer.actions[name].action.takes
         if misfit.kind == "guard" and misfit.expected < len(takes) and line.taken is None and not process.free:
             message = self._message(room, name, misfit)
             if not self.joining.is_silent(self.partial.sender(takes[misfit.expected].symbol, message[1:])):
                 return message  # it is not known which line sent it: perhaps it comes yet
-        if self._may_complete(process, room, misfit) and self.partial.complete(process, record, room, name, misfit):
-            return None
+        if self._may_complete(process, room, misfit):
+            if self.partial.complete(process, record, room, name, misfit):
+                return None
+            with self.registrations.absent(process, room, name, line) as somebody:
+                if somebody and self.partial.complete(process, record, room, name, misfit):
+                    return None
         raise self._misfit(process, record, room, misfit)
 
     def _may_complete(self, process: Process, room: Room, misfit: Misfit) -> bool:
@@ -212,6 +222,9 @@ class Validation:
         self.learn_limits(line.attributes)
         if not self._rooms.keys() <= process.begun and self.partial.begin(process, record, self._rooms):
             return
+        wrong = self.registrations.note(process, line, self._rooms)
+        if wrong is not None:
+            raise self._misfit(process, record, *wrong)
         for message in line.sent or ():
             protocol, _, name = str(message[0]).partition(".")
             room = self._rooms.get(protocol)

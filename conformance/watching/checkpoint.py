@@ -65,6 +65,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
     positions: dict[str, Position]
     counts: dict[str, int]
     limits: dict[str, int]
+    registered: dict[str, list[str]]
+    """By process."""
     lines: int
     processes: list[dict[str, Any]]
     tables: dict[str, Tables]
@@ -85,6 +87,7 @@ def saved(validation: Validation, positions: Mapping[str, Position], options: Ma
         dict(positions),
         dict(validation.counts),
         dict(validation.limits),
+        {name: sorted(some) for name, some in validation.registrations.hosts.items()},
         validation.joining.lines,
         [_process(one) for one in processes],
         {
@@ -118,6 +121,7 @@ def resumed(checkpoint: Checkpoint, validation: Validation) -> None:
     """Brings a fresh matcher to where the checkpoint was made."""
     validation.counts.update(checkpoint.counts)
     validation.learn_limits(checkpoint.limits)
+    validation.registrations.hosts.update({name: set(some) for name, some in checkpoint.registered.items()})
     for one in checkpoint.processes:
         kept = Process(one["name"], one["role"], one["host"])
         for name, value in one.items():

@@ -186,7 +186,13 @@ def repeated_line(logs: Logs) -> Wrong:
 
 def wrong_place(logs: Logs) -> Wrong:
     """NCM records another home than DPM has said."""
-    place = logs.find("ncm", "store", lambda line: int(line.attributes["version"]) > 1 and "at" in (line.after or {}))
+
+    def is_moved_to_somebody_there(line: Line) -> bool:
+        after = line.after or {}
+        told = all(entry[-1] for entry in after.get("told", ()))
+        return int(line.attributes["version"]) > 1 and "at" in after and told
+
+    place = logs.find("ncm", "store", is_moved_to_somebody_there)
     line = logs.files["ncm"][place]
     assert line.after is not None
     ((pod, version, right, _),) = line.after["at"]

@@ -188,7 +188,7 @@ def test_the_command_ends_with_the_explanation_at_the_first_wrong_line(
     told = json.loads(out.read_text(encoding="utf-8"))
     assert (told["verdict"], told["divergence"]["line"]) == ("diverges", place + 1)
     assert told["explanation"]["candidates"]
-    assert f"{host}, line {place + 1}:" in " ".join(done.out.split())
+    assert "".join(f"{host}, line {place + 1}:".split()) in "".join(done.out.split())
     assert f"line {place + 1}" in page.read_text(encoding="utf-8")
 
 

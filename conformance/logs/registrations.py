@@ -1,0 +1,114 @@
+"""Hosts that come and go. To the statement every host is there from the beginning, and one registered anew is another one.
+
+- NCM stores a version whose place it has not registered: for this step the host is one that is removed, so that it is not told, and
+  nobody waits for it.
+- NCM registers a host, for the first time or anew: it has to say that it told the host of what is placed there, and that the host
+  owes nothing. DPM is taken at its word.
+- A host has ports and is not registered with DPM, or is so no more: for what DPM decides about a VPC it is one without ports there,
+  so that nobody waits for it.
+
+A log that begins in its middle does not say who was registered before, and one of another implementation perhaps tells of none:
+everybody counts as registered then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from conformance.logs.joining import Process
+from conformance.logs.verdict import Room
+from impl.recording.line import Entry, Line
+from model.matching.observed import Misfit
+from model.state import Tuple
+
+REGISTERED: Final = "host.registered"
+_GONE: Final = frozenset({"host.deregistered"})
+
+
+@dataclass
+class Registrations:
+    """Who is registered with whom, as far as logs tell."""
+
+    hosts: dict[str, set[str]] = field(default_factory=dict)
+    """By process. With NCM those that ever were: that one is gone is a step of the protocol."""
+
+    def fork(self) -> Registrations:
+        """Another one, as far as this one has come."""
+        return Registrations({name: set(some) for name, some in self.hosts.items()})
+
+    def note(self, process: Process, line: Line, rooms: Mapping[str, Room]) -> tuple[Room, Misfit] | None:
+        """Takes a line about a registration; what it says of the host that it must not say, if anything."""
+        if line.event != REGISTERED and line.event not in _GONE:
+            return None
+        host = str(line.attributes["host"])
+        known = self.hosts.setdefault(process.name, set())
+        if line.event == REGISTERED:
+            known.add(host)
+        else:
+            known.discard(host)
+        for name, room in rooms.items():
+            prefix = f"{name}."
+            said = {
+                key.removeprefix(prefix): some for key, some in (line.after or {}).items() if key.startswith(prefix)
+            }
+            if process.role == "ncm":
+                wrong = _begins_at_ncm(room, host, said) if "told" in room.tables.layout.kept else None
+                if wrong is not None:
+                    return room, wrong
+            else:
+                for symbol, entries in said.items():
+                    for *arguments, value in entries:
+                        room.tables.put(symbol, tuple(arguments), value)
+        return None
+
+    @contextmanager
+    def absent(self, process: Process, room: Room, action: str, line: Line) -> Iterator[bool]:
+        """While it lasts, hosts that are not registered are not there for this step. Whether there are any."""
+        changed = [] if process.late else list(self._absent(process, room, action, line))
+        before = [(symbol, key, room.tables.get(symbol, key)) for symbol, key, _ in changed]
+        for symbol, key, value in changed:
+            room.tables.put(symbol, key, value)
+        try:
+            yield bool(changed)
+        finally:
+            for symbol, key, value in before:
+                room.tables.put(symbol, key, value)
+
+    def _absent(self, process: Process, room: Room, action: str, line: Line) -> Iterator[tuple[str, Tuple, bool | int]]:
+        known, said, tables = self.hosts.get(process.name, set()), line.attributes, room.tables
+        if process.role == "ncm" and action == "store":
+            version = (said.get("pod"), said.get("version"))
+            places = [key for key in tables.table("at") if key[:2] == version]
+            places += [entry[:3] for entry in (line.after or {}).get("at", ()) if entry[:2] == version and entry[3]]
+            for host in {key[2] for key in places} - known:
+                yield "removed", (host,), True
+        elif process.role == "dpm" and known and "ports" in tables.layout.kept and "host" not in said:
+            for key, _ in tables.entries("ports"):
+                if key[1] == said.get("vpc") and key[0] not in known:
+                    yield "ports", key, 0
+
+
+def _begins_at_ncm(room: Room, host: str, said: Mapping[str, Sequence[Entry]]) -> Misfit | None:
+    """The host is told of what is placed there, and owes nothing; where NCM says otherwise, that."""
+    tables = room.tables
+    placed = {
+        (host, pod)
+        for pod, version, home in tables.table("at")
+        if home == host and tables.get("recorded", (pod,)) == version
+    }
+    told = {tuple(one[:-1]) for one in said.get("told", ())}
+    for entry in sorted(placed ^ told):
+        return Misfit("after", "after.told", entry in placed, entry in told, entry=entry)
+    for owed in said.get("pending", ()):
+        return Misfit("after", "after.pending", False, True, entry=tuple(owed[:-1]))
+    for symbol, place, kept in (("told", 0, placed), ("pending", 2, set())):
+        for key in [one for one in tables.table(symbol) if one[place] == host and one not in kept]:
+            tables.put(symbol, key, False)
+    for entry in placed:
+        tables.put("told", entry, True)
+    tables.put("greeted", (host,), 0)
+    tables.put("removed", (host,), False)
+    return None
