@@ -22,7 +22,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any, Final
 
 from conformance.protocols import REPLAYED, named
@@ -107,8 +107,6 @@ class Vocabulary:
         self._actors: dict[str, str] = {}
         """Who takes the step of an event: `dpm`, `ncm`, or `aca`, whose first parameter is then its own host."""
         self._fits: dict[str, Test] = {}
-        self._messages: dict[str, dict[str, Test]] = {}
-        self._state: dict[str, dict[str, Test]] = {}
         everywhere: tuple[dict[str, Message[Any]], dict[str, Symbol]] = ({}, {})
         for protocol in protocols:
             messages = {message.name: message for message in protocol.messages}
@@ -116,21 +114,20 @@ class Vocabulary:
             everywhere[0].update({f"{protocol.name}.{name}": one for name, one in messages.items()})
             everywhere[1].update({f"{protocol.name}.{name}": one for name, one in kept.items()})
             sent = {name: self._message(one) for name, one in messages.items()}
-            state = {name: self._entry(one) for name, one in kept.items()}
+            state = {name: self._entries(one) for name, one in kept.items()}
             for action in protocol.actions:
                 event = f"{protocol.name}.{action.name}"
                 self._parameters[event] = {one.name: one.sort for one in action.parameters}
                 self._actors[event] = "aca" if action.role.each is Host else action.role.name.lower()
-                self._fits[event] = self._attributes(self._parameters[event])
                 self._words[event] = messages, kept
-                self._messages[event], self._state[event] = sent, state
+                self._fits[event] = self._line(event, list(self._parameters[event]), sent, state)
         sent = {name: self._message(one) for name, one in everywhere[0].items()}
-        state = {name: self._entry(one) for name, one in everywhere[1].items()}
+        state = {name: self._entries(one) for name, one in everywhere[1].items()}
         for event, stutter in STUTTERS.items():
             self._parameters[event] = {name.rstrip("?"): _SORTS[kind] for name, kind in stutter.attributes.items()}
-            self._fits[event] = partial(_all_of, self._parameters[event])
             self._words[event] = everywhere
-            self._messages[event], self._state[event] = sent, state
+            always = [name for name in stutter.attributes if not name.endswith("?")]
+            self._fits[event] = self._line(event, always, sent, state)
 
     @property
     def events(self) -> list[str]:
@@ -145,29 +142,10 @@ class Vocabulary:
 
     def accepts(self, line: Line) -> bool:
         """Whether the line keeps to the protocol's words; if not, `fault` may still find nothing but missing parameters."""
-        event = line.event
         try:
-            if not self._fits[event](line.attributes):
-                return False
-            if line.process not in self._processes and not self._processes.admits(line.process):
-                return False
-            if line.sequence < 1 or (line.taken is not None and not self._is_id(line.taken)):
-                return False
-            actor = self._actors.get(event)
-            if actor is not None:
-                process = line.process
-                if actor != process[:3] or (actor == "aca" and line.attributes["host"] != process[4:]):
-                    return False
-            if line.sent:
-                messages = self._messages[event]
-                for message in line.sent:
-                    if not messages[message[0]](message):  # type: ignore[index] # a name that is no text is not there
-                        return False
-            if line.after is not None or line.state is not None:
-                return self._keeps(line.after, event) and self._keeps(line.state, event)
-        except (LookupError, TypeError, AttributeError):
+            return bool(self._fits[line.event](line))
+        except (LookupError, TypeError, AttributeError, ValueError):
             return False  # something is missing, unknown or of another type: `fault` says what
-        return True
 
     def _is_id(self, taken: str) -> bool:
         """What `MESSAGE_ID` says, in a third of the time."""
@@ -177,43 +155,57 @@ class Vocabulary:
             return len(place) < _PLACE_MAX and number[0] != "0" and place.isascii()
         return False
 
-    def _keeps(self, entries: Mapping[str, Sequence[Any]] | None, event: str) -> bool:
-        if entries:
-            tests = self._state[event]
-            for symbol, listed in entries.items():
-                fits = tests[symbol]
-                for entry in listed:
-                    if not fits(entry):
-                        return False
-        return True
-
-    def _attributes(self, parameters: Mapping[str, type[Value]]) -> Test:
-        tests = [self._test(sort, f"a[{name!r}]") for name, sort in parameters.items()]
-        return self._compiled([f"len(a) == {len(parameters)}", *tests])
+    def _line(self, event: str, always: Sequence[str], sent: Mapping[str, Test], state: Mapping[str, Test]) -> Test:
+        """The function that tells whether a line of this event keeps to its words, and says all that it always does."""
+        parameters, actor = self._parameters[event], self._actors.get(event)
+        lines = ["a = line.attributes"]
+        for place, name in enumerate(always):
+            lines += [f"x{place} = a[{name!r}]", f"if not {self._test(parameters[name], f'x{place}')}: return False"]
+        perhaps = [name for name in parameters if name not in always]
+        for name in perhaps:
+            lines.append(f"if {name!r} in a and not {self._test(parameters[name], f'a[{name!r}]')}: return False")
+        count = " + ".join([str(len(always)), *(f"({name!r} in a)" for name in perhaps)])
+        lines += [f"if len(a) != {count} or line.sequence < 1: return False", "process = line.process"]
+        if actor is None:
+            lines.append("if process not in processes and not processes.admits(process): return False")
+        elif actor == "aca":
+            lines.append("if process[:4] != 'aca/' or process[4:] != a['host']: return False")
+        else:
+            lines.append(f"if process != {actor!r}: return False")
+        lines += ["taken = line.taken", "if taken is not None and not is_id(taken): return False", "sent = line.sent"]
+        lines += ["if sent:", "    for one in sent:", "        if not messages[one[0]](one): return False"]
+        for key in ("after", "state"):
+            lines += [f"entries = line.{key}", "if entries:", "    for symbol, listed in entries.items():"]
+            lines.append("        if not kept[symbol](listed): return False")
+        more = {"processes": self._processes, "is_id": self._is_id, "messages": sent, "kept": state}
+        return self._compiled("line", [*lines, "return True"], more)
 
     def _message(self, message: Symbol) -> Test:
-        tests = [self._test(sort, f"a[{place}]") for place, sort in enumerate(message.arguments, start=1)]
-        return self._compiled([f"len(a) == {len(message.arguments) + 1}", *tests])
+        names = [f"x{place}" for place in range(len(message.arguments))]
+        tests = [self._test(sort, name) for sort, name in zip(message.arguments, names, strict=True)]
+        return self._compiled("a", [f"_, {''.join(f'{name}, ' for name in names)} = a", f"return {_all(tests)}"])
 
-    def _entry(self, symbol: Symbol) -> Test:
+    def _entries(self, symbol: Symbol) -> Test:
         sorts = (*symbol.arguments, symbol.result)
-        tests = [self._test(sort, f"a[{place}]") for place, sort in enumerate(sorts)]
-        return self._compiled([f"len(a) == {len(sorts)}", *tests])
+        names = [f"x{place}" for place in range(len(sorts))]
+        tests = [self._test(sort, name) for sort, name in zip(sorts, names, strict=True)]
+        each = [f"for {''.join(f'{name}, ' for name in names)} in listed:", f"    if not ({_all(tests)}): return False"]
+        return self._compiled("listed", [*each, "return True"])
 
     def _test(self, sort: type[Value], value: str) -> str:
         if sort is Formula:
-            return f"type({value}) is bool"
+            return f"(type({value}) is bool)"
         if issubclass(sort, Number):
-            return f"type({value}) is int and {value} >= 0"
+            return f"(type({value}) is int and {value} >= 0)"
         if issubclass(sort, Enumeration):
-            return f"type({value}) is str and {value} in {tuple(sort.names())!r}"
+            return f"(type({value}) is str and {value} in {tuple(sort.names())!r})"
         name = f"S_{sort.__name__}"
         self._names.setdefault(name, _Names(_form_of(sort)[0]))
         return f"({value} in {name} or {name}.admits({value}))"
 
-    def _compiled(self, tests: Iterable[str]) -> Test:
-        source = f"def fits(a): return {' and '.join(tests)}"
-        scope: dict[str, Any] = {**self._names}
+    def _compiled(self, given: str, lines: Iterable[str], more: Mapping[str, Any] | None = None) -> Test:
+        source = "\n    ".join([f"def fits({given}):", *lines])
+        scope: dict[str, Any] = {**self._names, **(more or {})}
         exec(compile(source, "<lines>", "exec"), scope)  # noqa: S102 - the text is ours, from the protocol
         function: Test = scope["fits"]
         return function
@@ -285,9 +277,8 @@ def recorded() -> Vocabulary:
     return Vocabulary()
 
 
-def _all_of(parameters: Mapping[str, type[Value]], attributes: Mapping[str, object]) -> bool:
-    """Whether each of a stutter's attributes is one, and of its sort. Stutters are few, so nothing is compiled for them."""
-    return all(name in parameters and _wrong(value, parameters[name]) is None for name, value in attributes.items())
+def _all(tests: Sequence[str]) -> str:
+    return " and ".join(tests) or "True"
 
 
 def _form_of(sort: type[Value]) -> tuple[re.Pattern[str], str]:

@@ -6,7 +6,7 @@ order of the same messages, is for the slow way (`observed`), which says why. So
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from model.matching.compiled import Compiled, parameters
@@ -30,6 +30,7 @@ def fast_way(compiled: Compiled, action: Action) -> Fast | None:
     names_changed = frozenset(names)
     more = {f"p_{name}": put for name, put in compiled.puts.items()} | {
         "untouched": untouched,
+        "within": within,
         "changed": names_changed,
     }
     return compiled.build("\n".join(_Writer(compiled, action, changes).lines()), "fast", more)
@@ -58,6 +59,11 @@ def untouched(tables: Tables, after: Mapping[str, Any], changed: frozenset[str])
                     if table.get(entry[:-1], begin) != entry[-1]:
                         return False
     return True
+
+
+def within(entries: Iterable[Sequence[Any]], written: Mapping[Any, None], value: object) -> bool:
+    """Whether all of these entries are among those that a bulk change writes, with its value."""
+    return all(entry[:-1] in written and entry[-1] == value for entry in entries)
 
 
 class _Writer:
@@ -116,7 +122,14 @@ class _Writer:
                 continue
             message = f"(({change.symbol.name!r}, *k{place}),)"
             parts.append(message if change.condition == Truth(True) else f"({message} if if{place} else ())")
-        return [f"    if sent is not None and sent != {' + '.join(parts) or '()'}: return False"]
+        together = " + ".join(parts) or "()"
+        if not any(change.binders for _, change in sends):
+            return [f"    if sent is not None and sent != {together}: return False"]
+        return [  # they may be told in another order than that of the tables
+            "    if sent is not None:",
+            f"        m = {together}",
+            "        if sent != m and set(sent) != set(m): return False",
+        ]
 
     def _after(self) -> list[str]:
         lines = ["    if after is not None:", "        rest = len(after)"]
@@ -128,7 +141,8 @@ class _Writer:
             if change.binders:
                 lines.append(f"        e = after.get({name!r})")
                 lines.append("        if e is not None:")
-                lines.append(f"            if e != tuple([(*k, {value}) for k in k{place}]): return False")
+                exact = f"e != tuple([(*k, {value}) for k in k{place}])"
+                lines.append(f"            if {exact} and not within(e, k{place}, {value}): return False")
                 lines.append("            rest -= 1")
                 continue
             lines.append(f"        e = after.get({name!r})")

@@ -161,6 +161,14 @@ class Source:
             )
             return
         best = max((self._known(node, open_) for node in rest), default=None, key=lambda one: one[0] if one else -1)
+        if (
+            best is not None and best[0] == 0
+        ):  # all of a table would be looked through, unless each alternative says where
+            for node in rest:
+                if isinstance(node, Or) and all(self._says_where(one, open_) for one in node.operands):
+                    for one in node.operands:
+                        self._search(_conjuncts([one, *_without(rest, node)]), open_, names, path, found)
+                    return
         if best is not None and best[0] >= 0:
             _, atom, whole = best
             self._look_up(atom, whole, rest, open_, names, path, found)
@@ -193,6 +201,10 @@ class Source:
         if atom is None or not any(isinstance(one, Variable) and one in open_ for one in atom.arguments):
             return -1, Apply(_NOWHERE, ()), False
         return sum(not free(one) & open_.keys() for one in atom.arguments), atom, whole
+
+    def _says_where(self, node: Node, open_: Mapping[Variable, None]) -> bool:
+        """Whether an index by some argument finds what makes it true."""
+        return any(self._known(one, open_)[0] > 0 for one in _conjuncts([node]))
 
     def _look_up(
         self,
