@@ -100,19 +100,25 @@ def validation(progress: Progress) -> Figure:
     """Validating the logs of all processes of a deployment, reading included, on one core."""
     with tempfile.TemporaryDirectory() as name:
         recorded = record_in_memory(Path(name), VALIDATED_EVENTS, agents=VALIDATED_AGENTS, progress=progress)
-        began = time.process_time()
+        began, of_the_processor = time.perf_counter(), time.process_time()
         verdict = validate([LogFile(path) for path in recorded.files])
-        seconds = time.process_time() - began
+        seconds, by_the_clock = time.process_time() - of_the_processor, time.perf_counter() - began
     if verdict.verdict != "conforms":
         raise Problem(f"the logs of a deployment that follows the protocol: {verdict.verdict}", Exit.VIOLATED)
     rate = verdict.events / seconds
     return Figure(
         "validation",
         f"validate logs of {VALIDATED_AGENTS} agents, DPM and NCM, a file for each, both protocols: {verdict.events:,} events, "
-        f"{recorded.bytes / 1e6:,.0f} MB, in seconds of the processor",
-        f"{rate:,.0f} events/s",
+        f"{recorded.bytes / 1e6:,.0f} MB, in seconds of the processor, and by the clock",
+        f"{rate:,.0f} events/s, {verdict.events / by_the_clock:,.0f} by the clock",
         "100,000 events/s",
-        {"agents": VALIDATED_AGENTS, "events": verdict.events, "bytes": recorded.bytes, "seconds": round(seconds, 3)},
+        {
+            "agents": VALIDATED_AGENTS,
+            "events": verdict.events,
+            "bytes": recorded.bytes,
+            "seconds": round(seconds, 3),
+            "seconds_by_the_clock": round(by_the_clock, 3),
+        },
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from model.matching.relaxed import relaxed
@@ -78,12 +79,17 @@ WHOLE: Final[Mapping[str, Mapping[str, tuple[Shown, ...]]]] = {
 """What a whole state says completely. What else it says (`at` of some versions) has to hold, and may leave out the rest."""
 
 
+@lru_cache(1 << 16)
+def _vpc_of(pod: str) -> str:
+    return pod.partition("/")[0]
+
+
 def constants(
     protocol: Protocol, dishonest: frozenset[str], thresholds: Mapping[str, int]
 ) -> dict[str, Callable[..., Any]]:
     """The constants of a deployment: a pod's VPC is in its name, and every agent is honest but those that are said not to be."""
     known: dict[str, Callable[..., Any]] = {
-        "vpc_of": lambda pod: pod.partition("/")[0],
+        "vpc_of": _vpc_of,
         "honest": lambda host: host not in dishonest,
         **{name: lambda _, value=value: value for name, value in thresholds.items()},
     }

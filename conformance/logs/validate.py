@@ -88,9 +88,10 @@ class Validation:
 
     def feed(self, record: Record) -> Verdict | None:
         """Takes one more record; the verdict if it is clear already."""
+        joining = self.joining
         try:
-            self.joining.feed(record)
-            while self.joining.waiting > self.joining.window:
+            joining.feed(record)
+            while joining.waiting > joining.window:
                 self._look_at_who_waits("more lines wait than the window holds", at_the_end=False)
         except OutOfOrder as found:
             return self._stop(self._out_of_order(found))
