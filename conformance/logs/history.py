@@ -22,9 +22,10 @@ History = Mapping[str, set[Tuple]]
 def _of_pods(tables: Tables, constants: Mapping[str, Callable[..., Any]]) -> History:
     housed: set[Tuple] = {
         (host, pod) for (pod, version, host), _ in tables.entries("at") if version <= tables.get("recorded", (pod,))
-    }
+    } | tables.past.get("housed", set())
     return {
-        "asked": {(host, epoch, pod) for (host, epoch, _, _, pod), _ in tables.entries("request")},
+        "asked": {(host, epoch, pod) for (host, epoch, _, _, pod), _ in tables.entries("request")}
+        | tables.past.get("asked", set()),
         "housed": housed,
         "member": {(host, constants["vpc_of"](pod)) for host, pod in housed},
         "must": {
@@ -32,6 +33,23 @@ def _of_pods(tables: Tables, constants: Mapping[str, Callable[..., Any]]) -> His
             for (pod, version, host), _ in tables.entries("pending")
         },
     }
+
+
+def keep_past(tables: Tables, name: str, arguments: Tuple) -> None:
+    """Keeps the history that an entry tells, before it is forgotten; but not of epochs that are over."""
+    if name == "request":
+        host, epoch, _, _, pod = arguments
+        tables.past.setdefault("asked", set()).add((host, epoch, pod))
+    elif name == "at":
+        pod, _, host = arguments
+        tables.past.setdefault("housed", set()).add((host, pod))
+
+
+def drop_past(tables: Tables) -> None:
+    """Drops the history of epochs that are over: nobody is told anything in them any more."""
+    asked = tables.past.get("asked")
+    if asked:
+        tables.past["asked"] = {one for one in asked if one[1] >= tables.get("greeted", (one[0],))}
 
 
 _KNOWN: Mapping[str, Callable[[Tables, Mapping[str, Callable[..., Any]]], History]] = {"on-demand": _of_pods}

@@ -28,6 +28,9 @@ WINDOW: Final = 100_000
 _NOBODY: Final = sys.maxsize
 """Instead of the number of a line, where nobody waits for one."""
 
+RUNS_MAX: Final = 256
+"""Earlier runs of a process that are kept. What waits for a line of an older one waits for ever, and that is said."""
+
 
 @dataclass(slots=True, eq=False)
 class Process:
@@ -42,7 +45,9 @@ class Process:
     sequence: int = 0
     """Of the last line that was taken, in this run."""
     ended: dict[str, int] = field(default_factory=dict)
-    """Earlier runs, with their last line."""
+    """Earlier runs, with their last line; the newest of them."""
+    runs_forgotten: int = 0
+    """Runs before these."""
     waiting: deque[Record] = field(default_factory=deque)
     """Lines that were read and not taken; only the first of them knows what it waits for."""
     awaited: int = _NOBODY
@@ -210,6 +215,9 @@ class Joining:
         head = f"{process.name}:{run}"
         if process.run:
             process.ended[process.run] = process.sequence
+            if len(process.ended) > RUNS_MAX:
+                del process.ended[next(iter(process.ended))]
+                process.runs_forgotten += 1
             before = f"{process.name}:{process.run}"
             del self._running[before]
             left = [(0, next(self._waited), one) for _, _, one in self._for_line.pop(before, ())]

@@ -23,6 +23,13 @@ FACTS: Final[Mapping[str, str]] = {"at": "versions_are_immutable"}
 """State of another role that a step may read, whenever it is matched, and the promise that says why: it is settled before the first
 message that names it is sent."""
 
+TOLD_APART_BY: Final[Mapping[str, Mapping[str, tuple[int, ...]]]] = {
+    "on-demand": {"request": (0, 2), "at": (0, 1)},
+    "message-queue": {"backlog": (0, 1)},
+}
+"""What never gets spent or untrue and yet is forgotten when it is old, and the arguments that tell one from the others, the last of
+which counts: a host numbers its requests, and versions and revisions are numbers."""
+
 RESTARTS: Final[Mapping[str, str]] = {"dpm": "restart_dpm", "ncm": "restart_ncm"}
 """The step that a new run of a process is, where its log says only that it started."""
 

@@ -24,6 +24,7 @@ from itertools import islice
 from typing import Any, Final
 
 from conformance.exits import Problem
+from conformance.logs.forgetting import doubtful, may_have_been, sweep
 from conformance.logs.joining import WINDOW, Joining, OutOfOrder, Process, alternately
 from conformance.logs.names import LIMITS, LOGGED, constants
 from conformance.logs.partial import Partial, unsaid
@@ -48,9 +49,6 @@ PROGRESS_EVERY: Final = 10_000
 
 LOOK_EVERY: Final = 1_024
 """Lines of one protocol between two counts of its messages."""
-
-SWEEP_EVERY: Final = 4_096
-"""Messages of one name before the spent are forgotten first; later, when there are twice as many as were left."""
 
 
 class Validation:
@@ -83,6 +81,8 @@ class Validation:
         self.partial = Partial(self.joining, self._remade)
         self.registrations = Registrations()
         self.stopped: Verdict | None = None
+        self.doubt = ""
+        """Why the logs cannot be said to conform, though every line was taken: the first that is about what was forgotten."""
 
     # ------------------------------------------------------------------------------------------------- feeding
 
@@ -112,7 +112,7 @@ class Validation:
             return self._stop(found)
         if not self.joining.lines:
             return self._stop(Stop("inconclusive", "no line of the logs is about these protocols"))
-        return self._stop(Stop("conforms"))
+        return self._stop(Stop("inconclusive", self.doubt) if self.doubt else Stop("conforms"))
 
     def fork(self) -> Validation:
         """Another one, as far as this one has come, without the lines that wait: they are for the caller to feed again."""
@@ -159,7 +159,7 @@ class Validation:
         tables = room.tables
         now = tables.now = tables.now + 1
         if not now % LOOK_EVERY:
-            self._sweep(room)
+            sweep(room, self.joining.window, complete=self._is_complete())
         try:
             fits = fast is not None and fast(tables, line.attributes, line.sent, line.after)
         except KeyError:
@@ -176,6 +176,8 @@ class Validation:
     def _slowly(self, process: Process, record: Record, room: Room, name: str) -> Sent | None:
         line = record.line
         misfit = room.observer.observe(room.tables, name, line.attributes, line.sent, line.after)
+        if misfit is not None:
+            misfit = self._supposed(process, record, room, name, misfit)
         if misfit is None:
             return None
         with self.registrations.absent(process, room, name, line) as somebody:
@@ -193,6 +195,39 @@ class Validation:
                 if somebody and self.partial.complete(process, record, room, name, misfit):
                     return None
         raise self._misfit(process, record, room, misfit)
+
+    def _supposed(self, process: Process, record: Record, room: Room, name: str, misfit: Misfit) -> Misfit | None:
+        """Takes a line that fits if a message was there that may have been forgotten; else what is wrong with it even so."""
+        line, takes = record.line, room.observer.actions[name].action.takes
+        if misfit.kind == "guard" and misfit.expected < len(takes):
+            message = self._message(room, name, misfit)
+            if not may_have_been(room, message):
+                return misfit
+            of, *arguments = message
+            room.tables.put(str(of), tuple(arguments), True)
+            other = room.observer.observe(room.tables, name, line.attributes, line.sent, line.after)
+            if other is not None:
+                other = self._supposed(process, record, room, name, other)
+            if other is not None:
+                room.tables.put(str(of), tuple(arguments), False)
+                return other
+            self._doubt(record, written(message))
+            return None
+        what = doubtful(room, misfit)
+        if what is not None:
+            self._doubt(record, what)
+            raise Stop("inconclusive", self.doubt, self._divergence(process, record, room, misfit))
+        return misfit
+
+    def _doubt(self, record: Record, what: str) -> None:
+        self.counts["lines about what was forgotten"] += 1
+        if not self.doubt:
+            why = f"was forgotten: it is older than --window {self.joining.window:,}; a larger one remembers more"
+            self.doubt = f"{record.place}: {what} {why}"
+
+    def _is_complete(self) -> bool:
+        """Whether every process keeps a log from its beginning."""
+        return not self.joining.without and not any(one.late for one in self.joining.processes.values())
 
     def _may_complete(self, process: Process, room: Room, misfit: Misfit) -> bool:
         """Whether anything may have happened that no line tells of."""
@@ -230,6 +265,10 @@ class Validation:
             protocol, _, name = str(message[0]).partition(".")
             room = self._rooms.get(protocol)
             if room is not None and not room.observer.is_sent(room.tables, (name, *message[1:])):
+                if may_have_been(room, (name, *message[1:])):
+                    room.tables.put(name, tuple(message[1:]), True)
+                    self._doubt(record, written((name, *message[1:])))
+                    continue
                 if not self.partial.guesses:
                     misfit = Misfit("sent", "sent", [], [list(message)])
                     raise self._misfit(process, record, room, misfit)
@@ -266,17 +305,15 @@ class Validation:
         room = self._events[event][0]
         return tuple(message[1:]) in room.tables.table(str(message[0]))
 
-    def _sweep(self, room: Room) -> None:
-        """Forgets spent messages of which there are twice as many as were left the last time: each is looked at twice at most."""
-        for name in room.observer.messages:
-            if len(room.tables.table(name)) >= room.sweep_at.get(name, SWEEP_EVERY):
-                room.sweep_at[name] = max(SWEEP_EVERY, 2 * room.observer.sweep(room.tables, name))
-
     def _check_state(self, process: Process, record: Record, protocol: str, state: State) -> None:
         room = self._rooms[protocol]
         misfit = self._state_misfit(process, room, state)
         if misfit is None:
             return
+        what = doubtful(room, misfit)
+        if what is not None:
+            self._doubt(record, what)
+            raise Stop("inconclusive", self.doubt, self._divergence(process, record, room, misfit))
         again = process.started and record.line.run != process.run
 
         def fits() -> bool:
@@ -324,6 +361,8 @@ class Validation:
                 self.joining.give_up_waiting(process)
                 return
             what = f"line {number} of {sender}, which sent what this line takes, is not in the logs"
+            if by.runs_forgotten:
+                what += f", or of one of its {by.runs_forgotten:,} oldest runs, which were forgotten"
         else:
             if by.late or (at_the_end and not by.waiting):
                 self.joining.give_up_waiting(process)

@@ -115,7 +115,8 @@ class Room:
         """Goes on with another compiled protocol, and the same state."""
         tables = observer.tables()
         tables.now = self.tables.now
-        for symbol in self.tables.layout.kept:
+        tables.take_over(self.tables)
+        for symbol in self.tables.layout.kept.keys() - tables.layout.counted:
             for arguments, value in self.tables.entries(symbol):
                 tables.put(symbol, arguments, value)
         self.observer, self.tables = observer, tables

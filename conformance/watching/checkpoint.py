@@ -22,7 +22,7 @@ from conformance.logs.validate import Validation
 from conformance.watching.streams import Position
 from impl.recording.line import Line
 
-FORM: Final = 1
+FORM: Final = 2
 """The version of this form."""
 
 _UNKEPT: Final = frozenset({"waiting", "for_line", "for_message", "free"})
@@ -46,6 +46,8 @@ class Tables(msgspec.Struct, frozen=True):
     sweep_at: dict[str, int]
     entries: dict[str, list[list[str | int | bool]]]
     """By symbol: arguments, and the value behind them."""
+    forgotten: dict[str, Any]
+    """What was forgotten, and what is kept as runs of numbers."""
 
 
 class PutIn(msgspec.Struct, frozen=True):
@@ -67,6 +69,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     limits: dict[str, int]
     registered: dict[str, list[str]]
     """By process."""
+    doubt: str
     lines: int
     processes: list[dict[str, Any]]
     tables: dict[str, Tables]
@@ -88,6 +91,7 @@ def saved(validation: Validation, positions: Mapping[str, Position], options: Ma
         dict(validation.counts),
         dict(validation.limits),
         {name: sorted(some) for name, some in validation.registrations.hosts.items()},
+        validation.doubt,
         validation.joining.lines,
         [_process(one) for one in processes],
         {
@@ -97,8 +101,9 @@ def saved(validation: Validation, positions: Mapping[str, Position], options: Ma
                 dict(room.sweep_at),
                 {
                     symbol: [[*arguments, value] for arguments, value in room.tables.entries(symbol)]
-                    for symbol in room.tables.layout.kept
+                    for symbol in room.tables.layout.kept.keys() - room.tables.layout.counted
                 },
+                room.tables.forgotten_as_json(),
             )
             for name, room in validation.rooms.items()
         },
@@ -122,6 +127,7 @@ def resumed(checkpoint: Checkpoint, validation: Validation) -> None:
     validation.counts.update(checkpoint.counts)
     validation.learn_limits(checkpoint.limits)
     validation.registrations.hosts.update({name: set(some) for name, some in checkpoint.registered.items()})
+    validation.doubt = checkpoint.doubt
     for one in checkpoint.processes:
         kept = Process(one["name"], one["role"], one["host"])
         for name, value in one.items():
@@ -131,6 +137,7 @@ def resumed(checkpoint: Checkpoint, validation: Validation) -> None:
     for name, tables in checkpoint.tables.items():
         room = validation.rooms[name]
         room.sweep_at.update(tables.sweep_at)
+        room.tables.forget_again(tables.forgotten)
         for symbol, entries in tables.entries.items():
             is_message = any(one.name == symbol for one in room.protocol.messages)
             for *arguments, value in entries:

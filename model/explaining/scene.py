@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, Final
 
 from model.matching.compiled import Changes, Compiled, Constants, apply, parameters
+from model.matching.counted import Counted
 from model.matching.layout import Put, Tables, key
 from model.state import Element, Tuple
 from spec.language import Action, Protocol, Symbol
@@ -52,7 +53,9 @@ class Scene:
         if state is not None:
             self.kept = frozenset(state.layout.kept)
             for name in state.layout.kept:
-                setattr(self.tables, name, state.table(name).copy())
+                if name not in self.layout.counted and name not in self.layout.settled:
+                    setattr(self.tables, name, state.table(name).copy())
+            self.tables.take_over(state)
 
     @classmethod
     def on(cls, compiled: Compiled, tables: Tables) -> Scene:
@@ -78,7 +81,8 @@ class Scene:
     def mirror(self, name: str, other: str) -> None:
         """Gives a symbol that nothing was said of yet the entries of another one with the same arguments and value."""
         table = self.tables.table(name)
-        setattr(self.tables, other, table.copy() if self.layout.kept[name].result is not Formula else set(table))
+        as_it_is = self.layout.kept[name].result is not Formula or isinstance(table, Counted)
+        setattr(self.tables, other, table.copy() if as_it_is else set(table))
         self._indexed -= {index for (of, _), index in self.layout.indexes.items() if of == other}
 
     @contextmanager

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from model.matching.counted import Counted
+from model.matching.forgotten import Settled, counted, settled
 from model.state import Element, Tuple
 from spec.language import Message, Protocol, Symbol
 from spec.terms import Enumeration, Formula, Number, Value
@@ -37,6 +39,10 @@ class Layout:
     """The name of the index of a symbol by some of its arguments."""
     listed: set[type[Value]] = field(default_factory=set)
     """Sorts of which some formula needs every member: no index says where to look."""
+    counted: frozenset[str] = frozenset()
+    """Relations that are kept as runs of numbers."""
+    settled: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Functions of which entries with these values may be forgotten."""
 
     @cached_property
     def firsts(self) -> Mapping[str, Element | bool]:
@@ -47,7 +53,8 @@ class Layout:
     def of(cls, protocol: Protocol, *, history: bool = True) -> Layout:
         """The layout for all state and messages of a protocol; history is read by promises only, and may be left out."""
         kinds = {"state", "message", "history"} if history else {"state", "message"}
-        return cls(protocol, {symbol.name: symbol for symbol in protocol.symbols if symbol.kind in kinds})
+        kept = {symbol.name: symbol for symbol in protocol.symbols if symbol.kind in kinds}
+        return cls(protocol, kept, counted=counted(protocol), settled=settled(protocol))
 
     def index(self, symbol: Symbol, positions: tuple[int, ...]) -> str:
         """The name of an index; the whole table where no argument is given."""
@@ -56,6 +63,10 @@ class Layout:
         name = f"{symbol.name}_by_{'_'.join(map(str, positions))}"
         self.indexes[symbol.name, positions] = name
         return name
+
+    def first(self, name: str) -> Element | bool:
+        """The value that every entry of a symbol starts with."""
+        return first(self.kept[name])
 
     def put_source(self, symbol: Symbol) -> str:
         """The function that gives an entry its value."""
@@ -103,9 +114,18 @@ class Tables:
         self.layout = layout
         self.puts = puts
         self.now = 0
+        self.gone: dict[str, Counted] = {}
+        """What was forgotten, by symbol, as far as it counts."""
+        self.past: dict[str, set[Tuple]] = {}
+        """Entries of history that are told by nothing else any more."""
         for name, symbol in layout.kept.items():
             plain = symbol.result is Formula and not isinstance(symbol, Message)
-            setattr(self, name, set() if plain else {})
+            table: Any = set() if plain else {}
+            if name in layout.counted:
+                table = Counted()
+            elif name in layout.settled:
+                table = Settled(self.gone.setdefault(name, Counted()))
+            setattr(self, name, table)
         for index in layout.indexes.values():
             setattr(self, index, {})
 
@@ -145,11 +165,40 @@ class Tables:
         """An independent state with the same content."""
         made = Tables.__new__(Tables)
         made.layout, made.puts, made.now = self.layout, self.puts, self.now
-        for name in self.layout.kept:
+        made.take_over(self)
+        for name in self.layout.kept.keys() - self.layout.counted - self.layout.settled.keys():
             setattr(made, name, getattr(self, name).copy())
         for index in self.layout.indexes.values():
             setattr(made, index, {key: some.copy() for key, some in getattr(self, index).items()})
         return made
+
+    def take_over(self, other: Tables) -> None:
+        """What another state has forgotten, and all its entries of the symbols that are kept in a form of their own."""
+        self.gone = {name: some.copy() for name, some in other.gone.items()}
+        self.past = {name: set(some) for name, some in other.past.items()}
+        for name in self.layout.counted:
+            setattr(self, name, other.table(name).copy())
+        for name in self.layout.settled:
+            table = Settled(self.gone.setdefault(name, Counted()))
+            table.update(other.table(name))
+            setattr(self, name, table)
+
+    def forgotten_as_json(self) -> dict[str, Any]:
+        """What was forgotten, and what is counted, to be kept in a file."""
+        return {
+            "gone": {name: some.as_json() for name, some in self.gone.items()},
+            "past": {name: [list(one) for one in some] for name, some in self.past.items()},
+            "counted": {name: self.table(name).as_json() for name in self.layout.counted},
+        }
+
+    def forget_again(self, kept: Mapping[str, Any]) -> None:
+        """Brings back what `forgotten_as_json` has written; nothing was put in yet."""
+        self.gone = {name: Counted.of(some) for name, some in kept["gone"].items()}
+        self.past = {name: {tuple(one) for one in some} for name, some in kept["past"].items()}
+        for name, some in kept["counted"].items():
+            setattr(self, name, Counted.of(some))
+        for name in self.layout.settled:
+            setattr(self, name, Settled(self.gone.setdefault(name, Counted())))
 
     def members(self, sort: type[Value]) -> list[Element]:
         """The members of a sort that something is said of, in order; numbers up to one more than the largest."""
