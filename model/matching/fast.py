@@ -6,8 +6,10 @@ order of the same messages, is for the slow way (`observed`), which says why. So
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from model.matching.compiled import Compiled, parameters
 from model.matching.layout import Tables
@@ -66,6 +68,21 @@ def within(entries: Iterable[Sequence[Any]], written: Mapping[Any, None], value:
     return all(entry[:-1] in written and entry[-1] == value for entry in entries)
 
 
+_LOOKED_UP: Final = re.compile(r"t\.\w+\.get\(\((?:v_\w+, )+\), [^(),]+\)")
+"""An entry of a function whose arguments are the action's own parameters."""
+
+
+def _once(lines: Sequence[str]) -> list[str]:
+    """These lines, which only read; what they look up several times is looked up before them, once."""
+    text = "\n".join(lines)
+    before = []
+    for place, (entry, times) in enumerate(Counter(_LOOKED_UP.findall(text)).items()):
+        if times > 1:
+            before.append(f"    g{place} = {entry}")
+            text = text.replace(entry, f"g{place}")
+    return [*before, text]
+
+
 class _Writer:
     def __init__(self, compiled: Compiled, action: Action, changes: list[Change]) -> None:
         self.layout = compiled.layout
@@ -76,8 +93,7 @@ class _Writer:
 
     def lines(self) -> list[str]:
         """The function. Everything is read before anything is written, as in the statement."""
-        lines = ["def fast(t, a, sent, after):"]
-        lines += [f"    {name} = a[{variable.name!r}]" for variable, name in self.names.items()]
+        lines = []
         guard = " and ".join(self.source.expression(node, self.names) for node in self.action.guard)
         if guard:
             lines.append(f"    if not ({guard}): return False")
@@ -92,6 +108,8 @@ class _Writer:
                 lines.append(f"    if{place} = {self.source.expression(change.condition, self.names)}")
         lines += self._sent()
         lines += self._after()
+        given = [f"    {name} = a[{variable.name!r}]" for variable, name in self.names.items()]
+        lines = ["def fast(t, a, sent, after):", *given, *_once(lines)]
         for taken in spending(self.action):
             lines.append(f"    p_{taken.symbol.name}(t, {self.source.together(taken.arguments, self.names)}, False)")
         for place, change in enumerate(self.changes):

@@ -25,3 +25,13 @@ def test_a_wrong_that_is_not_found_has_no_figure(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(measured, "_plant", lambda _: None)
     with pytest.raises(Problem, match="a planted wrong was not found: conforms"):
         measured.explanation(lambda *_: None)
+
+
+def test_the_rate_of_validation_is_told_of_the_processor_and_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measured, "VALIDATED_AGENTS", 20)
+    monkeypatch.setattr(measured, "VALIDATED_EVENTS", 2_000)
+    found = measured.validation(lambda *_: None)
+    assert found.data["events"] >= 2_000
+    assert 0 < found.data["seconds"]
+    assert 0 < found.data["seconds_by_the_clock"]
+    assert found.row[1].endswith("by the clock")
