@@ -236,10 +236,18 @@ class _World:
     def _send(self, send: Send, origin: str) -> None:
         late = self.chance.randrange(LATE_ONCE_IN) == 0
         times = 2 if self.chance.randrange(TWICE_ONCE_IN) == 0 else 1
+        registration = self._registration_of(send)
         for _ in range(times):
-            self._after(self.chance.randint(*(LATE if late else USUAL)), lambda: self._deliver(send, origin))
+            due = self.chance.randint(*(LATE if late else USUAL))
+            self._after(due, lambda: self._deliver(send, origin, registration))
 
-    def _deliver(self, send: Send, origin: str) -> None:
+    def _registration_of(self, send: Send) -> int:
+        """Of the host whose topic a message is on; 0: of none."""
+        return self._registrations.get(send.topic.partition("-")[2], 0)
+
+    def _deliver(self, send: Send, origin: str, registration: int) -> None:
+        if registration != self._registration_of(send):
+            return  # registered anew, the host has other topics of the same names, and what was in the former is gone
         process = self.processes[_reader(send.topic)]
         self._done(process, _taken(process, send.message, send.topic), origin)
         if process.name == "dpm":

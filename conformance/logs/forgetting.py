@@ -82,7 +82,7 @@ def _old(room: Room, name: str, window: int) -> Iterator[Tuple]:
     """Messages that were sent before the window, and for whose answer nobody waits."""
     tables = room.tables
     waiting = tables.table("waiting") if name == "request" else ()
-    for arguments, sent in tables.entries(name):
+    for arguments, sent in tables.table(name).items():
         if tables.now - sent > window and (arguments[0], *arguments[2:]) not in waiting:
             yield arguments
 

@@ -19,8 +19,10 @@ from conformance.logs.names import LOGGED
 from conformance.logs.partial import Inserted
 from conformance.logs.reading import Record
 from conformance.logs.validate import Validation
+from conformance.logs.verdict import Room
 from conformance.watching.streams import Position
 from impl.recording.line import Line
+from model.state import Tuple
 
 FORM: Final = 2
 """The version of this form."""
@@ -100,7 +102,7 @@ def saved(validation: Validation, positions: Mapping[str, Position], options: Ma
                 room.tables.now,
                 dict(room.sweep_at),
                 {
-                    symbol: [[*arguments, value] for arguments, value in room.tables.entries(symbol)]
+                    symbol: [[*arguments, value] for arguments, value in _entries(room, symbol)]
                     for symbol in room.tables.layout.kept.keys() - room.tables.layout.counted
                 },
                 room.tables.forgotten_as_json(),
@@ -111,6 +113,12 @@ def saved(validation: Validation, positions: Mapping[str, Position], options: Ma
         _kept(record for one in processes for record in one.waiting),
         _kept(validation.recent),
     )
+
+
+def _entries(room: Room, symbol: str) -> Iterable[tuple[Tuple, Any]]:
+    """What differs from the start; of a message not only that it is there, but since when."""
+    is_message = any(one.name == symbol for one in room.protocol.messages)
+    return room.tables.table(symbol).items() if is_message else room.tables.entries(symbol)
 
 
 def _process(process: Process) -> dict[str, Any]:

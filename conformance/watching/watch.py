@@ -23,6 +23,9 @@ from impl.errors import EnvironmentProblem
 TURN_LINES: Final = 256
 """Of one stream, before it is the next one's turn."""
 
+ROUND_LINES: Final = 2_048
+"""After so many it is asked again which streams have come the least far."""
+
 LOOK_SECONDS: Final = 1.0
 """Between two looks for processes that are new."""
 
@@ -62,6 +65,8 @@ class Watch:
         self._options = dict(options or {})
         self._processes: dict[str, str] = {}
         """The process of the line that a stream gave last."""
+        self._clocks: dict[str, int] = {}
+        """When that line was written, by its process's clock. It orders no lines; see `conformance.logs.joining.alternately`."""
         self._sleep = sleep
         self._clock = clock
         self._rest: list[Record] = []
@@ -121,7 +126,7 @@ class Watch:
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
             self._streams.update(self._source.look())
-        streams = list(self._streams.values())
+        streams = sorted(self._streams.values(), key=lambda one: self._clocks.get(one.name, 0))
         free = [one for one in streams if not self._waits(one)]
         came = self._taken(free)
         if not came and self.verdict is None:
@@ -132,6 +137,7 @@ class Watch:
         return came
 
     def _taken(self, streams: list[Stream]) -> int:
+        """Some lines, of those streams first that have come the least far by their clocks; how many there were."""
         came = 0
         feed = self.validation.feed
         for stream in streams:
@@ -145,6 +151,9 @@ class Watch:
             if some:
                 self.last = some[-1]
                 self._processes[stream.name] = self.last.line.process
+                self._clocks[stream.name] = self.last.line.time
+            if came >= ROUND_LINES:
+                break
         return came
 
     def _waits(self, stream: Stream) -> bool:

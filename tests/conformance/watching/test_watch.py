@@ -8,7 +8,9 @@ import socket
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from conformance.exits import Problem
@@ -117,6 +119,28 @@ def test_a_watch_that_is_resumed_at_any_moment_says_what_one_that_was_not_says(
     assert without_seconds(resumed.validation.finish()) == without_seconds(whole.validation.finish())
     assert resumed.positions == whole.positions
     assert any(kind.startswith("put in") for kind in resumed.noted) == bool(without)
+
+
+def test_a_checkpoint_of_what_was_resumed_is_the_checkpoint(deployment: dict[str, list[bytes]], tmp_path: Path) -> None:
+    """Nothing is lost on the way, not even since when a message is there."""
+    for name, lines in deployment.items():
+        (tmp_path / name).write_bytes(b"".join(lines[: 2 * len(lines) // 3]))
+    watch = watch_of(tmp_path)
+    assert until_caught_up(watch) is None
+    assert watch.validation.joining.waiting > 0
+    first = checkpoints.saved(watch.validation, watch.positions, OPTIONS)
+    again = Validation()
+    checkpoints.resumed(first, again)
+    second = checkpoints.saved(again, watch.positions, OPTIONS)
+    assert in_order(second) == in_order(first)
+
+
+def in_order(checkpoint: checkpoints.Checkpoint) -> dict[str, Any]:
+    """Its content, with sets in an order."""
+    found: dict[str, Any] = msgspec.to_builtins(checkpoint)
+    for tables in found["tables"].values():
+        tables["entries"] = {name: sorted(some, key=repr) for name, some in tables["entries"].items()}
+    return found
 
 
 def test_a_wrong_behind_a_checkpoint_is_explained_as_without_one(
