@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import grpc
 import grpc.aio
@@ -67,6 +67,11 @@ class Waits:
     """For NCM to call each host back at the beginning."""
     settle: float = 0.5
     """For what comes after everything, and should not."""
+
+
+NOT_CONNECTED: Final = "failed to connect"
+"""How the library begins to say that there was no connection to send anything by. On a busy machine one that is made may come too
+late."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +222,7 @@ class Peers:
 
         return await self._answered(self._callers[host], exchange)
 
-    async def _answered(self, caller: Caller, exchange: Callable[[Any], Any]) -> Answer:
+    async def _answered(self, caller: Caller, exchange: Callable[[Any], Any], *, again: bool = True) -> Answer:
         try:
             async with asyncio.timeout(self.waits.reply):
                 reply = await exchange(await caller.dial())
@@ -228,6 +233,8 @@ class Peers:
             return Answer(None, self.mark, str(problem))
         except grpc.aio.AioRpcError as problem:
             if problem.code() is grpc.StatusCode.UNAVAILABLE:
+                if again and str(problem.details()).startswith(NOT_CONNECTED):
+                    return await self._answered(caller, exchange, again=False)  # nothing was sent yet
                 raise EnvironmentProblem(
                     f"{self.where.name}: cannot be reached; start NCM, or name the address and port where it listens"
                 ) from problem

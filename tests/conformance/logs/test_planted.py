@@ -401,7 +401,11 @@ def test_a_line_that_is_lost_is_put_in_again_whoever_wrote_it(logs: Logs, tmp_pa
         (file, place)
         for file, lines in logs.files.items()
         for place, line in enumerate(lines[:-2])
-        if line.event == f"on-demand.{event}" and line.sequence > 1 and lines[place + 1].run == line.run
+        if line.event == f"on-demand.{event}"
+        and line.sequence > 1
+        and lines[place + 1].run == line.run
+        # What is stored before anybody is met sends nothing: it shows much later, and is not always found.
+        and (event != "store" or line.sent)
     ]
     file, place = places[len(places) // 2]
     line = logs.files[file][place]
