@@ -19,7 +19,7 @@ replay: .venv/ready  ## every vector on the implementation, over a real broker
 bench: .venv/ready  ## the numbers of the README, with their conditions
 	@$(RUN)ondemand bench
 
-matrix: .venv/ready  ## mutants of the statement, and which check notices each; about ten minutes
+matrix: .venv/ready  ## mutants of the statement and of the cores, and which check notices each; about fifteen minutes
 	@$(RUN)ondemand matrix
 
 golden: .venv/ready  ## generated files anew; read the difference before you commit it

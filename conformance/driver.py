@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 from conformance.memo import Memo
 from conformance.observe import Difference
-from conformance.process import Hand, Process, answered, asked
+from conformance.process import Hand, Process, answered, asked, questioned
 from conformance.targets import Target, reader_of
 from conformance.willing import Listing, Own, Stranger, View, willing
 from impl.aca import Aca
@@ -276,7 +276,7 @@ class Driver(ABC):
             return None
         owns = self._willing.owns_of(name, self._hosts)
         possible = memo.get(state, ("possible", name), lambda: self._willing.possible(name, owns, state))
-        with asked(process.core):
+        with questioned(process.core):
             for question, wanted, seen in self._views(process, state):
                 if wanted != seen:
                     return Difference(f"{name}: {question}", wanted, seen, "it says something else of its state")
@@ -300,7 +300,9 @@ class Driver(ABC):
         process = self._processes[name]
         if process.core is None or process.down:
             return None
-        for one in list(self._strangers(process, state)):
+        with questioned(process.core):
+            strangers = list(self._strangers(process, state))
+        for one in strangers:
             try:
                 with asked(process.core):
                     effects = answered(process.core, one.hand())

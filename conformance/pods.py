@@ -170,6 +170,7 @@ class PodsDriver(Driver):
             registered = [host for host in self._hosts if (host,) not in state.relations["removed"]]
             epochs = {host: int(functions["greeted"][host,]) for host in registered}
             yield "hosts", sorted(registered), core.hosts()
+            yield "removed", sorted(one for (one,) in state.relations["removed"]), core.removed()
             yield "was_met", [bool(epochs.get(host)) for host in self._hosts], [*map(core.was_met, self._hosts)]
             yield "met_epoch", [epochs.get(host) for host in self._hosts], [*map(core.met_epoch, self._hosts)]
             told = {
@@ -184,6 +185,7 @@ class PodsDriver(Driver):
                 given = {"host": host, "pod": pod}
                 said = self._interpreter.evaluate(self._route_state, state, given)
                 yield "phase", said, core.phase(names.pod(pod)).value
+                yield "seen", functions["known"][host, pod], core.seen(names.pod(pod))[0]
             if epoch:
                 yield "say_hello", {("hello", (host, epoch))}, self.messages(core.say_hello())
 
@@ -207,6 +209,8 @@ class PodsDriver(Driver):
         yield Stranger("Config", partial(receive, Config(UNPLACED, 1, None)))
         yield Stranger("Report of nothing", partial(receive, Report(UNPLACED, 1, Outcome.DONE)))
         for (pod, version), outcome in state.functions["outcome"].items():
+            if outcome == "pending":
+                yield Stranger("Config", partial(receive, Config(self.names.pod(pod), int(version), None)))
             if outcome not in ("none", "pending"):
                 for other in Outcome:
                     again = Report(self.names.pod(pod), int(version), other)
@@ -231,6 +235,9 @@ class PodsDriver(Driver):
                 yield Stranger("Config of another place", partial(core.receive, moved, Channel("dpm")))
         for host in self._hosts:
             yield Stranger("Registered again", partial(core.receive, Registered(host), Channel("dpm")))
+            by_itself = Channel("host", host)
+            yield Stranger("Registered by an agent", partial(core.receive, Registered(host, 2), by_itself))
+            yield Stranger("Deregistered by an agent", partial(core.receive, Deregistered(host, 2), by_itself))
             yield Stranger("Deregistered before", partial(core.receive, Deregistered(host, 0), Channel("dpm")))
             if (host,) in removed:
                 yield Stranger("Deregistered again", partial(core.receive, Deregistered(host), Channel("dpm")))

@@ -39,6 +39,16 @@ def asked(core: Any) -> Iterator[None]:
         raise CoreFailed(f"{type(core).__name__} raised {said} ({place.filename}, line {place.lineno})") from problem
 
 
+@contextmanager
+def questioned(core: Any) -> Iterator[None]:
+    """Around what a core is only asked about: there is nothing to refuse."""
+    try:
+        with asked(core):
+            yield
+    except IllegalInput as problem:
+        raise CoreFailed(f"{type(core).__name__} refuses to say: {problem}") from problem
+
+
 def answered(core: Any, effects: Any) -> Effects:
     """What a core has answered.
 
@@ -135,7 +145,7 @@ class Process:
 
     def observed(self) -> dict[str, Any]:
         """What the core says of its state."""
-        with asked(self.core):
+        with questioned(self.core):
             seen: dict[str, Any] = self.core.observe()
         return seen
 

@@ -72,10 +72,6 @@ class Dpm:
         """Changes of which nothing was heard."""
         return [change for change, state in self._outcomes.items() if state == PENDING]
 
-    def place_at(self, pod: Pod, version: int) -> str | None:
-        """What a version that was issued says: the host that the pod is at, or none."""
-        return self._places[pod][version - 1]
-
     def outcome_of(self, pod: Pod, version: int) -> str:
         """What was heard of a version; `none`: it was not issued."""
         return self._outcomes.get((pod, version), "none")

@@ -1,4 +1,4 @@
-"""`ondemand matrix`: mutants of the statement, and what notices them."""
+"""`ondemand matrix`: mutants of the statement and of the implementation's cores, and what notices them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,34 @@ from rich.console import Console
 
 from conformance.exits import Exit, Problem, worst
 from conformance.matrix.current import HALVES, held
-from conformance.matrix.digests import digests_of
 from conformance.matrix.make import made
 from conformance.matrix.show import as_json, figures, page, page_of, print_summary, summary_lines, write_readme
-from conformance.matrix.table import STATEMENT, Matrix, path_of, read, read_reasons, text_of, with_reasons, write
+from conformance.matrix.table import (
+    IMPLEMENTATION,
+    STATEMENT,
+    Half,
+    Matrix,
+    path_of,
+    read,
+    read_reasons,
+    text_of,
+    with_reasons,
+    write,
+)
+from conformance.mutants.asking import count_of, made_anew
+from conformance.mutants.cores import line_of
 from conformance.outputs.result import Case, Finding, Result, Section, source_of
 from conformance.outputs.writing import Outputs, outputs_options
 from conformance.protocols import named
 from conformance.report import console_for, json_option, no_such, progress_bar, write_json
-from spec.language import Protocol
+from spec.language import Protocol, Source
 
 COVERED: Final = HALVES[STATEMENT].protocols
 
 
 @click.command()
 @click.option("--protocol", "protocol_name", metavar="NAME", help=f"{', '.join(COVERED)}. [default: both]")
+@click.option("--half", type=click.Choice(list(HALVES)), help="Mutants of what. [default: both]")
 @click.option(
     "--check", "only_check", is_flag=True, help="Write nothing; end with 1 if a table is not made again as it is."
 )
@@ -33,36 +46,45 @@ COVERED: Final = HALVES[STATEMENT].protocols
 @json_option
 @outputs_options
 def matrix(
-    protocol_name: str | None, only_check: bool, only_shown: bool, json_file: str | None, outputs: Outputs
+    protocol_name: str | None,
+    half: Half | None,
+    only_check: bool,
+    only_shown: bool,
+    json_file: str | None,
+    outputs: Outputs,
 ) -> int:
-    """Mutate the statement by rule, ask every engine about every mutant, and write the tables anew.
+    """Mutate the statement and the cores by rule, ask every engine about every mutant, and write the tables anew.
 
-    A mutant is an action with one thing wrong: a conjunct of its guard dropped or negated, two parameters swapped, older for
-    newer, a change skipped or widened, a message not sent. It is killed if a claim is not inductive any more, a promise breaks
-    in some run, counts of states change, or a vector is followed otherwise. What survives fails the build, or has a reason that
-    somebody wrote.
+    A mutant of the statement is an action with one thing wrong: a conjunct of its guard dropped or negated, two parameters
+    swapped, older for newer, a change skipped or widened, a message not sent. It is killed if a claim is not inductive any more,
+    a promise breaks in some run, counts of states change, or a vector is followed otherwise. A mutant of a core has one thing
+    wrong in its source, and is killed if it leaves a vector, a run of a variant or a free run in lock-step, or if the logs of a
+    fleet of it are no behaviour of the statement. What survives fails the build, or has a reason that somebody wrote.
 
     \b
     Examples:
-      ondemand matrix                           both tables, on all cores
+      ondemand matrix                           all tables, on all cores
       ondemand matrix --protocol on-demand
+      ondemand matrix --half implementation     mutants of the cores alone
       ondemand matrix --check                   what is checked in is what is made, byte for byte
       ondemand matrix --shown --json -
     """
     if protocol_name is not None and protocol_name not in COVERED:
         raise Problem(no_such("protocol with a kill matrix", protocol_name, COVERED), Exit.BAD_INPUT)
     protocols = [named(name) for name in COVERED if protocol_name in (None, name)]
+    halves = [one for one in HALVES if half in (None, one)]
     console = console_for(json_file)
     started = time.perf_counter()
-    tables = _checked_in(protocols) if only_shown else _made(protocols)
+    tables = _checked_in(protocols, halves) if only_shown else _made(protocols, halves)
     seconds = time.perf_counter() - started
     result, codes = Result("matrix", seconds=seconds), []
-    for protocol, table in zip(protocols, tables, strict=True):
+    for table in tables:
+        protocol = named(table.protocol)
         codes.append(_ended(protocol, table, console))
-        result.cases += _cases(protocol, table)
+        result.cases += _cases(table)
         result.findings += _findings(protocol, table)
         result.sections.append(_section(table))
-        result.figures += [f"{protocol.name}: {line}" for line in summary_lines(table)]
+        result.figures += [f"{protocol.name}, {table.half}: {line}" for line in summary_lines(table)]
         if only_shown:
             continue
         if only_check:
@@ -84,19 +106,24 @@ def matrix(
     return int(result.exit)
 
 
-def _cases(protocol: Protocol, table: Matrix) -> Iterator[Case]:
-    """One for each mutant, on the line of the action that it is made of."""
+def _cases(table: Matrix) -> Iterator[Case]:
+    """One for each mutant, on the line of what it is made of."""
     for row in table.rows:
         verdict = "violated" if row.fate == "survives" else "holds"
-        yield Case(row.name, verdict, "nothing notices it", source=source_of(row.of, protocol))
+        yield Case(row.name, verdict, "nothing notices it", source=_source(row.of, table))
 
 
 def _findings(protocol: Protocol, table: Matrix) -> Iterator[Finding]:
     survivors = table.of_fate("survives")
-    for code, sentence in table.faults(digests_of(protocol)):
+    for code, sentence in table.faults(HALVES[table.half].digests(protocol)):
         row = next((one for one in survivors if one.name in sentence), None)
-        source = source_of(row.of, protocol) if row is not None else None
+        source = _source(row.of, table) if row is not None else None
         yield Finding("matrix", sentence, source, undecided=code is Exit.UNDECIDED)
+
+
+def _source(of: str, table: Matrix) -> Source | None:
+    """The line of an action, or of a function of a core."""
+    return source_of(of, named(table.protocol)) if table.half == STATEMENT else line_of(of, table.protocol)
 
 
 def _section(table: Matrix) -> Section:
@@ -105,25 +132,34 @@ def _section(table: Matrix) -> Section:
     return Section(f"Mutants of {table.protocol} ({table.half}): {len(table.rows):,}", columns, rows)
 
 
-def _checked_in(protocols: Sequence[Protocol]) -> list[Matrix]:
-    found = [read(protocol.name, STATEMENT) for protocol in protocols]
-    for protocol, table in zip(protocols, found, strict=True):
-        if table is None:
-            raise Problem(
-                f"{path_of(protocol.name, STATEMENT)}: there is no such table; make it: make matrix", Exit.BAD_INPUT
-            )
-    return [table for table in found if table is not None]
+def _checked_in(protocols: Sequence[Protocol], halves: Sequence[Half]) -> list[Matrix]:
+    found = []
+    for half in halves:
+        for protocol in protocols:
+            table = read(protocol.name, half)
+            if table is None:
+                raise Problem(
+                    f"{path_of(protocol.name, half)}: there is no such table; make it: make matrix", Exit.BAD_INPUT
+                )
+            found.append(table)
+    return found
 
 
-def _made(protocols: Sequence[Protocol]) -> list[Matrix]:
-    with progress_bar("Mutants") as progress:
-        found = made(protocols, lambda done, total: progress(done, f"of {total} questions"))
+def _made(protocols: Sequence[Protocol], halves: Sequence[Half]) -> list[Matrix]:
+    found = []
+    if STATEMENT in halves:
+        with progress_bar("Mutants of the statement") as progress:
+            found += made(protocols, lambda done, total: progress(done, f"of {total} questions"))
+    if IMPLEMENTATION in halves:
+        for protocol in protocols:
+            with progress_bar(f"Mutants of the cores of {protocol.name}", count_of(protocol)) as progress:
+                found.append(made_anew(protocol, progress))
     return [with_reasons(table, read_reasons(table.protocol, table.half)) for table in found]
 
 
 def _ended(protocol: Protocol, table: Matrix, console: Console) -> Exit:
     print_summary(table, console)
-    faults = table.faults(digests_of(protocol))
+    faults = table.faults(HALVES[table.half].digests(protocol))
     for _, sentence in faults:
         console.print(f"  {sentence}", highlight=False, markup=False, soft_wrap=True)
     console.print()

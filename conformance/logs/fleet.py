@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import math
 import random
 import time
 from collections import deque
@@ -64,6 +65,9 @@ WAYS: Final = (
     ("registered anew", 1),
 )
 """What happens by itself, with weights."""
+
+ANSWERS_MAX: Final = 10
+"""Of cores that are not ours, for each line that is wanted; ours give about one."""
 
 _NAMES: Final = [name for name, _ in WAYS]
 _WEIGHTS: Final = list(accumulate(weight for _, weight in WAYS))
@@ -132,6 +136,10 @@ class CountedFile:
         self._file.close()
 
 
+class Restless(Exception):
+    """Cores that are not ours answer each other without an end."""
+
+
 class _World:
     """All processes, and what is under way between them."""
 
@@ -139,6 +147,7 @@ class _World:
         """`folder`: where the logs go; none: nobody keeps one."""
         self.chance = random.Random(seed)
         self._cores = cores
+        self.answers_left = math.inf
         self.now = 0
         self._numbers = count()
         self._waiting: list[tuple[int, int, Callable[[], None]]] = []
@@ -215,6 +224,9 @@ class _World:
 
     def _done(self, process: _Process, effects: Effects, taken: str = "") -> None:
         """What is due once a core has answered: its lines, its messages, and what time demands later."""
+        self.answers_left -= 1
+        if self.answers_left < 0:
+            raise Restless(f"{process.name} and the others go on for ever")
         ids = process.recorder.note(effects, taken) if process.recorder is not None else [""] * len(effects.sends)
         for send, origin in zip(effects.sends, ids, strict=True):
             process.last.append(send)
@@ -411,20 +423,23 @@ def record_in_memory(
     """Writes logs of at least so many lines into a folder, one file for each process. They are complete, and conform.
 
     `cores`: others than ours, whose logs need not.
+
+    Raises:
+        Restless: the others answer each other without an end.
     """
     started = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     world = _World(folder, agents, seed, cores or Cores())
+    if cores is not None:
+        world.answers_left = ANSWERS_MAX * events
     while True:
         lines = world.lines
         if progress is not None:
             progress(lines, f"of {events:,}")
-        if lines >= events:
-            break
+        if lines >= events or (cores is not None and world.now >= events):
+            break  # cores that are not ours may have little to say
         for _ in range(min(1_000, max(1, (events - lines) // 2))):
             world.step()
-        if world.lines == lines:
-            break  # cores that are not ours may have nothing to say
     made = world.close()
     return Recorded(made.files, made.lines, made.bytes, time.perf_counter() - started)
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 from conformance.exits import Exit
 from conformance.matrix.digests import digests_of
 from conformance.matrix.show import as_json
-from conformance.matrix.table import REMEDY, STATEMENT, Half, Matrix, read
+from conformance.matrix.table import IMPLEMENTATION, REMEDY, STATEMENT, Half, Matrix, read
+from conformance.mutants.digests import digests_of_cores
 from spec.language import Protocol
 
 
@@ -21,8 +22,11 @@ class Covered:
     digests: Callable[[Protocol], Mapping[str, str]]
 
 
-HALVES: Final[Mapping[Half, Covered]] = {STATEMENT: Covered(("on-demand", "message-queue"), digests_of)}
-"""Statements are mutated of the protocols that an implementation follows."""
+HALVES: Final[Mapping[Half, Covered]] = {
+    STATEMENT: Covered(("on-demand", "message-queue"), digests_of),
+    IMPLEMENTATION: Covered(("on-demand", "message-queue"), digests_of_cores),
+}
+"""Statements are mutated of the protocols that an implementation follows, and its cores."""
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,11 @@ def digests_of(protocol: Protocol) -> dict[str, str]:
     configurations = [worlds.path_of(name, protocol) for name in worlds.names(protocol)]
     found = {
         "statement": protocol.digest(),
-        "engines": _of_files(modules(MADE_BY), version(SOLVER)),
-        "configurations": _of_files(configurations),
+        "engines": of_files(modules(MADE_BY), version(SOLVER)),
+        "configurations": of_files(configurations),
     }
     if protocol.name in REPLAYED:
-        found["vectors"] = _of_files(vectors_of(protocol).rglob("*.itf.json"))
+        found["vectors"] = of_files(vectors_of(protocol).rglob("*.itf.json"))
     return found
 
 
@@ -69,7 +69,8 @@ def _file_of(module: str) -> Path | None:
     return next((one for one in (path.with_suffix(".py"), path / "__init__.py") if one.exists()), None)
 
 
-def _of_files(paths: Iterable[Path], *also: str) -> str:
+def of_files(paths: Iterable[Path], *also: str) -> str:
+    """The fingerprint of some files, with their names, and of what else counts."""
     found = hashlib.sha256("\n".join(also).encode())
     for path in sorted(paths):
         found.update(path.relative_to(ROOT).as_posix().encode())

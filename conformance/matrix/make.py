@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
 from typing import Any, Final
 
 from conformance.matrix.digests import digests_of
+from conformance.matrix.processes import same_hashes
 from conformance.matrix.statement import STAGES, batches, checks_of, engines_of, rows_of
 from conformance.matrix.table import STATEMENT, Matrix, Row
 from conformance.protocols import named
@@ -33,7 +33,7 @@ def made(protocols: Sequence[Protocol], progress: Progress) -> list[Matrix]:
     context = multiprocessing.get_context("spawn")
     counted = context.Value("l", 0)
     with (
-        _same_hashes(),
+        same_hashes(),
         ProcessPoolExecutor(
             os.cpu_count(), context, initializer=_begin, initargs=(counted,), max_tasks_per_child=1
         ) as pool,
@@ -54,19 +54,6 @@ def made(protocols: Sequence[Protocol], progress: Progress) -> list[Matrix]:
 def _matrix(protocol: Protocol, rows: Sequence[Row]) -> Matrix:
     engines, checks = engines_of(protocol), tuple(checks_of(protocol))
     return Matrix(protocol.name, STATEMENT, engines, digests_of(protocol), checks, tuple(rows))
-
-
-@contextmanager
-def _same_hashes() -> Iterator[None]:
-    """Processes that are started meanwhile iterate over sets in one order: whatever a solver is told is told in the same order."""
-    before = os.environ.get("PYTHONHASHSEED")
-    os.environ["PYTHONHASHSEED"] = "0"
-    try:
-        yield
-    finally:
-        del os.environ["PYTHONHASHSEED"]
-        if before is not None:
-            os.environ["PYTHONHASHSEED"] = before
 
 
 def _begin(counted: Any) -> None:

@@ -5,23 +5,16 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 from types import CodeType, ModuleType
-from typing import Any, Final
+from typing import Any
 
 from conformance.driver import Cores
-from conformance.mutants.source import Source
-
-MODULES: Final[Mapping[str, Sequence[str]]] = {
-    "on-demand": ("impl.dpm", "impl.ncm", "impl.aca"),
-    "message-queue": (
-        *("impl.channel.decision", "impl.channel.cache", "impl.channel.rules", "impl.channel.decisions"),
-        *("impl.channel.dpm", "impl.channel.aca"),
-    ),
-}
-"""The modules that a protocol's cores are made of; each comes after those that it builds on."""
+from conformance.mutants.modules import MODULES
+from conformance.mutants.source import ROOT, Source
+from spec.language import Source as Declared
 
 
 @lru_cache(maxsize=32)
@@ -39,6 +32,16 @@ def _code(module: str) -> CodeType:
 def _imports(module: str) -> frozenset[str]:
     tree = ast.parse(source(module).text)
     return frozenset(str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+
+
+def line_of(of: str, protocol: str) -> Declared | None:
+    """Where a function is, or a class, that a mutant is a change of; none: it is gone."""
+    for module in MODULES[protocol]:
+        own = f"{module.removeprefix('impl.')}."
+        line = source(module).line_of(of.removeprefix(own)) if of.startswith(own) else None
+        if line is not None:
+            return Declared(str(ROOT / source(module).path), line)
+    return None
 
 
 def cores_with(protocol: str, module: str, code: CodeType) -> Cores:

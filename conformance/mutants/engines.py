@@ -62,8 +62,11 @@ _MEMO: Final = Memo()
 
 def _replayed(runs: Sequence[Vector], cores: Cores) -> Answer:
     """The first divergence."""
-    with open_target("memory") as memory:
-        found = replay_all(runs, memory, cores=cores, stop_at_divergence=True, memo=_MEMO)
+    try:
+        with open_target("memory") as memory:
+            found = replay_all(runs, memory, cores=cores, stop_at_divergence=True, memo=_MEMO)
+    except Exception as problem:  # ours follow all runs, so it is the mutant that brings the replay down
+        return Kill(Check(COMPARED, "replay"), f"ends with {type(problem).__name__}")
     if found.divergence is not None:
         return killed_by(found.divergence)
     return Undecided(found.not_driven[0][1]) if found.not_driven else SURVIVES
@@ -115,8 +118,3 @@ ENGINES: Final[Mapping[str, tuple[str, Engine]]] = {
     "logs": ("the logs of a fleet that runs freely, validated", _logged),
 }
 """The columns, each with what it asks."""
-
-
-def engines_of(protocol: Protocol) -> dict[str, Engine]:
-    """The engines that can see the protocol's mutants: the fleet's VPCs never go to a topic."""
-    return {name: ask for name, (_, ask) in ENGINES.items() if name != "logs" or protocol.name == "on-demand"}

@@ -101,6 +101,13 @@ class Source:
         """All of them, in the order of the text."""
         return [one for one, *_ in self._all]
 
+    def line_of(self, place: str) -> int | None:
+        """The line on which a function or class begins; none: there is none of this name."""
+        return next(
+            (getattr(node, "lineno", 1) for _, node, where, _ in self._sites() if where == place),
+            None,
+        )
+
     def compiled(self, number: int | None = None) -> CodeType:
         """The module's code; `number`: with this mutant's change."""
         if number is None:

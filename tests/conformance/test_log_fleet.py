@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from conformance.driver import Cores
 from conformance.logs.deployed import record_on_broker
-from conformance.logs.fleet import Recorded, record_in_memory
+from conformance.logs.fleet import Recorded, Restless, record_in_memory
 from conformance.logs.lines import Vocabulary
 from conformance.logs.reading import LogFile
 from conformance.logs.validate import validate
 from conformance.protocols import named
 from impl.broker.deployment import Deployment
+from impl.core import Effects
+from impl.dpm import Dpm
+from impl.messages import Applied, Pod
+from impl.ncm import Ncm
 
 EVENTS = 6_000
 AGENTS = 20
@@ -50,6 +56,28 @@ def test_everything_that_happens_to_a_deployment_is_in_them(recorded: Recorded) 
         *("message-queue.add_port", "message-queue.change_rules", "message-queue.send_directly", "message.ignored"),
     }
     assert seen["on-demand.restart"] > AGENTS
+
+
+class ConfirmsWithoutEnd(Ncm):
+    """It asks whoever confirms to confirm again."""
+
+    def confirm(self, message: Applied) -> Effects:
+        effects = super().confirm(message)
+        return replace(effects, sends=(self._route(message.host, message.pod, self.recorded(message.pod)),))
+
+
+def test_cores_that_answer_each_other_for_ever_are_stopped(tmp_path: Path) -> None:
+    with pytest.raises(Restless, match="go on for ever"):
+        record_in_memory(tmp_path, 500, agents=4, cores=Cores(ncm=ConfirmsWithoutEnd))
+
+
+class SaysNothing(Dpm):
+    def place(self, pod: Pod, host: str) -> Effects:
+        return Effects()
+
+
+def test_cores_that_have_nothing_to_say_end_with_what_they_have_said(tmp_path: Path) -> None:
+    assert 0 < record_in_memory(tmp_path, 5_000, agents=2, cores=Cores(dpm=SaysNothing)).lines < 5_000
 
 
 def test_they_conform(recorded: Recorded) -> None:

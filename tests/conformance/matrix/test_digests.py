@@ -40,6 +40,6 @@ def test_a_change_to_an_engine_is_seen(tmp_path: Path, monkeypatch: pytest.Monke
     file.write_text("from model import other\n", encoding="utf-8")
     (tmp_path / "model" / "other.py").write_text("LIMIT = 1\n", encoding="utf-8")
     monkeypatch.setattr(digests, "ROOT", tmp_path)
-    before = digests._of_files(modules("model.engine"))
+    before = digests.of_files(modules("model.engine"))
     (tmp_path / "model" / "other.py").write_text("LIMIT = 2\n", encoding="utf-8")
-    assert digests._of_files(modules("model.engine")) != before
+    assert digests.of_files(modules("model.engine")) != before

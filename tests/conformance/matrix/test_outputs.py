@@ -32,7 +32,17 @@ def survived(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("survived")
 def test_a_survivor_is_red_on_the_line_of_its_action(tmp_path: Path) -> None:
     junit, summary = tmp_path / "matrix.xml", tmp_path / "matrix.md"
-    given = ["--shown", "--protocol", PROTOCOL.name, "--junit", str(junit), "--summary", str(summary)]
+    given = [
+        "--shown",
+        "--protocol",
+        PROTOCOL.name,
+        "--half",
+        "statement",
+        "--junit",
+        str(junit),
+        "--summary",
+        str(summary),
+    ]
     ended = CliRunner().invoke(matrix, given, standalone_mode=False)
     assert ended.return_value == 1
     grant = PROTOCOL.declaration("grant")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from conformance.matrix.digests import ROOT
 from conformance.matrix.table import Kill
 from conformance.mutants import asking
-from conformance.mutants.asking import FAILS, digests
+from conformance.mutants.asking import FAILS
 from conformance.mutants.cores import source
-from conformance.mutants.engines import engines_of
+from conformance.mutants.digests import LOGS, REPLAYS, digests_of_cores
+from conformance.mutants.engines import ENGINES
 from conformance.mutants.source import Source
 from spec.on_demand import PROTOCOL
 
@@ -22,7 +26,7 @@ def test_a_mutant_by_rule_is_asked_of_every_engine() -> None:
     number = number_of("impl.ncm", "Ncm._in_one_vpc", "negate a condition")
     row = asking.row(("on-demand", "impl.ncm", number))
     assert row.of == "ncm.Ncm._in_one_vpc"
-    assert list(row.answers) == list(engines_of(PROTOCOL))
+    assert list(row.answers) == list(ENGINES)
     assert set(row.kills) == set(row.answers)
     assert all(isinstance(one, Kill) and one.where and one.depth for one in row.answers.values())
 
@@ -36,5 +40,11 @@ def test_a_module_that_cannot_be_executed_is_noticed(monkeypatch: pytest.MonkeyP
 
 
 def test_a_digest_is_of_all_that_the_matrix_is_a_function_of() -> None:
-    assert set(digests(PROTOCOL)) == {"statement", "cores", "vectors", "replay"}
-    assert digests(PROTOCOL) == digests(PROTOCOL)
+    assert set(digests_of_cores(PROTOCOL)) == {"statement", "cores", "vectors", "replays", "logs"}
+
+
+@pytest.mark.parametrize("names", [REPLAYS, LOGS])
+def test_all_that_decides_is_there(names: Sequence[str]) -> None:
+    for name in names:
+        folder = "" if name.startswith(("conformance/", "impl/")) else "conformance/"
+        assert list(ROOT.glob(f"{folder}{name}.py")), name

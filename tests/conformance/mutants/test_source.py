@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
 
 import pytest
 
-from conformance.mutants.cores import MODULES, cores_with, source
+from conformance.mutants.cores import cores_with, line_of, source
+from conformance.mutants.modules import MODULES
 from conformance.mutants.source import Source
 from impl.ncm import Ncm
 
@@ -77,6 +79,15 @@ def test_names_are_unique_and_every_mutant_compiles(module: str) -> None:
     for number in range(0, len(mutants), 10):
         assert source(module).compiled(number) != original
     assert source(module).compiled() == original  # nothing of a change is left behind
+
+
+def test_a_mutant_stands_on_the_line_of_its_function() -> None:
+    found = line_of("ncm.Ncm._in_one_vpc", "on-demand")
+    assert found is not None
+    path = Path(found.file)
+    assert path.name == "ncm.py"
+    assert "def _in_one_vpc(" in path.read_text(encoding="utf-8").splitlines()[found.line - 1]
+    assert line_of("ncm.Ncm.nothing_of_this_name", "on-demand") is None
 
 
 def test_a_changed_module_reaches_what_builds_on_it() -> None:
