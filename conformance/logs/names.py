@@ -13,8 +13,14 @@ from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
 from spec.message_queue.vocabulary import BROKER
 from spec.on_demand import PROTOCOL as ON_DEMAND
 
-LOGGED: Final[Sequence[Protocol]] = (ON_DEMAND, relaxed(MESSAGE_QUEUE, BROKER))
-"""The protocols whose steps are recorded. The broker keeps no log: in what order processes came to it is not known."""
+
+def as_logged(protocol: Protocol) -> Protocol:
+    """A protocol as far as logs can tell. The broker keeps no log: in what order processes came to it is not known."""
+    return relaxed(protocol, BROKER) if BROKER in protocol.roles else protocol
+
+
+LOGGED: Final[Sequence[Protocol]] = (ON_DEMAND, as_logged(MESSAGE_QUEUE))
+"""The protocols whose steps are recorded."""
 
 LIMITS: Final = {"many_ports": 1, "many_in_a_group": 1, "patience": 1}
 """Constants of a deployment, as long as DPM's log has not told them."""

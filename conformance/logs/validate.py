@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
@@ -50,6 +50,9 @@ PROGRESS_EVERY: Final = 10_000
 LOOK_EVERY: Final = 1_024
 """Lines of one protocol between two counts of its messages."""
 
+COMPILED_MAX: Final = 16
+"""Statements that are kept compiled, each for one deployment: those of a run, not all mutants that there are."""
+
 
 class Validation:
     """The matcher for logs, one record at a time; `finish` gives the verdict. What it keeps does not grow with the logs."""
@@ -71,7 +74,7 @@ class Validation:
         self._rooms: dict[str, Room] = {}
         self._events: dict[str, tuple[Room, str, Any]] = {}
         for protocol in protocols:
-            observer = compiled(protocol.name, frozenset(dishonest), tuple(sorted(limits.items())))
+            observer = compiled(protocol, frozenset(dishonest), tuple(sorted(limits.items())))
             room = self._rooms[protocol.name] = Room(protocol, observer, observer.tables())
             for action in protocol.actions:
                 self._events[f"{protocol.name}.{action.name}"] = (room, action.name, observer.fast.get(action.name))
@@ -296,7 +299,7 @@ class Validation:
         self._deployment = dishonest, tuple(sorted(limits.items()))
         for room in self._rooms.values():
             if any(one.name in LIMITS for one in room.protocol.symbols):
-                room.move_to(compiled(room.protocol.name, *self._deployment))
+                room.move_to(compiled(room.protocol, *self._deployment))
                 for event, (of, action, _) in list(self._events.items()):
                     if of is room:
                         self._events[event] = (room, action, room.observer.fast.get(action))
@@ -413,10 +416,9 @@ class Validation:
         )
 
 
-@cache
-def compiled(name: str, dishonest: frozenset[str], thresholds: tuple[tuple[str, int], ...]) -> Observer:
+@lru_cache(COMPILED_MAX)
+def compiled(protocol: Protocol, dishonest: frozenset[str], thresholds: tuple[tuple[str, int], ...]) -> Observer:
     """Compiled once for a deployment; it keeps no state."""
-    protocol = next(one for one in LOGGED if one.name == name)
     return Observer(protocol, constants(protocol, dishonest, dict(thresholds)))
 
 

@@ -1,4 +1,4 @@
-"""What a table is a function of, as fingerprints: the statement, the engines, the configurations, the vectors.
+"""What a table is a function of, as fingerprints: the statement, the engines, the configurations, the vectors, the logs.
 
 The engines are the modules that make the table, found by following imports, and the solver's version. Everything is read from the
 files, so that a change is seen whether or not somebody remembers it.
@@ -25,6 +25,10 @@ MADE_BY: Final = "conformance.matrix.statement"
 FOLLOWED: Final = ("model.", "conformance.matrix.", "spec.terms", "spec.language.")
 """Which modules count as engines. What else is imported reads files and options, and decides no answer."""
 
+LOGS_BY: Final = "conformance.matrix.logged"
+LOGS: Final = ("conformance.logs.", "impl.", "model.matching.")
+"""Where following begins, and what counts, of making a fleet's logs and of holding them against a statement."""
+
 SOLVER: Final = "z3-solver"
 
 
@@ -38,11 +42,12 @@ def digests_of(protocol: Protocol) -> dict[str, str]:
     }
     if protocol.name in REPLAYED:
         found["vectors"] = of_files(vectors_of(protocol).rglob("*.itf.json"))
+        found["logs"] = of_files(modules(LOGS_BY, LOGS))
     return found
 
 
-def modules(start: str) -> list[Path]:
-    """The files of the modules that one imports, directly or not, itself included."""
+def modules(start: str, followed: tuple[str, ...] = FOLLOWED) -> list[Path]:
+    """The files of the modules that one imports, directly or not, itself included, as far as they are to be followed."""
     found: dict[str, Path] = {}
     waiting = [start]
     while waiting:
@@ -51,7 +56,7 @@ def modules(start: str) -> list[Path]:
         if name in found or path is None:
             continue
         found[name] = path
-        waiting += [one for one in _imported(path) if f"{one}.".startswith(FOLLOWED)]
+        waiting += [one for one in _imported(path) if f"{one}.".startswith(followed)]
     return sorted(found.values())
 
 

@@ -6,6 +6,7 @@ the number of cores, and in whatever order batches end. The engines, in the orde
 - *proved*: which claims are not inductive any more. A mutant that z3 shows to say the same as the statement is asked about no
   further.
 - *replayed*: which vector is no run of it, or would be followed otherwise.
+- *logged*: which line of a right implementation's logs does not fit it.
 - *explored*: the first promise that a shortest run breaks. Configurations are taken by size; those that have more than
   `STATES_MAX` states only for mutants that nothing else has noticed.
 - *pinned*: where no promise breaks, whether the counts of states are others, or something that must be reachable is not.
@@ -14,10 +15,12 @@ the number of cores, and in whatever order batches end. The engines, in the orde
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Final
 
 from conformance import worlds
+from conformance.matrix.logged import Logs, logs_of
 from conformance.matrix.table import Answer, Check, Kill, Row, Undecided
 from conformance.matrix.vectors import Vectors
 from conformance.protocols import REPLAYED
@@ -42,7 +45,11 @@ ENGINES: Final = {
     "explored": "the first promise that a shortest run breaks",
     "pinned": "whether counts are others or something is not reached, where no promise breaks",
     "replayed": "which vector it would not follow, if the implementation were right",
+    "logged": "which line of a fleet's logs would not fit it, if the implementation were right",
 }
+
+_FOLLOWED: Final = ("replayed", "logged")
+"""Engines for protocols that an implementation follows."""
 
 DEADLOCK: Final = "deadlock"
 
@@ -95,7 +102,7 @@ def own_actions(protocol: Protocol) -> tuple[Action, ...]:
 
 def engines_of(protocol: Protocol) -> dict[str, str]:
     """The engines that a protocol's mutants are asked of, with what they ask."""
-    return {name: asks for name, asks in ENGINES.items() if name != "replayed" or protocol.name in REPLAYED}
+    return {name: asks for name, asks in ENGINES.items() if name not in _FOLLOWED or protocol.name in REPLAYED}
 
 
 def checks_of(protocol: Protocol) -> list[Check]:
@@ -104,23 +111,34 @@ def checks_of(protocol: Protocol) -> list[Check]:
     found += [Check(DEADLOCK, DEADLOCK)]
     found += [Check("pin", name) for name in worlds.names(protocol) if name != worlds.BENCH]
     found += [Check("sometimes", claim.name) for claim in protocol.sometimes]
-    return found + (Vectors(protocol).checks if protocol.name in REPLAYED else [])
+    if protocol.name not in REPLAYED:
+        return found
+    with logs_of(protocol) as logs:
+        return [*found, *Vectors(protocol).checks, *logs.checks]
 
 
 def rows_of(protocol: Protocol, mutants: Sequence[Mutant], told: Told) -> list[Row]:
     """What every engine says of some mutants."""
     courses = [_Course(mutant) for mutant in mutants]
+    with logs_of(protocol) if protocol.name in REPLAYED else nullcontext() as logs:
+        _ask_of_each(protocol, courses, logs, told)
+    _explore_all(protocol, [course for course in courses if not course.equivalent])
+    for course in courses:
+        told(course.mutant.name)
+    return [course.row() for course in courses]
+
+
+def _ask_of_each(protocol: Protocol, courses: Sequence[_Course], logs: Logs | None, told: Told) -> None:
+    """Asks the engines that need only one mutant at a time."""
     prover = MutantProver(protocol)
     vectors = Vectors(protocol) if protocol.name in REPLAYED else None
     for course in courses:
         _prove(course, prover)
         if vectors is not None and not course.equivalent:
             course.answers["replayed"] = vectors.noticed(course.mutant) or "survives"
+        if logs is not None and not course.equivalent:
+            course.answers["logged"] = logs.noticed(course.mutant)
         told(course.mutant.name)
-    _explore_all(protocol, [course for course in courses if not course.equivalent])
-    for course in courses:
-        told(course.mutant.name)
-    return [course.row() for course in courses]
 
 
 def _prove(course: _Course, prover: MutantProver) -> None:

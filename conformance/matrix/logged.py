@@ -1,0 +1,65 @@
+"""Would validation notice, if the implementation were right and the statement were the mutant?
+
+The logs of a fleet that runs freely with the right cores are held against each mutant as `ondemand validate` would hold them. So
+what is noticed is what a mutant forbids, or says otherwise; what it allows besides, a right implementation does not do.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from conformance.logs.fleet import record_in_memory
+from conformance.logs.names import LOGGED, as_logged
+from conformance.logs.reading import LogFile
+from conformance.logs.validate import validate
+from conformance.matrix.table import SURVIVES, Answer, Check, Kill, Undecided
+from model.mutation.rules import Mutant, mutated
+from spec.language import Protocol
+
+KIND: Final = "line"
+LINES: Final = 3_000
+AGENTS: Final = 12
+"""The fleet that is recorded: two VPCs, some restarts, and late, lost and repeated messages."""
+
+
+@contextmanager
+def logs_of(protocol: Protocol) -> Iterator[Logs]:
+    """Records the fleet; its logs are there as long as this lasts."""
+    with tempfile.TemporaryDirectory(prefix="ondemand-matrix-") as folder:
+        yield Logs(protocol, record_in_memory(Path(folder), LINES, agents=AGENTS).files)
+
+
+class Logs:
+    """The logs of a fleet, ready to be held against mutants of a protocol that is recorded."""
+
+    def __init__(self, protocol: Protocol, files: Sequence[Path]) -> None:
+        assert protocol.name in {one.name for one in LOGGED}, f"{protocol.name}: its steps are not recorded"
+        self._protocol = protocol
+        self._files = files
+        events = {record.line.event for path in files for record in LogFile(path)}
+        names = [action.name for action in protocol.actions if f"{protocol.name}.{action.name}" in events]
+        self.checks = [Check(KIND, name) for name in names]
+        """All lines that there are, by their event."""
+
+    def noticed(self, mutant: Mutant) -> Answer:
+        """The first line that the mutant does not fit, with what of it does not."""
+        try:
+            changed = as_logged(mutated(self._protocol, mutant))
+        except ValueError:  # see `model.matching.relaxed`
+            return Undecided("it depends on the order at the broker, which keeps no log")
+        found = validate([LogFile(path) for path in self._files], protocols=[changed])
+        if found.divergence is not None and found.verdict == "diverges":
+            line, misfit = found.divergence.record.line, found.divergence.misfit
+            field = re.sub(r"\(.*\)", "", misfit.field)
+            return Kill(Check(KIND, line.event.partition(".")[2]), field, found.events + 1)
+        return SURVIVES if found.verdict == "conforms" else Undecided(_without_places(found.why))
+
+
+def _without_places(why: str) -> str:
+    """Why a verdict is inconclusive, without the names of files, which are others each time."""
+    return re.sub(r"\S*/([\w-]+\.ndjson)", r"\1", why)
