@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from spec.definitions import home, same_vpc
 from spec.language import lemma
-from spec.terms import Formula, implies, same
+from spec.terms import Formula, exists, implies, same
 from spec.vocabulary import (
     Change,
     Epoch,
@@ -16,6 +16,7 @@ from spec.vocabulary import (
     Reason,
     Request,
     Version,
+    Vpc,
     applied,
     asked,
     at,
@@ -120,6 +121,12 @@ def homes_are_members(host: Host, pod: Pod) -> Formula:
 
 
 @lemma
+def members_housed(host: Host, vpc: Vpc) -> Formula:
+    """A member of a VPC houses or housed a pod of it."""
+    return implies(member(host, vpc), exists(Pod, lambda pod: (vpc_of(pod) == vpc) & housed(host, pod)))
+
+
+@lemma
 def the_told_asked_or_housed(host: Host, pod: Pod) -> Formula:
     """NCM tells a host of a pod only if it asked for it in this epoch or houses or housed it, and only in its VPC."""
     return implies(told(host, pod), (housed(host, pod) | asked(host, greeted(host), pod)) & member(host, vpc_of(pod)))
@@ -147,6 +154,15 @@ def requests_are_of_begun_epochs(host: Host, epoch: Epoch, asked_by: Request, so
         (epoch > NEVER)
         & asked(host, epoch, destination)
         & implies(honest(host), (epoch <= _epoch_of(host)) & used(host, asked_by)),
+    )
+
+
+@lemma
+def asked_means_requested(host: Host, epoch: Epoch, destination: Pod) -> Formula:
+    """What a host asked for in an epoch stands in a request of that epoch."""
+    return implies(
+        asked(host, epoch, destination),
+        exists(Request, Pod, lambda asked_by, source: request(host, epoch, asked_by, source, destination)),
     )
 
 
@@ -250,6 +266,12 @@ def confirmations_are_true(host: Host, epoch: Epoch, pod: Pod, version: Version)
         & (epoch <= _epoch_of(host))
         & implies(epoch == _epoch_of(host), version <= known(host, pod)),
     )
+
+
+@lemma
+def who_is_waited_for_must_confirm(pod: Pod, version: Version, host: Host) -> Formula:
+    """Whom NCM waits for was to confirm the version in the epoch that NCM has met."""
+    return implies(pending(pod, version, host), must(pod, version, host, greeted(host)))
 
 
 @lemma

@@ -73,6 +73,8 @@ class _Course:
     reached: set[str] = field(default_factory=set)
     unfinished: list[str] = field(default_factory=list)
     """Configurations that were not explored to the end."""
+    skipped: list[str] = field(default_factory=list)
+    """Large configurations that it was not explored in: what it reaches there is not known."""
 
     @property
     def is_noticed(self) -> bool:
@@ -162,7 +164,11 @@ def _explore_all(protocol: Protocol, courses: Sequence[_Course]) -> None:
     reached: set[str] = set()
     for configuration in sized:
         large = configuration.pinned.get("distinct", 0) > STATES_MAX
-        here = [one for one in courses if "explored" not in one.answers and not (large and one.is_noticed)]
+        here = [one for one in courses if "explored" not in one.answers]
+        if large:
+            for course in here:
+                course.skipped += [configuration.name] * course.is_noticed
+            here = [one for one in here if not one.is_noticed]
         if here:
             reached |= _explore(protocol, configuration, here)
     for course in courses:
@@ -221,7 +227,7 @@ def _first_count(found: Exploration, stated: Exploration) -> str:
 
 def _pinned(course: _Course, protocol: Protocol, reached: set[str]) -> None:
     lost = [Check("sometimes", one.name) for one in protocol.sometimes if one.name in reached - course.reached]
-    noticing = [*course.changed, *(lost if not course.unfinished else [])]
+    noticing = [*course.changed, *(lost if not course.unfinished + course.skipped else [])]
     if not noticing:
         course.answers["pinned"] = "survives"
         return

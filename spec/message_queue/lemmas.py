@@ -20,6 +20,7 @@ from spec.message_queue.vocabulary import (
     backlog,
     belonged,
     channel,
+    declined,
     epoch,
     group_then,
     heard,
@@ -31,6 +32,7 @@ from spec.message_queue.vocabulary import (
     many_ports,
     met,
     outcome,
+    patience,
     permitted,
     push,
     rules,
@@ -38,6 +40,7 @@ from spec.message_queue.vocabulary import (
     size_then,
     subscribe,
     subscription,
+    tries,
 )
 from spec.terms import Formula, implies, same
 
@@ -85,8 +88,15 @@ def askings_are_counted(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) ->
 
 @lemma
 def answers_are_to_askings(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Formula:
-    """An honest agent answers only what it was asked."""
-    return implies(honest(host) & accepted(host, epoch, vpc, attempt), attempt <= _attempt_of(host, vpc))
+    """An honest agent accepts or declines only what it was asked, in the epoch in which it was asked."""
+    answered = accepted(host, epoch, vpc, attempt) | declined(host, epoch, vpc, attempt)
+    return implies(honest(host) & answered, subscribe(host, epoch, vpc, attempt))
+
+
+@lemma
+def nobody_is_asked_too_often(host: Host, vpc: Vpc) -> Formula:
+    """In a row, a host is asked no oftener than DPM has patience for."""
+    return tries(host, vpc) <= patience(vpc)
 
 
 @lemma

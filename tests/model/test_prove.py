@@ -15,9 +15,9 @@ from spec.terms import Truth
 from tests.toys.worlds import LOCK
 
 COUNTS = {
-    "on-demand": (102, 1570),
-    "small-networks": (112, 1955),
-    "message-queue": (88, 1374),
+    "on-demand": (105, 1669),
+    "small-networks": (115, 2069),
+    "message-queue": (89, 1410),
     "slots": (82, 1129),
     "failover": (47, 364),
 }
