@@ -109,6 +109,8 @@ class Willing:
     def differing(self, listing: Listing, possible: Possible) -> tuple[list[Tuple], list[Tuple]]:
         """What a core has to list and does not, and what it lists and may not."""
         fair = [one for one in listing.owns if self._actions[one].fair]
+        if len(listing.owns) == 1 and fair and listing.said == possible[fair[0]]:
+            return [], []  # nearly always, and asked at every step
         wanted = frozenset[Tuple]().union(*(possible[one] for one in fair))
         permitted = frozenset[Tuple]().union(*(possible[one] for one in listing.owns))
         return sorted(wanted - listing.said), sorted(listing.said - permitted)

@@ -63,5 +63,5 @@ def row(job: Job) -> Row:
             mutant.rule,
             dict.fromkeys(ENGINES, Kill(FAILS, type(problem).__name__)),
         )
-    answers: dict[str, Answer] = {engine: ask(protocol, cores) for engine, (_, ask) in ENGINES.items()}
+    answers: dict[str, Answer] = {engine: ask(protocol, cores, mutant) for engine, (_, ask) in ENGINES.items()}
     return Row(mutant.name, mutant.of, mutant.rule, answers)

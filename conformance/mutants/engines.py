@@ -7,15 +7,16 @@
 | `free` | runs by chance (`conformance.mutants.runs`), in lock-step |
 | `logs` | the logs of a fleet that runs freely with these cores: are they a behaviour of the specification? |
 
-A check is what is compared: a piece of the state, messages, what a core lists as due, what it has to refuse. Where it is seen is a
-run and a step.
+A mutant is asked of the runs that come to the line that it changes (`conformance.mutants.executed`); the others it follows as ours
+do. A check is what is compared: a piece of the state, messages, what a core lists as due, what it has to refuse. Where it is seen
+is a run and a step.
 """
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -28,7 +29,9 @@ from conformance.logs.reading import LogFile
 from conformance.logs.validate import validate
 from conformance.matrix.table import SURVIVES, Answer, Check, Kill, Undecided
 from conformance.memo import Memo
+from conformance.mutants.executed import Lines, comes_to, lines_of
 from conformance.mutants.runs import free_runs
+from conformance.mutants.source import Mutant
 from conformance.replaying import Vector, read_vectors, replay_all, vectors_of
 from conformance.targets import open_target
 from spec.language import Protocol
@@ -43,28 +46,45 @@ LINES: Final = 2_000
 AGENTS: Final = 6
 """The fleet that is recorded."""
 
-Engine = Callable[[Protocol, Cores], Answer]
+Engine = Callable[[Protocol, Cores, Mutant | None], Answer]
+"""Asked of cores with this mutant; none: with any change, or with none."""
+
+_Runs = Sequence[tuple[Vector, Lines]]
+"""Runs, each with what ours execute in it."""
 
 
 @lru_cache(maxsize=4)
-def _shipped(protocol: Protocol) -> tuple[list[Vector], list[Vector]]:
+def _shipped(protocol: Protocol) -> tuple[_Runs, _Runs]:
     """The vectors of a protocol, and the negative ones."""
     read = read_vectors([vectors_of(protocol)], protocol)
-    return [one for one in read if one.diverges_at is None], [one for one in read if one.diverges_at is not None]
+    return (
+        _with_lines([one for one in read if one.diverges_at is None]),
+        _with_lines([one for one in read if one.diverges_at is not None]),
+    )
 
 
-_free = lru_cache(maxsize=4)(free_runs)
+@lru_cache(maxsize=4)
+def _free(protocol: Protocol) -> _Runs:
+    return _with_lines(free_runs(protocol))
 
 
 _MEMO: Final = Memo()
 """All mutants follow the same runs."""
 
 
-def _replayed(runs: Sequence[Vector], cores: Cores) -> Answer:
+def _with_lines(runs: Iterable[Vector]) -> _Runs:
+    with open_target("memory") as memory:
+        return [(one, lines_of(lambda one=one: replay_all([one], memory, memo=_MEMO))) for one in runs]  # type: ignore[misc] # a default binds it
+
+
+def _replayed(runs: _Runs, cores: Cores, mutant: Mutant | None) -> Answer:
     """The first divergence."""
+    asked = [run for run, executed in runs if comes_to(executed, mutant)]
+    if not asked:
+        return SURVIVES
     try:
         with open_target("memory") as memory:
-            found = replay_all(runs, memory, cores=cores, stop_at_divergence=True, memo=_MEMO)
+            found = replay_all(asked, memory, cores=cores, stop_at_divergence=True, memo=_MEMO)
     except Exception as problem:  # ours follow all runs, so it is the mutant that brings the replay down
         return Kill(Check(COMPARED, "replay"), f"ends with {type(problem).__name__}")
     if found.divergence is not None:
@@ -86,8 +106,16 @@ def compared(field: str) -> str:
     return f"refusal: {what}" if "(" in name else f"listed: {what}"
 
 
-def _logged(protocol: Protocol, cores: Cores) -> Answer:
+@lru_cache(maxsize=1)
+def _executed_by_the_fleet() -> Lines:
+    with tempfile.TemporaryDirectory(prefix="ondemand-fleet-") as folder:
+        return lines_of(lambda: record_in_memory(Path(folder), LINES, agents=AGENTS, cores=Cores()))
+
+
+def _logged(protocol: Protocol, cores: Cores, mutant: Mutant | None) -> Answer:
     """The first line that does not fit, of a fleet's logs."""
+    if not comes_to(_executed_by_the_fleet(), mutant):
+        return SURVIVES
     with tempfile.TemporaryDirectory(prefix="ondemand-mutant-") as folder:
         try:
             made = record_in_memory(Path(folder), LINES, agents=AGENTS, cores=cores)
@@ -105,15 +133,15 @@ def _logged(protocol: Protocol, cores: Cores) -> Answer:
 ENGINES: Final[Mapping[str, tuple[str, Engine]]] = {
     "vectors": (
         "every shipped run of the protocol, in lock-step",
-        lambda protocol, cores: _replayed(_shipped(protocol)[0], cores),
+        lambda protocol, cores, mutant: _replayed(_shipped(protocol)[0], cores, mutant),
     ),
     "negative": (
         "every shipped run of a variant, up to the step at which it leaves the protocol",
-        lambda protocol, cores: _replayed(_shipped(protocol)[1], cores),
+        lambda protocol, cores, mutant: _replayed(_shipped(protocol)[1], cores, mutant),
     ),
     "free": (
         "runs by chance from fixed seeds, in lock-step",
-        lambda protocol, cores: _replayed(_free(protocol), cores),
+        lambda protocol, cores, mutant: _replayed(_free(protocol), cores, mutant),
     ),
     "logs": ("the logs of a fleet that runs freely, validated", _logged),
 }

@@ -33,6 +33,8 @@ class Mutant:
     """What stands there instead; empty: nothing."""
     number: int
     """From 1 on, among the mutants of the place that read alike."""
+    lines: range | None = None
+    """Those of the statement that is changed, in a function; none: it is executed with the module."""
 
     @property
     def name(self) -> str:
@@ -61,6 +63,10 @@ class _Site:
             getattr(self.parent, self.field)[self.index] = node
 
 
+_Found = tuple[_Site, Any, str, Any, bool]
+"""Where a node stands, the node, its function, the statement that it is part of, and whether that is within a function."""
+
+
 class Source:
     """A module of the implementation."""
 
@@ -80,7 +86,7 @@ class Source:
         found: list[tuple[Mutant, _Site, ast.AST, ast.AST]] = []
         seen: set[tuple[str, int, str]] = set()
         alike: dict[tuple[str, str, str, str], int] = {}
-        for site, node, place, statement in self._sites():
+        for site, node, place, statement, within in self._sites():
             for change in changes_of(node, site.parent, site.field):
                 site.put(change.node)
                 reads = ast.unparse(statement if statement is not node else change.node)
@@ -93,7 +99,8 @@ class Source:
                 was = _shown(node if change.shown is None else change.shown)
                 now = _shown(change.node if change.instead is None else change.instead)
                 count = alike[place, change.rule, was, now] = alike.get((place, change.rule, was, now), 0) + 1
-                found.append((Mutant(self.module, place, change.rule, was, now, count), site, node, change.node))
+                mutant = Mutant(self.module, place, change.rule, was, now, count, _lines(statement, within))
+                found.append((mutant, site, node, change.node))
         return found
 
     @property
@@ -104,7 +111,7 @@ class Source:
     def line_of(self, place: str) -> int | None:
         """The line on which a function or class begins; none: there is none of this name."""
         return next(
-            (getattr(node, "lineno", 1) for _, node, where, _ in self._sites() if where == place),
+            (getattr(node, "lineno", 1) for _, node, where, *_ in self._sites() if where == place),
             None,
         )
 
@@ -119,28 +126,35 @@ class Source:
         finally:
             site.put(node)
 
-    def _sites(self) -> Iterator[tuple[_Site, ast.AST, str, ast.AST]]:
-        """Every node with where it stands: its function, and the statement that it is part of."""
+    def _sites(self) -> Iterator[_Found]:
+        """Every node with where it stands."""
         for index, node in enumerate(self._tree.body):
-            yield from self._within(_Site(self._tree, "body", index), node, "", node)
+            yield from self._within(_Site(self._tree, "body", index), node, "", node, within=False)
 
-    def _within(
-        self, site: _Site, node: ast.AST, place: str, statement: ast.AST
-    ) -> Iterator[tuple[_Site, Any, str, Any]]:
+    def _within(self, site: _Site, node: ast.AST, place: str, statement: ast.AST, *, within: bool) -> Iterator[_Found]:
         if is_left_alone(node, site.field):
             return
         if isinstance(node, ast.stmt):
             statement = node
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             place = f"{place}.{node.name}".lstrip(".")
-        yield site, node, place or "module", statement
+        yield site, node, place or "module", statement, within
         for field, value in ast.iter_fields(node):
+            inside = within or (isinstance(node, ast.FunctionDef) and field == "body")
             if isinstance(value, ast.AST):
-                yield from self._within(_Site(node, field, None), value, place, statement)
+                yield from self._within(_Site(node, field, None), value, place, statement, within=inside)
             elif isinstance(value, list):
                 for index, one in enumerate(value):
                     if isinstance(one, ast.AST):
-                        yield from self._within(_Site(node, field, index), one, place, statement)
+                        yield from self._within(_Site(node, field, index), one, place, statement, within=inside)
+
+
+def _lines(statement: ast.AST, within: bool) -> range | None:
+    """Of a statement within a function. Of one that has others in it, theirs too, which are executed only with it."""
+    if not within:
+        return None
+    assert isinstance(statement, ast.stmt)
+    return range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
 
 
 def _shown(node: ast.AST | str) -> str:

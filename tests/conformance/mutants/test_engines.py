@@ -23,7 +23,7 @@ def planted(protocol: Protocol, module: str, was: str, now: str) -> Cores:
 @pytest.mark.parametrize("engine", list(ENGINES))
 @pytest.mark.parametrize("protocol", [PROTOCOL, QUEUE], ids=lambda one: one.name)
 def test_the_cores_as_they_are_survive(protocol: Protocol, engine: str) -> None:
-    assert ENGINES[engine][1](protocol, Cores()) == "survives"
+    assert ENGINES[engine][1](protocol, Cores(), None) == "survives"
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_the_cores_as_they_are_survive(protocol: Protocol, engine: str) -> None:
     ids=["another tenant's pod", "waits for who left", "another epoch's messages"],
 )
 def test_a_change_planted_by_hand_is_found(module: str, was: str, now: str, noticed: tuple[str, ...]) -> None:
-    answer = ENGINES["vectors"][1](PROTOCOL, planted(PROTOCOL, module, was, now))
+    answer = ENGINES["vectors"][1](PROTOCOL, planted(PROTOCOL, module, was, now), None)
     assert isinstance(answer, Kill)
     assert answer.check.name in noticed
     assert answer.where
