@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +10,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.markup import escape
 
-from conformance.matrix.table import Answer, Kill, Matrix, Undecided, path_of
+from conformance.matrix.table import IMPLEMENTATION, Answer, Kill, Matrix, Undecided, path_of
 from conformance.report import plain_table
 
 SURVIVORS_SHOWN = 12
@@ -63,10 +64,24 @@ def summary_lines(matrix: Matrix) -> list[str]:
 
 
 def foot(matrix: Matrix) -> list[str]:
-    """The two lines: checks that kill nothing, and promises that only one check guards."""
-    idle = _listed(matrix)
+    """The two lines: checks that kill nothing, and promises, or mutants of cores, that only one check guards."""
+    first = f"Checks that kill nothing: {_listed(matrix) or 'none'}."
+    if matrix.half == IMPLEMENTATION:
+        return [first, _noticed_once(matrix)]
     once = ", ".join(f"{promise.name} ({engine})" for promise, engine in matrix.guarded_once)
-    return [f"Checks that kill nothing: {idle or 'none'}.", f"Promises that only one check guards: {once or 'none'}."]
+    return [first, f"Promises that only one check guards: {once or 'none'}."]
+
+
+def _noticed_once(matrix: Matrix) -> str:
+    """Cores are asked for no promises, but for what the statement says; so what one check guards are mutants."""
+    found = Counter(
+        f"{kill.check.name} ({engine})"
+        for row in matrix.rows
+        if len(row.kills) == 1
+        for engine, kill in row.kills.items()
+    )
+    listed = ", ".join(f"{check} {count}" for check, count in sorted(found.items(), key=lambda one: (-one[1], one[0])))
+    return f"Mutants that only one check notices: {found.total()}{f', by {listed}' if listed else ''}."
 
 
 IDLE_SHOWN = 6

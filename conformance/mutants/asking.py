@@ -12,7 +12,7 @@ from conformance.matrix.processes import same_hashes
 from conformance.matrix.table import IMPLEMENTATION, Answer, Check, Kill, Matrix, Row
 from conformance.mutants.cores import cores_with, source
 from conformance.mutants.digests import digests_of_cores
-from conformance.mutants.engines import ENGINES
+from conformance.mutants.engines import ENGINES, comparisons
 from conformance.mutants.modules import MODULES
 from conformance.protocols import PROTOCOLS
 from spec.language import Protocol
@@ -38,13 +38,13 @@ def made_anew(protocol: Protocol, progress: Callable[[int, str], None] | None = 
             rows.append(one)
             if progress is not None:
                 progress(done, one.of)
-    seen = {kill.check for one in rows for kill in one.kills.values()}
+    checks = {*comparisons(protocol), *(kill.check for one in rows for kill in one.kills.values())}
     return Matrix(
         protocol.name,
         IMPLEMENTATION,
         {name: about for name, (about, _) in ENGINES.items()},
         digests_of_cores(protocol),
-        tuple(sorted(seen)),
+        tuple(sorted(checks)),
         tuple(rows),
     )
 

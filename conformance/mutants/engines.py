@@ -23,7 +23,7 @@ from typing import Final
 
 from conformance.driver import Cores
 from conformance.exits import Problem
-from conformance.lockstep import Divergence
+from conformance.lockstep import DRIVERS, Divergence
 from conformance.logs.fleet import record_in_memory
 from conformance.logs.reading import LogFile
 from conformance.logs.validate import validate
@@ -32,6 +32,8 @@ from conformance.memo import Memo
 from conformance.mutants.executed import Lines, comes_to, lines_of
 from conformance.mutants.runs import free_runs
 from conformance.mutants.source import Mutant
+from conformance.observe import OBSERVED
+from conformance.queue.driver import NOT_COMPARED
 from conformance.replaying import Vector, read_vectors, replay_all, vectors_of
 from conformance.targets import open_target
 from spec.language import Protocol
@@ -97,13 +99,24 @@ def killed_by(divergence: Divergence) -> Kill:
     return Kill(Check(COMPARED, compared(divergence.field)), divergence.trace, divergence.step)
 
 
+def comparisons(protocol: Protocol) -> list[Check]:
+    """What every replay compares: each piece of the state that is seen, and each refusal of what a role does by itself.
+
+    What is listed, what strangers bring about, and fields within a piece or a line have names only once they differ.
+    """
+    unseen = {"on-demand": {one.name for one in protocol.symbols} - set(OBSERVED), "message-queue": set(NOT_COMPARED)}
+    state = [one.name for one in protocol.symbols if one.name not in unseen[protocol.name]]
+    refusals = [f"refusal: {one.name}" for one in DRIVERS[protocol.name].owns]
+    return [Check(COMPARED, name) for name in (*state, *refusals)]
+
+
 def compared(field: str) -> str:
     """What was compared, without whom it is about: `known(h1, p2)` is `known`, `h1: evict(p2)` is `refusal: evict`."""
     name = field.partition(": ")[2]
     what = re.sub(r"\(.*?\)", "", name or field)
     if not name:
         return re.sub(r"received by .*", "received", what)
-    return f"refusal: {what}" if "(" in name else f"listed: {what}"
+    return f"refusal: {what.strip()}" if "(" in name else f"listed: {what}"
 
 
 @lru_cache(maxsize=1)

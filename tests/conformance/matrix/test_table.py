@@ -122,6 +122,14 @@ def test_checks_that_kill_nothing_are_named() -> None:
     assert "vector: 02-another" in foot(MATRIX)[0]
 
 
+def test_of_cores_the_foot_counts_mutants_that_only_one_check_notices() -> None:
+    """They are asked for no promises, so to say that no promise is guarded by one check would be empty."""
+    both = {"replayed": Kill(VECTOR), "proved": Kill(LEMMA)}
+    cores = replace(MATRIX, half="implementation", rows=(SEEN, SURVIVOR, replace(KILLED, answers=both)))
+    assert foot(cores)[1] == "Mutants that only one check notices: 1, by 01-a-run (replayed) 1."
+    assert foot(replace(cores, rows=(SURVIVOR,)))[1] == "Mutants that only one check notices: 0."
+
+
 def test_promises_that_one_check_guards_are_named() -> None:
     assert MATRIX.guarded_once == []  # a lemma notices what breaks it, too
     alone = replace(KILLED, answers={"proved": Kill(PROMISED)})

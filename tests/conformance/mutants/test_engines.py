@@ -7,7 +7,7 @@ import pytest
 from conformance.driver import Cores
 from conformance.matrix.table import Kill
 from conformance.mutants.cores import cores_with, source
-from conformance.mutants.engines import ENGINES, compared
+from conformance.mutants.engines import ENGINES, compared, comparisons
 from spec.language import Protocol
 from spec.message_queue.protocol import PROTOCOL as QUEUE
 from spec.on_demand import PROTOCOL
@@ -53,7 +53,17 @@ def test_a_change_planted_by_hand_is_found(module: str, was: str, now: str, noti
         ("ncm: due", "listed: due"),
         ("dpm: due: ask", "listed: due: ask"),
         ("h1: evict(p2)", "refusal: evict"),
+        ("ncm: stranger (Hello by h2)", "refusal: stranger"),
     ],
 )
 def test_a_field_is_compared_under_one_name_for_all(field: str, name: str) -> None:
     assert compared(field) == name
+
+
+def test_a_comparison_is_known_before_it_notices_anything() -> None:
+    """Else the foot of a table could not say which checks kill nothing."""
+    names = {one.name for one in comparisons(PROTOCOL)}
+    assert {"told", "granted", "refusal: evict", "refusal: packet"} <= names
+    assert "asked" not in names, "nobody holds it, so nothing is compared with it"
+    assert {"barred", "refusal: give_up"} <= {one.name for one in comparisons(QUEUE)}
+    assert "belonged" not in {one.name for one in comparisons(QUEUE)}
