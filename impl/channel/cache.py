@@ -165,7 +165,6 @@ class Cache:
             node = self.nodes.setdefault(host, NodeInfo())
             for name, value in fields.items():
                 setattr(node, name, value)
-            self.stirred |= node.vpcs
         for vpc, fields in record.get("vpcs", {}).items():
             self._change(vpc, fields)
             self.stirred.add(vpc)
