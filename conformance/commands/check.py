@@ -277,6 +277,8 @@ def _conclusion(found: Evidence, variant: str | None) -> list[str]:
         if verdict.divergence is not None and verdict.verdict == "diverges":
             record, because = verdict.divergence.record, verdict.divergence.because
             lines.append(f"The log of a deployment on {name} leaves the specification: {record.line.event}: {because}.")
+        elif verdict.broken:
+            lines.append(f"The logs of a deployment on {name}: {verdict.why}.")
         elif verdict.verdict != "conforms":
             lines.append(f"The logs of a deployment on {name} say too little: {verdict.why}.")
     return [*lines, *_weak(found), *_open(found)]

@@ -172,7 +172,9 @@ def findings_of(found: Verdict, explanation: Explanation | None) -> Iterator[Fin
 
 
 def _source(found: Verdict, explanation: Explanation | None) -> Source | None:
-    """The promise that the line breaks, or else the action that it would be."""
+    """The promise that is broken, or else the action that the line would be."""
+    if found.broken:
+        return found.broken[0].promise.source
     if explanation is None or found.divergence is None:
         return None
     names = [one.promise.name for one in explanation.broken] + [one.action for one in explanation.candidates]
@@ -189,6 +191,8 @@ def print_verdict(found: Verdict, explanation: Explanation | None, notes: Sequen
     match found.verdict:
         case "conforms":
             console.print(f"[green]Conforms[/]: {said}.")
+        case "diverges" if found.divergence is None:
+            console.print(f"[red]Diverges[/]: {escape(found.why)}. ({said})")
         case "diverges":
             assert found.divergence is not None
             console.print(f"[red]Diverges[/] at {escape(found.divergence.record.place)}, after {said}.")

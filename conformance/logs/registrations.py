@@ -21,6 +21,7 @@ from typing import Final
 from conformance.logs.joining import Process
 from conformance.logs.verdict import Room
 from impl.recording.line import Entry, Line
+from model.matching.compiled import Changes
 from model.matching.observed import Misfit
 from model.state import Tuple
 
@@ -34,10 +35,12 @@ class Registrations:
 
     hosts: dict[str, set[str]] = field(default_factory=dict)
     """By process. With NCM those that ever were: that one is gone is a step of the protocol."""
+    is_stated: bool = True
+    """Whether the statement has a step for all that these lines changed: they came before anything was said of their hosts."""
 
     def fork(self) -> Registrations:
         """Another one, as far as this one has come."""
-        return Registrations({name: set(some) for name, some in self.hosts.items()})
+        return Registrations({name: set(some) for name, some in self.hosts.items()}, self.is_stated)
 
     def note(self, process: Process, line: Line, rooms: Mapping[str, Room]) -> tuple[Room, Misfit] | None:
         """Takes a line about a registration; what it says of the host that it must not say, if anything."""
@@ -55,19 +58,24 @@ class Registrations:
                 key.removeprefix(prefix): some for key, some in (line.after or {}).items() if key.startswith(prefix)
             }
             if process.role == "ncm":
-                wrong = _begins_at_ncm(room, host, said) if "told" in room.tables.layout.kept else None
-                if wrong is not None:
-                    return room, wrong
+                found = _begins_at_ncm(room, host, said) if "told" in room.tables.layout.kept else {}
+                if isinstance(found, Misfit):
+                    return room, found
+                self._put(room, found)
             else:
-                for symbol, entries in said.items():
-                    for *arguments, value in entries:
-                        room.tables.put(symbol, tuple(arguments), value)
+                self._put(room, {(symbol, one[:-1]): one[-1] for symbol, some in said.items() for one in some})
         return None
+
+    def _put(self, room: Room, changes: Changes) -> None:
+        for (symbol, arguments), value in changes.items():
+            self.is_stated = self.is_stated and room.tables.get(symbol, arguments) == value
+            room.tables.put(symbol, arguments, value)
 
     @contextmanager
     def absent(self, process: Process, room: Room, action: str, line: Line) -> Iterator[bool]:
         """While it lasts, hosts that are not registered are not there for this step. Whether there are any."""
         changed = [] if process.late else list(self._absent(process, room, action, line))
+        self.is_stated = self.is_stated and not changed
         before = [(symbol, key, room.tables.get(symbol, key)) for symbol, key, _ in changed]
         for symbol, key, value in changed:
             room.tables.put(symbol, key, value)
@@ -91,8 +99,8 @@ class Registrations:
                     yield "ports", key, 0
 
 
-def _begins_at_ncm(room: Room, host: str, said: Mapping[str, Sequence[Entry]]) -> Misfit | None:
-    """The host is told of what is placed there, and owes nothing; where NCM says otherwise, that."""
+def _begins_at_ncm(room: Room, host: str, said: Mapping[str, Sequence[Entry]]) -> Changes | Misfit:
+    """The host is told of what is placed there, and owes nothing: what that changes. Where NCM says otherwise, that."""
     tables = room.tables
     placed = {
         (host, pod)
@@ -104,11 +112,11 @@ def _begins_at_ncm(room: Room, host: str, said: Mapping[str, Sequence[Entry]]) -
         return Misfit("after", "after.told", entry in placed, entry in told, entry=entry)
     for owed in said.get("pending", ()):
         return Misfit("after", "after.pending", False, True, entry=tuple(owed[:-1]))
-    for symbol, place, kept in (("told", 0, placed), ("pending", 2, set())):
-        for key in [one for one in tables.table(symbol) if one[place] == host and one not in kept]:
-            tables.put(symbol, key, False)
-    for entry in placed:
-        tables.put("told", entry, True)
-    tables.put("greeted", (host,), 0)
-    tables.put("removed", (host,), False)
-    return None
+    changes: Changes = {
+        (symbol, key): False
+        for symbol, place in (("told", 0), ("pending", 2))
+        for key in tables.table(symbol)
+        if key[place] == host
+    }
+    changes |= {("told", entry): True for entry in placed}
+    return changes | {("greeted", (host,)): 0, ("removed", (host,)): False}

@@ -6,7 +6,7 @@ its state afterwards is the action's. What a log does not say is not asked for. 
 | verdict | says |
 |---|---|
 | conforms | every line was matched, in an order that can have been |
-| diverges | a line cannot be: its own process's state, or messages whose senders are logged, contradict it |
+| diverges | a line cannot be: its own process's state, or messages whose senders are logged, contradict it; or a promise breaks |
 | inconclusive | the logs do not say enough to tell: lines are missing, or a log is cut |
 """
 
@@ -28,6 +28,7 @@ from conformance.logs.forgetting import doubtful, may_have_been, sweep
 from conformance.logs.joining import WINDOW, Joining, OutOfOrder, Process, alternately
 from conformance.logs.names import LIMITS, LOGGED, constants
 from conformance.logs.partial import Partial, unsaid
+from conformance.logs.promises import broken_in, told
 from conformance.logs.reading import LogFile, Record
 from conformance.logs.registrations import Registrations
 from conformance.logs.verdict import Divergence, Room, Stop, Verdict, sentence, written
@@ -48,7 +49,7 @@ PROGRESS_EVERY: Final = 10_000
 """Records between two words to whoever looks on."""
 
 LOOK_EVERY: Final = 1_024
-"""Lines of one protocol between two counts of its messages."""
+"""Lines of one protocol between two counts of its messages, a power of four. Promises are asked for whenever the lines are one."""
 
 COMPILED_MAX: Final = 16
 """Statements that are kept compiled, each for one deployment: those of a run, not all mutants that there are."""
@@ -115,7 +116,14 @@ class Validation:
             return self._stop(found)
         if not self.joining.lines:
             return self._stop(Stop("inconclusive", "no line of the logs is about these protocols"))
-        return self._stop(Stop("inconclusive", self.doubt) if self.doubt else Stop("conforms"))
+        if self.doubt:
+            return self._stop(Stop("inconclusive", self.doubt))
+        try:
+            for room in self._rooms.values():
+                self._check_promises(room)
+        except Stop as found:
+            return self._stop(found)
+        return self._stop(Stop("conforms"))
 
     def fork(self) -> Validation:
         """Another one, as far as this one has come, without the lines that wait: they are for the caller to feed again."""
@@ -143,7 +151,9 @@ class Validation:
     def _stop(self, found: Stop) -> Verdict:
         seconds = time.perf_counter() - self._began
         counts = {**self.partial.counts, **{name: count for name, count in self.counts.items() if count}}
-        self.stopped = Verdict(found.verdict, self.joining.lines, seconds, counts, found.why, found.divergence)
+        self.stopped = Verdict(
+            found.verdict, self.joining.lines, seconds, counts, found.why, found.divergence, found.broken
+        )
         return self.stopped
 
     # ------------------------------------------------------------------------------------------------- one line
@@ -163,6 +173,8 @@ class Validation:
         now = tables.now = tables.now + 1
         if not now % LOOK_EVERY:
             sweep(room, self.joining.window, complete=self._is_complete())
+            if now & (now - 1) == 0 and now.bit_length() % 2:
+                self._check_promises(room)
         try:
             fits = fast is not None and fast(tables, line.attributes, line.sent, line.after)
         except KeyError:
@@ -251,6 +263,15 @@ class Validation:
         taken = room.observer.actions[name].action.takes[misfit.expected]
         given = dict(misfit.choices)
         return (taken.symbol.name, *(given[one.name] for one in taken.arguments))
+
+    def _check_promises(self, room: Room) -> None:
+        """Stops if the state, as far as it is known for certain, breaks a promise."""
+        sure = self._is_complete() and self.registrations.is_stated and not (self.partial.guesses or self.doubt)
+        if not sure or self._deployment[0]:
+            return
+        broken = broken_in(room)
+        if broken:
+            raise Stop("diverges", told(broken), broken=broken)
 
     def _stutter(self, process: Process, record: Record) -> None:
         line = record.line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -10,6 +10,7 @@ from conformance.exits import Exit
 from conformance.logs.joining import Process
 from conformance.logs.reading import Record
 from impl.recording.line import Sent
+from model.explaining.broken import Broken
 from model.matching.layout import Tables
 from model.matching.observed import Misfit, Observer
 from model.notation import notation
@@ -71,8 +72,11 @@ class Verdict:
     counts: Mapping[str, int] = field(default_factory=dict)
     """Of what: stutters by name, deliveries that came late or again, steps that were put in."""
     why: str = ""
-    """One sentence, if it is inconclusive."""
+    """One sentence, if it is inconclusive, or if a promise is broken."""
     divergence: Divergence | None = None
+    """The line; none if every line fits."""
+    broken: tuple[Broken, ...] = ()
+    """Promises that a state broke to which lines led that all fit: then the statement does not keep what it promises."""
 
     @property
     def exit(self) -> Exit:
@@ -88,14 +92,18 @@ class Verdict:
             "why": self.why or None,
             "counts": dict(sorted(self.counts.items())),
             "divergence": self.divergence.as_json() if self.divergence is not None else None,
+            "broken": [one.promise.name for one in self.broken],
         }
 
 
 class Stop(Exception):
     """The verdict is clear."""
 
-    def __init__(self, verdict: Outcome, why: str = "", divergence: Divergence | None = None) -> None:
+    def __init__(
+        self, verdict: Outcome, why: str = "", divergence: Divergence | None = None, broken: Sequence[Broken] = ()
+    ) -> None:
         super().__init__(why)
+        self.broken = tuple(broken)
         self.verdict: Outcome = verdict
         self.why = why
         self.divergence = divergence

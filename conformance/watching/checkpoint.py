@@ -71,6 +71,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     limits: dict[str, int]
     registered: dict[str, list[str]]
     """By process."""
+    is_stated: bool
     doubt: str
     lines: int
     processes: list[dict[str, Any]]
@@ -93,6 +94,7 @@ def saved(validation: Validation, positions: Mapping[str, Position], options: Ma
         dict(validation.counts),
         dict(validation.limits),
         {name: sorted(some) for name, some in validation.registrations.hosts.items()},
+        validation.registrations.is_stated,
         validation.doubt,
         validation.joining.lines,
         [_process(one) for one in processes],
@@ -135,6 +137,7 @@ def resumed(checkpoint: Checkpoint, validation: Validation) -> None:
     validation.counts.update(checkpoint.counts)
     validation.learn_limits(checkpoint.limits)
     validation.registrations.hosts.update({name: set(some) for name, some in checkpoint.registered.items()})
+    validation.registrations.is_stated = checkpoint.is_stated
     validation.doubt = checkpoint.doubt
     for one in checkpoint.processes:
         kept = Process(one["name"], one["role"], one["host"])

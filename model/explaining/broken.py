@@ -6,15 +6,16 @@ of that name, and so is what happens in the step.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from model.explaining.nearest import Observation, given_by
 from model.explaining.scene import Environment, Scene
 from model.matching.compiled import Changes
+from model.matching.source import conjuncts
 from model.state import Element, Tuple
-from model.transition import rebuilt, substitute, symbols, unfolded
+from model.transition import free, rebuilt, substitute, symbols, unfolded
 from spec.language import Promise, Protocol, Symbol
 from spec.terms import Apply, Node, Not, Quantified, Truth, Variable
 
@@ -72,6 +73,25 @@ class Judge:
             broken = self._violated(promise, changes, events, written)
             if broken is not None:
                 found.append(broken)
+        return found
+
+    def broken_now(self, unknown: Collection[str] = ()) -> list[Broken]:
+        """The promises about states that this one breaks, of each one the first values that are found.
+
+        `unknown`: symbols of which the state does not tell all, or too much. Promises that read them are left out, and lemmas.
+        """
+        found = []
+        for promise in self._scene.protocol.promises:
+            read = {symbol for symbol in symbols(promise.formula) if isinstance(symbol, Symbol)}
+            names = {symbol.name for symbol in read if symbol.kind != "constant"}
+            if promise.kind != "always" or promise.lemma or not names <= self._kept - set(unknown):
+                continue
+            for part in conjuncts([promise.formula]):
+                about = [one for one in promise.parameters if one in free(part)]  # of the others nothing is asked
+                values = next(self._scene.witnesses(about, [Not(part)], {}), None)
+                if values is not None:
+                    found.append(Broken(promise, tuple(zip((one.name for one in about), values, strict=True))))
+                    break
         return found
 
     def _forced(self, seen: Observation, given: Environment) -> Changes:

@@ -99,6 +99,10 @@ class Counted:
                     yield (*before, number if text is None else f"{text}.{number}" if text else str(number))
         yield from self._others
 
+    def beginnings(self) -> set[Tuple]:
+        """The arguments before the last one, of all that is in the set; of what was given up only as long as some is left."""
+        return {before for before, _ in self._runs} | {one[:-1] for one in self._others}
+
     def __len__(self) -> int:
         """How much is kept: runs, and what does not count."""
         return sum(map(len, self._runs.values())) + len(self._others)

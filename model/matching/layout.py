@@ -205,6 +205,12 @@ class Tables:
         found: set[Any] = set()
         for name, symbol in self.layout.kept.items():
             places = [place for place, of in enumerate(symbol.arguments) if of is sort]
+            if name in self.layout.counted and symbol.arguments[-1] is not sort:
+                for before in self.table(name).beginnings():
+                    found.update(before[place] for place in places)
+                continue
+            if not places and symbol.result is not sort:
+                continue
             for arguments, value in self.entries(name):
                 found.update(arguments[place] for place in places)
                 if symbol.result is sort:

@@ -129,7 +129,7 @@ class Source:
             inner.pop(variable, None)
             open_[variable] = None
         found: list[tuple[Path, dict[Variable, str]]] = []
-        self._search(_conjuncts([positive(node) for node in nodes]), open_, inner, [], found)
+        self._search(conjuncts([positive(node) for node in nodes]), open_, inner, [], found)
         return [path for path, _ in found], [ends for _, ends in found]
 
     def _search(
@@ -167,7 +167,7 @@ class Source:
             for node in rest:
                 if isinstance(node, Or) and all(self._says_where(one, open_) for one in node.operands):
                     for one in node.operands:
-                        self._search(_conjuncts([one, *_without(rest, node)]), open_, names, path, found)
+                        self._search(conjuncts([one, *_without(rest, node)]), open_, names, path, found)
                     return
         if best is not None and best[0] >= 0:
             _, atom, whole = best
@@ -176,12 +176,12 @@ class Source:
         for node in rest:
             if isinstance(node, Or):
                 for one in node.operands:
-                    self._search(_conjuncts([one, *_without(rest, node)]), open_, names, path, found)
+                    self._search(conjuncts([one, *_without(rest, node)]), open_, names, path, found)
                 return
         for node in rest:
             if isinstance(node, Quantified) and node.quantifier == "some":
                 fresh = {variable: Variable(self._name(variable), variable.sort) for variable in node.variables}
-                inside = _conjuncts([substitute(node.body, fresh), *_without(rest, node)])
+                inside = conjuncts([substitute(node.body, fresh), *_without(rest, node)])
                 self._search(inside, {**open_, **dict.fromkeys(fresh.values())}, names, path, found)
                 return
         self._list(rest, open_, names, path, found)
@@ -204,7 +204,7 @@ class Source:
 
     def _says_where(self, node: Node, open_: Mapping[Variable, None]) -> bool:
         """Whether an index by some argument finds what makes it true."""
-        return any(self._known(one, open_)[0] > 0 for one in _conjuncts([node]))
+        return any(self._known(one, open_)[0] > 0 for one in conjuncts([node]))
 
     def _look_up(
         self,
@@ -288,10 +288,10 @@ def _closed(open_: Mapping[Variable, None], variable: Variable) -> dict[Variable
     return {one: None for one in open_ if one != variable}
 
 
-def _conjuncts(nodes: Sequence[Node]) -> list[Node]:
+def conjuncts(nodes: Sequence[Node]) -> list[Node]:
     flat: list[Node] = []
     for node in nodes:
-        flat.extend(_conjuncts(node.operands) if isinstance(node, And) else [node])
+        flat.extend(conjuncts(node.operands) if isinstance(node, And) else [node])
     return flat
 
 

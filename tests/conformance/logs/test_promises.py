@@ -1,0 +1,74 @@
+"""Where every line fits and a promise is broken all the same, the statement is wrong, and validation says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from conformance.logs.validate import Validation
+from conformance.logs.verdict import Verdict
+from conformance.replaying import Vector
+from model.interpreter import Interpreter
+from spec.on_demand import PROTOCOL as ON_DEMAND
+from tests.conformance.logs.test_validate import BAD, GOOD, written
+
+
+def by_its_own_rules(vector: Vector) -> Verdict:
+    """The log of a run of a variant, held against the variant, as if that were the protocol: every line fits."""
+    validation = Validation(protocols=[replace(vector.protocol, name=ON_DEMAND.name)])
+    for record in written(vector):
+        if validation.feed(record) is not None:
+            break
+    return validation.finish()
+
+
+def breaks(vector: Vector) -> set[str]:
+    """The promises about states that are broken at the end of a vector's run, by the interpreter, which knows all history."""
+    interpreter = Interpreter(vector.protocol, vector.trace.configuration)
+    state = vector.trace.states[0]
+    for step in vector.trace.steps:
+        state = interpreter.apply(state, step)[0]
+    return {
+        one.name
+        for one in vector.protocol.promises
+        if one.kind == "always" and not one.lemma and interpreter.counterexample(one, state) is not None
+    }
+
+
+BREAKING = [(one, names) for one in BAD if (names := breaks(one))]
+
+
+def test_runs_of_variants_break_promises_about_states() -> None:
+    assert len(BREAKING) >= 8
+
+
+UNFIT = {"grants-the-next-version"}
+"""Of the version that it grants nobody has said where it is, so that no log of it can be written that says where it is."""
+
+
+@pytest.mark.parametrize("vector", [one for one, _ in BREAKING if one.name not in UNFIT], ids=lambda one: one.name)
+def test_lines_that_fit_a_wrong_statement_diverge_by_a_promise_or_conform(vector: Vector) -> None:
+    found = by_its_own_rules(vector)
+    assert found.divergence is None
+    assert found.verdict == ("diverges" if found.broken else "conforms")
+    assert all(one.promise.name in found.why for one in found.broken)
+
+
+def test_most_promises_that_are_broken_are_found() -> None:
+    found = [one for one, names in BREAKING if names & {broken.promise.name for broken in by_its_own_rules(one).broken}]
+    assert len(found) > len(BREAKING) // 2
+
+
+@pytest.mark.parametrize("vector", [one for one in GOOD if one.diverges_at is None][::5], ids=lambda one: one.name)
+def test_the_protocol_itself_breaks_none(vector: Vector) -> None:
+    assert by_its_own_rules(vector).broken == ()
+
+
+def test_a_state_that_is_not_known_for_certain_breaks_nothing() -> None:
+    vector = next(one for one, _ in BREAKING if by_its_own_rules(one).broken)
+    validation = Validation(protocols=[replace(vector.protocol, name=ON_DEMAND.name)], without=["dpm"])
+    for record in written(vector):
+        if record.line.process != "dpm" and validation.feed(record) is not None:
+            break
+    assert validation.finish().broken == ()
