@@ -4,9 +4,10 @@ A line that fits is a step of the statement, and proofs say what every such step
 promises is asked of the state all the same: a statement can be changed without being proved again, and logs then show what a real
 deployment came to. It is asked in the sound form. The state has to be known, and to be one of the statement's: each process keeps a
 log from its beginning, and no host was registered late or anew, which the statement knows nothing of. And what is called broken is
-broken: a promise is left out if it reads what only may be so, what was forgotten, or history of which too little is known. (A
-message that was taken counts as spent where the statement says so. If that is not true of it, its proof fails, and a promise that is
-called broken may be another than the one that is.)
+broken: a promise is left out if it reads what only may be so, what was forgotten, or history of which too little is known.
+
+A message that was taken counts as spent where the statement says so. If that is not true of it, its proof fails, and a promise that
+is called broken may be another than the one that is.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from conformance.watching.streams import Position
 from impl.recording.line import Line
 from model.state import Tuple
 
-FORM: Final = 2
+FORM: Final = 3
 """The version of this form."""
 
 _UNKEPT: Final = frozenset({"waiting", "for_line", "for_message", "free"})
