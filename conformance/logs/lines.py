@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from conformance.protocols import REPLAYED, named
+from conformance.logs.names import RECORDED
 from conformance.report import no_such
 from impl.messages import HOST_NAME
 from impl.recording.line import Line
@@ -34,9 +34,6 @@ from spec.language import Message, Protocol, Symbol
 from spec.terms import Enumeration, Formula, Individual, Number, Value
 from spec.vocabulary import Host, Pod, Request, Vpc
 
-LOGGED: Final = tuple(named(name) for name in sorted(REPLAYED, reverse=True))
-"""The protocols whose actions are recorded: those that an implementation follows."""
-
 Test = Callable[[Any], object]
 """Whether something is as declared, by its truth value; one that is of another type altogether may raise."""
 
@@ -44,6 +41,9 @@ Test = Callable[[Any], object]
 class Text(Individual):
     """What only people read."""
 
+
+UNFIT: Final = (LookupError, TypeError, AttributeError, ValueError)
+"""Something is missing, unknown or of another type: `Vocabulary.fault` says what."""
 
 PROCESS: Final = re.compile(rf"dpm|ncm|aca/{HOST_NAME.pattern}")
 """Who may keep a log."""
@@ -96,7 +96,7 @@ class _Names(set[Any]):
 class Vocabulary:
     """The words of the recorded protocols, and whether a line keeps to them."""
 
-    def __init__(self, protocols: Sequence[Protocol] = LOGGED) -> None:
+    def __init__(self, protocols: Sequence[Protocol] = RECORDED) -> None:
         self._names: dict[str, _Names] = {}
         """What the compiled expressions refer to."""
         self._processes = _Names(PROCESS)
@@ -106,7 +106,9 @@ class Vocabulary:
         """The messages and the pieces of state that a line of this event may name, as it names them."""
         self._actors: dict[str, str] = {}
         """Who takes the step of an event: `dpm`, `ncm`, or `aca`, whose first parameter is then its own host."""
-        self._fits: dict[str, Test] = {}
+        self.fits: dict[str, Test] = {}
+        """For each event, whether a line keeps to the protocol's words, by its truth value; what is of another type altogether may
+        raise one of `UNFIT`."""
         everywhere: tuple[dict[str, Message[Any]], dict[str, Symbol]] = ({}, {})
         for protocol in protocols:
             messages = {message.name: message for message in protocol.messages}
@@ -120,19 +122,19 @@ class Vocabulary:
                 self._parameters[event] = {one.name: one.sort for one in action.parameters}
                 self._actors[event] = "aca" if action.role.each is Host else action.role.name.lower()
                 self._words[event] = messages, kept
-                self._fits[event] = self._line(event, list(self._parameters[event]), sent, state)
+                self.fits[event] = self._line(event, list(self._parameters[event]), sent, state)
         sent = {name: self._message(one) for name, one in everywhere[0].items()}
         state = {name: self._entries(one) for name, one in everywhere[1].items()}
         for event, stutter in STUTTERS.items():
             self._parameters[event] = {name.rstrip("?"): _SORTS[kind] for name, kind in stutter.attributes.items()}
             self._words[event] = everywhere
             always = [name for name in stutter.attributes if not name.endswith("?")]
-            self._fits[event] = self._line(event, always, sent, state)
+            self.fits[event] = self._line(event, always, sent, state)
 
     @property
     def events(self) -> list[str]:
         """Every name that an event may have."""
-        return list(self._fits)
+        return list(self.fits)
 
     def parameters(self, event: str) -> Mapping[str, type[Value]]:
         """What an event says: the parameters of its action, or what else it tells, with their sorts."""
@@ -143,9 +145,9 @@ class Vocabulary:
     def accepts(self, line: Line) -> bool:
         """Whether the line keeps to the protocol's words; if not, `fault` may still find nothing but missing parameters."""
         try:
-            return bool(self._fits[line.event](line))
-        except (LookupError, TypeError, AttributeError, ValueError):
-            return False  # something is missing, unknown or of another type: `fault` says what
+            return bool(self.fits[line.event](line))
+        except UNFIT:
+            return False
 
     def _is_id(self, taken: str) -> bool:
         """What `MESSAGE_ID` says, in a third of the time."""
@@ -223,7 +225,7 @@ class Vocabulary:
             yield "sequence", f"expected an integer from 1 on, found {line.sequence}"
         if line.taken is not None and not self._is_id(line.taken):
             yield "messaging.message.id", f"expected process:run:sequence.index, found {shown(line.taken)}"
-        if line.event not in self._fits:
+        if line.event not in self.fits:
             near = difflib.get_close_matches(line.event, self.events, n=1)
             meant = f"did you mean {near[0]}?" if near else "docs/event-log.schema.json lists them all"
             yield "event.name", f"{shown(line.event)} is no event; {meant}"

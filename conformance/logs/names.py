@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from conformance.protocols import REPLAYED, named
 from model.matching.relaxed import relaxed
 from spec.language import Protocol
-from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
 from spec.message_queue.vocabulary import BROKER
-from spec.on_demand import PROTOCOL as ON_DEMAND
 
 
 def as_logged(protocol: Protocol) -> Protocol:
@@ -19,8 +18,11 @@ def as_logged(protocol: Protocol) -> Protocol:
     return relaxed(protocol, BROKER) if BROKER in protocol.roles else protocol
 
 
-LOGGED: Final[Sequence[Protocol]] = (ON_DEMAND, as_logged(MESSAGE_QUEUE))
-"""The protocols whose steps are recorded."""
+RECORDED: Final[Sequence[Protocol]] = tuple(named(name) for name in sorted(REPLAYED, reverse=True))
+"""The protocols whose steps are recorded: those that an implementation follows."""
+
+LOGGED: Final[Sequence[Protocol]] = tuple(map(as_logged, RECORDED))
+"""The same as far as logs can tell."""
 
 LIMITS: Final = {"many_ports": 1, "many_in_a_group": 1, "patience": 1}
 """Constants of a deployment, as long as DPM's log has not told them."""

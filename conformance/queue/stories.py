@@ -37,6 +37,9 @@ _MEANWHILE: Final = (
     """,
     f"{_on('red')} {_alone('red')} close_topic red; open_topic blue; leave h1 red",
     f"""
+    {_on("red")} {_alone("red")} close_topic red; leave h1 red; end_subscription h1 red; open_topic blue; finish_closing red
+    """,
+    f"""
     {_on("red")} open_topic blue; ask h1 blue; ask h2 blue; accept h1 1 blue 1; {_alone("red")} close_topic red; leave h1 red
     hear_acceptance h1 1 blue 1; ask_again h2 blue; give_up h2 blue; end_subscription h2 blue; finish_opening blue
     """,

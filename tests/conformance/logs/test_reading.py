@@ -15,7 +15,8 @@ import pytest
 
 from conformance.exits import Exit, Problem
 from conformance.logs import lines, reading
-from conformance.logs.lines import LOGGED, Text, Vocabulary
+from conformance.logs.lines import Text, Vocabulary
+from conformance.logs.names import RECORDED
 from conformance.logs.reading import LogFile, Record, read
 from impl.recording.line import LINE_BYTES_MAX, Line
 from impl.recording.words import STUTTERS
@@ -353,7 +354,7 @@ def test_every_event_of_every_protocol_is_accepted_as_declared_and_no_other_way(
     process = {"dpm": "dpm", "aca": "aca/h1"}.get(vocabulary._actors.get(event, ""), "ncm")
     said = {"service__instance__id": process, "event__name": event, "sent": [], "after": {}}
     assert vocabulary.accepts(next(_records(but(**said, attributes=whole))).line)
-    assert (event in STUTTERS) == (event.split(".")[1] not in {a.name for p in LOGGED for a in p.actions})
+    assert (event in STUTTERS) == (event.split(".")[1] not in {a.name for p in RECORDED for a in p.actions})
     for name in parameters:
         line = next(_records(but(**said, attributes={**whole, name: -1}))).line
         assert not vocabulary.accepts(line)

@@ -17,7 +17,7 @@ from conformance.matrix import table
 from conformance.matrix.current import HALVES, Held, held
 from conformance.matrix.show import for_readme, in_readme, page, page_of
 from conformance.matrix.statement import BATCH, batches, checks_of, engines_of, own_actions, rows_of
-from conformance.matrix.table import STATEMENT
+from conformance.matrix.table import STATEMENT, read
 from conformance.protocols import named
 from model.mutation.rules import mutants_of
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
@@ -58,6 +58,18 @@ def test_every_mutant_has_answers_by_known_engines_and_checks(rows: dict[str, ta
         assert explored is None or "pinned" not in row.answers
 
 
+def test_rows_that_are_made_anew_are_those_of_the_table(rows: dict[str, table.Row]) -> None:
+    """Of one action; all of them are made anew by `make matrix`. What else is in a batch decides which pins are looked at."""
+    kept = read(MESSAGE_QUEUE.name, STATEMENT)
+    assert kept is not None
+    found = {row.name: row for row in kept.rows if row.name in rows}
+    assert found.keys() == rows.keys()
+    for engine in ("explored", "replayed", "logged"):
+        assert {name: row.answers.get(engine) for name, row in rows.items()} == {
+            name: row.answers.get(engine) for name, row in found.items()
+        }
+
+
 def test_most_mutants_are_killed_by_several_engines(rows: dict[str, table.Row]) -> None:
     killed = [row for row in rows.values() if row.fate == "killed"]
     assert len(killed) > len(rows) // 2
@@ -89,7 +101,9 @@ def test_the_command_shows_what_is_checked_in() -> None:
     ended = CliRunner().invoke(matrix, ["--shown", "--json", "-"], standalone_mode=False)
     assert ended.return_value == 0
     shown = json.loads(ended.stdout)["matrices"]
-    assert [one["protocol"] for one in shown] == list(HALVES[STATEMENT].protocols)
+    assert [(one["half"], one["protocol"]) for one in shown] == [
+        (half, name) for half, covered in HALVES.items() for name in covered.protocols
+    ]
     assert all(one["survives"] == 0 and one["mutants"] > 0 for one in shown)
 
 

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 import pytest
 
+from conformance.matrix.current import HALVES
 from conformance.matrix.digests import ROOT
-from conformance.matrix.table import Kill
+from conformance.matrix.table import IMPLEMENTATION, Kill, read
 from conformance.mutants import asking
 from conformance.mutants.asking import FAILS
 from conformance.mutants.cores import source
 from conformance.mutants.digests import LOGS, REPLAYS, digests_of_cores
 from conformance.mutants.engines import ENGINES
+from conformance.mutants.modules import MODULES
 from conformance.mutants.source import Source
 from spec.on_demand import PROTOCOL
 
@@ -48,3 +50,18 @@ def test_all_that_decides_is_there(names: Sequence[str]) -> None:
     for name in names:
         folder = "" if name.startswith(("conformance/", "impl/")) else "conformance/"
         assert list(ROOT.glob(f"{folder}{name}.py")), name
+
+
+EVERY = 150
+"""Of the rows, one of so many is made anew here; all of them are by `make matrix`."""
+
+
+@pytest.mark.parametrize("name", HALVES[IMPLEMENTATION].protocols)
+def test_rows_that_are_made_anew_are_those_of_the_table(name: str) -> None:
+    kept = read(name, IMPLEMENTATION)
+    assert kept is not None
+    jobs = [(name, module, number) for module in MODULES[name] for number in range(len(source(module).mutants))]
+    assert len(kept.rows) == len(jobs)
+    for place in range(EVERY // 2, len(jobs), EVERY):
+        made = asking.row(jobs[place])
+        assert (made.name, made.answers) == (kept.rows[place].name, kept.rows[place].answers)
