@@ -9,17 +9,14 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from conformance.exits import Exit, Problem
 from conformance.logs.fleet import record_in_memory
-from conformance.logs.measured import VALIDATED_AGENTS, Figure
+from conformance.logs.measured import VALIDATED_AGENTS, Figure, Progress
 from conformance.logs.reading import LogFile
 from conformance.logs.validate import PROGRESS_EVERY, validate
-
-Progress = Callable[[int, str], None]
 
 LINES: Final = 8_000_000
 """Of the whole run: eight times what one figure of validation is about."""

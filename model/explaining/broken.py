@@ -66,7 +66,7 @@ class Judge:
             written.setdefault(name, []).append(arguments)
         found = []
         for promise in sorted(scene.protocol.promises, key=lambda one: one.lemma):
-            read = {symbol for symbol in symbols(promise.formula) if isinstance(symbol, Symbol)}
+            read = _read(promise)
             names = {symbol.name for symbol in read if symbol.kind not in ("constant", "event")}
             if not names <= self._kept or not {symbol.name for symbol in read} & written.keys():
                 continue  # it cannot be told without history; or nothing has changed for it
@@ -82,8 +82,7 @@ class Judge:
         """
         found = []
         for promise in self._scene.protocol.promises:
-            read = {symbol for symbol in symbols(promise.formula) if isinstance(symbol, Symbol)}
-            names = {symbol.name for symbol in read if symbol.kind != "constant"}
+            names = {symbol.name for symbol in _read(promise) if symbol.kind != "constant"}
             if promise.kind != "always" or promise.lemma or not names <= self._kept - set(unknown):
                 continue
             for part in conjuncts([promise.formula]):
@@ -128,6 +127,10 @@ class Judge:
         return {
             (self._shadows[name].name, arguments): value for (name, arguments), value in both if name in self._shadows
         }
+
+
+def _read(promise: Promise) -> set[Symbol]:
+    return {symbol for symbol in symbols(promise.formula) if isinstance(symbol, Symbol)}
 
 
 def _about(promise: Promise, written: Mapping[str, list[Tuple]]) -> list[dict[Variable, Element]]:
