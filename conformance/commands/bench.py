@@ -12,7 +12,7 @@ from conformance.bench import conditions, measured, put_into_readme, put_part, t
 from conformance.exits import Exit, Problem
 from conformance.logs.cost import measure_cost
 from conformance.logs.growth import LINES, LINES_MIN, growth
-from conformance.logs.measured import MEASURED
+from conformance.logs.measured import explanation, validation
 from conformance.report import ERRORS, console_for, json_option, progress_bar, write_json
 from conformance.scale.figures import collected, heads, keep
 from conformance.scale.figures import rows as rows_of_scale
@@ -53,11 +53,11 @@ def bench(only: str | None, lines: int, agents: int, readme: bool, json_file: st
 
     \b
     Examples:
-      ondemand bench                              all parts but growth, some minutes, with a broker of its own
+      ondemand bench                              all parts but growth, twenty minutes, with a broker of its own
       ondemand bench --only speed                 some thirty seconds
       ondemand bench --only scale --agents 100    how messages grow with hosts, up to a hundred agents
       ondemand bench --only record                what it costs to keep event logs, some thirty seconds
-      ondemand bench --only logs                  event logs: validated, explained and watched
+      ondemand bench --only logs                  event logs: recorded, validated, explained and watched, ten minutes
       ondemand bench --only growth                time and memory for 1, 2, 4 and 8 million lines, ten minutes, 3.3 GB
       ondemand bench --json -                     every figure as JSON
     """
@@ -101,11 +101,13 @@ def _print(about: str, rows: Iterable[Sequence[str]], json_file: str | None) -> 
 
 def _logs(readme: bool, json_file: str | None) -> dict[str, Any]:
     about, figures = conditions(), []
-    for measure_it in MEASURED:
-        with progress_bar((measure_it.__doc__ or "").split(",")[0]) as progress:
-            figures.append(measure_it(progress))
-    with open_deployment(console=ERRORS) as deployment, progress_bar("Watching") as progress:
-        figures.append(watched(deployment, progress))
+    with progress_bar("Explaining") as progress:
+        figures.append(explanation(progress))
+    with open_deployment(console=ERRORS) as deployment:
+        with progress_bar("Watching") as progress:
+            figures.append(watched(deployment, progress))
+        with progress_bar("Recording on the broker, then validating") as progress:
+            figures.append(validation(deployment, progress))
     rows = [figure.row for figure in figures]
     _print(about, rows, json_file)
     if readme:

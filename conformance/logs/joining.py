@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from heapq import heappop, heappush, nsmallest
+from heapq import heappop, heappush
 from itertools import count
 from typing import Final
 
@@ -30,9 +30,6 @@ _NOBODY: Final = sys.maxsize
 
 RUNS_MAX: Final = 256
 """Earlier runs of a process that are kept. What waits for a line of an older one waits for ever, and that is said."""
-
-AT_ONCE: Final = 8
-"""Files that are read in turns before it is asked again which have come the least far."""
 
 
 @dataclass(slots=True, eq=False)
@@ -298,65 +295,3 @@ class Joining:
 def _first_of(heap: list[tuple[int, int, Process]] | None) -> int:
     """The number of the line that is waited for first."""
     return heap[0][0] if heap else _NOBODY
-
-
-@dataclass(slots=True, eq=False)
-class _Reading:
-    """A file that is read, and whose lines it has told so far."""
-
-    records: Iterator[Record]
-    names: set[str] = field(default_factory=set)
-    last: str = ""
-    """The process of the last line."""
-    clock: int = 0
-    """When it was written, by its process's clock."""
-
-
-def alternately(files: list[Iterator[Record]], joining: Joining, *, lines: int = 256) -> Iterator[Record]:
-    """The records of several files, read towards what is waited for: a file whose lines wait is left alone while others go on.
-
-    Those go first that have come the least far by their clocks, so that no file is far ahead and little has to wait, or has to be
-    remembered. Clocks that are wrong cost that, and nothing else: they order no lines.
-    """
-    if len(files) == 1:
-        yield from files[0]
-        return
-    processes = joining.processes
-    open_ = [_Reading(one) for one in files]
-    while open_:
-        free = [one for one in open_ if not _waits(one, processes)]
-        turn = free or [one for one in open_ if _is_awaited(one, joining)] or open_
-        alone = turn is free
-        for file in nsmallest(AT_ONCE, turn, key=_clock):
-            records = file.records
-            for _ in range(lines):
-                record = next(records, None)
-                if record is None:
-                    open_.remove(file)
-                    break
-                name = record.line.process
-                if name != file.last:
-                    file.last = name
-                    file.names.add(name)
-                file.clock = record.line.time
-                yield record
-                met = processes.get(name)  # whoever reads on after a verdict feeds nobody
-                if alone and met is not None and met.waiting and len(file.names) == 1:
-                    break  # all that this file tells waits now
-
-
-def _clock(file: _Reading) -> int:
-    return file.clock
-
-
-def _waits(file: _Reading, processes: Mapping[str, Process]) -> bool:
-    """Whether all of a file's processes wait, so that reading on would only make them wait with more lines."""
-    if len(file.names) == 1:
-        met = processes.get(file.last)
-        return met is not None and bool(met.waiting)
-    known = [processes[name] for name in file.names if name in processes]
-    return bool(known) and all(one.waiting for one in known)
-
-
-def _is_awaited(file: _Reading, joining: Joining) -> bool:
-    return any(one.for_line[0] in file.names for one in joining.stands_still() if one.for_line)

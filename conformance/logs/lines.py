@@ -72,25 +72,40 @@ _ANY_NAME: Final = (re.compile(r"\S+"), "a name")
 REMEMBERED_MAX: Final = 1 << 16
 """Well-formed names of one sort that are remembered before all are forgotten again: memory has a bound for any log."""
 
+REQUESTS_REMEMBERED_MAX: Final = 1 << 8
+"""The same of requests: each is named by some lines that follow soon, and never again."""
+
 Fault = tuple[str, str]
 """A field, as a path within the line, and what is wrong with it."""
 
 
-class _Names(set[Any]):
+class _Names(dict[Any, Any]):
     """The well-formed names of a sort that were seen; `in` sees what is new, so that the usual case costs one look-up."""
 
-    def __init__(self, form: re.Pattern[str]) -> None:
+    def __init__(self, form: re.Pattern[str], most: int | None = None) -> None:
         super().__init__()
         self._form = form
+        self._most = most
 
     def admits(self, value: object) -> bool:
         """Whether a value is such a name."""
         if not isinstance(value, str) or self._form.fullmatch(value) is None:
             return False
+        if len(self) >= (self._most or REMEMBERED_MAX):
+            self.clear()
+        self[value] = value
+        return True
+
+
+class _Hosts(dict[str, str]):
+    """The host of an agent, by the name of its process; of another process, what is no host's name."""
+
+    def __missing__(self, process: str) -> str:
         if len(self) >= REMEMBERED_MAX:
             self.clear()
-        self.add(value)
-        return True
+        role, _, host = process.partition("/")
+        self[process] = host = host if role == "aca" else ""
+        return host
 
 
 class Vocabulary:
@@ -100,6 +115,7 @@ class Vocabulary:
         self._names: dict[str, _Names] = {}
         """What the compiled expressions refer to."""
         self._processes = _Names(PROCESS)
+        self._hosts = _Hosts()
         self._runs = _Names(re.compile(rf"(?:{PROCESS.pattern}):[0-9a-f]{{16}}"))
         self._parameters: dict[str, dict[str, type[Value]]] = {}
         self._words: dict[str, tuple[Mapping[str, Message[Any]], Mapping[str, Symbol]]] = {}
@@ -109,6 +125,8 @@ class Vocabulary:
         self.fits: dict[str, Test] = {}
         """For each event, whether a line keeps to the protocol's words, by its truth value; what is of another type altogether may
         raise one of `UNFIT`."""
+        self.heads: dict[str, Test] = {}
+        """The same, without looking at what the line sent, and at state: for whoever compares these with what is right."""
         everywhere: tuple[dict[str, Message[Any]], dict[str, Symbol]] = ({}, {})
         for protocol in protocols:
             messages = {message.name: message for message in protocol.messages}
@@ -122,14 +140,14 @@ class Vocabulary:
                 self._parameters[event] = {one.name: one.sort for one in action.parameters}
                 self._actors[event] = "aca" if action.role.each is Host else action.role.name.lower()
                 self._words[event] = messages, kept
-                self.fits[event] = self._line(event, list(self._parameters[event]), sent, state)
+                self._line(event, list(self._parameters[event]), sent, state)
         sent = {name: self._message(one) for name, one in everywhere[0].items()}
         state = {name: self._entries(one) for name, one in everywhere[1].items()}
         for event, stutter in STUTTERS.items():
             self._parameters[event] = {name.rstrip("?"): _SORTS[kind] for name, kind in stutter.attributes.items()}
             self._words[event] = everywhere
             always = [name for name in stutter.attributes if not name.endswith("?")]
-            self.fits[event] = self._line(event, always, sent, state)
+            self._line(event, always, sent, state)
 
     @property
     def events(self) -> list[str]:
@@ -157,12 +175,12 @@ class Vocabulary:
             return len(place) < _PLACE_MAX and number[0] != "0" and place.isascii()
         return False
 
-    def _line(self, event: str, always: Sequence[str], sent: Mapping[str, Test], state: Mapping[str, Test]) -> Test:
-        """The function that tells whether a line of this event keeps to its words, and says all that it always does."""
+    def _line(self, event: str, always: Sequence[str], sent: Mapping[str, Test], state: Mapping[str, Test]) -> None:
+        """The functions that tell whether a line of this event keeps to its words, and says all that it always does."""
         parameters, actor = self._parameters[event], self._actors.get(event)
         lines = ["a = line.attributes"]
         for place, name in enumerate(always):
-            lines += [f"x{place} = a[{name!r}]", f"if not {self._test(parameters[name], f'x{place}')}: return False"]
+            lines += self._attribute(place, name, parameters[name])
         perhaps = [name for name in parameters if name not in always]
         for name in perhaps:
             lines.append(f"if {name!r} in a and not {self._test(parameters[name], f'a[{name!r}]')}: return False")
@@ -171,16 +189,42 @@ class Vocabulary:
         if actor is None:
             lines.append("if process not in processes and not processes.admits(process): return False")
         elif actor == "aca":
-            lines.append("if process[:4] != 'aca/' or process[4:] != a['host']: return False")
+            lines.append("if hosts[process] != a['host']: return False")
         else:
             lines.append(f"if process != {actor!r}: return False")
-        lines += ["taken = line.taken", "if taken is not None and not is_id(taken): return False", "sent = line.sent"]
-        lines += ["if sent:", "    for one in sent:", "        if not messages[one[0]](one): return False"]
+        lines += ["taken = line.taken", "if taken is not None and not is_id(taken): return False"]
+        more = {
+            "processes": self._processes,
+            "hosts": self._hosts,
+            "is_id": self._is_id,
+            "messages": sent,
+            "kept": state,
+        }
+        self.heads[event] = self._compiled("line", [*lines, "return True"], more)
+        lines += [
+            "sent = line.sent",
+            "if sent:",
+            "    for one in sent:",
+            "        if not messages[one[0]](one): return False",
+        ]
         for key in ("after", "state"):
             lines += [f"entries = line.{key}", "if entries:", "    for symbol, listed in entries.items():"]
             lines.append("        if not kept[symbol](listed): return False")
-        more = {"processes": self._processes, "is_id": self._is_id, "messages": sent, "kept": state}
-        return self._compiled("line", [*lines, "return True"], more)
+        self.fits[event] = self._compiled("line", [*lines, "return True"], more)
+
+    def _attribute(self, place: int, name: str, sort: type[Value]) -> list[str]:
+        """Tests one parameter. Of a name that was seen before, the text that was seen takes its place: comparing is faster then."""
+        value = f"x{place}"
+        test = self._test(sort, value)
+        if not issubclass(sort, Individual) or issubclass(sort, Request):
+            return [f"{value} = a[{name!r}]", f"if not {test}: return False"]
+        names = f"S_{sort.__name__}"
+        return [
+            f"{value} = a[{name!r}]",
+            f"y = {names}.get({value})",
+            f"if y is not None: a[{name!r}] = y",
+            f"elif not {names}.admits({value}): return False",
+        ]
 
     def _message(self, message: Symbol) -> Test:
         names = [f"x{place}" for place in range(len(message.arguments))]
@@ -202,7 +246,7 @@ class Vocabulary:
         if issubclass(sort, Enumeration):
             return f"(type({value}) is str and {value} in {tuple(sort.names())!r})"
         name = f"S_{sort.__name__}"
-        self._names.setdefault(name, _Names(_form_of(sort)[0]))
+        self._names.setdefault(name, _Names(_form_of(sort)[0], REQUESTS_REMEMBERED_MAX if sort is Request else None))
         return f"({value} in {name} or {name}.admits({value}))"
 
     def _compiled(self, given: str, lines: Iterable[str], more: Mapping[str, Any] | None = None) -> Test:

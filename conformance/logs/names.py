@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from operator import is_not
 from typing import Any, Final
 
 from conformance.protocols import REPLAYED, named
@@ -99,13 +100,17 @@ def _vpc_of(pod: str) -> str:
     return pod.partition("/")[0]
 
 
+_everybody: Final = partial(is_not, None)
+"""Says yes to every host, without a call of Python's: it is asked for nearly every line."""
+
+
 def constants(
     protocol: Protocol, dishonest: frozenset[str], thresholds: Mapping[str, int]
 ) -> dict[str, Callable[..., Any]]:
     """The constants of a deployment: a pod's VPC is in its name, and every agent is honest but those that are said not to be."""
     known: dict[str, Callable[..., Any]] = {
         "vpc_of": _vpc_of,
-        "honest": lambda host: host not in dishonest,
+        "honest": (lambda host: host not in dishonest) if dishonest else _everybody,
         **{name: lambda _, value=value: value for name, value in thresholds.items()},
     }
     return {symbol.name: known[symbol.name] for symbol in protocol.symbols if symbol.kind == "constant"}

@@ -23,8 +23,8 @@ from conformance.logs.lines import UNFIT, Vocabulary, recorded, shown
 from conformance.report import no_such
 from impl.recording.line import LINE_BYTES_MAX, Line, decoded
 
-_BLOCK: Final = 1 << 18
-"""Bytes read at once: they stay in the processor's cache, and a line fits in with room."""
+BLOCK: Final = 1 << 14
+"""Bytes read at once: of a hundred files that are read in turns they stay in the processor's cache."""
 
 _KEYS: Final = tuple(field.encode_name for field in msgspec.structs.fields(Line))
 _REQUIRED: Final = tuple(field.encode_name for field in msgspec.structs.fields(Line) if field.required)
@@ -37,11 +37,30 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     number: int
     """From 1 on."""
     line: Line
+    raw: bytes = b""
+    """Its text, where it was read."""
+    is_checked: bool = True
+    """Whether all of it keeps to the protocol's words; else what it sent and state are for whoever takes it to check."""
 
     @property
     def place(self) -> str:
         """Where it stands, for a sentence."""
         return f"{self.file}:{self.number}"
+
+    def remembered(self) -> Remembered:
+        """The same, to be kept for later."""
+        return self.file, self.number, self.raw or self.line
+
+
+Remembered = tuple[str, int, bytes | Line]
+"""A line that was dealt with, with its file and number: as text, where there is one. The values of some hundred lines would take
+the place of the state in the processor's cache."""
+
+
+def recalled(one: Remembered) -> Record:
+    """The line with its values."""
+    file, number, kept = one
+    return Record(file, number, kept) if isinstance(kept, Line) else Record(file, number, decoded(kept), kept)
 
 
 class LogFile:
@@ -60,12 +79,16 @@ class LogFile:
         self._vocabulary = vocabulary or recorded()
 
     def __iter__(self) -> Iterator[Record]:
-        """The records in the order of the file.
+        return self.records_checked()
+
+    def records_checked(self, *, heads_only: bool = False) -> Iterator[Record]:
+        """The records in the order of the file; on request without looking at what was sent, and at state.
 
         Raises:
             Problem: a line is none, or the file cannot be read, or has no line at all.
         """
-        decode, fits, file, number, rest = decoded, self._vocabulary.fits, self.file, 0, b""
+        decode, file, number, rest = decoded, self.file, 0, b""
+        fits, is_checked = (self._vocabulary.heads if heads_only else self._vocabulary.fits), not heads_only
         clocks: dict[str, int] = {}
         of, clock = "", 0  # of the last line: the next one is of the same process, but for logs that were put together
         for block in self._blocks():
@@ -92,8 +115,8 @@ class LogFile:
                 if line.time < clock:
                     self.clocks_back.setdefault(of, f"{file}:{number}")
                 clock = line.time
-                yield Record(file, number, line)
-                self.records = number
+                yield Record(file, number, line, piece, is_checked)
+            self.records = number
         if rest:
             number += 1
             try:
@@ -104,7 +127,7 @@ class LogFile:
                 self.cut = self.cut or f"{file}:{number}: the last line is cut"
             else:
                 self._check(line, number)
-                yield Record(file, number, line)
+                yield Record(file, number, line, rest)
                 self.records = number
         if not self.records:
             what = "has no whole line" if self.cut else "is empty"
@@ -126,7 +149,7 @@ class LogFile:
     def _blocks(self) -> Iterator[bytes]:
         try:
             with self._opened() as stream:
-                while block := stream.read1(_BLOCK):  # what there is, so that of a cut one nothing is lost
+                while block := stream.read1(BLOCK):  # what there is, so that of a cut one nothing is lost
                     self.bytes += len(block)
                     yield block
         except EOFError:
@@ -163,7 +186,7 @@ def record_of(file: str, number: int, raw: bytes, vocabulary: Vocabulary) -> Rec
         raise _problem(file, number, *_fault_of(raw, problem)) from None
     if not vocabulary.accepts(line):
         check(file, number, line, vocabulary)
-    return Record(file, number, line)
+    return Record(file, number, line, raw)
 
 
 def check(file: str, number: int, line: Line, vocabulary: Vocabulary) -> None:

@@ -102,11 +102,8 @@ class Registrations:
 def _begins_at_ncm(room: Room, host: str, said: Mapping[str, Sequence[Entry]]) -> Changes | Misfit:
     """The host is told of what is placed there, and owes nothing: what that changes. Where NCM says otherwise, that."""
     tables = room.tables
-    placed = {
-        (host, pod)
-        for pod, version, home in tables.table("at")
-        if home == host and tables.get("recorded", (pod,)) == version
-    }
+    at = tables.table("at")
+    placed = {(host, pod) for (pod,), version in tables.table("recorded").items() if (pod, version, host) in at}
     told = {tuple(one[:-1]) for one in said.get("told", ())}
     for entry in sorted(placed ^ told):
         return Misfit("after", "after.told", entry in placed, entry in told, entry=entry)
@@ -115,8 +112,7 @@ def _begins_at_ncm(room: Room, host: str, said: Mapping[str, Sequence[Entry]]) -
     changes: Changes = {
         (symbol, key): False
         for symbol, place in (("told", 0), ("pending", 2))
-        for key in tables.table(symbol)
-        if key[place] == host
+        for key, _ in tables.entries_with(symbol, place, host)
     }
     changes |= {("told", entry): True for entry in placed}
     return changes | {("greeted", (host,)): 0, ("removed", (host,)): False}

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
 from conformance.exits import Exit, Problem
-from conformance.logs.joining import alternately
+from conformance.logs.merging import merged
 from conformance.logs.names import constants
-from conformance.logs.reading import LogFile, Record
+from conformance.logs.reading import LogFile, Record, recalled
 from conformance.logs.validate import Validation
 from model.configuration import Configuration
 from model.interpreter import Interpreter
@@ -24,9 +24,6 @@ from model.state import Element, Occurrence, Trace, initial_state
 from spec.language import Action
 from spec.on_demand import PROTOCOL
 from spec.terms import Individual, Number
-
-FAIRLY: Final = 4
-"""Lines that are taken of one log before the next has its turn: so the beginning is one of all processes."""
 
 
 def run_of(files: Sequence[LogFile], *, steps_max: int) -> Trace:
@@ -60,20 +57,20 @@ def _matched(files: Sequence[LogFile], steps_max: int) -> Iterator[Record]:
     """The lines in the order in which they fit, until so many steps are surely among them."""
     validation = Validation(protocols=[PROTOCOL])
     validation.recent = deque()
-    records = alternately([iter(one) for one in files], validation.joining, lines=FAIRLY)
+    records = merged([iter(one) for one in files], validation.joining)
     steps = 0
     for record in records:
         verdict = validation.feed(record)
         if verdict is not None:
             raise Problem(f"{record.place}: the logs do not conform there; ask ondemand validate why", verdict.exit)
         while validation.recent:
-            matched = validation.recent.popleft()
+            matched = recalled(validation.recent.popleft())
             steps += _step(matched) is not None
             yield matched
             if steps >= steps_max:
                 return
     verdict = validation.finish()
-    yield from validation.recent
+    yield from map(recalled, validation.recent)
     if verdict.verdict == "diverges":
         raise Problem(f"{files[0].file}: the logs do not conform; ask ondemand validate why", verdict.exit)
 

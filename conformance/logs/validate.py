@@ -20,21 +20,24 @@ from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import replace
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 from conformance.exits import Problem
 from conformance.logs.forgetting import doubtful, may_have_been, sweep
-from conformance.logs.joining import WINDOW, Joining, OutOfOrder, Process, alternately
+from conformance.logs.joining import WINDOW, Joining, OutOfOrder, Process
+from conformance.logs.lines import recorded
+from conformance.logs.merging import merged
 from conformance.logs.names import LIMITS, LOGGED, constants
 from conformance.logs.partial import Partial, unsaid
 from conformance.logs.promises import broken_in, told
-from conformance.logs.reading import LogFile, Record
+from conformance.logs.reading import LogFile, Record, Remembered, check, recalled
 from conformance.logs.registrations import Registrations
 from conformance.logs.verdict import Divergence, Room, Stop, Verdict, sentence, written
 from impl.recording.line import Sent, State
 from impl.recording.words import STUTTERS
 from model.matching.compiled import Members
+from model.matching.fast import FITS, MISFIT
 from model.matching.layout import Tables
 from model.matching.observed import Misfit, Observer
 from spec.language import Message, Protocol
@@ -68,7 +71,8 @@ class Validation:
         thresholds: Mapping[str, int] | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
-        self.recent: deque[Record] = deque(maxlen=RECENT)
+        self._vocabulary = recorded()
+        self.recent: deque[Remembered] = deque(maxlen=RECENT)
         """The last records that were matched."""
         self._began = time.perf_counter()
         limits = {**LIMITS, **(thresholds or {})}
@@ -92,11 +96,16 @@ class Validation:
 
     def feed(self, record: Record) -> Verdict | None:
         """Takes one more record; the verdict if it is clear already."""
-        joining = self.joining
+        return self.feed_all((record,))
+
+    def feed_all(self, records: Iterable[Record]) -> Verdict | None:
+        """Takes records up to the one that makes the verdict clear, if any does."""
+        joining, feed = self.joining, self.joining.feed
         try:
-            joining.feed(record)
-            while joining.waiting > joining.window:
-                self._look_at_who_waits("more lines wait than the window holds", at_the_end=False)
+            for record in records:
+                feed(record)
+                while joining.waiting > joining.window:
+                    self._look_at_who_waits("more lines wait than the window holds", at_the_end=False)
         except OutOfOrder as found:
             return self._stop(self._out_of_order(found))
         except Stop as found:
@@ -149,6 +158,9 @@ class Validation:
         return self._rooms[protocol].tables
 
     def _stop(self, found: Stop) -> Verdict:
+        for process in self.joining.stands_still():
+            for record in process.waiting:
+                self._check_words(record)
         seconds = time.perf_counter() - self._began
         counts = {**self.partial.counts, **{name: count for name, count in self.counts.items() if count}}
         self.stopped = Verdict(
@@ -162,13 +174,16 @@ class Validation:
         line = record.line
         known = self._events.get(line.event)
         if known is None:
+            self._check_words(record)
             self._stutter(process, record)
-            self.recent.append(record)
+            self.recent.append(record.remembered())
             return None
         room, name, fast = known
-        if room.protocol.name not in process.begun and self.partial.begin(process, record, self._rooms):
-            self.recent.append(record)
-            return None
+        if room.protocol.name not in process.begun:
+            self._check_words(record)
+            if self.partial.begin(process, record, self._rooms):
+                self.recent.append(record.remembered())
+                return None
         tables = room.tables
         now = tables.now = tables.now + 1
         if not now % LOOK_EVERY:
@@ -176,17 +191,24 @@ class Validation:
             if now & (now - 1) == 0 and now.bit_length() % 2:
                 self._check_promises(room)
         try:
-            fits = fast is not None and fast(tables, line.attributes, line.sent, line.after)
-        except KeyError:
-            fits = False
-        if not fits:
-            missing = self._slowly(process, record, room, name)
+            fits = MISFIT if fast is None else fast(tables, line.attributes, line.sent, line.after)
+        except (KeyError, IndexError):
+            fits = MISFIT
+        if fits != FITS:
+            self._check_words(record)
+            missing = self._slowly(process, record, room, name) if fits == MISFIT else None
             if missing is not None:
                 return missing
         if line.state is not None:
+            self._check_words(record)
             self._check_state(process, record, room.protocol.name, line.state)
-        self.recent.append(record)
+        self.recent.append((record.file, record.number, record.raw or line))  # as `remembered`, without a call
         return None
+
+    def _check_words(self, record: Record) -> None:
+        """Raises for a line that does not keep to the protocol's words, where nobody has looked so far."""
+        if not (record.is_checked or self._vocabulary.accepts(record.line)):
+            check(record.file, record.number, record.line, self._vocabulary)
 
     def _slowly(self, process: Process, record: Record, room: Room, name: str) -> Sent | None:
         line = record.line
@@ -310,6 +332,8 @@ class Validation:
 
     def learn_limits(self, said: Mapping[str, object]) -> None:
         """DPM says at its start from which numbers on a VPC is large."""
+        if LIMITS.keys().isdisjoint(said):
+            return
         dishonest, known = self._deployment
         limits = {
             **dict(known),
@@ -433,7 +457,7 @@ class Validation:
             room.observer,
             room.tables,
             self,
-            tuple(self.recent),
+            tuple(map(recalled, self.recent)),
         )
 
 
@@ -449,7 +473,10 @@ def _with_what_follows(verdict: Verdict, records: Iterator[Record]) -> Verdict:
         return verdict
     following: list[Record] = []
     with suppress(Problem):
-        following.extend(islice(records, FOLLOWING))
+        for record in islice(records, FOLLOWING):
+            if not record.is_checked:
+                check(record.file, record.number, record.line, recorded())
+            following.append(record)
     return replace(verdict, divergence=replace(verdict.divergence, following=tuple(following)))
 
 
@@ -483,13 +510,12 @@ def validate(
 
 
 def _validate(validation: Validation, files: Sequence[LogFile], progress: Callable[[int], None] | None) -> Verdict:
-    records = alternately([iter(one) for one in files], validation.joining)
-    feed = validation.feed
-    for count, record in enumerate(records):
-        if feed(record) is not None:
-            assert validation.stopped is not None
-            return _with_what_follows(validation.stopped, records)
-        if progress is not None and not count % PROGRESS_EVERY:
+    records = merged([one.records_checked(heads_only=True) for one in files], validation.joining)
+    for first in records:
+        stopped = validation.feed_all(chain((first,), islice(records, PROGRESS_EVERY - 1)))
+        if stopped is not None:
+            return _with_what_follows(stopped, records)
+        if progress is not None:
             progress(sum(one.bytes for one in files))
     verdict = validation.finish()
     cut = next((one.cut for one in files if one.cut is not None), None)

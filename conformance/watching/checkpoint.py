@@ -17,7 +17,7 @@ from conformance.exits import Exit, Problem
 from conformance.logs.joining import Process
 from conformance.logs.names import LOGGED
 from conformance.logs.partial import Inserted
-from conformance.logs.reading import Record
+from conformance.logs.reading import Record, recalled
 from conformance.logs.validate import Validation
 from conformance.logs.verdict import Room
 from conformance.watching.streams import Position
@@ -113,7 +113,7 @@ def saved(validation: Validation, positions: Mapping[str, Position], options: Ma
         },
         PutIn(list(partial.inserted), dict(partial.counts), sorted(partial.chosen)),
         _kept(record for one in processes for record in one.waiting),
-        _kept(validation.recent),
+        _kept(map(recalled, validation.recent)),
     )
 
 
@@ -159,7 +159,7 @@ def resumed(checkpoint: Checkpoint, validation: Validation) -> None:
     validation.partial.inserted.extend(checkpoint.put_in.steps)
     validation.partial.counts.update(checkpoint.put_in.counts)
     validation.partial.chosen.update(checkpoint.put_in.chosen)
-    validation.recent.extend(_records(checkpoint.recent))
+    validation.recent.extend(one.remembered() for one in _records(checkpoint.recent))
     for record in _records(checkpoint.waiting):
         assert validation.feed(record) is None, "what waited fitted nowhere then"
 

@@ -66,7 +66,7 @@ class Watch:
         self._processes: dict[str, str] = {}
         """The process of the line that a stream gave last."""
         self._clocks: dict[str, int] = {}
-        """When that line was written, by its process's clock. It orders no lines; see `conformance.logs.joining.alternately`."""
+        """When that line was written, by its process's clock. It orders no lines; see `conformance.logs.merging`."""
         self._sleep = sleep
         self._clock = clock
         self._rest: list[Record] = []

@@ -17,7 +17,7 @@ SERIES_MAX: Final = 3
 """Series of one beginning that are kept; older ones are given up."""
 
 RUNS_MAX: Final = 16
-"""Runs of one series that are kept apart; the lowest ones grow together."""
+"""Runs of one series that are kept apart at least; where there are twice as many, the lowest ones grow together."""
 
 Series = tuple[Tuple, str | None]
 """The arguments before the last one, and of text what is before the point; none: it is a number."""
@@ -35,9 +35,17 @@ class Counted:
         self._kept_from: dict[Tuple, int] = {}
         """The first series that is kept, where some were given up."""
         self._others: set[Tuple] = set()
+        self._asked: Tuple = ()
+        self._asked_place: tuple[Series, int] | None = None
+        """Of what was asked for last: whoever puts it in then asks again."""
+
+    def _place(self, arguments: Tuple) -> tuple[Series, int] | None:
+        if arguments is not self._asked:
+            self._asked, self._asked_place = arguments, _place(arguments)
+        return self._asked_place
 
     def __contains__(self, arguments: Tuple) -> bool:
-        place = _place(arguments)
+        place = self._place(arguments)
         if place is None:
             return arguments in self._others
         series, number = place
@@ -59,7 +67,7 @@ class Counted:
 
     def add(self, arguments: Tuple) -> None:
         """Puts a tuple in."""
-        place = _place(arguments)
+        place = self._place(arguments)
         if place is None:
             self._others.add(arguments)
             return
@@ -68,8 +76,11 @@ class Counted:
         if runs is None:
             if not self._is_given_up(series):
                 self._begin(series, number)
-        elif number == runs[-1][1] + 1:
+        elif number == (last := runs[-1][1]) + 1:
             runs[-1][1] = number
+        elif number > last:
+            runs.append([number, number])
+            self._bound(series, runs)
         elif arguments not in self:
             at = bisect_right(runs, number, key=_first)
             runs.insert(at, [number, number])
@@ -77,7 +88,7 @@ class Counted:
 
     def discard(self, arguments: Tuple) -> None:
         """Takes a tuple out; what was given up stays."""
-        place = _place(arguments)
+        place = self._place(arguments)
         if place is None:
             self._others.discard(arguments)
         elif arguments in self and place[0] in self._runs:
@@ -165,9 +176,13 @@ class Counted:
             runs[at : at + 2] = [[runs[at][0], runs[at + 1][1]]]
         if at > 0 and runs[at - 1][1] + 1 == runs[at][0]:
             runs[at - 1 : at + 1] = [[runs[at - 1][0], runs[at][1]]]
-        if len(runs) > RUNS_MAX:
-            self._sure_from[series] = max(runs[1][0], self._sure_from.get(series, 0))
-            runs[0:2] = [[runs[0][0], runs[1][1]]]
+        self._bound(series, runs)
+
+    def _bound(self, series: Series, runs: list[list[int]]) -> None:
+        if len(runs) > 2 * RUNS_MAX:
+            first, last = runs[0], runs[-RUNS_MAX]
+            self._sure_from[series] = max(last[0], self._sure_from.get(series, 0))
+            runs[: -RUNS_MAX + 1] = [[first[0], last[1]]]
 
 
 def _first(run: list[int]) -> int:

@@ -12,30 +12,62 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from model.matching.compiled import Compiled, parameters
-from model.matching.layout import Tables
+from model.matching.forgotten import parts
+from model.matching.layout import Tables, first
 from model.matching.relaxed import Hearsay
 from model.matching.source import Names
-from spec.language import Action, Change, Message
-from spec.terms import Apply, Truth
+from spec.language import Action, Change, Message, Symbol
+from spec.terms import Apply, Formula, Number, Truth, Variable
 
-Fast = Callable[[Tables, Mapping[str, Any], Any, Any], bool]
-"""(tables, attributes, sent, after): whether the observation fits; then the step has happened. What is missing is a KeyError."""
+MISFIT: Final = 0
+FITS: Final = 1
+FITS_IN_OTHER_WORDS: Final = 2
+"""What the fast way says. It fits, and whatever the observation says was compared with what the state or the step says, types and
+all; or it fits, but that something has its first value may be said in words that no protocol has."""
+
+Fast = Callable[[Tables, Mapping[str, Any], Any, Any], int]
+"""(tables, attributes, sent, after): whether the observation fits; then the step has happened. What is missing is a KeyError or an
+IndexError. The attributes keep to the protocol's words."""
+
+Same = Callable[[Tables, Any], int]
+"""(tables, entries): whether entries of one symbol are as they are said to be."""
 
 
-def fast_way(compiled: Compiled, action: Action) -> Fast | None:
+def fast_way(compiled: Compiled, action: Action, same: Mapping[str, Same]) -> Fast | None:
     """The function of an action; none if only the slow way can compare what it changes."""
     changes = [change for change in action.changes if change.symbol.name in compiled.layout.kept]
     names = [change.symbol.name for change in changes]
     many = [change for change in changes if change.binders]
     if not all(isinstance(change.value, Truth) for change in many) or len(names) != len(set(names)):
         return None
-    names_changed = frozenset(names)
+    writer = _Writer(compiled, action, changes)
     more = {f"p_{name}": put for name, put in compiled.puts.items()} | {
         "untouched": untouched,
         "within": within,
-        "changed": names_changed,
+        "compared": frozenset([*names, *(symbol.name for symbol in writer.read)]),
+        "same": same,
     }
-    return compiled.build("\n".join(_Writer(compiled, action, changes).lines()), "fast", more)
+    return compiled.build("\n".join(writer.lines()), "fast", more)
+
+
+def comparisons(compiled: Compiled) -> Mapping[str, Same]:
+    """For each piece of state the function that compares what is said of it."""
+    kept = {name: symbol for name, symbol in compiled.layout.kept.items() if not isinstance(symbol, Message)}
+    return {
+        name: compiled.build(
+            "\n".join(
+                [
+                    "def same(t, entries):",
+                    f"    fits = {FITS}",
+                    "    for x in entries:",
+                    *(f"        {line}" for line in _compared(symbol)),
+                    "    return fits",
+                ]
+            ),
+            "same",
+        )
+        for name, symbol in kept.items()
+    }
 
 
 def spending(action: Action) -> list[Apply]:
@@ -43,24 +75,16 @@ def spending(action: Action) -> list[Apply]:
     return [one for one in action.takes if isinstance(one.symbol, Message) and not one.symbol.lasting]
 
 
-def untouched(tables: Tables, after: Mapping[str, Any], changed: frozenset[str]) -> bool:
-    """Whether entries of symbols that the step does not change are as they are said to be."""
-    firsts = tables.layout.firsts
+def untouched(tables: Tables, after: Mapping[str, Any], compared: frozenset[str], same: Mapping[str, Same]) -> int:
+    """Whether entries of symbols that the step does not change, and that were not compared yet, are as they are said to be."""
+    fits = FITS
     for name, entries in after.items():
-        if name not in changed:
-            begin = firsts.get(name)
-            if begin is None:
-                return False
-            table = getattr(tables, name)
-            if begin is False:
-                for entry in entries:
-                    if (entry[:-1] in table) != entry[-1]:
-                        return False
-            else:
-                for entry in entries:
-                    if table.get(entry[:-1], begin) != entry[-1]:
-                        return False
-    return True
+        if name not in compared:
+            one = same[name](tables, entries) if name in same else MISFIT
+            if one == MISFIT:
+                return MISFIT
+            fits = max(fits, one)
+    return fits
 
 
 def within(entries: Iterable[Sequence[Any]], written: Mapping[Any, None], value: object) -> bool:
@@ -68,18 +92,53 @@ def within(entries: Iterable[Sequence[Any]], written: Mapping[Any, None], value:
     return all(entry[:-1] in written and entry[-1] == value for entry in entries)
 
 
+def _inexact(symbol: Symbol, entry: str) -> str:
+    """Whether an entry that equals another one is not the same after all: true equals 1, and false equals 0."""
+    wrong = [f"{entry}[-1].__class__ is not bool"] if symbol.result is Formula else []
+    return " or ".join([*wrong, *_inexact_numbers(symbol, entry)])
+
+
+def _inexact_numbers(symbol: Symbol, entry: str) -> list[str]:
+    sorts = enumerate((*symbol.arguments, symbol.result))
+    return [f"{entry}[{place}].__class__ is not int" for place, sort in sorts if issubclass(sort, Number)]
+
+
+def _compared(symbol: Symbol) -> list[str]:
+    """Compares the entry `x` of what does not change. What the table does not have keeps to no words for that."""
+    if symbol.result is Formula:
+        wrong = " or ".join(["x[-1] is not True", *_inexact_numbers(symbol, "x")])
+        return [
+            f"if x[:-1] in t.{symbol.name}:",
+            f"    if {wrong}: return {MISFIT}",
+            f"elif x[-1] is not False: return {MISFIT}",
+            f"else: fits = {FITS_IN_OTHER_WORDS}",
+        ]
+    wrong = " or ".join(["v != x[-1]", *_inexact_numbers(symbol, "x")])
+    return [
+        f"v = t.{symbol.name}.get(x[:-1])",
+        "if v is None:",
+        f"    if x[-1] != {first(symbol)!r}: return {MISFIT}",
+        f"    fits = {FITS_IN_OTHER_WORDS}",
+        f"elif {wrong}: return {MISFIT}",
+    ]
+
+
 _LOOKED_UP: Final = re.compile(r"t\.\w+\.get\(\((?:v_\w+, )+\), [^(),]+\)")
 """An entry of a function whose arguments are the action's own parameters."""
 
 
-def _once(lines: Sequence[str]) -> list[str]:
-    """These lines, which only read; what they look up several times is looked up before them, once."""
+_ARGUMENTS: Final = re.compile(r"\((?:v_\w+, )+\)")
+"""A tuple of the action's own parameters."""
+
+
+def _once(lines: Sequence[str], what: re.Pattern[str], name: str) -> list[str]:
+    """These lines; what they say several times is said before them, once."""
     text = "\n".join(lines)
     before = []
-    for place, (entry, times) in enumerate(Counter(_LOOKED_UP.findall(text)).items()):
+    for place, (one, times) in enumerate(Counter(what.findall(text)).items()):
         if times > 1:
-            before.append(f"    g{place} = {entry}")
-            text = text.replace(entry, f"g{place}")
+            before.append(f"    {name}{place} = {one}")
+            text = text.replace(one, f"{name}{place}")
     return [*before, text]
 
 
@@ -90,13 +149,17 @@ class _Writer:
         self.action = action
         self.changes = changes
         self.names: Names = parameters(action.parameters)
+        changed = {change.symbol.name for change in changes}
+        asked = [one.symbol for node in action.guard for one in parts(node) if isinstance(one, Apply)]
+        self.read = list(dict.fromkeys(one for one in asked if one.kind == "state" and one.name not in changed))
+        """What the guard reads and the step does not change: an observation mostly says what that is."""
 
     def lines(self) -> list[str]:
         """The function. Everything is read before anything is written, as in the statement."""
         lines = []
         guard = " and ".join(self.source.expression(node, self.names) for node in self.action.guard)
         if guard:
-            lines.append(f"    if not ({guard}): return False")
+            lines.append(f"    if not ({guard}): return {MISFIT}")
         for place, change in enumerate(self.changes):
             if change.binders:
                 lines += self._gathered(place, change)
@@ -109,12 +172,13 @@ class _Writer:
         lines += self._sent()
         lines += self._after()
         given = [f"    {name} = a[{variable.name!r}]" for variable, name in self.names.items()]
-        lines = ["def fast(t, a, sent, after):", *given, *_once(lines)]
+        lines = _once(lines, _LOOKED_UP, "g")  # all of it only reads
         for taken in spending(self.action):
-            lines.append(f"    p_{taken.symbol.name}(t, {self.source.together(taken.arguments, self.names)}, False)")
+            arguments = self.source.together(taken.arguments, self.names)
+            lines += [f"    {line}" for line in self._removed(taken.symbol, arguments)]
         for place, change in enumerate(self.changes):
             lines += self._put(place, change)
-        return [*lines, "    return True"]
+        return ["def fast(t, a, sent, after):", *given, *_once(lines, _ARGUMENTS, "h"), "    return fits"]
 
     def _gathered(self, place: int, change: Change) -> list[str]:
         """All entries that a bulk change writes, each once."""
@@ -142,15 +206,15 @@ class _Writer:
             parts.append(message if change.condition == Truth(True) else f"({message} if if{place} else ())")
         together = " + ".join(parts) or "()"
         if not any(change.binders for _, change in sends):
-            return [f"    if sent is not None and sent != {together}: return False"]
+            return [f"    if sent is not None and sent != {together}: return {MISFIT}"]
         return [  # they may be told in another order than that of the tables
             "    if sent is not None:",
             f"        m = {together}",
-            "        if sent != m and set(sent) != set(m): return False",
+            f"        if sent != m and set(sent) != set(m): return {MISFIT}",
         ]
 
     def _after(self) -> list[str]:
-        lines = ["    if after is not None:", "        rest = len(after)"]
+        lines = [f"    fits = {FITS}", "    if after is not None:", "        rest = len(after)"]
         for place, change in enumerate(self.changes):
             name = change.symbol.name
             if isinstance(change.symbol, Message):
@@ -160,20 +224,52 @@ class _Writer:
                 lines.append(f"        e = after.get({name!r})")
                 lines.append("        if e is not None:")
                 exact = f"e != tuple([(*k, {value}) for k in k{place}])"
-                lines.append(f"            if {exact} and not within(e, k{place}, {value}): return False")
+                lines.append(f"            if {exact} and not within(e, k{place}, {value}): return {MISFIT}")
+                if inexact := _inexact(change.symbol, "x"):
+                    lines.append("            for x in e:")
+                    lines.append(f"                if {inexact}: return {MISFIT}")
                 lines.append("            rest -= 1")
                 continue
             lines.append(f"        e = after.get({name!r})")
             lines.append("        if e is not None:")
-            wanted = f"e != ((*k{place}, {value}),)"
-            lines.append(
-                f"            if {wanted}: return False"
-                if change.condition == Truth(True)
-                else f"            if not if{place} or {wanted}: return False"
-            )
+            if change.condition != Truth(True):
+                value = f"{value} if if{place} else {self._value_of(change.symbol, f'k{place}')}"
+            inexact = _inexact(change.symbol, "e[0]")
+            wrong = f"e != ((*k{place}, {value}),)" + (f" or {inexact}" if inexact else "")
+            lines.append(f"            if {wrong}: return {MISFIT}")
             lines.append("            rest -= 1")
-        lines.append("        if rest and not untouched(t, after, changed): return False")
+        lines.append("        if rest:")
+        for symbol in self.read:
+            lines.append(f"            e = after.get({symbol.name!r})")
+            lines.append("            if e is not None:")
+            lines.append(f"                if {self._not_as_asked(symbol)}:")
+            lines.append("                    for x in e:")
+            lines += [f"                        {line}" for line in _compared(symbol)]
+            lines.append("                rest -= 1")
+        lines.append("            if rest:")
+        lines.append("                other = untouched(t, after, compared, same)")
+        lines.append(f"                if other == {MISFIT}: return {MISFIT}")
+        lines.append("                if other > fits: fits = other")
         return lines
+
+    def _not_as_asked(self, symbol: Symbol) -> str:
+        """Whether something else is said than the one entry that the guard asks for most, if it asks for one of the parameters."""
+        atoms = [
+            one for node in self.action.guard for one in parts(node) if isinstance(one, Apply) and one.symbol is symbol
+        ]
+        asked = [one.arguments for one in atoms if all(isinstance(argument, Variable) for argument in one.arguments)]
+        own = [arguments for arguments in asked if all(argument in self.names for argument in arguments)]
+        if not own:
+            return "True"
+        entry = self.source.together(Counter(own).most_common(1)[0][0], self.names)
+        inexact = _inexact(symbol, "e[0]")
+        said = f"e != ((*{entry}, {self._value_of(symbol, entry)}),)"
+        return f"{said} or {inexact}" if inexact else said
+
+    def _value_of(self, symbol: Symbol, entry: str) -> str:
+        if symbol.result is Formula:
+            return f"({entry} in t.{symbol.name})"
+        return f"t.{symbol.name}.get({entry}, {first(symbol)!r})"
 
     def _value(self, place: int, change: Change) -> str:
         return str(change.value.value) if isinstance(change.value, Truth) else f"n{place}"
@@ -183,14 +279,27 @@ class _Writer:
         symbol, name, entry = change.symbol, change.symbol.name, f"k{place}"
         if change.binders:
             return [f"    for k in k{place}: p_{name}(t, k, {self._value(place, change)})"]
-        if not (isinstance(change.value, Truth) and change.value.value) or any(
-            of == name for of, _ in self.layout.indexes
-        ):
-            lines = [f"p_{name}(t, {entry}, {self._value(place, change)})"]
+        value = self._value(place, change)
+        if value == "False":
+            lines = self._removed(symbol, entry)
+        elif self._is_indexed(symbol):
+            lines = [f"p_{name}(t, {entry}, {value})"]
         elif isinstance(symbol, Message):
             lines = [f"t.{name}[{entry}] = t.now"]
-        else:
+        elif symbol.result is Formula:
             lines = [f"t.{name}.add({entry})"]
+        else:
+            lines = [f"if {value} != {first(symbol)!r}: t.{name}[{entry}] = {value}"]
+            lines += [f"elif {entry} in t.{name}: del t.{name}[{entry}]"]
         if change.condition != Truth(True):
             return [f"    if if{place}:", *(f"        {line}" for line in lines)]
         return [f"    {line}" for line in lines]
+
+    def _removed(self, symbol: Symbol, entry: str) -> list[str]:
+        if self._is_indexed(symbol):
+            return [f"p_{symbol.name}(t, {entry}, False)"]
+        more = ", None" if isinstance(symbol, Message) else ""
+        return [f"t.{symbol.name}.{'pop' if more else 'discard'}({entry}{more})"]
+
+    def _is_indexed(self, symbol: Symbol) -> bool:
+        return any(of == symbol.name for of, _ in self.layout.indexes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from model.matching.compiled import Changes, Compiled, CompiledAction, Constants, Members, apply
-from model.matching.fast import Fast, fast_way, spending
+from model.matching.fast import Fast, comparisons, fast_way, spending
 from model.matching.layout import Tables
 from model.matching.relaxed import Hearsay
 from model.state import Element, Tuple
@@ -54,8 +54,9 @@ class Observer:
         self.actions: Mapping[str, CompiledAction] = self.compiled.actions
         self.messages = frozenset(one.name for one in protocol.messages if not isinstance(one, Hearsay))
         self.fast: dict[str, Fast] = {}
+        same = comparisons(self.compiled)
         for name, ready in self.actions.items():
-            made = fast_way(self.compiled, ready.action)
+            made = fast_way(self.compiled, ready.action, same)
             if made is not None:
                 self.fast[name] = made
 

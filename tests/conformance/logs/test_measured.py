@@ -6,6 +6,7 @@ import pytest
 
 from conformance.exits import Problem
 from conformance.logs import measured
+from impl.broker.deployment import Deployment
 
 
 def test_the_time_of_an_explanation_is_of_one_whose_edit_fits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,10 +28,11 @@ def test_a_wrong_that_is_not_found_has_no_figure(monkeypatch: pytest.MonkeyPatch
         measured.explanation(lambda *_: None)
 
 
-def test_the_rate_of_validation_is_told_of_the_processor_and_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measured, "VALIDATED_AGENTS", 20)
-    monkeypatch.setattr(measured, "VALIDATED_EVENTS", 2_000)
-    found = measured.validation(lambda *_: None)
+def test_the_rate_of_validation_is_told_of_the_processor_and_by_the_clock(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measured, "VALIDATED_AGENTS", 10)
+    found = measured.validation(deployment, lambda *_: None, events=2_000)
     assert found.data["events"] >= 2_000
     assert 0 < found.data["seconds"]
     assert 0 < found.data["seconds_by_the_clock"]

@@ -55,7 +55,7 @@ def test_with_many_holes_it_says_too_much_but_only_where_it_is_not_sure(seed: in
     for number in generator.sample(range(2_000), 700):
         wanted.add(("h", number))
         found.add(("h", number))
-    assert len(found) <= RUNS_MAX
+    assert RUNS_MAX <= len(found) <= 2 * RUNS_MAX
     asked = [("h", number) for number in range(2_000)]
     assert all(one in found for one in wanted)
     wrong = [one for one in asked if (one in found) != (one in wanted)]

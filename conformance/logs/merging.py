@@ -1,0 +1,105 @@
+"""Several logs read in one pass, by the clocks of those who wrote them, so that little has to wait or to be remembered.
+
+Where clocks agree, the line that sent a message comes before the one that took it. Clocks that are wrong cost waiting, and nothing
+else: they order no lines, `joining` does. A file whose lines wait is left alone while others go on; where all wait, it is read on
+where the line may be that is waited for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush, heapreplace
+from itertools import count
+from typing import Final
+
+from conformance.logs.joining import Joining, Process
+from conformance.logs.reading import Record
+
+READ_ON: Final = 256
+"""Lines of a file that are read on, where the lines of all files wait, before another one has its turn."""
+
+
+@dataclass(slots=True, eq=False)
+class _Reading:
+    """A file that is read, and whose lines it has told so far."""
+
+    records: Iterator[Record]
+    next: Record
+    """The first one that was not handed on."""
+    names: set[str] = field(default_factory=set)
+    last: str = ""
+    """The process of the last line."""
+
+    def told(self) -> Record:
+        """The next record, which is handed on now."""
+        name = self.next.line.process
+        if name != self.last:
+            self.last = name
+            self.names.add(name)
+        return self.next
+
+    def waits(self, processes: Mapping[str, Process]) -> bool:
+        """Whether all of its processes wait, so that reading on would only make them wait with more lines."""
+        known = [processes[name] for name in self.names if name in processes]
+        return bool(known) and all(one.waiting for one in known)
+
+    def is_awaited(self, joining: Joining) -> bool:
+        """Whether somebody waits for a line of one of its processes."""
+        return any(one.for_line[0] in self.names for one in joining.stands_still() if one.for_line)
+
+
+def merged(files: Sequence[Iterator[Record]], joining: Joining) -> Iterator[Record]:
+    """The records of several files, each of which is fed to `joining` before the next one is asked for, up to a verdict."""
+    if len(files) == 1:
+        yield from files[0]
+        return
+    turns = count()  # where clocks say the same, files take turns
+    readings = [_Reading(records, first) for records in files if (first := next(records, None)) is not None]
+    free = [(one.next.line.time, next(turns), one) for one in readings]
+    heapify(free)
+    left_alone: list[_Reading] = []
+    processes = joining.processes
+    while free or left_alone:
+        if not free:
+            yield from _read_on(left_alone, joining)
+            waited = True
+        else:
+            file = free[0][2]
+            before = joining.waiting
+            yield file.told()
+            following = next(file.records, None)
+            waited = joining.waiting < before
+            if following is None:
+                heappop(free)
+            else:
+                file.next = following
+                if joining.waiting > before and file.waits(processes):
+                    heappop(free)
+                    left_alone.append(file)
+                else:
+                    heapreplace(free, (following.line.time, next(turns), file))
+        if waited and left_alone:
+            for one in [one for one in left_alone if not one.waits(processes)]:
+                left_alone.remove(one)
+                heappush(free, (one.next.line.time, next(turns), one))
+
+
+def _read_on(files: list[_Reading], joining: Joining) -> Iterator[Record]:
+    """Some lines of one file, though its lines wait: of one that is waited for, if there is any, which has come the least far."""
+    file = min([one for one in files if one.is_awaited(joining)] or files, key=_clock)
+    before = joining.waiting
+    for _ in range(READ_ON):
+        yield file.told()
+        following = next(file.records, None)
+        if following is None:
+            files.remove(file)
+            return
+        file.next = following
+        if joining.waiting < before:
+            return
+        before = joining.waiting
+
+
+def _clock(file: _Reading) -> int:
+    return file.next.line.time

@@ -1,0 +1,76 @@
+"""Several logs are read by their clocks; clocks that are wrong cost waiting, and change nothing else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from conformance.logs.fleet import record_in_memory
+from conformance.logs.merging import merged
+from conformance.logs.reading import LogFile, Record
+from conformance.logs.validate import Validation
+
+LINES = 4_000
+HOUR = 3_600 * 10**9
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> list[list[Record]]:
+    """The records of a fleet, by file."""
+    return [
+        list(LogFile(path)) for path in record_in_memory(tmp_path_factory.mktemp("merging"), LINES, agents=12).files
+    ]
+
+
+def _ahead(records: list[Record], nanoseconds: int) -> list[Record]:
+    return [
+        Record(one.file, one.number, msgspec.structs.replace(one.line, time=one.line.time + nanoseconds))
+        for one in records
+    ]
+
+
+def _run(files: list[list[Record]]) -> tuple[Validation, list[Record], int]:
+    """The matcher at the end, the records in the order in which they came, and how many waited at most."""
+    validation, order, waiting = Validation(), [], 0
+    for record in merged([iter(one) for one in files], validation.joining):
+        assert validation.feed(record) is None
+        order.append(record)
+        waiting = max(waiting, validation.joining.waiting)
+    assert validation.finish().verdict == "conforms"
+    return validation, order, waiting
+
+
+def test_where_clocks_agree_next_to_nothing_waits(logs: list[list[Record]]) -> None:
+    _, order, waiting = _run(logs)
+    assert len(order) == sum(map(len, logs))
+    assert waiting <= 2  # two lines of one millisecond
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+@pytest.mark.parametrize("name", ["ncm", "dpm", "aca/host-0003"])
+def test_a_clock_that_is_wrong_costs_waiting_and_nothing_else(logs: list[list[Record]], name: str, hours: int) -> None:
+    files = [_ahead(one, hours * HOUR) if one[0].line.process == name else one for one in logs]
+    _, order, waiting = _run(files)
+    assert len(order) == sum(map(len, logs))
+    assert waiting < LINES / 4
+    assert (waiting > 2) == (hours > 0)  # a process whose clock is behind waits itself, and is left alone then
+
+
+def test_each_file_keeps_its_order_and_files_of_one_time_take_turns(logs: list[list[Record]]) -> None:
+    files = [[Record(one.file, one.number, msgspec.structs.replace(one.line, time=7)) for one in log] for log in logs]
+    _, order, _ = _run(files)
+    for log in files:
+        assert [one for one in order if one.file == log[0].file] == log
+    assert len({one.file for one in order[: 3 * len(files)]}) == len(files)
+
+
+def test_after_a_verdict_the_rest_can_be_read_without_feeding_it(logs: list[list[Record]]) -> None:
+    validation = Validation()
+    records: Iterator[Record] = merged([iter(one) for one in logs], validation.joining)
+    for record, _ in zip(records, range(50), strict=False):
+        validation.feed(record)
+    rest = Counter(one.file for one in records)
+    assert rest.total() == sum(map(len, logs)) - 51
