@@ -15,6 +15,7 @@ import z3
 
 from model.configuration import Configuration, of_sizes
 from model.interpreter import Interpreter
+from model.kernel.boolean import Expression
 from model.kernel.ground import Ground, Open
 from model.propositions import Propositions
 from model.state import Element, Occurrence, State
@@ -66,6 +67,7 @@ class _World:
         self._solver = z3.Solver()
         self._term = Propositions(self._has).of
         self._fields: list[Any] = []
+        self._asked: tuple[Action, tuple[Expression, ...]] | None = None
         for place, (symbol, arguments) in enumerate(self._ground.places):
             name = f"{symbol.name}{arguments}"
             if symbol.result is Formula:
@@ -84,12 +86,9 @@ class _World:
             self._solver.add(self._term(self._ground.truth(formula, environment)))
 
     def find(self, action: Action | None, also: Node, variables: Sequence[Variable]) -> Small | None:
-        ground, algebra = self._ground, self._ground.algebra
+        ground = self._ground
         environment = ground.open_variables([*(action.parameters if action else ()), *variables])
-        guard = algebra.conjunction(ground.truth(node, environment) for node in (action.guard if action else ()))
-        parts = [guard, ground.truth(also, environment)]
-        if action is not None and guard is not False:
-            parts.append(algebra.negation(ground.beyond(action, environment, guard)))
+        parts = [*(self._enabled(action) if action else ()), ground.truth(also, environment)]
         self._solver.push()
         try:
             term = Propositions(self._chosen(environment)).of
@@ -108,6 +107,16 @@ class _World:
             for variable, given in environment.items()
         }
         return self._small(self._state(model), action, chosen, variables)
+
+    def _enabled(self, action: Action) -> tuple[Expression, ...]:
+        """When an action is possible, with its parameters open; kept for the next question, which is mostly about the same one."""
+        if self._asked is None or self._asked[0] is not action:
+            ground, algebra = self._ground, self._ground.algebra
+            environment = ground.open_variables(action.parameters)
+            guard = algebra.conjunction(ground.truth(node, environment) for node in action.guard)
+            beyond = False if guard is False else ground.beyond(action, environment, guard)
+            self._asked = action, (guard, algebra.negation(beyond))
+        return self._asked[1]
 
     def _chosen(self, environment: Mapping[Variable, Open]) -> Callable[[int, int], Any]:
         """What stands for a field that has a value, those of open variables among them."""
