@@ -70,6 +70,11 @@ _OF_A_REVISION: Final = ("report_done", "report_failed")
 _WAITS: Final = ("ask_again", "give_up", "remind", "report_failed")
 """Those that time has to pass for; the others are due at once."""
 
+_DUE: Final = tuple(
+    (name, f"due: {name}", (name,)) for name in (*_OF_A_VPC, *_OF_A_MEMBER, *_OF_A_REVISION) if name not in _WAITS
+)
+"""What DPM lists as due for a VPC: the name of its operation, the question, and what a role does of its own accord by it."""
+
 _RUNS: Final[WeakKeyDictionary[Target, Iterator[int]]] = WeakKeyDictionary()
 """Counts the runs of each target, for names of VPCs: a topic that an earlier run has left at the broker is no topic of this one.
 
@@ -278,9 +283,8 @@ class QueueDriver(Driver):
         for vpc in vpcs:
             for operation in core.due(vpc):
                 due.setdefault(operation.func.__name__, set()).add(tuple(vpcs.get(one, one) for one in operation.args))
-        for name in (*_OF_A_VPC, *_OF_A_MEMBER, *_OF_A_REVISION):
-            if name not in _WAITS:
-                yield Listing(f"due: {name}", (name,), frozenset(due.get(name, ())))
+        for name, question, owns in _DUE:
+            yield Listing(question, owns, frozenset(due.get(name, ())))
 
         def members(listed: Callable[[str], Iterable[str]]) -> frozenset[Tuple]:
             return frozenset((host, name) for vpc, name in vpcs.items() for host in listed(vpc))
