@@ -158,8 +158,10 @@ def differing(
             continue
         table = expected.functions[symbol.name]
         unset: Element = "none" if isinstance(next(iter(table.values())), str) else 0
-        for key in [*table, *(key for key in observed if key not in table)]:
-            if (symbol.name, key) not in ignored and table.get(key, unset) != observed.get(key, unset):
+        others = [key for key, value in table.items() if observed.get(key, unset) != value]
+        others += [key for key, value in observed.items() if value != unset and key not in table]
+        for key in others:
+            if (symbol.name, key) not in ignored:
                 place = f"{symbol.name}({', '.join(map(str, key))})"
                 return Difference(place, table.get(key, unset), observed.get(key, unset))
     return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import Any
 
 from conformance.targets import Target
@@ -23,30 +24,44 @@ class CoreFailed(Exception):
     """A core raised what no core may raise; the text says what, and where."""
 
 
-@contextmanager
-def asked(core: Any) -> Iterator[None]:
+class _Asked:
+    """See `asked`; `only_to_say`: there is nothing to refuse. A class, since a replay asks at every step many times."""
+
+    __slots__ = ("_core", "_only_to_say")
+
+    def __init__(self, core: Any, *, only_to_say: bool) -> None:
+        self._core = core
+        self._only_to_say = only_to_say
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if problem is None or isinstance(problem, CoreFailed | EnvironmentProblem | BadDeployment):
+            return
+        if isinstance(problem, IllegalInput):
+            if self._only_to_say:
+                raise CoreFailed(f"{type(self._core).__name__} refuses to say: {problem}") from problem
+        elif isinstance(problem, Exception):
+            place = traceback.extract_tb(problem.__traceback__)[-1]
+            said = f"{type(problem).__name__}: {problem}" if str(problem) else type(problem).__name__
+            where = f"{place.filename}, line {place.lineno}"
+            raise CoreFailed(f"{type(self._core).__name__} raised {said} ({where})") from problem
+
+
+def asked(core: Any) -> AbstractContextManager[None]:
     """Around every call of a core: that it refuses is an answer; anything else that it raises is a fault of its own.
 
     What its surroundings raise is neither, where a store calls it.
     """
-    try:
-        yield
-    except (IllegalInput, CoreFailed, EnvironmentProblem, BadDeployment):
-        raise
-    except Exception as problem:
-        place = traceback.extract_tb(problem.__traceback__)[-1]
-        said = f"{type(problem).__name__}: {problem}" if str(problem) else type(problem).__name__
-        raise CoreFailed(f"{type(core).__name__} raised {said} ({place.filename}, line {place.lineno})") from problem
+    return _Asked(core, only_to_say=False)
 
 
-@contextmanager
-def questioned(core: Any) -> Iterator[None]:
+def questioned(core: Any) -> AbstractContextManager[None]:
     """Around what a core is only asked about: there is nothing to refuse."""
-    try:
-        with asked(core):
-            yield
-    except IllegalInput as problem:
-        raise CoreFailed(f"{type(core).__name__} refuses to say: {problem}") from problem
+    return _Asked(core, only_to_say=True)
 
 
 def answered(core: Any, effects: Any) -> Effects:

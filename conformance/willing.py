@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from impl.messages import Message
 from model.interpreter import Interpreter
@@ -56,8 +56,7 @@ class Own:
     """The choices that the call names, in the specification's words. An agent's call does not name its own host."""
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(NamedTuple):
     """What a core says that it could do now."""
 
     question: str
@@ -108,9 +107,9 @@ class Willing:
 
     def differing(self, listing: Listing, possible: Possible) -> tuple[list[Tuple], list[Tuple]]:
         """What a core has to list and does not, and what it lists and may not."""
-        fair = [one for one in listing.owns if self._actions[one].fair]
-        if len(listing.owns) == 1 and fair and listing.said == possible[fair[0]]:
+        if len(listing.owns) == 1 and listing.said == possible[listing.owns[0]]:
             return [], []  # nearly always, and asked at every step
+        fair = [one for one in listing.owns if self._actions[one].fair]
         wanted = frozenset[Tuple]().union(*(possible[one] for one in fair))
         permitted = frozenset[Tuple]().union(*(possible[one] for one in listing.owns))
         return sorted(wanted - listing.said), sorted(listing.said - permitted)

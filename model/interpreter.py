@@ -78,7 +78,6 @@ class Interpreter:
             if action.name not in configuration.without
         }
         self._claims: dict[tuple[str, ...], Callable[..., Any]] = {}
-        self._spent = {message: self._compile_spent(message) for message in protocol.messages}
         start = initial_state(protocol, configuration) if protocol.assumptions else None
         for assumed in protocol.assumptions:
             assert start is not None
@@ -88,6 +87,10 @@ class Interpreter:
                     of = ", ".join(f"{name} {value}" for name, value in given.items())
                     sentence = " ".join(assumed.doc.split())
                     raise BadInput(f"{configuration.name}: constants: {assumed.name} is false for {of}. {sentence}")
+
+    @cached_property
+    def _spent(self) -> dict[Message[Any], Callable[..., bool]]:
+        return {message: self._compile_spent(message) for message in self.protocol.messages}
 
     def with_action(self, action: Action) -> Interpreter:
         """The same with this action in the place of the one of its name."""
@@ -256,22 +259,38 @@ def _tables(state: State) -> Tables:
 
 
 class _Compiled:
-    """One action: how to find its occurrences, and what they do."""
+    """One action: how to find its occurrences, and what they do; each part is compiled when it is first needed."""
 
     def __init__(self, action: Action, interpreter: Interpreter) -> None:
         self.action = action
         self.names = tuple(variable.name for variable in action.parameters)
         self._interpreter = interpreter
-        self.find: Callable[[Tables], list[Tuple]] = interpreter.build(self._find_source(self._bounds()), "find")
-        self._within = interpreter.build(self._within_source(), "within")
-        self._holds = interpreter.build(self._holds_source(), "holds")
-        self._changes = [interpreter.build(self._change_source(change), "change") for change in action.changes]
+
+    @cached_property
+    def find(self) -> Callable[[Tables], list[Tuple]]:
+        """The choices that are possible."""
+        return self._interpreter.build(self._find_source(self._bounds()), "find")
+
+    @cached_property
+    def _within(self) -> Callable[..., Any]:
+        return self._interpreter.build(self._within_source(), "within")
+
+    @cached_property
+    def _holds(self) -> Callable[..., Any]:
+        return self._interpreter.build(self._holds_source(), "holds")
+
+    @cached_property
+    def _changes(self) -> list[Callable[..., Any]]:
+        return [self._interpreter.build(self._change_source(change), "change") for change in self.action.changes]
+
+    @cached_property
+    def _events(self) -> Callable[..., Any]:
         parameters = "".join(f", v_{name}" for name in self.names)
         events = "".join(
-            f"({emitted.symbol.name!r}, {_Source(interpreter).arguments(emitted.arguments)}), "
-            for emitted in action.emits
+            f"({emitted.symbol.name!r}, {_Source(self._interpreter).arguments(emitted.arguments)}), "
+            for emitted in self.action.emits
         )
-        self._events = interpreter.build(f"def emitted(T{parameters}): return frozenset(({events}))", "emitted")
+        return self._interpreter.build(f"def emitted(T{parameters}): return frozenset(({events}))", "emitted")
 
     @cached_property
     def guarded(self) -> Callable[[Tables], list[Tuple]]:

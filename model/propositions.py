@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import z3
@@ -28,6 +28,22 @@ class Propositions:
                 made = z3.Not(self.of(one[1]))
             else:
                 parts = [self.of(part) for part in one[1]]
-                made = z3.And(*parts) if one[0] == "and" else z3.Or(*parts)
+                made = conjunction(parts) if one[0] == "and" else disjunction(parts)
             self._made[one] = made
         return self._made[one]
+
+
+def conjunction(parts: Sequence[Any]) -> Any:
+    """`z3.And` of terms that are known to be propositions: to look at each of them takes four times as long."""
+    return _joined(z3.Z3_mk_and, parts)
+
+
+def disjunction(parts: Sequence[Any]) -> Any:
+    """`z3.Or`, likewise."""
+    return _joined(z3.Z3_mk_or, parts)
+
+
+def _joined(make: Callable[..., Any], parts: Sequence[Any]) -> Any:
+    context = parts[0].ctx
+    array = (z3.Ast * len(parts))(*(part.as_ast() for part in parts))
+    return z3.BoolRef(make(context.ref(), len(parts), array), context)

@@ -15,10 +15,11 @@ stays open is undecided, never green.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import z3
 
@@ -257,6 +258,13 @@ class Prover:
                 self._invariants += self._translator.closed(promise.parameters, promise.formula)
         self._solvers: dict[tuple[Action | None, bool, bool], Any] = {}
         self._environments: dict[Action | None, Any] = {None: {}}
+
+    def anew(self) -> Self:
+        """The same invariants, and nothing that was asked of any action: answers do not depend on what was asked before."""
+        found = copy.copy(self)
+        found._translator = copy.copy(self._translator)
+        found._solvers, found._environments = {}, {None: {}}
+        return found
 
     def ask(self, question: Question, *, brief: bool) -> None:
         """Asks z3, and writes the answer into the question's claim. `brief`: gives up soon, and undecided."""

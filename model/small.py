@@ -6,7 +6,7 @@ executed by the interpreter before anybody sees it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -15,7 +15,8 @@ import z3
 
 from model.configuration import Configuration, of_sizes
 from model.interpreter import Interpreter
-from model.kernel.ground import Ground, Open
+from model.kernel.boolean import Expression
+from model.kernel.ground import Ground
 from model.propositions import Propositions
 from model.state import Element, Occurrence, State
 from spec.language import Action, Protocol
@@ -66,6 +67,9 @@ class _World:
         self._solver = z3.Solver()
         self._term = Propositions(self._has).of
         self._fields: list[Any] = []
+        self._open_term = Propositions(self._chosen).of
+        """The terms of an action's questions, until another one is asked about."""
+        self._asked: tuple[Action, tuple[Expression, ...]] | None = None
         for place, (symbol, arguments) in enumerate(self._ground.places):
             name = f"{symbol.name}{arguments}"
             if symbol.result is Formula:
@@ -84,16 +88,12 @@ class _World:
             self._solver.add(self._term(self._ground.truth(formula, environment)))
 
     def find(self, action: Action | None, also: Node, variables: Sequence[Variable]) -> Small | None:
-        ground, algebra = self._ground, self._ground.algebra
+        ground = self._ground
         environment = ground.open_variables([*(action.parameters if action else ()), *variables])
-        guard = algebra.conjunction(ground.truth(node, environment) for node in (action.guard if action else ()))
-        parts = [guard, ground.truth(also, environment)]
-        if action is not None and guard is not False:
-            parts.append(algebra.negation(ground.beyond(action, environment, guard)))
+        parts = [*(self._enabled(action) if action else ()), ground.truth(also, environment)]
         self._solver.push()
         try:
-            term = Propositions(self._chosen(environment)).of
-            self._solver.add(*(term(part) for part in parts))
+            self._solver.add(*map(self._open_term, parts))
             for variable, given in environment.items():
                 self._solver.add(
                     0 <= z3.Int(f"!{given.field}"), z3.Int(f"!{given.field}") < len(ground.sizes[variable.sort])
@@ -109,10 +109,20 @@ class _World:
         }
         return self._small(self._state(model), action, chosen, variables)
 
-    def _chosen(self, environment: Mapping[Variable, Open]) -> Callable[[int, int], Any]:
-        """What stands for a field that has a value, those of open variables among them."""
-        opened = {given.field for given in environment.values()}
-        return lambda place, value: z3.Int(f"!{place}") == value if place in opened else self._has(place, value)
+    def _enabled(self, action: Action) -> tuple[Expression, ...]:
+        """When an action is possible, with its parameters open; kept for the next question, which is mostly about the same one."""
+        if self._asked is None or self._asked[0] is not action:
+            ground, algebra = self._ground, self._ground.algebra
+            environment = ground.open_variables(action.parameters)
+            guard = algebra.conjunction(ground.truth(node, environment) for node in action.guard)
+            beyond = False if guard is False else ground.beyond(action, environment, guard)
+            self._asked = action, (guard, algebra.negation(beyond))
+            self._open_term = Propositions(self._chosen).of
+        return self._asked[1]
+
+    def _chosen(self, place: int, value: int) -> Any:
+        """What stands for a field that has a value; those beside the fields of the state are of open variables."""
+        return z3.Int(f"!{place}") == value if place >= len(self._fields) else self._has(place, value)
 
     def _has(self, place: int, value: int) -> Any:
         field = self._fields[place]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 import click
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from conformance.exits import Exit, Problem, worst
 from conformance.matrix.current import HALVES, held
+from conformance.matrix.differing import differences
 from conformance.matrix.make import made
 from conformance.matrix.show import as_json, figures, page, page_of, print_summary, summary_lines, write_readme
 from conformance.matrix.table import (
@@ -90,7 +92,7 @@ def matrix(
         if only_check:
             stale = _not_as_made(table)
             for sentence in stale:
-                console.print(sentence, highlight=False)
+                console.print(sentence, highlight=False, markup=False, soft_wrap=True)
             result.findings += [Finding("matrix", sentence) for sentence in stale]
             codes.append(Exit.VIOLATED if stale else Exit.HOLDS)
         else:
@@ -174,10 +176,17 @@ def _written(table: Matrix, console: Console) -> Exit:
 
 
 def _not_as_made(table: Matrix) -> list[str]:
-    """A sentence for each file that is not what was made."""
-    files = ((path_of(table.protocol, table.half), text_of(table)), (page_of(table), page(table)))
-    return [
-        f"{path.name} is not what is made; write it anew: make matrix"
-        for path, text in files
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
+    """A sentence for each file that is not what was made; of a table, with what is different in it."""
+    kept, shown = path_of(table.protocol, table.half), page_of(table)
+    found = []
+    if not _is_kept(kept, text_of(table)):
+        found = [_stale(kept), *differences(read(table.protocol, table.half), table)]
+    return found if _is_kept(shown, page(table)) else [*found, _stale(shown)]
+
+
+def _is_kept(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text(encoding="utf-8") == text
+
+
+def _stale(path: Path) -> str:
+    return f"{path.name} is not what is made; write it anew: make matrix"

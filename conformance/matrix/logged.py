@@ -57,9 +57,9 @@ class Logs:
             line, misfit = found.divergence.record.line, found.divergence.misfit
             field = re.sub(r"\(.*\)", "", misfit.field)
             return Kill(Check(KIND, line.event.partition(".")[2]), field, found.events + 1)
-        return SURVIVES if found.verdict == "conforms" else Undecided(_without_places(found.why))
+        return SURVIVES if found.verdict == "conforms" else Undecided(without_places(found.why))
 
 
-def _without_places(why: str) -> str:
+def without_places(why: str) -> str:
     """Why a verdict is inconclusive, without the names of files, which are others each time."""
     return re.sub(r"\S*/([\w-]+\.ndjson)", r"\1", why)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, Final
 
 from conformance.matrix.digests import digests_of
-from conformance.matrix.processes import same_hashes
+from conformance.matrix.processes import processes
 from conformance.matrix.statement import STAGES, batches, checks_of, engines_of, rows_of
 from conformance.matrix.table import STATEMENT, Matrix, Row
 from conformance.protocols import named
@@ -30,14 +29,8 @@ def made(protocols: Sequence[Protocol], progress: Progress) -> list[Matrix]:
     tasks = [(protocol.name, number) for protocol in protocols for number in range(len(batches(protocol)))]
     total = STAGES * sum(len(batch) for protocol in protocols for batch in batches(protocol))
     rows: dict[tuple[str, int], list[Row]] = {}
-    context = multiprocessing.get_context("spawn")
-    counted = context.Value("l", 0)
-    with (
-        same_hashes(),
-        ProcessPoolExecutor(
-            os.cpu_count(), context, initializer=_begin, initargs=(counted,), max_tasks_per_child=1
-        ) as pool,
-    ):
+    counted = multiprocessing.get_context("spawn").Value("l", 0)
+    with processes(_begin, (counted,), tasks_max=1) as pool:
         running: dict[Future[list[Row]], tuple[str, int]] = {pool.submit(_batch, *task): task for task in tasks}
         waiting = set(running)
         while waiting:

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 
 @contextmanager
-def same_hashes() -> Iterator[None]:
+def processes(
+    begin: Callable[..., None] | None = None, given: tuple[Any, ...] = (), *, tasks_max: int | None = None
+) -> Iterator[ProcessPoolExecutor]:
+    """As many processes as there are cores, each started anew, in which sets are iterated over in one order.
+
+    `begin`: what each does first, with what is given. `tasks_max`: after so many tasks a process ends, and another one is started.
+    """
+    context = multiprocessing.get_context("spawn")
+    with (
+        _same_hashes(),
+        ProcessPoolExecutor(
+            os.cpu_count(), context, initializer=begin, initargs=given, max_tasks_per_child=tasks_max
+        ) as pool,
+    ):
+        yield pool
+
+
+@contextmanager
+def _same_hashes() -> Iterator[None]:
     """Processes that are started meanwhile iterate over sets in one order.
 
     Whatever a solver is told is told in the same order, and a core that is wrong goes wrong in the same way.

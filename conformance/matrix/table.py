@@ -211,7 +211,7 @@ def text_of(matrix: Matrix) -> str:
         "engines": dict(matrix.engines),
         "checks": _grouped(matrix.checks),
     }
-    lines = ",\n".join("  " + json.dumps(_row_json(row), ensure_ascii=False) for row in matrix.rows)
+    lines = ",\n".join("  " + json.dumps(row_json(row), ensure_ascii=False) for row in matrix.rows)
     start = json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}")
     return f'{start},\n "mutants": [\n{lines}\n ]\n}}\n'
 
@@ -295,7 +295,8 @@ def _grouped(checks: Iterable[Check]) -> dict[str, list[str]]:
     return found
 
 
-def _row_json(row: Row) -> dict[str, Any]:
+def row_json(row: Row) -> dict[str, Any]:
+    """A row in the form of the file."""
     given: dict[str, Any] = {"name": row.name, "of": row.of, "rule": row.rule}
     given |= {"answers": {engine: _answer_json(answer) for engine, answer in row.answers.items()}}
     return given | ({"equivalent": row.equivalent} if row.equivalent else {})

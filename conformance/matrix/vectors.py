@@ -82,9 +82,10 @@ class Vectors:
 
     def _run(self, vector: Vector) -> _Run:
         trace = vector.trace
-        interpreter = self._interpreters.setdefault(
-            trace.configuration.name, Interpreter(self._protocol, trace.configuration)
-        )
+        name = trace.configuration.name
+        if name not in self._interpreters:
+            self._interpreters[name] = Interpreter(self._protocol, trace.configuration)
+        interpreter = self._interpreters[name]
         steps, leaving = trace.steps, None
         if vector.diverges_at is not None:
             step = trace.steps[vector.diverges_at - 1]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from typing import Final
 
-from conformance.matrix.processes import same_hashes
+from conformance.matrix.processes import processes
 from conformance.matrix.table import IMPLEMENTATION, Answer, Check, Kill, Matrix, Row
 from conformance.mutants.cores import cores_with, source
 from conformance.mutants.digests import digests_of_cores
@@ -33,7 +30,7 @@ def made_anew(protocol: Protocol, progress: Callable[[int, str], None] | None = 
         (protocol.name, one, number) for one in MODULES[protocol.name] for number in range(len(source(one).mutants))
     ]
     rows = []
-    with same_hashes(), ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+    with processes() as pool:
         for done, one in enumerate(pool.map(row, jobs, chunksize=4)):
             rows.append(one)
             if progress is not None:

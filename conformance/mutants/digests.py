@@ -19,7 +19,10 @@ REPLAYS: Final = (
     *("queue/driver", "queue/topics", "queue/words", "mutants/*"),
 )
 """In `conformance`."""
-LOGS: Final = ("conformance/logs/fleet", "conformance/logs/joining", "conformance/logs/validate", "impl/recording/*")
+LOGS: Final = (
+    *("conformance/logs/fleet", "conformance/logs/joining", "conformance/logs/validate", "conformance/matrix/logged"),
+    "impl/recording/*",
+)
 
 
 def digests_of_cores(protocol: Protocol) -> dict[str, str]:

@@ -27,6 +27,7 @@ from conformance.lockstep import DRIVERS, Divergence
 from conformance.logs.fleet import record_in_memory
 from conformance.logs.reading import LogFile
 from conformance.logs.validate import validate
+from conformance.matrix.logged import without_places
 from conformance.matrix.table import SURVIVES, Answer, Check, Kill, Undecided
 from conformance.memo import Memo
 from conformance.mutants.executed import Lines, comes_to, lines_of
@@ -140,7 +141,7 @@ def _logged(protocol: Protocol, cores: Cores, mutant: Mutant | None) -> Answer:
     if found.divergence is not None:
         line, field = found.divergence.record.line, re.sub(r"\(.*\)", "", found.divergence.misfit.field)
         return Kill(Check(LOGGED, field or "guard"), f"{line.process}, {line.event}", found.events + 1)
-    return SURVIVES if found.verdict == "conforms" else Undecided(found.why)
+    return SURVIVES if found.verdict == "conforms" else Undecided(without_places(found.why))
 
 
 ENGINES: Final[Mapping[str, tuple[str, Engine]]] = {

@@ -16,7 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from typing import Any, ClassVar, Final
+from weakref import WeakKeyDictionary
 
 from conformance.driver import Choices, Cores, Driver, NotDrivable
 from conformance.observe import Difference, differing
@@ -68,6 +70,17 @@ _OF_A_REVISION: Final = ("report_done", "report_failed")
 _WAITS: Final = ("ask_again", "give_up", "remind", "report_failed")
 """Those that time has to pass for; the others are due at once."""
 
+_DUE: Final = tuple(
+    (name, f"due: {name}", (name,)) for name in (*_OF_A_VPC, *_OF_A_MEMBER, *_OF_A_REVISION) if name not in _WAITS
+)
+"""What DPM lists as due for a VPC: the name of its operation, the question, and what a role does of its own accord by it."""
+
+_RUNS: Final[WeakKeyDictionary[Target, Iterator[int]]] = WeakKeyDictionary()
+"""Counts the runs of each target, for names of VPCs: a topic that an earlier run has left at the broker is no topic of this one.
+
+What other targets were used for before changes no name, and so no order in which a core goes through names.
+"""
+
 _MAY: Final = {"open_topic": "may_open", "close_topic": "may_close"}
 """What asks whether a decision may be taken, where it is not called after the decision."""
 
@@ -90,8 +103,6 @@ class QueueDriver(Driver):
         *(own(name, "host", "vpc") for name in (*_OF_A_MEMBER, "remove_port")),
         *(own(name, "vpc", "revision") for name in _OF_A_REVISION),
     )
-    _runs: ClassVar[int] = 0
-    """Counts them, for names of VPCs: a topic that an earlier run has left at the broker is no topic of this one."""
 
     def __init__(
         self,
@@ -102,12 +113,12 @@ class QueueDriver(Driver):
         target: Target,
         cores: Cores,
     ) -> None:
-        QueueDriver._runs += 1
-        self.names = Words(trace.configuration, f"run-{QueueDriver._runs}")
+        self.names = Words(trace.configuration, f"run-{next(_RUNS.setdefault(target, count(1)))}")
         self._topics = Topics(target, self.names.vpcs.values())
         self._vpc_names = {vpc: name for name, vpc in self.names.vpcs.items()}
         self._seen: Mapping[str, Any] = {}
         """What DPM said of its state when it was last asked which VPCs have changed."""
+        self._meanings: dict[str, Sequence[tuple[Tuple, list[Element]]]] = {}
         self._counted: set[Published] = set()
         """Hosts that read a VPC's topic, by the specification, and stopped when they declined to subscribe anew."""
         self._before: State = trace.states[0]
@@ -265,16 +276,15 @@ class QueueDriver(Driver):
         for one in self.owns:
             may = getattr(core, _MAY.get(one.name, f"may_{one.name}"), None)
             if may is not None:
-                said = (key for key in self._willing.choices[one.name] if may(*self._meant(one, key)))
+                said = (key for key, meant in self._meant_by(one) if may(*meant))
                 yield Listing(_MAY.get(one.name, f"may_{one.name}"), (one.name,), frozenset(said))
         vpcs = self._vpc_names
         due: dict[str, set[Tuple]] = {}
         for vpc in vpcs:
             for operation in core.due(vpc):
                 due.setdefault(operation.func.__name__, set()).add(tuple(vpcs.get(one, one) for one in operation.args))
-        for name in (*_OF_A_VPC, *_OF_A_MEMBER, *_OF_A_REVISION):
-            if name not in _WAITS:
-                yield Listing(f"due: {name}", (name,), frozenset(due.get(name, ())))
+        for name, question, owns in _DUE:
+            yield Listing(question, owns, frozenset(due.get(name, ())))
 
         def members(listed: Callable[[str], Iterable[str]]) -> frozenset[Tuple]:
             return frozenset((host, name) for vpc, name in vpcs.items() for host in listed(vpc))
@@ -283,6 +293,12 @@ class QueueDriver(Driver):
         yield Listing("asked", ("ask_again", "give_up"), members(core.asked))
         unreported = frozenset((name, revision) for vpc, name in vpcs.items() for revision in core.unreported(vpc))
         yield Listing("unreported", _OF_A_REVISION, unreported)
+
+    def _meant_by(self, own: Own) -> Sequence[tuple[Tuple, list[Element]]]:
+        """All choices of what a role does of its own accord, each with the implementation's words for it."""
+        if own.name not in self._meanings:
+            self._meanings[own.name] = [(key, self._meant(own, key)) for key in self._willing.choices[own.name]]
+        return self._meanings[own.name]
 
     def _meant(self, own: Own, choices: Tuple) -> list[Element]:
         """The implementation's words for choices."""

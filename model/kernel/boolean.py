@@ -50,24 +50,22 @@ class Algebra:
                 if one[0] == "is" and values.setdefault(one[1], one[2]) != one[2]:
                     return False
                 found.add(one)
-        if any(self.negation(one) in found for one in found):
+        if len(found) <= 1:
+            return next(iter(found), True)
+        denied = {self.negation(one) for one in found}
+        if not denied.isdisjoint(found):
             return False
         if values:
             # Where a field's value is settled, it has no other.
             found = {one for one in found if not (one[0] == "not" and _differs(one[1], values))}
         for one in found:
             if one[0] == "or":
-                left = [part for part in one[1] if not self._contradicts(part, found, values)]
+                left = [part for part in one[1] if not _contradicts(part, denied, values)]
                 if len(left) < len(one[1]):
                     return self.conjunction([*(found - {one}), self.disjunction(left)])
-        if len(found) <= 1:
-            return next(iter(found), True)
+        if len(found) == 1:
+            return next(iter(found))
         return ("and", frozenset(found))
-
-    def _contradicts(self, part: Expression, facts: set[Expression], values: Mapping[int, int]) -> bool:
-        """Whether one way of a disjunction is closed by what stands beside it."""
-        ways = part[1] if part[0] == "and" else (part,)
-        return any(self.negation(one) in facts or _differs(one, values) for one in ways)
 
     def disjunction(self, parts: Iterable[Expression]) -> Expression:
         """At least one of these."""
@@ -82,15 +80,23 @@ class Algebra:
                 if one[0] == "is":
                     values.setdefault(one[1], set()).add(one[2])
                 found.add(one)
-        for one in found:
-            if self.negation(one) in found:
-                return True
+        if len(found) > 1 and not found.isdisjoint(map(self.negation, found)):
+            return True
         for field, covered in values.items():
             if covered >= self._possible[field]:
                 return True
         if len(found) <= 1:
             return next(iter(found), False)
         return ("or", frozenset(found))
+
+
+def _contradicts(part: Expression, denied: set[Expression], values: Mapping[int, int]) -> bool:
+    """Whether one way of a disjunction is closed by what stands beside it; `denied`: the negations of that."""
+    if part[0] != "and":
+        return part in denied or _differs(part, values)
+    if not denied.isdisjoint(part[1]):
+        return True
+    return bool(values) and any(_differs(one, values) for one in part[1])
 
 
 def _differs(one: Expression, values: Mapping[int, int]) -> bool:

@@ -6,7 +6,7 @@ state, are constants: an abstract exploration of the values that each field can 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -132,6 +132,7 @@ class Ground:
         self.algebra = Algebra(self.possible)
         self.actions = [action for action in protocol.actions if action.name not in configuration.without]
         self.instances: list[Instance] = []
+        self._in_steps: dict[tuple[int, int], tuple[Instance, Expression]] = {}
         if anything:
             for field, (symbol, _) in enumerate(self.places):
                 self.possible[field] = set(range(self._size(symbol)))
@@ -429,6 +430,11 @@ class Ground:
 
     def reached(self, claim: Sometimes, instance: Instance | None = None) -> Expression:
         """When a state, or a step, is what a claim says must be reachable."""
+        if instance is None:
+            return self._reached(claim, None)
+        return self._in_step(claim, instance, lambda: self._reached(claim, instance))
+
+    def _reached(self, claim: Sometimes, instance: Instance | None) -> Expression:
         return self.algebra.disjunction(
             self.truth(claim.formula, environment, events=None if instance is None else instance.events)
             for environment in self.environments(claim.parameters)
@@ -436,6 +442,17 @@ class Ground:
 
     def broken_by(self, promise: Promise, instance: Instance) -> Expression:
         """When a step breaks a promise about steps; fields that it leaves alone are the same before and after."""
+        return self._in_step(promise, instance, lambda: self._broken_by(promise, instance))
+
+    def _in_step(self, claim: Promise | Sometimes, instance: Instance, found: Callable[[], Expression]) -> Expression:
+        """What a claim comes to in a step: the layout needs it, and then the code that is made."""
+        place = (id(claim), id(instance))
+        if place not in self._in_steps:
+            # The instance is kept too, so that no other one ever has its identity.
+            self._in_steps[place] = (instance, found())
+        return self._in_steps[place][1]
+
+    def _broken_by(self, promise: Promise, instance: Instance) -> Expression:
         touched = {assignment.field for assignment in instance.assignments}
         parts = []
         for environment in self.environments(promise.parameters):

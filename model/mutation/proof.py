@@ -69,6 +69,7 @@ class MutantProver:
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
+        self._prover = _StepProver(protocol, steps_max=STEPS_MAX)
         self._kinds = {one.name: "lemma" if one.lemma else "promise" for one in protocol.promises}
 
     @property
@@ -86,7 +87,7 @@ class MutantProver:
         """All claims about the mutated action; and whether it is equivalent, if it breaks none."""
         if list(faults_of(mutant.action)):  # such a text means nothing, and nothing is to be proved of it
             return Proved(((TEXT.kind, TEXT.name),), ())
-        prover = _StepProver(self._protocol, steps_max=STEPS_MAX)
+        prover = self._prover.anew()
         verdicts: dict[tuple[str, str], Verdict] = {}
         open_ones: list[Question] = []
         for question in questions_of(self._protocol, [mutant.action], False):

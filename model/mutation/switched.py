@@ -27,6 +27,12 @@ from spec.language import Protocol
 CHUNK: Final = 64
 """Mutants that are compiled as one module: what LLVM does grows faster than the module."""
 
+LEVEL: Final = 1
+"""What is done for speed of the protocol itself, which every search is in most of the time."""
+
+MUTANTS_LEVEL: Final = 0
+"""And of mutants, each of which is one function of one search: as fast code, it would take longer to compile than to search."""
+
 
 class Switched:
     """A protocol and mutants of it in a configuration, compiled."""
@@ -48,7 +54,7 @@ class Switched:
         layout = lay_out(ground, claim_expressions(ground, claims))
         emitter = Emitter(ground, layout, claims, ENVIRONMENT_ROLES, forget_spent=forget_spent, switched=True)
         names = tuple(f"action{number}" for number in range(len(ground.actions)))
-        compiled = compile_module(emitter.text(), ("expand", "check", "owed", "goals", *names))
+        compiled = compile_module(emitter.text(), ("expand", "check", "owed", "goals", *names), level=LEVEL)
         self._addresses = [compiled.addresses[name] for name in names]
         self._interpreter = Interpreter(protocol, configuration)
         self._kernel = Kernel(
@@ -63,7 +69,9 @@ class Switched:
                 emitter.function(name, self._numbers[one.original], one.action, internal=False)
                 for name, one in chunk.items()
             )
-            self._modules.append(compile_module(text, tuple(chunk), level=1))  # kept, since its code is in use
+            self._modules.append(
+                compile_module(text, tuple(chunk), level=MUTANTS_LEVEL)
+            )  # kept, since its code is in use
             self._functions |= {one.name: self._modules[-1].addresses[name] for name, one in chunk.items()}
 
     def unchanged(self) -> Exploration:

@@ -16,7 +16,7 @@ from conformance.queue.doubles import DOUBLES, FURTHER, WITHOUT
 from conformance.queue.driver import NOT_COMPARED, QueueDriver
 from conformance.queue.words import MESSAGES
 from conformance.replaying import Vector, read_vectors, replay_all, vectors_of
-from conformance.targets import open_target
+from conformance.targets import Target, open_target
 from impl.broker.deployment import Deployment
 from impl.channel.dpm import ChannelDpm
 from impl.core import Send
@@ -105,3 +105,20 @@ def test_an_agent_that_receives_what_is_for_another_is_a_divergence_of_its_own(v
         found = replay_all(vectors, target, cores=Cores(channel_dpm=SendsToAnotherHost), stop_at_divergence=True)
     assert found.divergence is not None
     assert found.divergence.field.startswith("received by h")
+
+
+def test_a_run_has_the_same_names_whatever_was_replayed_before(vectors: Sequence[Vector]) -> None:
+    """A wrong core may go through names in the order of their hashes, and has to go wrong in the same way each time."""
+    names = []
+    for _ in range(2):
+        with open_target("memory") as memory:
+            names.append([_queue_driver(vectors[0], memory).names.vpcs for _ in range(2)])
+    assert names[0] == names[1]
+    assert names[0][0] != names[0][1], "at one broker, no run meets the topics of another"
+
+
+def _queue_driver(vector: Vector, target: Target) -> QueueDriver:
+    trace = vector.trace
+    actions = [next(one for one in PROTOCOL.actions if one.name == step.action) for step in trace.steps]
+    interpreter = Interpreter(PROTOCOL, trace.configuration)
+    return QueueDriver(trace, vector.name, actions, interpreter, target, Cores())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from conformance.matrix.digests import LOGS, LOGS_BY, modules
-from conformance.matrix.logged import Logs, logs_of
+from conformance.matrix.logged import Logs, logs_of, without_places
 from conformance.matrix.table import SURVIVES, Kill, Undecided
 from model.mutation.rules import Mutant, mutants_of
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
@@ -69,3 +69,8 @@ def test_the_digest_of_logs_is_of_the_matcher_the_recorder_and_the_cores() -> No
     for one in ("conformance/logs/joining.py", "model/matching/fast.py", "impl/recording/recorder.py"):
         assert one in files
     assert any(one.endswith("impl/ncm.py") for one in files)
+
+
+def test_why_a_verdict_is_inconclusive_is_said_without_folders_which_are_others_each_time() -> None:
+    said = [f"{folder}/dpm.ndjson: line 7: is about what was forgotten" for folder in ("/a/one-1", "/a/two-2")]
+    assert {without_places(one) for one in said} == {"dpm.ndjson: line 7: is about what was forgotten"}

@@ -67,3 +67,9 @@ def test_what_says_the_same_is_shown_to(prover: MutantProver, name: str, shown: 
 )
 def test_what_does_less_or_more_is_not_said_to_be_the_same(prover: MutantProver, name: str) -> None:
     assert prover.ask(MUTANTS[name]).equivalent == ""
+
+
+def test_what_is_said_of_a_mutant_does_not_depend_on_those_before(prover: MutantProver) -> None:
+    name = "evict: without honest(host)"
+    prover.ask(MUTANTS["remind: only if not told(host, pod)"])
+    assert prover.ask(MUTANTS[name]) == MutantProver(PROTOCOL).ask(MUTANTS[name])
