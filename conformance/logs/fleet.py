@@ -14,6 +14,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import accumulate, count
 from pathlib import Path
@@ -143,8 +144,8 @@ class Restless(Exception):
 class _World:
     """All processes, and what is under way between them."""
 
-    def __init__(self, folder: Path | None, agents: int, seed: int, cores: Cores) -> None:
-        """`folder`: where the logs go; none: nobody keeps one."""
+    def __init__(self, folder: Path | None, agents: int, seed: int, cores: Cores, opened: ExitStack) -> None:
+        """`folder`: where the logs go; none: nobody keeps one. `opened`: closes them, also where cores that are not ours raise."""
         self.chance = random.Random(seed)
         self._cores = cores
         self.answers_left = math.inf
@@ -166,7 +167,7 @@ class _World:
         self._names = list(self.vpcs)
         self.processes: dict[str, _Process] = {}
         for name in ("dpm", "ncm", *self.hosts):
-            sink = CountedFile(folder / f"{name}.ndjson") if folder is not None else None
+            sink = opened.enter_context(closing(CountedFile(folder / f"{name}.ndjson"))) if folder is not None else None
             self.processes[name] = self._made(name, sink)
         self._begin()
 
@@ -370,7 +371,6 @@ class _World:
         for process in self.processes.values():
             if process.recorder is not None and process.sink is not None:
                 process.recorder.end()
-                process.sink.close()
                 sinks.append(process.sink)
         return Recorded([sink.path for sink in sinks], self.lines, sum(sink.bytes for sink in sinks), 0.0)
 
@@ -429,18 +429,19 @@ def record_in_memory(
     """
     started = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
-    world = _World(folder, agents, seed, cores or Cores())
-    if cores is not None:
-        world.answers_left = ANSWERS_MAX * events
-    while True:
-        lines = world.lines
-        if progress is not None:
-            progress(lines, f"of {events:,}")
-        if lines >= events or (cores is not None and world.now >= events):
-            break  # cores that are not ours may have little to say
-        for _ in range(min(1_000, max(1, (events - lines) // 2))):
-            world.step()
-    made = world.close()
+    with ExitStack() as opened:
+        world = _World(folder, agents, seed, cores or Cores(), opened)
+        if cores is not None:
+            world.answers_left = ANSWERS_MAX * events
+        while True:
+            lines = world.lines
+            if progress is not None:
+                progress(lines, f"of {events:,}")
+            if lines >= events or (cores is not None and world.now >= events):
+                break  # cores that are not ours may have little to say
+            for _ in range(min(1_000, max(1, (events - lines) // 2))):
+                world.step()
+        made = world.close()
     return Recorded(made.files, made.lines, made.bytes, time.perf_counter() - started)
 
 
@@ -452,11 +453,12 @@ def cost_in_memory(folder: Path, steps: int, *, agents: int = AGENTS, seed: int 
     took = []
     made: Recorded | None = None
     for where in (None, folder):
-        world = _World(where, agents, seed, Cores())
-        started = time.process_time()
-        for _ in range(steps):
-            world.step()
-        made = world.close()
-        took.append(time.process_time() - started)
+        with ExitStack() as opened:
+            world = _World(where, agents, seed, Cores(), opened)
+            started = time.process_time()
+            for _ in range(steps):
+                world.step()
+            made = world.close()
+            took.append(time.process_time() - started)
     assert made is not None
     return Recorded(made.files, made.lines, made.bytes, took[1]), took[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -69,6 +70,16 @@ class ConfirmsWithoutEnd(Ncm):
 def test_cores_that_answer_each_other_for_ever_are_stopped(tmp_path: Path) -> None:
     with pytest.raises(Restless, match="go on for ever"):
         record_in_memory(tmp_path, 500, agents=4, cores=Cores(ncm=ConfirmsWithoutEnd))
+
+
+def test_cores_that_raise_leave_no_file_open(tmp_path: Path) -> None:
+    """A worker records thousands of wrong cores, and then has no file left to open."""
+    with pytest.raises(Restless):
+        record_in_memory(tmp_path, 500, agents=4, cores=Cores(ncm=ConfirmsWithoutEnd))
+    before = len(os.listdir("/dev/fd"))
+    with pytest.raises(Restless):
+        record_in_memory(tmp_path, 500, agents=4, cores=Cores(ncm=ConfirmsWithoutEnd))
+    assert len(os.listdir("/dev/fd")) == before
 
 
 class SaysNothing(Dpm):
