@@ -31,7 +31,9 @@ def made(protocols: Sequence[Protocol], progress: Progress) -> list[Matrix]:
     rows: dict[tuple[str, int], list[Row]] = {}
     counted = multiprocessing.get_context("spawn").Value("l", 0)
     with processes(_begin, (counted,), tasks_max=1) as pool:
-        running: dict[Future[list[Row]], tuple[str, int]] = {pool.submit(_batch, *task): task for task in tasks}
+        # The largest first, so that at the end no process waits long for another one.
+        by_size = sorted(tasks, key=lambda task: -len(batches(named(task[0]))[task[1]]))
+        running: dict[Future[list[Row]], tuple[str, int]] = {pool.submit(_batch, *task): task for task in by_size}
         waiting = set(running)
         while waiting:
             done, waiting = wait(waiting, SECONDS_BETWEEN, FIRST_COMPLETED)

@@ -20,7 +20,8 @@ REPLAYS: Final = (
 )
 """In `conformance`."""
 LOGS: Final = (
-    *("conformance/logs/fleet", "conformance/logs/joining", "conformance/logs/validate", "conformance/matrix/logged"),
+    *("conformance/logs/fleet", "conformance/logs/merging", "conformance/logs/joining", "conformance/logs/validate"),
+    "conformance/matrix/logged",
     "impl/recording/*",
 )
 
