@@ -16,8 +16,8 @@ from conformance.logs.explanation import Explanation, explain
 from conformance.logs.joining import WINDOW
 from conformance.logs.names import LOGGED
 from conformance.logs.reading import LogFile
-from conformance.logs.validate import validate as run
 from conformance.logs.verdict import Verdict
+from conformance.logs.whole import validate as run
 from conformance.outputs.result import Case, Finding, Result, source_of
 from conformance.outputs.writing import Outputs, outputs_options
 from conformance.report import (

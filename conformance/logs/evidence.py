@@ -10,8 +10,8 @@ from conformance.logs.deployed import record_on_broker
 from conformance.logs.fleet import record_in_memory
 from conformance.logs.names import LOGGED
 from conformance.logs.reading import LogFile
-from conformance.logs.validate import validate
 from conformance.logs.verdict import Verdict
+from conformance.logs.whole import validate
 from impl.broker.deployment import Deployment
 from spec.language import Protocol
 

@@ -16,7 +16,7 @@ from conformance.exits import Exit, Problem
 from conformance.logs.fleet import record_in_memory
 from conformance.logs.measured import VALIDATED_AGENTS, Figure, Progress
 from conformance.logs.reading import LogFile
-from conformance.logs.validate import PROGRESS_EVERY, validate
+from conformance.logs.whole import PROGRESS_EVERY, validate
 
 LINES: Final = 8_000_000
 """Of the whole run: eight times what one figure of validation is about."""

@@ -22,7 +22,7 @@ from conformance.logs.explanation import explain
 from conformance.logs.fleet import record_in_memory
 from conformance.logs.names import LOGGED
 from conformance.logs.reading import LogFile
-from conformance.logs.validate import validate
+from conformance.logs.whole import validate
 from impl.broker.deployment import Deployment
 from impl.recording.line import decoded, encoded
 from impl.recording.words import ON_DEMAND

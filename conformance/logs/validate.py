@@ -12,26 +12,21 @@ its state afterwards is the action's. What a log does not say is not asked for. 
 
 from __future__ import annotations
 
-import gc
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import lru_cache
-from itertools import chain, islice
 from typing import Any, Final
 
-from conformance.exits import Problem
 from conformance.logs.forgetting import doubtful, may_have_been, sweep
 from conformance.logs.joining import WINDOW, Joining, OutOfOrder, Process
 from conformance.logs.lines import recorded
-from conformance.logs.merging import merged
 from conformance.logs.names import LIMITS, LOGGED, constants
 from conformance.logs.partial import Partial, unsaid
 from conformance.logs.promises import broken_in, told
-from conformance.logs.reading import LogFile, Record, Remembered, check, recalled
+from conformance.logs.reading import Record, Remembered, check, recalled
 from conformance.logs.registrations import Registrations
 from conformance.logs.verdict import Divergence, Room, Stop, Verdict, sentence, written
 from impl.recording.line import Sent, State
@@ -44,12 +39,6 @@ from spec.language import Message, Protocol
 
 RECENT: Final = 400
 """Records before a divergence that are kept, so that a reader can see what led there."""
-
-FOLLOWING: Final = 20_000
-"""Records after a divergence that are kept, so that a repair can be tried on what came next: some hundred of each of many files."""
-
-PROGRESS_EVERY: Final = 10_000
-"""Records between two words to whoever looks on."""
 
 LOOK_EVERY: Final = 1_024
 """Lines of one protocol between two counts of its messages, a power of four. Promises are asked for whenever the lines are one."""
@@ -465,60 +454,3 @@ class Validation:
 def compiled(protocol: Protocol, dishonest: frozenset[str], thresholds: tuple[tuple[str, int], ...]) -> Observer:
     """Compiled once for a deployment; it keeps no state."""
     return Observer(protocol, constants(protocol, dishonest, dict(thresholds)))
-
-
-def _with_what_follows(verdict: Verdict, records: Iterator[Record]) -> Verdict:
-    """The verdict, and what comes next in the logs, up to a line that is none: that it is none is not what is wrong first."""
-    if verdict.divergence is None:
-        return verdict
-    following: list[Record] = []
-    with suppress(Problem):
-        for record in islice(records, FOLLOWING):
-            if not record.is_checked:
-                check(record.file, record.number, record.line, recorded())
-            following.append(record)
-    return replace(verdict, divergence=replace(verdict.divergence, following=tuple(following)))
-
-
-@contextmanager
-def no_collector() -> Iterator[None]:
-    """No garbage collection while it lasts: what a line leaves behind refers to nothing in a circle, so that counting references
-    frees all of it; looking through millions of entries for circles took a third of the time."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
-
-
-def validate(
-    files: Sequence[LogFile],
-    *,
-    progress: Callable[[int], None] | None = None,
-    **options: Any,
-) -> Verdict:
-    """Validates whole logs, in any order of the files.
-
-    Raises:
-        Problem: a line is no line of a log.
-    """
-    validation = Validation(**options)
-    with no_collector():
-        return _validate(validation, files, progress)
-
-
-def _validate(validation: Validation, files: Sequence[LogFile], progress: Callable[[int], None] | None) -> Verdict:
-    records = merged([one.records_checked(heads_only=True) for one in files], validation.joining)
-    for first in records:
-        stopped = validation.feed_all(chain((first,), islice(records, PROGRESS_EVERY - 1)))
-        if stopped is not None:
-            return _with_what_follows(stopped, records)
-        if progress is not None:
-            progress(sum(one.bytes for one in files))
-    verdict = validation.finish()
-    cut = next((one.cut for one in files if one.cut is not None), None)
-    if verdict.verdict == "conforms" and cut is not None:
-        return replace(verdict, verdict="inconclusive", why=f"{cut}; all before it fits")
-    return verdict

@@ -16,7 +16,7 @@ from typing import Final
 from conformance.logs.fleet import record_in_memory
 from conformance.logs.names import LOGGED, as_logged
 from conformance.logs.reading import LogFile
-from conformance.logs.validate import validate
+from conformance.logs.whole import validate
 from conformance.matrix.table import SURVIVES, Answer, Check, Kill, Undecided
 from model.mutation.rules import Mutant, mutated
 from spec.language import Protocol

@@ -20,7 +20,7 @@ REPLAYS: Final = (
 )
 """In `conformance`."""
 LOGS: Final = (
-    *("conformance/logs/fleet", "conformance/logs/merging", "conformance/logs/joining", "conformance/logs/validate"),
+    *(f"conformance/logs/{name}" for name in ("fleet", "merging", "joining", "validate", "whole")),
     "conformance/matrix/logged",
     "impl/recording/*",
 )

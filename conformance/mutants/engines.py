@@ -26,7 +26,7 @@ from conformance.exits import Problem
 from conformance.lockstep import DRIVERS, Divergence
 from conformance.logs.fleet import record_in_memory
 from conformance.logs.reading import LogFile
-from conformance.logs.validate import validate
+from conformance.logs.whole import validate
 from conformance.matrix.logged import without_places
 from conformance.matrix.table import SURVIVES, Answer, Check, Kill, Undecided
 from conformance.memo import Memo

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from conformance.exits import Problem
 from conformance.logs.reading import Record
-from conformance.logs.validate import FOLLOWING, Validation, no_collector
+from conformance.logs.validate import Validation
 from conformance.logs.verdict import Verdict
+from conformance.logs.whole import FOLLOWING, no_collector
 from conformance.watching import checkpoint as checkpoints
 from conformance.watching.streams import Position, Source, Stream
 from impl.errors import EnvironmentProblem

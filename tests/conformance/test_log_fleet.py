@@ -14,7 +14,7 @@ from conformance.logs.deployed import record_on_broker
 from conformance.logs.fleet import Recorded, Restless, record_in_memory
 from conformance.logs.lines import Vocabulary
 from conformance.logs.reading import LogFile
-from conformance.logs.validate import validate
+from conformance.logs.whole import validate
 from conformance.protocols import named
 from impl.broker.deployment import Deployment
 from impl.core import Effects

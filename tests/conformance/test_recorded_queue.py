@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conformance.logs.lines import Vocabulary
 from conformance.logs.reading import LogFile
-from conformance.logs.validate import validate
+from conformance.logs.whole import validate
 from conformance.protocols import named
 from impl.broker.deployment import Deployment
 from impl.recording.file import FileSink

@@ -12,8 +12,8 @@ import msgspec
 from conformance.logs.explanation import Explanation, explain
 from conformance.logs.names import LOGGED
 from conformance.logs.reading import LogFile
-from conformance.logs.validate import validate
 from conformance.logs.verdict import Verdict
+from conformance.logs.whole import validate
 from impl.recording.line import Line, Sent, State, encoded
 
 ON_DEMAND = next(one for one in LOGGED if one.name == "on-demand")

@@ -19,7 +19,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few agents, looked at often."""
     monkeypatch.setattr(growth, "VALIDATED_AGENTS", 20)
     monkeypatch.setattr(growth, "PROGRESS_EVERY", 500)
-    monkeypatch.setattr("conformance.logs.validate.PROGRESS_EVERY", 500)
+    monkeypatch.setattr("conformance.logs.whole.PROGRESS_EVERY", 500)
 
 
 def test_there_is_a_row_for_each_part_of_the_lines() -> None:

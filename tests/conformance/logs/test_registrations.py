@@ -12,8 +12,8 @@ import pytest
 from conformance.logs.fleet import record_in_memory
 from conformance.logs.reading import LogFile
 from conformance.logs.registrations import REGISTERED, Registrations
-from conformance.logs.validate import validate
 from conformance.logs.verdict import Verdict
+from conformance.logs.whole import validate
 from impl.recording.line import Line, decoded, encoded
 
 

@@ -13,7 +13,7 @@ import pytest
 from conformance.exits import Problem
 from conformance.logs.fleet import record_in_memory
 from conformance.logs.reading import LogFile
-from conformance.logs.validate import validate
+from conformance.logs.whole import validate
 
 Lines = list[dict[str, Any]]
 Slip = Callable[[Any], Any]
