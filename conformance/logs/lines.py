@@ -104,8 +104,8 @@ class _Hosts(dict[str, str]):
         if len(self) >= REMEMBERED_MAX:
             self.clear()
         role, _, host = process.partition("/")
-        self[process] = host = host if role == "aca" else ""
-        return host
+        self[process] = found = host if role == "aca" else ""
+        return found
 
 
 class Vocabulary:

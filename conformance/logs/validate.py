@@ -26,7 +26,7 @@ from conformance.logs.lines import recorded
 from conformance.logs.names import LIMITS, LOGGED, constants
 from conformance.logs.partial import Partial, unsaid
 from conformance.logs.promises import broken_in, told
-from conformance.logs.reading import Record, Remembered, check, recalled
+from conformance.logs.reading import Record, Remembered, check_words, recalled
 from conformance.logs.registrations import Registrations
 from conformance.logs.verdict import Divergence, Room, Stop, Verdict, sentence, written
 from impl.recording.line import Sent, State
@@ -149,7 +149,7 @@ class Validation:
     def _stop(self, found: Stop) -> Verdict:
         for process in self.joining.stands_still():
             for record in process.waiting:
-                self._check_words(record)
+                check_words(record, self._vocabulary)
         seconds = time.perf_counter() - self._began
         counts = {**self.partial.counts, **{name: count for name, count in self.counts.items() if count}}
         self.stopped = Verdict(
@@ -163,13 +163,13 @@ class Validation:
         line = record.line
         known = self._events.get(line.event)
         if known is None:
-            self._check_words(record)
+            check_words(record, self._vocabulary)
             self._stutter(process, record)
             self.recent.append(record.remembered())
             return None
         room, name, fast = known
         if room.protocol.name not in process.begun:
-            self._check_words(record)
+            check_words(record, self._vocabulary)
             if self.partial.begin(process, record, self._rooms):
                 self.recent.append(record.remembered())
                 return None
@@ -184,20 +184,15 @@ class Validation:
         except (KeyError, IndexError):
             fits = MISFIT
         if fits != FITS:
-            self._check_words(record)
+            check_words(record, self._vocabulary)
             missing = self._slowly(process, record, room, name) if fits == MISFIT else None
             if missing is not None:
                 return missing
         if line.state is not None:
-            self._check_words(record)
+            check_words(record, self._vocabulary)
             self._check_state(process, record, room.protocol.name, line.state)
-        self.recent.append((record.file, record.number, record.raw or line))  # as `remembered`, without a call
+        self.recent.append(record.remembered())
         return None
-
-    def _check_words(self, record: Record) -> None:
-        """Raises for a line that does not keep to the protocol's words, where nobody has looked so far."""
-        if not (record.is_checked or self._vocabulary.accepts(record.line)):
-            check(record.file, record.number, record.line, self._vocabulary)
 
     def _slowly(self, process: Process, record: Record, room: Room, name: str) -> Sent | None:
         line = record.line

@@ -12,7 +12,7 @@ from typing import Any, Final
 from conformance.exits import Problem
 from conformance.logs.lines import recorded
 from conformance.logs.merging import merged
-from conformance.logs.reading import LogFile, Record, check
+from conformance.logs.reading import LogFile, Record, check_words
 from conformance.logs.validate import Validation
 from conformance.logs.verdict import Verdict
 
@@ -30,8 +30,7 @@ def _with_what_follows(verdict: Verdict, records: Iterator[Record]) -> Verdict:
     following: list[Record] = []
     with suppress(Problem):
         for record in islice(records, FOLLOWING):
-            if not record.is_checked:
-                check(record.file, record.number, record.line, recorded())
+            check_words(record, recorded())
             following.append(record)
     return replace(verdict, divergence=replace(verdict.divergence, following=tuple(following)))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from model.matching.counted import Counted
@@ -43,11 +42,6 @@ class Layout:
     """Relations that are kept as runs of numbers."""
     settled: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Functions of which entries with these values may be forgotten."""
-
-    @cached_property
-    def firsts(self) -> Mapping[str, Element | bool]:
-        """The value that every entry of a symbol starts with, by its name."""
-        return {name: first(symbol) for name, symbol in self.kept.items()}
 
     @classmethod
     def of(cls, protocol: Protocol, *, history: bool = True) -> Layout:
