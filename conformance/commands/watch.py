@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 import click
@@ -78,7 +81,7 @@ def watch(
     The deployment is the one whose broker $PULSAR_URL names, with services that run with --events broker; or LOGS: files that
     grow, and folders of such files (*.ndjson). The first line that does not fit ends the watch with exit code 1 and the explanation
     that `ondemand validate` gives; lines that are lost end it with 3, since what they told is not known. Until then a line a
-    minute says how far it is.
+    minute says how far it is. Ctrl-C or SIGTERM ends it behind the lines that were read, with its checkpoint; a second one at once.
 
     \b
     Examples:
@@ -113,14 +116,12 @@ def watch(
     found: Verdict | None = None
     try:
         one = Watch(source, validation, checkpoint=checkpoint, options=options, positions=positions)
-        with offered(one, address):
-            try:
-                found = _watched(one, _Teller(one, every, once))
-                one.save()
-            except KeyboardInterrupt:
-                one.save()
-                ERRORS.print(_Teller(one, every, once).so_far(), highlight=False, soft_wrap=True)
-                raise
+        with offered(one, address), _signals() as asked:
+            found = _watched(one, _Teller(one, every, once, asked), asked)
+            one.save()
+            if found is None and asked:
+                ERRORS.print(_Teller(one, every, once, asked).so_far(), highlight=False, soft_wrap=True)
+                return 128 + asked[0]
     finally:
         source.close()
     if found is None:
@@ -129,11 +130,31 @@ def watch(
     return report_verdict("watch", what, found, [], html_file, json_file, outputs)
 
 
+@contextmanager
+def _signals() -> Iterator[Sequence[int]]:
+    """The signals that ask for an end, as they come. The first one only asks: between two rounds all lines that were read have been
+    taken, and in the middle of one a checkpoint would tell of lines that nobody has looked at. The second one is an interrupt."""
+    asked: list[int] = []
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    heard = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) != signal.SIG_IGN]
+    before = {one: signal.signal(one, ask) for one in heard}
+    try:
+        yield asked
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
 class _Teller:
     """Says now and then how far the watch is."""
 
-    def __init__(self, watch: Watch, every: float, once: bool) -> None:
-        self._watch, self._every, self._once = watch, every, once
+    def __init__(self, watch: Watch, every: float, once: bool, asked: Sequence[int]) -> None:
+        self._watch, self._every, self._once, self._asked = watch, every, once, asked
         self._next = time.monotonic() + every
         self._lines, self._at = watch.validation.joining.lines, time.monotonic()
 
@@ -143,7 +164,7 @@ class _Teller:
             ERRORS.print(self.so_far(), highlight=False, soft_wrap=True)
             self._next = time.monotonic() + self._every
             gc.collect()  # it is off while lines are taken; a watch that runs for weeks is not to rely on there being no circle
-        return not (self._once and self._watch.caught_up)
+        return not (self._asked or (self._once and self._watch.caught_up))
 
     def so_far(self) -> str:
         """A line about how far it is."""
@@ -157,10 +178,10 @@ class _Teller:
         )
 
 
-def _watched(watch: Watch, told: Callable[[], bool]) -> Verdict | None:
-    """Runs the watch; a broker that is away is waited for."""
+def _watched(watch: Watch, told: Callable[[], bool], asked: Sequence[int]) -> Verdict | None:
+    """Runs the watch until it ends, or an end is asked for; a broker that is away is waited for."""
     lost: float | None = None
-    while True:
+    while not asked:
         try:
             return watch.run(told)
         except EnvironmentProblem as problem:
@@ -171,3 +192,4 @@ def _watched(watch: Watch, told: Callable[[], bool]) -> Verdict | None:
             if now - lost >= LOST_SECONDS_MAX:
                 raise
             time.sleep(RETRY_SECONDS)
+    return watch.verdict

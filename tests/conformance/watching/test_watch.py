@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import socket
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from conformance.exits import Problem
 from conformance.logs.explanation import explain
 from conformance.logs.fleet import record_in_memory
 from conformance.logs.names import LOGGED
+from conformance.logs.reading import Record
 from conformance.logs.validate import Validation
 from conformance.logs.verdict import Verdict
 from conformance.watching import checkpoint as checkpoints
@@ -214,6 +216,65 @@ def test_the_command_ends_with_the_explanation_at_the_first_wrong_line(
     assert told["explanation"]["candidates"]
     assert "".join(f"{host}, line {place + 1}:".split()) in "".join(done.out.split())
     assert f"line {place + 1}" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_watch_that_is_told_to_end_in_the_middle_of_a_round_loses_no_line(
+    deployment: dict[str, list[bytes]],
+    tmp_path: Path,
+    ondemand: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+) -> None:
+    logs, checkpoint = tmp_path / "logs", tmp_path / "watch.json"
+    logs.mkdir()
+    for name, lines in deployment.items():
+        (logs / name).write_bytes(b"".join(lines))
+    whole = ondemand("watch", logs, "--once", "--json", tmp_path / "whole.json")
+    assert whole.code == 0, whole
+    feed, before = Validation.feed, signal.getsignal(number)
+    monkeypatch.setattr("conformance.watching.watch.ROUND_LINES", 500)
+    for line in (1, 37, 300):
+        left = line
+
+        def told_to_end(validation: Validation, record: Record) -> Verdict | None:
+            nonlocal left
+            left -= (
+                signal.getsignal(number) is not before
+            )  # an interrupt of what goes before the first round ends it at once
+            if left == 0:
+                signal.raise_signal(number)
+            return feed(validation, record)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Validation, "feed", told_to_end)
+            done = ondemand("watch", logs, "--checkpoint", checkpoint, "--once")
+        assert (done.code, "conforms so far" in done.err) == (128 + number, True), done
+    last = ondemand("watch", logs, "--once", "--checkpoint", checkpoint, "--json", tmp_path / "last.json")
+    assert last.code == 0, last
+    told = [json.loads((tmp_path / name).read_text(encoding="utf-8")) for name in ("whole.json", "last.json")]
+    assert told[0]["events"] == told[1]["events"] == sum(map(len, deployment.values()))
+
+
+def test_a_second_interrupt_ends_a_watch_at_once_and_leaves_the_checkpoint_as_it_was(
+    deployment: dict[str, list[bytes]], tmp_path: Path, ondemand: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = tmp_path / "watch.json"
+    for name, lines in deployment.items():
+        (tmp_path / name).write_bytes(b"".join(lines))
+    feed, fed = Validation.feed, 0
+
+    def told_to_end_twice(validation: Validation, record: Record) -> Verdict | None:
+        nonlocal fed
+        fed += 1
+        if fed in (50, 60):
+            signal.raise_signal(signal.SIGINT)
+        return feed(validation, record)
+
+    monkeypatch.setattr(Validation, "feed", told_to_end_twice)
+    done = ondemand("watch", tmp_path, "--checkpoint", checkpoint, "--once")
+    assert (done.code, fed, checkpoint.exists()) == (130, 60, False), done
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_metrics_say_what_the_watch_says(deployment: dict[str, list[bytes]], tmp_path: Path) -> None:
