@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -65,7 +66,8 @@ def record(out: str, follow: bool, since: datetime | None, keep_days: float | No
         raise click.UsageError("--out - and --json - both want standard output; name a file for one of them")
     topics.prepare(deployment)
     events.prepare(deployment, None if keep_days is None else max(1, round(keep_days * MINUTES_OF_A_DAY)))
-    count = 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as an interrupt: what was collected is written whole
+    count, processes = 0, list[str]()
     moment = since.astimezone().timestamp() if since is not None else None
     with Collector(deployment, moment) as collector, _opened(out) as file, progress_bar("Lines") as progress:
         try:

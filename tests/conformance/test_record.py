@@ -176,7 +176,10 @@ def test_what_was_written_before_a_moment_may_be_left_out(recorded: Deployment) 
     assert collected(recorded, time.time() - 1_000) == [b"line\n"]
 
 
-def test_what_is_written_from_now_on_is_followed_until_an_interrupt(recorded: Deployment, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_written_from_now_on_is_followed_until_an_interrupt(
+    recorded: Deployment, tmp_path: Path, number: signal.Signals
+) -> None:
     out = tmp_path / "live.ndjson"
     follower = subprocess.Popen(
         ondemand("record", "--follow", "--out", str(out)), env=environment(recorded, tmp_path), stderr=subprocess.PIPE
@@ -187,7 +190,7 @@ def test_what_is_written_from_now_on_is_followed_until_an_interrupt(recorded: De
         assert sink.write(b"line\n")
         sink.close()
         wait_until(lambda: out.read_bytes() == b"line\n", "the line", [])
-        follower.send_signal(signal.SIGINT)
+        follower.send_signal(number)
         _, said = follower.communicate(timeout=30)
         assert follower.returncode == 0, said
         assert b"1 lines of 2 topics" in said
