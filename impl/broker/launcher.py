@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import shutil
 import signal
 import socket
@@ -34,6 +35,10 @@ START_SECONDS_MAX: Final = 120.0
 
 STOP_SECONDS_MAX: Final = 20.0
 """For the keeper to stop the broker, which takes half a second; then both are killed."""
+
+_PORTS: Final = range(20_000, 32_000)
+"""Where any port will do: below those that a system gives to connections by itself, Linux from 32,768 and others from 49,152. One
+of these could be given to somebody else in the seconds until the broker listens."""
 
 ADMIN_ROLE: Final = "admin"
 
@@ -117,7 +122,8 @@ def start_broker(
     """
     console = console or Console(stderr=True)
     jars = fetch(console=console)
-    service, admin = _port(port), _port(admin_port)
+    service = _port(port, admin_port)
+    admin = _port(admin_port, service)
     if service == admin:
         raise EnvironmentProblem(
             f"Port {service} cannot be for clients and for administration; choose two, or 0 for any"
@@ -180,16 +186,30 @@ def _start(home: Path, command: list[str], removed: str, lock: int) -> subproces
         )
 
 
-def _port(wanted: int) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError as problem:
+def _port(wanted: int, other: int) -> int:
+    """The port that is wanted, if nobody listens there; for 0 any that is free, and not the other one that is needed."""
+    if wanted:
+        problem = _refusal_of(wanted)
+        if problem is not None:
             raise EnvironmentProblem(
                 f"Port {wanted} cannot be used for the broker ({problem.strerror}); choose another, or 0 for any"
             ) from problem
-        return int(probe.getsockname()[1])
+        return wanted
+    for port in random.sample(_PORTS, len(_PORTS)):
+        if port != other and _refusal_of(port) is None:
+            return port
+    raise EnvironmentProblem(f"No port from {_PORTS[0]:,} to {_PORTS[-1]:,} is free for the broker; name one that is")
+
+
+def _refusal_of(port: int) -> OSError | None:
+    """Why nothing can listen at a port of this machine."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as problem:
+            return problem
+    return None
 
 
 def _write_configuration(folder: Path, service: int, admin: int, token: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from impl.broker.deployment import Deployment
 from impl.broker.launcher import start_broker
 from impl.broker.topics import prepare
 from tests.impl.programs import programs
+from tests.ports import free_port
 
 PODS = 12
 
@@ -66,10 +66,3 @@ def test_services_wait_for_a_broker_that_is_gone_and_go_on_where_they_were(tmp_p
         system.dpm.say("place red/p2 h2")
         system.dpm.wait_for("done red/p2 version 1")
         h1.say_until("packet red/p1 red/p2", "forward red/p1 red/p2 to h2")
-
-
-def free_port() -> int:
-    """A port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -25,7 +25,8 @@ from impl.wire.alcor.schema import HEAD, NUMBERINGS, PIN, schema
 from model import itf
 from spec.on_demand import PROTOCOL
 from tests.conformance.alcor.stand_in_ncm import DEFECTS, StandInNcm
-from tests.impl.alcor.world import World, free_port
+from tests.impl.alcor.world import World
+from tests.ports import free_port
 
 WAITS: Final = Waits(reply=20.0, push=0.2, contact=5.0, settle=0.1)
 """A stand-in replies when it has pushed all that it will push."""
@@ -467,7 +468,7 @@ def test_an_ncm_that_is_not_there_is_no_verdict(world: World) -> None:
 
 
 def test_an_ncm_that_calls_nobody_back_is_no_verdict(world: World, start: Callable[..., StandInNcm]) -> None:
-    start(agent_port=free_port(world.address(1)))
+    start(agent_port=free_port())
     waits = Waits(reply=20.0, push=0.1, contact=0.1)
     with pytest.raises(EnvironmentProblem, match=r"nothing called back to 127\.\S+ .*--first-host"):
         replayed(world, probes=["a-batch"], waits=waits)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import signal
-import socket
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from conformance.watching.metrics import address_of, offered
 from conformance.watching.streams import FileSource
 from conformance.watching.watch import Watch
 from tests.conformance.test_commands import Command, ondemand
+from tests.ports import free_port
 
 __all__ = ["ondemand"]
 
@@ -301,12 +301,6 @@ def test_metrics_say_what_the_watch_says(deployment: dict[str, list[bytes]], tmp
     assert found["ondemand_watch_processes"] == len(deployment)
     assert found['ondemand_watch_verdict{verdict="conforms"}'] == 1
     assert found['ondemand_watch_noted_total{kind="message.ignored"}'] == watch.validation.counts["message.ignored"]
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def metrics_of(port: int) -> dict[str, float]:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.impl.alcor.certificates import Authority
-from tests.impl.alcor.world import block, free_port
+from tests.impl.alcor.world import block
 from tests.impl.programs import Program, ondemand
+from tests.ports import free_port
 
 
 class OnWire(Program):
@@ -38,8 +39,8 @@ def running(*programs: Program) -> Iterator[None]:
 def test_by_address_a_first_packet_is_forwarded_and_nothing_accepted_is_lost(tmp_path: Path) -> None:
     """NCM is killed after the first packet; what it was told is there when it comes back."""
     net = block()
-    ncm_at = f"{net}.100:{free_port(f'{net}.100')}"
-    common = ["--identity", "address", "--agent-port", str(free_port(f"{net}.1"))]
+    ncm_at = f"{net}.100:{free_port()}"
+    common = ["--identity", "address", "--agent-port", str(free_port())]
     ncm = OnWire("ncm", tmp_path, "ncm", ncm_at, *common, "--dpm", f"{net}.101")
     dpm = OnWire("dpm", tmp_path, "dpm", ncm_at, *common, "--source", f"{net}.101")
     agents = [OnWire(f"h{n}", tmp_path, "aca", ncm_at, *common, "--listen", f"{net}.{n}") for n in (1, 2)]
@@ -65,9 +66,9 @@ def test_by_address_a_first_packet_is_forwarded_and_nothing_accepted_is_lost(tmp
 def test_with_certificates_a_first_packet_is_forwarded(tmp_path: Path) -> None:
     net = block()
     authority = Authority(tmp_path)
-    ncm_at = f"{net}.100:{free_port(f'{net}.100')}"
+    ncm_at = f"{net}.100:{free_port()}"
     hosts = tmp_path / "hosts"
-    hosts.write_text("".join(f"h{n} {net}.{n}:{free_port(f'{net}.{n}')}\n" for n in (1, 2)))
+    hosts.write_text("".join(f"h{n} {net}.{n}:{free_port()}\n" for n in (1, 2)))
 
     def files(name: str) -> list[str]:
         issued = authority.issue(name, name)
@@ -121,7 +122,7 @@ def test_certificates_without_a_file_of_hosts_are_not_enough(tmp_path: Path) -> 
 
 def test_a_port_that_is_taken_is_the_surroundings_fault(tmp_path: Path) -> None:
     address = f"{block()}.100"
-    where = f"{address}:{free_port(address)}"
+    where = f"{address}:{free_port()}"
     options = ["--identity", "address", "--dpm", "127.0.0.1"]
     first = OnWire("ncm", tmp_path, "ncm", where, *options)
     with running(first):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -25,6 +24,7 @@ from impl.store import MemoryStore
 from impl.wire.alcor.schema import PIN, Schema, schema
 from tests.impl.alcor.certificates import Files
 from tests.impl.alcor.stand_ins import Controller, StandInAgent, StandInNcm
+from tests.ports import free_port
 
 TIMING = Timing(answer_max=15.0, refusal_pause=0.1, remind_every=0.3, confirm_max=1.5, hello_every=0.3)
 HASTY = replace(TIMING, answer_max=0.5)
@@ -39,13 +39,6 @@ def block() -> str:
     return f"127.{10 + number // 250}.{number % 250}"
 
 
-def free_port(address: str) -> int:
-    """A port that nobody uses at an address now."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
-
-
 def certificate(files: Files) -> ByCertificate:
     """Mutual TLS with these files."""
     return ByCertificate(files.certificate.read_bytes(), files.key.read_bytes(), files.authority.read_bytes())
@@ -58,10 +51,10 @@ class World:
         self.loop, self.numbering = loop, numbering
         self.schema: Schema = schema(numbering)
         self.block = block()
-        self.port = free_port(self.address(1))
+        self.port = free_port()
         """Of every agent."""
         self.directory = Directory(None, self.port)
-        self.ncm_at = Endpoint(self.address(100), free_port(self.address(100)))
+        self.ncm_at = Endpoint(self.address(100), free_port())
         self.store, self.resources = MemoryStore(), Resources(None, self.schema, self.directory)
         self._stack = ExitStack()
         self._threads: list[tuple[Service, threading.Thread]] = []

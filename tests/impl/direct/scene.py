@@ -19,8 +19,9 @@ from impl.direct.dpm import Calls, DirectConnection
 from impl.service.dpm import DpmService
 from impl.wire.alcor.schema import PIN, schema
 from tests.impl.alcor.certificates import Authority
-from tests.impl.alcor.world import DEADLINES, block, certificate, free_port
+from tests.impl.alcor.world import DEADLINES, block, certificate
 from tests.impl.channel.system import SMALL, Recording, Scene
+from tests.ports import free_port
 
 DPM_AT = f"{block()}.101"
 
@@ -38,8 +39,8 @@ class DirectScene(Scene):
     ) -> None:
         self.loop, self.deadlines, net = loop, deadlines, block()
         self.schema = schema(PIN)
-        self.where = {host: Endpoint(f"{net}.{n}", free_port(f"{net}.{n}")) for n, host in enumerate(hosts, 1)}
-        self.port = free_port(f"{net}.1")
+        self.where = {host: Endpoint(f"{net}.{n}", free_port()) for n, host in enumerate(hosts, 1)}
+        self.port = free_port()
         """For askings, at every host."""
         directory = Directory(self.where)
         authority = Authority(folder)

@@ -12,8 +12,9 @@ import pytest
 from impl.broker.deployment import Deployment
 from impl.hosts import AgentFile, write_agent_file
 from tests.impl.alcor.certificates import Authority
-from tests.impl.alcor.world import block, free_port
+from tests.impl.alcor.world import block
 from tests.impl.programs import Program, Programs, ondemand, programs
+from tests.ports import free_port
 
 QUICK = ("--many-ports", "5", "--answer-wait", "0.5", "--remind-every", "0.5")
 
@@ -26,9 +27,9 @@ def revisions(agent: Program) -> list[int]:
 def by_certificate(system: Programs, folder: Path) -> list[Program]:
     """DPM and two agents, with certificates and a file of hosts."""
     net, authority, hosts = block(), Authority(folder), folder / "hosts"
-    where = {host: f"{net}.{n}:{free_port(f'{net}.{n}')}" for n, host in enumerate(("h1", "h2"), 1)}
+    where = {host: f"{net}.{n}:{free_port()}" for n, host in enumerate(("h1", "h2"), 1)}
     hosts.write_text("".join(f"{host} {address}\n" for host, address in where.items()))
-    asked_at = str(free_port(f"{net}.1"))
+    asked_at = str(free_port())
 
     def files(name: str) -> list[str]:
         issued = authority.issue(name, name)
@@ -42,8 +43,8 @@ def by_certificate(system: Programs, folder: Path) -> list[Program]:
 def by_address(system: Programs, folder: Path) -> list[Program]:
     """DPM and two agents that are called by their addresses."""
     net = block()
-    options = ["--direct", "grpc", "--identity", "address", "--agent-port", str(free_port(f"{net}.1"))]
-    options += ["--subscription-port", str(free_port(f"{net}.2"))]
+    options = ["--direct", "grpc", "--identity", "address", "--agent-port", str(free_port())]
+    options += ["--subscription-port", str(free_port())]
     dpm = system.instance("dpm", "dpm-direct", *QUICK, *options, "--source", f"{net}.101")
     return [
         dpm,
