@@ -97,6 +97,8 @@ def _plant(path: Path) -> None:
 
 VALIDATED_AGENTS: Final = 100
 VALIDATED_EVENTS: Final = 1_000_000
+VALIDATED_TIMES: Final = 3
+"""The fastest one counts: what else runs on a machine makes it slower, and nothing makes it faster."""
 
 
 def validation(deployment: Deployment, progress: Progress, *, events: int = VALIDATED_EVENTS) -> Figure:
@@ -112,7 +114,8 @@ def validation(deployment: Deployment, progress: Progress, *, events: int = VALI
     return Figure(
         "validation",
         f"validate the logs of a deployment on the broker, of {VALIDATED_AGENTS} agents, DPM and NCM, a file for each, both "
-        f"protocols: {validated:,} events, {recorded.bytes / 1e6:,.0f} MB, in seconds of the processor, and by the clock",
+        f"protocols: {validated:,} events, {recorded.bytes / 1e6:,.0f} MB, the fastest of {VALIDATED_TIMES} times, in seconds "
+        "of the processor, and by the clock",
         f"{validated / seconds:,.0f} events/s, {validated / by_the_clock:,.0f} by the clock",
         "100,000 events/s",
         {
@@ -128,6 +131,11 @@ def validation(deployment: Deployment, progress: Progress, *, events: int = VALI
 def _validated(files: Sequence[Path]) -> tuple[str, int, float, float]:
     """The verdict on these logs, how many events they are, and the seconds that it took: of the processor, and by the clock."""
     validate([LogFile(files[0])])  # what is compiled once for all logs
-    began, of_the_processor = time.perf_counter(), time.process_time()
-    verdict = validate([LogFile(path) for path in files])
-    return verdict.verdict, verdict.events, time.process_time() - of_the_processor, time.perf_counter() - began
+    found = []
+    for _ in range(VALIDATED_TIMES):
+        began, of_the_processor = time.perf_counter(), time.process_time()
+        verdict = validate([LogFile(path) for path in files])
+        found.append((time.process_time() - of_the_processor, time.perf_counter() - began))
+        if verdict.verdict != "conforms":
+            break
+    return verdict.verdict, verdict.events, *min(found)

@@ -1,6 +1,7 @@
 """Several logs read in one pass, by the clocks of those who wrote them, so that little has to wait or to be remembered.
 
-Where clocks agree, the line that sent a message comes before the one that took it. Clocks that are wrong cost waiting, and nothing
+Where clocks agree, the line that sent a message comes before the one that took it. (Lines that take none may come earlier, and
+share a turn.) Clocks that are wrong cost waiting, and nothing
 else: they order no lines, `joining` does. A file whose lines wait is left alone while others go on; where all wait, it is read on
 where the line may be that is waited for.
 """
@@ -18,6 +19,10 @@ from conformance.logs.reading import Record
 
 READ_ON: Final = 256
 """Lines of a file that are read on, where the lines of all files wait, before another one has its turn."""
+
+
+AHEAD: Final = 64
+"""Lines of a file that have their turn together, as far as all but the first take no message: these wait for nobody."""
 
 
 @dataclass(slots=True, eq=False)
@@ -67,18 +72,22 @@ def merged(files: Sequence[Iterator[Record]], joining: Joining) -> Iterator[Reco
         else:
             file = free[0][2]
             before = joining.waiting
-            yield file.told()
-            following = next(file.records, None)
+            for _ in range(AHEAD):
+                yield file.told()
+                following = next(file.records, None)
+                if following is None:
+                    break
+                file.next = following
+                if following.line.taken is not None or joining.waiting > before:
+                    break
             waited = joining.waiting < before
             if following is None:
                 heappop(free)
+            elif joining.waiting > before and file.waits(processes):
+                heappop(free)
+                left_alone.append(file)
             else:
-                file.next = following
-                if joining.waiting > before and file.waits(processes):
-                    heappop(free)
-                    left_alone.append(file)
-                else:
-                    heapreplace(free, (following.line.time, next(turns), file))
+                heapreplace(free, (following.line.time, next(turns), file))
         if waited and left_alone:
             for one in [one for one in left_alone if not one.waits(processes)]:
                 left_alone.remove(one)
