@@ -6,6 +6,9 @@ as long.
 
 Spent messages are forgotten, though only of the protocol itself it is proved that they may be. So what is found is run again by the
 interpreter, with nothing forgotten; a mutant of which it is not seen there is explored once more in a kernel that forgets nothing.
+
+What is wrong with a mutant often shows nowhere in a small world: its code is that of the protocol itself, or of another mutant.
+What was explored to the end, and broke nothing, is not explored again with the same code.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from model.kernel.emit import ENVIRONMENT_ROLES, Emitter, claim_expressions, sor
 from model.kernel.ground import Ground
 from model.kernel.layout import lay_out
 from model.mutation.rules import Mutant, mutated
-from spec.language import Protocol
+from spec.language import Action, Protocol
 
 CHUNK: Final = 64
 """Mutants that are compiled as one module: what LLVM does grows faster than the module."""
@@ -32,6 +35,9 @@ LEVEL: Final = 1
 
 MUTANTS_LEVEL: Final = 0
 """And of mutants, each of which is one function of one search: as fast code, it would take longer to compile than to search."""
+
+UNNAMED: Final = "@mutant("
+"""What is called so in a mutant's code, before it is known whether that is code of its own."""
 
 
 class Switched:
@@ -61,22 +67,32 @@ class Switched:
             ground, layout, claims, compiled, self._interpreter, forget_spent, 0.0, list(ground.initial)
         )
         self._numbers = {action: number for number, action in enumerate(ground.actions)}
+        self._texts = {one.name: self._text(emitter, one.original, one.action) for one in self.mutants}
+        """By mutant: the code of its action."""
+        self._originals = {one: self._text(emitter, one, one) for one in {one.original for one in self.mutants}}
         self._functions: dict[str, int] = {}
+        """By code: where it is compiled."""
         self._modules = []
-        for first in range(0, len(self.mutants), CHUNK):
-            chunk = {f"mutant{first + place}": one for place, one in enumerate(self.mutants[first : first + CHUNK])}
-            text = "\n".join(
-                emitter.function(name, self._numbers[one.original], one.action, internal=False)
-                for name, one in chunk.items()
-            )
+        texts = list(dict.fromkeys(self._texts.values()))
+        for first in range(0, len(texts), CHUNK):
+            chunk = {f"mutant{first + place}": one for place, one in enumerate(texts[first : first + CHUNK])}
+            text = "\n".join(one.replace(UNNAMED, f"@{name}(", 1) for name, one in chunk.items())
             self._modules.append(
                 compile_module(text, tuple(chunk), level=MUTANTS_LEVEL)
             )  # kept, since its code is in use
-            self._functions |= {one.name: self._modules[-1].addresses[name] for name, one in chunk.items()}
+            self._functions |= {one: self._modules[-1].addresses[name] for name, one in chunk.items()}
+        self._unbroken: dict[str, Exploration] = {}
+        """By code: what was explored to the end without a violation."""
+
+    def _text(self, emitter: Emitter, original: Action, action: Action) -> str:
+        return emitter.function(UNNAMED[1:-1], self._numbers[original], action, internal=False)
 
     def unchanged(self) -> Exploration:
         """What exploring finds in the protocol itself."""
-        return search_in(self._kernel, self._protocol, self._configuration, addresses=self._addresses)
+        found = search_in(self._kernel, self._protocol, self._configuration, addresses=self._addresses)
+        if found.verdict == "holds":
+            self._unbroken |= dict.fromkeys(self._originals.values(), found)
+        return found
 
     def is_seen(self, mutant: Mutant, found: Exploration) -> bool:
         """Whether the interpreter, which forgets nothing, sees the same violation at the end of the same way."""
@@ -100,9 +116,16 @@ class Switched:
 
     def of(self, mutant: Mutant, states_max: int) -> Exploration:
         """What exploring finds in a mutant."""
+        text = self._texts[mutant.name]
+        known = self._unbroken.get(text)
+        if known is not None and known.distinct <= states_max:
+            return known
         addresses = list(self._addresses)
-        addresses[self._numbers[mutant.original]] = self._functions[mutant.name]
+        addresses[self._numbers[mutant.original]] = self._functions[text]
         kernel = replace(self._kernel, interpreter=self._interpreter.with_action(mutant.action))
-        return search_in(
+        found = search_in(
             kernel, mutated(self._protocol, mutant), self._configuration, states_max=states_max, addresses=addresses
         )
+        if found.verdict == "holds":
+            self._unbroken[text] = found
+        return found
