@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from model.kernel.ground import is_transient
+from model.kernel.transient import is_transient
 from model.notation import notation
 from model.transition import free, substitute, symbols, unfolded
 from spec.language import Action, Declaration, Eventuality, Promise, Protocol, Symbol

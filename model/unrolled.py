@@ -19,7 +19,8 @@ from typing import Any
 import z3
 
 from model.kernel.boolean import Expression
-from model.kernel.ground import AFTER, Ground, Happenings, Instance, is_transient
+from model.kernel.ground import AFTER, Ground, Happenings, Instance
+from model.kernel.transient import is_transient
 from model.propositions import Propositions
 from model.transition import unfolded
 from spec.language import Assumption, Promise, Sometimes

@@ -29,8 +29,9 @@ from typing import Final
 from model.errors import BadInput
 from model.kernel.boolean import Expression
 from model.kernel.goals import GOALS_OF_A_WORD, Goal
-from model.kernel.ground import AFTER, Ground, Instance, is_transient
+from model.kernel.ground import AFTER, Ground, Instance
 from model.kernel.layout import Layout
+from model.kernel.transient import is_transient
 from spec.language import Action, Message, Promise, Sometimes
 
 TRANSITIONS, PROGRESS, BROKEN, REACHED, ACTIONS, SUCCESSORS = range(6)

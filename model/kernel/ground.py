@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Any
 
 from model.configuration import Configuration
 from model.errors import BadInput
 from model.kernel.boolean import Algebra, Expression
+from model.kernel.transient import events_in
 from model.state import Element, State, elements, initial_state
 from spec.language import Action, Change, Message, Promise, Protocol, Sometimes, Symbol
 from spec.terms import (
@@ -133,6 +133,8 @@ class Ground:
         self.actions = [action for action in protocol.actions if action.name not in configuration.without]
         self.instances: list[Instance] = []
         self._in_steps: dict[tuple[int, int], tuple[Instance, Expression]] = {}
+        self._truths: dict[tuple[int, Happenings | None], list[Expression]] = {}
+        self._heard: dict[int, frozenset[Symbol]] = {}
         if anything:
             for field, (symbol, _) in enumerate(self.places):
                 self.possible[field] = set(range(self._size(symbol)))
@@ -423,22 +425,13 @@ class Ground:
 
     def broken(self, promise: Promise) -> Expression:
         """When a state breaks a promise about states."""
-        return self.algebra.disjunction(
-            self.algebra.negation(self.truth(promise.formula, environment))
-            for environment in self.environments(promise.parameters)
-        )
+        return self.algebra.disjunction(map(self.algebra.negation, self._each(promise, None)))
 
     def reached(self, claim: Sometimes, instance: Instance | None = None) -> Expression:
         """When a state, or a step, is what a claim says must be reachable."""
         if instance is None:
-            return self._reached(claim, None)
-        return self._in_step(claim, instance, lambda: self._reached(claim, instance))
-
-    def _reached(self, claim: Sometimes, instance: Instance | None) -> Expression:
-        return self.algebra.disjunction(
-            self.truth(claim.formula, environment, events=None if instance is None else instance.events)
-            for environment in self.environments(claim.parameters)
-        )
+            return self.algebra.disjunction(self._each(claim, None))
+        return self._in_step(claim, instance, lambda: self.algebra.disjunction(self._each(claim, instance.events)))
 
     def broken_by(self, promise: Promise, instance: Instance) -> Expression:
         """When a step breaks a promise about steps; fields that it leaves alone are the same before and after."""
@@ -454,11 +447,20 @@ class Ground:
 
     def _broken_by(self, promise: Promise, instance: Instance) -> Expression:
         touched = {assignment.field for assignment in instance.assignments}
-        parts = []
-        for environment in self.environments(promise.parameters):
-            broken = self.algebra.negation(self.truth(promise.formula, environment, events=instance.events))
-            parts.append(self.settle(broken, touched))
-        return self.algebra.disjunction(parts)
+        broken = map(self.algebra.negation, self._each(promise, instance.events))
+        return self.algebra.disjunction([self.settle(one, touched) for one in broken])
+
+    def _each(self, claim: Promise | Sometimes, events: Happenings | None) -> list[Expression]:
+        """A claim's formula for all values of its parameters. Few events are of those that it is about, so many steps share it."""
+        if id(claim) not in self._heard:
+            self._heard[id(claim)] = events_in(claim.formula)
+        heard = None if events is None else tuple(one for one in events if one[0] in self._heard[id(claim)])
+        found = self._truths.get((id(claim), heard))
+        if found is None:
+            environments = self.environments(claim.parameters)
+            found = [self.truth(claim.formula, environment, events=heard) for environment in environments]
+            self._truths[id(claim), heard] = found
+        return found
 
     def settle(self, one: Expression, touched: set[int]) -> Expression:
         """Reads fields after a step as before it where the step leaves them alone."""
@@ -487,13 +489,3 @@ BEYOND = -1
 def node_cases(ground: Ground, node: Node, environment: Environment, after: bool) -> Cases:
     """The cases of an argument or operand."""
     return ground.value(node, environment, after=after)
-
-
-def is_transient(node: Any) -> bool:
-    """Whether a claim reads events or the state after a step."""
-    if isinstance(node, Apply):
-        return node.after or node.symbol.kind == "event" or any(map(is_transient, node.arguments))
-    if isinstance(node, tuple):
-        return any(map(is_transient, node))
-    fields = getattr(node, "__dataclass_fields__", ())
-    return not isinstance(node, Variable) and any(is_transient(getattr(node, name)) for name in fields)
