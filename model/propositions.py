@@ -44,6 +44,20 @@ def disjunction(parts: Sequence[Any]) -> Any:
 
 
 def _joined(make: Callable[..., Any], parts: Sequence[Any]) -> Any:
-    context = parts[0].ctx
-    array = (z3.Ast * len(parts))(*(part.as_ast() for part in parts))
-    return z3.BoolRef(make(context.ref(), len(parts), array), context)
+    context = z3.main_ctx()
+    return z3.BoolRef(make(context.ref(), len(parts), _array(parts)), context)
+
+
+def applied(function: Any, arguments: Sequence[Any], kind: Any) -> Any:
+    """A function's value for terms that are known to be of its sorts, likewise; `kind`: what z3 calls terms of the value's sort."""
+    context = z3.main_ctx()
+    return kind(z3.Z3_mk_app(context.ref(), function.ast, len(arguments), _array(arguments)), context)
+
+
+def is_true(value: Any) -> bool:
+    """Whether a value is the true one, where it is known to be one of the two."""
+    return bool(z3.Z3_get_bool_value(value.ctx.ref(), value.ast) == z3.Z3_L_TRUE)
+
+
+def _array(terms: Sequence[Any]) -> Any:
+    return (z3.Ast * len(terms))(*(one.ast for one in terms))

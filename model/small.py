@@ -17,7 +17,7 @@ from model.configuration import Configuration, of_sizes
 from model.interpreter import Interpreter
 from model.kernel.boolean import Expression
 from model.kernel.ground import Ground
-from model.propositions import Propositions
+from model.propositions import Propositions, is_true
 from model.state import Element, Occurrence, State
 from spec.language import Action, Protocol
 from spec.terms import Formula, Node, Variable
@@ -136,7 +136,7 @@ class _World:
             value = model.eval(field, model_completion=True)
             if symbol.result is Formula:
                 relations.setdefault(symbol.name, set())
-                if z3.is_true(value):
+                if is_true(value):
                     relations[symbol.name].add(names)
             else:
                 functions.setdefault(symbol.name, {})[names] = self._ground.sizes[symbol.result][value.as_long()]

@@ -7,6 +7,7 @@ from typing import Any
 
 import z3
 
+from model.propositions import applied, conjunction, disjunction
 from model.transition import free, unfolded
 from spec.language import Protocol, Symbol
 from spec.terms import (
@@ -111,9 +112,9 @@ class Translator:
             case Not(operand):
                 return z3.Not(self.term(operand, environment))
             case And(operands):
-                return z3.And(*(self.term(one, environment) for one in operands))
+                return conjunction([self.term(one, environment) for one in operands])
             case Or(operands):
-                return z3.Or(*(self.term(one, environment) for one in operands))
+                return disjunction([self.term(one, environment) for one in operands])
             case Implies(premise, conclusion):
                 return z3.Implies(self.term(premise, environment), self.term(conclusion, environment))
             case Choose(condition, chosen, otherwise):
@@ -121,7 +122,8 @@ class Translator:
                 return z3.If(*terms)
             case Apply(symbol, arguments, after):
                 assert not after, "what is after a step has been expanded"
-                return self._functions[symbol](*(self.term(one, environment) for one in arguments))
+                given = [self.term(one, environment) for one in arguments]
+                return applied(self._functions[symbol], given, _kind(symbol.result))
             case Quantified(quantifier, variables, body):
                 self._bound += 1
                 inner = self.constants(variables, f"b{self._bound}!")
@@ -129,6 +131,13 @@ class Translator:
                 if quantifier == "all":
                     return z3.ForAll(list(inner.values()), z3.Implies(z3.And(*limits), inside) if limits else inside)
                 return z3.Exists(list(inner.values()), z3.And(*limits, inside))
+
+
+def _kind(sort: type[Value]) -> Any:
+    """What z3 calls the terms of a sort."""
+    if issubclass(sort, Formula):
+        return z3.BoolRef
+    return z3.ExprRef if issubclass(sort, Individual) else z3.ArithRef
 
 
 def _range(sort: type[Value], term: Any) -> list[Any]:
