@@ -10,14 +10,16 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from conformance.logs.fleet import record_in_memory
 from conformance.logs.names import LOGGED, as_logged
-from conformance.logs.reading import LogFile
+from conformance.logs.reading import LogFile, Record
 from conformance.logs.whole import validate
 from conformance.matrix.table import SURVIVES, Answer, Check, Kill, Undecided
+from impl.channel.decision import NEVER_LARGE
 from model.mutation.rules import Mutant, mutated
 from spec.language import Protocol
 
@@ -34,14 +36,25 @@ def logs_of(protocol: Protocol) -> Iterator[Logs]:
         yield Logs(protocol, record_in_memory(Path(folder), LINES, agents=AGENTS).files)
 
 
+class _Read(LogFile):
+    """A log whose lines are read once, to be held against many mutants."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._read = tuple(super().records_checked())
+
+    def records_checked(self, *, heads_only: bool = False) -> Iterator[Record]:
+        return iter(self._read)
+
+
 class Logs:
     """The logs of a fleet, ready to be held against mutants of a protocol that is recorded."""
 
     def __init__(self, protocol: Protocol, files: Sequence[Path]) -> None:
         assert protocol.name in {one.name for one in LOGGED}, f"{protocol.name}: its steps are not recorded"
         self._protocol = protocol
-        self._files = files
-        events = {record.line.event for path in files for record in LogFile(path)}
+        self._files = [_Read(path) for path in files]
+        events = {record.line.event for file in self._files for record in file.records_checked()}
         names = [action.name for action in protocol.actions if f"{protocol.name}.{action.name}" in events]
         self.checks = [Check(KIND, name) for name in names]
         """All lines that there are, by their event."""
@@ -52,7 +65,8 @@ class Logs:
             changed = as_logged(mutated(self._protocol, mutant))
         except ValueError:  # see `model.matching.relaxed`
             return Undecided("it depends on the order at the broker, which keeps no log")
-        found = validate([LogFile(path) for path in self._files], protocols=[changed])
+        # The logs say these limits too, and are not to have the mutant compiled once more for them.
+        found = validate(self._files, protocols=[changed], thresholds=asdict(NEVER_LARGE))
         if found.divergence is not None and found.verdict == "diverges":
             line, misfit = found.divergence.record.line, found.divergence.misfit
             field = re.sub(r"\(.*\)", "", misfit.field)
