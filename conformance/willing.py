@@ -107,12 +107,13 @@ class Willing:
 
     def differing(self, listing: Listing, possible: Possible) -> tuple[list[Tuple], list[Tuple]]:
         """What a core has to list and does not, and what it lists and may not."""
-        if len(listing.owns) == 1 and listing.said == possible[listing.owns[0]]:
+        _, owns, listed = listing
+        if len(owns) == 1 and listed == possible[owns[0]]:
             return [], []  # nearly always, and asked at every step
-        fair = [one for one in listing.owns if self._actions[one].fair]
+        fair = [one for one in owns if self._actions[one].fair]
         wanted = frozenset[Tuple]().union(*(possible[one] for one in fair))
-        permitted = frozenset[Tuple]().union(*(possible[one] for one in listing.owns))
-        return sorted(wanted - listing.said), sorted(listing.said - permitted)
+        permitted = frozenset[Tuple]().union(*(possible[one] for one in owns))
+        return sorted(wanted - listed), sorted(listed - permitted)
 
     @lru_cache(maxsize=64)  # noqa: B019 # it is asked for at every step, and kept no longer than its configuration
     def owns_of(self, process: str, hosts: tuple[Element, ...]) -> tuple[Own, ...]:

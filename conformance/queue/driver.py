@@ -81,8 +81,18 @@ _RUNS: Final[WeakKeyDictionary[Target, Iterator[int]]] = WeakKeyDictionary()
 What other targets were used for before changes no name, and so no order in which a core goes through names.
 """
 
-_MAY: Final = {"open_topic": "may_open", "close_topic": "may_close"}
-"""What asks whether a decision may be taken, where it is not called after the decision."""
+_OWNS: Final = (
+    *(own(name, "vpc") for name in _OF_A_VPC),
+    *(own(name, "host", "vpc") for name in (*_OF_A_MEMBER, "remove_port")),
+    *(own(name, "vpc", "revision") for name in _OF_A_REVISION),
+)
+"""What roles do of their own accord."""
+
+_MAY: Final = tuple(
+    (one, {"open_topic": "may_open", "close_topic": "may_close"}.get(one.name, f"may_{one.name}"), (one.name,))
+    for one in _OWNS
+)
+"""The question whether that may be done, with what it is about; not all of them can be asked."""
 
 _OF_VPCS: Final = ("rules", "sent", "size", "group", "channel")
 _OF_MEMBERS: Final = ("ports", "attempt", "tries", "subscription", "confirmed")
@@ -98,11 +108,7 @@ class QueueDriver(Driver):
         "forge_refusal": "declined",
         "forge_applied": "applied",
     }
-    owns = (
-        *(own(name, "vpc") for name in _OF_A_VPC),
-        *(own(name, "host", "vpc") for name in (*_OF_A_MEMBER, "remove_port")),
-        *(own(name, "vpc", "revision") for name in _OF_A_REVISION),
-    )
+    owns = _OWNS
 
     def __init__(
         self,
@@ -230,7 +236,8 @@ class QueueDriver(Driver):
         """The VPCs of which something has changed, or of whose members something has."""
         found: set[str] = set()
         for what, table in after.items():
-            for key in [key for key, value in table.items() if before.get(what, {}).get(key) != value]:
+            known = before.get(what, {})
+            for key in [key for key, value in table.items() if known.get(key) != value] if table != known else ():
                 if what == "met":
                     found |= {vpc for host, vpc in after["ports"] if host == key}
                 else:
@@ -273,11 +280,10 @@ class QueueDriver(Driver):
         if process.name != "dpm":
             return
         core = process.core
-        for one in self.owns:
-            may = getattr(core, _MAY.get(one.name, f"may_{one.name}"), None)
+        for one, question, owns in _MAY:
+            may = getattr(core, question, None)
             if may is not None:
-                said = (key for key, meant in self._meant_by(one) if may(*meant))
-                yield Listing(_MAY.get(one.name, f"may_{one.name}"), (one.name,), frozenset(said))
+                yield Listing(question, owns, frozenset([key for key, meant in self._meant_by(one) if may(*meant)]))
         vpcs = self._vpc_names
         due: dict[str, set[Tuple]] = {}
         for vpc in vpcs:
