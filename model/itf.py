@@ -13,14 +13,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
+from math import prod
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from model.configuration import Configuration, parse
 from model.errors import BadInput
 from model.interpreter import Interpreter
 from model.notation import notation
-from model.state import Element, Occurrence, State, Trace, Tuple, elements, tuples
+from model.state import Element, Occurrence, State, Trace, Tuple, elements
 from spec.language import Protocol, Symbol
 from spec.terms import Formula, Number, Value
 
@@ -172,7 +176,7 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > BYTES_MAX:
             raise BadInput(f"{path}: has more than {BYTES_MAX} bytes; a trace of that size is a slip")
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = _decoded(path.read_bytes())
     except OSError as problem:
         raise BadInput(f"{path}: cannot be read ({problem.strerror}); name an existing trace file") from problem
     except json.JSONDecodeError as problem:
@@ -182,6 +186,14 @@ def _load(path: Path) -> dict[str, Any]:
     found = _expect(data, dict, str(path), "an object with #meta, vars and states")
     assert isinstance(found, dict)
     return found
+
+
+def _decoded(raw: bytes) -> Any:
+    """Text as JSON; what is wrong with it is said by the slower of two readers."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return json.loads(raw.decode("utf-8"))
 
 
 def _expect(value: Any, kind: type, where: str, what: str) -> Any:
@@ -200,7 +212,9 @@ class _Reader:
         self._path = path
         self._protocol = protocol
         self._configuration = configuration
-        self._interpreter = Interpreter(protocol, configuration)
+        self._interpreter = _interpreter(protocol, configuration)
+        self._sorts: dict[type[Value], tuple[bool, frozenset[Element]]] = {}
+        """Of what was read so far: whether it is a number, and its members."""
         self._symbols = _symbols(protocol)
         self._actions = {action.name: action for action in protocol.actions}
 
@@ -292,7 +306,7 @@ class _Reader:
             if key in table:
                 raise BadInput(f"{field}: the key {_short(pair[0])} stands there twice")
             table[key] = self._read(pair[1], symbol.result, field)
-        if len(table) != sum(1 for _ in tuples(symbol, self._configuration)):
+        if len(table) != prod(len(elements(sort, self._configuration)) for sort in symbol.arguments):
             raise BadInput(f"{field}: expected a value for every key, found {len(table)}")
         return table
 
@@ -306,16 +320,25 @@ class _Reader:
 
     def _read(self, value: Any, sort: type[Value], field: str) -> Element:
         found: Any = value
-        if issubclass(sort, Number):
+        if sort not in self._sorts:
+            self._sorts[sort] = issubclass(sort, Number), frozenset(elements(sort, self._configuration))
+        is_number, members = self._sorts[sort]
+        if is_number:
             digits = value.get("#bigint") if isinstance(value, dict) else value
             try:
                 found = int(digits) if isinstance(digits, str | int) and not isinstance(digits, bool) else None
             except ValueError:
                 found = None
-        if not isinstance(found, str | int) or found not in elements(sort, self._configuration):
+        if not isinstance(found, str | int) or found not in members:
             among = elements(sort, self._configuration)
             raise BadInput(f"{field}: expected a {sort.title} among {_among(among)}, found {_short(value)}")
         return found
+
+
+@lru_cache(maxsize=32)
+def _interpreter(protocol: Protocol, configuration: Configuration) -> Interpreter:
+    """One for all traces of a configuration: it compiles what it executes."""
+    return Interpreter(protocol, configuration)
 
 
 def _among(values: tuple[Element, ...]) -> str:
