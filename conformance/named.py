@@ -81,7 +81,8 @@ class Names:
 
     def pod_name(self, pod: m.Pod) -> str:
         """The name of a pod; one that the configuration does not have shows as VPC and address."""
-        return self._pod_names.get(pod, str(pod))
+        name = self._pod_names.get(pod)
+        return str(pod) if name is None else name
 
     def request(self, name: Element) -> int:
         """The number of a request."""

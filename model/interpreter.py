@@ -168,6 +168,8 @@ class Interpreter:
         events: Events = NO_EVENTS,
     ) -> Any:
         """The value of a formula or term; `environment` gives the variables by name."""
+        if isinstance(node, Variable):
+            return environment[node.name]
         function = self._function(_Source(self).expression(node), tuple(environment))
         return function(_tables(state), _tables(after or state), events, *environment.values())
 
