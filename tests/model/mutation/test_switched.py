@@ -77,3 +77,26 @@ def test_configurations_without_an_action_have_none_of_its_mutants(configuration
     mutants = [one for one in mutants_of(PROTOCOL) if one.original.name in configuration.without]
     assert mutants
     assert Switched(PROTOCOL, configuration, mutants).mutants == []
+
+
+def test_a_mutant_with_the_code_of_the_protocol_is_not_explored_again(configuration: Configuration) -> None:
+    mutants = [one for one in mutants_of(PROTOCOL) if one.original.name not in configuration.without][::10]
+    switched = Switched(PROTOCOL, configuration, mutants)
+    stated = switched.unchanged()
+    same = [one for one in mutants if switched.of(one, 10**6) is stated]
+    assert 0 < len(same) < len(mutants)
+    for mutant in same[::5]:
+        alone = explore(mutated(PROTOCOL, mutant), configuration)
+        assert (alone.verdict, alone.reached) == ("holds", stated.reached), mutant.name  # and its counts are as pinned
+
+
+def test_mutants_with_the_same_code_are_explored_once_unless_fewer_states_are_allowed(
+    configuration: Configuration,
+) -> None:
+    mutants = [one for one in mutants_of(PROTOCOL) if one.original.name not in configuration.without]
+    switched = Switched(PROTOCOL, configuration, mutants)
+    found = {one.name: switched.of(one, 10**6) for one in mutants}
+    unbroken = [one for one in found.values() if one.verdict == "holds"]
+    assert len({id(one) for one in unbroken}) < len(unbroken)
+    first = next(one for one in mutants if found[one.name] is unbroken[0])
+    assert switched.of(first, 1).verdict == "undecided"
