@@ -134,7 +134,8 @@ class Ground:
         self.instances: list[Instance] = []
         self._in_steps: dict[tuple[int, int], tuple[Instance, Expression]] = {}
         self._truths: dict[tuple[int, Happenings | None], list[Expression]] = {}
-        self._heard: dict[int, frozenset[Symbol]] = {}
+        self._heard: dict[int, tuple[Promise | Sometimes, frozenset[Symbol]]] = {}
+        """The claims that were asked for, with the events that they read."""
         if anything:
             for field, (symbol, _) in enumerate(self.places):
                 self.possible[field] = set(range(self._size(symbol)))
@@ -453,8 +454,9 @@ class Ground:
     def _each(self, claim: Promise | Sometimes, events: Happenings | None) -> list[Expression]:
         """A claim's formula for all values of its parameters. Few events are of those that it is about, so many steps share it."""
         if id(claim) not in self._heard:
-            self._heard[id(claim)] = events_in(claim.formula)
-        heard = None if events is None else tuple(one for one in events if one[0] in self._heard[id(claim)])
+            self._heard[id(claim)] = claim, events_in(claim.formula)
+        of_interest = self._heard[id(claim)][1]
+        heard = None if events is None else tuple(one for one in events if one[0] in of_interest)
         found = self._truths.get((id(claim), heard))
         if found is None:
             environments = self.environments(claim.parameters)
