@@ -289,6 +289,7 @@ def _closed(open_: Mapping[Variable, None], variable: Variable) -> dict[Variable
 
 
 def conjuncts(nodes: Sequence[Node]) -> list[Node]:
+    """The nodes, and in the place of a conjunction its own, however deep."""
     flat: list[Node] = []
     for node in nodes:
         flat.extend(conjuncts(node.operands) if isinstance(node, And) else [node])
