@@ -190,7 +190,8 @@ class Joining:
         """Takes a line if it has nothing to wait for."""
         line = record.line
         run, sequence = line.run, line.sequence
-        if run != process.run or sequence != process.sequence + 1:
+        begins = run != process.run
+        if begins or sequence != process.sequence + 1:
             self._check_order(process, record)
         taken = line.taken
         if taken is not None:
@@ -203,7 +204,7 @@ class Joining:
             process.for_message = missing
             self._for_message.append(process)
             return False
-        if run != process.run:
+        if begins:
             self._begins(process, run)
         process.sequence = sequence
         process.free = False

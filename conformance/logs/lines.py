@@ -96,6 +96,12 @@ class _Names(dict[Any, Any]):
         self[value] = value
         return True
 
+    def __missing__(self, value: object) -> object:
+        """The value itself, which is such a name. Raises `ValueError` if it is none."""
+        if not self.admits(value):
+            raise ValueError(value)
+        return value
+
 
 class _Hosts(dict[str, str]):
     """The host of an agent, by the name of its process; of another process, what is no host's name."""
@@ -218,13 +224,7 @@ class Vocabulary:
         test = self._test(sort, value)
         if not issubclass(sort, Individual) or issubclass(sort, Request):
             return [f"{value} = a[{name!r}]", f"if not {test}: return False"]
-        names = f"S_{sort.__name__}"
-        return [
-            f"{value} = a[{name!r}]",
-            f"y = {names}.get({value})",
-            f"if y is not None: a[{name!r}] = y",
-            f"elif not {names}.admits({value}): return False",
-        ]
+        return [f"a[{name!r}] = S_{sort.__name__}[a[{name!r}]]"]
 
     def _message(self, message: Symbol) -> Test:
         names = [f"x{place}" for place in range(len(message.arguments))]

@@ -36,13 +36,10 @@ class _Reading:
     last: str = ""
     """The process of the last line."""
 
-    def told(self) -> Record:
-        """The next record, which is handed on now."""
-        name = self.next.line.process
-        if name != self.last:
-            self.last = name
-            self.names.add(name)
-        return self.next
+    def met(self, name: str) -> None:
+        """A line of another process than the one before is handed on."""
+        self.last = name
+        self.names.add(name)
 
     def waits(self, processes: Mapping[str, Process]) -> bool:
         """Whether all of its processes wait, so that reading on would only make them wait with more lines."""
@@ -73,7 +70,10 @@ def merged(files: Sequence[Iterator[Record]], joining: Joining) -> Iterator[Reco
             file = free[0][2]
             before = joining.waiting
             for _ in range(AHEAD):
-                yield file.told()
+                record = file.next
+                if record.line.process != file.last:
+                    file.met(record.line.process)
+                yield record
                 following = next(file.records, None)
                 if following is None:
                     break
@@ -99,7 +99,8 @@ def _read_on(files: list[_Reading], joining: Joining) -> Iterator[Record]:
     file = min([one for one in files if one.is_awaited(joining)] or files, key=_clock)
     before = joining.waiting
     for _ in range(READ_ON):
-        yield file.told()
+        file.met(file.next.line.process)
+        yield file.next
         following = next(file.records, None)
         if following is None:
             files.remove(file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from operator import is_not
 from typing import Any, Final
 
@@ -95,10 +95,21 @@ WHOLE: Final[Mapping[str, Mapping[str, tuple[Shown, ...]]]] = {
 """What a whole state says completely. What else it says (`at` of some versions) has to hold, and may leave out the rest."""
 
 
-@lru_cache(1 << 16)
-def _vpc_of(pod: str) -> str:
-    return pod.partition("/")[0]
+_VPCS_MAX: Final = 1 << 16
 
+
+class _Vpcs(dict[str, str]):
+    """The VPC of each pod that was asked about; all are forgotten when there are many."""
+
+    def __missing__(self, pod: str) -> str:
+        if len(self) >= _VPCS_MAX:
+            self.clear()
+        self[pod] = vpc = pod.partition("/")[0]
+        return vpc
+
+
+_vpc_of: Final = _Vpcs().__getitem__
+"""Without a call of Python's for a pod that is known."""
 
 _everybody: Final = partial(is_not, None)
 """Says yes to every host, without a call of Python's: it is asked for nearly every line."""

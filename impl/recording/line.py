@@ -40,8 +40,8 @@ MESSAGE_ID: Final = re.compile(
 """The id of a message: who sent it, in which run, by which line of it, and its place in what that line sent, from 0."""
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One step. The keys in the log are those of OpenTelemetry where it has one."""
+class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """One step. The keys in the log are those of OpenTelemetry where it has one. (Nothing in it refers back to it.)"""
 
     process: str = msgspec.field(name="service.instance.id")
     """`dpm`, `ncm`, or `aca/` and the host."""

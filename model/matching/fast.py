@@ -221,8 +221,8 @@ class _Writer:
                 continue
             value = self._value(place, change)
             if change.binders:
-                lines.append(f"        e = after.get({name!r})")
-                lines.append("        if e is not None:")
+                lines.append(f"        if {name!r} in after:")
+                lines.append(f"            e = after[{name!r}]")
                 exact = f"e != tuple([(*k, {value}) for k in k{place}])"
                 lines.append(f"            if {exact} and not within(e, k{place}, {value}): return {MISFIT}")
                 if inexact := _inexact(change.symbol, "x"):
@@ -230,8 +230,8 @@ class _Writer:
                     lines.append(f"                if {inexact}: return {MISFIT}")
                 lines.append("            rest -= 1")
                 continue
-            lines.append(f"        e = after.get({name!r})")
-            lines.append("        if e is not None:")
+            lines.append(f"        if {name!r} in after:")
+            lines.append(f"            e = after[{name!r}]")
             if change.condition != Truth(True):
                 value = f"{value} if if{place} else {self._value_of(change.symbol, f'k{place}')}"
             inexact = _inexact(change.symbol, "e[0]")
@@ -240,8 +240,8 @@ class _Writer:
             lines.append("            rest -= 1")
         lines.append("        if rest:")
         for symbol in self.read:
-            lines.append(f"            e = after.get({symbol.name!r})")
-            lines.append("            if e is not None:")
+            lines.append(f"            if {symbol.name!r} in after:")
+            lines.append(f"                e = after[{symbol.name!r}]")
             lines.append(f"                if {self._not_as_asked(symbol)}:")
             lines.append("                    for x in e:")
             lines += [f"                        {line}" for line in _compared(symbol)]
