@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from impl.broker import launcher
 from impl.broker.jars import Jar, cache_folder, fetch, locked_jars
 from impl.broker.launcher import is_running, start_broker
 from impl.errors import BadDeployment, EnvironmentProblem
 from tests.impl.programs import WAIT_SECONDS_MAX, ondemand
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -63,6 +65,13 @@ def test_a_port_in_use_is_said() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(EnvironmentProblem, match=f"Port {port} cannot be used"), start_broker(port=port):
             pass
+
+
+def test_any_port_is_one_that_is_free_and_no_other_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    monkeypatch.setattr(launcher, "_PORTS", range(port, port + 1))
+    with pytest.raises(EnvironmentProblem, match=f"No port from {port:,} to {port:,} is free"), start_broker():
+        pass  # the one port is for clients, and none is left for administration
 
 
 def test_a_folder_that_cannot_be_written_or_holds_no_key_is_said(tmp_path: Path) -> None:
