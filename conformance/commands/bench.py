@@ -58,7 +58,7 @@ def bench(only: str | None, lines: int, agents: int, readme: bool, json_file: st
       ondemand bench --only scale --agents 100    how messages grow with hosts, up to a hundred agents
       ondemand bench --only record                what it costs to keep event logs, some thirty seconds
       ondemand bench --only logs                  event logs: recorded, validated, explained and watched, ten minutes
-      ondemand bench --only growth                time and memory for 1, 2, 4 and 8 million lines, ten minutes, 3.3 GB
+      ondemand bench --only growth                time and memory for 1, 2, 4 and 8 million lines, twelve minutes, 3.3 GB
       ondemand bench --json -                     every figure as JSON
     """
     found: dict[str, Any] = {}
