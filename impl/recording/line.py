@@ -41,7 +41,9 @@ MESSAGE_ID: Final = re.compile(
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
-    """One step. The keys in the log are those of OpenTelemetry where it has one. (Nothing in it refers back to it.)"""
+    """One step. The keys in the log are those of OpenTelemetry where it has one."""
+
+    # No `gc`: nothing in a line refers back to it, so that counting references frees it.
 
     process: str = msgspec.field(name="service.instance.id")
     """`dpm`, `ncm`, or `aca/` and the host."""
