@@ -100,3 +100,11 @@ def test_mutants_with_the_same_code_are_explored_once_unless_fewer_states_are_al
     assert len({id(one) for one in unbroken}) < len(unbroken)
     first = next(one for one in mutants if found[one.name] is unbroken[0])
     assert switched.of(first, 1).verdict == "undecided"
+
+
+def test_what_was_not_explored_to_the_end_is_explored_again(
+    switched: Switched, configuration: Configuration, sample: list[Mutant]
+) -> None:
+    mutant = next(one for one in sample if switched.of(one, 10**6).verdict == "holds")
+    anew = Switched(PROTOCOL, configuration, [mutant])
+    assert [anew.of(mutant, states).verdict for states in (1, 10**6)] == ["undecided", "holds"]
