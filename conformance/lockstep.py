@@ -24,7 +24,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any, Final, Literal
 
 from conformance.driver import Cores, Driver, NotDrivable, is_restart, process_of
@@ -36,8 +35,7 @@ from conformance.queue.driver import QueueDriver
 from conformance.targets import Target
 from impl.core import Effects, IllegalInput
 from impl.wire.codec import MalformedMessage
-from model.configuration import Configuration
-from model.interpreter import NO_EVENTS, Events, Interpreter
+from model.interpreter import NO_EVENTS, Events, interpreter_of
 from model.state import Occurrence, State, Trace, Tuple, initial_state
 from spec.language import Action, Protocol
 
@@ -192,7 +190,7 @@ class _Run:
         self._name = name
         self._protocol = protocol
         self._leaves_at = leaving.step if leaving else None
-        self._interpreter = _interpreter(protocol, trace.configuration)
+        self._interpreter = interpreter_of(protocol, trace.configuration)
         self.actions = [_named(protocol, step) for step in trace.steps]
         if leaving is not None:
             self.actions[-1] = _named(leaving.variant, trace.steps[-1])
@@ -412,12 +410,6 @@ class _Run:
 
 DRIVERS: Final[Mapping[str, type[Driver]]] = {"on-demand": PodsDriver, "message-queue": QueueDriver}
 """By protocol: what drives its runs."""
-
-
-@lru_cache(maxsize=32)
-def _interpreter(protocol: Protocol, configuration: Configuration) -> Interpreter:
-    """One interpreter for all traces of a configuration: it compiles what it executes."""
-    return Interpreter(protocol, configuration)
 
 
 def _named(protocol: Protocol, occurrence: Occurrence) -> Action:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any
 
@@ -482,3 +482,9 @@ def free(node: Node) -> set[Variable]:
 def all_choices(action: Action, configuration: Configuration) -> Iterable[Tuple]:
     """Every combination of choices of an action, enabled or not."""
     return product(*(elements(variable.sort, configuration) for variable in action.parameters))
+
+
+@lru_cache(maxsize=64)
+def interpreter_of(protocol: Protocol, configuration: Configuration) -> Interpreter:
+    """One interpreter for all traces of a configuration: it compiles what it executes."""
+    return Interpreter(protocol, configuration)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 from math import prod
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +21,7 @@ import msgspec
 
 from model.configuration import Configuration, parse
 from model.errors import BadInput
-from model.interpreter import Interpreter
+from model.interpreter import interpreter_of
 from model.notation import notation
 from model.state import Element, Occurrence, State, Trace, Tuple, elements
 from spec.language import Protocol, Symbol
@@ -212,7 +211,7 @@ class _Reader:
         self._path = path
         self._protocol = protocol
         self._configuration = configuration
-        self._interpreter = _interpreter(protocol, configuration)
+        self._interpreter = interpreter_of(protocol, configuration)
         self._sorts: dict[type[Value], tuple[bool, frozenset[Element]]] = {}
         """Of what was read so far: whether it is a number, and its members."""
         self._symbols = _symbols(protocol)
@@ -333,12 +332,6 @@ class _Reader:
             among = elements(sort, self._configuration)
             raise BadInput(f"{field}: expected a {sort.title} among {_among(among)}, found {_short(value)}")
         return found
-
-
-@lru_cache(maxsize=32)
-def _interpreter(protocol: Protocol, configuration: Configuration) -> Interpreter:
-    """One for all traces of a configuration: it compiles what it executes."""
-    return Interpreter(protocol, configuration)
 
 
 def _among(values: tuple[Element, ...]) -> str:

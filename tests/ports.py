@@ -6,20 +6,19 @@ import itertools
 import os
 import socket
 
-_FIRST, _NUMBER = 20_000, 12_000
-"""Below the ports that a system gives to connections by itself, Linux from 32,768 and others from 49,152: a port that it had
-given to a probe could be given to a connection before the program that is to listen there has started."""
+from impl.broker.launcher import PORTS
+
 _next = itertools.count(os.getpid() * 997)
 
 
 def free_port() -> int:
     """A port at which nobody listens at any address, and which the system gives to no connection by itself."""
-    for number in itertools.islice(_next, _NUMBER):
+    for number in itertools.islice(_next, len(PORTS)):
         with socket.socket() as probe:
-            port = _FIRST + number % _NUMBER
+            port = PORTS[number % len(PORTS)]
             try:
                 probe.bind(("", port))
             except OSError:
                 continue
             return port
-    raise AssertionError(f"every port from {_FIRST} to {_FIRST + _NUMBER - 1} is in use")
+    raise AssertionError(f"every port from {PORTS[0]} to {PORTS[-1]} is in use")

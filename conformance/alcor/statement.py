@@ -7,19 +7,12 @@ whatever an honest one says: thus the hosts that are played here need no agent's
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 from conformance.driver import NotDrivable
 from model.configuration import Configuration
-from model.interpreter import Interpreter
+from model.interpreter import interpreter_of
 from model.state import Element, Occurrence, State, Tuple, initial_state
 from spec.language import Protocol
-
-
-@lru_cache(maxsize=64)
-def interpreter_of(protocol: Protocol, configuration: Configuration) -> Interpreter:
-    """One interpreter for all traces of a configuration: it compiles what it executes."""
-    return Interpreter(protocol, configuration)
 
 
 class Statement:

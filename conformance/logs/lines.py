@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from conformance.logs.names import RECORDED
+from conformance.logs.names import RECORDED, REMEMBERED_MAX, Lookup
 from conformance.report import no_such
 from impl.messages import HOST_NAME
 from impl.recording.line import Line
@@ -69,11 +69,8 @@ _FORMS: Final[Mapping[type[Value], tuple[re.Pattern[str], str]]] = {
 }
 _ANY_NAME: Final = (re.compile(r"\S+"), "a name")
 
-REMEMBERED_MAX: Final = 1 << 16
-"""Well-formed names of one sort that are remembered before all are forgotten again: memory has a bound for any log."""
-
 REQUESTS_REMEMBERED_MAX: Final = 1 << 8
-"""The same of requests: each is named by some lines that follow soon, and never again."""
+"""The same of requests (`REMEMBERED_MAX` is of other names): each is named by some lines that follow soon, and never again."""
 
 Fault = tuple[str, str]
 """A field, as a path within the line, and what is wrong with it."""
@@ -103,15 +100,10 @@ class _Names(dict[Any, Any]):
         return value
 
 
-class _Hosts(dict[str, str]):
+def _host_of(process: str) -> str:
     """The host of an agent, by the name of its process; of another process, what is no host's name."""
-
-    def __missing__(self, process: str) -> str:
-        if len(self) >= REMEMBERED_MAX:
-            self.clear()
-        role, _, host = process.partition("/")
-        self[process] = found = host if role == "aca" else ""
-        return found
+    role, _, host = process.partition("/")
+    return host if role == "aca" else ""
 
 
 class Vocabulary:
@@ -121,7 +113,7 @@ class Vocabulary:
         self._names: dict[str, _Names] = {}
         """What the compiled expressions refer to."""
         self._processes = _Names(PROCESS)
-        self._hosts = _Hosts()
+        self._hosts = Lookup(_host_of)
         self._runs = _Names(re.compile(rf"(?:{PROCESS.pattern}):[0-9a-f]{{16}}"))
         self._parameters: dict[str, dict[str, type[Value]]] = {}
         self._words: dict[str, tuple[Mapping[str, Message[Any]], Mapping[str, Symbol]]] = {}

@@ -1,9 +1,8 @@
 """Several logs read in one pass, by the clocks of those who wrote them, so that little has to wait or to be remembered.
 
 Where clocks agree, the line that sent a message comes before the one that took it. (Lines that take none may come earlier, and
-share a turn.) Clocks that are wrong cost waiting, and nothing
-else: they order no lines, `joining` does. A file whose lines wait is left alone while others go on; where all wait, it is read on
-where the line may be that is waited for.
+share a turn.) Clocks that are wrong cost waiting, and nothing else: they order no lines, `joining` does. A file whose lines wait is
+left alone while others go on; where all wait, it is read on where the line may be that is waited for.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from conformance.logs.reading import Record
 
 READ_ON: Final = 256
 """Lines of a file that are read on, where the lines of all files wait, before another one has its turn."""
-
 
 AHEAD: Final = 64
 """Lines of a file that have their turn together, as far as all but the first take no message: these wait for nobody."""

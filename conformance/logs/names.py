@@ -95,21 +95,25 @@ WHOLE: Final[Mapping[str, Mapping[str, tuple[Shown, ...]]]] = {
 """What a whole state says completely. What else it says (`at` of some versions) has to hold, and may leave out the rest."""
 
 
-_VPCS_MAX: Final = 1 << 16
+REMEMBERED_MAX: Final = 1 << 16
+"""Names of one sort that are remembered before all are forgotten again: memory has a bound for any log."""
 
 
-class _Vpcs(dict[str, str]):
-    """The VPC of each pod that was asked about; all are forgotten when there are many."""
+class Lookup(dict[str, str]):
+    """What is to be known of names, found once; looking up what is remembered takes no call of Python's."""
 
-    def __missing__(self, pod: str) -> str:
-        if len(self) >= _VPCS_MAX:
+    def __init__(self, find: Callable[[str], str]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, name: str) -> str:
+        if len(self) >= REMEMBERED_MAX:
             self.clear()
-        self[pod] = vpc = pod.partition("/")[0]
-        return vpc
+        self[name] = found = self._find(name)
+        return found
 
 
-_vpc_of: Final = _Vpcs().__getitem__
-"""Without a call of Python's for a pod that is known."""
+_vpc_of: Final = Lookup(lambda pod: pod.partition("/")[0]).__getitem__
 
 _everybody: Final = partial(is_not, None)
 """Says yes to every host, without a call of Python's: it is asked for nearly every line."""

@@ -36,7 +36,7 @@ START_SECONDS_MAX: Final = 120.0
 STOP_SECONDS_MAX: Final = 20.0
 """For the keeper to stop the broker, which takes half a second; then both are killed."""
 
-_PORTS: Final = range(20_000, 32_000)
+PORTS: Final = range(20_000, 32_000)
 """Where any port will do: below those that a system gives to connections by itself, Linux from 32,768 and others from 49,152. One
 of these could be given to somebody else in the seconds until the broker listens."""
 
@@ -195,10 +195,10 @@ def _port(wanted: int, other: int) -> int:
                 f"Port {wanted} cannot be used for the broker ({problem.strerror}); choose another, or 0 for any"
             ) from problem
         return wanted
-    for port in random.sample(_PORTS, len(_PORTS)):
+    for port in random.sample(PORTS, len(PORTS)):
         if port != other and _refusal_of(port) is None:
             return port
-    raise EnvironmentProblem(f"No port from {_PORTS[0]:,} to {_PORTS[-1]:,} is free for the broker; name one that is")
+    raise EnvironmentProblem(f"No port from {PORTS[0]:,} to {PORTS[-1]:,} is free for the broker; name one that is")
 
 
 def _refusal_of(port: int) -> OSError | None:

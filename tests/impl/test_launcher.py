@@ -69,7 +69,7 @@ def test_a_port_in_use_is_said() -> None:
 
 def test_any_port_is_one_that_is_free_and_no_other_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
-    monkeypatch.setattr(launcher, "_PORTS", range(port, port + 1))
+    monkeypatch.setattr(launcher, "PORTS", range(port, port + 1))
     with pytest.raises(EnvironmentProblem, match=f"No port from {port:,} to {port:,} is free"), start_broker():
         pass  # the one port is for clients, and none is left for administration
 
