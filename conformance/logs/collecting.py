@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 
 import pulsar
 
-from impl.broker import events
+from impl.broker import event_topics
 from impl.broker.admin import Admin
 from impl.broker.deployment import Deployment
 from impl.transport.pulsar import OPERATION_SECONDS_MAX, translated
@@ -36,7 +36,7 @@ class Collector:
     def __init__(
         self, deployment: Deployment, since: float | None = None, behind: Mapping[str, pulsar.MessageId] | None = None
     ) -> None:
-        self._events = events.namespace(deployment)
+        self._events = event_topics.namespace(deployment)
         self._since = since
         self._behind = behind or {}
         self._readers: dict[str, Any] = {}

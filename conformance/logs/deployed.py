@@ -1,7 +1,7 @@
 """Logs to measure with, from a real broker: NCM and DPM as services, and many agents, which send packets as fast as they may.
 
-Agents are those of `conformance.scale.fleet`: real cores, in one thread, each with topics of its own. Pods move, go and come back;
-packets are delivered, held, refused and dropped; routes are evicted; agents start anew, and so does NCM.
+Agents are those of `conformance.logs.broker_agents`: real cores, in one thread, each with topics of its own. Pods move, go and
+come back; packets are delivered, held, refused and dropped; routes are evicted; agents start anew, and so does NCM.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
+from conformance.logs.broker_agents import Agent, Command, Fleet, Tally, by_pool
 from conformance.logs.fleet import HOSTS_OF_A_VPC, CountedFile, Recorded, fleet_of
-from conformance.scale.fleet import Agent, Command, Fleet, Tally, by_pool
 from impl.broker import topics
 from impl.broker.admin import Admin
 from impl.broker.deployment import Deployment
+from impl.broker.hosts import registration_number
 from impl.core import Effects
 from impl.errors import EnvironmentProblem
-from impl.hosts import registration_number
+from impl.events.event_schema import MESSAGE_QUEUE, ON_DEMAND
+from impl.events.message_queue import MessageQueueAcaProjection
+from impl.events.on_demand import OnDemandAcaProjection
+from impl.events.recorder import Projection, Recorder
 from impl.messages import Kind, Pod, Registered
-from impl.recording.pods import AcaPods
-from impl.recording.recorder import Recorder, Teller
-from impl.recording.shared import AcaShared
-from impl.recording.words import MESSAGE_QUEUE, ON_DEMAND
 from impl.service.dpm import DpmService
 from impl.service.loop import Service
 from impl.service.ncm import NcmService
 from impl.service.timing import Timing
-from impl.store import SqliteStore
+from impl.storage.store import SqliteStore
 from impl.transport.interface import Letter
 from impl.transport.pulsar import PulsarConnection
 from impl.wire.codec import encode
@@ -94,7 +94,10 @@ class _RecordedFleet(Fleet):
             self._begin(self.agents[host])
 
     def _begin(self, agent: Agent) -> None:
-        tellers: dict[str, Teller] = {ON_DEMAND: AcaPods(agent.aca), MESSAGE_QUEUE: AcaShared(agent.channel)}
+        tellers: dict[str, Projection] = {
+            ON_DEMAND: OnDemandAcaProjection(agent.aca),
+            MESSAGE_QUEUE: MessageQueueAcaProjection(agent.channel),
+        }
         recorder = Recorder(f"aca/{agent.host}", tellers, self.sinks[agent.host], host=agent.host)
         recorder.begin()
         self._recorders[agent.host] = recorder
@@ -170,7 +173,7 @@ class _RecordedFleet(Fleet):
         return [(agent, agent.aca.packet(next(self._numbers), source, destination))]
 
     def _start_anew(self, agent: Agent) -> list[tuple[Agent, Effects]]:
-        self._held = {one for one in self._held if one[0] != agent.host}
+        self._held = {item for item in self._held if item[0] != agent.host}
         self._begin(agent)
         return [(agent, agent.whole.start())]
 
@@ -249,7 +252,7 @@ class _Deployed:
         """All hosts are registered and met, all pods placed."""
         connection = self._connect()
         registered = [Registered(host, registration_number()) for host in self.hosts]
-        connection.publish([Letter(topics.HOSTS, encode(one), one.host) for one in registered])
+        connection.publish([Letter(topics.HOSTS, encode(item), item.host) for item in registered])
         connection.close()
         self.wait("hosts to be registered", lambda: len(self.ncm.ncm.hosts()) == len(self.hosts))
         self.wait("hosts to be registered with DPM", lambda: len(self.dpm.channel.hosts()) == len(self.hosts))
@@ -275,7 +278,7 @@ class _Deployed:
     def work(self, events: int, progress: Progress) -> None:
         """Packets and changes, until there are so many lines."""
         self.fleet.busy = True
-        changes, looked, restarts = 0, 0, [events * (one + 1) // (NCM_STARTS + 1) for one in range(NCM_STARTS)]
+        changes, looked, restarts = 0, 0, [events * (item + 1) // (NCM_STARTS + 1) for item in range(NCM_STARTS)]
         while (lines := self.lines) < events:
             self.check()
             progress(lines, f"of {events:,}")
@@ -306,7 +309,7 @@ class _Deployed:
         else:
             number = int(pod.vpc.removeprefix("vpc-"))
             hosts = self.hosts[number * HOSTS_OF_A_VPC : (number + 1) * HOSTS_OF_A_VPC]
-            host = self._chance.choice([one for one in hosts if one != self.placed.get(pod)])
+            host = self._chance.choice([each_host for each_host in hosts if each_host != self.placed.get(pod)])
             self.placed[pod] = host
             self.dpm.place(pod, host).result(WAIT_SECONDS_MAX)
 

@@ -25,7 +25,7 @@ from conformance.logs.wording import change, decisive
 from model.explaining.nearest import Nearest
 from model.explaining.reasons import call
 from model.explaining.repairs import Step
-from spec.language import Protocol
+from model.language import Protocol
 
 SHOWN_MAX: Final = 3
 """Edits that a report names."""
@@ -91,9 +91,9 @@ def edits(
         if edit is not None:
             found.append(edit)
     # A line is rather wrong in a word than out of nowhere; and that a last line is too many, nothing can contradict.
-    confirmed = sorted((one for one in found if one.confirmed), key=lambda one: (one.kind == "drop", one.size))
-    confirmed = [one for one in confirmed if one.fits] or confirmed
-    return (confirmed or sorted(found, key=lambda one: (-one.fits, one.size)))[:SHOWN_MAX]
+    confirmed = sorted((item for item in found if item.confirmed), key=lambda item: (item.kind == "drop", item.size))
+    confirmed = [item for item in confirmed if item.fits] or confirmed
+    return (confirmed or sorted(found, key=lambda item: (-item.fits, item.size)))[:SHOWN_MAX]
 
 
 def _plans(
@@ -113,7 +113,7 @@ def _plans(
     else:
         for steps in missing:
             what = "a step is" if len(steps) == 1 else f"{len(steps)} steps are"
-            who = " and ".join(dict.fromkeys(_actor(divergence.protocol, one) for one in steps))
+            who = " and ".join(dict.fromkeys(_actor(divergence.protocol, step) for step in steps))
             text = f"before {here} {what} missing, of {who}: {_named(steps)}"
             yield _Plan("insert", text, len(steps), steps, (record,), 1, before)
     if nearest is not None and nearest.differences:
@@ -142,11 +142,11 @@ def _plans(
 
 
 def _named(steps: Sequence[Step]) -> str:
-    return ", then ".join(call(one.action, one.values) for one in steps)
+    return ", then ".join(call(step.action, step.values) for step in steps)
 
 
 def _actor(protocol: Protocol, step: Step) -> str:
-    role = next(one for one in protocol.actions if one.name == step.action).role
+    role = next(action for action in protocol.actions if action.name == step.action).role
     return role.name if role.each is None else f"{role.name} {step.choices[0][1]}"
 
 

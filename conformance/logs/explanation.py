@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from conformance.logs.context import Origin, origin_of, surroundings
 from conformance.logs.edits import Edit, edits
 from conformance.logs.gaps import as_far_as_others_go, has_hole, lost_steps, observation
 from conformance.logs.history import history_of
 from conformance.logs.reading import Record
-from conformance.logs.surroundings import Origin, origin_of, surroundings
 from conformance.logs.verdict import Divergence
 from conformance.logs.wording import contrast
-from conformance.show.diagram import Diagram, as_text
+from conformance.report.diagram import Diagram, as_text
 from model.explaining.broken import Broken, Judge, shadows
 from model.explaining.nearest import (
     TOOK,
@@ -33,8 +33,8 @@ from model.explaining.nearest import (
 from model.explaining.reasons import Part, call, parts
 from model.explaining.repairs import missing_steps
 from model.explaining.scene import Scene
-from model.state import Element
-from spec.language import Action
+from model.language import Action
+from model.reference.state import Element
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,10 @@ class Candidate:
             "action": self.action,
             "choices": dict(self.choices),
             "possible": self.possible,
-            "guard": [{"text": one.text, "held": one.held, "because": list(one.because)} for one in self.guard],
+            "guard": [
+                {"text": conjunct.text, "held": conjunct.held, "because": list(conjunct.because)}
+                for conjunct in self.guard
+            ],
         }
 
 
@@ -93,24 +96,24 @@ class Explanation:
             "process": line.process,
             "event": line.event,
             "because": self.because,
-            "candidates": [one.as_json() for one in self.candidates],
-            "differences": [_difference(one) for one in self.differences],
+            "candidates": [candidate.as_json() for candidate in self.candidates],
+            "differences": [_difference(difference) for difference in self.differences],
             "nearest": None
             if self.nearest is None
             else {
                 "action": self.nearest.action,
                 "choices": dict(self.nearest.choices),
-                "differences": [_difference(one) for one in self.nearest.differences],
+                "differences": [_difference(difference) for difference in self.nearest.differences],
             },
-            "edits": [one.as_json() for one in self.edits],
+            "edits": [edit.as_json() for edit in self.edits],
             "breaks": [
                 {
-                    "promise": one.promise.name,
-                    "lemma": one.promise.lemma,
-                    "doc": one.promise.doc,
-                    "for": dict(one.values),
+                    "promise": item.promise.name,
+                    "lemma": item.promise.lemma,
+                    "doc": item.promise.doc,
+                    "for": dict(item.values),
                 }
-                for one in self.broken
+                for item in self.broken
             ],
             "diagram": as_text(self.diagram, 100),
             "complete": not self.gave_up,
@@ -136,20 +139,20 @@ def explain(divergence: Divergence) -> Explanation:
         action = scene.actions[seen.action]
         candidates = tuple(_candidates(scene, action, seen, origin))
         if len(given_by(action, seen.choices)) == len(action.parameters):
-            choices = tuple(seen.choices[one.name] for one in action.parameters)
+            choices = tuple(seen.choices[parameter.name] for parameter in action.parameters)
             found = differences(scene, action, choices, seen)
             if any(part.takes and part.held is False for part in candidates[0].guard):
-                found = [one for one in found if one.field != TOOK]  # the guard says so already
+                found = [item for item in found if item.field != TOOK]  # the guard says so already
             differing = tuple(found) or differing
         near = nearest(scene, seen)
         if not has_hole(divergence):
             missing = missing_steps(scene, seen)
         if divergence.misfit.kind != "missing":
             broken = Judge(scene, history_of(protocol, divergence.tables, constants)).broken_by(seen)
-        says = call(seen.action, tuple(seen.choices.get(one.name, "?") for one in action.parameters))
+        says = call(seen.action, tuple(seen.choices.get(parameter.name, "?") for parameter in action.parameters))
     else:
         says = call(line.event, tuple(f"{key}={value}" for key, value in line.attributes.items()))
-    promises = [one for one in broken if not one.promise.lemma]
+    promises = [item for item in broken if not item.promise.lemma]
     return Explanation(
         divergence.record,
         _because(divergence, candidates, differing),
@@ -167,7 +170,7 @@ def explain(divergence: Divergence) -> Explanation:
 
 def _because(divergence: Divergence, candidates: Sequence[Candidate], differing: Sequence[Difference]) -> str:
     """The first thing that is wrong, in one sentence without a full stop."""
-    false = [part for one in candidates[:1] for part in one.guard if part.held is False]
+    false = [part for candidate in candidates[:1] for part in candidate.guard if part.held is False]
     if divergence.misfit.kind == "missing":
         return divergence.because
     if false:
@@ -179,8 +182,10 @@ def _candidates(scene: Scene, action: Action, seen: Observation, origin: Origin 
     """`origin`: of the message that the line says it took."""
     given = given_by(action, seen.choices)
     guard = [
-        replace(one, because=(*one.because[:1], str(origin))) if one.takes and one.held is False and origin else one
-        for one in parts(scene, action, given)
+        replace(part, because=(*part.because[:1], str(origin)))
+        if part.takes and part.held is False and origin
+        else part
+        for part in parts(scene, action, given)
     ]
     found = [Candidate(action.name, action.doc, dict(seen.choices), tuple(guard))]
     for other, known in alternatives(scene, action, given):
@@ -189,7 +194,11 @@ def _candidates(scene: Scene, action: Action, seen: Observation, origin: Origin 
             known = dict(zip(other.parameters, possible[0], strict=True))
         else:
             shared = {one: value for one, value in given_by(other, seen.choices).items() if one not in known}
-            known = {one: {**shared, **known}[one] for one in other.parameters if one in known or one in shared}
+            known = {
+                parameter: {**shared, **known}[parameter]
+                for parameter in other.parameters
+                if parameter in known or parameter in shared
+            }
         choices = {one.name: value for one, value in known.items()}
         found.append(Candidate(other.name, other.doc, choices, tuple(parts(scene, other, known))))
     return found
@@ -204,5 +213,5 @@ def _of_misfit(divergence: Divergence) -> tuple[Difference, ...]:
     return (Difference(field, misfit.observed, misfit.expected),)
 
 
-def _difference(one: Difference) -> dict[str, Any]:
-    return {"field": one.field, "expected": one.expected, "observed": one.observed}
+def _difference(difference: Difference) -> dict[str, Any]:
+    return {"field": difference.field, "expected": difference.expected, "observed": difference.observed}

@@ -20,18 +20,18 @@ from itertools import accumulate, count
 from pathlib import Path
 from typing import Any, Final
 
-from conformance.driver import Cores
+from conformance.replay.driver import Cores
 from impl.broker import topics
-from impl.channel.decision import NEVER_LARGE
-from impl.channel.dpm import ChannelDpm
-from impl.channel.whole import WholeAca, WholeDpm, of_channel
+from impl.composite import CompositeAca, CompositeDpm, of_channel
 from impl.core import Effects, Send
+from impl.events.event_schema import MESSAGE_QUEUE, ON_DEMAND
+from impl.events.file import FileSink
+from impl.events.message_queue import MessageQueueAcaProjection, MessageQueueDpmProjection
+from impl.events.on_demand import OnDemandAcaProjection, OnDemandDpmProjection, OnDemandNcmProjection
+from impl.events.recorder import Projection, Recorder
+from impl.message_queue.dpm import MessageQueueDpm
+from impl.message_queue.thresholds import NEVER_LARGE
 from impl.messages import Kind, Message, Pod, Push, Registered
-from impl.recording.file import FileSink
-from impl.recording.pods import AcaPods, DpmPods, NcmPods
-from impl.recording.recorder import Recorder, Teller
-from impl.recording.shared import AcaShared, DpmShared
-from impl.recording.words import MESSAGE_QUEUE, ON_DEMAND
 from impl.service.ncm import channel_of
 
 AGENTS: Final = 100
@@ -127,13 +127,13 @@ class CountedFile:
         self._file = FileSink(path)
 
     def write(self, line: bytes) -> bool:
-        """See `impl.recording.recorder.Sink`."""
+        """See `impl.events.recorder.Sink`."""
         self.lines += 1
         self.bytes += len(line)
         return self._file.write(line)
 
     def close(self) -> None:
-        """See `impl.recording.recorder.Sink`."""
+        """See `impl.events.recorder.Sink`."""
         self._file.close()
 
 
@@ -275,7 +275,7 @@ class _World:
 
     def _decide(self) -> None:
         dpm = self.processes["dpm"]
-        channel: ChannelDpm = dpm.core.channel
+        channel: MessageQueueDpm = dpm.core.channel
         for vpc in sorted(channel.stirred()):
             for operation in channel.due(vpc):
                 self._done(dpm, of_channel(operation()))
@@ -352,7 +352,7 @@ class _World:
                 self._done(ncm, ncm.core.remind(host, pod))
         for change in dpm.core.dpm.pending():
             self._done(dpm, dpm.core.dpm.resend(*change))
-        channel: ChannelDpm = dpm.core.channel
+        channel: MessageQueueDpm = dpm.core.channel
         for vpc in channel.vpcs():
             for host in channel.unconfirmed(vpc):
                 self._done(dpm, channel.remind(host, vpc))
@@ -375,15 +375,21 @@ class _World:
         return Recorded([sink.path for sink in sinks], self.lines, sum(sink.bytes for sink in sinks), 0.0)
 
 
-def _core(name: str, cores: Cores) -> tuple[Any, dict[str, Teller]]:
+def _core(name: str, cores: Cores) -> tuple[Any, dict[str, Projection]]:
     if name == "ncm":
         ncm = cores.ncm()
-        return ncm, {ON_DEMAND: NcmPods(ncm)}
+        return ncm, {ON_DEMAND: OnDemandNcmProjection(ncm)}
     if name == "dpm":
-        dpm, channel = cores.dpm(), cores.channel_dpm(NEVER_LARGE)
-        return WholeDpm(dpm, channel), {ON_DEMAND: DpmPods(dpm), MESSAGE_QUEUE: DpmShared(channel)}
-    aca, shared = cores.aca(name), cores.channel_aca(name)
-    return WholeAca(aca, shared), {ON_DEMAND: AcaPods(aca), MESSAGE_QUEUE: AcaShared(shared)}
+        dpm, channel = cores.dpm(), cores.message_queue_dpm(NEVER_LARGE)
+        return CompositeDpm(dpm, channel), {
+            ON_DEMAND: OnDemandDpmProjection(dpm),
+            MESSAGE_QUEUE: MessageQueueDpmProjection(channel),
+        }
+    aca, shared = cores.aca(name), cores.message_queue_aca(name)
+    return CompositeAca(aca, shared), {
+        ON_DEMAND: OnDemandAcaProjection(aca),
+        MESSAGE_QUEUE: MessageQueueAcaProjection(shared),
+    }
 
 
 def _reader(topic: str) -> str:

@@ -11,16 +11,16 @@ from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain
 
-from conformance.logs.joining import Process
+from conformance.logs.causal_order import Process
 from conformance.logs.reading import Record
 from conformance.logs.trial import tried
 from conformance.logs.verdict import Divergence
-from impl.recording.line import MESSAGE_ID
+from impl.events.line import MESSAGE_ID
 from model.explaining.nearest import Observation, differences, given_by
 from model.explaining.reasons import Message, taken_message
 from model.explaining.repairs import Step, missing_steps, steps_that_send
 from model.explaining.scene import Scene
-from spec.language import Protocol
+from model.language import Protocol
 
 
 def has_hole(divergence: Divergence) -> bool:
@@ -33,12 +33,12 @@ def as_far_as_others_go(divergence: Divergence) -> Divergence:
     """The same, after what all other processes did without this one: what a lost line took may come only there."""
     name, protocol = divergence.process.name, divergence.protocol
     ahead = divergence.validation.fork()
-    waiting = (one for other in divergence.validation.joining.processes.values() for one in other.waiting)
+    waiting = (item for other in divergence.validation.joining.processes.values() for item in other.waiting)
     rest = [*waiting, *divergence.following]
     for record in rest:
         if record.line.process != name and ahead.feed(record) is not None:
             return divergence  # something else is wrong besides; one thing after the other
-    own = tuple(one for one in rest if one.line.process == name and one is not divergence.record)
+    own = tuple(item for item in rest if item.line.process == name and item is not divergence.record)
     process = ahead.joining.processes.get(name, divergence.process)
     return replace(divergence, validation=ahead, tables=ahead.tables(protocol.name), process=process, following=own)
 
@@ -48,9 +48,9 @@ def lost_steps(scene: Scene, divergence: Divergence, seen: Observation | None) -
     if not has_hole(divergence):
         return []
     wanted = {(number, message): by for number, message, by in _awaited(scene, divergence)}
-    in_order = sorted(wanted, key=lambda one: one[0])
+    in_order = sorted(wanted, key=lambda item: item[0])
     search = _Search(scene, divergence.process)
-    steps = search.filled([(one[1], wanted[one]) for one in in_order], seen, ())
+    steps = search.filled([(item[1], wanted[item]) for item in in_order], seen, ())
     if steps is None:
         return []
     later = _for_a_later_line(divergence, steps)
@@ -60,8 +60,8 @@ def lost_steps(scene: Scene, divergence: Divergence, seen: Observation | None) -
 def _for_a_later_line(divergence: Divergence, steps: tuple[Step, ...]) -> tuple[Step, ...] | None:
     """With these steps a line of the process further on may not fit, for want of another one that was lost."""
     line = divergence.record.line
-    room = line.sequence - divergence.process.sequence - 1 - len(steps)
-    found = tried(divergence, steps, [divergence.record], 1, line.sequence - 1).divergence if room > 0 else None
+    matcher = line.sequence - divergence.process.sequence - 1 - len(steps)
+    found = tried(divergence, steps, [divergence.record], 1, line.sequence - 1).divergence if matcher > 0 else None
     if found is None or found.process.name != line.process or found.protocol is not divergence.protocol:
         return None
     seen = observation(found.record, found.protocol)
@@ -69,14 +69,18 @@ def _for_a_later_line(divergence: Divergence, steps: tuple[Step, ...]) -> tuple[
         return None
     scene = Scene(found.protocol, found.observer.compiled.constants, found.tables)
     search = _Search(scene, found.process)
-    ways = [one for one in missing_steps(scene, seen) if len(one) <= room and all(map(search.own, one))]
+    ways = [
+        missing_step
+        for missing_step in missing_steps(scene, seen)
+        if len(missing_step) <= matcher and all(map(search.own, missing_step))
+    ]
     return (*steps, *ways[0]) if ways else None
 
 
 def _awaited(scene: Scene, divergence: Divergence) -> Iterator[tuple[int, Message, Observation]]:
     """The messages that others took from lines in the hole, each with the number of the line, and with who took it."""
     line, process = divergence.record.line, divergence.process
-    waiting = (one for other in divergence.validation.joining.processes.values() for one in other.waiting)
+    waiting = (item for other in divergence.validation.joining.processes.values() for item in other.waiting)
     for record in chain(waiting, divergence.following):
         found = MESSAGE_ID.fullmatch(record.line.taken or "")
         if found is None or (found["process"], found["run"]) != (line.process, line.run):
@@ -120,8 +124,8 @@ class _Search:
             return (*done, *ways[0]) if ways else done
         for steps in ways:
             with ExitStack() as stack:
-                for one in steps:
-                    stack.enter_context(scene.after(scene.changes(scene.actions[one.action], one.values)))
+                for each_step in steps:
+                    stack.enter_context(scene.after(scene.changes(scene.actions[each_step.action], each_step.values)))
                 found = self.filled(wanted[1:], then, (*done, *steps))
             if found is not None:
                 return found
@@ -148,6 +152,6 @@ def observation(record: Record, protocol: Protocol) -> Observation | None:
     """What a line says of a step of a protocol; none: it is none of it."""
     line = record.line
     name = line.event.removeprefix(f"{protocol.name}.")
-    if name == line.event or all(one.name != name for one in protocol.actions):
+    if name == line.event or all(action.name != name for action in protocol.actions):
         return None
     return Observation(name, line.attributes, line.sent, line.after)

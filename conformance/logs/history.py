@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from model.language import Protocol
 from model.matching.layout import Tables
-from model.state import Tuple
-from spec.language import Protocol
+from model.reference.state import Tuple
 
 History = Mapping[str, set[Tuple]]
 """Entries of history by symbol."""
@@ -49,7 +49,7 @@ def drop_past(tables: Tables) -> None:
     """Drops the history of epochs that are over: nobody is told anything in them any more."""
     asked = tables.past.get("asked")
     if asked:
-        tables.past["asked"] = {one for one in asked if one[1] >= tables.get("greeted", (one[0],))}
+        tables.past["asked"] = {item for item in asked if item[1] >= tables.get("greeted", (item[0],))}
 
 
 _KNOWN: Mapping[str, Callable[[Tables, Mapping[str, Callable[..., Any]]], History]] = {"on-demand": _of_pods}

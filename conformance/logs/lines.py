@@ -26,13 +26,13 @@ from functools import cache
 from typing import Any, Final
 
 from conformance.logs.names import RECORDED, REMEMBERED_MAX, Lookup
-from conformance.report import no_such
+from impl.cli.console import no_such
+from impl.events.event_schema import NUMBER, STUTTERS, TEXT
+from impl.events.line import Line
 from impl.messages import HOST_NAME
-from impl.recording.line import Line
-from impl.recording.words import NUMBER, STUTTERS, TEXT
-from spec.language import Message, Protocol, Symbol
-from spec.terms import Enumeration, Formula, Individual, Number, Value
-from spec.vocabulary import Host, Pod, Request, Vpc
+from model.language import Message, Protocol, Symbol
+from model.language.terms import Enumeration, Formula, Individual, Number, Value
+from spec.on_demand.vocabulary import Host, Pod, Request, Vpc
 
 Test = Callable[[Any], object]
 """Whether something is as declared, by its truth value; one that is of another type altogether may raise."""
@@ -135,7 +135,7 @@ class Vocabulary:
             state = {name: self._entries(one) for name, one in kept.items()}
             for action in protocol.actions:
                 event = f"{protocol.name}.{action.name}"
-                self._parameters[event] = {one.name: one.sort for one in action.parameters}
+                self._parameters[event] = {parameter.name: parameter.sort for parameter in action.parameters}
                 self._actors[event] = "aca" if action.role.each is Host else action.role.name.lower()
                 self._words[event] = messages, kept
                 self._line(event, list(self._parameters[event]), sent, state)

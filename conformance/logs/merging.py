@@ -13,7 +13,7 @@ from heapq import heapify, heappop, heappush, heapreplace
 from itertools import count
 from typing import Final
 
-from conformance.logs.joining import Joining, Process
+from conformance.logs.causal_order import CausalOrder, Process
 from conformance.logs.reading import Record
 
 READ_ON: Final = 256
@@ -42,21 +42,21 @@ class _Reading:
     def waits(self, processes: Mapping[str, Process]) -> bool:
         """Whether all of its processes wait, so that reading on would only make them wait with more lines."""
         known = [processes[name] for name in self.names if name in processes]
-        return bool(known) and all(one.waiting for one in known)
+        return bool(known) and all(item.waiting for item in known)
 
-    def is_awaited(self, joining: Joining) -> bool:
+    def is_awaited(self, joining: CausalOrder) -> bool:
         """Whether somebody waits for a line of one of its processes."""
-        return any(one.for_line[0] in self.names for one in joining.stands_still() if one.for_line)
+        return any(item.for_line[0] in self.names for item in joining.stands_still() if item.for_line)
 
 
-def merged(files: Sequence[Iterator[Record]], joining: Joining) -> Iterator[Record]:
+def merged(files: Sequence[Iterator[Record]], joining: CausalOrder) -> Iterator[Record]:
     """The records of several files, each of which is fed to `joining` before the next one is asked for, up to a verdict."""
     if len(files) == 1:
         yield from files[0]
         return
     turns = count()  # where clocks say the same, files take turns
     readings = [_Reading(records, first) for records in files if (first := next(records, None)) is not None]
-    free = [(one.next.line.time, next(turns), one) for one in readings]
+    free = [(reading.next.line.time, next(turns), reading) for reading in readings]
     heapify(free)
     left_alone: list[_Reading] = []
     processes = joining.processes
@@ -87,14 +87,14 @@ def merged(files: Sequence[Iterator[Record]], joining: Joining) -> Iterator[Reco
             else:
                 heapreplace(free, (following.line.time, next(turns), file))
         if waited and left_alone:
-            for one in [one for one in left_alone if not one.waits(processes)]:
-                left_alone.remove(one)
-                heappush(free, (one.next.line.time, next(turns), one))
+            for item in [item for item in left_alone if not item.waits(processes)]:
+                left_alone.remove(item)
+                heappush(free, (item.next.line.time, next(turns), item))
 
 
-def _read_on(files: list[_Reading], joining: Joining) -> Iterator[Record]:
+def _read_on(files: list[_Reading], joining: CausalOrder) -> Iterator[Record]:
     """Some lines of one file, though its lines wait: of one that is waited for, if there is any, which has come the least far."""
-    file = min([one for one in files if one.is_awaited(joining)] or files, key=_clock)
+    file = min([each_file for each_file in files if each_file.is_awaited(joining)] or files, key=_clock)
     before = joining.waiting
     for _ in range(READ_ON):
         file.met(file.next.line.process)

@@ -9,8 +9,8 @@ from operator import is_not
 from typing import Any, Final
 
 from conformance.protocols import REPLAYED, named
+from model.language import Protocol
 from model.matching.relaxed import relaxed
-from spec.language import Protocol
 from spec.message_queue.vocabulary import BROKER
 
 
@@ -120,12 +120,12 @@ _everybody: Final = partial(is_not, None)
 
 
 def constants(
-    protocol: Protocol, dishonest: frozenset[str], thresholds: Mapping[str, int]
+    protocol: Protocol, byzantine: frozenset[str], thresholds: Mapping[str, int]
 ) -> dict[str, Callable[..., Any]]:
-    """The constants of a deployment: a pod's VPC is in its name, and every agent is honest but those that are said not to be."""
+    """The constants of a deployment: a pod's VPC is in its name, and every agent is correct but those that are said not to be."""
     known: dict[str, Callable[..., Any]] = {
         "vpc_of": _vpc_of,
-        "honest": (lambda host: host not in dishonest) if dishonest else _everybody,
+        "correct": (lambda host: host not in byzantine) if byzantine else _everybody,
         **{name: lambda _, value=value: value for name, value in thresholds.items()},
     }
     return {symbol.name: known[symbol.name] for symbol in protocol.symbols if symbol.kind == "constant"}

@@ -15,18 +15,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from conformance.logs.history import history_of
-from conformance.logs.verdict import Room
+from conformance.logs.verdict import MatcherState
 from model.explaining.broken import Broken, Judge, shadows
 from model.explaining.scene import Scene
 from model.matching.relaxed import Hearsay
 
 
-def broken_in(room: Room) -> list[Broken]:
+def broken_in(matcher: MatcherState) -> list[Broken]:
     """The promises that the state of a protocol breaks, each with the first values that are found."""
-    protocol, tables, constants = room.protocol, room.tables, room.observer.compiled.constants
+    protocol, tables, constants = matcher.protocol, matcher.tables, matcher.observer.compiled.constants
     scene = Scene(protocol, constants, tables, shadows(protocol))
     judge = Judge(scene, history_of(protocol, tables, constants))
-    unknown = {one.name for one in protocol.messages if isinstance(one, Hearsay)}
+    unknown = {message.name for message in protocol.messages if isinstance(message, Hearsay)}
     unknown |= {name for name, some in tables.gone.items() if len(some)}
     return judge.broken_now(unknown)
 
@@ -34,7 +34,7 @@ def broken_in(room: Room) -> list[Broken]:
 def told(broken: Iterable[Broken]) -> str:
     """One sentence, without a full stop."""
     parts = []
-    for one in broken:
-        values = ", ".join(f"{name} {value}" for name, value in one.values)
-        parts.append(f"{one.promise.name} is broken" + (f" for {values}" if values else ""))
+    for item in broken:
+        values = ", ".join(f"{name} {value}" for name, value in item.values)
+        parts.append(f"{item.promise.name} is broken" + (f" for {values}" if values else ""))
     return f"every line fits the statement, and yet the state that they lead to breaks a promise: {'; '.join(parts)}"

@@ -18,10 +18,10 @@ from typing import Any, Final
 
 import msgspec
 
-from conformance.exits import Exit, Problem
 from conformance.logs.lines import UNFIT, Vocabulary, recorded, shown
-from conformance.report import no_such
-from impl.recording.line import LINE_BYTES_MAX, Line, decoded
+from impl.cli.console import no_such
+from impl.cli.exits import Exit, Problem
+from impl.events.line import LINE_BYTES_MAX, Line, decoded
 
 BLOCK: Final = 1 << 14
 """Bytes read at once: of a hundred files that are read in turns they stay in the processor's cache."""
@@ -57,9 +57,9 @@ Remembered = tuple[str, int, bytes | Line]
 the place of the state in the processor's cache."""
 
 
-def recalled(one: Remembered) -> Record:
+def recalled(remembered: Remembered) -> Record:
     """The line with its values."""
-    file, number, kept = one
+    file, number, kept = remembered
     return Record(file, number, kept) if isinstance(kept, Line) else Record(file, number, decoded(kept), kept)
 
 

@@ -18,12 +18,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from conformance.logs.joining import Process
-from conformance.logs.verdict import Room
-from impl.recording.line import Entry, Line
+from conformance.logs.causal_order import Process
+from conformance.logs.verdict import MatcherState
+from impl.events.line import Entry, Line
 from model.matching.compiled import Changes
 from model.matching.observed import Misfit
-from model.state import Tuple
+from model.reference.state import Tuple
 
 REGISTERED: Final = "host.registered"
 _GONE: Final = frozenset({"host.deregistered"})
@@ -42,7 +42,9 @@ class Registrations:
         """Another one, as far as this one has come."""
         return Registrations({name: set(some) for name, some in self.hosts.items()}, self.is_stated)
 
-    def note(self, process: Process, line: Line, rooms: Mapping[str, Room]) -> tuple[Room, Misfit] | None:
+    def note(
+        self, process: Process, line: Line, matchers: Mapping[str, MatcherState]
+    ) -> tuple[MatcherState, Misfit] | None:
         """Takes a line about a registration; what it says of the host that it must not say, if anything."""
         if line.event != REGISTERED and line.event not in _GONE:
             return None
@@ -52,41 +54,43 @@ class Registrations:
             known.add(host)
         else:
             known.discard(host)
-        for name, room in rooms.items():
+        for name, matcher in matchers.items():
             prefix = f"{name}."
             said = {
                 key.removeprefix(prefix): some for key, some in (line.after or {}).items() if key.startswith(prefix)
             }
             if process.role == "ncm":
-                found = _begins_at_ncm(room, host, said) if "told" in room.tables.layout.kept else {}
+                found = _begins_at_ncm(matcher, host, said) if "told" in matcher.tables.layout.kept else {}
                 if isinstance(found, Misfit):
-                    return room, found
-                self._put(room, found)
+                    return matcher, found
+                self._put(matcher, found)
             else:
-                self._put(room, {(symbol, one[:-1]): one[-1] for symbol, some in said.items() for one in some})
+                self._put(matcher, {(symbol, item[:-1]): item[-1] for symbol, some in said.items() for item in some})
         return None
 
-    def _put(self, room: Room, changes: Changes) -> None:
+    def _put(self, matcher: MatcherState, changes: Changes) -> None:
         for (symbol, arguments), value in changes.items():
-            self.is_stated = self.is_stated and room.tables.get(symbol, arguments) == value
-            room.tables.put(symbol, arguments, value)
+            self.is_stated = self.is_stated and matcher.tables.get(symbol, arguments) == value
+            matcher.tables.put(symbol, arguments, value)
 
     @contextmanager
-    def absent(self, process: Process, room: Room, action: str, line: Line) -> Iterator[bool]:
+    def absent(self, process: Process, matcher: MatcherState, action: str, line: Line) -> Iterator[bool]:
         """While it lasts, hosts that are not registered are not there for this step. Whether there are any."""
-        changed = [] if process.late else list(self._absent(process, room, action, line))
+        changed = [] if process.late else list(self._absent(process, matcher, action, line))
         self.is_stated = self.is_stated and not changed
-        before = [(symbol, key, room.tables.get(symbol, key)) for symbol, key, _ in changed]
+        before = [(symbol, key, matcher.tables.get(symbol, key)) for symbol, key, _ in changed]
         for symbol, key, value in changed:
-            room.tables.put(symbol, key, value)
+            matcher.tables.put(symbol, key, value)
         try:
             yield bool(changed)
         finally:
             for symbol, key, value in before:
-                room.tables.put(symbol, key, value)
+                matcher.tables.put(symbol, key, value)
 
-    def _absent(self, process: Process, room: Room, action: str, line: Line) -> Iterator[tuple[str, Tuple, bool | int]]:
-        known, said, tables = self.hosts.get(process.name, set()), line.attributes, room.tables
+    def _absent(
+        self, process: Process, matcher: MatcherState, action: str, line: Line
+    ) -> Iterator[tuple[str, Tuple, bool | int]]:
+        known, said, tables = self.hosts.get(process.name, set()), line.attributes, matcher.tables
         if process.role == "ncm" and action == "store":
             version = (said.get("pod"), said.get("version"))
             places = [key for key in tables.table("at") if key[:2] == version]
@@ -99,12 +103,12 @@ class Registrations:
                     yield "ports", key, 0
 
 
-def _begins_at_ncm(room: Room, host: str, said: Mapping[str, Sequence[Entry]]) -> Changes | Misfit:
+def _begins_at_ncm(matcher: MatcherState, host: str, said: Mapping[str, Sequence[Entry]]) -> Changes | Misfit:
     """The host is told of what is placed there, and owes nothing: what that changes. Where NCM says otherwise, that."""
-    tables = room.tables
+    tables = matcher.tables
     at = tables.table("at")
     placed = {(host, pod) for (pod,), version in tables.table("recorded").items() if (pod, version, host) in at}
-    told = {tuple(one[:-1]) for one in said.get("told", ())}
+    told = {tuple(item[:-1]) for item in said.get("told", ())}
     for entry in sorted(placed ^ told):
         return Misfit("after", "after.told", entry in placed, entry in told, entry=entry)
     for owed in said.get("pending", ()):

@@ -2,8 +2,8 @@
 
 Lines are matched as validation matches them, so they come in an order that can have been. What a line names becomes a member of
 the world: its first host `h1`, its second `h2`, and so on. The world has one more of each number than the run, so that what is
-permitted next is seen. All agents are honest: others keep no log. Logs tell the on-demand protocol's constants; the message queue's
-thresholds they do not, so its lines are left out.
+permitted next is seen. All agents are correct: others keep no log. Logs tell the on-demand protocol's constants; the message
+queue's thresholds they do not, so its lines are left out.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from conformance.exits import Exit, Problem
 from conformance.logs.merging import merged
 from conformance.logs.names import constants
 from conformance.logs.reading import LogFile, Record, recalled
 from conformance.logs.validate import Validation
-from model.configuration import Configuration
-from model.interpreter import Interpreter
-from model.runs import executed
-from model.state import Element, Occurrence, Trace, initial_state
-from spec.language import Action
-from spec.on_demand import PROTOCOL
-from spec.terms import Individual, Number
+from impl.cli.exits import Exit, Problem
+from model.language import Action
+from model.language.terms import Individual, Number
+from model.reference.configuration import Configuration
+from model.reference.interpreter import Interpreter
+from model.reference.runs import executed
+from model.reference.state import Element, Occurrence, Trace, initial_state
+from spec.on_demand.protocol import PROTOCOL
 
 
 def run_of(files: Sequence[LogFile], *, steps_max: int) -> Trace:
@@ -39,11 +39,16 @@ def run_of(files: Sequence[LogFile], *, steps_max: int) -> Trace:
     steps = []
     for action, attributes in named[:steps_max]:
         choices: list[tuple[str, Element]] = []
-        for one in action.parameters:
-            value = attributes[one.name]
-            if issubclass(one.sort, Number):
-                bounds[one.sort.__name__] = max(bounds[one.sort.__name__], int(value) + 1)
-            choices.append((one.name, members.name(one.sort, value) if issubclass(one.sort, Individual) else value))
+        for parameter in action.parameters:
+            value = attributes[parameter.name]
+            if issubclass(parameter.sort, Number):
+                bounds[parameter.sort.__name__] = max(bounds[parameter.sort.__name__], int(value) + 1)
+            choices.append(
+                (
+                    parameter.name,
+                    members.name(parameter.sort, value) if issubclass(parameter.sort, Individual) else value,
+                )
+            )
         steps.append(Occurrence(action.name, tuple(choices)))
     world = members.world(bounds)
     interpreter = Interpreter(PROTOCOL, world)
@@ -57,7 +62,7 @@ def _matched(files: Sequence[LogFile], steps_max: int) -> Iterator[Record]:
     """The lines in the order in which they fit, until so many steps are surely among them."""
     validation = Validation(protocols=[PROTOCOL])
     validation.recent = deque()
-    records = merged([iter(one) for one in files], validation.joining)
+    records = merged([iter(file) for file in files], validation.joining)
     steps = 0
     for record in records:
         verdict = validation.feed(record)
@@ -103,6 +108,6 @@ class _Members:
         vpcs: dict[tuple[Element, ...], Element] = {
             (name,): self.name(sorts["Vpc"], known["vpc_of"](word)) for word, name in pods.items()
         }
-        honest = frozenset((name,) for word, name in hosts.items() if known["honest"](word))
+        correct = frozenset((name,) for word, name in hosts.items() if known["correct"](word))
         members = {name: tuple(self._names[sort].values()) or (f"{sort.title[0]}1",) for name, sort in sorts.items()}
-        return Configuration("logs", members, bounds, {"honest": honest, "vpc_of": vpcs})
+        return Configuration("logs", members, bounds, {"correct": correct, "vpc_of": vpcs})

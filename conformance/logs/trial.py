@@ -28,9 +28,11 @@ class Trial:
 def own_lines(divergence: Divergence) -> list[Record]:
     """The lines of the process from the one on that does not fit, as far as they were read."""
     process = divergence.process
-    waiting = [one for one in process.waiting if one is not divergence.record]
-    later = [one for one in divergence.following if one.line.process == process.name and one is not divergence.record]
-    return [divergence.record, *waiting, *(one for one in later if one not in waiting)]
+    waiting = [item for item in process.waiting if item is not divergence.record]
+    later = [
+        item for item in divergence.following if item.line.process == process.name and item is not divergence.record
+    ]
+    return [divergence.record, *waiting, *(item for item in later if item not in waiting)]
 
 
 def tried(divergence: Divergence, steps: Sequence[Step], lines: Sequence[Record], left_out: int, number: int) -> Trial:
@@ -49,11 +51,11 @@ def tried(divergence: Divergence, steps: Sequence[Step], lines: Sequence[Record]
     before = trial.joining.lines
     if steps and divergence.misfit.field == "messaging.message.id":
         # The message is of a step that no line tells of: it is known by what it says, and by no line's number.
-        lines = [Record(one.file, one.number, msgspec.structs.replace(one.line, taken=None)) for one in lines]
-    for one in [*lines, *own_lines(divergence)[left_out:], *_others(divergence)]:
-        stopped = trial.feed(one)
+        lines = [Record(line.file, line.number, msgspec.structs.replace(line.line, taken=None)) for line in lines]
+    for line in [*lines, *own_lines(divergence)[left_out:], *_others(divergence)]:
+        stopped = trial.feed(line)
         if stopped is not None:
-            at = stopped.divergence.record if stopped.divergence is not None else one
+            at = stopped.divergence.record if stopped.divergence is not None else line
             return Trial(trial.joining.lines - before, at, stopped.divergence)
     return Trial(trial.joining.lines - before, None, None)
 
@@ -63,6 +65,6 @@ def _others(divergence: Divergence) -> Iterator[Record]:
     for process in divergence.validation.joining.processes.values():
         if process.name != divergence.process.name:
             yield from process.waiting
-    for one in divergence.following:
-        if one.line.process != divergence.process.name:
-            yield one
+    for item in divergence.following:
+        if item.line.process != divergence.process.name:
+            yield item

@@ -20,22 +20,22 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
-from conformance.logs.forgetting import doubtful, may_have_been, sweep
-from conformance.logs.joining import WINDOW, Joining, OutOfOrder, Process
+from conformance.logs.causal_order import WINDOW, CausalOrder, OutOfOrder, Process
+from conformance.logs.inference import Partial, unsaid
 from conformance.logs.lines import recorded
 from conformance.logs.names import LIMITS, LOGGED, constants
-from conformance.logs.partial import Partial, unsaid
 from conformance.logs.promises import broken_in, told
 from conformance.logs.reading import Record, Remembered, check_words, recalled
 from conformance.logs.registrations import Registrations
-from conformance.logs.verdict import Divergence, Room, Stop, Verdict, sentence, written
-from impl.recording.line import Sent, State
-from impl.recording.words import STUTTERS
+from conformance.logs.retention import doubtful, may_have_been, sweep
+from conformance.logs.verdict import Divergence, MatcherState, Stop, Verdict, sentence, written
+from impl.events.event_schema import STUTTERS
+from impl.events.line import Sent, State
+from model.language import Message, Protocol
 from model.matching.compiled import Members
 from model.matching.fast import FITS, MISFIT
 from model.matching.layout import Tables
 from model.matching.observed import Misfit, Observer
-from spec.language import Message, Protocol
 
 RECENT: Final = 400
 """Records before a divergence that are kept, so that a reader can see what led there."""
@@ -55,7 +55,7 @@ class Validation:
         *,
         protocols: Sequence[Protocol] = LOGGED,
         window: int = WINDOW,
-        dishonest: Collection[str] = (),
+        byzantine: Collection[str] = (),
         without: Iterable[str] = (),
         thresholds: Mapping[str, int] | None = None,
     ) -> None:
@@ -65,16 +65,16 @@ class Validation:
         """The last records that were matched."""
         self._began = time.perf_counter()
         limits = {**LIMITS, **(thresholds or {})}
-        self._rooms: dict[str, Room] = {}
-        self._events: dict[str, tuple[Room, str, Any]] = {}
+        self._rooms: dict[str, MatcherState] = {}
+        self._events: dict[str, tuple[MatcherState, str, Any]] = {}
         for protocol in protocols:
-            observer = compiled(protocol, frozenset(dishonest), tuple(sorted(limits.items())))
-            room = self._rooms[protocol.name] = Room(protocol, observer, observer.tables())
+            observer = compiled(protocol, frozenset(byzantine), tuple(sorted(limits.items())))
+            matcher = self._rooms[protocol.name] = MatcherState(protocol, observer, observer.tables())
             for action in protocol.actions:
-                self._events[f"{protocol.name}.{action.name}"] = (room, action.name, observer.fast.get(action.name))
-        self._deployment = frozenset(dishonest), tuple(sorted(limits.items()))
-        silent = frozenset([*without, *(f"aca/{host}" for host in dishonest)])
-        self.joining = Joining(self._take, self._is_there, window=window, without=silent)
+                self._events[f"{protocol.name}.{action.name}"] = (matcher, action.name, observer.fast.get(action.name))
+        self._deployment = frozenset(byzantine), tuple(sorted(limits.items()))
+        silent = frozenset([*without, *(f"aca/{host}" for host in byzantine)])
+        self.joining = CausalOrder(self._take, self._is_there, window=window, without=silent)
         self.partial = Partial(self.joining, self._remade)
         self.registrations = Registrations()
         self.stopped: Verdict | None = None
@@ -117,8 +117,8 @@ class Validation:
         if self.doubt:
             return self._stop(Stop("inconclusive", self.doubt))
         try:
-            for room in self._rooms.values():
-                self._check_promises(room)
+            for matcher in self._rooms.values():
+                self._check_promises(matcher)
         except Stop as found:
             return self._stop(found)
         return self._stop(Stop("conforms"))
@@ -127,10 +127,10 @@ class Validation:
         """Another one, as far as this one has come, without the lines that wait: they are for the caller to feed again."""
         made = copy(self)
         made.counts, made.recent, made.stopped = Counter(self.counts), self.recent.copy(), None
-        made._rooms = {name: replace(room, tables=room.tables.copy()) for name, room in self._rooms.items()}
+        made._rooms = {name: replace(matcher, tables=matcher.tables.copy()) for name, matcher in self._rooms.items()}
         made._events = {
-            event: (made._rooms[room.protocol.name], action, fast)
-            for event, (room, action, fast) in self._events.items()
+            event: (made._rooms[matcher.protocol.name], action, fast)
+            for event, (matcher, action, fast) in self._events.items()
         }
         made.joining = self.joining.fork(made._take, made._is_there)
         made.partial = self.partial.fork(made.joining, made._remade)
@@ -138,7 +138,7 @@ class Validation:
         return made
 
     @property
-    def rooms(self) -> Mapping[str, Room]:
+    def matchers(self) -> Mapping[str, MatcherState]:
         """What each protocol is matched with, by its name."""
         return self._rooms
 
@@ -167,77 +167,82 @@ class Validation:
             self._stutter(process, record)
             self.recent.append(record.remembered())
             return None
-        room, name, fast = known
-        if room.protocol.name not in process.begun:
+        matcher, name, fast = known
+        if matcher.protocol.name not in process.begun:
             check_words(record, self._vocabulary)
             if self.partial.begin(process, record, self._rooms):
                 self.recent.append(record.remembered())
                 return None
-        tables = room.tables
+        tables = matcher.tables
         now = tables.now = tables.now + 1
         if not now % LOOK_EVERY:
-            sweep(room, self.joining.window, complete=self._is_complete())
+            sweep(matcher, self.joining.window, complete=self._is_complete())
             if now & (now - 1) == 0 and now.bit_length() % 2:
-                self._check_promises(room)
+                self._check_promises(matcher)
         try:
             fits = MISFIT if fast is None else fast(tables, line.attributes, line.sent, line.after)
         except (KeyError, IndexError):
             fits = MISFIT
         if fits != FITS:
             check_words(record, self._vocabulary)
-            missing = self._slowly(process, record, room, name) if fits == MISFIT else None
+            missing = self._slowly(process, record, matcher, name) if fits == MISFIT else None
             if missing is not None:
                 return missing
         if line.state is not None:
             check_words(record, self._vocabulary)
-            self._check_state(process, record, room.protocol.name, line.state)
+            self._check_state(process, record, matcher.protocol.name, line.state)
         self.recent.append(record.remembered())
         return None
 
-    def _slowly(self, process: Process, record: Record, room: Room, name: str) -> Sent | None:
+    def _slowly(self, process: Process, record: Record, matcher: MatcherState, name: str) -> Sent | None:
         line = record.line
-        misfit = room.observer.observe(room.tables, name, line.attributes, line.sent, line.after)
+        misfit = matcher.observer.observe(matcher.tables, name, line.attributes, line.sent, line.after)
         if misfit is not None:
-            misfit = self._supposed(process, record, room, name, misfit)
+            misfit = self._supposed(process, record, matcher, name, misfit)
         if misfit is None:
             return None
-        with self.registrations.absent(process, room, name, line) as somebody:
-            if somebody and room.observer.observe(room.tables, name, line.attributes, line.sent, line.after) is None:
+        with self.registrations.absent(process, matcher, name, line) as somebody:
+            if (
+                somebody
+                and matcher.observer.observe(matcher.tables, name, line.attributes, line.sent, line.after) is None
+            ):
                 return None
-        takes = room.observer.actions[name].action.takes
+        takes = matcher.observer.actions[name].action.takes
         if misfit.kind == "guard" and misfit.expected < len(takes) and line.taken is None and not process.free:
-            message = self._message(room, name, misfit)
+            message = self._message(matcher, name, misfit)
             if not self.joining.is_silent(self.partial.sender(takes[misfit.expected].symbol, message[1:])):
                 return message  # it is not known which line sent it: perhaps it comes yet
-        if self._may_complete(process, room, misfit):
-            if self.partial.complete(process, record, room, name, misfit):
+        if self._may_complete(process, matcher, misfit):
+            if self.partial.complete(process, record, matcher, name, misfit):
                 return None
-            with self.registrations.absent(process, room, name, line) as somebody:
-                if somebody and self.partial.complete(process, record, room, name, misfit):
+            with self.registrations.absent(process, matcher, name, line) as somebody:
+                if somebody and self.partial.complete(process, record, matcher, name, misfit):
                     return None
-        raise self._misfit(process, record, room, misfit)
+        raise self._misfit(process, record, matcher, misfit)
 
-    def _supposed(self, process: Process, record: Record, room: Room, name: str, misfit: Misfit) -> Misfit | None:
+    def _supposed(
+        self, process: Process, record: Record, matcher: MatcherState, name: str, misfit: Misfit
+    ) -> Misfit | None:
         """Takes a line that fits if a message was there that may have been forgotten; else what is wrong with it even so."""
-        line, takes = record.line, room.observer.actions[name].action.takes
+        line, takes = record.line, matcher.observer.actions[name].action.takes
         if misfit.kind == "guard" and misfit.expected < len(takes):
-            message = self._message(room, name, misfit)
-            if not may_have_been(room, message):
+            message = self._message(matcher, name, misfit)
+            if not may_have_been(matcher, message):
                 return misfit
             of, *arguments = message
-            room.tables.put(str(of), tuple(arguments), True)
-            other = room.observer.observe(room.tables, name, line.attributes, line.sent, line.after)
+            matcher.tables.put(str(of), tuple(arguments), True)
+            other = matcher.observer.observe(matcher.tables, name, line.attributes, line.sent, line.after)
             if other is not None:
-                other = self._supposed(process, record, room, name, other)
+                other = self._supposed(process, record, matcher, name, other)
             if other is not None:
-                room.tables.put(str(of), tuple(arguments), False)
+                matcher.tables.put(str(of), tuple(arguments), False)
                 return other
             self._doubt(record, written(message))
             return None
-        what = doubtful(room, misfit)
+        what = doubtful(matcher, misfit)
         if what is not None:
             self._doubt(record, what)
-            raise Stop("inconclusive", self.doubt, self._divergence(process, record, room, misfit))
+            raise Stop("inconclusive", self.doubt, self._divergence(process, record, matcher, misfit))
         return misfit
 
     def _doubt(self, record: Record, what: str) -> None:
@@ -248,34 +253,36 @@ class Validation:
 
     def _is_complete(self) -> bool:
         """Whether every process keeps a log from its beginning."""
-        return not self.joining.without and not any(one.late for one in self.joining.processes.values())
+        return not self.joining.without and not any(process.late for process in self.joining.processes.values())
 
-    def _may_complete(self, process: Process, room: Room, misfit: Misfit) -> bool:
+    def _may_complete(self, process: Process, matcher: MatcherState, misfit: Misfit) -> bool:
         """Whether anything may have happened that no line tells of."""
-        somebody = self.joining.without or any(one.late or one.ended for one in self.joining.processes.values())
+        somebody = self.joining.without or any(
+            each_process.late or each_process.ended for each_process in self.joining.processes.values()
+        )
         return bool(somebody) or misfit.kind == "missing" or bool(self._deployment[0]) or not process.sequence
 
-    def _misfit(self, process: Process, record: Record, room: Room, misfit: Misfit) -> Stop:
+    def _misfit(self, process: Process, record: Record, matcher: MatcherState, misfit: Misfit) -> Stop:
         """The verdict on a line that does not fit, and cannot be made to."""
-        misfit = self.partial.contradicted(process, room, misfit)
-        divergence = self._divergence(process, record, room, misfit)
-        if self.partial.is_certain(process, room, misfit):
+        misfit = self.partial.contradicted(process, matcher, misfit)
+        divergence = self._divergence(process, record, matcher, misfit)
+        if self.partial.is_certain(process, matcher, misfit):
             return Stop("diverges", divergence=divergence)
         why = "no steps that no line tells of were found with which it fits"
         return Stop("inconclusive", f"{record.place}: {divergence.because}, and {why}", divergence)
 
-    def _message(self, room: Room, name: str, misfit: Misfit) -> Sent:
+    def _message(self, matcher: MatcherState, name: str, misfit: Misfit) -> Sent:
         """The message that an action takes with these choices."""
-        taken = room.observer.actions[name].action.takes[misfit.expected]
+        taken = matcher.observer.actions[name].action.takes[misfit.expected]
         given = dict(misfit.choices)
-        return (taken.symbol.name, *(given[one.name] for one in taken.arguments))
+        return (taken.symbol.name, *(given[argument.name] for argument in taken.arguments))
 
-    def _check_promises(self, room: Room) -> None:
+    def _check_promises(self, matcher: MatcherState) -> None:
         """Stops if the state, as far as it is known for certain, breaks a promise."""
         sure = self._is_complete() and self.registrations.is_stated and not (self.partial.guesses or self.doubt)
         if not sure or self._deployment[0]:
             return
-        broken = broken_in(room)
+        broken = broken_in(matcher)
         if broken:
             raise Stop("diverges", told(broken), broken=broken)
 
@@ -293,15 +300,15 @@ class Validation:
             raise self._misfit(process, record, *wrong)
         for message in line.sent or ():
             protocol, _, name = str(message[0]).partition(".")
-            room = self._rooms.get(protocol)
-            if room is not None and not room.observer.is_sent(room.tables, (name, *message[1:])):
-                if may_have_been(room, (name, *message[1:])):
-                    room.tables.put(name, tuple(message[1:]), True)
+            matcher = self._rooms.get(protocol)
+            if matcher is not None and not matcher.observer.is_sent(matcher.tables, (name, *message[1:])):
+                if may_have_been(matcher, (name, *message[1:])):
+                    matcher.tables.put(name, tuple(message[1:]), True)
                     self._doubt(record, written((name, *message[1:])))
                     continue
                 if not self.partial.guesses:
                     misfit = Misfit("sent", "sent", [], [list(message)])
-                    raise self._misfit(process, record, room, misfit)
+                    raise self._misfit(process, record, matcher, misfit)
                 self.counts["messages said again that nobody is known to have sent"] += 1
         if line.state is not None:
             for protocol in self._rooms:
@@ -318,60 +325,60 @@ class Validation:
         """DPM says at its start from which numbers on a VPC is large."""
         if LIMITS.keys().isdisjoint(said):
             return
-        dishonest, known = self._deployment
+        byzantine, known = self._deployment
         limits = {
             **dict(known),
             **{name: value for name, value in said.items() if name in LIMITS and type(value) is int},
         }
         if limits == dict(known):
             return
-        self._deployment = dishonest, tuple(sorted(limits.items()))
-        for room in self._rooms.values():
-            if any(one.name in LIMITS for one in room.protocol.symbols):
-                room.move_to(compiled(room.protocol, *self._deployment))
+        self._deployment = byzantine, tuple(sorted(limits.items()))
+        for matcher in self._rooms.values():
+            if any(symbol.name in LIMITS for symbol in matcher.protocol.symbols):
+                matcher.move_to(compiled(matcher.protocol, *self._deployment))
                 for event, (of, action, _) in list(self._events.items()):
-                    if of is room:
-                        self._events[event] = (room, action, room.observer.fast.get(action))
+                    if of is matcher:
+                        self._events[event] = (matcher, action, matcher.observer.fast.get(action))
 
     def _is_there(self, event: str, message: Sent) -> bool:
-        room = self._events[event][0]
-        return tuple(message[1:]) in room.tables.table(str(message[0]))
+        matcher = self._events[event][0]
+        return tuple(message[1:]) in matcher.tables.table(str(message[0]))
 
     def _check_state(self, process: Process, record: Record, protocol: str, state: State) -> None:
-        room = self._rooms[protocol]
-        misfit = self._state_misfit(process, room, state)
+        matcher = self._rooms[protocol]
+        misfit = self._state_misfit(process, matcher, state)
         if misfit is None:
             return
-        what = doubtful(room, misfit)
+        what = doubtful(matcher, misfit)
         if what is not None:
             self._doubt(record, what)
-            raise Stop("inconclusive", self.doubt, self._divergence(process, record, room, misfit))
+            raise Stop("inconclusive", self.doubt, self._divergence(process, record, matcher, misfit))
         again = process.started and record.line.run != process.run
 
         def fits() -> bool:
-            return self._state_misfit(process, room, state) is None
+            return self._state_misfit(process, matcher, state) is None
 
-        if not (again and self.partial.settle(process, record, room, state, fits)):
-            raise self._misfit(process, record, room, misfit)
+        if not (again and self.partial.settle(process, record, matcher, state, fits)):
+            raise self._misfit(process, record, matcher, misfit)
 
-    def _state_misfit(self, process: Process, room: Room, state: State) -> Misfit | None:
+    def _state_misfit(self, process: Process, matcher: MatcherState, state: State) -> Misfit | None:
         """The first entry of a whole state that is not the model's."""
         for name, entries in state.items():
             for *some, value in entries:
-                expected = room.tables.get(name, tuple(some))
+                expected = matcher.tables.get(name, tuple(some))
                 if expected != value:
                     return Misfit("state", f"state.{name}", expected, value, entry=tuple(some))
-        for symbol, arguments, value in unsaid(process, room, state):
+        for symbol, arguments, value in unsaid(process, matcher, state):
             return Misfit("state", f"state.{symbol}", value, None, entry=arguments)
         return None
 
-    def _remade(self, room: Room, members: Members) -> Observer:
+    def _remade(self, matcher: MatcherState, members: Members) -> Observer:
         """A compiled protocol of this validation's own, without the fast way: its tables get the indexes that a search asks for."""
-        dishonest, limits = self._deployment
-        observer = Observer(room.protocol, constants(room.protocol, dishonest, dict(limits)), members=members)
+        byzantine, limits = self._deployment
+        observer = Observer(matcher.protocol, constants(matcher.protocol, byzantine, dict(limits)), members=members)
         for event, (of, action, _) in list(self._events.items()):
-            if of is room:
-                self._events[event] = (room, action, None)
+            if of is matcher:
+                self._events[event] = (matcher, action, None)
         return observer
 
     # ------------------------------------------------------------------------------------------ what does not fit
@@ -382,7 +389,7 @@ class Validation:
         First come those that wait for a process that does not itself wait: it will not say any more.
         """
         waiting = self.joining.stands_still()
-        process = next((one for one in waiting if not self._waits_itself(one)), waiting[0])
+        process = next((item for item in waiting if not self._waits_itself(item)), waiting[0])
         record, sender = process.waiting[0], self._awaited(process)
         by = self.joining.processes.get(sender)
         if by is None:
@@ -402,8 +409,8 @@ class Validation:
             what = f"nobody is logged to have sent {written(process.for_message)}"
         why = f"{since}, and {what}"
         misfit = Misfit("missing", "messaging.message.id", what, record.line.taken)
-        room = self._events.get(record.line.event, (next(iter(self._rooms.values())),))[0]
-        divergence = self._divergence(process, record, room, misfit, why)
+        matcher = self._events.get(record.line.event, (next(iter(self._rooms.values())),))[0]
+        divergence = self._divergence(process, record, matcher, misfit, why)
         raise Stop("inconclusive", f"{record.place}: {why}", divergence)
 
     def _waits_itself(self, process: Process) -> bool:
@@ -422,30 +429,30 @@ class Validation:
 
     def _out_of_order(self, found: OutOfOrder) -> Stop:
         line = found.record.line
-        room = self._events.get(line.event, (next(iter(self._rooms.values())),))[0]
+        matcher = self._events.get(line.event, (next(iter(self._rooms.values())),))[0]
         misfit = Misfit("missing", "sequence", found.expected, line.sequence)
         gone = "lines are missing" if line.sequence > found.expected else "a line comes again, or too late"
         because = f"{line.process}: expected line {found.expected} of this run, found {line.sequence}: {gone}"
-        divergence = self._divergence(found.process, found.record, room, misfit, because)
+        divergence = self._divergence(found.process, found.record, matcher, misfit, because)
         return Stop("inconclusive", f"{found.record.place}: {because}", divergence)
 
     def _divergence(
-        self, process: Process, record: Record, room: Room, misfit: Misfit, because: str | None = None
+        self, process: Process, record: Record, matcher: MatcherState, misfit: Misfit, because: str | None = None
     ) -> Divergence:
         return Divergence(
             record,
             misfit,
-            because or sentence(room.observer, misfit),
+            because or sentence(matcher.observer, misfit),
             process,
-            room.protocol,
-            room.observer,
-            room.tables,
+            matcher.protocol,
+            matcher.observer,
+            matcher.tables,
             self,
             tuple(map(recalled, self.recent)),
         )
 
 
 @lru_cache(COMPILED_MAX)
-def compiled(protocol: Protocol, dishonest: frozenset[str], thresholds: tuple[tuple[str, int], ...]) -> Observer:
+def compiled(protocol: Protocol, byzantine: frozenset[str], thresholds: tuple[tuple[str, int], ...]) -> Observer:
     """Compiled once for a deployment; it keeps no state."""
-    return Observer(protocol, constants(protocol, dishonest, dict(thresholds)))
+    return Observer(protocol, constants(protocol, byzantine, dict(thresholds)))

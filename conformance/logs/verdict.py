@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from conformance.exits import Exit
-from conformance.logs.joining import Process
+from conformance.logs.causal_order import Process
 from conformance.logs.reading import Record
-from impl.recording.line import Sent
+from impl.cli.exits import Exit
+from impl.events.line import Sent
 from model.explaining.broken import Broken
+from model.language import Protocol
+from model.language.notation import notation
 from model.matching.layout import Tables
 from model.matching.observed import Misfit, Observer
-from model.notation import notation
-from spec.language import Protocol
 
 if TYPE_CHECKING:
     from conformance.logs.validate import Validation
@@ -92,7 +92,7 @@ class Verdict:
             "why": self.why or None,
             "counts": dict(sorted(self.counts.items())),
             "divergence": self.divergence.as_json() if self.divergence is not None else None,
-            "broken": [one.promise.name for one in self.broken],
+            "broken": [item.promise.name for item in self.broken],
         }
 
 
@@ -110,8 +110,8 @@ class Stop(Exception):
 
 
 @dataclass
-class Room:
-    """One protocol's observer and state; logs may speak of several protocols, each in a room of its own."""
+class MatcherState:
+    """One protocol's observer and state; logs may speak of several protocols, each in a matcher of its own."""
 
     protocol: Protocol
     observer: Observer

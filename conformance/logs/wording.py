@@ -16,28 +16,32 @@ def shown(value: Any) -> str:
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
 
 
-def contrast(one: Difference) -> str:
+def contrast(difference: Difference) -> str:
     """What the line says, and what the step does."""
-    verb = "sends" if one.field == "sent" else "leaves"
-    if one.observed is None:
-        return f"the step {verb} {shown(one.expected)}, and the line does not say so"
-    if one.expected is None:
-        return f"the line says that it {verb} {shown(one.observed)}, and the step does not"
-    what = one.field.removeprefix("attributes.")
-    return f"{what} is {shown(one.observed)} in the line, and would be {shown(one.expected)}"
+    verb = "sends" if difference.field == "sent" else "leaves"
+    if difference.observed is None:
+        return f"the step {verb} {shown(difference.expected)}, and the line does not say so"
+    if difference.expected is None:
+        return f"the line says that it {verb} {shown(difference.observed)}, and the step does not"
+    what = difference.field.removeprefix("attributes.")
+    return f"{what} is {shown(difference.observed)} in the line, and would be {shown(difference.expected)}"
 
 
-def change(one: Difference) -> str:
+def change(difference: Difference) -> str:
     """A difference as an instruction: which field is to have which value instead of which."""
-    field = "the step" if one.field == "action" else one.field.removeprefix("attributes.")
-    if one.observed is None:
-        return f"{field} has {shown(one.expected)} besides"
-    if one.expected is None:
-        return f"{field} has no {shown(one.observed)}"
-    return f"{field} is {shown(one.expected)} instead of {shown(one.observed)}"
+    field = "the step" if difference.field == "action" else difference.field.removeprefix("attributes.")
+    if difference.observed is None:
+        return f"{field} has {shown(difference.expected)} besides"
+    if difference.expected is None:
+        return f"{field} has no {shown(difference.observed)}"
+    return f"{field} is {shown(difference.expected)} instead of {shown(difference.observed)}"
 
 
 def decisive(nearest: Nearest) -> Sequence[Difference]:
     """The differences that the others follow from: of the action and its choices; if there are none, all of them."""
-    about = [one for one in nearest.differences if one.field == "action" or one.field.startswith("attributes.")]
+    about = [
+        difference
+        for difference in nearest.differences
+        if difference.field == "action" or difference.field.startswith("attributes.")
+    ]
     return about or nearest.differences

@@ -2,8 +2,8 @@
 
 | hypothesis | shows where |
 |---|---|
-| a suspect (`model.suspects`) | what it would do differs, in the symbol where that was seen, from what the protocol does |
-| a situation | the action is possible in the words that tell where it went wrong from where it did not |
+| a fault (`model.explaining.fault_hypotheses`) | its effect differs from the protocol's in the symbol where that was seen |
+| a context | the action is possible in the words that tell where it went wrong from where it did not |
 
 The second knows nothing of how the wrong comes about, and is learned: a run in which the action went well takes a word more.
 """
@@ -15,28 +15,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conformance.lockstep import Leaving
+from conformance.replay.lockstep import Leaving
 from conformance.shrink.wrong import Wrong
-from model.interpreter import Interpreter
-from model.runs import prefix
-from model.shrinking import reduced, shortest
-from model.situations import Situation, Situations, Taken
-from model.state import Element, Occurrence, Trace
-from model.suspects import (
+from model.explaining.fault_hypotheses import (
     Difference,
     Effects,
+    FaultHypothesis,
     Input,
-    Suspect,
     action_of,
+    fault_hypotheses_of,
     input_of,
     matches,
     never_done,
     never_leaves,
     never_shows,
-    suspects_of,
 )
-from spec.language import Action, Message, Promise
-from spec.terms import Apply
+from model.explore.shrinking import reduced, shortest
+from model.language import Action, Message, Promise
+from model.language.terms import Apply
+from model.reference.contexts import Context, Contexts, Taken
+from model.reference.interpreter import Interpreter
+from model.reference.runs import prefix
+from model.reference.state import Element, Occurrence, Trace
 
 SUSPECTS_MAX = 4
 """Suspects that are followed; those that explain what was seen exactly come first."""
@@ -81,7 +81,7 @@ class Hypothesis(ABC):
         """The runs that are worth a try: what is left over of the run that is known, and a shortest one."""
         trace = self._wrong.trace
         ends = (prefix(trace, length) for length in range(len(trace.steps) + 1))
-        first = next((one for one in ends if self.shows(one) is not None), None)
+        first = next((end for end in ends if self.shows(end) is not None), None)
         found = reduced(self._interpreter, first, self.shows) if first is not None else None
         if found is None:
             return
@@ -106,17 +106,17 @@ class Hypothesis(ABC):
         return Candidate(trace, leaving, self.words, self, members, foretold)
 
 
-class Suspected(Hypothesis):
-    """A suspect does what it does in the place of the step, or of nothing."""
+class Hypothesized(Hypothesis):
+    """A hypothesis does what it does in the place of the step, or of nothing."""
 
     def __init__(
-        self, wrong: Wrong, interpreter: Interpreter, effects: Effects, suspect: Suspect, *, exact: bool
+        self, wrong: Wrong, interpreter: Interpreter, effects: Effects, hypothesis: FaultHypothesis, *, exact: bool
     ) -> None:
         super().__init__(wrong, interpreter)
         self._effects = effects
-        self._suspect = suspect
+        self._suspect = hypothesis
         self._exact = exact
-        self.words = suspect.words
+        self.words = hypothesis.words
 
     def shows(self, trace: Trace) -> Candidate | None:
         state = trace.states[-1]
@@ -155,11 +155,11 @@ class Suspected(Hypothesis):
 class Leaves(Hypothesis):
     """A step that is a variant's and not the protocol's, as in a negative vector."""
 
-    def __init__(self, wrong: Wrong, interpreter: Interpreter, effects: Effects, suspect: Suspect) -> None:
+    def __init__(self, wrong: Wrong, interpreter: Interpreter, effects: Effects, hypothesis: FaultHypothesis) -> None:
         super().__init__(wrong, interpreter)
         self._effects = effects
-        self._suspect = suspect
-        self.words = suspect.words
+        self._suspect = hypothesis
+        self.words = hypothesis.words
 
     def shows(self, trace: Trace) -> Candidate | None:
         state = trace.states[-1]
@@ -175,8 +175,8 @@ class Leaves(Hypothesis):
         return never_leaves(self._interpreter.protocol, self._suspect)
 
 
-class Situated(Hypothesis):
-    """Something happens in a situation that some words tell: the action is taken, or the message comes once more."""
+class InContext(Hypothesis):
+    """Something happens in a context that some words tell: the action is taken, or the message comes once more."""
 
     def __init__(self, wrong: Wrong, interpreter: Interpreter) -> None:
         super().__init__(wrong, interpreter)
@@ -185,17 +185,19 @@ class Situated(Hypothesis):
             bad = wrong.step
         else:
             ((name, arguments),) = wrong.divergence.again
-            self._action = _coming_again(next(one for one in interpreter.protocol.messages if one.name == name))
-            names = (one.name for one in self._action.parameters)
+            self._action = _coming_again(
+                next(message for message in interpreter.protocol.messages if message.name == name)
+            )
+            names = (parameter.name for parameter in self._action.parameters)
             bad = Occurrence(self._action.name, tuple(zip(names, arguments, strict=True)))
-        self._situations = Situations(interpreter, tuple(dict.fromkeys((*interpreter.protocol.actions, self._action))))
+        self._situations = Contexts(interpreter, tuple(dict.fromkeys((*interpreter.protocol.actions, self._action))))
         self._bad = self._situations.of(wrong.trace.states[-1], bad, self._taken(wrong.trace))
         self._good = self._earlier(wrong.trace)
         self._told: tuple[str, ...] = ()
         self._learn()
 
-    def _earlier(self, trace: Trace) -> list[Situation]:
-        """The situations in which a run takes the action."""
+    def _earlier(self, trace: Trace) -> list[Context]:
+        """The contexts in which a run takes the action."""
         found, taken = [], set[Taken]()
         for state, step in zip(trace.states, trace.steps, strict=False):
             if step.action == self._action.name:
@@ -208,43 +210,43 @@ class Situated(Hypothesis):
         if self._wrong.step is not None:
             self._good.append(self._earlier(trace)[-1])
         else:
-            self._good += [situation for _, situation in self._possible(trace)]
+            self._good += [context for _, context in self._possible(trace)]
         told = self._told
         self._learn()
         return self._told != told
 
     def _learn(self) -> None:
-        """The fewest words, roughly, of which each situation that went well lacks one."""
+        """The fewest words, roughly, of which each context that went well lacks one."""
         left = [set(self._bad.words) - set(good.words) for good in self._good]
-        left = [one for one in left if one]
+        left = [item for item in left if item]
         told: list[str] = []
         while left:
-            best = max(self._bad.words, key=lambda word: sum(word in one for one in left))
+            best = max(self._bad.words, key=lambda word: sum(word in item for item in left))
             told.append(best)
-            left = [one for one in left if best not in one]
+            left = [item for item in left if best not in item]
         self._told = tuple(told)
         self.searched = not told and self._wrong.step is not None
         where = f"where {' and '.join(told)}" if told else "wherever it is possible"
         self.words = f"{self._action.name}, {where}"
 
     def shows(self, trace: Trace) -> Candidate | None:
-        for step, situation in self._possible(trace):
-            if set(self._told) <= set(situation.words):
+        for step, context in self._possible(trace):
+            if set(self._told) <= set(context.words):
                 if self._wrong.step is None:
                     return self._candidate(trace)
                 after = self._interpreter.apply(trace.states[-1], step)[0]
                 return self._candidate(replace(trace, states=(*trace.states, after), steps=(*trace.steps, step)))
         return None
 
-    def _possible(self, trace: Trace) -> Iterator[tuple[Occurrence, Situation]]:
-        """Where it may happen behind a run, and in which situation."""
+    def _possible(self, trace: Trace) -> Iterator[tuple[Occurrence, Context]]:
+        """Where it may happen behind a run, and in which context."""
         state = trace.states[-1]
         if self._wrong.step is not None:
             steps = self._interpreter.enabled(state, self._action.name)
         else:
             (message,) = self._wrong.divergence.again
-            takes = {input_of(self._interpreter, state, one).message for one in self._interpreter.enabled(state)}
-            names = [one.name for one in self._action.parameters]
+            takes = {input_of(self._interpreter, state, item).message for item in self._interpreter.enabled(state)}
+            names = [parameter.name for parameter in self._action.parameters]
             steps = [
                 Occurrence(self._action.name, tuple(zip(names, arguments, strict=True)))
                 for arguments in sorted(state.relations[message[0]])
@@ -276,41 +278,50 @@ def hypotheses(wrong: Wrong, interpreter: Interpreter) -> list[Hypothesis]:
     if wrong.leaving is not None:
         assert wrong.step is not None
         variant = next(
-            one for one in interpreter.protocol.variants if wrong.leaving.variant.name.endswith(f" with {one.name}")
+            each_variant
+            for each_variant in interpreter.protocol.variants
+            if wrong.leaving.variant.name.endswith(f" with {each_variant.name}")
         )
         return [
-            Leaves(wrong, interpreter, effects, Suspect(variant.name, variant.action, variant.replaces, ignores=True))
+            Leaves(
+                wrong,
+                interpreter,
+                effects,
+                FaultHypothesis(variant.name, variant.action, variant.replaces, ignores=True),
+            )
         ]
-    suspects, exact = _explaining(wrong, interpreter, effects)
-    found = [Suspected(wrong, interpreter, effects, one, exact=exact) for one in suspects[:SUSPECTS_MAX]]
-    return [*found, Situated(wrong, interpreter)]
+    hypotheses, exact = _explaining(wrong, interpreter, effects)
+    found = [
+        Hypothesized(wrong, interpreter, effects, hypothese, exact=exact) for hypothese in hypotheses[:SUSPECTS_MAX]
+    ]
+    return [*found, InContext(wrong, interpreter)]
 
 
-def _explaining(wrong: Wrong, interpreter: Interpreter, effects: Effects) -> tuple[list[Suspect], bool]:
-    """The suspects that explain what was seen, and whether they do so exactly."""
+def _explaining(wrong: Wrong, interpreter: Interpreter, effects: Effects) -> tuple[list[FaultHypothesis], bool]:
+    """The hypotheses that explain what was seen, and whether they do so exactly."""
     state = wrong.trace.states[-1]
     if wrong.step is None:
         ((name, arguments),) = wrong.divergence.again
-        message = next(one for one in interpreter.protocol.messages if one.name == name)
+        message = next(each_message for each_message in interpreter.protocol.messages if each_message.name == name)
         member = arguments[0] if message.receiver.each is not None else None
         given, action = Input(message.receiver.name, member, (name, arguments), {}), None
     else:
         given = input_of(interpreter, state, wrong.step)
         action = action_of(interpreter.protocol, wrong.step.action)
     exact, near, seen = [], [], set[Any]()
-    for suspect in suspects_of(interpreter, state, given, action):
-        text = (suspect.action.guard, suspect.action.changes, suspect.action.emits)
+    for hypothesis in fault_hypotheses_of(interpreter, state, given, action):
+        text = (hypothesis.action.guard, hypothesis.action.changes, hypothesis.action.emits)
         if text in seen:
             continue
         seen.add(text)
-        for done in effects.possible(state, suspect):
+        for done in effects.possible(state, hypothesis):
             if matches(interpreter, state, done, given):
-                difference = effects.difference(state, wrong.step, suspect, done)
+                difference = effects.difference(state, wrong.step, hypothesis, done)
                 if _is_the_same(wrong, difference):
-                    exact.append(suspect)
+                    exact.append(hypothesis)
                     break
                 if wrong.kind.symbol in difference:
-                    near.append(suspect)
+                    near.append(hypothesis)
                     break
     return (exact, True) if exact else (near, False)
 

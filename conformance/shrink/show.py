@@ -7,10 +7,10 @@ from dataclasses import replace
 from rich.console import Console
 from rich.markup import escape
 
-from conformance.report import plain_table
-from conformance.show.divergence import print_divergence, said
+from conformance.report.divergence import print_divergence, said
 from conformance.shrink.shrink import Shrunk, Tried
-from model import itf
+from impl.cli.console import plain_table
+from model.reference import itf
 
 WORDS_MAX = 46
 """Of a hypothesis in a table; the smallest is shown whole."""
@@ -31,10 +31,10 @@ def print_shrunk(shrunk: Shrunk, console: Console) -> None:
         f"Candidates on {shrunk.target}, each {shrunk.times} times", right=("steps", "likewise", "otherwise"), left=()
     )
     table.add_column("if this is wrong", no_wrap=True)
-    for one in shrunk.tried:
-        words = one.candidate.because
+    for item in shrunk.tried:
+        words = item.candidate.because
         words = words if len(words) <= WORDS_MAX else f"{words[: WORDS_MAX - 3]}..."
-        table.add_row(str(one.steps), str(one.likewise), str(one.otherwise), escape(words))
+        table.add_row(str(item.steps), str(item.likewise), str(item.otherwise), escape(words))
     console.print(table)
     console.print()
     smallest = shrunk.smallest

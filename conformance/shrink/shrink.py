@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from conformance.driver import Cores
-from conformance.exits import Exit
-from conformance.lockstep import Divergence, Leaving, Replay, replay
-from conformance.replaying import Vector
-from conformance.shrink.hypotheses import Candidate, Situated, hypotheses
+from conformance.replay.driver import Cores
+from conformance.replay.lockstep import Divergence, Leaving, Replay, replay
+from conformance.replay.replays import Vector
+from conformance.replay.targets import Target
+from conformance.shrink.hypotheses import Candidate, InContext, hypotheses
 from conformance.shrink.wrong import Wrong, kind_of, wrong_of
-from conformance.targets import Target
-from model.interpreter import Interpreter
-from model.runs import executed
-from model.shrinking import adapted, reduced
-from model.state import Occurrence, Trace
+from impl.cli.exits import Exit
+from model.explore.shrinking import adapted, reduced
+from model.reference.interpreter import Interpreter
+from model.reference.runs import executed
+from model.reference.state import Occurrence, Trace
 
 FEW: Final = 3
 """Candidates that are run in any case, so that a rate stands beside others."""
@@ -81,8 +81,8 @@ class Shrunk:
     @property
     def smallest(self) -> Tried | None:
         """The shortest run that diverges likewise; of several, the one that does so most often."""
-        found = [one for one in self.tried if one.likewise]
-        return min(found, key=lambda one: (one.steps, -one.likewise), default=None)
+        found = [item for item in self.tried if item.likewise]
+        return min(found, key=lambda item: (item.steps, -item.likewise), default=None)
 
     @property
     def verdict(self) -> Literal["conforms", "diverges", "undecided"]:
@@ -107,7 +107,7 @@ class Shrunk:
             "because": self.because,
             "steps": self.divergence.step if self.divergence else None,
             "smallest": self.smallest.as_json() if self.smallest else None,
-            "tried": [one.as_json() for one in self.tried],
+            "tried": [item.as_json() for item in self.tried],
         }
 
 
@@ -161,7 +161,7 @@ class _Search:
             self._add(hypothesis.candidates())
         self._add(self._given())
         while self._waiting:
-            self._waiting.sort(key=lambda one: len(one.trace.steps))
+            self._waiting.sort(key=lambda item: len(item.trace.steps))
             candidate = self._waiting.pop(0)
             best = self._shrunk.smallest
             if best is not None and len(candidate.trace.steps) >= best.steps and len(self._shrunk.tried) >= FEW:
@@ -169,7 +169,7 @@ class _Search:
             tried = self._try(candidate)
             self._shrunk.tried.append(tried)
             learning = candidate.hypothesis
-            if not tried.likewise and isinstance(learning, Situated) and self._lessons < LESSONS_MAX:
+            if not tried.likewise and isinstance(learning, InContext) and self._lessons < LESSONS_MAX:
                 self._lessons += 1
                 if learning.went_well(candidate.trace):
                     self._add(learning.candidates())
@@ -200,10 +200,10 @@ class _Search:
         return found[1] if found is not None else whole
 
     def _add(self, candidates: Iterator[Candidate]) -> None:
-        for one in candidates:
-            if one.trace.steps not in self._seen:
-                self._seen.add(one.trace.steps)
-                self._waiting.append(one)
+        for candidate in candidates:
+            if candidate.trace.steps not in self._seen:
+                self._seen.add(candidate.trace.steps)
+                self._waiting.append(candidate)
 
     def _given(self) -> Iterator[Candidate]:
         """The run that was observed."""

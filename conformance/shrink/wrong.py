@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from conformance.lockstep import Divergence, Leaving
-from model.interpreter import Interpreter
-from model.runs import executed
-from model.state import Occurrence, Trace, initial_state
+from conformance.replay.lockstep import Divergence, Leaving
+from model.reference.interpreter import Interpreter
+from model.reference.runs import executed
+from model.reference.state import Occurrence, Trace, initial_state
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _shape(divergence: Divergence) -> tuple[Any, ...]:
     expected, observed = divergence.expected, divergence.observed
     if isinstance(expected, list) and isinstance(observed, list):
         if divergence.field in ("messages", "events"):
-            return tuple(tuple(sorted({str(one[0]) for one in side})) for side in (expected, observed))
+            return tuple(tuple(sorted({str(item[0]) for item in side})) for side in (expected, observed))
         return bool(expected), bool(observed)
     if isinstance(expected, int) and isinstance(observed, int):
         return ("less" if observed < expected else "more",)

@@ -10,20 +10,20 @@ from functools import partial
 from itertools import count
 from typing import Any, Final, Protocol
 
-from impl.aca import Aca
 from impl.broker import topics
-from impl.channel.aca import ChannelAca
-from impl.channel.whole import WholeAca
+from impl.composite import CompositeAca
 from impl.core import Effects, Event, IllegalInput
 from impl.errors import NotAllowed, Unreachable
+from impl.events.event_schema import MESSAGE_QUEUE, ON_DEMAND
+from impl.events.message_queue import MessageQueueAcaProjection
+from impl.events.on_demand import OnDemandAcaProjection
+from impl.events.recorder import Projection, Recorder, Sink
+from impl.message_queue.aca import MessageQueueAca
 from impl.messages import VPC_NAME, Confirmed, Kind, Message, Part, Pod, Published, Push, Subscribe
-from impl.recording.pods import AcaPods
-from impl.recording.recorder import Recorder, Sink, Teller
-from impl.recording.shared import AcaShared
-from impl.recording.words import MESSAGE_QUEUE, ON_DEMAND
+from impl.on_demand.aca import Aca
 from impl.service.loop import Service
 from impl.service.timing import Timing
-from impl.store import Store
+from impl.storage.store import Store
 from impl.transport.interface import Connection, Delivery
 from impl.wire.codec import encode
 
@@ -103,11 +103,14 @@ class AcaService(Service):
     ) -> None:
         """`events`: where its event log goes; without, it keeps none."""
         self.aca = Aca(host)
-        self.channel = ChannelAca(host)
-        self.whole = WholeAca(self.aca, self.channel)
+        self.channel = MessageQueueAca(host)
+        self.whole = CompositeAca(self.aca, self.channel)
         super().__init__(host, self.whole, store, connect, subscription="aca", timing=timing)
         if events is not None:
-            tellers: dict[str, Teller] = {ON_DEMAND: AcaPods(self.aca), MESSAGE_QUEUE: AcaShared(self.channel)}
+            tellers: dict[str, Projection] = {
+                ON_DEMAND: OnDemandAcaProjection(self.aca),
+                MESSAGE_QUEUE: MessageQueueAcaProjection(self.channel),
+            }
             self.recorder = Recorder(f"aca/{host}", tellers, events, host=host)
         self._dataplane = dataplane or Quiet()
         self._handlers = handlers

@@ -9,21 +9,21 @@ from dataclasses import asdict
 from typing import Final
 
 from impl.broker import topics
-from impl.broker.multicast import Administration
-from impl.channel.decision import NEVER_LARGE, Decision
-from impl.channel.dpm import ChannelDpm
-from impl.channel.whole import WholeDpm, of_channel
+from impl.broker.vpc_topics import Administration
+from impl.composite import CompositeDpm, of_channel
 from impl.core import Effects, Event, Send
-from impl.dpm import Dpm
 from impl.errors import NotAllowed
+from impl.events.event_schema import MESSAGE_QUEUE, ON_DEMAND
+from impl.events.message_queue import MessageQueueDpmProjection
+from impl.events.on_demand import OnDemandDpmProjection
+from impl.events.recorder import Projection, Recorder, Sink
+from impl.message_queue.dpm import MessageQueueDpm
+from impl.message_queue.thresholds import NEVER_LARGE, Thresholds
 from impl.messages import Administrative, Deregistered, Kind, Message, Notice, Pod, Registered
-from impl.recording.pods import DpmPods
-from impl.recording.recorder import Recorder, Sink, Teller
-from impl.recording.shared import DpmShared
-from impl.recording.words import MESSAGE_QUEUE, ON_DEMAND
+from impl.on_demand.dpm import Dpm
 from impl.service.loop import Service
 from impl.service.timing import Timing
-from impl.store import Store
+from impl.storage.store import Store
 from impl.transport.interface import Connection, Delivery
 
 DECISIONS_MAX: Final = 50
@@ -43,16 +43,19 @@ class DpmService(Service):
         timing: Timing | None = None,
         *,
         administration: Administration | None = None,
-        decision: Decision | None = None,
+        decision: Thresholds | None = None,
         events: Sink | None = None,
     ) -> None:
         """`events`: where its event log goes; without, it keeps none."""
         self.dpm = Dpm()
-        self.channel = ChannelDpm(decision if administration is not None else NEVER_LARGE)
-        self.whole = WholeDpm(self.dpm, self.channel)
+        self.channel = MessageQueueDpm(decision if administration is not None else NEVER_LARGE)
+        self.whole = CompositeDpm(self.dpm, self.channel)
         super().__init__("dpm", self.whole, store, connect, subscription="dpm", timing=timing)
         if events is not None:
-            tellers: dict[str, Teller] = {ON_DEMAND: DpmPods(self.dpm), MESSAGE_QUEUE: DpmShared(self.channel)}
+            tellers: dict[str, Projection] = {
+                ON_DEMAND: OnDemandDpmProjection(self.dpm),
+                MESSAGE_QUEUE: MessageQueueDpmProjection(self.channel),
+            }
             self.recorder = Recorder("dpm", tellers, events, about=asdict(self.channel.decision))
         self._administration = administration
         self._resent: dict[tuple[Pod, int], float] = {}
@@ -149,7 +152,7 @@ class DpmService(Service):
             yield from map(of_channel, self._decided(vpc))
             self._unconfirmed[vpc] = self.channel.unconfirmed(vpc)
             seen = self._unreported.get(vpc, {})
-            self._unreported[vpc] = {one: seen.get(one, now) for one in self.channel.unreported(vpc)}
+            self._unreported[vpc] = {item: seen.get(item, now) for item in self.channel.unreported(vpc)}
         yield from map(of_channel, self._unanswered(now))
         yield from map(of_channel, self._reminders(now))
         yield from map(of_channel, self._failed(now))

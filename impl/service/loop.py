@@ -25,10 +25,10 @@ from typing import Any, Final
 from impl.broker.topics import dead_letters
 from impl.core import ADMINISTRATION, Effects, Event, IllegalInput, Send
 from impl.errors import BadDeployment, NotAllowed, StandsBy, Unreachable
+from impl.events.recorder import Recorder
 from impl.messages import Message, Published
-from impl.recording.recorder import Recorder
 from impl.service.timing import Timing
-from impl.store import Outgoing, Store
+from impl.storage.store import Outgoing, Store
 from impl.transport.interface import Connection, Delivery, Letter, Session
 from impl.wire.codec import MalformedMessage, decode, encode
 
@@ -174,7 +174,7 @@ class Service:
         self._listen()
         if unpublished:
             self._log.info("publishes %d messages that were stored before the last stop", len(unpublished))
-            self._publish([one.send for one in unpublished])
+            self._publish([item.send for item in unpublished])
             self._store.mark_sent(unpublished)
         self._perform(self.begin())
 
@@ -313,7 +313,7 @@ class Service:
     def _publish(self, sends: Sequence[Send], origins: Sequence[str] = ()) -> None:
         """Publishes messages, and has administrative work done, in their order. `origins`: the messages' ids, if a log is kept."""
         named = zip(sends, origins or [""] * len(sends), strict=True)
-        for is_administrative, group in groupby(named, key=lambda one: one[0].topic == ADMINISTRATION):
+        for is_administrative, group in groupby(named, key=lambda item: item[0].topic == ADMINISTRATION):
             if not is_administrative:
                 self._publish_messages(list(group))
                 continue
@@ -330,8 +330,8 @@ class Service:
             if len(named) == 1:
                 self.undeliverable(named[0][0], problem)
                 return
-            for one in named:  # those before and after the refused one are published all the same
-                self._publish_messages([one])
+            for item in named:  # those before and after the refused one are published all the same
+                self._publish_messages([item])
 
     def _retried(self, attempt: Callable[[], Any]) -> Any:
         """Tries until the broker answers; with growing pauses, and a word about each."""

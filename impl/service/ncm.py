@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from impl.broker import topics
 from impl.core import Effects, Send
 from impl.errors import NotAllowed
+from impl.events.event_schema import ON_DEMAND
+from impl.events.on_demand import OnDemandNcmProjection
+from impl.events.recorder import Recorder, Sink
 from impl.messages import Deregistered, Message, Pod, Registered
-from impl.ncm import Channel, Ncm
-from impl.recording.pods import NcmPods
-from impl.recording.recorder import Recorder, Sink
-from impl.recording.words import ON_DEMAND
+from impl.on_demand.ncm import Channel, Ncm
 from impl.service.loop import Service
 from impl.service.timing import Timing
-from impl.store import Store
+from impl.storage.store import Store
 from impl.transport.interface import Connection, Delivery
 
 
@@ -32,7 +32,7 @@ class NcmService(Service):
         self.ncm = Ncm()
         super().__init__("ncm", self.ncm, store, connect, subscription="ncm", timing=timing)
         if events is not None:
-            self.recorder = Recorder("ncm", {ON_DEMAND: NcmPods(self.ncm)}, events)
+            self.recorder = Recorder("ncm", {ON_DEMAND: OnDemandNcmProjection(self.ncm)}, events)
         self._since: dict[tuple[Pod, int], float] = {}
         """When a change was first seen to be pending."""
         self._reminded: dict[tuple[str, Pod], float] = {}

@@ -188,7 +188,7 @@ def _vpc(source: Any, kind: str) -> str:
 def _parts(source: Any, kind: str) -> tuple[m.Part, ...]:
     parts = tuple(m.Part(_member(_KINDS, part, f"{kind}.parts", "kind"), part.data) for part in source.parts)
     kinds = [part.kind for part in parts]
-    if not parts or kinds != [one for one in m.Kind if one in kinds]:
+    if not parts or kinds != [item for item in m.Kind if item in kinds]:
         raise MalformedMessage(f"{kind}.parts: expected some, each kind once and in order")
     size = sum(len(part.data) for part in parts)
     if size > m.PAYLOAD_BYTES_MAX:

@@ -12,12 +12,12 @@ from typing import Final
 
 from model.explaining.nearest import Observation, given_by
 from model.explaining.scene import Environment, Scene
+from model.language import Promise, Protocol, Symbol
+from model.language.terms import Apply, Node, Not, Quantified, Truth, Variable
+from model.language.transition import free, rebuilt, substitute, symbols, unfolded
 from model.matching.compiled import Changes
 from model.matching.source import conjuncts
-from model.state import Element, Tuple
-from model.transition import free, rebuilt, substitute, symbols, unfolded
-from spec.language import Promise, Protocol, Symbol
-from spec.terms import Apply, Node, Not, Quantified, Truth, Variable
+from model.reference.state import Element, Tuple
 
 _AFTER: Final = "_after"
 
@@ -39,7 +39,7 @@ class Judge:
 
     def __init__(self, scene: Scene, history: Mapping[str, Iterable[Tuple]] | None = None) -> None:
         self._scene = scene
-        self._shadows = {one.name.removesuffix(_AFTER): one for one in shadows(scene.protocol)}
+        self._shadows = {each_shadow.name.removesuffix(_AFTER): each_shadow for each_shadow in shadows(scene.protocol)}
         self._kept = scene.kept | set(history or ())
         for name, shadow in self._shadows.items():
             if name in scene.layout.kept:
@@ -59,7 +59,8 @@ class Judge:
             return []
         changes = self._forced(seen, given)
         events: Changes = {
-            (one.symbol.name, tuple(scene.value(node, given) for node in one.arguments)): True for one in action.emits
+            (emit.symbol.name, tuple(scene.value(node, given) for node in emit.arguments)): True
+            for emit in action.emits
         }
         written: dict[str, list[Tuple]] = {}
         for name, arguments in (*changes, *events):
@@ -86,10 +87,12 @@ class Judge:
             if promise.kind != "always" or promise.lemma or not names <= self._kept - set(unknown):
                 continue
             for part in conjuncts([promise.formula]):
-                about = [one for one in promise.parameters if one in free(part)]  # of the others nothing is asked
+                about = [
+                    parameter for parameter in promise.parameters if parameter in free(part)
+                ]  # of the others nothing is asked
                 values = next(self._scene.witnesses(about, [Not(part)], {}), None)
                 if values is not None:
-                    found.append(Broken(promise, tuple(zip((one.name for one in about), values, strict=True))))
+                    found.append(Broken(promise, tuple(zip((item.name for item in about), values, strict=True))))
                     break
         return found
 
@@ -114,11 +117,13 @@ class Judge:
             changes = self._second(changes, events)
         with scene.after(changes):
             for known in _about(promise, written):
-                open_ = [one for one in promise.parameters if one not in known]
+                open_ = [parameter for parameter in promise.parameters if parameter not in known]
                 rest = next(scene.witnesses(open_, [Not(formula)], known), None)
                 if rest is not None:
                     values = {**known, **dict(zip(open_, rest, strict=True))}
-                    return Broken(promise, tuple((one.name, values[one]) for one in promise.parameters))
+                    return Broken(
+                        promise, tuple((parameter.name, values[parameter]) for parameter in promise.parameters)
+                    )
         return None
 
     def _second(self, changes: Changes, events: Changes) -> Changes:
@@ -177,9 +182,9 @@ def shadows(protocol: Protocol) -> tuple[Symbol, ...]:
 
 
 def _beside(node: Node, shadows: Mapping[str, Symbol]) -> Node:
-    def change(one: Node) -> Node:
-        if isinstance(one, Apply) and (one.after or one.symbol.kind == "event"):
-            return Apply(shadows[one.symbol.name], one.arguments)
-        return one
+    def change(node: Node) -> Node:
+        if isinstance(node, Apply) and (node.after or node.symbol.kind == "event"):
+            return Apply(shadows[node.symbol.name], node.arguments)
+        return node
 
     return rebuilt(node, change)

@@ -16,18 +16,10 @@ from typing import Final
 
 from model.explaining.repairs import Step
 from model.explaining.scene import Environment, Scene
-from model.explaining.wishes import Wish, unified, wishes
-from model.state import Element, Tuple
-from spec.language import Action, Change
-from spec.terms import (
-    Apply,
-    Compare,
-    Constant,
-    Node,
-    Plus,
-    Value,
-    Variable,
-)
+from model.explaining.subgoals import Subgoal, subgoals, unified
+from model.language import Action, Change
+from model.language.terms import Apply, Compare, Constant, Node, Plus, Value, Variable
+from model.reference.state import Element, Tuple
 
 NESTED_MAX: Final = 6
 """Steps that each make the next one possible: an answer needs a request, that a route, that a version, and that its place."""
@@ -94,7 +86,7 @@ class Inserter:
         if level == 0 or len(self._steps) >= STEPS_MAX:
             self.bounded = True
             return
-        for action, change, known, wish in self._helpful(node, given):
+        for action, change, known, subgoal in self._helpful(node, given):
             options = self._choices(action, known)
             for choices in options:
                 self._left -= 1
@@ -104,14 +96,14 @@ class Inserter:
                 environment = dict(zip(action.parameters, choices, strict=True))
                 if not self._may(action, environment):
                     continue
-                counted = self._counted(change, wish, environment)
+                counted = self._counted(change, subgoal, environment)
                 for more in (counted, []) if counted else ([],):
-                    needed = [(one, environment) for one in (*action.guard, *more)]
+                    needed = [(conjunct, environment) for conjunct in (*action.guard, *more)]
                     for _ in self._all(needed, level - 1):
                         with self._taken(action, choices, guess=len(options) > 1):
                             if self._scene.value(node, given):
                                 yield
-                            elif self._nearer(change, wish, environment):
+                            elif self._nearer(change, subgoal, environment):
                                 yield from self._goal(node, given, level)
 
     @contextmanager
@@ -125,18 +117,18 @@ class Inserter:
                 self._steps.pop()
                 self._guesses -= guess
 
-    def _counted(self, change: Change, wish: Wish, given: Environment) -> list[Node]:
+    def _counted(self, change: Change, subgoal: Subgoal, given: Environment) -> list[Node]:
         """What has to hold first for what is computed to come out as it is wished: the version before the next one."""
-        pairs = [*zip(change.arguments, wish.arguments, strict=True), (change.value, wish.value)]
+        pairs = [*zip(change.arguments, subgoal.arguments, strict=True), (change.value, subgoal.value)]
         return [
             Compare("=", node, Constant(wanted, _node_sort(node)))
             for node, wanted in pairs
             if isinstance(node, Plus) and type(wanted) is int and wanted - self._scene.value(node, given) in (1, 2)
         ]
 
-    def _nearer(self, change: Change, wish: Wish, given: Environment) -> bool:
+    def _nearer(self, change: Change, subgoal: Subgoal, given: Environment) -> bool:
         """Whether a step that counts up has not reached what is wished: epochs and versions come one by one."""
-        pairs = [*zip(change.arguments, wish.arguments, strict=True), (change.value, wish.value)]
+        pairs = [*zip(change.arguments, subgoal.arguments, strict=True), (change.value, subgoal.value)]
         for node, wanted in pairs:
             if isinstance(node, Plus) and type(wanted) is int:
                 now = self._scene.value(node, given)  # after the step: what the next one would write
@@ -146,39 +138,43 @@ class Inserter:
 
     def _helpful(
         self, node: Node, given: Environment
-    ) -> Iterator[tuple[Action, Change, dict[Variable, Element], Wish]]:
+    ) -> Iterator[tuple[Action, Change, dict[Variable, Element], Subgoal]]:
         """Steps that may give an entry the value that is wished for: first those of which most is fixed."""
-        found: list[tuple[int, int, tuple[Action, Change, dict[Variable, Element], Wish]]] = []
-        for wish in wishes(self._scene, node, given):
+        found: list[tuple[int, int, tuple[Action, Change, dict[Variable, Element], Subgoal]]] = []
+        for subgoal in subgoals(self._scene, node, given):
             for action in self._scene.protocol.actions:
                 for change in action.changes:
-                    known = unified(change, wish)
+                    known = unified(change, subgoal)
                     if known is None:
                         continue
                     fixed = {one: value for one, value in known.items() if one in action.parameters}
                     if self._may(action, fixed):
-                        found.append((len(action.parameters) - len(fixed), len(found), (action, change, fixed, wish)))
+                        found.append(
+                            (len(action.parameters) - len(fixed), len(found), (action, change, fixed, subgoal))
+                        )
         for _, _, one in sorted(found, key=lambda entry: entry[:2]):
             yield one
 
     def _choices(self, action: Action, known: dict[Variable, Element]) -> list[Tuple]:
         """The choices that are tried: those that are possible, then those whose messages are there, then any."""
-        open_ = [one for one in action.parameters if one not in known]
+        open_ = [parameter for parameter in action.parameters if parameter not in known]
         if not open_:
-            return [tuple(known[one] for one in action.parameters)]
+            return [tuple(known[parameter] for parameter in action.parameters)]
         found: dict[Tuple, None] = {}
         for nodes in (action.guard, action.takes, self._equalities(action), ()):
             if nodes or not found:
                 for rest in islice(self._scene.witnesses(open_, nodes, known), TRIED_MAX):
                     chosen = {**known, **dict(zip(open_, rest, strict=True))}
-                    found[tuple(chosen[one] for one in action.parameters)] = None
+                    found[tuple(chosen[parameter] for parameter in action.parameters)] = None
                     if len(found) >= TRIED_MAX:
                         self.bounded = True
                         return list(found)
         return list(found)
 
     def _equalities(self, action: Action) -> tuple[Node, ...]:
-        return tuple(one for one in action.guard if isinstance(one, Compare) and one.operator == "=")
+        return tuple(
+            conjunct for conjunct in action.guard if isinstance(conjunct, Compare) and conjunct.operator == "="
+        )
 
 
 def _node_sort(node: Node) -> type[Value]:
@@ -190,4 +186,4 @@ def _node_sort(node: Node) -> type[Value]:
 
 
 def _named(action: Action, choices: Tuple) -> Step:
-    return Step(action.name, tuple(zip((one.name for one in action.parameters), choices, strict=True)))
+    return Step(action.name, tuple(zip((parameter.name for parameter in action.parameters), choices, strict=True)))

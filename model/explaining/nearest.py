@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from model.explaining.reasons import Message, taken_message
 from model.explaining.scene import Environment, Scene
+from model.language import Action
+from model.language.terms import Variable
+from model.language.transition import free
 from model.matching.compiled import Changes
-from model.state import Element, Tuple
-from model.transition import free
-from spec.language import Action
-from spec.terms import Variable
+from model.reference.state import Element, Tuple
 
 TRIED_MAX: Final = 200
 """Choices that are looked at of one action with one set of open parameters."""
@@ -65,7 +65,7 @@ class Nearest:
 
 def given_by(action: Action, choices: Mapping[str, Element]) -> dict[Variable, Element]:
     """The choices that are known, by parameter."""
-    return {one: choices[one.name] for one in action.parameters if one.name in choices}
+    return {parameter: choices[parameter.name] for parameter in action.parameters if parameter.name in choices}
 
 
 def differences(scene: Scene, action: Action, choices: Tuple, seen: Observation) -> list[Difference]:
@@ -90,25 +90,25 @@ def differences(scene: Scene, action: Action, choices: Tuple, seen: Observation)
                 found.append(Difference(place, value, expected))
     if seen.took is not None:
         taken = list(taken_message(scene, action, dict(zip(action.parameters, choices, strict=True))))
-        found += [Difference(TOOK, one, seen.took) for one in taken if one != seen.took]
+        found += [Difference(TOOK, message, seen.took) for message in taken if message != seen.took]
     return found
 
 
 def _of_messages(scene: Scene, changes: Changes, sent: Sequence[Tuple]) -> Iterator[Difference]:
     """Messages that differ: each one that is there with the one that it should be, if there is one of that name."""
     wanted = {(name, *arguments) for (name, arguments), value in changes.items() if value and name in scene.messages}
-    seen = {tuple(one) for one in sent}
+    seen = {tuple(message) for message in sent}
     missing, odd = sorted(wanted - seen, key=str), sorted(seen - wanted, key=str)
-    for one in odd:
-        alike = [other for other in missing if other[0] == one[0]]
+    for item in odd:
+        alike = [other for other in missing if other[0] == item[0]]
         if alike:
-            other = min(alike, key=lambda other: sum(a != b for a, b in zip(one, other, strict=True)))
+            other = min(alike, key=lambda other: sum(a != b for a, b in zip(item, other, strict=True)))
             missing.remove(other)
-            yield Difference("sent", one, other)
+            yield Difference("sent", item, other)
         else:
-            yield Difference("sent", one, None)
-    for one in missing:
-        yield Difference("sent", None, one)
+            yield Difference("sent", item, None)
+    for item in missing:
+        yield Difference("sent", None, item)
 
 
 def nearest(scene: Scene, seen: Observation) -> Nearest | None:
@@ -120,7 +120,7 @@ def nearest(scene: Scene, seen: Observation) -> Nearest | None:
         for choices in scene.choices(action, known, TRIED_MAX):
             found = differences(scene, action, choices, seen)
             if best is None or _weight(found) < best[0]:
-                named = tuple(zip((one.name for one in action.parameters), choices, strict=True))
+                named = tuple(zip((parameter.name for parameter in action.parameters), choices, strict=True))
                 best = _weight(found), Nearest(action.name, named, tuple(found))
     return best[1] if best else None
 
@@ -128,11 +128,11 @@ def nearest(scene: Scene, seen: Observation) -> Nearest | None:
 def _weight(found: Sequence[Difference]) -> int:
     """How much is changed: another step, or another message taken, weighs two words; a message that was sent, its words."""
     weight = 0
-    for one in found:
-        if one.field in ("action", TOOK):
+    for item in found:
+        if item.field in ("action", TOOK):
             weight += 2
-        elif one.field == "sent" and one.observed is not None and one.expected is not None:
-            weight += sum(a != b for a, b in zip(one.observed, one.expected, strict=True))
+        elif item.field == "sent" and item.observed is not None and item.expected is not None:
+            weight += sum(a != b for a, b in zip(item.observed, item.expected, strict=True))
         else:
             weight += 1
     return weight
@@ -153,18 +153,18 @@ def _candidates(scene: Scene, seen: Observation) -> Iterator[tuple[int, Action, 
 def alternatives(scene: Scene, action: Action, given: Environment) -> Iterator[tuple[Action, Environment]]:
     """Other actions that take the same messages, with the choices that this determines."""
     taken = {
-        one.symbol: tuple(scene.value(argument, given) for argument in one.arguments)
-        for one in action.takes
-        if all(free(argument) <= given.keys() for argument in one.arguments)
+        take.symbol: tuple(scene.value(argument, given) for argument in take.arguments)
+        for take in action.takes
+        if all(free(argument) <= given.keys() for argument in take.arguments)
     }
     if not taken:
         return
     for other in scene.protocol.actions:
-        if other is action or {one.symbol for one in other.takes} != set(taken) or other.role is not action.role:
+        if other is action or {take.symbol for take in other.takes} != set(taken) or other.role is not action.role:
             continue
         known: dict[Variable, Element] = {}
-        for one in other.takes:
-            for argument, value in zip(one.arguments, taken[one.symbol], strict=True):
+        for take in other.takes:
+            for argument, value in zip(take.arguments, taken[take.symbol], strict=True):
                 if isinstance(argument, Variable):
                     known[argument] = value
         yield other, known

@@ -13,12 +13,9 @@ from itertools import islice
 from typing import Final
 
 from model.explaining.scene import Environment, Scene
-from model.matching.source import positive, unnamed
-from model.notation import notation
-from model.state import Element, Tuple
-from model.transition import free
-from spec.language import Action
-from spec.terms import (
+from model.language import Action
+from model.language.notation import notation
+from model.language.terms import (
     And,
     Apply,
     Choose,
@@ -37,6 +34,9 @@ from spec.terms import (
     Truth,
     Variable,
 )
+from model.language.transition import free
+from model.matching.source import positive, unnamed
+from model.reference.state import Element, Tuple
 
 NEAR_MAX: Final = 2
 """True entries that are named beside one that is false."""
@@ -80,9 +80,9 @@ def parts(scene: Scene, action: Action, given: Environment) -> list[Part]:
 
 def taken_message(scene: Scene, action: Action, given: Environment) -> Iterator[Message]:
     """The messages that an action takes with these choices, as far as they are known."""
-    for one in action.takes:
-        if all(free(argument) <= given.keys() for argument in one.arguments):
-            yield (one.symbol.name, *(scene.value(argument, given) for argument in one.arguments))
+    for take in action.takes:
+        if all(free(argument) <= given.keys() for argument in take.arguments):
+            yield (take.symbol.name, *(scene.value(argument, given) for argument in take.arguments))
 
 
 def reasons(scene: Scene, node: Node, given: Environment) -> Iterator[str]:
@@ -96,10 +96,10 @@ def reasons(scene: Scene, node: Node, given: Environment) -> Iterator[str]:
             yield from reasons(scene, operand, given)
         case And(operands) | Or(operands):
             decisive = isinstance(node, Or)
-            values = [bool(scene.value(one, given)) for one in operands]
+            values = [bool(scene.value(term, given)) for term in operands]
             wanted = [one for one, value in zip(operands, values, strict=True) if value is decisive] or list(operands)
-            for one in wanted:
-                yield from reasons(scene, one, given)
+            for item in wanted:
+                yield from reasons(scene, item, given)
         case Implies(premise, conclusion):
             yield from reasons(scene, Or((Not(premise), conclusion)), given)
         case Quantified():
@@ -136,8 +136,8 @@ def _atoms(node: Node) -> Iterator[Apply]:
         case Apply(symbol) if symbol.result is Formula:
             yield node
         case And(operands):
-            for one in operands:
-                yield from _atoms(one)
+            for operand in operands:
+                yield from _atoms(operand)
         case Quantified("some", _, body):
             yield from _atoms(body)
 
@@ -169,13 +169,13 @@ def _near(scene: Scene, node: Apply, given: Environment) -> Iterator[str]:
     """Entries that are true and differ from this one in the fewest arguments, but not in all."""
     if node.symbol.name not in scene.layout.kept:
         return
-    wanted = [scene.value(one, given) if free(one) <= given.keys() else None for one in node.arguments]
+    wanted = [scene.value(argument, given) if free(argument) <= given.keys() else None for argument in node.arguments]
     ranked: list[tuple[int, list[str], Tuple]] = []
     for arguments, _ in islice(scene.tables.entries(node.symbol.name), SCANNED_MAX):
         pairs = [(a, b) for a, b in zip(arguments, wanted, strict=True) if b is not None]
         # Numbers agree by chance, names do not.
         if any(a == b and isinstance(b, str) for a, b in pairs):
-            ranked.append((sum(a != b for a, b in pairs), [str(one) for one in arguments], arguments))
+            ranked.append((sum(a != b for a, b in pairs), [str(argument) for argument in arguments], arguments))
     there = "was sent" if node.symbol.name in scene.messages else "is true"
     for _, _, arguments in nsmallest(NEAR_MAX, ranked):
         yield f"{call(node.symbol.name, arguments)} {there}"
@@ -190,10 +190,10 @@ def written(scene: Scene, node: Node, given: Environment) -> str:
         case Variable():
             return shown(given[node]) if node in given else node.name
         case Apply(symbol, arguments, after):
-            inner = tuple(_inner(scene, one, given) for one in arguments)
+            inner = tuple(_inner(scene, argument, given) for argument in arguments)
             return call(f"{symbol.name}′" if after else symbol.name, inner)
         case Named(definition, arguments, _):
-            return call(definition.name, tuple(_inner(scene, one, given) for one in arguments))
+            return call(definition.name, tuple(_inner(scene, argument, given) for argument in arguments))
         case Plus(number, amount):
             return f"{written(scene, number, given)} + {amount}"
         case Sum(left, right):
@@ -201,7 +201,7 @@ def written(scene: Scene, node: Node, given: Environment) -> str:
         case Times(number, factor):
             return f"{factor} × {written(scene, number, given)}"
         case Quantified(quantifier, variables, body):
-            names = ", ".join(one.name for one in variables)
+            names = ", ".join(variable.name for variable in variables)
             return f"{'∀' if quantifier == 'all' else '∃'} {names}. {written(scene, body, given)}"
         case Compare(operator, left, right):
             sign = {"=": "=", "<": "<", "<=": "≤"}[operator]
@@ -209,9 +209,9 @@ def written(scene: Scene, node: Node, given: Environment) -> str:
         case Not(operand):
             return f"¬{written(scene, operand, given)}"
         case And(operands):
-            return " ∧ ".join(written(scene, one, given) for one in operands)
+            return " ∧ ".join(written(scene, term, given) for term in operands)
         case Or(operands):
-            return " ∨ ".join(written(scene, one, given) for one in operands)
+            return " ∨ ".join(written(scene, term, given) for term in operands)
         case Implies(premise, conclusion):
             return f"{written(scene, premise, given)} ⇒ {written(scene, conclusion, given)}"
         case _:

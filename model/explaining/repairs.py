@@ -13,18 +13,16 @@ from typing import Final
 from model.explaining.nearest import Observation, differences, given_by
 from model.explaining.reasons import Message
 from model.explaining.scene import Environment, Scene
-from model.explaining.wishes import Wish, unified, wishes
-from model.state import Element, Tuple
-from spec.language import Action
-from spec.terms import (
-    Node,
-)
+from model.explaining.subgoals import Subgoal, subgoals, unified
+from model.language import Action
+from model.language.terms import Node
+from model.reference.state import Element, Tuple
 
 STEPS_MAX: Final = 2
 """Steps in a row that are tried."""
 
 TRIED_MAX: Final = 60
-"""Choices of one action that are tried for one wish."""
+"""Choices of one action that are tried for one subgoal."""
 
 SEARCHED_MAX: Final = 3_000
 """Steps that are tried in all for one number of steps: about a second."""
@@ -69,12 +67,14 @@ def missing_steps(scene: Scene, seen: Observation, most: int = 4) -> list[tuple[
 def steps_that_send(scene: Scene, message: Message) -> list[Step]:
     """The steps that are possible now and send a message."""
     name, *arguments = message
-    wish = Wish(scene.layout.kept[str(name)], tuple(arguments), True)
+    subgoal = Subgoal(scene.layout.kept[str(name)], tuple(arguments), True)
     found = []
-    for action, choices in _granting(scene, wish):
+    for action, choices in _granting(scene, subgoal):
         sent = scene.changes(action, choices).get((str(name), tuple(arguments)))
         if sent and scene.is_possible(action, choices):
-            found.append(Step(action.name, tuple(zip((one.name for one in action.parameters), choices, strict=True))))
+            found.append(
+                Step(action.name, tuple(zip((parameter.name for parameter in action.parameters), choices, strict=True)))
+            )
     return found
 
 
@@ -94,7 +94,9 @@ class _Search:
             self._left -= 1
             if self._left < 0 or self._enough():
                 return
-            named = Step(other.name, tuple(zip((one.name for one in other.parameters), choices, strict=True)))
+            named = Step(
+                other.name, tuple(zip((parameter.name for parameter in other.parameters), choices, strict=True))
+            )
 
             def go_on(
                 before: tuple[Step, ...], other: Action = other, choices: Tuple = choices, named: Step = named
@@ -116,19 +118,19 @@ class _Search:
 
 def _helpful(scene: Scene, false: list[Node], given: Environment) -> list[tuple[Action, Tuple]]:
     """Steps that give some entry that is wished for another value: possible ones, and those whose choices are all determined."""
-    wanted = (wish for node in false for wish in wishes(scene, node, given))
-    return list(dict.fromkeys(one for wish in wanted for one in _granting(scene, wish)))
+    wanted = (subgoal for node in false for subgoal in subgoals(scene, node, given))
+    return list(dict.fromkeys(item for subgoal in wanted for item in _granting(scene, subgoal)))
 
 
-def _granting(scene: Scene, wish: Wish) -> Iterator[tuple[Action, Tuple]]:
+def _granting(scene: Scene, subgoal: Subgoal) -> Iterator[tuple[Action, Tuple]]:
     """Steps that give one entry another value."""
     for other in scene.protocol.actions:
         for change in other.changes:
-            known = unified(change, wish)
+            known = unified(change, subgoal)
             if known is None:
                 continue
             fixed = {one: value for one, value in known.items() if one in other.parameters}
             for choices in scene.choices(other, fixed, TRIED_MAX):
                 yield other, choices
             if len(fixed) == len(other.parameters):
-                yield other, tuple(fixed[one] for one in other.parameters)
+                yield other, tuple(fixed[parameter] for parameter in other.parameters)

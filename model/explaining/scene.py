@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Final
 
+from model.language import Action, Protocol, Symbol
+from model.language.terms import Formula, Node, Number, Value, Variable
 from model.matching.compiled import Changes, Compiled, Constants, apply, parameters
-from model.matching.counted import Counted
+from model.matching.interval_set import IntervalSet
 from model.matching.layout import Put, Tables, key
-from model.state import Element, Tuple
-from spec.language import Action, Protocol, Symbol
-from spec.terms import Formula, Node, Number, Value, Variable
+from model.reference.state import Element, Tuple
 
 Environment = Mapping[Variable, Element]
 """The values of variables."""
@@ -81,7 +81,7 @@ class Scene:
     def mirror(self, name: str, other: str) -> None:
         """Gives a symbol that nothing was said of yet the entries of another one with the same arguments and value."""
         table = self.tables.table(name)
-        as_it_is = self.layout.kept[name].result is not Formula or isinstance(table, Counted)
+        as_it_is = self.layout.kept[name].result is not Formula or isinstance(table, IntervalSet)
         setattr(self.tables, other, table.copy() if as_it_is else set(table))
         self._indexed -= {index for (of, _), index in self.layout.indexes.items() if of == other}
 
@@ -132,10 +132,10 @@ class Scene:
         """Values of the variables for which all the formulas hold, perhaps some twice; not all, if there is too much to look at."""
         place = tuple(variables), tuple(nodes), tuple(given)
         if place not in self._finds:
-            names = parameters([one for one in given if one not in variables])
+            names = parameters([argument for argument in given if argument not in variables])
             lines = [f"def find({', '.join(['t', *parameters(list(given)).values()])}):"]
             for path, ends in zip(*self.compiled.source.paths(list(nodes), list(variables), names), strict=True):
-                clauses = [f"{one} if look()" if one.startswith("for") else one for one in path]
+                clauses = [f"{item} if look()" if item.startswith("for") else item for item in path]
                 clauses = clauses if path[0].startswith("for") else ["for _ in (0,)", *clauses]
                 lines.append(
                     f"    yield from ({self.compiled.source.together(list(variables), ends)} {' '.join(clauses)})"
@@ -159,10 +159,13 @@ class Scene:
 
     def choices(self, action: Action, known: Environment, most: int) -> list[Tuple]:
         """Choices with which the action is possible, the known ones as given; so many at most."""
-        open_ = [one for one in action.parameters if one not in known]
+        open_ = [parameter for parameter in action.parameters if parameter not in known]
         found = islice(self.witnesses(open_, action.guard, known), most)
         return [
-            tuple(known[one] if one in known else rest[open_.index(one)] for one in action.parameters)
+            tuple(
+                known[parameter] if parameter in known else rest[open_.index(parameter)]
+                for parameter in action.parameters
+            )
             for rest in dict.fromkeys(found)
         ]
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from model.language import Action, Change, Message, Protocol
+from model.language.terms import Apply, Compare, Constant, Formula, Node, Not, Truth, Value, Variable
 from model.matching.layout import Layout, Put, Tables
 from model.matching.source import Names, Source
-from model.state import Element, Tuple
-from spec.language import Action, Change, Message, Protocol
-from spec.terms import Apply, Compare, Constant, Formula, Node, Not, Truth, Value, Variable
+from model.reference.state import Element, Tuple
 
 Constants = Mapping[str, Callable[..., Any]]
 """The value of each constant for given arguments; of a relation, whether it holds."""

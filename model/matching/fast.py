@@ -11,13 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from model.language import Action, Change, Message, Symbol
+from model.language.terms import Apply, Formula, Number, Truth, Variable
 from model.matching.compiled import Compiled, parameters
 from model.matching.forgotten import parts
 from model.matching.layout import Tables, first
 from model.matching.relaxed import Hearsay
 from model.matching.source import Names
-from spec.language import Action, Change, Message, Symbol
-from spec.terms import Apply, Formula, Number, Truth, Variable
 
 MISFIT: Final = 0
 FITS: Final = 1

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from model.matching.counted import Counted
-from model.state import Tuple
-from model.transition import rebuilt
-from spec.language import Protocol, Symbol
-from spec.terms import Apply, Compare, Constant, Enumeration, Formula, Node, Not, Number, Truth
+from model.language import Protocol, Symbol
+from model.language.terms import Apply, Compare, Constant, Enumeration, Formula, Node, Not, Number, Truth
+from model.language.transition import rebuilt
+from model.matching.interval_set import IntervalSet
+from model.reference.state import Tuple
 
 FORGOTTEN: Final = "forgotten"
 """The value of an entry of which is only known that no step asks for its value; no enumeration has a member of this name."""
@@ -25,7 +25,7 @@ FORGOTTEN: Final = "forgotten"
 class Settled(dict[Tuple, Any]):
     """A function's table, of which some entries are only known to be settled."""
 
-    def __init__(self, gone: Counted) -> None:
+    def __init__(self, gone: IntervalSet) -> None:
         super().__init__()
         self.gone = gone
 
@@ -47,8 +47,8 @@ def counted(protocol: Protocol) -> frozenset[str]:
     found = set()
     for symbol in protocol.symbols:
         if symbol.kind == "state" and symbol.result is Formula and symbol.arguments:
-            negated = sum(isinstance(one, Not) and _is(one.operand, symbol) for one in _guards(protocol))
-            asked = sum(_is(one, symbol) for node in _read(protocol) for one in parts(node))
+            negated = sum(isinstance(guard, Not) and _is(guard.operand, symbol) for guard in _guards(protocol))
+            asked = sum(_is(part, symbol) for node in _read(protocol) for part in parts(node))
             grows = all(
                 change.value == Truth(True) and not change.binders
                 for action in protocol.actions
@@ -69,9 +69,9 @@ def settled(protocol: Protocol) -> Mapping[str, frozenset[str]]:
             continue
         if not symbol.arguments or not issubclass(symbol.arguments[-1], Number):
             continue
-        read = [one for node in _read(protocol) for one in parts(node)]
-        asked = sum(_is(one, symbol) for one in read)
-        values = [value for one in read if (value := _compared(one, symbol)) is not None]
+        read = [part for node in _read(protocol) for part in parts(node)]
+        asked = sum(_is(item, symbol) for item in read)
+        values = [value for item in read if (value := _compared(item, symbol)) is not None]
         if asked == len(values):
             rest = frozenset(symbol.result.names()) - {symbol.result.names()[value] for value in values}
             found[symbol.name] = rest - {symbol.result.names()[0]}
@@ -111,9 +111,9 @@ def parts(node: Node) -> list[Node]:
     """A node and all that it is made of."""
     found: list[Node] = []
 
-    def note(one: Node) -> Node:
-        found.append(one)
-        return one
+    def note(node: Node) -> Node:
+        found.append(node)
+        return node
 
     rebuilt(node, note)
     return found

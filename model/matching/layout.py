@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from model.matching.counted import Counted
+from model.language import Message, Protocol, Symbol
+from model.language.terms import Enumeration, Formula, Number, Value
 from model.matching.forgotten import Settled, counted, settled
-from model.state import Element, Tuple
-from spec.language import Message, Protocol, Symbol
-from spec.terms import Enumeration, Formula, Number, Value
+from model.matching.interval_set import IntervalSet
+from model.reference.state import Element, Tuple
 
 Put = Callable[[Any, Tuple, Any], None]
 """Gives an entry of one symbol its value, in the table and its indexes."""
@@ -108,7 +108,7 @@ class Tables:
         self.layout = layout
         self.puts = puts
         self.now = 0
-        self.gone: dict[str, Counted] = {}
+        self.gone: dict[str, IntervalSet] = {}
         """What was forgotten, by symbol, as far as it counts."""
         self.past: dict[str, set[Tuple]] = {}
         """Entries of history that are told by nothing else any more."""
@@ -116,9 +116,9 @@ class Tables:
             plain = symbol.result is Formula and not isinstance(symbol, Message)
             table: Any = set() if plain else {}
             if name in layout.counted:
-                table = Counted()
+                table = IntervalSet()
             elif name in layout.settled:
-                table = Settled(self.gone.setdefault(name, Counted()))
+                table = Settled(self.gone.setdefault(name, IntervalSet()))
             setattr(self, name, table)
         for index in layout.indexes.values():
             setattr(self, index, {})
@@ -173,7 +173,7 @@ class Tables:
         for name in self.layout.counted:
             setattr(self, name, other.table(name).copy())
         for name in self.layout.settled:
-            table = Settled(self.gone.setdefault(name, Counted()))
+            table = Settled(self.gone.setdefault(name, IntervalSet()))
             table.update(other.table(name))
             setattr(self, name, table)
 
@@ -181,18 +181,18 @@ class Tables:
         """What was forgotten, and what is counted, to be kept in a file."""
         return {
             "gone": {name: some.as_json() for name, some in self.gone.items()},
-            "past": {name: [list(one) for one in some] for name, some in self.past.items()},
+            "past": {name: [list(item) for item in some] for name, some in self.past.items()},
             "counted": {name: self.table(name).as_json() for name in self.layout.counted},
         }
 
     def forget_again(self, kept: Mapping[str, Any]) -> None:
         """Brings back what `forgotten_as_json` has written; nothing was put in yet."""
-        self.gone = {name: Counted.of(some) for name, some in kept["gone"].items()}
-        self.past = {name: {tuple(one) for one in some} for name, some in kept["past"].items()}
+        self.gone = {name: IntervalSet.of(some) for name, some in kept["gone"].items()}
+        self.past = {name: {tuple(item) for item in some} for name, some in kept["past"].items()}
         for name, some in kept["counted"].items():
-            setattr(self, name, Counted.of(some))
+            setattr(self, name, IntervalSet.of(some))
         for name in self.layout.settled:
-            setattr(self, name, Settled(self.gone.setdefault(name, Counted())))
+            setattr(self, name, Settled(self.gone.setdefault(name, IntervalSet())))
 
     def members(self, sort: type[Value]) -> list[Element]:
         """The members of a sort that something is said of, in order; numbers up to one more than the largest."""

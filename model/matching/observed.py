@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from model.language import Protocol
+from model.language.terms import Variable
 from model.matching.compiled import Changes, Compiled, CompiledAction, Constants, Members, apply
 from model.matching.fast import Fast, comparisons, fast_way, spending
 from model.matching.layout import Tables
 from model.matching.relaxed import Hearsay
-from model.state import Element, Tuple
-from spec.language import Protocol
-from spec.terms import Variable
+from model.reference.state import Element, Tuple
 
 Attributes = Mapping[str, Any]
 Messages = Iterable[Sequence[Element]]
@@ -52,7 +52,7 @@ class Observer:
         self.protocol = protocol
         self.compiled = Compiled(protocol, constants, history=history, members=members)
         self.actions: Mapping[str, CompiledAction] = self.compiled.actions
-        self.messages = frozenset(one.name for one in protocol.messages if not isinstance(one, Hearsay))
+        self.messages = frozenset(message.name for message in protocol.messages if not isinstance(message, Hearsay))
         self.fast: dict[str, Fast] = {}
         same = comparisons(self.compiled)
         for name, ready in self.actions.items():
@@ -81,7 +81,7 @@ class Observer:
             return changes
         given = dict(zip(ready.names, choices, strict=True))
         for taken in spending(ready.action):
-            arguments = tuple(given[one.name] for one in taken.arguments if isinstance(one, Variable))
+            arguments = tuple(given[argument.name] for argument in taken.arguments if isinstance(argument, Variable))
             tables.put(taken.symbol.name, arguments, False)
         apply(tables, changes)
         return None
@@ -127,7 +127,7 @@ class Observer:
         given = dict(zip(ready.names, choices, strict=True))
         forgotten = []
         for taken in takes:
-            arguments = tuple(given[one.name] for one in taken.arguments if isinstance(one, Variable))
+            arguments = tuple(given[argument.name] for argument in taken.arguments if isinstance(argument, Variable))
             if arguments not in tables.table(taken.symbol.name):
                 if not self.compiled.spent[taken.symbol.name](tables, *arguments):
                     return place
@@ -149,6 +149,6 @@ class Observer:
     def sweep(self, tables: Tables, name: str) -> int:
         """Forgets the messages of this name that are spent; how many are left."""
         spent, table = self.compiled.spent[name], tables.table(name)
-        for arguments in [one for one in table if spent(tables, *one)]:
+        for arguments in [item for item in table if spent(tables, *item)]:
             tables.put(name, arguments, False)
         return len(table)

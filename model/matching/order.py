@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from model.transition import rebuilt
-from spec.language import Action, Change, Message, Protocol, Symbol
-from spec.terms import Apply, Formula, Node, Truth, Variable
+from model.language import Action, Change, Message, Protocol, Symbol
+from model.language.terms import Apply, Formula, Node, Truth, Variable
+from model.language.transition import rebuilt
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _is_own(action: Action, symbol: Symbol, argument: Node | None, other: Action
     theirs = other.parameters[0]
     of_sort = symbol.arguments[:1] == (mine.sort,)
     written = change.arguments[0] if change.arguments else None
-    # An agent that is honest and one that is not are never the same: each of their actions says which it is.
+    # An agent that is correct and one that is not are never the same: each of their actions says which it is.
     return of_sort and argument == mine and isinstance(written, Variable) and written == theirs
 
 

@@ -11,9 +11,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, Final
 
-from model.transition import symbols
-from spec.language import Action, Change, Message, Protocol, Role, Symbol
-from spec.terms import FALSE, TRUE, Apply, Formula, Node, Truth, Variable
+from model.language import Action, Change, Message, Protocol, Role, Symbol
+from model.language.terms import FALSE, TRUE, Apply, Formula, Node, Truth, Variable
+from model.language.transition import symbols
 
 
 class Hearsay(Message[Any]):
@@ -58,11 +58,11 @@ def _hearsay(protocol: Protocol, symbol: Symbol) -> Hearsay:
 
 
 def _relaxed(action: Action, heard: dict[Symbol, Hearsay]) -> Action:
-    read = tuple(one for one in action.guard if _reads(one, heard))
-    for one in read:
-        if not isinstance(one, Apply) or one.symbol not in heard:
-            raise ValueError(f"{action.name}: {one} is more than that something may be")
-    takes = (*action.takes, *(_said(heard[one.symbol], one.arguments) for one in read if isinstance(one, Apply)))
+    read = tuple(conjunct for conjunct in action.guard if _reads(conjunct, heard))
+    for item in read:
+        if not isinstance(item, Apply) or item.symbol not in heard:
+            raise ValueError(f"{action.name}: {item} is more than that something may be")
+    takes = (*action.takes, *(_said(heard[item.symbol], item.arguments) for item in read if isinstance(item, Apply)))
     changes = []
     for change in action.changes:
         if change.symbol in heard:
@@ -73,7 +73,7 @@ def _relaxed(action: Action, heard: dict[Symbol, Hearsay]) -> Action:
             raise ValueError(f"{action.name}: {change.symbol} depends on what is only heard of")
         else:
             changes.append(change)
-    rest = tuple(one for one in action.guard[len(action.takes) :] if one not in read)
+    rest = tuple(conjunct for conjunct in action.guard[len(action.takes) :] if conjunct not in read)
     made = replace(action, takes=takes, guard=(*takes, *rest), changes=tuple(changes))
     object.__setattr__(made, "name", action.name)
     return made
@@ -84,4 +84,4 @@ def _said(symbol: Hearsay, arguments: tuple[Node, ...]) -> Apply:
 
 
 def _reads(node: Node, heard: Collection[Symbol]) -> bool:
-    return any(one in heard for one in symbols(node))
+    return any(symbol in heard for symbol in symbols(node))

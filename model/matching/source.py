@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import count
 
-from model.matching.layout import Layout, first
-from model.transition import free, substitute
-from spec.language import Symbol
-from spec.terms import (
+from model.language import Symbol
+from model.language.terms import (
     And,
     Apply,
     Choose,
@@ -34,6 +32,8 @@ from spec.terms import (
     Truth,
     Variable,
 )
+from model.language.transition import free, substitute
+from model.matching.layout import Layout, first
 
 Names = Mapping[Variable, str]
 """What the variables that have a value are called in the generated text."""
@@ -78,13 +78,13 @@ class Source:
             case Not(operand):
                 return f"(not {self.expression(operand, names)})"
             case And(operands):
-                return f"({' and '.join(self.expression(one, names) for one in operands) or 'True'})"
+                return f"({' and '.join(self.expression(term, names) for term in operands) or 'True'})"
             case Or(operands):
-                return f"({' or '.join(self.expression(one, names) for one in operands) or 'False'})"
+                return f"({' or '.join(self.expression(term, names) for term in operands) or 'False'})"
             case Implies(premise, conclusion):
                 return f"(not {self.expression(premise, names)} or {self.expression(conclusion, names)})"
             case Choose(condition, chosen, otherwise):
-                parts = (self.expression(one, names) for one in (chosen, condition, otherwise))
+                parts = (self.expression(item, names) for item in (chosen, condition, otherwise))
                 return "({} if {} else {})".format(*parts)
             case Quantified("some", variables, body):
                 return self._some(variables, body, names)
@@ -97,7 +97,7 @@ class Source:
     def _apply(self, symbol: Symbol, arguments: Sequence[Node], names: Names) -> str:
         assert symbol.kind != "event", f"{symbol}: events are no part of a state"
         if symbol.kind == "constant":
-            return f"c_{symbol.name}({', '.join(self.expression(one, names) for one in arguments)})"
+            return f"c_{symbol.name}({', '.join(self.expression(argument, names) for argument in arguments)})"
         given = self.together(arguments, names)
         if symbol.result is Formula:
             return f"({given} in t.{symbol.name})"
@@ -160,14 +160,14 @@ class Source:
                 _without(rest, node), _closed(open_, variable), {**names, variable: name}, [*path, step], found
             )
             return
-        best = max((self._known(node, open_) for node in rest), default=None, key=lambda one: one[0] if one else -1)
+        best = max((self._known(node, open_) for node in rest), default=None, key=lambda item: item[0] if item else -1)
         if (
             best is not None and best[0] == 0
         ):  # all of a table would be looked through, unless each alternative says where
             for node in rest:
-                if isinstance(node, Or) and all(self._says_where(one, open_) for one in node.operands):
-                    for one in node.operands:
-                        self._search(conjuncts([one, *_without(rest, node)]), open_, names, path, found)
+                if isinstance(node, Or) and all(self._says_where(operand, open_) for operand in node.operands):
+                    for term in node.operands:
+                        self._search(conjuncts([term, *_without(rest, node)]), open_, names, path, found)
                     return
         if best is not None and best[0] >= 0:
             _, atom, whole = best
@@ -175,8 +175,8 @@ class Source:
             return
         for node in rest:
             if isinstance(node, Or):
-                for one in node.operands:
-                    self._search(conjuncts([one, *_without(rest, node)]), open_, names, path, found)
+                for term in node.operands:
+                    self._search(conjuncts([term, *_without(rest, node)]), open_, names, path, found)
                 return
         for node in rest:
             if isinstance(node, Quantified) and node.quantifier == "some":
@@ -198,13 +198,13 @@ class Source:
     def _known(self, node: Node, open_: Mapping[Variable, None]) -> tuple[int, Apply, bool]:
         """How well a conjunct says where to look: by so many known arguments of this atom; whether the atom is all it says."""
         atom, whole = telling(node)
-        if atom is None or not any(isinstance(one, Variable) and one in open_ for one in atom.arguments):
+        if atom is None or not any(isinstance(argument, Variable) and argument in open_ for argument in atom.arguments):
             return -1, Apply(_NOWHERE, ()), False
-        return sum(not free(one) & open_.keys() for one in atom.arguments), atom, whole
+        return sum(not free(argument) & open_.keys() for argument in atom.arguments), atom, whole
 
     def _says_where(self, node: Node, open_: Mapping[Variable, None]) -> bool:
         """Whether an index by some argument finds what makes it true."""
-        return any(self._known(one, open_)[0] > 0 for one in conjuncts([node]))
+        return any(self._known(conjunct, open_)[0] > 0 for conjunct in conjuncts([node]))
 
     def _look_up(
         self,
@@ -281,11 +281,11 @@ _NOWHERE = Symbol("state", (), Formula, "No symbol at all.")
 
 
 def _without(nodes: Sequence[Node], node: Node) -> list[Node]:
-    return [one for one in nodes if one is not node]
+    return [term for term in nodes if term is not node]
 
 
 def _closed(open_: Mapping[Variable, None], variable: Variable) -> dict[Variable, None]:
-    return {one: None for one in open_ if one != variable}
+    return {item: None for item in open_ if item != variable}
 
 
 def conjuncts(nodes: Sequence[Node]) -> list[Node]:
@@ -325,9 +325,9 @@ def positive(node: Node) -> Node:
         case Named(_, _, body):
             return positive(body)
         case And(operands):
-            return And(tuple(positive(one) for one in operands))
+            return And(tuple(positive(term) for term in operands))
         case Or(operands):
-            return Or(tuple(positive(one) for one in operands))
+            return Or(tuple(positive(term) for term in operands))
         case Implies(premise, conclusion):
             return Or((positive(Not(premise)), positive(conclusion)))
         case Quantified(quantifier, variables, body):
@@ -337,7 +337,7 @@ def positive(node: Node) -> Node:
         case Choose(condition, chosen, otherwise):
             return Choose(positive(condition), positive(chosen), positive(otherwise))
         case Apply(symbol, arguments, after):
-            return Apply(symbol, tuple(unnamed(one) for one in arguments), after)
+            return Apply(symbol, tuple(unnamed(argument) for argument in arguments), after)
         case Not(operand):
             return _negative(operand)
         case _:
@@ -353,9 +353,9 @@ def _negative(node: Node) -> Node:
         case Not(operand):
             return positive(operand)
         case And(operands):
-            return Or(tuple(_negative(one) for one in operands))
+            return Or(tuple(_negative(term) for term in operands))
         case Or(operands):
-            return And(tuple(_negative(one) for one in operands))
+            return And(tuple(_negative(term) for term in operands))
         case Implies(premise, conclusion):
             return And((positive(premise), _negative(conclusion)))
         case Quantified(quantifier, variables, body):

@@ -15,14 +15,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from model.language import Action, Protocol, Symbol
+from model.language.checks import faults_of
+from model.language.terms import And, Apply, Compare, Formula, Implies, Node, Not, Truth, Variable
+from model.language.transition import after
 from model.mutation.rules import Mutant, mutated
-from model.prove import Claim, Prover, Question, Verdict, questions_of
-from model.small import SIZES, Small, find_small
-from model.text import faults_of
-from model.transition import after
-from model.wellformed import alternatives_claim, alternatives_name, lifecycle_claim, lifecycle_name
-from spec.language import Action, Protocol, Symbol
-from spec.terms import And, Apply, Compare, Formula, Implies, Node, Not, Truth, Variable
+from model.proof.finite_models import SIZES, Small, find_small
+from model.proof.prove import Claim, Prover, Question, Verdict, questions_of
+from model.proof.wellformed import alternatives_claim, alternatives_name, lifecycle_claim, lifecycle_name
 
 STEPS_MAX: Final = 1_000_000
 """Of z3, for one question: about half a second. What is settled at all takes a hundredth of it."""
@@ -70,18 +70,21 @@ class MutantProver:
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
         self._prover = _StepProver(protocol, steps_max=STEPS_MAX)
-        self._kinds = {one.name: "lemma" if one.lemma else "promise" for one in protocol.promises}
+        self._kinds = {promise.name: "lemma" if promise.lemma else "promise" for promise in protocol.promises}
 
     @property
     def checks(self) -> list[tuple[str, str]]:
         """Kind and name of every claim that there is about mutants."""
-        found = [(TEXT.kind, TEXT.name), *((self._kinds[one.name], one.name) for one in self._protocol.promises)]
+        found = [
+            (TEXT.kind, TEXT.name),
+            *((self._kinds[promise.name], promise.name) for promise in self._protocol.promises),
+        ]
         claims = (question.claim.name for question in questions_of(self._protocol, self._protocol.actions, False))
         found += [("spent", name) for name in dict.fromkeys(claims) if name not in self._kinds]
-        found += [("alternatives", alternatives_name(one)) for one in self._protocol.alternatives]
-        found += [("lifecycle", lifecycle_name(one)) for one in self._protocol.lifecycles]
-        found += [("guard", _guard(one)) for one in self._protocol.actions]
-        return sorted(found, key=lambda one: KINDS.index(one[0]))
+        found += [("alternatives", alternatives_name(alternative)) for alternative in self._protocol.alternatives]
+        found += [("lifecycle", lifecycle_name(lifecycle)) for lifecycle in self._protocol.lifecycles]
+        found += [("guard", _guard(action)) for action in self._protocol.actions]
+        return sorted(found, key=lambda item: KINDS.index(item[0]))
 
     def ask(self, mutant: Mutant) -> Proved:
         """All claims about the mutated action; and whether it is equivalent, if it breaks none."""
@@ -118,7 +121,7 @@ class MutantProver:
         found: dict[tuple[str, str], Verdict] = {}
         changed = mutated(self._protocol, mutant)
         for group in changed.alternatives:
-            if any(one is mutant.action for one in group.choices):
+            if any(choice is mutant.action for choice in group.choices):
                 claim = alternatives_claim(prover, group)
                 found["alternatives", claim.name] = claim.verdict
         for lifecycle in changed.lifecycles:
@@ -166,8 +169,8 @@ def _guard(action: Action) -> str:
     return f"{action.name}: its guard can be satisfied"
 
 
-def _worse(one: Verdict, other: Verdict) -> Verdict:
-    return max(one, other, key=("holds", "undecided", "violated").index)
+def _worse(verdict: Verdict, other: Verdict) -> Verdict:
+    return max(verdict, other, key=("holds", "undecided", "violated").index)
 
 
 def _effects(action: Action) -> tuple[Any, ...]:
@@ -186,10 +189,10 @@ def _variables(*actions: Action) -> tuple[Variable, ...]:
     return tuple(variable for _, variables in _reads(*actions) for variable in variables)
 
 
-def _equal(symbol: Symbol, one: Node, other: Node) -> Node:
+def _equal(symbol: Symbol, node: Node, other: Node) -> Node:
     if symbol.result is Formula:
-        return And((Implies(one, other), Implies(other, one)))
-    return Compare("=", one, other)
+        return And((Implies(node, other), Implies(other, node)))
+    return Compare("=", node, other)
 
 
 def _same_effects(original: Action, action: Action) -> Node:

@@ -23,10 +23,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from model.notation import change_notation, notation
-from model.transition import free, fresh, rebuilt, substitute, unfolded
-from spec.language import Action, Change, Protocol
-from spec.terms import (
+from model.language import Action, Change, Protocol
+from model.language.notation import change_notation, notation
+from model.language.terms import (
     And,
     Apply,
     Choose,
@@ -42,6 +41,7 @@ from spec.terms import (
     Truth,
     Variable,
 )
+from model.language.transition import free, fresh, rebuilt, substitute, unfolded
 
 RULES = ("drop", "negate", "untaken", "swap", "order", "mistake", "member", "skip", "widen", "older", "unsaid")
 
@@ -80,9 +80,11 @@ def mutants_of(protocol: Protocol, actions: tuple[Action, ...] | None = None) ->
 
 def mutated(protocol: Protocol, mutant: Mutant) -> Protocol:
     """The protocol with the mutant in the place of what it is made from."""
-    actions = tuple(mutant.action if one is mutant.original else one for one in protocol.actions)
+    actions = tuple(mutant.action if action is mutant.original else action for action in protocol.actions)
     groups = tuple(
-        replace(group, choices=tuple(mutant.action if one is mutant.original else one for one in group.choices))
+        replace(
+            group, choices=tuple(mutant.action if choice is mutant.original else choice for choice in group.choices)
+        )
         for group in protocol.alternatives
     )
     for new, old in zip(groups, protocol.alternatives, strict=True):
@@ -148,25 +150,25 @@ def _parts(node: Node, find: Callable[[Node], list[Node]]) -> Iterator[tuple[Nod
     """Each part that `find` has something for: the part, what is put there, and the whole with it there."""
     seen: list[tuple[int, Node, Node]] = []
 
-    def note(one: Node) -> Node:
-        seen.extend((count[0], one, new) for new in find(one))
+    def note(node: Node) -> Node:
+        seen.extend((count[0], node, new) for new in find(node))
         count[0] += 1
-        return one
+        return node
 
     count = [0]
     rebuilt(node, note)
     for place, old, new in seen:
         at = [0]
 
-        def put(one: Node, place: int = place, new: Node = new, at: list[int] = at) -> Node:
+        def put(node: Node, place: int = place, new: Node = new, at: list[int] = at) -> Node:
             at[0] += 1
-            return new if at[0] == place + 1 else one
+            return new if at[0] == place + 1 else node
 
         yield old, new, rebuilt(node, put)
 
 
 def _swapped(node: Node) -> Iterator[tuple[str, Node]]:
-    variables = sorted(free(node), key=lambda one: one.name)
+    variables = sorted(free(node), key=lambda item: item.name)
     for one, other in combinations(variables, 2):
         if one.sort is other.sort:
             yield f"with {one.name} and {other.name} swapped", substitute(unfolded(node), {one: other, other: one})
@@ -182,7 +184,7 @@ def _reordered(node: Node) -> list[Node]:
         case "<=":
             return [Compare("<=", right, left), Compare("<", left, right)]
         case _:
-            numbers = any(_is_number(one) for one in (left, right))
+            numbers = any(_is_number(item) for item in (left, right))
             return [Compare("<=", left, right), Compare("<=", right, left)] if numbers else []
 
 
@@ -205,13 +207,13 @@ def _mistaken(protocol: Protocol) -> Callable[[Node], list[Node]]:
         if not isinstance(node, Apply) or not issubclass(node.symbol.result, Number) or node.symbol.kind != "state":
             return []
         others = [
-            one
-            for one in protocol.symbols
-            if one is not node.symbol
-            and one.kind == "state"
-            and (one.arguments, one.result) == (node.symbol.arguments, node.symbol.result)
+            symbol
+            for symbol in protocol.symbols
+            if symbol is not node.symbol
+            and symbol.kind == "state"
+            and (symbol.arguments, symbol.result) == (node.symbol.arguments, node.symbol.result)
         ]
-        return [Apply(one, node.arguments, node.after) for one in others]
+        return [Apply(other, node.arguments, node.after) for other in others]
 
     return find
 
@@ -230,7 +232,7 @@ def _wrong_changes(protocol: Protocol, action: Action, change: Change) -> Iterat
     yield from _wider(action, change)
     yield from _older(change)
     reads = And((*change.arguments, change.value, change.condition))
-    for one, other in combinations(sorted(free(reads) - set(change.binders), key=lambda one: one.name), 2):
+    for one, other in combinations(sorted(free(reads) - set(change.binders), key=lambda item: item.name), 2):
         if one.sort is other.sort:
             by = {one: other, other: one}
             arguments = tuple(substitute(unfolded(argument), by) for argument in change.arguments)
@@ -253,7 +255,7 @@ def _wrong_changes(protocol: Protocol, action: Action, change: Change) -> Iterat
 def _wider(action: Action, change: Change) -> Iterator[tuple[str, str, Change]]:
     if change.condition != Truth(True):
         parts = change.condition.operands if isinstance(change.condition, And) else (change.condition,)
-        parts = tuple(one for one in parts if one != Truth(True))
+        parts = tuple(term for term in parts if term != Truth(True))
         for place, part in enumerate(parts):
             rest = (*parts[:place], *parts[place + 1 :])
             condition: Node = And(rest) if rest else Truth(True)

@@ -17,15 +17,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from model.configuration import Configuration
-from model.explore import Exploration, Kernel, search_in
-from model.interpreter import NO_EVENTS, Interpreter
-from model.kernel.compile import compile_module
-from model.kernel.emit import ENVIRONMENT_ROLES, Emitter, claim_expressions, sorted_claims
-from model.kernel.ground import Ground
-from model.kernel.layout import lay_out
+from model.explore.explore import Exploration, Kernel, search_in
+from model.explore.kernel.compile import compile_module
+from model.explore.kernel.emit import ENVIRONMENT_ROLES, Emitter, claim_expressions, sorted_claims
+from model.explore.kernel.ground import Ground
+from model.explore.kernel.layout import lay_out
+from model.language import Action, Protocol
 from model.mutation.rules import Mutant, mutated
-from spec.language import Action, Protocol
+from model.reference.configuration import Configuration
+from model.reference.interpreter import NO_EVENTS, Interpreter
 
 CHUNK: Final = 64
 """Mutants that are compiled as one module: what LLVM does grows faster than the module."""
@@ -53,10 +53,10 @@ class Switched:
     ) -> None:
         self._protocol = protocol
         self._configuration = replace(configuration, pinned={})
-        self.mutants = [one for one in mutants if one.original.name not in configuration.without]
+        self.mutants = [mutant for mutant in mutants if mutant.original.name not in configuration.without]
         """Those whose action this configuration has."""
-        ground = Ground(protocol, configuration, also=[one.action for one in self.mutants])
-        claims = sorted_claims([one for one in protocol.promises if not one.lemma], protocol.sometimes)
+        ground = Ground(protocol, configuration, also=[mutant.action for mutant in self.mutants])
+        claims = sorted_claims([promise for promise in protocol.promises if not promise.lemma], protocol.sometimes)
         layout = lay_out(ground, claim_expressions(ground, claims))
         emitter = Emitter(ground, layout, claims, ENVIRONMENT_ROLES, forget_spent=forget_spent, switched=True)
         names = tuple(f"action{number}" for number in range(len(ground.actions)))
@@ -67,9 +67,11 @@ class Switched:
             ground, layout, claims, compiled, self._interpreter, forget_spent, 0.0, list(ground.initial)
         )
         self._numbers = {action: number for number, action in enumerate(ground.actions)}
-        self._texts = {one.name: self._text(emitter, one.original, one.action) for one in self.mutants}
+        self._texts = {mutant.name: self._text(emitter, mutant.original, mutant.action) for mutant in self.mutants}
         """By mutant: the code of its action."""
-        self._originals = {one: self._text(emitter, one, one) for one in {one.original for one in self.mutants}}
+        self._originals = {
+            item: self._text(emitter, item, item) for item in {mutant.original for mutant in self.mutants}
+        }
         self._functions: dict[str, int] = {}
         """By code: where it is compiled."""
         self._modules = []
@@ -107,11 +109,11 @@ class Switched:
             state, events = interpreter.apply(before, step)
         if found.violated == "deadlock":
             return not any(
-                interpreter.apply(state, one)[0] != state
-                for one in interpreter.enabled(state)
-                if interpreter.action(one.action).role.name not in ENVIRONMENT_ROLES
+                interpreter.apply(state, item)[0] != state
+                for item in interpreter.enabled(state)
+                if interpreter.action(item.action).role.name not in ENVIRONMENT_ROLES
             )
-        promises = [one for one in self._protocol.promises if one.name == found.violated]
+        promises = [promise for promise in self._protocol.promises if promise.name == found.violated]
         return interpreter.violated(before, state, events, promises) is not None
 
     def of(self, mutant: Mutant, states_max: int) -> Exploration:

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from model.tla.terms import WIDTH, Scope
-from model.transition import fresh
-from spec.language import Change
-from spec.terms import (
+from model.language import Change
+from model.language.terms import (
     And,
     Apply,
     Choose,
@@ -28,6 +26,8 @@ from spec.terms import (
     Truth,
     Variable,
 )
+from model.language.transition import fresh
+from model.tla.terms import WIDTH, Scope
 
 TRUE = Truth(True)
 FALSE = Truth(False)
@@ -145,9 +145,9 @@ def _bulk(text: str, change: Change, scope: Scope) -> str:
     return f"[{inner.ranges(keys)} |-> {value}]"
 
 
-def _both(one: Node, other: Node) -> Node:
+def _both(term: Node, other: Node) -> Node:
     parts: list[Node] = []
-    for node in (one, other):
+    for node in (term, other):
         parts.extend(node.operands if isinstance(node, And) else [] if node == TRUE else [node])
     return parts[0] if len(parts) == 1 else And(tuple(parts)) if parts else TRUE
 

@@ -1,7 +1,7 @@
 """The whole statement of a protocol as one TLA+ module.
 
 The module is parametric: what a bounded world chooses (members of sorts, largest numbers, constants, the choices that an action
-is kept to) are its constants, and `model.tla.world` gives them. It means exactly what the explorer visits: spent messages are
+is kept to) are its constants, and `model.tla.tlc` gives them. It means exactly what the explorer visits: spent messages are
 forgotten after each step, and a step that would take a number out of its set is none. What is no matter of states and runs is
 left out: who holds what, moves of lifecycles, alternatives, variants that are not put in.
 
@@ -18,11 +18,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from model.errors import BadInput
-from model.kernel.emit import ENVIRONMENT_ROLES, OWED
-from model.tla.changes import LINE, bounds, branches, function_after, relation_after, tuples
-from model.tla.terms import WIDTH, Names, Scope, Vocabulary, lines, quoted, reads_events
-from model.transition import symbols
-from spec.language import (
+from model.explore.kernel.emit import ENVIRONMENT_ROLES, OWED
+from model.language import (
     Action,
     Assumption,
     Change,
@@ -34,7 +31,10 @@ from spec.language import (
     Sometimes,
     Symbol,
 )
-from spec.terms import Apply, Formula, Named, Node, Number, Quantified, Titled, Value, Variable
+from model.language.terms import Apply, Formula, Named, Node, Number, Quantified, Titled, Value, Variable
+from model.language.transition import symbols
+from model.tla.changes import LINE, bounds, branches, function_after, relation_after, tuples
+from model.tla.terms import WIDTH, Names, Scope, Vocabulary, lines, quoted, reads_events
 
 OWN: Final = """
     Allows Fairness Forgets Init Kept Messages Next Nobody_is_stuck Observe Send Spec Spent Types Watched
@@ -72,7 +72,7 @@ def module(protocol: Protocol) -> Module:
 
 def identifier(name: str) -> str:
     """A name of letters, digits and underscores."""
-    return "".join(one if one.isalnum() else "_" for one in name)
+    return "".join(item if item.isalnum() else "_" for item in name)
 
 
 class _Writer:
@@ -82,18 +82,18 @@ class _Writer:
         self._protocol = protocol
         names = Names([*OWN.split(), identifier(protocol.name)])
         claims = (*protocol.actions, *protocol.promises, *protocol.eventualities, *protocol.sometimes)
-        self._called = {one: names.new(one.name) for one in claims}
-        self._spent = {one: names.new(f"{one.name}_spent") for one in protocol.messages}
-        self._unspent = {_unspent(one).definition: one for one in protocol.messages}
+        self._called = {claim: names.new(claim.name) for claim in claims}
+        self._spent = {each_message: names.new(f"{each_message.name}_spent") for each_message in protocol.messages}
+        self._unspent = {_unspent(each_message).definition: each_message for each_message in protocol.messages}
         operators = {one: names.new(f"{message.name}_unspent") for one, message in self._unspent.items()}
         self._acts = {role: names.new(f"{role.name}_acts") for role in protocol.roles}
         self._words = Vocabulary.of(protocol, names, operators)
         self._top = Scope(self._words)
-        self._variables = [one for one in protocol.symbols if one.kind in ("state", "history")]
-        self._constants = [one for one in protocol.symbols if one.kind == "constant"]
+        self._variables = [symbol for symbol in protocol.symbols if symbol.kind in ("state", "history")]
+        self._constants = [symbol for symbol in protocol.symbols if symbol.kind == "constant"]
         self._steps = [promise for promise in protocol.promises if promise.kind == "two-state"]
         self._kept = {promise: names.new(f"{promise.name}_kept") for promise in self._steps}
-        self._owed = next((one for one in protocol.definitions if one.name == OWED), None)
+        self._owed = next((definition for definition in protocol.definitions if definition.name == OWED), None)
         for message in protocol.messages:
             self._refuse(message)
 
@@ -124,7 +124,7 @@ class _Writer:
             *map(self._action, protocol.actions),
             *self._next(),
             *map(self._claim, protocol.sometimes),
-            *(self._claim(one) for one in protocol.promises if one not in self._steps),
+            *(self._claim(promise) for promise in protocol.promises if promise not in self._steps),
             *self._nobody_is_stuck(),
             *map(self._eventuality, protocol.eventualities),
         ]
@@ -132,11 +132,11 @@ class _Writer:
             identifier(protocol.name),
             "\n\n".join(parts) + "\n\n" + "=" * WIDTH + "\n",
             self._words.sorts,
-            {one: self._words.symbols[one] for one in self._constants},
+            {constant: self._words.symbols[constant] for constant in self._constants},
             bool(protocol.messages),
             "Nobody_is_stuck" if self._owed is not None else None,
-            {one: self._kept.get(one, self._called[one]) for one in protocol.promises},
-            {one: self._called[one] for one in protocol.eventualities},
+            {promise: self._kept.get(promise, self._called[promise]) for promise in protocol.promises},
+            {eventuality: self._called[eventuality] for eventuality in protocol.eventualities},
         )
 
     # -------------------------------------------------------------------------------------------- what there is
@@ -145,7 +145,7 @@ class _Writer:
         sorts, called = self._words.sorts, self._words.symbols
         declared = [(sorts[sort], sort.__doc__ or "") for sort in self._protocol.sorts]
         declared += [(sorts[number], number.__doc__ or "") for number in self._protocol.numbers]
-        declared += [(called[one], one.doc) for one in self._constants]
+        declared += [(called[constant], constant.doc) for constant in self._constants]
         declared.append(("Allows(_, _)", "Whether the action of this name may make these choices."))
         if self._protocol.messages:
             declared.append(
@@ -154,14 +154,15 @@ class _Writer:
         if self._steps:
             declared.append(("Watched", "The names of the promises about steps that are watched."))
         yield _listed("CONSTANTS", declared)
-        for one in self._protocol.enumerations:
-            yield f"{_comment(one.__doc__ or '')}\n{sorts[one]} == {{{', '.join(map(quoted, one.names()))}}}"
+        for enumeration in self._protocol.enumerations:
+            members = ", ".join(map(quoted, enumeration.names()))
+            yield f"{_comment(enumeration.__doc__ or '')}\n{sorts[enumeration]} == {{{members}}}"
         given = [f"{sorts[number]} \\subseteq Nat" for number in self._protocol.numbers]
-        given += [self._typed(one) for one in self._constants]
-        given += [self._top.text(_for_all(one), 5) for one in self._protocol.assumptions]
+        given += [self._typed(constant) for constant in self._constants]
+        given += [self._top.text(_for_all(assumption), 5) for assumption in self._protocol.assumptions]
         if given:
             yield f"ASSUME\n  {lines(AND, given, 2)}"
-        variables = [(called[one], one.doc) for one in self._variables]
+        variables = [(called[variable], variable.doc) for variable in self._variables]
         if self._protocol.messages:
             variables.append(("network", "The messages that were sent and are not forgotten."))
         if self._steps:
@@ -176,7 +177,7 @@ class _Writer:
         return f"{name} \\in [{product} -> {self._words.sorts[symbol.result]}]"
 
     def _types(self) -> str:
-        typed, text = [self._typed(one) for one in self._variables], ""
+        typed, text = [self._typed(variable) for variable in self._variables], ""
         if self._protocol.messages:
             kinds = []
             for message in self._protocol.messages:
@@ -198,25 +199,25 @@ class _Writer:
             for part in node if isinstance(node, tuple) else _parts(node):
                 yield from named_in(part)
 
-        def make(one: Titled) -> Iterator[str]:
-            if one in made:
+        def make(titled: Titled) -> Iterator[str]:
+            if titled in made:
                 return
-            made.add(one)
-            if isinstance(one, Definition):
-                yield from named_in(one.value.node)
-                yield self._operator(self._words.operators[one], one.doc, one.parameters, one.value.node)
+            made.add(titled)
+            if isinstance(titled, Definition):
+                yield from named_in(titled.value.node)
+                yield self._operator(self._words.operators[titled], titled.doc, titled.parameters, titled.value.node)
             else:
-                message = self._unspent[one]
+                message = self._unspent[titled]
                 yield from named_in(message.spent)
                 yield self._operator(self._spent[message], message.doc, message.parameters, message.spent)
                 scope = self._top.binding(message.parameters)
                 sent = scope.flat(Apply(message, message.parameters))
                 spent = scope.call(self._spent[message], message.parameters)
-                named = scope.call(self._words.operators[one], message.parameters)
+                named = scope.call(self._words.operators[titled], message.parameters)
                 yield f"{named} ==\n  {lines(AND, [sent, f'~{spent}'], 2)}"
 
-        for one in self._words.operators:
-            yield from make(one)
+        for operator in self._words.operators:
+            yield from make(operator)
 
     def _operator(self, name: str, doc: str, parameters: Sequence[Variable], node: Node) -> str:
         scope = self._top.binding(parameters)
@@ -255,7 +256,7 @@ class _Writer:
         for promise in self._steps:
             yield self._claim(promise)
         if self._steps:
-            cases = [f"name = {quoted(one.name)} -> {self._called[one]}(events)" for one in self._steps]
+            cases = [f"name = {quoted(step.name)} -> {self._called[step]}(events)" for step in self._steps]
             yield f"Kept(name, events) ==\n  CASE {_CASES.join(cases)}"
             yield (
                 f"{_comment('In a step these events happen; the promises that it breaks are noted.')}\n"
@@ -265,7 +266,7 @@ class _Writer:
 
     def _action(self, action: Action) -> str:
         scope = self._top.binding(action.parameters)
-        choices = ", ".join(scope.variables[one] for one in action.parameters)
+        choices = ", ".join(scope.variables[parameter] for parameter in action.parameters)
         parts = [f"Allows({quoted(action.name)}, <<{choices}>>)"]
         for node in action.guard:
             parts.append(f"{scope.text(node, 5, 6)} = TRUE" if branches(node) else scope.text(node, 5))
@@ -280,10 +281,12 @@ class _Writer:
         if unchanged:
             parts.append(f"UNCHANGED {_tuple(unchanged, 15)}")
         if self._protocol.messages:
-            sent = [tuples(one, scope) for one in action.changes if one.symbol.kind == "message"]
+            sent = [
+                tuples(each_change, scope) for each_change in action.changes if each_change.symbol.kind == "message"
+            ]
             parts.append(f"Send({_UNION.join(sent) or '{}'})")
         if self._steps:
-            happened = ", ".join(scope.named_tuple(one.symbol, one.arguments) for one in action.emits)
+            happened = ", ".join(scope.named_tuple(emit.symbol, emit.arguments) for emit in action.emits)
             parts.append(f"Observe({{{happened}}})")
         return f"{_comment(action.doc)}\n{scope.call(self._called[action], action.parameters)} ==\n  {lines(AND, parts, 2)}"
 
@@ -333,11 +336,11 @@ class _Writer:
             owed = self._words.operators[self._owed]
             yield f"{_comment(doc)}\nNobody_is_stuck == {owed} => ENABLED <<{acting}>>_vars"
 
-    def _eventuality(self, one: Eventuality) -> str:
-        scope = self._top.binding(one.parameters)
-        premise, conclusion = _of_states(scope, one.premise, 4), _of_states(scope, one.conclusion, 7)
-        each = f"\\A {scope.ranges(one.parameters)} :\n    " if one.parameters else ""
-        return f"{_comment(one.doc)}\n{self._called[one]} ==\n  {each}{premise}\n    ~> {conclusion}"
+    def _eventuality(self, eventuality: Eventuality) -> str:
+        scope = self._top.binding(eventuality.parameters)
+        premise, conclusion = _of_states(scope, eventuality.premise, 4), _of_states(scope, eventuality.conclusion, 7)
+        each = f"\\A {scope.ranges(eventuality.parameters)} :\n    " if eventuality.parameters else ""
+        return f"{_comment(eventuality.doc)}\n{self._called[eventuality]} ==\n  {each}{premise}\n    ~> {conclusion}"
 
 
 _CASES: Final = "\n    [] "
@@ -389,7 +392,7 @@ def _parts(node: object) -> Iterator[object]:
 
 def _comment(text: str) -> str:
     """A comment above what it is about."""
-    paragraphs = ["\n".join(f"\\* {line}" for line in textwrap.wrap(one, WIDTH - 3)) for one in text.split("\n\n")]
+    paragraphs = ["\n".join(f"\\* {line}" for line in textwrap.wrap(item, WIDTH - 3)) for item in text.split("\n\n")]
     return "\n\\*\n".join(paragraphs)
 
 

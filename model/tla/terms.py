@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from model.transition import symbols
-from spec.language import Definition, Protocol, Symbol
-from spec.terms import (
+from model.language import Definition, Protocol, Symbol
+from model.language.terms import (
     And,
     Apply,
     Choose,
@@ -42,6 +41,7 @@ from spec.terms import (
     Value,
     Variable,
 )
+from model.language.transition import symbols
 
 WIDTH: Final = 110
 """Columns of a line, as far as it can be broken."""
@@ -94,12 +94,12 @@ class Vocabulary:
     def of(cls, protocol: Protocol, names: Names, unspent: Mapping[Titled, str]) -> Vocabulary:
         """Gives every declaration of the protocol its name."""
         sorts = (*protocol.sorts, *protocol.numbers, *protocol.enumerations)
-        definitions = [one for one in protocol.definitions if not reads_events(one.value.node)]
+        definitions = [definition for definition in protocol.definitions if not reads_events(definition.value.node)]
         return cls(
             names,
             {sort: names.new(sort.__name__) for sort in sorts},
-            {one: names.new(one.name) for one in protocol.symbols if one.kind not in ("message", "event")},
-            {**{one: names.new(one.name) for one in definitions}, **unspent},
+            {symbol: names.new(symbol.name) for symbol in protocol.symbols if symbol.kind not in ("message", "event")},
+            {**{definition: names.new(definition.name) for definition in definitions}, **unspent},
         )
 
 
@@ -122,8 +122,8 @@ class Scope:
     def ranges(self, variables: Sequence[Variable]) -> str:
         """Where variables range: `host \\in Host, source, destination \\in Pod`."""
         return ", ".join(
-            f"{', '.join(self.variables[one] for one in of_one_sort)} \\in {self.vocabulary.sorts[sort]}"
-            for sort, of_one_sort in groupby(variables, key=lambda one: one.sort)
+            f"{', '.join(self.variables[item] for item in of_one_sort)} \\in {self.vocabulary.sorts[sort]}"
+            for sort, of_one_sort in groupby(variables, key=lambda variable: variable.sort)
         )
 
     def product(self, sorts: Sequence[type[Value]]) -> str:
@@ -167,7 +167,7 @@ class Scope:
                 parts, word = junction(node)
                 if len(parts) < 2:
                     return self._flat(parts[0])
-                return f" {word} ".join(self.flat(one, _AND + 1) for one in parts), _AND
+                return f" {word} ".join(self.flat(part, _AND + 1) for part in parts), _AND
             case Implies(premise, conclusion):
                 return f"{self.flat(premise, _IMPLIES + 1)} => {self.flat(conclusion, _IMPLIES + 1)}", _IMPLIES
             case Choose(condition, chosen, otherwise):
@@ -238,7 +238,7 @@ class Scope:
             case And() | Or():
                 parts, word = junction(node)
                 return _enclosed(
-                    column, outside > 0, lambda at: lines(word, [self.text(one, at + 3) for one in parts], at)
+                    column, outside > 0, lambda at: lines(word, [self.text(part, at + 3) for part in parts], at)
                 )
             case Implies(premise, conclusion):
                 return _enclosed(
@@ -280,7 +280,7 @@ def _enclosed(column: int, enclosed: bool, made: Callable[[int], str]) -> str:
 def junction(node: And | Or) -> tuple[list[Node], str]:
     """The operands that say anything, at least one, and the word between them."""
     idle = Truth(isinstance(node, And))
-    parts = [one for one in node.operands if one != idle]
+    parts = [operand for operand in node.operands if operand != idle]
     return parts or [idle], "/\\" if isinstance(node, And) else "\\/"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from model.language import Change, Move, Step, action, definition, for_each, lifecycle
+from model.language.terms import Formula, choose, exists
 from spec.failover.vocabulary import (
     BROKER,
     INSTANCE,
@@ -34,8 +36,6 @@ from spec.failover.vocabulary import (
     took,
     written,
 )
-from spec.language import Change, Move, Step, action, definition, for_each, lifecycle
-from spec.terms import Formula, choose, exists
 
 NO_TERM = Term.of(0)
 NOTHING = Version.of(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from model.language import LeadsTo, always, eventually, leads_to, lemma, sometimes, two_state
+from model.language.terms import Formula, implies
 from spec.failover.actions import NO_TERM, NOTHING
 from spec.failover.vocabulary import (
     Decision,
@@ -30,8 +32,6 @@ from spec.failover.vocabulary import (
     took,
     written,
 )
-from spec.language import LeadsTo, always, eventually, leads_to, lemma, sometimes, two_state
-from spec.terms import Formula, implies
 
 # ---------------------------------------------------------------------------------------------------- who decides
 
@@ -56,9 +56,9 @@ def a_successor_decides_too(journal: Journal, before: Version, after: Version) -
 
 
 @always(a_successor_decides_too)
-def versions_have_one_allocator(journal: Journal, version: Version, one: Decision, other: Decision) -> Formula:
+def versions_have_one_allocator(journal: Journal, version: Version, decision: Decision, other: Decision) -> Formula:
     """Two different entries of a journal never share a version."""
-    return implies(entry(journal, version, one) & entry(journal, version, other), one == other)
+    return implies(entry(journal, version, decision) & entry(journal, version, other), decision == other)
 
 
 @always(a_successor_decides_too, a_deposed_instance_believes_that_it_leads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from model.language import Protocol
 from spec.failover import actions, promises, variants, vocabulary
-from spec.language import Protocol
 
 PROTOCOL = Protocol.of("failover", vocabulary, actions, promises, variants)

@@ -6,6 +6,7 @@ that it replaces; all else of the action stays as it is stated.
 
 from __future__ import annotations
 
+from model.language import Deviation, Step, for_each, variant
 from spec.failover.actions import NO_TERM, NOTHING, accept, acknowledge, depose, load, propose, record, take_over
 from spec.failover.promises import (
     a_deposed_instance_changes_nothing,
@@ -35,7 +36,6 @@ from spec.failover.vocabulary import (
     ready,
     sent,
 )
-from spec.language import Deviation, Step, for_each, variant
 
 # --------------------------------------------------------------------------------------------------- as designed
 

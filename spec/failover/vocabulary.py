@@ -19,8 +19,8 @@ is decided, since that is the business of the protocol whose role this is.
 
 from __future__ import annotations
 
-from spec.language import Role, event, function, message, relation
-from spec.terms import Enumeration, Formula, Individual, Member, Number
+from model.language import Role, event, function, message, relation
+from model.language.terms import Enumeration, Formula, Individual, Member, Number
 
 
 class Instance(Individual):

@@ -1,8 +1,8 @@
-"""What an honest agent does: it applies what is newer, from either channel, and acknowledges only what it has applied."""
+"""What a correct agent does: it applies what is newer, from either channel, and acknowledges only what it has applied."""
 
 from __future__ import annotations
 
-from spec.language import Step, action, for_each
+from model.language import Step, action, for_each
 from spec.message_queue.definitions import agent_session
 from spec.message_queue.vocabulary import (
     ACA,
@@ -15,18 +15,18 @@ from spec.message_queue.vocabulary import (
     applied,
     attached,
     backlog,
+    correct,
     declined,
     epoch,
     heard,
     hello,
-    honest,
     known,
     listening,
     permitted,
     push,
     subscribe,
 )
-from spec.vocabulary import Session
+from spec.on_demand.vocabulary import Session
 
 _epoch_of = epoch  # under another name, since actions have a parameter called epoch
 
@@ -35,7 +35,7 @@ _epoch_of = epoch  # under another name, since actions have a parameter called e
 def restart(host: Host) -> Step:
     """The agent starts, for the first time or again: a new epoch, in which it knows nothing. Its subscriptions stay."""
     return Step(
-        when=[honest(host)],
+        when=[correct(host)],
         then=[
             epoch.assign(host, to=epoch(host) + 1),
             hello.send(host, epoch(host) + 1),
@@ -52,7 +52,7 @@ def learn(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
     """DPM pushed a revision newer than the known one: the agent applies it, and confirms."""
     return Step(
         takes=[push(host, epoch, vpc, revision)],
-        when=[honest(host), epoch == _epoch_of(host), known(host, vpc) < revision],
+        when=[correct(host), epoch == _epoch_of(host), known(host, vpc) < revision],
         then=[known.assign(host, vpc, to=revision), applied.send(host, epoch, vpc, revision)],
     )
 
@@ -62,7 +62,7 @@ def accept(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
     """The agent subscribes, from the latest on, and says so only when the subscription exists."""
     return Step(
         takes=[subscribe(host, epoch, vpc, attempt)],
-        when=[honest(host), epoch == _epoch_of(host), heard(host, vpc) < attempt, permitted(host, vpc)],
+        when=[correct(host), epoch == _epoch_of(host), heard(host, vpc) < attempt, permitted(host, vpc)],
         then=[
             attached.add(host, vpc),
             listening.add(host, vpc),
@@ -77,7 +77,7 @@ def decline(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
     """The agent could not subscribe: the broker refused, or is not to be reached. It does not listen there any more either."""
     return Step(
         takes=[subscribe(host, epoch, vpc, attempt)],
-        when=[honest(host), epoch == _epoch_of(host), heard(host, vpc) < attempt],
+        when=[correct(host), epoch == _epoch_of(host), heard(host, vpc) < attempt],
         then=[
             listening.remove(host, vpc),
             heard.assign(host, vpc, to=attempt),
@@ -90,7 +90,7 @@ def decline(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
 def receive(host: Host, vpc: Vpc, revision: Revision) -> Step:
     """The subscription delivers a revision newer than the known one: the agent applies it, and confirms."""
     return Step(
-        when=[honest(host), listening(host, vpc), backlog(host, vpc, revision), known(host, vpc) < revision],
+        when=[correct(host), listening(host, vpc), backlog(host, vpc, revision), known(host, vpc) < revision],
         then=[known.assign(host, vpc, to=revision), applied.send(host, epoch(host), vpc, revision)],
     )
 
@@ -99,6 +99,6 @@ def receive(host: Host, vpc: Vpc, revision: Revision) -> Step:
 def consume(host: Host, vpc: Vpc, revision: Revision) -> Step:
     """The agent acknowledges to the broker what it has applied, or what came too late: it does not come again."""
     return Step(
-        when=[honest(host), listening(host, vpc), backlog(host, vpc, revision), revision <= known(host, vpc)],
+        when=[correct(host), listening(host, vpc), backlog(host, vpc, revision), revision <= known(host, vpc)],
         then=[backlog.remove(host, vpc, revision)],
     )

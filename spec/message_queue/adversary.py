@@ -1,8 +1,8 @@
-"""What an agent that is not honest can do: send what its own channel lets it, and subscribe where it is permitted to."""
+"""What a Byzantine agent can do: send what its own channel lets it, and subscribe where it is permitted to."""
 
 from __future__ import annotations
 
-from spec.language import Step, action
+from model.language import Step, action
 from spec.message_queue.vocabulary import (
     ADVERSARY,
     Attempt,
@@ -14,9 +14,9 @@ from spec.message_queue.vocabulary import (
     applied,
     attached,
     backlog,
+    correct,
     declined,
     hello,
-    honest,
     permitted,
 )
 
@@ -26,26 +26,26 @@ NEVER = Epoch.of(0)
 @action(by=ADVERSARY)
 def forge_hello(host: Host, epoch: Epoch) -> Step:
     """It claims to have started."""
-    return Step(when=[~honest(host), epoch > NEVER], then=[hello.send(host, epoch)])
+    return Step(when=[~correct(host), epoch > NEVER], then=[hello.send(host, epoch)])
 
 
 @action(by=ADVERSARY)
 def forge_acceptance(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
     """It claims to have subscribed."""
-    return Step(when=[~honest(host), epoch > NEVER], then=[accepted.send(host, epoch, vpc, attempt)])
+    return Step(when=[~correct(host), epoch > NEVER], then=[accepted.send(host, epoch, vpc, attempt)])
 
 
 @action(by=ADVERSARY)
 def forge_refusal(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
     """It claims not to be able to."""
-    return Step(when=[~honest(host), epoch > NEVER], then=[declined.send(host, epoch, vpc, attempt)])
+    return Step(when=[~correct(host), epoch > NEVER], then=[declined.send(host, epoch, vpc, attempt)])
 
 
 @action(by=ADVERSARY)
 def forge_applied(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
     """It confirms what it likes."""
     return Step(
-        when=[~honest(host), epoch > NEVER, Revision.of(0) < revision],
+        when=[~correct(host), epoch > NEVER, Revision.of(0) < revision],
         then=[applied.send(host, epoch, vpc, revision)],
     )
 
@@ -53,10 +53,10 @@ def forge_applied(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Ste
 @action(by=ADVERSARY)
 def attach_unasked(host: Host, vpc: Vpc) -> Step:
     """It subscribes where the broker lets it."""
-    return Step(when=[~honest(host), permitted(host, vpc)], then=[attached.add(host, vpc)])
+    return Step(when=[~correct(host), permitted(host, vpc)], then=[attached.add(host, vpc)])
 
 
 @action(by=ADVERSARY)
 def discard(host: Host, vpc: Vpc, revision: Revision) -> Step:
     """It acknowledges to the broker what it likes."""
-    return Step(when=[~honest(host), backlog(host, vpc, revision)], then=[backlog.remove(host, vpc, revision)])
+    return Step(when=[~correct(host), backlog(host, vpc, revision)], then=[backlog.remove(host, vpc, revision)])

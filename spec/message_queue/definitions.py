@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from spec.language import definition, lifecycle
+from model.language import definition, lifecycle
+from model.language.terms import Formula, choose, exists
 from spec.message_queue.vocabulary import (
     ACA,
     DPM,
@@ -27,8 +28,7 @@ from spec.message_queue.vocabulary import (
     size,
     subscription,
 )
-from spec.terms import Formula, choose, exists
-from spec.vocabulary import Session
+from spec.on_demand.vocabulary import Session
 
 
 @definition

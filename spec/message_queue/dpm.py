@@ -5,8 +5,9 @@ Every decision is taken on what DPM has stored, and stored before anything is se
 
 from __future__ import annotations
 
-from spec.language import Change as Changed
-from spec.language import Step, action, alternatives, for_each
+from model.language import Change as Changed
+from model.language import Step, action, alternatives, for_each
+from model.language.terms import Formula, choose, exists, forall
 from spec.message_queue.definitions import (
     agent_session,
     channel_state,
@@ -59,8 +60,7 @@ from spec.message_queue.vocabulary import (
     subscription,
     tries,
 )
-from spec.terms import Formula, choose, exists, forall
-from spec.vocabulary import Session
+from spec.on_demand.vocabulary import Session
 
 _attempt_of = attempt  # under another name, since actions have a parameter called attempt
 NEVER = Epoch.of(0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from spec.language import lemma
+from model.language import lemma
+from model.language.terms import Formula, implies, same
 from spec.message_queue.definitions import engaged, member, on_the_topic
 from spec.message_queue.vocabulary import (
     Attempt,
@@ -20,12 +21,12 @@ from spec.message_queue.vocabulary import (
     backlog,
     belonged,
     channel,
+    correct,
     declined,
     epoch,
     group_then,
     heard,
     hello,
-    honest,
     known,
     listening,
     many_in_a_group,
@@ -42,7 +43,6 @@ from spec.message_queue.vocabulary import (
     subscription,
     tries,
 )
-from spec.terms import Formula, implies, same
 
 _epoch_of = epoch  # under other names, since lemmas have parameters called so
 _attempt_of = attempt
@@ -88,9 +88,9 @@ def askings_are_counted(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) ->
 
 @lemma
 def answers_are_to_askings(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Formula:
-    """An honest agent accepts or declines only what it was asked, in the epoch in which it was asked."""
+    """A correct agent accepts or declines only what it was asked, in the epoch in which it was asked."""
     answered = accepted(host, epoch, vpc, attempt) | declined(host, epoch, vpc, attempt)
-    return implies(honest(host) & answered, subscribe(host, epoch, vpc, attempt))
+    return implies(correct(host) & answered, subscribe(host, epoch, vpc, attempt))
 
 
 @lemma
@@ -101,9 +101,9 @@ def nobody_is_asked_too_often(host: Host, vpc: Vpc) -> Formula:
 
 @lemma
 def accepted_means_attached(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Formula:
-    """While DPM waits for the answer to an asking that an honest agent has accepted, the subscription exists."""
+    """While DPM waits for the answer to an asking that a correct agent has accepted, the subscription exists."""
     waited_for = (attempt == _attempt_of(host, vpc)) & (subscription(host, vpc) == Subscription.asked)
-    return implies(honest(host) & accepted(host, epoch, vpc, attempt) & waited_for, attached(host, vpc))
+    return implies(correct(host) & accepted(host, epoch, vpc, attempt) & waited_for, attached(host, vpc))
 
 
 # ---------------------------------------------------------------------------------------------------- revisions
@@ -151,29 +151,29 @@ def issued_revisions_have_an_outcome(vpc: Vpc, revision: Revision) -> Formula:
 
 @lemma
 def dpm_meets_begun_epochs(host: Host, epoch: Epoch) -> Formula:
-    """DPM has met no epoch of an honest agent that has not begun."""
+    """DPM has met no epoch of a correct agent that has not begun."""
     begun = (met(host) <= _epoch_of(host)) & implies(hello(host, epoch), epoch <= _epoch_of(host))
-    return implies(honest(host), begun)
+    return implies(correct(host), begun)
 
 
 @lemma
-def only_honest_agents_start(host: Host) -> Formula:
-    """What an agent that is not honest does between its messages is not part of the state."""
-    return implies(~honest(host), epoch(host) == NEVER)
+def only_correct_agents_start(host: Host) -> Formula:
+    """What a Byzantine agent does between its messages is not part of the state."""
+    return implies(~correct(host), epoch(host) == NEVER)
 
 
 @lemma
 def only_the_met_know(host: Host, vpc: Vpc) -> Formula:
-    """An honest agent whose epoch DPM has not met knows nothing, was asked nothing, and listens to nothing."""
+    """A correct agent whose epoch DPM has not met knows nothing, was asked nothing, and listens to nothing."""
     fresh = (known(host, vpc) == NOTHING) & (heard(host, vpc) == Attempt.of(0)) & ~listening(host, vpc)
-    return implies(honest(host) & (met(host) < _epoch_of(host)), fresh)
+    return implies(correct(host) & (met(host) < _epoch_of(host)), fresh)
 
 
 @lemma
 def confirmations_are_of_begun_epochs(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
-    """An honest agent confirms in epochs that have begun, and what it knows."""
+    """A correct agent confirms in epochs that have begun, and what it knows."""
     of_now = implies(epoch == _epoch_of(host), revision <= known(host, vpc))
-    return implies(honest(host) & applied(host, epoch, vpc, revision), (epoch <= _epoch_of(host)) & of_now)
+    return implies(correct(host) & applied(host, epoch, vpc, revision), (epoch <= _epoch_of(host)) & of_now)
 
 
 # ------------------------------------------------------------------------------------------------------ decisions

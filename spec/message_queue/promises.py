@@ -1,13 +1,14 @@
 """What the message queue promises.
 
-As in the core: where a promise speaks of what an agent knows or does, it speaks of honest agents; what DPM sends and the broker
+As in the core: where a promise speaks of what an agent knows or does, it speaks of correct agents; what DPM sends and the broker
 keeps it promises of all.
 """
 
 from __future__ import annotations
 
-from spec.language import always, eventually, leads_to, sometimes, two_state
-from spec.language.claims import LeadsTo
+from model.language import always, eventually, leads_to, sometimes, two_state
+from model.language.claims import LeadsTo
+from model.language.terms import Formula, implies
 from spec.message_queue.definitions import in_session, member, on_the_topic, small, under_way
 from spec.message_queue.vocabulary import (
     Attempt,
@@ -26,11 +27,11 @@ from spec.message_queue.vocabulary import (
     belonged,
     channel,
     confirmed,
+    correct,
     epoch,
     group,
     group_then,
     hello,
-    honest,
     known,
     many_in_a_group,
     many_ports,
@@ -43,7 +44,6 @@ from spec.message_queue.vocabulary import (
     size_then,
     subscription,
 )
-from spec.terms import Formula, implies
 
 NOTHING = Revision.of(0)
 
@@ -68,9 +68,9 @@ def a_topic_was_used_and_closed(host: Host, vpc: Vpc) -> Formula:
 def nobody_misses_a_revision(host: Host, vpc: Vpc) -> Formula:
     """Over any number of switches: whoever has a port of the VPC knows the newest revision that went out, or it is on its way.
 
-    For honest agents whose present epoch DPM has met; another is sent everything when it is met.
+    For correct agents whose present epoch DPM has met; another is sent everything when it is met.
     """
-    due = honest(host) & in_session(host) & member(host, vpc) & (NOTHING < sent(vpc))
+    due = correct(host) & in_session(host) & member(host, vpc) & (NOTHING < sent(vpc))
     return implies(due, (sent(vpc) <= known(host, vpc)) | under_way(host, vpc, sent(vpc)))
 
 
@@ -83,7 +83,7 @@ def a_host_is_subscribed(host: Host, vpc: Vpc) -> Formula:
 @always(a_host_is_subscribed)
 def subscribed_means_kept(host: Host, vpc: Vpc) -> Formula:
     """What DPM publishes for a host that it takes for subscribed, the broker keeps for that host: subscribe first, then publish."""
-    return implies(honest(host) & (subscription(host, vpc) == Subscription.subscribed), attached(host, vpc))
+    return implies(correct(host) & (subscription(host, vpc) == Subscription.subscribed), attached(host, vpc))
 
 
 # ---------------------------------------------------------------------------------------------------- isolation
@@ -125,15 +125,15 @@ def an_old_revision_is_still_in_the_backlog(host: Host, vpc: Vpc, revision: Revi
 
 @two_state(an_old_revision_is_still_in_the_backlog)
 def newer_wins(host: Host, vpc: Vpc) -> Formula:
-    """What went out never goes back; what an honest agent knows never goes back within an epoch, by whatever channel it comes."""
-    same_epoch = honest(host) & (epoch.after(host) == epoch(host))
+    """What went out never goes back; what a correct agent knows never goes back within an epoch, by whatever channel it comes."""
+    same_epoch = correct(host) & (epoch.after(host) == epoch(host))
     return (sent(vpc) <= sent.after(vpc)) & implies(same_epoch, known(host, vpc) <= known.after(host, vpc))
 
 
 @always(a_host_is_subscribed)
 def invents_nothing(host: Host, vpc: Vpc) -> Formula:
-    """Nothing goes out that DPM did not issue, and an honest agent knows nothing that did not go out."""
-    return (sent(vpc) <= rules(vpc)) & implies(honest(host), known(host, vpc) <= sent(vpc))
+    """Nothing goes out that DPM did not issue, and a correct agent knows nothing that did not go out."""
+    return (sent(vpc) <= rules(vpc)) & implies(correct(host), known(host, vpc) <= sent(vpc))
 
 
 # ------------------------------------------------------------------------------------------------- confirmation
@@ -147,30 +147,30 @@ def a_backlog_is_consumed(host: Host, vpc: Vpc, revision: Revision) -> Formula:
 
 @two_state(a_backlog_is_consumed)
 def acknowledges_after_applying(host: Host, vpc: Vpc, revision: Revision) -> Formula:
-    """What an honest agent acknowledges to the broker, it has applied, or something newer."""
+    """What a correct agent acknowledges to the broker, it has applied, or something newer."""
     taken = backlog(host, vpc, revision) & ~backlog.after(host, vpc, revision)
-    return implies(honest(host) & taken & attached.after(host, vpc), revision <= known(host, vpc))
+    return implies(correct(host) & taken & attached.after(host, vpc), revision <= known(host, vpc))
 
 
 @sometimes
 def a_confirmation_is_under_way(host: Host, vpc: Vpc) -> Formula:
     """An agent has applied a revision, and DPM does not know it yet."""
-    return in_session(host) & honest(host) & (confirmed(host, vpc) < known(host, vpc))
+    return in_session(host) & correct(host) & (confirmed(host, vpc) < known(host, vpc))
 
 
 @always(a_confirmation_is_under_way)
 def confirmations_are_true(host: Host, vpc: Vpc, revision: Revision) -> Formula:
-    """What an honest agent confirms to DPM, and what DPM counts on, it has applied: of that VPC, and in that epoch."""
+    """What a correct agent confirms to DPM, and what DPM counts on, it has applied: of that VPC, and in that epoch."""
     said = implies(applied.unspent(host, epoch(host), vpc, revision), revision <= known(host, vpc))
-    return implies(honest(host), said & implies(in_session(host), confirmed(host, vpc) <= known(host, vpc)))
+    return implies(correct(host), said & implies(in_session(host), confirmed(host, vpc) <= known(host, vpc)))
 
 
 @always(a_confirmation_is_under_way)
 def applied_means_confirmed(host: Host, vpc: Vpc) -> Formula:
-    """While DPM does not know what an honest agent has applied, the confirmation is on its way; before it has met it, the hello."""
-    behind = honest(host) & in_session(host) & (confirmed(host, vpc) < known(host, vpc))
+    """While DPM does not know what a correct agent has applied, the confirmation is on its way; before it has met it, the hello."""
+    behind = correct(host) & in_session(host) & (confirmed(host, vpc) < known(host, vpc))
     said = implies(behind, applied.unspent(host, met(host), vpc, known(host, vpc)))
-    return said & implies(honest(host) & (met(host) < epoch(host)), hello.unspent(host, epoch(host)))
+    return said & implies(correct(host) & (met(host) < epoch(host)), hello.unspent(host, epoch(host)))
 
 
 @sometimes
@@ -187,9 +187,9 @@ def a_revision_fails(vpc: Vpc, revision: Revision) -> Formula:
 
 @two_state(a_revision_is_done, a_revision_fails)
 def done_means_applied(host: Host, vpc: Vpc, revision: Revision) -> Formula:
-    """When a revision is reported done, every honest agent of the VPC that has not restarted since has applied it."""
+    """When a revision is reported done, every correct agent of the VPC that has not restarted since has applied it."""
     reported = (outcome.after(vpc, revision) == Change.done) & (outcome(vpc, revision) != Change.done)
-    due = honest(host) & in_session(host) & member(host, vpc)
+    due = correct(host) & in_session(host) & member(host, vpc)
     return implies(reported & due, revision <= known(host, vpc))
 
 
@@ -280,8 +280,8 @@ def leaving_ends(host: Host, vpc: Vpc) -> LeadsTo:
 
 @eventually(a_revision_comes_by_the_topic)
 def every_agent_applies_every_revision(host: Host, vpc: Vpc, revision: Revision) -> LeadsTo:
-    """An honest agent in session applies what went out, or something newer, unless it restarts or its last port leaves."""
-    due = honest(host) & in_session(host) & member(host, vpc)
+    """A correct agent in session applies what went out, or something newer, unless it restarts or its last port leaves."""
+    due = correct(host) & in_session(host) & member(host, vpc)
     return leads_to(
         due & (NOTHING < revision) & (revision <= sent(vpc)),
         (revision <= known(host, vpc)) | ~in_session(host) | ~member(host, vpc),

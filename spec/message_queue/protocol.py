@@ -5,7 +5,7 @@ Read it in this order: vocabulary, definitions, the roles (dpm, aca, adversary),
 
 from __future__ import annotations
 
-from spec.language import Protocol
+from model.language import Protocol
 from spec.message_queue import aca, adversary, definitions, dpm, lemmas, promises, variants, vocabulary
 
 PROTOCOL = Protocol.of("message-queue", vocabulary, definitions, dpm, aca, adversary, promises, lemmas, variants)

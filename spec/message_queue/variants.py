@@ -5,7 +5,8 @@ A variant says what is different in the action that it replaces; all else of the
 
 from __future__ import annotations
 
-from spec.language import Deviation, Step, for_each, variant
+from model.language import Deviation, Step, for_each, variant
+from model.language.terms import forall
 from spec.message_queue.aca import consume, learn, receive
 from spec.message_queue.definitions import large, member, small, somebody_is_leaving
 from spec.message_queue.dpm import (
@@ -80,7 +81,6 @@ from spec.message_queue.vocabulary import (
     subscription,
     tries,
 )
-from spec.terms import forall
 
 _attempt_of = attempt  # under another name, since actions have a parameter called attempt
 

@@ -20,11 +20,11 @@ deliver. It delivers in any order, again and again, until the agent acknowledges
 
 from __future__ import annotations
 
-from spec.language import Role, assumption, function, message, relation
-from spec.terms import Enumeration, Formula, Member, Number
-from spec.vocabulary import ACA, ADVERSARY, DPM, Change, Epoch, Host, Point, Vpc, honest
+from model.language import Role, assumption, function, message, relation
+from model.language.terms import Enumeration, Formula, Member, Number
+from spec.on_demand.vocabulary import ACA, ADVERSARY, DPM, Change, Epoch, Host, Point, Vpc, correct
 
-__all__ = ["ACA", "ADVERSARY", "DPM", "Change", "Epoch", "Host", "Point", "Vpc", "honest"]
+__all__ = ["ACA", "ADVERSARY", "DPM", "Change", "Epoch", "Host", "Point", "Vpc", "correct"]
 
 
 class Revision(Number):
@@ -130,16 +130,18 @@ _attempt_of = attempt
 
 @message(sender=DPM, receiver=ACA)
 def push(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
-    """The VPC has this revision. Spent when its epoch is over, or when the (honest) agent knows it or a newer one."""
+    """The VPC has this revision. Spent when its epoch is over, or when the (correct) agent knows it or a newer one."""
     return (
-        (epoch < met(host)) | honest(host) & (epoch < _epoch_of(host)) | honest(host) & (revision <= known(host, vpc))
+        (epoch < met(host)) | correct(host) & (epoch < _epoch_of(host)) | correct(host) & (revision <= known(host, vpc))
     )
 
 
 @message(sender=DPM, receiver=ACA)
 def subscribe(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Formula:
-    """Subscribe to the VPC's topic. Spent when its epoch is over, or when the (honest) agent has dealt with it, or a newer one."""
-    return (epoch < met(host)) | honest(host) & (epoch < _epoch_of(host)) | honest(host) & (attempt <= heard(host, vpc))
+    """Subscribe to the VPC's topic. Spent when its epoch is over, or when the (correct) agent has dealt with it, or a newer one."""
+    return (
+        (epoch < met(host)) | correct(host) & (epoch < _epoch_of(host)) | correct(host) & (attempt <= heard(host, vpc))
+    )
 
 
 @message(sender=ACA, receiver=DPM)

@@ -1,9 +1,10 @@
-"""What an honest agent does with slots: it attends the one that it is told, applies what is newer, and only then acknowledges."""
+"""What a correct agent does with slots: it attends the one that it is told, applies what is newer, and only then acknowledges."""
 
 from __future__ import annotations
 
-from spec.language import Change as Changed
-from spec.language import Step, action, alternatives, for_each
+from model.language import Change as Changed
+from model.language import Step, action, alternatives, for_each
+from model.language.terms import Formula
 from spec.slots.broker import drop_consumer
 from spec.slots.definitions import attended
 from spec.slots.vocabulary import (
@@ -18,12 +19,12 @@ from spec.slots.vocabulary import (
     addressed,
     applied,
     attends,
+    correct,
     epoch,
     given,
     goal,
     heard,
     hello,
-    honest,
     invited,
     known,
     left,
@@ -33,7 +34,6 @@ from spec.slots.vocabulary import (
     unsubscribe,
     up,
 )
-from spec.terms import Formula
 
 _epoch_of = epoch  # under another name, since actions have a parameter called epoch
 
@@ -44,7 +44,7 @@ _epoch_of = epoch  # under another name, since actions have a parameter called e
 def start(host: Host) -> Step:
     """The agent starts: a new epoch, in which it knows nothing."""
     return Step(
-        when=[honest(host), ~up(host)],
+        when=[correct(host), ~up(host)],
         then=[
             up.add(host),
             epoch.assign(host, to=epoch(host) + 1),
@@ -59,7 +59,7 @@ def start(host: Host) -> Step:
 def crash(host: Host) -> Step:
     """The agent dies, and its consumers with it. Whether it comes back, nobody knows."""
     return Step(
-        when=[honest(host), up(host)],
+        when=[correct(host), up(host)],
         then=[
             up.remove(host),
             for_each(Vpc, Slot, lambda vpc, slot: attends.remove(vpc, host, slot)),
@@ -77,7 +77,7 @@ def attach(host: Host, epoch: Epoch, vpc: Vpc, slot: Slot, turn: Turn) -> Step:
     """The agent opens a consumer for the slot that it is told, and confirms it."""
     return Step(
         takes=[subscribe(host, epoch, vpc, slot, turn)],
-        when=[honest(host), up(host), epoch == _epoch_of(host), heard(vpc, host) < turn, ~attended(vpc, slot)],
+        when=[correct(host), up(host), epoch == _epoch_of(host), heard(vpc, host) < turn, ~attended(vpc, slot)],
         then=[
             heard.assign(vpc, host, to=turn),
             attends.add(vpc, host, slot),
@@ -92,7 +92,7 @@ def be_refused(host: Host, epoch: Epoch, vpc: Vpc, slot: Slot, turn: Turn) -> St
     """The broker refuses, since another consumer attends the slot: the agent says so, and does not try again by itself."""
     return Step(
         takes=[subscribe(host, epoch, vpc, slot, turn)],
-        when=[honest(host), up(host), epoch == _epoch_of(host), heard(vpc, host) < turn, attended(vpc, slot)],
+        when=[correct(host), up(host), epoch == _epoch_of(host), heard(vpc, host) < turn, attended(vpc, slot)],
         then=[heard.assign(vpc, host, to=turn), refused.send(host, epoch, vpc, turn)],
     )
 
@@ -100,14 +100,14 @@ def be_refused(host: Host, epoch: Epoch, vpc: Vpc, slot: Slot, turn: Turn) -> St
 @alternatives(attach, be_refused)
 def takes_a_place(host: Host, epoch: Epoch, vpc: Vpc, slot: Slot, turn: Turn) -> Formula:
     """An agent that is asked to come gets in or is refused."""
-    return subscribe.unspent(host, epoch, vpc, slot, turn) & honest(host) & up(host) & (epoch == _epoch_of(host))
+    return subscribe.unspent(host, epoch, vpc, slot, turn) & correct(host) & up(host) & (epoch == _epoch_of(host))
 
 
 @action(by=ACA)
 def reattach(host: Host, vpc: Vpc, slot: Slot) -> Step:
     """The connection is back, and the slot is still free: the agent's client opens its consumer again by itself."""
     return Step(
-        when=[honest(host), up(host), invited(vpc, host, slot), ~attended(vpc, slot)],
+        when=[correct(host), up(host), invited(vpc, host, slot), ~attended(vpc, slot)],
         then=[attends.add(vpc, host, slot)],
     )
 
@@ -117,7 +117,7 @@ def detach(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Step:
     """The agent closes its consumer, if it has one, and confirms that."""
     return Step(
         takes=[unsubscribe(host, epoch, vpc, turn)],
-        when=[honest(host), up(host), epoch == _epoch_of(host), heard(vpc, host) < turn],
+        when=[correct(host), up(host), epoch == _epoch_of(host), heard(vpc, host) < turn],
         then=[
             heard.assign(vpc, host, to=turn),
             *drop_consumer(vpc, host),
@@ -144,7 +144,7 @@ def learn(host: Host, vpc: Vpc, revision: Revision) -> Step:
     """What is newer is applied, and acknowledged in the same breath: a crash between the two would only bring it again."""
     return Step(
         when=[
-            honest(host),
+            correct(host),
             up(host),
             given(vpc, revision, host),
             addressed(vpc, revision, host),
@@ -159,7 +159,7 @@ def pass_over(host: Host, vpc: Vpc, revision: Revision) -> Step:
     """What is known already, or something newer, is only acknowledged."""
     return Step(
         when=[
-            honest(host),
+            correct(host),
             up(host),
             given(vpc, revision, host),
             addressed(vpc, revision, host),
@@ -172,7 +172,7 @@ def pass_over(host: Host, vpc: Vpc, revision: Revision) -> Step:
 @alternatives(learn, pass_over)
 def takes_from_the_topic(host: Host, vpc: Vpc, revision: Revision) -> Formula:
     """What is handed to an agent, and is for it, is applied or passed over."""
-    return honest(host) & up(host) & given(vpc, revision, host) & addressed(vpc, revision, host)
+    return correct(host) & up(host) & given(vpc, revision, host) & addressed(vpc, revision, host)
 
 
 @action(by=ACA, fair=True)
@@ -180,6 +180,6 @@ def learn_directly(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> St
     """What comes by gRPC and is newer is applied."""
     return Step(
         takes=[goal(host, epoch, vpc, revision)],
-        when=[honest(host), up(host), epoch == _epoch_of(host), known(vpc, host) < revision],
+        when=[correct(host), up(host), epoch == _epoch_of(host), known(vpc, host) < revision],
         then=[known.assign(vpc, host, to=revision), applied.send(host, epoch, vpc, revision)],
     )

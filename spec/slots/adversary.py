@@ -1,4 +1,4 @@
-"""What an agent that is not honest can do on a shared topic: more than any rule for slots can prevent.
+"""What a Byzantine agent can do on a shared topic: more than any rule for slots can prevent.
 
 Its direct channel is its own, so it answers for no other host there. But whoever may consume from the topic may attend any slot
 that is free at the moment, acknowledge what he is handed, or have a subscription of his own; and the topic of confirmations is
@@ -7,7 +7,8 @@ shared.
 
 from __future__ import annotations
 
-from spec.language import Step, action
+from model.language import Step, action
+from model.language.terms import exists
 from spec.slots.definitions import attended
 from spec.slots.vocabulary import (
     ADVERSARY,
@@ -20,15 +21,14 @@ from spec.slots.vocabulary import (
     accepted,
     applied,
     attends,
+    correct,
     given,
     hello,
-    honest,
     left,
     logged,
     received,
     settled,
 )
-from spec.terms import exists
 
 NEVER = Epoch.of(0)
 
@@ -36,14 +36,14 @@ NEVER = Epoch.of(0)
 @action(by=ADVERSARY)
 def grab(host: Host, vpc: Vpc, slot: Slot) -> Step:
     """It attends a slot that is free just now, whoever's that is."""
-    return Step(when=[~honest(host), ~attended(vpc, slot)], then=[attends.add(vpc, host, slot)])
+    return Step(when=[~correct(host), ~attended(vpc, slot)], then=[attends.add(vpc, host, slot)])
 
 
 @action(by=ADVERSARY)
 def spy(host: Host, vpc: Vpc, revision: Revision) -> Step:
     """It reads the topic by a subscription of its own."""
     return Step(
-        when=[~honest(host), exists(Slot, lambda slot: logged(vpc, revision, slot))],
+        when=[~correct(host), exists(Slot, lambda slot: logged(vpc, revision, slot))],
         then=[received.add(host, vpc, revision)],
     )
 
@@ -52,7 +52,7 @@ def spy(host: Host, vpc: Vpc, revision: Revision) -> Step:
 def swallow(host: Host, vpc: Vpc, revision: Revision) -> Step:
     """It acknowledges to the broker what it was handed, and nobody else gets it."""
     return Step(
-        when=[~honest(host), given(vpc, revision, host)],
+        when=[~correct(host), given(vpc, revision, host)],
         then=[settled.add(vpc, revision), given.remove(vpc, revision, host)],
     )
 
@@ -60,22 +60,22 @@ def swallow(host: Host, vpc: Vpc, revision: Revision) -> Step:
 @action(by=ADVERSARY)
 def forge_applied(host: Host, other: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
     """It confirms in the name of any host: the topic is shared."""
-    return Step(when=[~honest(host), epoch > NEVER], then=[applied.send(other, epoch, vpc, revision)])
+    return Step(when=[~correct(host), epoch > NEVER], then=[applied.send(other, epoch, vpc, revision)])
 
 
 @action(by=ADVERSARY)
 def forge_hello(host: Host, epoch: Epoch) -> Step:
     """It claims to have started."""
-    return Step(when=[~honest(host), epoch > NEVER], then=[hello.send(host, epoch)])
+    return Step(when=[~correct(host), epoch > NEVER], then=[hello.send(host, epoch)])
 
 
 @action(by=ADVERSARY)
 def forge_accepted(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Step:
     """It claims that it attends its slot."""
-    return Step(when=[~honest(host), epoch > NEVER], then=[accepted.send(host, epoch, vpc, turn)])
+    return Step(when=[~correct(host), epoch > NEVER], then=[accepted.send(host, epoch, vpc, turn)])
 
 
 @action(by=ADVERSARY)
 def forge_left(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Step:
     """It claims that it does not listen any more."""
-    return Step(when=[~honest(host), epoch > NEVER], then=[left.send(host, epoch, vpc, turn)])
+    return Step(when=[~correct(host), epoch > NEVER], then=[left.send(host, epoch, vpc, turn)])

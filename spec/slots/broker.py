@@ -5,11 +5,11 @@ At most one consumer attends a slot: that stands where consumers come, with agen
 
 from __future__ import annotations
 
-from spec.language import Change as Changed
-from spec.language import Step, action, alternatives, for_each
+from model.language import Change as Changed
+from model.language import Step, action, alternatives, for_each
+from model.language.terms import Formula, exists, forall, implies
 from spec.slots.definitions import held, in_order, passed, pending, unattended
 from spec.slots.vocabulary import BROKER, Host, Revision, Slot, Vpc, attends, given, received
-from spec.terms import Formula, exists, forall, implies
 
 
 def drop_consumer(vpc: Vpc, host: Host) -> list[Changed]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from spec.language import definition, lifecycle
+from model.language import definition, lifecycle
+from model.language.terms import Formula, exists, forall, implies
 from spec.slots.vocabulary import (
     DPM,
     Host,
@@ -12,21 +13,20 @@ from spec.slots.vocabulary import (
     Vpc,
     allotted,
     attends,
+    correct,
     filled,
     given,
-    honest,
     logged,
     settled,
     stage,
     usable,
 )
-from spec.terms import Formula, exists, forall, implies
 
 
 @definition
 def trusting() -> Formula:
-    """Every agent is honest."""
-    return forall(Host, lambda host: honest(host))
+    """Every agent is correct."""
+    return forall(Host, lambda host: correct(host))
 
 
 @definition

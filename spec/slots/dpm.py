@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from spec.language import Change as Changed
-from spec.language import Step, action, alternatives, for_each
+from model.language import Change as Changed
+from model.language import Step, action, alternatives, for_each
+from model.language.terms import Formula, forall
 from spec.slots.definitions import drained, in_order, may_fill, pending, subscription
 from spec.slots.vocabulary import (
     DPM,
@@ -36,7 +37,6 @@ from spec.slots.vocabulary import (
     unsubscribe,
     usable,
 )
-from spec.terms import Formula, forall
 
 NEVER = Epoch.of(0)
 NOTHING = Revision.of(0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from spec.language import lemma
+from model.language import lemma
+from model.language.terms import Formula, exists, implies
 from spec.slots.definitions import drained, pending, trusting
 from spec.slots.vocabulary import (
     Epoch,
@@ -17,12 +18,12 @@ from spec.slots.vocabulary import (
     allotted,
     applied,
     attends,
+    correct,
     epoch,
     given,
     goal,
     heard,
     hello,
-    honest,
     invited,
     issued,
     known,
@@ -38,7 +39,6 @@ from spec.slots.vocabulary import (
     unsubscribe,
     up,
 )
-from spec.terms import Formula, exists, implies
 
 _epoch_of, _turn_of = epoch, turn  # under other names, since lemmas have parameters called so
 NOTHING = Revision.of(0)
@@ -71,9 +71,9 @@ def what_is_published_is_for_somebody(vpc: Vpc, revision: Revision, slot: Slot, 
 
 @lemma
 def consumers_are_invited(vpc: Vpc, host: Host, slot: Slot) -> Formula:
-    """An honest agent attends only where it was invited: at its own slot, in the epoch that DPM has met, and while it runs."""
-    return implies(honest(host) & attends(vpc, host, slot), invited(vpc, host, slot)) & implies(
-        honest(host) & invited(vpc, host, slot),
+    """A correct agent attends only where it was invited: at its own slot, in the epoch that DPM has met, and while it runs."""
+    return implies(correct(host) & attends(vpc, host, slot), invited(vpc, host, slot)) & implies(
+        correct(host) & invited(vpc, host, slot),
         allotted(vpc, host, slot) & up(host) & (met(host) == epoch(host)) & (stage(vpc, host) != Stage.direct),
     )
 
@@ -83,7 +83,7 @@ def invitations_are_to_ones_own_slot(
     host: Host, epoch: Epoch, vpc: Vpc, slot: Slot, turn: Turn, other: Slot
 ) -> Formula:
     """An invitation that counts is the newest, or was taken back since; it is to the host's slot, and the host is at none."""
-    counts = honest(host) & subscribe.unspent(host, epoch, vpc, slot, turn) & (epoch == _epoch_of(host))
+    counts = correct(host) & subscribe.unspent(host, epoch, vpc, slot, turn) & (epoch == _epoch_of(host))
     newest_turn = (stage(vpc, host) == Stage.asked) & (turn == _turn_of(vpc, host))
     taken_back = (stage(vpc, host) == Stage.leaving) & (turn + 1 == _turn_of(vpc, host))
     return implies(
@@ -107,17 +107,17 @@ def turns_are_counted(host: Host, epoch: Epoch, vpc: Vpc, slot: Slot, turn: Turn
 
 @lemma
 def nothing_is_heard_that_was_not_said(host: Host, vpc: Vpc) -> Formula:
-    """An honest agent has heard of no turn that is to come, and of none in an epoch that was not met."""
-    return implies(honest(host) & (met(host) == epoch(host)), heard(vpc, host) <= turn(vpc, host)) & implies(
-        honest(host) & (met(host) < epoch(host)), heard(vpc, host) == Turn.of(0)
+    """A correct agent has heard of no turn that is to come, and of none in an epoch that was not met."""
+    return implies(correct(host) & (met(host) == epoch(host)), heard(vpc, host) <= turn(vpc, host)) & implies(
+        correct(host) & (met(host) < epoch(host)), heard(vpc, host) == Turn.of(0)
     )
 
 
 @lemma
 def who_says_that_it_left_does_not_listen(host: Host, epoch: Epoch, vpc: Vpc, slot: Slot, turn: Turn) -> Formula:
-    """An honest agent has heard of the turn that it answers; if it left or was refused, it is at no slot until a later turn."""
+    """A correct agent has heard of the turn that it answers; if it left or was refused, it is at no slot until a later turn."""
     said = left.unspent(host, epoch, vpc, turn) | refused.unspent(host, epoch, vpc, turn)
-    now = honest(host) & (epoch == _epoch_of(host))
+    now = correct(host) & (epoch == _epoch_of(host))
     return implies(now & (said | accepted.unspent(host, epoch, vpc, turn)), turn <= heard(vpc, host)) & implies(
         now & said & (turn == heard(vpc, host)), ~invited(vpc, host, slot)
     )
@@ -125,9 +125,9 @@ def who_says_that_it_left_does_not_listen(host: Host, epoch: Epoch, vpc: Vpc, sl
 
 @lemma
 def epochs_are_met_in_order(host: Host, epoch: Epoch) -> Formula:
-    """Of an honest agent DPM has met no epoch that is to come, nor is any spoken of; one that it has not met greets."""
+    """Of a correct agent DPM has met no epoch that is to come, nor is any spoken of; one that it has not met greets."""
     return implies(
-        honest(host),
+        correct(host),
         (met(host) <= _epoch_of(host))
         & implies(hello.unspent(host, epoch), epoch <= _epoch_of(host))
         & implies(met(host) < _epoch_of(host), hello.unspent(host, _epoch_of(host)))
@@ -137,13 +137,13 @@ def epochs_are_met_in_order(host: Host, epoch: Epoch) -> Formula:
 
 @lemma
 def answers_are_of_epochs_that_were(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Formula:
-    """An honest agent has answered in no epoch that is to come."""
+    """A correct agent has answered in no epoch that is to come."""
     answered = (
         accepted.unspent(host, epoch, vpc, turn)
         | refused.unspent(host, epoch, vpc, turn)
         | left.unspent(host, epoch, vpc, turn)
     )
-    return implies(honest(host) & answered, epoch <= _epoch_of(host))
+    return implies(correct(host) & answered, epoch <= _epoch_of(host))
 
 
 @lemma
@@ -163,7 +163,7 @@ def what_is_held_is_pending(vpc: Vpc, revision: Revision, host: Host, slot: Slot
 
 @lemma
 def confirmations_are_true(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
-    """Where all agents are honest: a confirmation of a host's present epoch is of what it knows."""
+    """Where all agents are correct: a confirmation of a host's present epoch is of what it knows."""
     current = trusting() & applied.unspent(host, epoch, vpc, revision)
     return implies(
         current, (epoch <= _epoch_of(host)) & implies(epoch == _epoch_of(host), revision <= known(vpc, host))

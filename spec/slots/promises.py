@@ -1,12 +1,13 @@
-"""What the topology with slots promises, and where an agent that is not honest sets an end to it.
+"""What the topology with slots promises, and where a Byzantine agent sets an end to it.
 
 Promises about messages speak of those that were sent and are not spent.
 """
 
 from __future__ import annotations
 
-from spec.language import always, eventually, leads_to, sometimes, two_state
-from spec.language.claims import LeadsTo
+from model.language import always, eventually, leads_to, sometimes, two_state
+from model.language.claims import LeadsTo
+from model.language.terms import Formula, exists, implies
 from spec.slots.definitions import attended, blocked, may_fill, pending, trusting, unattended
 from spec.slots.vocabulary import (
     Epoch,
@@ -19,11 +20,11 @@ from spec.slots.vocabulary import (
     allotted,
     attends,
     confirmed,
+    correct,
     epoch,
     filled,
     goal,
     hello,
-    honest,
     known,
     met,
     newest,
@@ -32,7 +33,6 @@ from spec.slots.vocabulary import (
     up,
     usable,
 )
-from spec.terms import Formula, exists, implies
 
 NEVER = Epoch.of(0)
 NOTHING = Revision.of(0)
@@ -93,23 +93,23 @@ def a_handover_holds_nobody_up(vpc: Vpc, revision: Revision, slot: Slot) -> Form
 
 @sometimes
 def a_stranger_reads(host: Host, vpc: Vpc, revision: Revision) -> Formula:
-    """The weakness that stays: an agent that is not honest receives what is for another."""
+    """The weakness that stays: a Byzantine agent receives what is for another."""
     return received(host, vpc, revision) & ~addressed(vpc, revision, host)
 
 
 @sometimes
 def the_addressee_receives(host: Host, vpc: Vpc, revision: Revision) -> Formula:
-    """An honest agent receives from the topic what is for it."""
-    return received(host, vpc, revision) & honest(host)
+    """A correct agent receives from the topic what is for it."""
+    return received(host, vpc, revision) & correct(host)
 
 
 @always(the_addressee_receives, a_stranger_reads)
 def only_the_addressee_receives(host: Host, vpc: Vpc, revision: Revision) -> Formula:
-    """An honest agent receives from the topic only what is for it; so where all are honest, only the addressee receives.
+    """A correct agent receives from the topic only what is for it; so where all are correct, only the addressee receives.
 
-    It does not hold of agents that are not honest: a slot is no isolation.
+    It does not hold of Byzantine agents: a slot is no isolation.
     """
-    return implies(received(host, vpc, revision) & honest(host), addressed(vpc, revision, host))
+    return implies(received(host, vpc, revision) & correct(host), addressed(vpc, revision, host))
 
 
 @sometimes
@@ -121,16 +121,16 @@ def handed_back(vpc: Vpc, host: Host, slot: Slot) -> Formula:
 
 @sometimes
 def a_stranger_swallows(vpc: Vpc, host: Host) -> Formula:
-    """The weakness that stays: what was for an honest host is lost, since another acknowledged it."""
+    """The weakness that stays: what was for a correct host is lost, since another acknowledged it."""
     behind = up(host) & (met(host) == epoch(host)) & (known(vpc, host) < newest(vpc, host))
     directly = goal.unspent(host, met(host), vpc, newest(vpc, host))
     published = exists(Slot, lambda slot: pending(vpc, newest(vpc, host), slot))
-    return honest(host) & behind & ~directly & ~published
+    return correct(host) & behind & ~directly & ~published
 
 
 @always(handed_back, a_stranger_swallows)
 def nothing_is_lost(vpc: Vpc, host: Host) -> Formula:
-    """Where all agents are honest: the newest revision for a host is known there, or is on its way by the topic or by gRPC.
+    """Where all agents are correct: the newest revision for a host is known there, or is on its way by the topic or by gRPC.
 
     Or the host has started and has yet to be met: then it will be sent everything; or it has never started.
     """
@@ -178,12 +178,12 @@ def confirmation_arrives(vpc: Vpc, host: Host) -> Formula:
 @sometimes
 def a_stranger_confirms(vpc: Vpc, host: Host) -> Formula:
     """The weakness that stays: DPM takes for applied what was confirmed in another's name."""
-    return honest(host) & (met(host) == epoch(host)) & (known(vpc, host) < confirmed(vpc, host))
+    return correct(host) & (met(host) == epoch(host)) & (known(vpc, host) < confirmed(vpc, host))
 
 
 @always(confirmation_arrives, a_stranger_confirms)
 def confirmed_means_applied(vpc: Vpc, host: Host) -> Formula:
-    """Where all agents are honest: what a host is said to have confirmed in its epoch is applied there."""
+    """Where all agents are correct: what a host is said to have confirmed in its epoch is applied there."""
     return implies(trusting() & (met(host) == epoch(host)), confirmed(vpc, host) <= known(vpc, host))
 
 
@@ -207,12 +207,12 @@ def no_slot_stays_unattended(vpc: Vpc, revision: Revision) -> LeadsTo:
 
 @eventually(something_is_published)
 def what_is_published_leaves_the_topic(vpc: Vpc, revision: Revision, slot: Slot) -> LeadsTo:
-    """Where all agents are honest: what is on the topic is acknowledged, unless consumers are lost all the time."""
+    """Where all agents are correct: what is on the topic is acknowledged, unless consumers are lost all the time."""
     return leads_to(trusting() & pending(vpc, revision, slot), ~pending(vpc, revision, slot) | blocked(vpc))
 
 
 @eventually(learned)
 def what_is_issued_arrives(vpc: Vpc, host: Host, revision: Revision) -> LeadsTo:
-    """Where all agents are honest: a host learns what is newest for it, unless it dies or consumers are lost all the time."""
+    """Where all agents are correct: a host learns what is newest for it, unless it dies or consumers are lost all the time."""
     waits = trusting() & up(host) & (newest(vpc, host) == revision)
     return leads_to(waits, (revision <= known(vpc, host)) | ~up(host) | blocked(vpc))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spec.language import Protocol
+from model.language import Protocol
 from spec.slots import aca, adversary, broker, definitions, dpm, lemmas, promises, variants, vocabulary
 
 PROTOCOL = Protocol.of("slots", vocabulary, definitions, dpm, broker, aca, adversary, promises, lemmas, variants)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from spec.language import Deviation, Step, variant
+from model.language import Deviation, Step, variant
+from model.language.terms import forall
 from spec.slots.aca import learn, learn_directly, pass_over
 from spec.slots.definitions import drained
 from spec.slots.dpm import acknowledge, allot, ask, fill, give_up, greet, hand_back, publish, release
@@ -43,7 +44,6 @@ from spec.slots.vocabulary import (
     stage,
     usable,
 )
-from spec.terms import forall
 
 # --------------------------------------------------------------------------------------------------- as designed
 

@@ -26,17 +26,17 @@ queue.
 
 **What cannot be repaired.** A slot is no isolation: whoever may consume from the topic may take any slot that is free just then,
 or make a subscription of his own and read everything. And whoever may write to the shared topic of confirmations may confirm in
-another's name. So some promises speak of VPCs all of whose agents are honest, and the ways to the leak, the loss and the forgery
+another's name. So some promises speak of VPCs all of whose agents are correct, and the ways to the leak, the loss and the forgery
 stand beside them.
 """
 
 from __future__ import annotations
 
-from spec.language import Role, function, message, relation
-from spec.terms import Enumeration, Formula, Individual, Member, Number
-from spec.vocabulary import ACA, ADVERSARY, DPM, Epoch, Host, Vpc, honest
+from model.language import Role, function, message, relation
+from model.language.terms import Enumeration, Formula, Individual, Member, Number
+from spec.on_demand.vocabulary import ACA, ADVERSARY, DPM, Epoch, Host, Vpc, correct
 
-__all__ = ["ACA", "ADVERSARY", "DPM", "Epoch", "Host", "Vpc", "honest"]
+__all__ = ["ACA", "ADVERSARY", "DPM", "Epoch", "Host", "Vpc", "correct"]
 
 
 class Slot(Individual):
@@ -154,11 +154,11 @@ def left(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Formula:
 
 @message(sender=DPM, receiver=ACA)
 def goal(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
-    """Directly: the revision. Spent when its epoch is over, or when the (honest) agent knows the revision or a newer one."""
+    """Directly: the revision. Spent when its epoch is over, or when the (correct) agent knows the revision or a newer one."""
     return (
         (epoch < met(host))
-        | honest(host) & (epoch < _epoch_of(host))
-        | honest(host) & (epoch == _epoch_of(host)) & (revision <= known(vpc, host))
+        | correct(host) & (epoch < _epoch_of(host))
+        | correct(host) & (epoch == _epoch_of(host)) & (revision <= known(vpc, host))
     )
 
 

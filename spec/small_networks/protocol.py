@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from spec import aca, adversary, definitions, dpm, lemmas, ncm, promises, vocabulary
-from spec.language import Protocol
-from spec.on_demand import PROTOCOL as ON_DEMAND
+from model.language import Protocol
+from spec.on_demand import aca, adversary, definitions, dpm, lemmas, ncm, promises, vocabulary
+from spec.on_demand.protocol import PROTOCOL as ON_DEMAND
 from spec.small_networks import statement
 
 PROTOCOL = Protocol.of(

@@ -12,8 +12,7 @@ agent restarts: it may be sending there.
 
 from __future__ import annotations
 
-from spec.definitions import home, local, placed, route_state, same_vpc
-from spec.language import (
+from model.language import (
     Step,
     action,
     always,
@@ -29,11 +28,12 @@ from spec.language import (
     variant,
     weaker_lemma,
 )
-from spec.language.claims import LeadsTo
-from spec.lemmas import routes_are_of_met_epochs, the_told_asked_or_housed
-from spec.promises import learns_only_on_demand, stale_means_coming, stays_in_its_vpc
-from spec.terms import Formula, Number, exists, implies
-from spec.vocabulary import (
+from model.language.claims import LeadsTo
+from model.language.terms import Formula, Number, exists, implies
+from spec.on_demand.definitions import home, local, placed, route_state, same_vpc
+from spec.on_demand.lemmas import routes_are_of_met_epochs, the_told_asked_or_housed
+from spec.on_demand.promises import learns_only_on_demand, stale_means_coming, stays_in_its_vpc
+from spec.on_demand.vocabulary import (
     ACA,
     DPM,
     NCM,
@@ -44,9 +44,9 @@ from spec.vocabulary import (
     Version,
     Vpc,
     asked,
+    correct,
     epoch,
     greeted,
-    honest,
     housed,
     installed,
     known,
@@ -149,7 +149,7 @@ def use_neighbor(host: Host, pod: Pod) -> Step:
     """An agent installs the route to a pod of which it was told, without asking: whoever was told is told every newer version."""
     return Step(
         when=[
-            honest(host),
+            correct(host),
             ~installed(host, pod),
             ~local(host, pod),
             placed(pod, known(host, pod)),
@@ -180,12 +180,12 @@ def a_network_has_grown_large(host: Host, pod: Pod) -> Formula:
 def learns_on_demand_or_in_advance(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Formula:
     """A host is sent a pod, and knows it, only if it asked, is or was its home, or was told while the VPC was small.
 
-    What a host is sent: all hosts. What a host knows: honest ones, since another may know what it likes.
+    What a host is sent: all hosts. What a host knows: correct ones, since another may know what it likes.
     """
     may = asked(host, epoch, pod) | housed(host, pod) | told_in_advance(host, epoch, pod)
     now = asked(host, _epoch_of(host), pod) | housed(host, pod) | told_in_advance(host, _epoch_of(host), pod)
     sent = implies(route.unspent(host, epoch, pod, version), may)
-    knows = implies(honest(host) & (known(host, pod) > Version.of(0)), now)
+    knows = implies(correct(host) & (known(host, pod) > Version.of(0)), now)
     return sent & knows
 
 

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from model.prove import prove
-from model.wellformed import wellformed
-from spec.language import Protocol, Step, Variant, variant
+from model.language import Protocol, Step, Variant, variant
+from model.language.terms import Formula
+from model.proof.prove import prove
+from model.proof.wellformed import wellformed
 from spec.message_queue.definitions import large
 from spec.message_queue.dpm import open_topic, send_directly
 from spec.message_queue.promises import every_revision_goes_out
 from spec.message_queue.protocol import PROTOCOL
 from spec.message_queue.variants import sends_nothing_at_equality
 from spec.message_queue.vocabulary import Channel, Vpc, channel, group, many_in_a_group, many_ports, size
-from spec.terms import Formula
 
 
 def above(vpc: Vpc) -> Formula:
@@ -40,15 +40,15 @@ def or_else_sends_directly(vpc: Vpc) -> Step:
 
 def put_in(*variants: Variant) -> Protocol:
     """The protocol with several actions replaced, among its alternatives too."""
-    instead = {one.replaces: one.action for one in variants}
+    instead = {each_variant.replaces: each_variant.action for each_variant in variants}
     for replaced, action in instead.items():
         object.__setattr__(action, "name", replaced.name)
     groups = []
     for group_of in PROTOCOL.alternatives:
-        changed = replace(group_of, choices=tuple(instead.get(one, one) for one in group_of.choices))
+        changed = replace(group_of, choices=tuple(instead.get(choice, choice) for choice in group_of.choices))
         object.__setattr__(changed, "name", group_of.name)
         groups.append(changed)
-    actions = tuple(instead.get(one, one) for one in PROTOCOL.actions)
+    actions = tuple(instead.get(each_action, each_action) for each_action in PROTOCOL.actions)
     return replace(PROTOCOL, name="changed", actions=actions, alternatives=tuple(groups))
 
 
@@ -56,10 +56,10 @@ def test_more_than_the_threshold_or_else_leaves_no_gap_and_breaks_nothing() -> N
     """The code departs from the document at equality, and nobody loses anything by it."""
     built = put_in(opens_above, or_else_sends_directly)
     shape, proof = wellformed(built), prove(built)
-    assert [one.name for one in (*shape.claims, *proof.claims) if one.verdict != "holds"] == []
+    assert [claim.name for claim in (*shape.claims, *proof.claims) if claim.verdict != "holds"] == []
 
 
 @pytest.mark.parametrize("strict", [opens_above, sends_nothing_at_equality])
 def test_strict_on_both_sides_leaves_a_gap(strict: Variant) -> None:
-    broken = [one.name for one in wellformed(put_in(strict)).claims if one.verdict == "violated"]
+    broken = [claim.name for claim in wellformed(put_in(strict)).claims if claim.verdict == "violated"]
     assert broken == ["sends_a_revision: exactly one applies"]

@@ -6,14 +6,14 @@ from functools import cache
 
 import pytest
 
-from conformance import worlds
-from model.bounded import bounded
-from model.configuration import Configuration
-from model.explore import explore
-from model.live import live
-from model.prove import prove
+from conformance import configurations
+from model.explore.explore import explore
+from model.explore.live import live
+from model.language import Eventuality, Promise, Variant
+from model.proof.bounded import bounded
+from model.proof.prove import prove
+from model.reference.configuration import Configuration
 from spec.failover.protocol import PROTOCOL
-from spec.language import Eventuality, Promise, Variant
 
 SHORTEST = {
     ("several_decide_at_once", "versions_have_one_allocator"): 8,
@@ -36,7 +36,7 @@ PAIRS = [(variant, promise) for variant in PROTOCOL.variants for promise in vari
 @cache
 def world(name: str) -> Configuration:
     """A configuration of failover."""
-    return worlds.find(name, PROTOCOL)
+    return configurations.find(name, PROTOCOL)
 
 
 def named(variant: Variant, claim: Promise | Eventuality) -> tuple[str, str]:
@@ -49,15 +49,17 @@ def test_every_state_keeps_every_promise_and_everything_is_reached(name: str) ->
     found = explore(PROTOCOL, world(name))
     assert set(world(name).pinned) == {"distinct", "transitions", "depth"}
     assert (found.verdict, found.violated) == ("holds", "")
-    assert set(found.reached) == {one.name for one in PROTOCOL.sometimes}
-    assert found.actions == {one.name for one in PROTOCOL.actions}
+    assert set(found.reached) == {sometime.name for sometime in PROTOCOL.sometimes}
+    assert found.actions == {action.name for action in PROTOCOL.actions}
 
 
 def test_while_one_is_awake_what_is_recorded_is_done_and_what_is_answered_is_recorded() -> None:
     found = live(PROTOCOL, world("a-successor"))
     assert found.verdict == "holds"
-    assert {one.eventuality.name for one in found.outcomes} == {one.name for one in PROTOCOL.eventualities}
-    assert all(one.occurred == one.goals > 0 for one in found.outcomes)
+    assert {outcome.eventuality.name for outcome in found.outcomes} == {
+        eventuality.name for eventuality in PROTOCOL.eventualities
+    }
+    assert all(outcome.occurred == outcome.goals > 0 for outcome in found.outcomes)
 
 
 def test_take_overs_without_end_can_hold_up_everything() -> None:
@@ -66,7 +68,7 @@ def test_take_overs_without_end_can_hold_up_everything() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variant", "promise"), [pair for pair in PAIRS if isinstance(pair[1], Promise)], ids=lambda one: str(one.name)
+    ("variant", "promise"), [pair for pair in PAIRS if isinstance(pair[1], Promise)], ids=lambda item: str(item.name)
 )
 def test_a_variant_breaks_what_it_names_as_soon_as_it_can(variant: Variant, promise: Promise) -> None:
     changed, two = PROTOCOL.with_variant(variant), world("two-instances")
@@ -79,20 +81,24 @@ def test_a_variant_breaks_what_it_names_as_soon_as_it_can(variant: Variant, prom
 
 
 @pytest.mark.parametrize(
-    ("variant", "hope"), [pair for pair in PAIRS if isinstance(pair[1], Eventuality)], ids=lambda one: str(one.name)
+    ("variant", "hope"), [pair for pair in PAIRS if isinstance(pair[1], Eventuality)], ids=lambda item: str(item.name)
 )
 def test_a_variant_prevents_what_it_names_for_ever(variant: Variant, hope: Eventuality) -> None:
     changed = PROTOCOL.with_variant(variant)
     found = live(changed, world("a-successor"), eventualities=[hope], forget_spent=False)
-    assert [one.verdict for one in found.outcomes] == ["violated"]
+    assert [each_outcome.verdict for each_outcome in found.outcomes] == ["violated"]
     (outcome,) = found.outcomes
     assert outcome.lasso is not None
 
 
 @pytest.mark.parametrize(
     "variant",
-    [one for one in PROTOCOL.variants if any(isinstance(broken, Promise) for broken in one.breaks)],
-    ids=lambda one: str(one.name),
+    [
+        each_variant
+        for each_variant in PROTOCOL.variants
+        if any(isinstance(broken, Promise) for broken in each_variant.breaks)
+    ],
+    ids=lambda item: str(item.name),
 )
 def test_a_variant_that_breaks_a_promise_is_not_proved(variant: Variant) -> None:
     proof = prove(PROTOCOL.with_variant(variant), actions=[variant.action])
@@ -103,4 +109,4 @@ def test_the_table_has_every_variant_and_promise() -> None:
     about_runs = {named(*pair) for pair in PAIRS if isinstance(pair[1], Promise)}
     assert set(SHORTEST) == about_runs
     broken = {claim for _, claim in PAIRS}
-    assert {one for one in PROTOCOL.promises if not one.lemma} | set(PROTOCOL.eventualities) == broken
+    assert {promise for promise in PROTOCOL.promises if not promise.lemma} | set(PROTOCOL.eventualities) == broken

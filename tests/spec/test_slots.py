@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from conformance import worlds
-from model.configuration import Configuration
-from model.explore import Exploration, explore
-from model.live import live
-from spec.language import Deviation, Eventuality
+from conformance import configurations
+from model.explore.explore import Exploration, explore
+from model.explore.live import live
+from model.language import Deviation, Eventuality
+from model.reference.configuration import Configuration
 from spec.slots.protocol import PROTOCOL
 
-NAMES = worlds.names(PROTOCOL)
+NAMES = configurations.names(PROTOCOL)
 
 
 def configuration(name: str) -> Configuration:
     """A named configuration."""
-    return worlds.find(name, PROTOCOL)
+    return configurations.find(name, PROTOCOL)
 
 
 def test_every_state_keeps_every_promise_and_nothing_is_vacuous() -> None:
@@ -30,9 +30,9 @@ def test_every_state_keeps_every_promise_and_nothing_is_vacuous() -> None:
 def test_what_is_promised_eventually_happens(name: str) -> None:
     decided = live(PROTOCOL, configuration(name))
     assert decided.verdict == "holds"
-    assert all(one.occurred == one.goals for one in decided.outcomes)
-    # Where somebody is not honest, only what does not depend on honesty is promised.
-    assert {one.eventuality.name for one in decided.outcomes if one.occurred} == (
+    assert all(outcome.occurred == outcome.goals for outcome in decided.outcomes)
+    # Where somebody is Byzantine, only what does not depend on correctness is promised.
+    assert {outcome.eventuality.name for outcome in decided.outcomes if outcome.occurred} == (
         {"asking_ends", "no_slot_stays_unattended"}
         if name == "eavesdropper"
         else {one.name for one in PROTOCOL.eventualities}
@@ -41,7 +41,7 @@ def test_what_is_promised_eventually_happens(name: str) -> None:
 
 @pytest.mark.parametrize("weakness", ["a_stranger_reads", "a_stranger_swallows", "a_stranger_confirms"])
 def test_a_slot_is_no_isolation(weakness: str) -> None:
-    """The known weakness: one agent that is not honest can read, swallow and forge, and no rule for slots prevents it."""
+    """The known weakness: one agent that is Byzantine can read, swallow and forge, and no rule for slots prevents it."""
     assert explore(PROTOCOL, configuration("eavesdropper")).reached[weakness] > 0
     assert weakness not in explore(PROTOCOL, configuration("two-slots")).reached
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from spec.language import Action, Role, Step, action, always, function, relation, sometimes, variant
-from spec.terms import Formula, Individual, Number, implies
+from model.language import Action, Role, Step, action, always, function, relation, sometimes, variant
+from model.language.terms import Formula, Individual, Number, implies
 
 
 class Table(Individual):

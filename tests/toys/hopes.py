@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from model.configuration import Configuration
-from spec.language import Declaration, Protocol, Role, Step, action, eventually, function, leads_to, relation
-from spec.language.claims import LeadsTo
-from spec.terms import Formula, Individual, Number, Value
+from model.language import Declaration, Protocol, Role, Step, action, eventually, function, leads_to, relation
+from model.language.claims import LeadsTo
+from model.language.terms import Formula, Individual, Number, Value
+from model.reference.configuration import Configuration
 
 
 class Thing(Individual):

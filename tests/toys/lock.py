@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spec.language import (
+from model.language import (
     Role,
     Step,
     action,
@@ -16,7 +16,7 @@ from spec.language import (
     two_state,
     variant,
 )
-from spec.terms import Formula, Individual, Number, forall, implies
+from model.language.terms import Formula, Individual, Number, forall, implies
 
 
 class Client(Individual):

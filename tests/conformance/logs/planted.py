@@ -11,12 +11,12 @@ import msgspec
 
 from conformance.logs.explanation import Explanation, explain
 from conformance.logs.names import LOGGED
+from conformance.logs.one_pass import validate
 from conformance.logs.reading import LogFile
 from conformance.logs.verdict import Verdict
-from conformance.logs.whole import validate
-from impl.recording.line import Line, Sent, State, encoded
+from impl.events.line import Line, Sent, State, encoded
 
-ON_DEMAND = next(one for one in LOGGED if one.name == "on-demand")
+ON_DEMAND = next(item for item in LOGGED if item.name == "on-demand")
 
 
 @dataclass
@@ -93,7 +93,7 @@ def everywhere(line: Line, old: str | int, new: str | int) -> dict[str, Any]:
     return {
         "attributes": dict(zip(line.attributes, words(tuple(line.attributes.values())), strict=True)),
         "sent": tuple(words(message) for message in line.sent) if line.sent is not None else None,
-        "after": {name: tuple(words(one) for one in entries) for name, entries in line.after.items()}
+        "after": {name: tuple(words(entry) for entry in entries) for name, entries in line.after.items()}
         if line.after is not None
         else None,
     }

@@ -1,4 +1,4 @@
-"""Bad logs at the command line: one sentence and exit 2, or an honest "inconclusive" and exit 3; never a pass or a traceback."""
+"""Bad logs at the command line: one sentence and exit 2, or a correct "inconclusive" and exit 3; never a pass or a traceback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance.logs.fleet import record_in_memory
-from tests.conformance.test_commands import Command, ondemand, sentence
+from tests.conformance.cli.test_commands import Command, ondemand, sentence
 
 __all__ = ["ondemand"]
 
@@ -106,7 +106,7 @@ def test_a_log_that_is_not_there_or_named_twice_is_a_sentence(fleet: Path, ondem
 DOUBTFUL: list[tuple[Bytes, str]] = [
     (lambda content: content[:-40], "the last line is cut"),
     (lambda content: line(content, 9, lambda _: b""), "lines are missing"),
-    (lambda content: line(content, 9, lambda one: one + b"\n" + one), "a line comes again, or too late"),
+    (lambda content: line(content, 9, lambda item: item + b"\n" + item), "a line comes again, or too late"),
 ]
 
 

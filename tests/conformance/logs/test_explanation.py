@@ -9,19 +9,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from conformance.bench import README
+from conformance.bench.headline import README
 from conformance.logs.explanation import Explanation, explain
 from conformance.logs.reading import Record
 from conformance.logs.validate import Validation
 from conformance.protocols import variant_of
-from conformance.replaying import Vector
-from conformance.show.explanation import SCREEN_COLUMNS, SCREEN_LINES, screen
-from conformance.show.page import as_page
-from impl.recording.line import Line, encoded
+from conformance.replay.replays import Vector
+from conformance.report.explanation_page import as_page
+from conformance.report.explanation_screen import SCREEN_COLUMNS, SCREEN_LINES, screen
+from impl.events.line import Line, encoded
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
-from spec.on_demand import PROTOCOL as ON_DEMAND
+from spec.on_demand.protocol import PROTOCOL as ON_DEMAND
+from tests.conformance.cli.test_commands import Command, ondemand
 from tests.conformance.logs.test_validate import BAD, GOOD, written
-from tests.conformance.test_commands import Command, ondemand
 
 __all__ = ["ondemand"]
 
@@ -40,7 +40,9 @@ BROKEN_BEFORE = {"grants-the-next-version": {"grants_only_what_is_placed"}}
 
 def explained(records: Sequence[Record], *protocols: object) -> Explanation:
     """The explanation of the first line that does not fit."""
-    validation = Validation(protocols=[one for one in (ON_DEMAND, MESSAGE_QUEUE) if one in protocols or not protocols])
+    validation = Validation(
+        protocols=[item for item in (ON_DEMAND, MESSAGE_QUEUE) if item in protocols or not protocols]
+    )
     rest = iter(records)
     next(record for record in rest if validation.feed(record) is not None)
     verdict = validation.finish()
@@ -53,18 +55,18 @@ def text_of(explanation: Explanation) -> str:
     return "\n".join(line.text for line in screen(explanation))
 
 
-@pytest.mark.parametrize("vector", BAD, ids=lambda one: one.name)
+@pytest.mark.parametrize("vector", BAD, ids=lambda item: item.name)
 def test_the_promise_that_a_variant_breaks_is_named_at_its_first_wrong_line(vector: Vector) -> None:
     found = explained(written(vector), ON_DEMAND)
     _, variant = variant_of(vector.protocol.name.partition(" with ")[2])
-    named = {one.promise.name for one in found.broken if not one.promise.lemma}
+    named = {item.promise.name for item in found.broken if not item.promise.lemma}
     if vector.name in BROKEN_LATER:
         assert not named
     else:
-        assert named & ({one.name for one in variant.breaks} | BROKEN_BEFORE.get(vector.name, set()))
+        assert named & ({each_break.name for each_break in variant.breaks} | BROKEN_BEFORE.get(vector.name, set()))
 
 
-@pytest.mark.parametrize("vector", BAD, ids=lambda one: one.name)
+@pytest.mark.parametrize("vector", BAD, ids=lambda item: item.name)
 def test_what_is_wrong_is_a_false_conjunct_or_a_field_and_fits_on_a_screen(vector: Vector) -> None:
     found = explained(written(vector), ON_DEMAND)
     false = [part for part in found.candidates[0].guard if part.held is False]
@@ -91,7 +93,7 @@ def test_an_explanation_leaves_the_validation_as_it_was() -> None:
 
 
 def test_an_agent_that_is_waited_for_and_keeps_no_log_is_named() -> None:
-    records = [one for one in written(GOOD[0]) if one.line.process != "ncm"]
+    records = [item for item in written(GOOD[0]) if item.line.process != "ncm"]
     validation = Validation(protocols=[ON_DEMAND])
     assert all(validation.feed(record) is None for record in records)
     verdict = validation.finish()
@@ -130,13 +132,13 @@ HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m&"
 
 def hostile() -> Explanation:
     """Of a log whose pods are called what steers browsers and terminals."""
-    (vector,) = (one for one in BAD if one.name == "grants-the-next-version")
+    (vector,) = (item for item in BAD if item.name == "grants-the-next-version")
     records = [
         msgspec.json.decode(
-            msgspec.json.encode(one.line).replace(b"red/", msgspec.json.encode(HOSTILE.replace(" ", ""))[1:-1] + b"/"),
+            msgspec.json.encode(item.line).replace(b"red/", msgspec.json.encode(HOSTILE.replace(" ", ""))[1:-1] + b"/"),
             type=Line,
         )
-        for one in written(vector)
+        for item in written(vector)
     ]
     return explained([Record("log", number, line) for number, line in enumerate(records, start=1)], ON_DEMAND)
 
@@ -161,14 +163,14 @@ def test_a_page_is_one_file_that_loads_nothing() -> None:
 
 
 def test_the_readme_shows_what_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ondemand: Command) -> None:
-    (vector,) = (one for one in BAD if one.name == "serves-the-deleted")
-    (tmp_path / "all.ndjson").write_bytes(b"".join(encoded(one.line) + b"\n" for one in written(vector)))
+    (vector,) = (item for item in BAD if item.name == "serves-the-deleted")
+    (tmp_path / "all.ndjson").write_bytes(b"".join(encoded(item.line) + b"\n" for item in written(vector)))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     said = iter(ondemand("validate", "all.ndjson", "--protocol", "on-demand").out.splitlines())
     readme = README.read_text(encoding="utf-8")
     _, _, rest = readme.partition("<!-- explained -->\n```\n")
     block, _, _ = rest.partition("```")
-    lines = [one for one in block.splitlines() if one != "..."]
+    lines = [splitline for splitline in block.splitlines() if splitline != "..."]
     assert len(lines) > 10
-    assert all(one in said for one in lines), "a line is not said, or not in this order"
+    assert all(line in said for line in lines), "a line is not said, or not in this order"

@@ -29,15 +29,15 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> list[list[Record]]:
 
 def _ahead(records: list[Record], nanoseconds: int) -> list[Record]:
     return [
-        Record(one.file, one.number, msgspec.structs.replace(one.line, time=one.line.time + nanoseconds))
-        for one in records
+        Record(record.file, record.number, msgspec.structs.replace(record.line, time=record.line.time + nanoseconds))
+        for record in records
     ]
 
 
 def _run(files: list[list[Record]]) -> tuple[Validation, list[Record], int]:
     """The matcher at the end, the records in the order in which they came, and how many waited at most."""
     validation, order, waiting = Validation(), [], 0
-    for record in merged([iter(one) for one in files], validation.joining):
+    for record in merged([iter(file) for file in files], validation.joining):
         assert validation.feed(record) is None
         order.append(record)
         waiting = max(waiting, validation.joining.waiting)
@@ -54,7 +54,7 @@ def test_where_clocks_agree_next_to_nothing_waits(logs: list[list[Record]]) -> N
 @pytest.mark.parametrize("hours", [-1, 1])
 @pytest.mark.parametrize("name", ["ncm", "dpm", "aca/host-0003"])
 def test_a_clock_that_is_wrong_costs_waiting_and_nothing_else(logs: list[list[Record]], name: str, hours: int) -> None:
-    files = [_ahead(one, hours * HOUR) if one[0].line.process == name else one for one in logs]
+    files = [_ahead(log, hours * HOUR) if log[0].line.process == name else log for log in logs]
     _, order, waiting = _run(files)
     assert len(order) == sum(map(len, logs))
     assert waiting < LINES / 4
@@ -62,19 +62,21 @@ def test_a_clock_that_is_wrong_costs_waiting_and_nothing_else(logs: list[list[Re
 
 
 def test_each_file_keeps_its_order_and_files_of_one_time_take_turns(logs: list[list[Record]]) -> None:
-    files = [[Record(one.file, one.number, msgspec.structs.replace(one.line, time=7)) for one in log] for log in logs]
+    files = [
+        [Record(item.file, item.number, msgspec.structs.replace(item.line, time=7)) for item in log] for log in logs
+    ]
     _, order, _ = _run(files)
     for log in files:
-        assert [one for one in order if one.file == log[0].file] == log
-    assert len({one.file for one in order[: AHEAD * len(files)]}) == len(files)
+        assert [item for item in order if item.file == log[0].file] == log
+    assert len({item.file for item in order[: AHEAD * len(files)]}) == len(files)
 
 
 def test_lines_that_take_no_message_share_a_turn_and_only_so_many(logs: list[list[Record]]) -> None:
     joining, told = Validation().joining, []
-    agent = next(one for one in logs if one[0].line.process == "aca/host-0003")
-    line = msgspec.structs.replace(next(one.line for one in agent if one.line.taken is None), time=1)
+    agent = next(log for log in logs if log[0].line.process == "aca/host-0003")
+    line = msgspec.structs.replace(next(item.line for item in agent if item.line.taken is None), time=1)
     alone = [Record("alone", place, msgspec.structs.replace(line, sequence=place)) for place in range(1, 2 * AHEAD)]
-    taking = next(one.line for one in agent if one.line.taken is not None)
+    taking = next(item.line for item in agent if item.line.taken is not None)
     other = [Record("other", place, msgspec.structs.replace(taking, time=1)) for place in range(1, 4)]
     for record in merged([iter(alone), iter(other)], joining):
         told.append(record.file)
@@ -83,8 +85,8 @@ def test_lines_that_take_no_message_share_a_turn_and_only_so_many(logs: list[lis
 
 def test_after_a_verdict_the_rest_can_be_read_without_feeding_it(logs: list[list[Record]]) -> None:
     validation = Validation()
-    records: Iterator[Record] = merged([iter(one) for one in logs], validation.joining)
+    records: Iterator[Record] = merged([iter(log) for log in logs], validation.joining)
     for record, _ in zip(records, range(50), strict=False):
         validation.feed(record)
-    rest = Counter(one.file for one in records)
+    rest = Counter(each_record.file for each_record in records)
     assert rest.total() == sum(map(len, logs)) - 51

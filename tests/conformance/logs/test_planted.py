@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from conformance.logs.fleet import record_in_memory
-from conformance.show.explanation import SCREEN_COLUMNS, SCREEN_LINES, screen
-from conformance.show.page import as_page
-from impl.recording.line import Line
+from conformance.report.explanation_page import as_page
+from conformance.report.explanation_screen import SCREEN_COLUMNS, SCREEN_LINES, screen
+from impl.events.line import Line
 from tests.conformance.logs.planted import Logs, Told, everywhere, said_otherwise, told_otherwise
 
 AGENTS, EVENTS = 20, 3_000
@@ -77,7 +77,7 @@ def changed_version(logs: Logs) -> Wrong:
         "ncm",
         place,
         attributes={**line.attributes, "version": 99},
-        sent=said_otherwise(line, lambda one: (*one[:-1], 99)),
+        sent=said_otherwise(line, lambda item: (*item[:-1], 99)),
     )
     return Wrong(
         planted,
@@ -101,9 +101,9 @@ def across_tenants(logs: Logs) -> Wrong:
     _, line = a_grant(logs)
     own = str(line.attributes["source"]).partition("/")[0]
     other = next(
-        str(one.attributes["pod"])
-        for one in logs.files["ncm"]
-        if one.event == "on-demand.store" and str(one.attributes["pod"]).partition("/")[0] != own
+        str(file.attributes["pod"])
+        for file in logs.files["ncm"]
+        if file.event == "on-demand.store" and str(file.attributes["pod"]).partition("/")[0] != own
     )
     return changed_grant(logs, "destination", other, false=TAKES, promise="stays_in_its_vpc")
 
@@ -122,7 +122,7 @@ def stale_epoch(logs: Logs) -> Wrong:
         "ncm",
         place,
         attributes={**line.attributes, "epoch": right - 1},
-        sent=said_otherwise(line, lambda one: (*one[:2], right - 1, *one[3:])),
+        sent=said_otherwise(line, lambda item: (*item[:2], right - 1, *item[3:])),
     )
     return Wrong(planted, "ncm", place + 1, false=TAKES, decisive=("attributes.epoch", right - 1, right))
 
@@ -197,7 +197,7 @@ def wrong_place(logs: Logs) -> Wrong:
     assert line.after is not None
     ((pod, version, right, _),) = line.after["at"]
     wrong = "host-0000" if right != "host-0000" else "host-0001"
-    planted = logs.with_line("ncm", place, after=told_otherwise(line, "at", lambda one: (*one[:2], wrong, True)))
+    planted = logs.with_line("ncm", place, after=told_otherwise(line, "at", lambda item: (*item[:2], wrong, True)))
     field = f"after.at({pod}, {version}, {wrong})"
     return Wrong(
         planted, "ncm", place + 1, field=field, decisive=(field, True, False), promise="versions_are_immutable"
@@ -207,7 +207,7 @@ def wrong_place(logs: Logs) -> Wrong:
 def lost_mark(logs: Logs) -> Wrong:
     """NCM forgets that it has told the host."""
     place, line = a_grant(logs)
-    planted = logs.with_line("ncm", place, after=told_otherwise(line, "told", lambda one: (*one[:-1], False)))
+    planted = logs.with_line("ncm", place, after=told_otherwise(line, "told", lambda item: (*item[:-1], False)))
     field = f"after.told({line.attributes['host']}, {line.attributes['destination']})"
     return Wrong(planted, "ncm", place + 1, field=field, decisive=(field, False, True))
 
@@ -348,7 +348,7 @@ def test_the_smallest_edit_is_confirmed_by_what_follows(planted: tuple[Wrong, To
 
 def test_the_promise_that_it_breaks_is_named(planted: tuple[Wrong, Told]) -> None:
     wrong, told = planted
-    names = [one.promise.name for one in told.why.broken if not one.promise.lemma]
+    names = [item.promise.name for item in told.why.broken if not item.promise.lemma]
     if wrong.promise:
         assert wrong.promise in names
     if wrong.verdict == "inconclusive":
@@ -374,7 +374,7 @@ def test_all_of_it_is_in_json_and_on_a_page(planted: tuple[Wrong, Told]) -> None
     data = json.loads(json.dumps(told.why.as_json()))
     assert (data["line"], data["process"]) == (wrong.line, told.why.record.line.process)
     assert data["edits"][0]["text"] == told.why.edits[0].text
-    assert [one["guard"] for one in data["candidates"]]
+    assert [item["guard"] for item in data["candidates"]]
     page = as_page(told.why)
     assert f"line {wrong.line}</h1>" in page
     assert "<script" not in page

@@ -8,9 +8,9 @@ import pytest
 
 from conformance.logs.validate import Validation
 from conformance.logs.verdict import Verdict
-from conformance.replaying import Vector
-from model.interpreter import Interpreter
-from spec.on_demand import PROTOCOL as ON_DEMAND
+from conformance.replay.replays import Vector
+from model.reference.interpreter import Interpreter
+from spec.on_demand.protocol import PROTOCOL as ON_DEMAND
 from tests.conformance.logs.test_validate import BAD, GOOD, written
 
 
@@ -30,13 +30,13 @@ def breaks(vector: Vector) -> set[str]:
     for step in vector.trace.steps:
         state = interpreter.apply(state, step)[0]
     return {
-        one.name
-        for one in vector.protocol.promises
-        if one.kind == "always" and not one.lemma and interpreter.counterexample(one, state) is not None
+        promise.name
+        for promise in vector.protocol.promises
+        if promise.kind == "always" and not promise.lemma and interpreter.counterexample(promise, state) is not None
     }
 
 
-BREAKING = [(one, names) for one in BAD if (names := breaks(one))]
+BREAKING = [(item, names) for item in BAD if (names := breaks(item))]
 
 
 def test_runs_of_variants_break_promises_about_states() -> None:
@@ -47,12 +47,12 @@ UNFIT = {"grants-the-next-version"}
 """Of the version that it grants nobody has said where it is, so that no log of it can be written that says where it is."""
 
 
-@pytest.mark.parametrize("vector", [one for one, _ in BREAKING if one.name not in UNFIT], ids=lambda one: one.name)
+@pytest.mark.parametrize("vector", [one for one, _ in BREAKING if one.name not in UNFIT], ids=lambda item: item.name)
 def test_lines_that_fit_a_wrong_statement_diverge_by_a_promise_or_conform(vector: Vector) -> None:
     found = by_its_own_rules(vector)
     assert found.divergence is None
     assert found.verdict == ("diverges" if found.broken else "conforms")
-    assert all(one.promise.name in found.why for one in found.broken)
+    assert all(item.promise.name in found.why for item in found.broken)
 
 
 def test_most_promises_that_are_broken_are_found() -> None:
@@ -60,7 +60,7 @@ def test_most_promises_that_are_broken_are_found() -> None:
     assert len(found) > len(BREAKING) // 2
 
 
-@pytest.mark.parametrize("vector", [one for one in GOOD if one.diverges_at is None][::5], ids=lambda one: one.name)
+@pytest.mark.parametrize("vector", [item for item in GOOD if item.diverges_at is None][::5], ids=lambda item: item.name)
 def test_the_protocol_itself_breaks_none(vector: Vector) -> None:
     assert by_its_own_rules(vector).broken == ()
 

@@ -13,15 +13,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from conformance.exits import Exit, Problem
 from conformance.logs import lines, reading
 from conformance.logs.lines import Text, Vocabulary
 from conformance.logs.names import RECORDED
 from conformance.logs.reading import BLOCK, LogFile, Record, read
-from impl.recording.line import LINE_BYTES_MAX, Line
-from impl.recording.words import STUTTERS
-from spec.terms import Enumeration, Number, Value
-from spec.vocabulary import Pod, Request
+from impl.cli.exits import Exit, Problem
+from impl.events.event_schema import STUTTERS
+from impl.events.line import LINE_BYTES_MAX, Line
+from model.language.terms import Enumeration, Number, Value
+from spec.on_demand.vocabulary import Pod, Request
 
 GRANT: dict[str, Any] = {
     "service.instance.id": "ncm",
@@ -56,7 +56,7 @@ def without(*names: str) -> str:
 def log(tmp_path: Path, *raw: str | bytes, end: bytes = b"\n") -> Path:
     """A log of these lines."""
     path = tmp_path / "events.ndjson"
-    path.write_bytes(b"\n".join(one if isinstance(one, bytes) else one.encode() for one in raw) + end)
+    path.write_bytes(b"\n".join(item if isinstance(item, bytes) else item.encode() for item in raw) + end)
     return path
 
 

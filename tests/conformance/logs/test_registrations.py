@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from conformance.logs.fleet import record_in_memory
+from conformance.logs.one_pass import validate
 from conformance.logs.reading import LogFile
 from conformance.logs.registrations import REGISTERED, Registrations
 from conformance.logs.verdict import Verdict
-from conformance.logs.whole import validate
-from impl.recording.line import Line, decoded, encoded
+from impl.events.line import Line, decoded, encoded
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def judged(logs: Sequence[Path]) -> Verdict:
 
 
 def of(logs: Sequence[Path], name: str) -> tuple[Path, list[Line]]:
-    path = next(one for one in logs if one.stem == name)
+    path = next(log for log in logs if log.stem == name)
     return path, [decoded(line) for line in path.read_bytes().splitlines()]
 
 
@@ -71,8 +71,8 @@ def test_what_a_host_begins_with_is_held_against_what_is_placed_there(
     said = {"told": (), "pending": ((pod, 1, host, True),)}[symbol]
     lines[place] = msgspec.structs.replace(line, after={**(line.after or {}), f"on-demand.{symbol}": said})
     changed = tmp_path / path.name
-    changed.write_bytes(b"".join(encoded(one) + b"\n" for one in lines))
-    found = judged([changed if one == path else one for one in logs])
+    changed.write_bytes(b"".join(encoded(each_line) + b"\n" for each_line in lines))
+    found = judged([changed if log == path else log for log in logs])
     assert found.verdict == "diverges", found.as_json()
     assert found.divergence is not None
     assert (found.divergence.record.number, found.divergence.misfit.field) == (place + 1, f"after.{symbol}")

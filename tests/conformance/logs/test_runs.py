@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from conformance.exits import Exit, Problem
-from conformance.implementations import cores_of
 from conformance.logs.fleet import record_in_memory
 from conformance.logs.reading import LogFile
 from conformance.logs.runs import run_of
-from conformance.permissive import permissiveness
-from conformance.targets import open_target
-from model.state import Trace
-from spec.on_demand import PROTOCOL
-from tests.conformance.test_commands import Command, ondemand, sentence
+from conformance.mutation.faulty import cores_of
+from conformance.replay.targets import open_target
+from conformance.replay.unexercised import permissiveness
+from impl.cli.exits import Exit, Problem
+from model.reference.state import Trace
+from spec.on_demand.protocol import PROTOCOL
+from tests.conformance.cli.test_commands import Command, ondemand, sentence
 
 __all__ = ["ondemand"]
 
@@ -33,7 +33,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="module")
 def run(logs: list[Path]) -> Trace:
     """The beginning of what they tell."""
-    return run_of([LogFile(one) for one in logs], steps_max=STEPS)
+    return run_of([LogFile(log) for log in logs], steps_max=STEPS)
 
 
 def test_the_run_has_the_steps_of_the_lines(run: Trace, logs: list[Path]) -> None:
@@ -44,17 +44,17 @@ def test_the_run_has_the_steps_of_the_lines(run: Trace, logs: list[Path]) -> Non
         assert times <= told[f"on-demand.{action}"]
     assert {"place", "store", "greet", "learn", "ask"} <= {step.action for step in run.steps}
     assert run.configuration.sorts["Host"] == ("h1", "h2")
-    assert set(run.configuration.constants["honest"]) == {("h1",), ("h2",)}
+    assert set(run.configuration.constants["correct"]) == {("h1",), ("h2",)}
 
 
 def test_what_was_not_done_there_is_offered_to_ours(run: Trace) -> None:
     with open_target("memory") as target:
         found = permissiveness(PROTOCOL, [], target, followed=[("logs", run)])
     assert (found.runs, found.steps, found.states) == (1, STEPS, STEPS + 1)
-    assert sum(one.done for one in found.permitted.values()) == STEPS
+    assert sum(item.done for item in found.permitted.values()) == STEPS
     assert len(found.never_done) > 20
-    assert {one.verdict for one in found.never_done} == {"done"}
-    worlds = [len(one.tried.trace.configuration.sorts["Pod"]) for one in found.never_done if one.tried]
+    assert {item.verdict for item in found.never_done} == {"done"}
+    worlds = [len(item.tried.trace.configuration.sorts["Pod"]) for item in found.never_done if item.tried]
     small = [pods for pods in worlds if pods <= 2]
     assert len(small) > len(worlds) / 2  # most are offered in a world of what they are about
     assert found.exit is Exit.HOLDS
@@ -63,7 +63,7 @@ def test_what_was_not_done_there_is_offered_to_ours(run: Trace) -> None:
 def test_what_one_refuses_of_it_is_found(run: Trace) -> None:
     with open_target("memory") as target:
         found = permissiveness(PROTOCOL, [], target, cores=cores_of("never_reminds"), followed=[("logs", run)])
-    assert {(one.situation.action, one.verdict) for one in found.findings} == {("remind", "refused")}
+    assert {(finding.context.action, finding.verdict) for finding in found.findings} == {("remind", "refused")}
     assert found.exit is Exit.UNDECIDED
 
 

@@ -13,9 +13,9 @@ from conformance.logs.names import LIMITS, LOGGED
 from conformance.logs.reading import Record
 from conformance.logs.validate import Validation
 from conformance.logs.verdict import Verdict
-from conformance.replaying import Vector, read_vectors, vectors_of
+from conformance.replay.replays import Vector, read_vectors, vectors_of
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
-from spec.on_demand import PROTOCOL as ON_DEMAND
+from spec.on_demand.protocol import PROTOCOL as ON_DEMAND
 from tests.conformance.logs.written import Writer
 
 VECTORS = read_vectors([vectors_of(ON_DEMAND)], ON_DEMAND)
@@ -24,10 +24,10 @@ UNSEEN = {"releases-to-nowhere"}
 """A log says what a step is called, and this one is called what the protocol calls it: only the packet goes elsewhere."""
 
 
-def dishonest(vector: Vector) -> list[str]:
-    """The hosts whose agents are not honest: they keep no log."""
-    honest = vector.trace.configuration.constants["honest"]
-    return [host for host in vector.trace.configuration.sorts["Host"] if (host,) not in honest]
+def byzantine(vector: Vector) -> list[str]:
+    """The hosts whose agents are Byzantine: they keep no log."""
+    correct = vector.trace.configuration.constants["correct"]
+    return [host for host in vector.trace.configuration.sorts["Host"] if (host,) not in correct]
 
 
 @cache
@@ -40,16 +40,16 @@ def judged(
     records: Sequence[Record], *, strangers: Sequence[str] = (), window: int = 100_000, silent: Sequence[str] = ()
 ) -> Verdict:
     """The verdict on records, fed in this order."""
-    validation = Validation(protocols=[ON_DEMAND], dishonest=strangers, window=window, without=silent)
+    validation = Validation(protocols=[ON_DEMAND], byzantine=strangers, window=window, without=silent)
     for record in records:
         if validation.feed(record) is not None:
             break
     return validation.finish()
 
 
-HONEST = [one for one in VECTORS if not dishonest(one)]
-GOOD = [one for one in HONEST if one.diverges_at is None]
-BAD = [one for one in HONEST if one.diverges_at is not None and one.name not in UNSEEN]
+CORRECT = [each_vector for each_vector in VECTORS if not byzantine(each_vector)]
+GOOD = [item for item in CORRECT if item.diverges_at is None]
+BAD = [item for item in CORRECT if item.diverges_at is not None and item.name not in UNSEEN]
 
 
 def test_there_are_vectors_of_both_kinds() -> None:
@@ -57,14 +57,14 @@ def test_there_are_vectors_of_both_kinds() -> None:
     assert len(BAD) > 20
 
 
-@pytest.mark.parametrize("vector", GOOD, ids=lambda one: one.name)
+@pytest.mark.parametrize("vector", GOOD, ids=lambda item: item.name)
 def test_the_log_of_a_run_conforms(vector: Vector) -> None:
     records = written(vector)
     found = judged(records)
     assert (found.verdict, found.events) == ("conforms", len(records)), found
 
 
-@pytest.mark.parametrize("vector", GOOD[::4], ids=lambda one: one.name)
+@pytest.mark.parametrize("vector", GOOD[::4], ids=lambda item: item.name)
 @pytest.mark.parametrize("ids", [True, False], ids=["with ids", "without ids"])
 def test_the_order_of_the_processes_logs_does_not_matter(vector: Vector, ids: bool) -> None:
     records = written(vector, ids)
@@ -76,7 +76,7 @@ def test_the_order_of_the_processes_logs_does_not_matter(vector: Vector, ids: bo
         assert (found.verdict, found.events) == ("conforms", len(records)), found
 
 
-@pytest.mark.parametrize("vector", BAD, ids=lambda one: one.name)
+@pytest.mark.parametrize("vector", BAD, ids=lambda item: item.name)
 def test_the_log_of_a_wrong_run_diverges_at_its_line(vector: Vector) -> None:
     records = written(vector)
     found = judged(records)
@@ -85,7 +85,7 @@ def test_the_log_of_a_wrong_run_diverges_at_its_line(vector: Vector) -> None:
     assert vector.diverges_at is not None
     wrong = vector.trace.steps[vector.diverges_at - 1]
     assert found.divergence.record.line.event == f"on-demand.{wrong.action}"
-    assert found.events == len([one for one in records if one.number < found.divergence.record.number])
+    assert found.events == len([record for record in records if record.number < found.divergence.record.number])
 
 
 def test_nothing_is_no_pass() -> None:
@@ -106,8 +106,8 @@ def test_missing_and_repeated_lines_are_no_pass() -> None:
 def test_a_window_that_is_too_small_is_no_pass() -> None:
     records = written(GOOD[0])
     last = [
-        *(one for one in records if one.line.process != "dpm"),
-        *(one for one in records if one.line.process == "dpm"),
+        *(record for record in records if record.line.process != "dpm"),
+        *(record for record in records if record.line.process == "dpm"),
     ]
     assert judged(last).verdict == "conforms"
     assert judged(last, window=1).verdict == "inconclusive"
@@ -125,7 +125,7 @@ def judged_shared(vector: Vector) -> Verdict:
     """The verdict on the log of a run of the message queue."""
     constants: Any = vector.trace.configuration.constants
     thresholds = {name: max(constants[name].values()) for name in LIMITS}
-    validation = Validation(protocols=LOGGED[1:], dishonest=dishonest(vector), thresholds=thresholds)
+    validation = Validation(protocols=LOGGED[1:], byzantine=byzantine(vector), thresholds=thresholds)
     for record in written(vector):
         if validation.feed(record) is not None:
             break
@@ -133,12 +133,12 @@ def judged_shared(vector: Vector) -> Verdict:
 
 
 def test_logs_of_the_message_queue_conform_though_the_broker_keeps_none() -> None:
-    found = {one.name: judged_shared(one).verdict for one in SHARED if one.diverges_at is None}
+    found = {item.name: judged_shared(item).verdict for item in SHARED if item.diverges_at is None}
     assert len(found) > 100
     assert set(found.values()) == {"conforms"}, found
 
 
 def test_wrong_logs_of_the_message_queue_diverge() -> None:
-    found = {one.name: judged_shared(one).verdict for one in SHARED if one.diverges_at is not None}
+    found = {item.name: judged_shared(item).verdict for item in SHARED if item.diverges_at is not None}
     assert len(found) > 20
     assert {name for name, verdict in found.items() if verdict != "diverges"} == ORDER_AT_THE_BROKER

@@ -9,11 +9,11 @@ from typing import Any
 from conformance.logs.names import RESTARTS, WHOLE
 from conformance.logs.reading import Record
 from conformance.protocols import base
-from impl.recording.line import Line, encoded
+from impl.events.line import Line, encoded
+from model.language import Protocol
+from model.language.terms import Formula
 from model.matching.compiled import Compiled
-from model.state import Element, Occurrence, State, Trace, elements
-from spec.language import Protocol
-from spec.terms import Formula
+from model.reference.state import Element, Occurrence, State, Trace, elements
 from tests.model.matching.test_compiled import constants, load
 
 RUN = "{:016x}"
@@ -92,7 +92,7 @@ class Writer:
         taken = None
         if action.takes and self.ids:
             (taking,) = action.takes
-            message = (taking.symbol.name, *(given[one.name] for one in taking.arguments))  # type: ignore[union-attr]
+            message = (taking.symbol.name, *(given[argument.name] for argument in taking.arguments))  # type: ignore[union-attr]
             taken = self.sent_by.get(message)
         line = self._made(
             process,
@@ -134,14 +134,14 @@ class Writer:
         for shown in WHOLE[self.name][role]:
             symbol = self.symbols[shown.symbol]
             if symbol.result is Formula:
-                entries = [(*one, True) for one in sorted(state.relations[shown.symbol])]
+                entries = [(*relation, True) for relation in sorted(state.relations[shown.symbol])]
             else:
                 table = state.functions[shown.symbol]
                 entries = [(*one, value) for one, value in table.items() if value not in (0, "none", "grpc")]
             if shown.own is not None:
-                entries = [one for one in entries if one[shown.own] == host]
+                entries = [entry for entry in entries if entry[shown.own] == host]
             if shown.only is not None:
-                entries = [one for one in entries if one[-1] == shown.only]
+                entries = [entry for entry in entries if entry[-1] == shown.only]
             found[f"{self.name}.{shown.symbol}" if prefixed else shown.symbol] = tuple(entries)
         at = tuple(self._places(role, host, state))
         if at:

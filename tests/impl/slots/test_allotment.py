@@ -13,7 +13,7 @@ from impl.errors import BadDeployment
 from impl.messages import FIRST_SLOT, LAST_SLOT
 from impl.slots.allotment import HOSTS_MAX, Allotment
 from impl.slots.hashing import slot_of
-from impl.store import SqliteStore
+from impl.storage.store import SqliteStore
 
 
 def test_hosts_whose_addresses_share_a_slot_get_slots_of_their_own() -> None:

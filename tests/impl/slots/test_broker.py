@@ -9,13 +9,14 @@ import pulsar
 import pytest
 
 from impl.broker.deployment import Deployment
+from impl.broker.slot_topics import admit, prepare_vpc
 from impl.broker.topics import provision_host
 from impl.errors import BadDeployment, NotAllowed, SlotTaken
 from impl.messages import FIRST_SLOT, LAST_SLOT
+from impl.service.slot_filler import Filler, complement
 from impl.slots.allotment import Allotment
-from impl.slots.filler import Filler, complement
 from impl.slots.hashing import key_for, slot_of
-from impl.slots.topics import SUBSCRIPTION, acknowledgments, admit, prepare_vpc, unicast
+from impl.slots.topics import SUBSCRIPTION, acknowledgments, unicast
 from impl.transport.interface import Delivery, Letter
 from impl.transport.pulsar import OPERATION_SECONDS_MAX, PulsarConnection, PulsarSession
 
@@ -68,12 +69,12 @@ def arrivals(session: PulsarSession | Filler, count: int) -> list[Delivery]:
     """What comes: as many as that, and no more for a moment."""
     found = [session.receive(WAIT) for _ in range(count)]
     assert session.receive(MOMENT) is None
-    return [one for one in found if one is not None]
+    return [item for item in found if item is not None]
 
 
 def texts(deliveries: list[Delivery]) -> list[str]:
     """Their content."""
-    return [one.data.decode() for one in deliveries]
+    return [delivery.data.decode() for delivery in deliveries]
 
 
 def test_a_key_arrives_where_its_single_hash_says(connect: Connect) -> None:
@@ -157,9 +158,9 @@ def test_with_a_filler_nothing_is_held_up(connect: Connect) -> None:
     publish(connect, key_for(10), "not held up")
     arrived = attended.receive(WAIT)
     handed = [filler.receive(WAIT) for _ in range(2 * LOOKED_AHEAD)]
-    for one in handed:
-        assert one is not None
-        filler.acknowledge(one)
+    for item in handed:
+        assert item is not None
+        filler.acknowledge(item)
     arrived = arrived or attended.receive(WAIT)
     assert arrived is not None
     assert arrived.data == b"not held up"
@@ -227,17 +228,15 @@ def test_a_vpc_whose_name_would_lead_to_another_topic_is_refused(deployment: Dep
             prepare_vpc(deployment, name)
 
 
-def test_weakness_an_agent_that_is_not_honest_reads_everything_by_a_subscription_of_its_own(connect: Connect) -> None:
-    honest, dishonest = attend(connect("h1"), (10, 10)), connect("h2")
+def test_weakness_a_byzantine_agent_reads_everything_by_a_subscription_of_its_own(connect: Connect) -> None:
+    correct, byzantine = attend(connect("h1"), (10, 10)), connect("h2")
     publish(connect, key_for(10), "for h1 alone")
-    spy = dishonest.open_session("its-own", [RED])
+    spy = byzantine.open_session("its-own", [RED])
     assert texts(arrivals(spy, 1)) == ["for h1 alone"]
-    assert texts(arrivals(honest, 1)) == ["for h1 alone"]
+    assert texts(arrivals(correct, 1)) == ["for h1 alone"]
 
 
-def test_weakness_an_agent_that_is_not_honest_reads_everything_by_a_reader(
-    connect: Connect, deployment: Deployment
-) -> None:
+def test_weakness_a_byzantine_agent_reads_everything_by_a_reader(connect: Connect, deployment: Deployment) -> None:
     """A reader makes no subscription that lasts, so forbidding new subscriptions would not keep it out either."""
     publish(connect, key_for(10), "for h1 alone")
     credentials = provision_host(deployment, "h2")
@@ -253,20 +252,20 @@ def test_weakness_an_agent_that_is_not_honest_reads_everything_by_a_reader(
     client.close()
 
 
-def test_weakness_an_agent_that_is_not_honest_takes_and_swallows_what_is_for_another(connect: Connect) -> None:
+def test_weakness_a_byzantine_agent_takes_and_swallows_what_is_for_another(connect: Connect) -> None:
     """Between two consumers of the slot a third one is as good as theirs, and what it acknowledges is gone."""
-    honest = attend(connect("h1"), (10, 10))
-    honest.close()
-    dishonest = attend(connect("h2"), (10, 10))
+    correct = attend(connect("h1"), (10, 10))
+    correct.close()
+    byzantine = attend(connect("h2"), (10, 10))
     publish(connect, key_for(10), "for h1 alone")
-    stolen = arrivals(dishonest, 1)
+    stolen = arrivals(byzantine, 1)
     assert texts(stolen) == ["for h1 alone"]
-    dishonest.acknowledge(stolen)
-    dishonest.close()
+    byzantine.acknowledge(stolen)
+    byzantine.close()
     assert arrivals(attend(connect("h1"), (10, 10)), 0) == []
 
 
-def test_weakness_an_agent_that_is_not_honest_confirms_in_anothers_name(connect: Connect) -> None:
+def test_weakness_a_byzantine_agent_confirms_in_anothers_name(connect: Connect) -> None:
     connect("h2").publish([Letter(acknowledgments("red"), b"h1 has applied it")])
     heard = connect("dpm").open_session("dpm", [acknowledgments("red")])
     assert texts(arrivals(heard, 1)) == ["h1 has applied it"]

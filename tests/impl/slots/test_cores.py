@@ -24,7 +24,7 @@ from impl.messages import (
 from impl.slots.aca import SlotsAca
 from impl.slots.dpm import TURNS_MAX, SlotsDpm
 from impl.slots.hashing import slot_of
-from impl.store import MemoryStore
+from impl.storage.store import MemoryStore
 
 
 def asked() -> SlotsDpm:

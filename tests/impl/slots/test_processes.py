@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from impl.broker.deployment import Deployment
-from impl.hosts import add_host, write_agent_file
-from tests.impl.programs import Program, environment, ondemand
+from impl.broker.hosts import add_host, write_agent_file
+from tests.impl.service.programs import Program, environment, ondemand
 
 HOSTS = ("h1", "h2", "h3")
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from conformance.demo import System, running, wait_until
+from conformance.bench.demonstration import System, running, wait_until
 from impl.broker.deployment import Deployment
+from impl.broker.hosts import add_host
 from impl.core import Effects
-from impl.hosts import add_host
 from impl.messages import Goal, Message, Told
+from impl.service.slots import SlotsAcaService, SlotsDpmService
 from impl.service.timing import Timing
 from impl.slots.dpm import Member, Stage
 from impl.slots.hashing import key_for
-from impl.slots.services import SlotsAcaService, SlotsDpmService
 from impl.slots.topics import unicast
-from impl.store import MemoryStore
+from impl.storage.store import MemoryStore
 from impl.transport.interface import Delivery, Letter
 from impl.transport.pulsar import PulsarConnection
 from impl.wire.codec import encode
@@ -97,7 +97,7 @@ def test_each_host_is_told_by_its_own_slot(scene: Scene) -> None:
         scene.dpm.tell("red", host, host.encode()).result(WAIT)
     scene.until(lambda: [scene.member(host).confirmed for host in ("h1", "h2")] == [1, 2], "both to confirm")
     assert scene.applied == {"h1": [1], "h2": [2]}
-    told = {host: [one for one in agent.got if isinstance(one, Told | Goal)] for host, agent in scene.agents.items()}
+    told = {host: [item for item in agent.got if isinstance(item, Told | Goal)] for host, agent in scene.agents.items()}
     assert told == {"h1": [Told("h1", "red", 1, b"h1")], "h2": [Told("h2", "red", 2, b"h2")]}
 
 

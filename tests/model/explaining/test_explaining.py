@@ -13,15 +13,15 @@ from model.explaining.nearest import Difference, Observation, differences, given
 from model.explaining.reasons import parts
 from model.explaining.repairs import Step, missing_steps
 from model.explaining.scene import Scene
+from model.language import Protocol
+from model.language.terms import Variable
 from model.matching.compiled import Compiled, Constants, apply
 from model.matching.layout import Tables
-from spec.language import Protocol
-from spec.on_demand import PROTOCOL
-from spec.terms import Variable
+from spec.on_demand.protocol import PROTOCOL
 from tests.toys import lock
 
 LOCK = Protocol.of("lock", lock)
-CONSTANTS: Constants = {"vpc_of": lambda pod: pod.partition("/")[0], "honest": lambda host: host != "evil"}
+CONSTANTS: Constants = {"vpc_of": lambda pod: pod.partition("/")[0], "correct": lambda host: host != "evil"}
 R, S, B = "red/1", "red/2", "blue/1"
 
 Steps = tuple[tuple[Any, ...], ...]
@@ -71,12 +71,12 @@ def grant(**choices: Any) -> Observation:
 def false(of: Scene, seen: Observation) -> Mapping[str, tuple[str, ...]]:
     """The conjuncts that are false, with what decides them."""
     action = of.actions[seen.action]
-    return {one.text: one.because for one in parts(of, action, given_by(action, seen.choices)) if not one.held}
+    return {part.text: part.because for part in parts(of, action, given_by(action, seen.choices)) if not part.held}
 
 
 def broken(of: Scene, seen: Observation) -> set[str]:
     """The promises that an observation breaks; no lemmas."""
-    return {one.promise.name for one in Judge(of).broken_by(seen) if not one.promise.lemma}
+    return {item.promise.name for item in Judge(of).broken_by(seen) if not item.promise.lemma}
 
 
 # ----------------------------------------------------------------------------------------------------------- reasons
@@ -164,7 +164,9 @@ def test_a_value_that_is_a_choice_between_cases_shows_the_case() -> None:
 def test_a_conjunct_about_an_unknown_choice_is_neither_true_nor_false() -> None:
     now = scene()
     choices = {name: value for name, value in GRANT.choices.items() if name != "version"}
-    (last,) = [one for one in parts(now, now.actions["grant"], given_by(now.actions["grant"], choices)) if not one.held]
+    (last,) = [
+        part for part in parts(now, now.actions["grant"], given_by(now.actions["grant"], choices)) if not part.held
+    ]
     assert (last.text, last.held) == ("version = recorded(destination)", None)
 
 
@@ -306,11 +308,11 @@ def test_a_promise_is_not_judged_without_the_history_that_it_reads() -> None:
         apply(tables, compiled.actions[name].changes(tables, *choices))
     seen = grant(destination=B)
     now = Scene(PROTOCOL, CONSTANTS, tables, shadows(PROTOCOL))
-    without = {one.promise.name for one in Judge(now).broken_by(seen)}
+    without = {item.promise.name for item in Judge(now).broken_by(seen)}
     assert "stays_in_its_vpc" not in without
     member = {"member": {("h1", "red"), ("h2", "red"), ("h3", "blue")}}
     found = Judge(now, member).broken_by(seen)
-    (vpc,) = [one for one in found if one.promise.name == "stays_in_its_vpc"]
+    (vpc,) = [item for item in found if item.promise.name == "stays_in_its_vpc"]
     assert dict(vpc.values)["host"] == "h1"
     assert dict(vpc.values)["pod"] == B
 
@@ -337,8 +339,8 @@ def test_explanations_work_for_any_protocol() -> None:
     back = Observation("give_back", {"client": "a"})
     assert missing_steps(now, back) == [(Step("take", (("client", "a"), ("turn", 1))),)]
     judge = Judge(now)
-    assert {one.promise.name for one in judge.broken_by(again)} == {"promised_once"}
-    assert {one.promise.name for one in judge.broken_by(back)} == {
+    assert {item.promise.name for item in judge.broken_by(again)} == {"promised_once"}
+    assert {item.promise.name for item in judge.broken_by(back)} == {
         "used_only_when_held",
         "turns_are_lent_in_order",
     }

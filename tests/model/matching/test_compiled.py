@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from model.configuration import Configuration
-from model.interpreter import all_choices
+from model.language import Protocol
+from model.language.terms import Formula
 from model.matching.compiled import Compiled, apply
 from model.matching.layout import Tables
-from model.state import Occurrence, State, elements
-from spec.language import Protocol
-from spec.terms import Formula
-from tests.model.test_agreement import STATES, covering, sample
+from model.reference.configuration import Configuration
+from model.reference.interpreter import all_choices
+from model.reference.state import Occurrence, State, elements
+from tests.model.reference.test_agreement import STATES, covering, sample
 
 WORLDS = ["lock", "bench", "pretenders", "eavesdropper", "neighbors", "two-instances"]
 CHOICES = 60
@@ -78,7 +78,7 @@ def test_compiled_actions_agree_with_the_interpreter(name: str) -> None:
             ready = compiled.actions[action.name]
             every = list(all_choices(action, configuration))
             held = {chosen for chosen in every if ready.refuses(tables, *chosen) == -1}
-            assert {one for one in finders[action.name](tables) if one in set(every)} == held, action
+            assert {item for item in finders[action.name](tables) if item in set(every)} == held, action
             for chosen in {*generator.sample(every, min(CHOICES, len(every))), *held}:
                 occurrence = Occurrence(action.name, tuple(zip(ready.names, chosen, strict=True)))
                 parts = interpreter.conjuncts(state, occurrence)

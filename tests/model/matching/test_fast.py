@@ -9,9 +9,9 @@ import pytest
 from model.matching.fast import FITS, MISFIT
 from model.matching.layout import Tables
 from model.matching.observed import Observer
-from spec.on_demand import PROTOCOL
+from spec.on_demand.protocol import PROTOCOL
 
-OBSERVER = Observer(PROTOCOL, {"honest": lambda _: True, "vpc_of": lambda pod: pod.partition("/")[0]})
+OBSERVER = Observer(PROTOCOL, {"correct": lambda _: True, "vpc_of": lambda pod: pod.partition("/")[0]})
 POD = "v/p"
 ROUTES = (("route", "h1", 1, POD, 2), ("route", "h2", 3, POD, 2))
 WAITED_FOR = ((POD, 2, "h1", True), (POD, 2, "h2", True))

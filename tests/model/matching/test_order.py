@@ -7,7 +7,7 @@ import pytest
 from conformance.logs.names import FACTS
 from model.matching.order import readings
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
-from spec.on_demand import PROTOCOL as ON_DEMAND
+from spec.on_demand.protocol import PROTOCOL as ON_DEMAND
 
 
 def test_on_demand_reads_nothing_of_others_but_facts_and_messages() -> None:
@@ -20,7 +20,7 @@ def test_facts_are_promised() -> None:
 
 
 def test_without_the_fact_its_readers_are_named() -> None:
-    assert {(one.action, one.symbol) for one in readings(ON_DEMAND)} >= {
+    assert {(reading.action, reading.symbol) for reading in readings(ON_DEMAND)} >= {
         ("store", "at"),
         ("grant", "at"),
         ("deliver", "at"),
@@ -33,4 +33,4 @@ def test_what_is_taken_back_is_no_fact() -> None:
 
 
 def test_the_message_queue_reads_the_broker_and_nothing_else() -> None:
-    assert {one.symbol for one in readings(MESSAGE_QUEUE)} == {"attached", "permitted", "backlog"}
+    assert {reading.symbol for reading in readings(MESSAGE_QUEUE)} == {"attached", "permitted", "backlog"}

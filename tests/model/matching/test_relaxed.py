@@ -9,27 +9,27 @@ from model.matching.order import readings
 from model.matching.relaxed import Hearsay, relaxed
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
 from spec.message_queue.vocabulary import BROKER
-from spec.on_demand import PROTOCOL as ON_DEMAND
-from spec.vocabulary import NCM
+from spec.on_demand.protocol import PROTOCOL as ON_DEMAND
+from spec.on_demand.vocabulary import NCM
 
 RELAXED = relaxed(MESSAGE_QUEUE, BROKER)
 
 
 def test_what_is_logged_may_be_matched_in_any_order() -> None:
-    assert [one.name for one in LOGGED] == ["on-demand", "message-queue"]
+    assert [item.name for item in LOGGED] == ["on-demand", "message-queue"]
     assert readings(LOGGED[1]) == []
 
 
 def test_a_backlog_is_heard_of_for_all_hosts_at_once() -> None:
-    heard = {one.name: one for one in RELAXED.symbols if isinstance(one, Hearsay)}
+    heard = {symbol.name: symbol for symbol in RELAXED.symbols if isinstance(symbol, Hearsay)}
     assert heard.keys() == {"attached", "permitted", "backlog"}
     assert [sort.__name__ for sort in heard["backlog"].arguments] == ["Vpc", "Revision"]
 
 
 def test_only_what_is_shared_differs() -> None:
-    receive = next(one for one in RELAXED.actions if one.name == "receive")
-    before = next(one for one in MESSAGE_QUEUE.actions if one.name == "receive")
-    assert [one.symbol.name for one in receive.takes] == ["backlog"]
+    receive = next(action for action in RELAXED.actions if action.name == "receive")
+    before = next(action for action in MESSAGE_QUEUE.actions if action.name == "receive")
+    assert [take.symbol.name for take in receive.takes] == ["backlog"]
     assert receive.changes == before.changes
     assert len(receive.guard) == len(before.guard)
 

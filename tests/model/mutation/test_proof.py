@@ -6,9 +6,9 @@ import pytest
 
 from model.mutation.proof import MutantProver
 from model.mutation.rules import mutants_of
-from spec.on_demand import PROTOCOL
+from spec.on_demand.protocol import PROTOCOL
 
-MUTANTS = {one.name: one for one in mutants_of(PROTOCOL)}
+MUTANTS = {mutant.name: mutant for mutant in mutants_of(PROTOCOL)}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def prover() -> MutantProver:
         ("grant: without home(host, source)", "promise", "answers_the_asker"),
         ("report_done: without change(pod, version) := done", "lemma", "reports_are_true"),
         ("remind: only if not told(host, pod)", "guard", "remind: its guard can be satisfied"),
-        ("evict: without honest(host)", "lifecycle", "route_state: moves only as declared"),
+        ("evict: without correct(host)", "lifecycle", "route_state: moves only as declared"),
         ("drop: without paused(host, source, destination)", "alternatives", "takes_a_packet: exactly one applies"),
     ],
 )
@@ -44,7 +44,7 @@ def test_a_wrong_rule_breaks_a_claim(prover: MutantProver, name: str, kind: str,
             "supersede: version < recorded(pod), with version ≤ recorded(pod) for version < recorded(pod)",
             "the guard says the same",
         ),
-        ("learn: without honest(host)", "the guard says the same"),
+        ("learn: without correct(host)", "the guard says the same"),
         (
             "release: remove waiting(host, asked_by, source, destination), for all values of destination",
             "the step leads to the same",
@@ -70,6 +70,6 @@ def test_what_does_less_or_more_is_not_said_to_be_the_same(prover: MutantProver,
 
 
 def test_what_is_said_of_a_mutant_does_not_depend_on_those_before(prover: MutantProver) -> None:
-    name = "evict: without honest(host)"
+    name = "evict: without correct(host)"
     prover.ask(MUTANTS["remind: only if not told(host, pod)"])
     assert prover.ask(MUTANTS[name]) == MutantProver(PROTOCOL).ask(MUTANTS[name])

@@ -4,53 +4,53 @@ from __future__ import annotations
 
 import pytest
 
-from conformance import worlds
+from conformance import configurations
 from conformance.protocols import PROTOCOLS
-from model.interpreter import Interpreter
+from model.language import Protocol
 from model.mutation.rules import RULES, Mutant, mutants_of, mutated
-from spec.language import Protocol
-from spec.on_demand import PROTOCOL
+from model.reference.interpreter import Interpreter
+from spec.on_demand.protocol import PROTOCOL
 
 every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
 
 
 def named(name: str) -> Mutant:
     """The mutant of this name."""
-    return next(one for one in mutants_of(PROTOCOL) if one.name == name)
+    return next(mutant for mutant in mutants_of(PROTOCOL) if mutant.name == name)
 
 
 @every_protocol
 def test_every_action_has_mutants_with_names_of_their_own(protocol: Protocol) -> None:
     found = mutants_of(protocol)
-    assert len({one.name for one in found}) == len(found)
+    assert len({item.name for item in found}) == len(found)
     said_something = {action.name for action in protocol.actions if action.guard or action.changes}
-    assert {one.original.name for one in found} == said_something
-    assert all(one.name.startswith(f"{one.original.name}: ") for one in found)
+    assert {item.original.name for item in found} == said_something
+    assert all(item.name.startswith(f"{item.original.name}: ") for item in found)
 
 
 @every_protocol
 def test_every_mutant_differs_from_its_action_in_its_text_and_not_in_name_and_parameters(protocol: Protocol) -> None:
-    for one in mutants_of(protocol):
-        original, action = one.original, one.action
+    for mutant in mutants_of(protocol):
+        original, action = mutant.original, mutant.action
         assert (action.name, action.parameters) == (original.name, original.parameters)
         mine = (action.takes, action.guard, action.changes, action.emits)
-        assert mine != (original.takes, original.guard, original.changes, original.emits), one.name
+        assert mine != (original.takes, original.guard, original.changes, original.emits), mutant.name
 
 
 def test_every_rule_makes_mutants_of_the_first_protocol() -> None:
-    assert {one.rule for one in mutants_of(PROTOCOL)} == set(RULES)
+    assert {mutant.rule for mutant in mutants_of(PROTOCOL)} == set(RULES)
 
 
 @every_protocol
 def test_every_mutant_can_be_executed(protocol: Protocol) -> None:
-    interpreter = Interpreter(protocol, worlds.find(worlds.first(protocol), protocol))
-    for one in mutants_of(protocol):
-        assert interpreter.with_action(one.action) is not interpreter
+    interpreter = Interpreter(protocol, configurations.find(configurations.first(protocol), protocol))
+    for mutant in mutants_of(protocol):
+        assert interpreter.with_action(mutant.action) is not interpreter
 
 
 def test_an_interpreter_with_another_action_leaves_the_first_as_it_is() -> None:
     mutant = named("place: without ¬at(pod, latest(pod), host)")
-    interpreter = Interpreter(PROTOCOL, worlds.find("two-hosts", PROTOCOL))
+    interpreter = Interpreter(PROTOCOL, configurations.find("two-hosts", PROTOCOL))
     changed = interpreter.with_action(mutant.action)
     assert interpreter.action("place") is mutant.original
     assert changed.action("place") is mutant.action
@@ -94,6 +94,6 @@ def test_a_mutated_protocol_has_the_mutant_in_the_place_of_its_action_everywhere
     assert mutant.action in protocol.actions
     assert mutant.original not in protocol.actions
     assert len(protocol.actions) == len(PROTOCOL.actions)
-    (group,) = (one for one in protocol.alternatives if mutant.action in one.choices)
+    (group,) = (alternative for alternative in protocol.alternatives if mutant.action in alternative.choices)
     assert group.name == "takes_a_request"
     assert mutant.original not in group.choices

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from conformance import worlds
-from model.configuration import Configuration
-from model.explore import explore
-from model.interpreter import Interpreter
+from conformance import configurations
+from model.explore.explore import explore
 from model.mutation.rules import Mutant, mutants_of, mutated
 from model.mutation.switched import Switched
+from model.reference.configuration import Configuration
+from model.reference.interpreter import Interpreter
 from spec.message_queue.protocol import PROTOCOL
 
 SMALL = "thresholds"
@@ -21,12 +21,12 @@ EVERY = 40
 
 @pytest.fixture(scope="module")
 def configuration() -> Configuration:
-    return worlds.find(SMALL, PROTOCOL)
+    return configurations.find(SMALL, PROTOCOL)
 
 
 @pytest.fixture(scope="module")
 def sample(configuration: Configuration) -> list[Mutant]:
-    return [one for one in mutants_of(PROTOCOL) if one.original.name not in configuration.without][::EVERY]
+    return [mutant for mutant in mutants_of(PROTOCOL) if mutant.original.name not in configuration.without][::EVERY]
 
 
 @pytest.fixture(scope="module")
@@ -74,16 +74,18 @@ def test_what_is_found_is_seen_by_the_interpreter(
 
 
 def test_configurations_without_an_action_have_none_of_its_mutants(configuration: Configuration) -> None:
-    mutants = [one for one in mutants_of(PROTOCOL) if one.original.name in configuration.without]
+    mutants = [mutant for mutant in mutants_of(PROTOCOL) if mutant.original.name in configuration.without]
     assert mutants
     assert Switched(PROTOCOL, configuration, mutants).mutants == []
 
 
 def test_a_mutant_with_the_code_of_the_protocol_is_not_explored_again(configuration: Configuration) -> None:
-    mutants = [one for one in mutants_of(PROTOCOL) if one.original.name not in configuration.without][::10]
+    mutants = [
+        each_mutant for each_mutant in mutants_of(PROTOCOL) if each_mutant.original.name not in configuration.without
+    ][::10]
     switched = Switched(PROTOCOL, configuration, mutants)
     stated = switched.unchanged()
-    same = [one for one in mutants if switched.of(one, 10**6) is stated]
+    same = [each_mutant for each_mutant in mutants if switched.of(each_mutant, 10**6) is stated]
     assert 0 < len(same) < len(mutants)
     for mutant in same[::5]:
         alone = explore(mutated(PROTOCOL, mutant), configuration)
@@ -93,18 +95,18 @@ def test_a_mutant_with_the_code_of_the_protocol_is_not_explored_again(configurat
 def test_mutants_with_the_same_code_are_explored_once_unless_fewer_states_are_allowed(
     configuration: Configuration,
 ) -> None:
-    mutants = [one for one in mutants_of(PROTOCOL) if one.original.name not in configuration.without]
+    mutants = [mutant for mutant in mutants_of(PROTOCOL) if mutant.original.name not in configuration.without]
     switched = Switched(PROTOCOL, configuration, mutants)
-    found = {one.name: switched.of(one, 10**6) for one in mutants}
-    unbroken = [one for one in found.values() if one.verdict == "holds"]
-    assert len({id(one) for one in unbroken}) < len(unbroken)
-    first = next(one for one in mutants if found[one.name] is unbroken[0])
+    found = {mutant.name: switched.of(mutant, 10**6) for mutant in mutants}
+    unbroken = [item for item in found.values() if item.verdict == "holds"]
+    assert len({id(item) for item in unbroken}) < len(unbroken)
+    first = next(mutant for mutant in mutants if found[mutant.name] is unbroken[0])
     assert switched.of(first, 1).verdict == "undecided"
 
 
 def test_what_was_not_explored_to_the_end_is_explored_again(
     switched: Switched, configuration: Configuration, sample: list[Mutant]
 ) -> None:
-    mutant = next(one for one in sample if switched.of(one, 10**6).verdict == "holds")
+    mutant = next(item for item in sample if switched.of(item, 10**6).verdict == "holds")
     anew = Switched(PROTOCOL, configuration, [mutant])
     assert [anew.of(mutant, states).verdict for states in (1, 10**6)] == ["undecided", "holds"]

@@ -1,0 +1,273 @@
+"""The demonstration: one NCM, one test controller in DPM's place, two hosts with a pod each, on a real broker, free-running.
+
+It shows what the protocol is about: host 1 knows nothing of pod 2 until a pod of its own sends to it; the first packet is held,
+asked for and released; and neither agent receives what is the other's.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from impl.broker.deployment import Deployment
+from impl.broker.hosts import AgentFile, add_host
+from impl.broker.topics import prepare
+from impl.core import Effects, Event
+from impl.errors import EnvironmentProblem
+from impl.events.recorder import Sink
+from impl.messages import Granted, Pod, Refused, Route, ToAgent
+from impl.service.aca import AcaService
+from impl.service.dpm import DpmService
+from impl.service.loop import Service
+from impl.service.ncm import NcmService
+from impl.storage.store import SqliteStore
+from impl.transport.pulsar import PulsarConnection
+
+WAIT_SECONDS_MAX: Final = 30.0
+"""For anything that the demonstration waits for; it takes milliseconds."""
+
+POD_1: Final = Pod("red", "10.0.0.1")
+POD_2: Final = Pod("red", "10.0.0.2")
+
+
+HOME: Final = {"h1": POD_1, "h2": POD_2}
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """What was seen."""
+
+    knew_before: list[Pod]
+    """Pods that host 1 knew before the first packet."""
+    knows_after: list[Pod]
+    became: list[str]
+    """What became of the first packet, in order."""
+    first_packet_ms: float
+    """From the packet to its release, in milliseconds."""
+    second_packet_ms: float
+    """A packet over the route that is known now."""
+    received: dict[str, list[ToAgent]]
+    """The messages that each agent received, in order."""
+
+    @property
+    def learned_on_demand(self) -> bool:
+        """Host 1 knew nothing of pod 2 until a packet was held and asked for it."""
+        return (self.knew_before, self.knows_after) == ([POD_1], [POD_1, POD_2]) and self.became == HELD_AND_RELEASED
+
+    @property
+    def neither_received_the_others(self) -> bool:
+        """Every message was for the agent that received it: about its own pod, or the answer to its own question."""
+        return all(
+            message.host == host and (isinstance(message, Granted) or _subject(message) == HOME[host])
+            for host, messages in self.received.items()
+            for message in messages
+        )
+
+    @property
+    def holds(self) -> bool:
+        """Everything that the demonstration is to show was seen."""
+        return self.learned_on_demand and self.neither_received_the_others
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that the command line writes."""
+        return {
+            "verdict": "holds" if self.holds else "violated",
+            "knew_before": [str(pod) for pod in self.knew_before],
+            "knows_after": [str(pod) for pod in self.knows_after],
+            "became": self.became,
+            "first_packet_ms": round(self.first_packet_ms, 3),
+            "second_packet_ms": round(self.second_packet_ms, 3),
+            "received": {host: [said(message) for message in messages] for host, messages in self.received.items()},
+        }
+
+
+HELD_AND_RELEASED: Final = ["ask", "learn", "release"]
+"""The agent's own words: it holds the packet and asks, learns where the pod is, and lets the packet go."""
+
+
+class System:
+    """Services of one deployment, each in a thread of its own, with stores in a temporary folder."""
+
+    def __init__(self, deployment: Deployment, folder: Path) -> None:
+        self.deployment = deployment
+        self._folder = folder
+        self._threads: list[tuple[Service, threading.Thread]] = []
+        self.problems: list[BaseException] = []
+
+    def start(self, service: Service) -> None:
+        """Runs a service, and waits until it is ready."""
+
+        def run() -> None:
+            try:
+                service.run()
+            except BaseException as problem:
+                self.problems.append(problem)
+                raise
+
+        thread = threading.Thread(target=run, name=service.process)
+        thread.start()
+        self._threads.append((service, thread))
+        wait_until(service.ready.is_set, f"{service.process} to be ready", self.problems)
+
+    def store(self, process: str) -> SqliteStore:
+        """A store for a process."""
+        return SqliteStore(self._folder / f"{process}.sqlite", process)
+
+    def role(self, role: str) -> Callable[[], PulsarConnection]:
+        """How DPM or NCM connects."""
+        return lambda: PulsarConnection(self.deployment, self.deployment.token(role))
+
+    def agent(self, file: AgentFile) -> Callable[[], PulsarConnection]:
+        """How an agent connects: with nothing but its own file."""
+        return lambda: PulsarConnection(file.deployment(), file.token)
+
+    def stop_one(self, service: Service) -> None:
+        """Stops a service; another one may go on with its store then."""
+        for entry in [entry for entry in self._threads if entry[0] is service]:
+            service.stop()
+            entry[1].join(WAIT_SECONDS_MAX)
+            self._threads.remove(entry)
+
+    def stop(self) -> None:
+        """Stops all services, the last one first."""
+        for service, _ in reversed(self._threads.copy()):
+            self.stop_one(service)
+
+
+@contextmanager
+def running(deployment: Deployment) -> Iterator[System]:
+    """A system for the length of a block."""
+    prepare(deployment)
+    with tempfile.TemporaryDirectory(prefix="ondemand-demo-") as folder:
+        system = System(deployment, Path(folder))
+        try:
+            yield system
+        finally:
+            system.stop()
+
+
+def wait_until(condition: Callable[[], bool], what: str, problems: list[BaseException]) -> None:
+    """Waits for a condition, with a limit and a name."""
+    end = time.monotonic() + WAIT_SECONDS_MAX
+    while not condition():
+        if problems:
+            raise problems[0]
+        if time.monotonic() > end:
+            raise EnvironmentProblem(f"Waited {WAIT_SECONDS_MAX:g} s for {what}; see that the broker runs")
+        time.sleep(0.002)
+
+
+class Watched(AcaService):
+    """An agent whose released packets can be waited for."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.became: list[str] = []
+        """What became of the packet that was sent last, and of what it brought about."""
+        self.ended = threading.Event()
+        self.ended_at = 0.0
+        self.ended_with = ""
+
+    def happened(self, event: Event) -> None:
+        super().happened(event)
+        self.became.append(event.name)
+        if event.name in ("release", "deliver", "give up", "drop"):
+            self.ended_at = time.perf_counter()
+            self.ended_with = event.name
+            self.ended.set()
+
+    def send(self, source: Pod, destination: Pod) -> float:
+        """Sends a packet, and waits until it is on its way; returns the seconds that took."""
+        self.submit(Effects).result(WAIT_SECONDS_MAX)  # nothing of an earlier packet is under way any more
+        self.ended.clear()
+        self.became.clear()
+        started = time.perf_counter()
+        self.packet(source, destination)
+        if not self.ended.wait(WAIT_SECONDS_MAX):
+            raise EnvironmentProblem(
+                f"Waited {WAIT_SECONDS_MAX:g} s for the packet to {destination}; see that the broker runs"
+            )
+        return self.ended_at - started
+
+    def knows(self) -> list[Pod]:
+        """The pods that the agent knows."""
+        known: list[Pod] = []
+
+        def look() -> Effects:
+            known.extend(sorted(self.aca.observe()["known"]))
+            return Effects()
+
+        self.submit(look).result(WAIT_SECONDS_MAX)
+        return known
+
+
+def demonstrate(deployment: Deployment, say: Callable[[str], None], events: Sink | None = None) -> Demonstration:
+    """Runs the demonstration; `say` is told what happens, and the services' event logs go to `events`."""
+    with running(deployment) as system:
+        ncm = NcmService(system.store("ncm"), system.role("ncm"), events=events)
+        dpm = DpmService(system.store("dpm"), system.role("dpm"), events=events)
+        system.start(ncm)
+        system.start(dpm)
+        say("NCM and a test controller, in DPM's place, have started.")
+        agents: dict[str, Watched] = {}
+        for host in HOME:
+            file = add_host(deployment, host)
+            agents[host] = Watched(host, system.store(host), system.agent(file), events=events)
+            agents[host].keep_received = True
+            system.start(agents[host])
+            say(f"Host {host} is registered, and its agent has started with a token of its own.")
+        for host, pod in HOME.items():
+            dpm.place(pod, host).result(WAIT_SECONDS_MAX)
+            say(f"The controller has placed pod {pod} at {host}.")
+        for host, pod in HOME.items():
+            wait_until(partial(_knows, agents[host], pod), f"{host} to know {pod}", system.problems)
+        wait_until(lambda: not dpm.dpm.pending(), "all changes to be confirmed", system.problems)
+        say("Both agents have confirmed, and NCM has reported both changes as done.")
+        before = agents["h1"].knows()
+        say(f"Host h1 knows {_listed(before)}. Of {POD_2} it knows nothing.")
+        first = agents["h1"].send(POD_1, POD_2)
+        became = list(agents["h1"].became)
+        happened = "held, asked for and released" if became == HELD_AND_RELEASED else ", ".join(became)
+        say(f"{POD_1} sends its first packet to {POD_2}. It is {happened}: {first * 1000:.2f} ms.")
+        second = agents["h1"].send(POD_1, POD_2)
+        say(f"The second packet goes straight to h2, over the route that h1 has now: {second * 1000:.2f} ms.")
+        after = agents["h1"].knows()
+        say(f"Host h1 knows {_listed(after)}. Host h2 knows {_listed(agents['h2'].knows())}: nobody there has asked.")
+        received = {
+            host: [item for item in agent.received if isinstance(item, ToAgent)] for host, agent in agents.items()
+        }
+    return Demonstration(before, after, became, first * 1000, second * 1000, received)
+
+
+def _knows(agent: Watched, pod: Pod) -> bool:
+    return pod in agent.knows()
+
+
+def _listed(pods: Sequence[Pod]) -> str:
+    return " and ".join(map(str, pods)) or "no pod"
+
+
+def _subject(message: ToAgent) -> Pod | None:
+    return None if isinstance(message, Refused) else message.pod
+
+
+def said(message: ToAgent) -> str:
+    """A message in a line: what it is, for whom, and about what."""
+    match message:
+        case Route(host, epoch, pod, version, place):
+            return f"Route for {host} (epoch {epoch}): {pod} version {version} is {_where(place)}"
+        case Granted(host, epoch, request, pod, version, place):
+            return f"Granted to {host} (epoch {epoch}, request {request}): {pod} version {version} is {_where(place)}"
+        case Refused(host, epoch, request, reason):
+            return f"Refused to {host} (epoch {epoch}, request {request}): {reason.value}"
+
+
+def _where(place: str | None) -> str:
+    return "gone" if place is None else f"at {place}"

@@ -1,0 +1,188 @@
+"""The numbers of the README, each with its conditions: `make bench`.
+
+Nothing here fails for being slow: machines differ. What is compared is measured side by side in one run, and the rest says under
+which conditions it was measured.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from conformance import configurations
+from conformance.bench.first_packet import FirstPackets, measure
+from conformance.protocols import PROTOCOLS, REPLAYED
+from conformance.replay.replays import Replays, read_vectors, replay_all, vectors_of
+from conformance.replay.targets import open_target
+from impl.broker.launcher import open_deployment
+from impl.cli.console import ERRORS, progress_bar
+from model.explore.explore import Exploration, explore
+from model.language import Protocol
+from model.proof.prove import Proof, prove
+from model.proof.wellformed import wellformed
+from spec.on_demand.protocol import PROTOCOL
+
+PAIRS: Final = 500
+"""First packets and raw exchanges, interleaved."""
+
+README: Final = Path(__file__).parents[2] / "README.md"
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """All that was measured."""
+
+    conditions: str
+    proof: Proof
+    """With what is well-formed."""
+    other_proofs: Proof
+    """Of all other protocols together."""
+    exploration: Exploration
+    replays: Replays
+    first_packets: FirstPackets
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """What was measured, how fast it was, and what is to be reached."""
+        found, replays, packets = self.exploration, self.replays, self.first_packets
+        steps = replays.total(lambda replay: replay.steps)
+        return [
+            (
+                f"prove everything of the on-demand protocol, no bounds: {len(self.proof.claims):,} claims, "
+                f"{self.proof.checks:,} checks",
+                f"{self.proof.seconds:.2f} s",
+                "at most 5 s",
+            ),
+            (
+                f"prove the other {len(PROTOCOLS) - 1} protocols: {len(self.other_proofs.claims):,} claims, "
+                f"{self.other_proofs.checks:,} checks",
+                f"{self.other_proofs.seconds:.2f} s",
+                "",
+            ),
+            (
+                f"explore `{found.configuration}`, all {len(found.actions)} actions in use, one core, no symmetry, with "
+                f"counterexamples: {found.distinct:,} states of {found.bits} bits in {found.words} words, "
+                f"{found.transitions:,} transitions, {found.bytes_per_state:.0f} bytes a state "
+                f"({found.peak_bytes / found.distinct:.0f} resident at the peak, everything included)",
+                f"{found.distinct / found.seconds / 1e6:.2f} M states/s, and {found.compile_seconds:.1f} s to compile",
+                "1.5 M states/s in two words, 3 M in one",
+            ),
+            (
+                f"lock-step on Pulsar, of both protocols: {len(replays.results)} vectors, {steps:,} steps, "
+                f"{replays.total(lambda replay: replay.deliveries):,} of them deliveries, "
+                f"{replays.total(lambda replay: replay.duplicates):,} duplicates besides, "
+                f"{replays.total(lambda replay: replay.crashes):,} crashes, set-up included",
+                f"{steps / replays.seconds:.0f} steps/s",
+                "200 steps/s",
+            ),
+            (
+                f"first packet to an unknown pod, beside a raw request and reply: medians of {len(packets.packets)} "
+                "interleaved pairs, in the same processes, with authentication, over persistent topics",
+                f"{packets.median:.2f} ms beside {packets.raw_median:.2f} ms: "
+                f"{packets.median / packets.raw_median:.2f} times",
+                "at most 1.5 times",
+            ),
+        ]
+
+    @property
+    def sound(self) -> bool:
+        """Everything that was measured also held; figures of what does not hold mean nothing."""
+        proved = {self.proof.verdict, self.other_proofs.verdict}
+        return (proved, self.exploration.verdict, self.replays.verdict) == ({"holds"}, "holds", "conforms")
+
+    def as_json(self) -> dict[str, Any]:
+        """All figures, by name."""
+        found = self.exploration
+        return {
+            "conditions": self.conditions,
+            "prove": {"claims": len(self.proof.claims), "checks": self.proof.checks, "seconds": self.proof.seconds},
+            "prove_others": {
+                "claims": len(self.other_proofs.claims),
+                "checks": self.other_proofs.checks,
+                "seconds": self.other_proofs.seconds,
+            },
+            "explore": {
+                **found.as_json(),
+                "bits": found.bits,
+                "states_per_second": round(found.distinct / found.seconds),
+                "bytes_per_state": round(found.bytes_per_state, 1),
+                "peak_bytes_per_state": round(found.peak_bytes / found.distinct, 1),
+            },
+            "replay": {**self.replays.as_json(), "duplicates": self.replays.total(lambda replay: replay.duplicates)},
+            "first_packet": self.first_packets.as_json(),
+        }
+
+
+def conditions() -> str:
+    """What the numbers depend on."""
+    model = next(
+        (line.split(":", 1)[1].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")),
+        platform.processor() or "unknown processor",
+    )
+    load = f"{os.getloadavg()[0]:.1f}"
+    machine = f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    return f"{machine}, load {load} at the start; the broker does not wait for its disk, the stores of the services do"
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def measured() -> Numbers:
+    """All numbers."""
+    about = conditions()
+    with progress_bar("Proving") as progress:
+        proof = _proved(PROTOCOL, progress)
+        others = [_proved(protocol, progress) for protocol in PROTOCOLS if protocol is not PROTOCOL]
+    with progress_bar("Exploring") as progress:
+        exploration = explore(
+            PROTOCOL,
+            configurations.find(configurations.BENCH, PROTOCOL),
+            progress=lambda distinct, depth, seconds: progress(distinct, f"depth {depth}, {seconds:.0f} s"),
+        )
+    followed = [protocol for protocol in PROTOCOLS if protocol.name in REPLAYED]
+    vectors = read_vectors(map(vectors_of, followed), *followed)
+    with open_deployment(console=ERRORS) as deployment:
+        with open_target("pulsar", deployment) as target, progress_bar("Replaying", len(vectors)) as progress:
+            replays = replay_all(vectors, target, progress=progress)
+        with progress_bar("First packets") as progress:
+            packets = measure(deployment, PAIRS, progress)
+    together = Proof([claim for other in others for claim in other.claims], sum(other.seconds for other in others))
+    return Numbers(about, proof, together, exploration, replays, packets)
+
+
+def _proved(protocol: Protocol, progress: Callable[[int, str], None]) -> Proof:
+    shape = wellformed(protocol)
+    proof = prove(protocol, progress=lambda done, total: progress(done, f"of {total}, {protocol.name}"))
+    return Proof([*shape.claims, *proof.claims], shape.seconds + proof.seconds)
+
+
+def markdown(numbers: Numbers) -> str:
+    """The figures as they stand in the README."""
+    return table_of(numbers.conditions, numbers.rows())
+
+
+def table_of(about: str, rows: Iterable[Sequence[str]]) -> str:
+    """Figures as a table of the README, with the conditions."""
+    lines = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return f"Measured on {about}.\n\n| what | measured | to reach |\n|---|---|---|\n{lines}"
+
+
+def put_into_readme(numbers: Numbers) -> None:
+    """Replaces the figures that stand there."""
+    put_part("bench", markdown(numbers))
+
+
+def put_part(name: str, text: str) -> None:
+    """Replaces what stands in the README between the marks of a part."""
+    readme = README.read_text(encoding="utf-8")
+    assert readme.count(f"<!-- {name} -->") == readme.count(f"<!-- /{name} -->") == 1, f"README.md has no part {name}"
+    before, _, rest = readme.partition(f"<!-- {name} -->\n")
+    _, _, after = rest.partition(f"<!-- /{name} -->")
+    README.write_text(f"{before}<!-- {name} -->\n{text}<!-- /{name} -->{after}", encoding="utf-8")

@@ -1,0 +1,141 @@
+"""What is made of event logs, in figures: how fast they are validated, and how long the first line that does not fit is explained.
+
+Nothing here fails for being slow; what was measured must hold, or its figure means nothing.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from conformance.logs.deployed import record_on_broker
+from conformance.logs.explanation import explain
+from conformance.logs.fleet import record_in_memory
+from conformance.logs.names import LOGGED
+from conformance.logs.one_pass import validate
+from conformance.logs.reading import LogFile
+from impl.broker.deployment import Deployment
+from impl.cli.exits import Exit, Problem
+from impl.events.event_schema import ON_DEMAND
+from impl.events.line import decoded, encoded
+
+Progress = Callable[[int, str], None]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A row of the table."""
+
+    name: str
+    what: str
+    measured: str
+    to_reach: str
+    data: Mapping[str, Any]
+    """The same for scripts."""
+
+    @property
+    def row(self) -> tuple[str, str, str]:
+        """As it is shown."""
+        return self.what, self.measured, self.to_reach
+
+
+EXPLAINED_AGENTS: Final = 1_000
+EXPLAINED_EVENTS: Final = 100_000
+"""Of the deployment in whose logs a wrong is planted, near the end of NCM's."""
+
+
+def explanation(progress: Progress) -> Figure:
+    """Explaining, and how long it takes: a grant of a version that nobody issued, in the logs of a large deployment."""
+    with tempfile.TemporaryDirectory() as name:
+        recorded = record_in_memory(
+            Path(name), EXPLAINED_EVENTS, agents=EXPLAINED_AGENTS, progress=lambda done, of: progress(done, of)
+        )
+        _plant(next(path for path in recorded.files if path.stem == "ncm"))
+        protocol = next(item for item in LOGGED if item.name == ON_DEMAND)
+        verdict = validate([LogFile(path) for path in recorded.files], protocols=[protocol])
+        if verdict.verdict != "diverges" or verdict.divergence is None:
+            raise Problem(f"a planted wrong was not found: {verdict.verdict}", Exit.VIOLATED)
+        tables = verdict.divergence.tables
+        entries = sum(len(tables.table(of)) for of in tables.layout.kept)
+        found = explain(verdict.divergence)
+    return Figure(
+        "explanation",
+        f"explain the first line that does not fit, in logs of {EXPLAINED_AGENTS:,} agents: after {verdict.events:,} events, "
+        f"with {entries:,} entries of state; the edit is tried on the {found.edits[0].fits:,} lines that follow",
+        f"{found.seconds:.1f} s",
+        "at most 10 s",
+        {
+            "agents": EXPLAINED_AGENTS,
+            "events": verdict.events,
+            "entries": entries,
+            "seconds": round(found.seconds, 3),
+            "edits": [edit.as_json() for edit in found.edits],
+        },
+    )
+
+
+def _plant(path: Path) -> None:
+    """The last but some grants gets a version that nobody has issued."""
+    lines = path.read_bytes().splitlines()
+    grants = [place for place, line in enumerate(lines) if b'"on-demand.grant"' in line]
+    place = grants[len(grants) * 9 // 10]
+    line = decoded(lines[place])
+    version = int(line.attributes["version"]) + 1_000
+    attributes = {**line.attributes, "version": version}
+    sent = tuple((*item[:-1], version) for item in line.sent or ())
+    lines[place] = encoded(msgspec.structs.replace(line, attributes=attributes, sent=sent))
+    path.write_bytes(b"\n".join(lines) + b"\n")
+
+
+VALIDATED_AGENTS: Final = 100
+VALIDATED_EVENTS: Final = 1_000_000
+VALIDATED_TIMES: Final = 3
+"""The fastest one counts: what else runs on a machine makes it slower, and nothing makes it faster."""
+
+
+def validation(deployment: Deployment, progress: Progress, *, events: int = VALIDATED_EVENTS) -> Figure:
+    """Validating the logs of all processes of a deployment that was recorded on a broker, reading included, on one core, in a
+    process that does nothing else."""
+    with tempfile.TemporaryDirectory() as name:
+        recorded = record_on_broker(deployment, Path(name), events, agents=VALIDATED_AGENTS, progress=progress)
+        progress(events, "recorded; they are validated now")
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            verdict, validated, seconds, by_the_clock = pool.submit(_validated, recorded.files).result()
+    if verdict != "conforms":
+        raise Problem(f"the logs of a deployment that follows the protocol: {verdict}", Exit.VIOLATED)
+    return Figure(
+        "validation",
+        f"validate the logs of a deployment on the broker, of {VALIDATED_AGENTS} agents, DPM and NCM, a file for each, both "
+        f"protocols: {validated:,} events, {recorded.bytes / 1e6:,.0f} MB, the fastest of {VALIDATED_TIMES} times, in seconds "
+        "of the processor, and by the clock",
+        f"{validated / seconds:,.0f} events/s, {validated / by_the_clock:,.0f} by the clock",
+        "100,000 events/s",
+        {
+            "agents": VALIDATED_AGENTS,
+            "events": validated,
+            "bytes": recorded.bytes,
+            "seconds": round(seconds, 3),
+            "seconds_by_the_clock": round(by_the_clock, 3),
+        },
+    )
+
+
+def _validated(files: Sequence[Path]) -> tuple[str, int, float, float]:
+    """The verdict on these logs, how many events they are, and the seconds that it took: of the processor, and by the clock."""
+    validate([LogFile(files[0])])  # what is compiled once for all logs
+    found = []
+    for _ in range(VALIDATED_TIMES):
+        began, of_the_processor = time.perf_counter(), time.process_time()
+        verdict = validate([LogFile(path) for path in files])
+        found.append((time.process_time() - of_the_processor, time.perf_counter() - began))
+        if verdict.verdict != "conforms":
+            break
+    return verdict.verdict, verdict.events, *min(found)

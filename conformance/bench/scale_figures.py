@@ -1,0 +1,221 @@
+"""What was counted and measured, as data, as the table of the README, and as its picture. Nothing in them is typed by hand."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from conformance.bench.message_counts import DESIGNS, NETWORKS, SIZES, Size, counted
+from conformance.bench.message_sizes import PLACEMENT
+from conformance.bench.scale_measurements import PODS, REVISION, Measured
+
+ROOT: Final = Path(__file__).parent.parent.parent
+DATA: Final = ROOT / "conformance" / "data" / "scale.json"
+PICTURE: Final = ROOT / "docs" / "scale.svg"
+README: Final = ROOT / "README.md"
+BEGIN, END = "<!-- scale -->\n", "<!-- /scale -->"
+
+HOSTS: Final = (2, 10, 30, 100, 300, 1_000, 3_000, 10_000)
+"""Where the laws are evaluated."""
+COUNTED_TO: Final = max(size.hosts for size in SIZES)
+
+COLOURS: Final = {
+    "push to all": "#d1495b",
+    "queue as built": "#c98a1b",
+    "queue as corrected": "#3d8bd4",
+    "on demand": "#2f9e6e",
+    "a route learned": "#9b6fd1",
+}
+GREY: Final = "#808080"
+"""Readable on white and on black."""
+
+
+def collected(conditions: str, measured: Iterable[Measured]) -> dict[str, Any]:
+    """All figures: the laws with their values, and what was measured."""
+    return {
+        "conditions": conditions,
+        "pods_of_each_host": PODS,
+        "counted": {name: _values(counted(design)) for name, design in DESIGNS.items()},
+        "networks": {name: _values(counted(design)) for name, design in NETWORKS.items()},
+        "measured": [measurement.as_json() for measurement in measured],
+    }
+
+
+def _values(found: Any) -> dict[str, Any]:
+    sizes = [Size(hosts, PODS) for hosts in HOSTS]
+    return {
+        "laws": {kind: str(law) for kind, law in found.sent.items()},
+        "all": str(found.all()),
+        "from_above": str(found.from_above()),
+        "received": str(found.received),
+        "hosts": list(HOSTS),
+        "messages": [found.messages(size) for size in sizes],
+        "bytes": [found.bytes(size) for size in sizes],
+    }
+
+
+def read() -> dict[str, Any]:
+    """The data that is kept."""
+    data: dict[str, Any] = json.loads(DATA.read_text(encoding="utf-8"))
+    return data
+
+
+def keep(data: Mapping[str, Any]) -> None:
+    """Keeps the data, and puts table and picture where they belong."""
+    DATA.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    PICTURE.parent.mkdir(exist_ok=True)
+    PICTURE.write_text(drawn(data), encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    README.write_text(f"{before}{BEGIN}{markdown(data)}{END}{after}", encoding="utf-8")
+
+
+def in_readme() -> str:
+    """What stands in the README between the marks."""
+    return README.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
+
+
+# -------------------------------------------------------------------------------------------------------- table
+
+
+def rows(data: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """By design: the laws of one change, and what it took where it was measured with the most agents."""
+    largest = data["measured"][-1] if data["measured"] else {"changes": {}}
+    found: list[tuple[str, ...]] = []
+    for name, values in data["counted"].items():
+        at = values["hosts"].index(1_000)
+        change = largest["changes"].get(name)
+        took = "not measured"
+        if change is not None:
+            messages, milliseconds = sum(change["messages"].values()), 1000 * change["seconds"]
+            took = f"{messages:,g}, {change['bytes']:,.0f}, {milliseconds:,.0f} ms"
+        found.append(
+            (
+                name,
+                values["all"],
+                values["from_above"],
+                values["received"],
+                f"{values['messages'][at]:,}, {values['bytes'][at]:,}",
+                took,
+            )
+        )
+    return found
+
+
+def heads(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """What stands above the columns."""
+    agents = data["measured"][-1]["agents"] if data["measured"] else 0
+    return (
+        "for one pod that comes",
+        "messages published",
+        "by DPM and NCM",
+        "received by agents",
+        "at 1,000 hosts: messages, bytes",
+        f"measured, {agents:,} agents: messages, bytes, time",
+    )
+
+
+def markdown(data: Mapping[str, Any]) -> str:
+    """Table and picture as they stand in the README."""
+    head = heads(data)
+    table = [f"| {' | '.join(row)} |\n" for row in (head, ("---",) * len(head), *rows(data))]
+    network = {name: values["all"] for name, values in data["networks"].items()}
+    sizes = ", ".join(f"{item['agents']:,}" for item in data["measured"])
+    return (
+        "![Messages and bytes for one change, and messages for a whole network, against its size](docs/scale.svg)\n\n"
+        f"{''.join(table)}\n"
+        f"With h hosts of p pods each. Counted in runs of the statement up to {COUNTED_TO} hosts, where each law holds exactly, "
+        "and extended by the laws; bytes are payloads in our own encoding, with as much to say in every design. All pods of a "
+        f"network together: {network['push to all']} messages where every host is told, {network['on demand']} on demand, "
+        f"and {data['counted']['a route learned']['all']} for each route that somebody needs. Measured, as the dots show, "
+        f"are DPM, NCM and agents in one process, {data['pods_of_each_host']} pods at each of {sizes} hosts. The agents share "
+        "an identity and a connection, and keep nothing on disk; what is pushed to all is a revision of what the VPC's hosts "
+        "share, without NCM, and so is what the queue publishes; "
+        f"it says {len(REVISION)} bytes, and what the laws count {len(PLACEMENT)}. {data['conditions']}.\n"
+    )
+
+
+# ------------------------------------------------------------------------------------------------------ picture
+
+
+def drawn(data: Mapping[str, Any]) -> str:
+    """The picture: lines by the laws, dots as measured, on logarithmic axes. The same data, the same text."""
+    settings: dict[Any, Any] = {
+        "svg.hashsalt": "scale",
+        "svg.fonttype": "none",
+        "font.size": 9,
+        "font.family": "sans-serif",
+        "text.color": GREY,
+        "axes.edgecolor": GREY,
+        "axes.labelcolor": GREY,
+        "xtick.color": GREY,
+        "ytick.color": GREY,
+    }
+    with mpl.rc_context(settings):
+        figure = Figure(figsize=(11, 3.9), layout="constrained")
+        figure.suptitle(
+            "What is told to all costs more with every host; on demand costs the same. (Lines: by the laws; dots: measured.)",
+            x=0.01,
+            ha="left",
+        )
+        messages, sizes, networks = figure.subplots(1, 3)
+        _change(messages, data, "messages", "messages for one change")
+        _change(sizes, data, "bytes", "bytes for one change")
+        _networks(networks, data)
+        out = io.StringIO()
+        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+
+def _change(axes: Axes, data: Mapping[str, Any], what: str, title: str) -> None:
+    ends = {}
+    for name, values in data["counted"].items():
+        axes.plot(values["hosts"], values[what], color=COLOURS[name], linewidth=1.6)
+        ends[name] = (values["hosts"][-1], values[what][-1])
+    for item in data["measured"]:
+        for name, change in item["changes"].items():
+            amount = sum(change["messages"].values()) if what == "messages" else change["bytes"]
+            axes.plot([item["agents"]], [amount], "o", color=COLOURS[name], markersize=4)
+    _finish(axes, title, "hosts", ends)
+
+
+def _networks(axes: Axes, data: Mapping[str, Any]) -> None:
+    ends = {}
+    for name, values in data["networks"].items():
+        ports = [hosts * data["pods_of_each_host"] for hosts in values["hosts"]]
+        axes.plot(ports, values["messages"], color=COLOURS[name], linewidth=1.6)
+        ends[name] = (ports[-1], values["messages"][-1])
+    _finish(axes, "messages until all ports are there", f"ports ({data['pods_of_each_host']} at each host)", ends)
+
+
+def _finish(axes: Axes, title: str, along: str, ends: Mapping[str, tuple[int, int]]) -> None:
+    """Axes, and the names of the lines at their ends, one above the other."""
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_title(title, fontsize=9, loc="left")
+    axes.set_xlabel(along)
+    axes.grid(visible=True, color=GREY, alpha=0.25, linewidth=0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.02)
+    low, high = axes.get_ylim()
+    apart = (high / low) ** 0.06
+    height = 0.0
+    for name, (at, end) in sorted(ends.items(), key=lambda entry: entry[1]):
+        height = max(end, height * apart)
+        axes.annotate(
+            name,
+            (at, height),
+            xytext=(5, 0),
+            textcoords="offset points",
+            color=COLOURS[name],
+            va="center",
+            annotation_clip=False,
+            fontsize=8.5,
+        )

@@ -1,0 +1,161 @@
+"""`ondemand bench`: the numbers of the README."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import click
+from rich.table import Table
+
+from conformance.bench.headline import conditions, measured, put_into_readme, put_part, table_of
+from conformance.bench.log_cost import measure_cost
+from conformance.bench.log_growth import LINES, LINES_MIN, growth
+from conformance.bench.log_rates import explanation, validation
+from conformance.bench.scale_figures import collected, heads, keep
+from conformance.bench.scale_figures import rows as rows_of_scale
+from conformance.bench.scale_measurements import AGENTS, measure
+from conformance.bench.watch_rate import watched
+from impl.broker.launcher import open_deployment
+from impl.cli.console import ERRORS, console_for, json_option, progress_bar, write_json
+from impl.cli.exits import Exit, Problem
+
+SPEED, SCALE, RECORD, LOGS, GROWTH = "speed", "scale", "record", "logs", "growth"
+PARTS: Final = (SPEED, SCALE, RECORD, LOGS, GROWTH)
+AGENTS_MAX: Final = 5_000
+
+
+@click.command()
+@click.option(
+    "--only",
+    type=click.Choice(PARTS),
+    help="One part: how fast it is, how it scales, what it costs to keep event logs, what is made of them, "
+    "or how validating them grows, which is measured only if it is asked for. [default: all others]",
+)
+@click.option(
+    "--lines",
+    type=click.IntRange(LINES_MIN),
+    default=LINES,
+    show_default=True,
+    help="Of the logs in the part about growth, which are kept in a temporary folder meanwhile: 8 million take 3.3 GB.",
+)
+@click.option(
+    "--agents",
+    type=click.IntRange(AGENTS[0], AGENTS_MAX),
+    default=max(AGENTS),
+    show_default=True,
+    help="The largest number of agents in the part about scale.",
+)
+@click.option("--readme", is_flag=True, help="Put the figures into the README of this checkout.")
+@json_option
+def bench(only: str | None, lines: int, agents: int, readme: bool, json_file: str | None) -> int:
+    """Measure the numbers of the README, and print them with their conditions. Being slow is no failure.
+
+    \b
+    Examples:
+      ondemand bench                              all parts but growth, twenty minutes, with a broker of its own
+      ondemand bench --only speed                 some thirty seconds
+      ondemand bench --only scale --agents 100    how messages grow with hosts, up to a hundred agents
+      ondemand bench --only record                what it costs to keep event logs, some thirty seconds
+      ondemand bench --only logs                  event logs: recorded, validated, explained and watched, ten minutes
+      ondemand bench --only growth                time and memory for 1, 2, 4 and 8 million lines, twelve minutes, 3.3 GB
+      ondemand bench --json -                     every figure as JSON
+    """
+    found: dict[str, Any] = {}
+    if only in (None, SPEED):
+        found |= _speed(readme, json_file)
+    if only in (None, LOGS):
+        found[LOGS] = _logs(readme, json_file)
+    if only in (None, SCALE):
+        found[SCALE] = _scale(agents, readme, json_file)
+    if only in (None, RECORD):
+        found[RECORD] = _record(readme, json_file)
+    if only == GROWTH:
+        found[GROWTH] = _growth(lines, readme, json_file)
+    write_json(found, json_file)
+    return Exit.HOLDS
+
+
+def _speed(readme: bool, json_file: str | None) -> dict[str, Any]:
+    numbers = measured()
+    _print(numbers.conditions, numbers.rows(), json_file)
+    if not numbers.sound:
+        write_json(numbers.as_json(), json_file)
+        raise Problem(
+            "What was measured does not hold, so its figures mean nothing; see `ondemand check`.", Exit.VIOLATED
+        )
+    if readme:
+        put_into_readme(numbers)
+    return numbers.as_json()
+
+
+def _print(about: str, rows: Iterable[Sequence[str]], json_file: str | None) -> None:
+    table = Table(title=f"Measured on {about}", title_justify="left", show_lines=True)
+    table.add_column("what", ratio=3)
+    table.add_column("measured", ratio=2)
+    table.add_column("to reach", ratio=2)
+    for row in rows:
+        table.add_row(*row)
+    console_for(json_file).print(table)
+
+
+def _logs(readme: bool, json_file: str | None) -> dict[str, Any]:
+    about, figures = conditions(), []
+    with progress_bar("Explaining") as progress:
+        figures.append(explanation(progress))
+    with open_deployment(console=ERRORS) as deployment:
+        with progress_bar("Watching") as progress:
+            figures.append(watched(deployment, progress))
+        with progress_bar("Recording on the broker, then validating") as progress:
+            figures.append(validation(deployment, progress))
+    rows = [figure.row for figure in figures]
+    _print(about, rows, json_file)
+    if readme:
+        put_part("logs", table_of(about, rows))
+    return {"conditions": about, **{figure.name: dict(figure.data) for figure in figures}}
+
+
+def _growth(lines: int, readme: bool, json_file: str | None) -> dict[str, Any]:
+    about = conditions()
+    with progress_bar(f"Recording {lines:,} lines to a temporary folder, then validating them") as progress:
+        figures = growth(progress, lines)
+    rows = [figure.row for figure in figures]
+    _print(about, rows, json_file)
+    if readme:
+        put_part(GROWTH, table_of(about, rows))
+    return {"conditions": about, "rows": [dict(figure.data) for figure in figures]}
+
+
+def _scale(agents: int, readme: bool, json_file: str | None) -> dict[str, Any]:
+    about = conditions()
+    found = []
+    with open_deployment(console=ERRORS) as deployment:
+        for count in [*(agent for agent in AGENTS if agent < agents), agents]:
+            with progress_bar(f"{count:,} agents") as progress:
+                found.append(measure(deployment, count, progress))
+    data = collected(f"Measured on {about}", found)
+    table = Table(title=data["conditions"], title_justify="left", show_lines=True)
+    for head in heads(data):
+        table.add_column(head)
+    for row in rows_of_scale(data):
+        table.add_row(*row)
+    console_for(json_file).print(table)
+    if readme:
+        keep(data)
+    return data
+
+
+def _record(readme: bool, json_file: str | None) -> dict[str, Any]:
+    about = conditions()
+    with open_deployment(console=ERRORS) as deployment, progress_bar("Recording") as progress:
+        cost = measure_cost(deployment, progress)
+    table = Table(title=f"Measured on {about}", title_justify="left", show_lines=True)
+    table.add_column("what", ratio=3)
+    table.add_column("measured", ratio=2)
+    for row in cost.rows():
+        table.add_row(*row)
+    console_for(json_file).print(table)
+    if readme:
+        rows = "".join(f"| {' | '.join(row)} |\n" for row in cost.rows())
+        put_part("record", f"Measured on {about}.\n\n| what | measured |\n|---|---|\n{rows}")
+    return {"conditions": about, **cost.as_json()}

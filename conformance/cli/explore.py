@@ -1,0 +1,173 @@
+"""`ondemand explore`: every state of bounded configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from conformance import configurations
+from conformance.protocols import again, protocol_option, variant_option, wanted
+from conformance.report.result import Case, Finding, Result, Section, source_of
+from conformance.report.violation import doc_of, print_violation, told
+from conformance.report.writing import Outputs, outputs_options
+from impl.cli.console import (
+    MARKS,
+    PLAIN_MARKS,
+    console_for,
+    json_option,
+    plain_table,
+    progress_bar,
+    save_option,
+    write_json,
+    write_text,
+)
+from impl.cli.exits import EXIT_OF, worst
+from model.explore.explore import STATES_MAX, Exploration
+from model.explore.explore import explore as visit
+from model.language import Protocol
+from model.reference import itf
+
+
+@click.command()
+@click.option(
+    "--config",
+    "configs",
+    multiple=True,
+    metavar="NAME",
+    help=f"{configurations.CONFIG_HELP}; may be repeated. [default: all that are named]",
+)
+@click.option(
+    "--states-max",
+    type=click.IntRange(1),
+    default=STATES_MAX,
+    show_default=True,
+    metavar="NUMBER",
+    help="Stop, undecided, after so many states.",
+)
+@save_option
+@protocol_option
+@variant_option
+@json_option
+@outputs_options
+def explore(
+    configs: tuple[str, ...],
+    states_max: int,
+    save: Path | None,
+    protocol_name: str | None,
+    variant: str | None,
+    json_file: str | None,
+    outputs: Outputs,
+) -> int:
+    """Visit every state of a bounded configuration, breadth first, and check every promise in each.
+
+    Without --config, every named configuration is explored. The first violation found ends it, and there is no shorter way to it
+    in that configuration.
+
+    \b
+    Examples:
+      ondemand explore                                   every named configuration
+      ondemand explore --config two-hosts                one of them
+      ondemand explore --config my.toml --json -         one of your own
+      ondemand explore --variant serves_the_deleted      see a promise broken
+    """
+    console = console_for(json_file)
+    if configs:
+        asked = [(name, configurations.meant(name, protocol_name, variant)) for name in configs]
+    else:
+        asked = [
+            (name, protocol) for protocol in wanted(protocol_name, variant) for name in configurations.names(protocol)
+        ]
+    found: list[Exploration] = []
+    for name, protocol in asked:
+        found.append(explored(name, protocol, states_max=states_max, changed=variant is not None))
+        if found[-1].trace is not None:
+            break
+    print_explorations(found, console)
+    for (_, protocol), one in zip(asked, found, strict=False):  # what comes after a violation is not explored
+        if one.trace is not None:
+            print_violation(console, one.violated, protocol, one.trace, shortest=True)
+            if save is not None:
+                write_text(save, itf.dumps(told(one.violated, protocol, one.trace), protocol))
+        if one.verdict == "undecided":
+            console.print(
+                f"[yellow]{one.configuration}: stopped after {one.distinct:,} states, at depth {one.depth}; "
+                "a larger --states-max goes further.[/]",
+                highlight=False,
+            )
+    results = [item.as_json() for item in found]
+    # One object for one configuration, a list for several: what was asked for decides, not where it ended.
+    write_json(results[0] if len(asked) == 1 else results, json_file)
+    ended = worst(EXIT_OF[item.verdict] for item in found)
+    result = Result("explore", ended, sum(item.seconds for item in found), sections=[section_of(found)])
+    for (_, protocol), one in zip(asked, found, strict=False):
+        why = f"{one.verdict} {one.violated}".strip()
+        source = source_of(one.violated, protocol)
+        result.cases.append(Case(one.configuration, one.verdict, why, one.seconds, source))
+        result.findings += findings_of(one, protocol, variant)
+    outputs.write(result)
+    return int(ended)
+
+
+def explored(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, changed: bool = False) -> Exploration:
+    """One exploration with its progress bar. `changed`: a protocol for which forgetting spent messages is not proved."""
+    configuration = configurations.find(name, protocol)
+    with progress_bar(f"Exploring {configuration.name}") as progress:
+
+        def tell(distinct: int, depth: int, seconds: float) -> None:
+            rate = distinct / max(seconds, 1e-9) / 1e6
+            progress(distinct, f"depth {depth}, {rate:.2f} M states/s")
+
+        return visit(protocol, configuration, states_max=states_max, progress=tell, forget_spent=not changed)
+
+
+def print_explorations(found: list[Exploration], console: Console) -> None:
+    """A table of what was visited, and what was pinned and not found again."""
+    figures = ("states", "transitions", "depth", "bits", "seconds", "compile", "M/s")
+    table = plain_table("Explored", left=["configuration"], right=figures, mark=True)
+    for item in found:
+        table.add_row(
+            item.configuration,
+            f"{item.distinct:,}",
+            f"{item.transitions:,}",
+            str(item.depth),
+            str(item.bits),
+            f"{item.seconds:.2f}",
+            f"{item.compile_seconds:.2f}",
+            f"{item.distinct / max(item.seconds, 1e-9) / 1e6:.2f}",
+            MARKS[item.verdict],
+        )
+    console.print(table)
+    for item in found:
+        if item.verdict == "violated" and item.trace is None:
+            console.print(f"[red]{item.configuration}: {escape(item.violated)}[/]", highlight=False)
+
+
+def findings_of(exploration: Exploration, protocol: Protocol, variant: str | None) -> Iterator[Finding]:
+    """What is wrong with an exploration, with the way there."""
+    command = again(f"explore --config {exploration.configuration}", variant)
+    if exploration.trace is not None:
+        sentence = " ".join(doc_of(exploration.violated, protocol).split())
+        said = f"broken in {exploration.configuration} after {len(exploration.trace.steps)} steps: {sentence}"
+        show = partial(
+            print_violation, name=exploration.violated, protocol=protocol, trace=exploration.trace, shortest=True
+        )
+        yield Finding(exploration.violated, said, source_of(exploration.violated, protocol), command, show)
+    elif exploration.verdict != "holds":
+        title, undecided = f"explore {exploration.configuration}", exploration.verdict == "undecided"
+        yield Finding(
+            title, f"{exploration.verdict} {exploration.violated}".strip(), again=command, undecided=undecided
+        )
+
+
+def section_of(found: Sequence[Exploration]) -> Section:
+    """What was explored."""
+    rows = [
+        (item.configuration, f"{item.distinct:,}", f"{item.transitions:,}", str(item.depth), PLAIN_MARKS[item.verdict])
+        for item in found
+    ]
+    return Section("Explored", ("configuration", "states", "transitions", "depth", ""), rows)

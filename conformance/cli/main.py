@@ -1,0 +1,102 @@
+"""`ondemand`: the checks, and the services beside them. Each command is a module, loaded only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import click
+
+from conformance.cli import specification
+from impl.cli.exits import Exit, Problem
+from impl.cli.main import SERVICES
+from impl.cli.program import Command, Commands, run_program
+from model.errors import BadInput
+
+_HELP: Final[Mapping[str, str]] = {
+    "check": "Check everything: one table of promises and their evidence.",
+    "prove": "Prove every promise, without bounds.",
+    "explore": "Visit every state of a bounded configuration.",
+    "bounded": "Look for a short violation in a configuration too large to explore.",
+    "live": "Decide what happens eventually, in every fair run of a bounded configuration.",
+    "simulate": "Run the role machines at random, for long.",
+    "replay": "Replay traces on the implementation, step by step.",
+    "shrink": "Make a run that diverges small, and report how often it diverges.",
+    "unexercised": "Offer the implementation what the statement permits and no replay has done.",
+    "record": "Collect the event logs of a running deployment.",
+    "validate": "Decide whether the logs of a deployment are a behavior of the specification.",
+    "watch": "Compare a deployment with the specification while it runs.",
+    "show": "Print a trace as a table and a sequence diagram.",
+    "step": "Take steps of the role machines by hand.",
+    "demo": "Run one NCM, one test controller and two hosts with a pod each, on a real broker.",
+    "bench": "Measure the figures in the documentation.",
+    "matrix": "Mutate the statement and the implementation by rule, and report which check notices.",
+    "docs": "Write the documents that are generated from the specification.",
+    "golden": "Write all generated files again.",
+}
+COMMANDS: Final[Mapping[str, Command]] = {
+    **{name: Command(f"conformance.cli.{name}", help_text) for name, help_text in _HELP.items()},
+    **SERVICES,
+}
+
+
+class _Checks(Commands):
+    """The commands of this program. What is wrong with the specification is said with file and line."""
+
+    def load(self, module: str) -> object:
+        try:
+            return importlib.import_module(module)
+        except Exception as problem:  # a statement may fail in any way that a program can
+            place = specification.place_of(problem)
+            if place is None:
+                raise
+            (file, line), said = place, " ".join(str(problem).split()) or type(problem).__name__
+            _annotate(file, line, said)
+            raise Problem(f"{os.path.relpath(file)}, line {line}: {said}", Exit.BAD_INPUT) from problem
+
+
+def _annotate(file: str, line: int, said: str) -> None:
+    """Shows the problem beside its line, where a build reads annotations."""
+    # Imported here: outputs need the language, and which specification is in use is known only by now.
+    from conformance.report.result import Finding, Result
+    from conformance.report.writing import Outputs
+    from model.language import Source
+
+    finding = Finding("no specification", said, Source(file, line))
+    Outputs().write(Result("", Exit.BAD_INPUT, findings=[finding]))
+
+
+def _use(_: click.Context, __: click.Parameter, folder: Path | None) -> None:
+    if folder is not None:
+        specification.use(folder)
+
+
+@click.group(cls=_Checks, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="alcor-on-demand")
+@click.option(
+    "--spec",
+    envvar="ONDEMAND_SPEC",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_use,
+    help="A specification of your own: a copy of spec/ with your changes. [default: the one that is installed]",
+)
+def program() -> None:
+    """Alcor's on-demand protocol: proved, explored, executed, and replayed on a real broker.
+
+    \b
+    Examples:
+      ondemand check                        all promises with all evidence
+      ondemand explore --config two-hosts   one configuration
+      ondemand replay --target pulsar       every vector on a real broker
+    """
+
+
+def main() -> None:
+    """Run a command."""
+    run_program(program, BadInput)

@@ -1,0 +1,186 @@
+"""`ondemand prove`: every promise, without bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from conformance.protocols import again, protocol_option, variant_option, wanted
+from conformance.report.result import Case, Finding, Result, Section, source_of
+from conformance.report.trace_table import changes_between
+from conformance.report.writing import Outputs, outputs_options
+from impl.cli.console import MARKS, PLAIN_MARKS, console_for, json_option, plain_table, progress_bar, write_json
+from impl.cli.exits import EXIT_OF
+from model.language import Protocol
+from model.proof.prove import Claim, Proof
+from model.proof.prove import prove as prove_all
+from model.proof.wellformed import wellformed
+from model.reference.state import State
+
+
+@click.command()
+@click.option("--all", "thorough", is_flag=True, help="Pursue every question even after a counterexample was found.")
+@protocol_option
+@variant_option
+@json_option
+@outputs_options
+def prove(
+    thorough: bool, protocol_name: str | None, variant: str | None, json_file: str | None, outputs: Outputs
+) -> int:
+    """Prove every promise with no bound on hosts, pods, versions, epochs, requests or messages.
+
+    Also that the statement is well-formed, that every guard can be satisfied, and that spent messages may be forgotten. A
+    promise that is not inductive comes with a counterexample: a small state that satisfies every promise, and a step that
+    breaks one. The state need not be reachable; `ondemand explore` looks for a way from the start.
+
+    \b
+    Examples:
+      ondemand prove
+      ondemand prove --protocol message-queue
+      ondemand prove --variant serves_the_deleted
+      ondemand prove --json proofs.json
+    """
+    console = console_for(json_file)
+    together, result = Proof([]), Result("prove")
+    for protocol in wanted(protocol_name, variant):
+        with progress_bar(f"Proving {protocol.name}") as progress:
+            proof = everything(protocol, thorough=thorough, progress=lambda done, total: progress(done, f"of {total}"))
+        print_proof(proof, protocol, console)
+        if proof.verdict == "violated":
+            command = again("explore", variant) if variant else again(f"explore --protocol {protocol.name}")
+            console.print(f"Whether there is a way there from the start: {command}", highlight=False, soft_wrap=True)
+        result.cases += cases_of(proof, protocol)
+        result.findings += findings_of(proof, protocol, variant)
+        result.sections.append(section_of(proof, protocol))
+        together = Proof([*together.claims, *proof.claims], together.seconds + proof.seconds)
+    write_json(together.as_json(), json_file)
+    result.exit, result.seconds = EXIT_OF[together.verdict], together.seconds
+    outputs.write(result)
+    return int(result.exit)
+
+
+def cases_of(proof: Proof, protocol: Protocol) -> Iterator[Case]:
+    """A case for each claim."""
+    for claim in proof.claims:
+        why = f"{claim.verdict} {claim.because}".strip()
+        yield Case(claim.name, claim.verdict, why, claim.seconds, source_of(claim.name, protocol))
+
+
+def findings_of(proof: Proof, protocol: Protocol, variant: str | None) -> Iterator[Finding]:
+    """What does not hold, each with its counterexample."""
+    command = again("prove", variant) if variant else again(f"prove --protocol {protocol.name}")
+    for claim in proof.claims:
+        if claim.verdict != "holds":
+            small = claim.counterexample
+            step = small.occurrence if small is not None else None
+            yield Finding(
+                claim.name,
+                f"not kept by {step}" if step is not None else f"{_said(claim)} {claim.because}".strip(),
+                source_of(claim.name, protocol),
+                command,
+                partial(print_claim, claim, protocol),
+                undecided=claim.verdict == "undecided",
+            )
+
+
+def _said(claim: Claim) -> str:
+    return "not kept" if claim.verdict == "violated" else "undecided"
+
+
+def section_of(proof: Proof, protocol: Protocol) -> Section:
+    """What was proved, by kind of claim."""
+    rows = [
+        (KINDS[kind], f"{len(part.claims):,}", f"{part.checks:,}", PLAIN_MARKS[part.verdict])
+        for kind, part in _by_kind(proof)
+    ]
+    return Section(f"Proved without bounds: {protocol.name}", ("what", "claims", "checks", ""), rows)
+
+
+def _by_kind(proof: Proof) -> Iterator[tuple[str, Proof]]:
+    for kind in dict.fromkeys(claim.kind for claim in proof.claims):
+        yield kind, Proof([claim for claim in proof.claims if claim.kind == kind])
+
+
+def everything(protocol: Protocol, *, thorough: bool = False, progress: object = None) -> Proof:
+    """Well-formedness and all proofs as one."""
+    assert progress is None or callable(progress)
+    shape = wellformed(protocol)
+    proof = prove_all(protocol, thorough=thorough, progress=progress)
+    return Proof([*shape.claims, *proof.claims], shape.seconds + proof.seconds)
+
+
+KINDS = {
+    "text": "the text is well-formed",
+    "alternatives": "of alternatives exactly one applies",
+    "lifecycle": "lifecycles move only as declared",
+    "always": "promises about states",
+    "two-state": "promises about steps",
+    "lemma": "lemmas that carry them",
+    "spent": "what is spent may be forgotten",
+    "satisfiable": "every guard can be satisfied",
+}
+
+
+def print_proof(proof: Proof, protocol: Protocol, console: Console) -> None:
+    """A table by kind of claim, and what does not hold in full."""
+    figures = ("claims", "checks", "seconds")
+    table = plain_table(f"Proved without bounds: {protocol.name}", left=["what"], right=figures, mark=True)
+    for kind, part in _by_kind(proof):
+        seconds = sum(claim.seconds for claim in part.claims)
+        table.add_row(KINDS[kind], f"{len(part.claims):,}", f"{part.checks:,}", f"{seconds:.2f}", MARKS[part.verdict])
+    table.add_section()
+    table.add_row(
+        "all", f"{len(proof.claims):,}", f"{proof.checks:,}", f"{proof.seconds:.2f}", MARKS[proof.verdict], style="bold"
+    )
+    console.print(table)
+    for claim in proof.claims:
+        if claim.verdict != "holds":
+            print_claim(claim, protocol, console)
+
+
+def print_claim(claim: Claim, protocol: Protocol, console: Console) -> None:
+    """What is wrong with a claim: in English, and with a counterexample to induction."""
+    colour = "red" if claim.verdict == "violated" else "yellow"
+    console.print(f"[{colour}]{_said(claim)}: [bold]{claim.name}[/] {escape(claim.because)}[/]", highlight=False)
+    for promise in protocol.promises:
+        if promise.name == claim.name:
+            _print_indented(escape(" ".join(promise.doc.splitlines()[0].split())), console)
+    small = claim.counterexample
+    if small is None or small.occurrence is None or small.after is None:
+        return
+    _print_indented("A state in which every promise and lemma holds:", console)
+    grid = Table.grid(padding=(0, 2))
+    for name, values in _short(small.state):
+        grid.add_row(name, escape(values))
+    console.print(Padding(grid, (0, 0, 0, 4)))
+    _print_indented(f"and a step that breaks this one: [bold]{escape(str(small.occurrence))}[/]", console)
+    for line in changes_between(small.state, small.after, protocol):
+        console.print(f"    {line}", highlight=False)
+    if small.parameters:
+        about = ", ".join(f"{name} = {value}" for name, value in small.parameters.items())
+        _print_indented(f"Broken for {escape(about)}.", console)
+
+
+def _print_indented(text: str, console: Console) -> None:
+    console.print(Padding(text, (0, 0, 0, 2)), highlight=False)
+
+
+def _short(state: State) -> list[tuple[str, str]]:
+    """What is set in a state, by symbol."""
+    found = []
+    for name, tuples in state.relations.items():
+        if tuples:
+            found.append((name, " ".join(f"({','.join(map(str, each_tuple))})" for each_tuple in sorted(tuples))))
+    for name, table in state.functions.items():
+        values = [
+            f"({','.join(map(str, key))})={value}" for key, value in sorted(table.items()) if value not in (0, "none")
+        ]
+        if values:
+            found.append((name, " ".join(values)))
+    return found

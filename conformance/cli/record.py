@@ -1,0 +1,110 @@
+"""`ondemand record`: the event logs of a running deployment, as one file."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Final
+
+import click
+
+from conformance.logs.collecting import Collector
+from impl.broker import event_topics, topics
+from impl.cli.console import ERRORS, json_option, progress_bar, write_json
+from impl.cli.exits import Exit, Problem
+from impl.cli.host import the_deployment
+
+LOOK_SECONDS: Final = 1.0
+"""Between two looks at what was written meanwhile, and at which processes are new."""
+
+MINUTES_OF_A_DAY: Final = 24 * 60
+
+
+@click.command()
+@click.option(
+    "--out",
+    default="events.ndjson",
+    show_default=True,
+    metavar="FILE",
+    help="Where the lines go; - is standard output.",
+)
+@click.option("--follow", is_flag=True, help="Go on with what is written from now on, until interrupted.")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
+    metavar="TIME",
+    help="Leave out what was written before, as 2025-01-31T12:00:00 in local time. [default: from the beginning]",
+)
+@click.option(
+    "--keep-days",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="DAYS",
+    help="How long the broker keeps what is written, from now on. [default: as before, and at first for ever]",
+)
+@json_option
+def record(out: str, follow: bool, since: datetime | None, keep_days: float | None, json_file: str | None) -> int:
+    """Collect the event logs of a running deployment.
+
+    It prepares a topic for each process, which only that process may write to; services that run with --events broker write there.
+    This reads them all and takes nothing away. Lines of one process keep their order.
+
+    \b
+    Examples:
+      ondemand record                            once before anything is recorded: prepares the topics
+      ondemand run ncm --events broker           and so for dpm and the agents, each in a shell of its own
+      ondemand record                            what was written so far, to event_topics.ndjson
+      ondemand record --out - | ondemand validate -
+      ondemand record --follow --out live.ndjson --keep-days 7
+    """
+    deployment = the_deployment()
+    if out == "-" and json_file == "-":
+        raise click.UsageError("--out - and --json - both want standard output; name a file for one of them")
+    topics.prepare(deployment)
+    event_topics.prepare(deployment, None if keep_days is None else max(1, round(keep_days * MINUTES_OF_A_DAY)))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as an interrupt: what was collected is written whole
+    count, processes = 0, list[str]()
+    moment = since.astimezone().timestamp() if since is not None else None
+    with Collector(deployment, moment) as collector, _opened(out) as file, progress_bar("Lines") as progress:
+        try:
+            while True:
+                processes = collector.look()
+                for line in collector.lines():
+                    file.write(line)
+                    count += 1
+                    if count % 1_000 == 0:
+                        progress(count, f"of {len(processes)} processes")
+                file.flush()
+                if not follow:
+                    break
+                time.sleep(LOOK_SECONDS)
+        except KeyboardInterrupt:
+            pass
+    write_json({"lines": count, "topics": processes, "out": out}, json_file)
+    if not count:
+        ERRORS.print(
+            "Nothing was recorded; the topics are prepared: run services with --events broker.", highlight=False
+        )
+        return Exit.UNDECIDED
+    if out != "-":
+        ERRORS.print(f"{count:,} lines of {len(processes)} topics are in {out}.", highlight=False, soft_wrap=True)
+    return Exit.HOLDS
+
+
+@contextmanager
+def _opened(out: str) -> Iterator[IO[bytes]]:
+    if out == "-":
+        yield sys.stdout.buffer
+        return
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(Path(out).open("wb"))
+        except OSError as problem:
+            raise Problem(
+                f"{out}: cannot be written ({problem.strerror}); name another file", Exit.BAD_INPUT
+            ) from problem
+        yield file

@@ -1,0 +1,230 @@
+"""`ondemand replay`: traces on the implementation, in lock-step."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+
+from conformance.mutation.faulty import cores_of, faulty_option
+from conformance.protocols import PROTOCOLS, REPLAYED, again
+from conformance.replay.alcor.options import OPTIONS, TargetName, check_options, is_live, replay_asked
+from conformance.replay.alcor.show import print_live
+from conformance.replay.lockstep import Replay
+from conformance.replay.replays import Replays, Vector, read_vectors, replay_all, vectors_of
+from conformance.replay.targets import STORES, open_with_broker
+from conformance.report.divergence import print_divergence, said
+from conformance.report.result import Case, Finding, Result, Section, source_of
+from conformance.report.writing import Outputs, outputs_options
+from conformance.shrink.show import print_shrunk
+from conformance.shrink.shrink import Shrunk, shrink
+from impl.cli.console import ERRORS, PLAIN_MARKS, console_for, json_option, plain_table, progress_bar, write_json
+from impl.cli.exits import Exit, Problem
+from impl.cli.wire_options import with_options
+from model.language import Source
+from spec.on_demand.protocol import PROTOCOL as ON_DEMAND
+
+
+def live_options(command: Any) -> Any:
+    """Adds how an NCM of Alcor is spoken to."""
+    return with_options(command, *OPTIONS)
+
+
+@click.command()
+@click.argument("traces", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--target", type=TargetName(), default="memory", show_default=True, help="Where to replay.")
+@click.option(
+    "--store",
+    type=click.Choice(STORES),
+    default="own",
+    show_default=True,
+    help="Where NCM and DPM keep their state: each in a store of its own, or in a journal that another could take over.",
+)
+@live_options
+@click.option(
+    "--shrink",
+    "shrinks",
+    is_flag=True,
+    help="Make the first divergence small, as `ondemand shrink` does; not of an NCM of Alcor.",
+)
+@faulty_option
+@click.option("--received", is_flag=True, help="Show what came to each agent, in the order in which it came.")
+@json_option
+@outputs_options
+def replay(
+    traces: tuple[Path, ...],
+    target: str,
+    store: str,
+    shrinks: bool,
+    faulty: str | None,
+    received: bool,
+    json_file: str | None,
+    outputs: Outputs,
+    **wire: Any,
+) -> int:
+    """Replay traces on the implementation, step by step, and compare everything after each step.
+
+    TRACES are ITF files or folders of them; without any, all shipped vectors are replayed. Target `memory` runs within this
+    program; `pulsar` uses the broker of $PULSAR_URL, or starts one, with authentication on. `alcor://HOST:PORT` is an NCM that
+    runs: it is held against vectors, and further runs, over Alcor's own gRPC. DPM and the hosts are played from addresses of this
+    machine, which NCM has to reach. What that interface cannot express is named, with the reason.
+
+    \b
+    Examples:
+      ondemand replay                            every vector, in memory
+      ondemand replay --target pulsar            every vector, on a real broker
+      ondemand replay --target pulsar --store journal
+      ondemand replay trace.itf.json --json -    one trace, the result as JSON
+      ondemand replay trace.itf.json --received  and what each agent received
+      ondemand replay --faulty learns_the_older --shrink
+      ondemand replay --target alcor://127.0.0.100:9016
+    """
+    check_options(target, wire)
+    cores = cores_of(faulty)
+    if is_live(target):
+        if shrinks or faulty is not None:
+            raise Problem(f"--shrink and --faulty: mean nothing for {target}; leave them out", Exit.BAD_INPUT)
+        vectors = _read(traces, {ON_DEMAND.name}, "in which Alcor's NCM has no part")
+        against = replay_asked(target, vectors, wire, alone=bool(traces))
+        print_live(against, console_for(json_file))
+        _print_first(against, console_for(json_file))
+        return _written(against, target, received, json_file, outputs)
+    vectors = _read(traces, REPLAYED, "which no implementation follows step by step")
+    with (
+        open_with_broker(target, store=store, console=ERRORS) as surroundings,
+        progress_bar("Replaying", len(vectors)) as progress,
+    ):
+        found = replay_all(vectors, surroundings, cores=cores, progress=progress)
+        wrong = next((vector for vector, one in found.results if one.divergence is not None), None)
+        shrunk = shrink(wrong, surroundings, cores=cores, progress=progress) if shrinks and wrong is not None else None
+    print_replays(found, console_for(json_file))
+    return _written(found, target, received, json_file, outputs, shrunk)
+
+
+def _read(traces: tuple[Path, ...], replayed: Collection[str], otherwise: str) -> list[Vector]:
+    """The traces that were named, or all shipped ones of these protocols."""
+    shipped = [vectors_of(protocol) for protocol in PROTOCOLS if protocol.name in replayed]
+    vectors = read_vectors(traces or shipped, *PROTOCOLS)
+    for vector in vectors:
+        if vector.base.name not in replayed:
+            raise Problem(
+                f"{vector.name}: is a trace of {vector.base.name}, {otherwise}; "
+                f"replay traces of {' or '.join(sorted(replayed))}",
+                Exit.BAD_INPUT,
+            )
+        if not vector.trace.steps:
+            raise Problem(f"{vector.name}: states: expected a step after the start, found none", Exit.BAD_INPUT)
+    return vectors
+
+
+def _written(
+    found: Replays,
+    target: str,
+    received: bool,
+    json_file: str | None,
+    outputs: Outputs,
+    shrunk: Shrunk | None = None,
+) -> int:
+    """What was made small, the messages that came, if they are wanted, and files; the exit code."""
+    result = found.as_json()
+    if shrunk is not None:
+        print_shrunk(shrunk, console_for(json_file))
+        result["shrunk"] = shrunk.as_json()
+    if received:
+        print_received(found, console_for(json_file))
+        result["received"] = {vector.name: dict(one.received) for vector, one in found.results}
+    write_json(result, json_file)
+    outputs.write(
+        Result(
+            f"replay on {target}",
+            found.exit,
+            found.seconds,
+            list(_cases(found)),
+            list(findings_of(found)),
+            [section_of(found)],
+        )
+    )
+    return int(found.exit)
+
+
+def _cases(found: Replays) -> Iterator[Case]:
+    for vector, one in found.results:
+        why = said(one.divergence) if one.divergence is not None else f"{one.verdict} {one.because}".strip()
+        yield Case(vector.name, found.mark(one), why, one.seconds, _source(vector, one))
+
+
+def _source(vector: Vector, result: Replay) -> Source | None:
+    """The action of the specification that the implementation leaves, if it is a step of the trace."""
+    if result.divergence is None or not 0 < result.divergence.step <= len(vector.trace.steps):
+        return None
+    return source_of(vector.trace.steps[result.divergence.step - 1].action, vector.base)
+
+
+def findings_of(found: Replays) -> Iterator[Finding]:
+    """What was not driven to its end, and each divergence with the way there."""
+    title, command = f"replay on {found.target}", again(f"replay --target {found.target}")
+    for name, because in found.unsettled:
+        yield Finding(title, f"{name} was not driven to its end: {because}", again=command, undecided=True)
+    for vector, one in found.results:
+        if one.divergence is not None:
+            show = partial(print_divergence, vector.trace, vector.protocol, one.divergence)
+            yield Finding(title, said(one.divergence), _source(vector, one), command, show)
+
+
+def section_of(*found: Replays) -> Section:
+    """What was replayed of each protocol."""
+    rows = []
+    for item in found:
+        for name in dict.fromkeys(vector.base.name for vector, _ in item.results):
+            mine = [result for vector, result in item.results if vector.base.name == name]
+            marks = set(map(item.mark, mine))
+            verdict = "violated" if "violated" in marks else "holds" if marks == {"holds"} else "undecided"
+            steps = sum(result.steps for result in mine)
+            rows.append((name, item.target, f"{len(mine):,}", f"{steps:,}", PLAIN_MARKS[verdict]))
+    return Section("Replayed", ("protocol", "on", "vectors", "steps", ""), rows)
+
+
+def print_replays(found: Replays, console: Console) -> None:
+    """A table of what was replayed, and the first divergence in full."""
+    figures = ("vectors", "steps", "deliveries", "crashes", "seconds", "steps/s")
+    table = plain_table(f"Replayed on {found.target}", right=figures, left=[])
+    table.add_column("verdict")
+    steps = found.total(lambda item: item.steps)
+    colour = {"conforms": "green", "diverges": "red", "undecided": "yellow"}[found.verdict]
+    table.add_row(
+        f"{len(found.results):,}",
+        f"{steps:,}",
+        f"{found.total(lambda item: item.deliveries):,}",
+        f"{found.total(lambda item: item.crashes):,}",
+        f"{found.seconds:.2f}",
+        f"{steps / max(found.seconds, 1e-9):,.0f}",
+        f"[{colour}]{found.verdict}[/]",
+    )
+    console.print(table)
+    console.print()
+    for name, because in found.not_driven:
+        console.print(f"[yellow]{escape(name)} was not driven to its end:[/] {escape(because)}", highlight=False)
+    _print_first(found, console)
+
+
+def _print_first(found: Replays, console: Console) -> None:
+    """The first divergence in full."""
+    for vector, result in found.results:
+        if result.divergence is not None:
+            print_divergence(vector.trace, vector.protocol, result.divergence, console)
+            break
+
+
+def print_received(found: Replays, console: Console) -> None:
+    """What came to each agent in each trace. That each message is for its host, or for a VPC of it, is part of every replay."""
+    for vector, result in found.results:
+        console.print(f"[bold]{escape(vector.name)}[/]", highlight=False)
+        for host, messages in result.received.items():
+            came = ", ".join(messages) or "nothing"
+            console.print(Padding(f"{host}: {escape(came)}", (0, 0, 0, 2)), highlight=False)

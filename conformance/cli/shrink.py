@@ -1,0 +1,95 @@
+"""`ondemand shrink`: a divergence made small."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from conformance.mutation.faulty import cores_of, faulty_option
+from conformance.protocols import PROTOCOLS, REPLAYED
+from conformance.replay.replays import read_vectors
+from conformance.replay.targets import STORES, TARGETS, open_with_broker
+from conformance.report.divergence import print_divergence, said
+from conformance.report.result import Case, Finding, Result, source_of
+from conformance.report.writing import Outputs, outputs_options
+from conformance.shrink.show import print_shrunk, saved
+from conformance.shrink.shrink import Shrunk
+from conformance.shrink.shrink import shrink as make_small
+from impl.cli.console import ERRORS, console_for, json_option, progress_bar, save_option, write_json, write_text
+from impl.cli.exits import Exit, Problem
+
+
+@click.command()
+@click.argument("trace", type=click.Path(path_type=Path))
+@click.option("--target", type=click.Choice(TARGETS), default="memory", show_default=True, help="Where to replay.")
+@click.option("--store", type=click.Choice(STORES), default="own", show_default=True, help="As for replay.")
+@click.option(
+    "--times", type=click.IntRange(1), default=5, show_default=True, metavar="NUMBER", help="Runs of each candidate."
+)
+@faulty_option
+@save_option
+@json_option
+@outputs_options
+def shrink(
+    trace: Path,
+    target: str,
+    store: str,
+    times: int,
+    faulty: str | None,
+    save: Path | None,
+    json_file: str | None,
+    outputs: Outputs,
+) -> int:
+    """Make a run that diverges small: on a model of what is wrong, and confirmed on the target.
+
+    TRACE is replayed until it diverges. What was seen is explained by changed actions of the specification, or by a context that
+    is learned; runs in which that would show are made as short as possible without the target. Then the smallest are run there,
+    each several times, and the report gives the smallest that diverges likewise, with how often it does.
+
+    \b
+    Examples:
+      ondemand shrink trace.itf.json --save small.itf.json
+      ondemand shrink trace.itf.json --target pulsar --times 20
+      ondemand shrink trace.itf.json --faulty learns_the_older
+    """
+    (vector, *more) = read_vectors([trace], *PROTOCOLS)
+    if more:
+        raise Problem(f"{trace}: is a folder; name one trace", Exit.BAD_INPUT)
+    if vector.base.name not in REPLAYED:
+        raise Problem(
+            f"{vector.name}: is a trace of {vector.base.name}, which no implementation follows step by step; "
+            f"name a trace of {' or '.join(sorted(REPLAYED))}",
+            Exit.BAD_INPUT,
+        )
+    if not vector.trace.steps:
+        raise Problem(f"{vector.name}: states: expected a step after the start, found none", Exit.BAD_INPUT)
+    cores = cores_of(faulty)
+    with (
+        open_with_broker(target, store=store, console=ERRORS) as surroundings,
+        progress_bar("Shrinking") as progress,
+    ):
+        found = make_small(vector, surroundings, cores=cores, times=times, progress=progress)
+    if save is not None and found.smallest is not None:
+        write_text(save, saved(found, found.smallest))
+    print_shrunk(found, console_for(json_file))
+    write_json(found.as_json(), json_file)
+    outputs.write(_result(found))
+    return int(found.exit)
+
+
+def _result(found: Shrunk) -> Result:
+    verdict = {"conforms": "holds", "diverges": "violated"}.get(found.verdict, "undecided")
+    result = Result(f"shrink on {found.target}", found.exit, 0.0)
+    why = said(found.divergence) if found.divergence else found.because
+    result.cases.append(Case(found.vector.name, verdict, why))
+    smallest = found.smallest
+    if smallest is not None and smallest.divergence is not None:
+        candidate = smallest.candidate
+        protocol = candidate.leaving.variant if candidate.leaving else found.vector.base
+        show = partial(print_divergence, candidate.trace, protocol, smallest.divergence)
+        step = candidate.trace.steps[-1].action if candidate.trace.steps else ""
+        source = source_of(step, found.vector.base) if step else None
+        result.findings.append(Finding(result.command, said(smallest.divergence), source, show=show))
+    return result

@@ -1,0 +1,239 @@
+"""`ondemand unexercised`: what the statement permits, and the implementation never did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+
+from conformance.logs.reading import LogFile
+from conformance.logs.runs import run_of
+from conformance.mutation.faulty import cores_of, faulty_option
+from conformance.protocols import PROTOCOLS, REPLAYED, named
+from conformance.replay.lockstep import Divergence
+from conformance.replay.replays import read_vectors, vectors_of
+from conformance.replay.targets import TARGETS, open_with_broker
+from conformance.replay.unexercised import Permitted, Unexercised, Verdict, by_action, permissiveness
+from conformance.report.result import Case, Finding, Result, Section, source_of
+from conformance.report.writing import Outputs, outputs_options
+from impl.cli.console import ERRORS, console_for, json_option, plain_table, progress_bar, write_json
+from impl.cli.exits import Exit, Problem, worst
+
+LOG_STEPS = 150
+"""Steps of logs that are looked at: what is enabled is asked for anew in each state, of all members that were named."""
+
+SHOWN_MAX = 12
+"""Findings that are shown of a protocol; all of them are in the JSON."""
+
+
+@click.command()
+@click.argument("traces", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--target", type=click.Choice(TARGETS), default="memory", show_default=True, help="Where to replay.")
+@click.option(
+    "--protocol",
+    "protocol_name",
+    type=click.Choice(sorted(REPLAYED)),
+    help="Only this protocol. [default: all that are replayed]",
+)
+@click.option(
+    "--top",
+    type=click.IntRange(0),
+    metavar="NUMBER",
+    help="Offer only so many, the most often permitted first; the rest is undecided. [default: all]",
+)
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Event logs of one deployment: their beginning counts as a run, and without TRACES as the only one. May be repeated.",
+)
+@click.option(
+    "--log-steps",
+    type=click.IntRange(1),
+    default=LOG_STEPS,
+    show_default=True,
+    metavar="NUMBER",
+    help="Steps of the logs that are looked at, at most.",
+)
+@faulty_option
+@json_option
+@outputs_options
+def unexercised(
+    traces: tuple[Path, ...],
+    target: str,
+    protocol_name: str | None,
+    top: int | None,
+    logs: tuple[Path, ...],
+    log_steps: int,
+    faulty: str | None,
+    json_file: str | None,
+    outputs: Outputs,
+) -> int:
+    """Ask of every state that replays were in what the statement permits there and the implementation never did.
+
+    TRACES are ITF files or folders of them; without any, all shipped vectors are replayed. What is permitted is sorted by action
+    and context. Where no trace took a step, the step is offered at the end of the shortest run there: it is done, refused
+    (which is allowed, unless what happens eventually counts on it), cannot be driven, or the implementation diverges.
+
+    \b
+    Examples:
+      ondemand unexercised                           all vectors, in memory
+      ondemand unexercised --target pulsar --top 50  the most often permitted, on a real broker
+      ondemand unexercised --log dpm.ndjson --log ncm.ndjson --log h1.ndjson
+      ondemand unexercised --faulty never_evicts     an agent that does less than it might
+    """
+    cores = cores_of(faulty)
+    shipped = [vectors_of(named(name)) for name in sorted(REPLAYED) if protocol_name in (None, name)]
+    vectors = read_vectors(traces or shipped, *PROTOCOLS) if traces or not logs else []
+    for vector in vectors:
+        if vector.base.name not in REPLAYED:
+            raise Problem(
+                f"{vector.name}: is a trace of {vector.base.name}, which no implementation follows step by step; "
+                f"name traces of {' or '.join(sorted(REPLAYED))}",
+                Exit.BAD_INPUT,
+            )
+    followed = [("logs", run_of([LogFile(log) for log in logs], steps_max=log_steps))] if logs else []
+    results = []
+    with open_with_broker(target, console=ERRORS) as surroundings:
+        for protocol in PROTOCOLS:
+            mine = [vector for vector in vectors if vector.base is protocol]
+            logged = [(name, run) for name, run in followed if run.protocol == protocol.name]
+            if (mine or logged) and protocol_name in (None, protocol.name):
+                with progress_bar(protocol.name) as progress:
+                    found = permissiveness(
+                        protocol, mine, surroundings, cores=cores, followed=logged, tries_max=top, progress=progress
+                    )
+                results.append(found)
+    console = console_for(json_file)
+    for found in results:
+        print_permissiveness(found, console)
+    write_json([each_result.as_json() for each_result in results], json_file)
+    ended = worst(found.exit for found in results) if results else Exit.UNDECIDED
+    result = Result("permissive", ended, sum(found.seconds for found in results))
+    for found in results:
+        result.cases += _cases(found)
+        result.findings += _findings(found)
+        result.figures.append(f"{found.protocol.name} on {found.target}: {_conclusion(found)}")
+        result.sections.append(_section(found))
+    outputs.write(result)
+    return int(ended)
+
+
+def _cases(found: Unexercised) -> Iterator[Case]:
+    verdicts = {"done": "holds", "refused": "holds", "diverges": "violated"}
+    for item in found.never_done:
+        verdict = verdicts.get(item.verdict, "undecided")
+        yield Case(
+            item.shown,
+            verdict,
+            f"{item.verdict}: {item.because}",
+            source=source_of(item.context.action, found.protocol),
+        )
+
+
+def _findings(found: Unexercised) -> Iterator[Finding]:
+    """What diverges; what is refused is allowed."""
+    for divergence in found.divergences[:1]:
+        yield Finding("permissive", _diverges(divergence))
+    for finding in found.findings[:SHOWN_MAX]:
+        if finding.verdict == "diverges":
+            show = partial(_print_finding, found, finding)
+            yield Finding(
+                "permissive",
+                f"{finding.shown}: {finding.because}",
+                source_of(finding.context.action, found.protocol),
+                show=show,
+            )
+
+
+def _section(found: Unexercised) -> Section:
+    rows = [
+        (action.name, str(len(group)), str(sum(item.done for item in group)), str(sum(not item.done for item in group)))
+        for action, group in by_action(found)
+    ]
+    return Section(f"Permitted by {found.protocol.name}", ("action", "contexts", "done", "never"), rows)
+
+
+def _diverges(divergence: Divergence) -> str:
+    return f"{divergence.trace}, step {divergence.step}, {divergence.action}: {divergence.field} is not as expected"
+
+
+def print_permissiveness(found: Unexercised, console: Console) -> None:
+    """A row for each action, then what was not simply done when it was offered."""
+    table = plain_table(
+        f"Permitted in the {found.states:,} states of {found.runs:,} runs of {found.protocol.name} on {found.target}",
+        left=("action",),
+        right=("contexts", "done", "never", "offered: done", "refused", "not driven"),
+    )
+    for action, group in by_action(found):
+        never = [item for item in group if not item.done]
+        counts = Counter(item.verdict for item in group)
+        table.add_row(
+            action.name,
+            str(len(group)),
+            str(len(group) - len(never)),
+            str(len(never)),
+            str(counts["done"]),
+            str(counts["refused"]),
+            str(counts["not driven"]),
+        )
+    console.print(table)
+    console.print()
+    for divergence in found.divergences[:1]:
+        said = escape(_diverges(divergence))
+        console.print(f"[red]{len(found.divergences):,} of the runs themselves diverge:[/] {said}; see replay.")
+    for finding in found.findings[:SHOWN_MAX]:
+        _print_finding(found, finding, console)
+    more = len(found.findings) - SHOWN_MAX
+    if more > 0:
+        console.print(f"... and {more:,} more; --json has all of them.", highlight=False)
+    if not found.states:
+        console.print("[yellow]Undecided:[/] no state was looked at.")
+    console.print(_conclusion(found), highlight=False)
+    console.print()
+
+
+def _print_finding(found: Unexercised, permitted: Permitted, console: Console) -> None:
+    colour = {"diverges": "red", "refused": "cyan"}.get(permitted.verdict, "yellow")
+    counted = (
+        ", and what happens eventually counts on it"
+        if permitted.verdict == "refused" and found.is_fair(permitted)
+        else ""
+    )
+    console.print(
+        f"[{colour}]{permitted.verdict}[/]{counted}, permitted {permitted.times:,} times: {escape(permitted.shown)}",
+        highlight=False,
+    )
+    if permitted.tried is not None:
+        steps = permitted.tried.trace.steps
+        where = f"offered as step {len(steps)} after the beginning of {permitted.tried.name}: {steps[-1]}"
+        said = (
+            permitted.because
+            if permitted.divergence is None
+            else f"{permitted.divergence.field} is not as expected; {permitted.because}"
+        )
+        console.print(Padding(escape(f"{where}: {said}"), (0, 0, 0, 2)), highlight=False)
+
+
+def _conclusion(found: Unexercised) -> str:
+    counts = Counter(item.verdict for item in found.never_done)
+    if not counts and found.states:
+        return "Everything that is permitted was done."
+    verdicts: dict[Verdict, str] = {
+        "done": "done when offered",
+        "refused": "refused",
+        "not driven": "not driven",
+        "diverges": "diverge",
+        "not tried": "not tried",
+    }
+    said = ", ".join(f"{counts[verdict]:,} {words}" for verdict, words in verdicts.items() if counts[verdict])
+    total = sum(counts.values())
+    return f"Of {total:,} contexts in which something was permitted and not done: {said}. ({found.seconds:.1f} s)"

@@ -1,0 +1,464 @@
+"""All evidence for all promises: proved, explored, decided, simulated, replayed; gathered as early as it can be.
+
+The broker starts at once, in the background, since it takes the longest to come; what needs none runs meanwhile. What is red ends
+the gathering.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rich.console import Console
+
+from conformance import configurations
+from conformance.evidence.lassos import Lasso, folder_of, read_lassos
+from conformance.evidence.logs import is_logged, logged
+from conformance.evidence.variants import promises_of
+from conformance.logs.verdict import Verdict
+from conformance.mutation.status import Held, held
+from conformance.protocols import REPLAYED, base
+from conformance.replay.replays import Replays, Vector, read_vectors, replay_all, vectors_of
+from conformance.replay.targets import open_target
+from impl.broker.deployment import Deployment
+from impl.broker.launcher import open_deployment
+from impl.cli.exits import EXIT_OF, Exit, worst
+from impl.errors import EnvironmentProblem
+from model.errors import BadInput
+from model.explore.explore import Exploration, explore
+from model.explore.live import STATES_MAX, Liveness, live, never_asked
+from model.language import Eventuality, Promise, Protocol
+from model.machines.simulate import Simulation, simulate
+from model.proof.prove import Proof, prove
+from model.proof.wellformed import wellformed
+from model.reference.configuration import Configuration, load
+from model.reference.interpreter import Interpreter
+
+SIMULATED_RUNS = 60
+SIMULATED_STEPS = 50
+SIMULATED = "one-network"
+"""A world of the vectors: it is larger than any that is explored. A protocol without it is simulated in what is explored."""
+
+Told = Callable[[str, int, int | None, str], None]
+"""Told of progress: what is done, how much, of how much, and a word about it."""
+
+TARGETS = ("memory", "pulsar")
+
+
+@dataclass
+class Evidence:
+    """What every engine found; none: it was not run."""
+
+    protocol: Protocol
+    configurations: tuple[str, ...]
+    """All that are to be explored."""
+    live_configurations: tuple[str, ...] = ()
+    """All in which it is to be decided what happens eventually."""
+    proof: Proof | None = None
+    explorations: list[Exploration] = field(default_factory=list)
+    decisions: list[Liveness] = field(default_factory=list)
+    simulation: Simulation | None = None
+    replays: dict[str, Replays] = field(default_factory=dict)
+    logs: dict[str, Verdict] = field(default_factory=dict)
+    """Of deployments that were recorded: where they ran, and whether their logs are a behaviour of the protocol."""
+    missing: list[str] = field(default_factory=list)
+    """What the surroundings did not let run, with the reason."""
+    noticed: list[str] = field(default_factory=list)
+    """Variants whose known runs are still seen to break what they are said to break."""
+    unnoticed: list[str] = field(default_factory=list)
+    """Variants that break something no more, each with what they used to break: it was weakened."""
+    stale: str = ""
+    """Why the vectors say nothing, or too little, about this statement; empty if they are its own."""
+    mutants: Held | None = None
+    """The kill matrices, and what is wrong with them; none: of a variant."""
+
+    @property
+    def replayed(self) -> bool:
+        """Whether the implementation is held against this protocol by replays."""
+        return base(self.protocol).name in REPLAYED
+
+    @property
+    def exit(self) -> Exit:
+        """What a check ends with. What was not run is undecided at best."""
+        codes = [Exit.ENVIRONMENT] * len(self.missing)
+        codes.append(Exit.UNDECIDED if self.proof is None else EXIT_OF[self.proof.verdict])
+        codes += [EXIT_OF[exploration.verdict] for exploration in self.explorations]
+        codes += [Exit.UNDECIDED] * (len(self.explorations) < len(self.configurations))
+        codes += [EXIT_OF[decision.verdict] for decision in self.decisions]
+        codes += [Exit.UNDECIDED] * any(self.lasting(eventuality) == "?" for eventuality in self.protocol.eventualities)
+        codes.append(Exit.UNDECIDED if self.simulation is None else EXIT_OF[self.simulation.verdict])
+        codes += [EXIT_OF[replay.verdict] for replay in self.replays.values()]
+        codes += [Exit.UNDECIDED] * (self.replayed and len(self.replays) < len(TARGETS))
+        codes += [log.exit for log in self.logs.values()]
+        codes += [Exit.UNDECIDED] * (is_logged(self.protocol) and len(self.logs) < len(TARGETS))
+        codes += [Exit.UNDECIDED] * bool(self.stale)
+        codes += [Exit.VIOLATED] * bool(self.unreached or self.unused or self.unnoticed)
+        codes += [code for code, _ in self.mutants.faults] if self.mutants else []
+        return worst(codes)
+
+    def _explored_all(self) -> bool:
+        done = {exploration.configuration for exploration in self.explorations if exploration.complete}
+        return done == set(self.configurations)
+
+    def _decided_all(self) -> bool:
+        done = {decision.configuration for decision in self.decisions if decision.complete}
+        return bool(done) and done == set(self.live_configurations)
+
+    @property
+    def is_red(self) -> bool:
+        """Something is violated for certain; more evidence would not change that.
+
+        Counts that differ from the pinned ones are no such thing: after a change that was meant, all of them are wanted at once.
+        """
+        verdicts: list[str] = [
+            exploration.verdict for exploration in self.explorations if exploration.trace is not None
+        ]
+        verdicts += [replay.verdict for replay in self.replays.values()]
+        verdicts += [log.verdict for log in self.logs.values()]
+        verdicts += [decision.verdict for decision in self.decisions]
+        verdicts += [self.proof.verdict] if self.proof else []
+        verdicts += [self.simulation.verdict] if self.simulation else []
+        return "violated" in verdicts or "diverges" in verdicts or bool(self.unnoticed)
+
+    @property
+    def unreached(self) -> list[str]:
+        """What must be reachable, and no exploration reached; and eventualities whose premise holds nowhere.
+
+        Empty where one stopped early.
+        """
+        missing = []
+        if self._explored_all():
+            inherited = self.protocol.extends.sometimes if self.protocol.extends else ()
+            reached = {name for exploration in self.explorations for name in exploration.reached}
+            missing += [
+                sometime.name
+                for sometime in self.protocol.sometimes
+                if sometime.name not in reached and sometime not in inherited
+            ]
+        if self._decided_all():
+            missing += never_asked(self.decisions, self.protocol.eventualities)
+        return missing
+
+    @property
+    def unused(self) -> list[str]:
+        """Actions that no exploration took; empty if one stopped early."""
+        if not self._explored_all():
+            return []
+        inherited = self.protocol.extends.actions if self.protocol.extends else ()
+        taken = {name for exploration in self.explorations for name in exploration.actions}
+        return [action.name for action in self.protocol.actions if action.name not in taken and action not in inherited]
+
+    def row(self, promise: Promise) -> tuple[str, str, str, str]:
+        """For a promise: whether it is proved, explored, simulated, and kept by the implementation.
+
+        `?`: not known; `-`: nothing is replayed.
+        """
+        proved = "?"
+        if self.proof is not None:
+            mine = [claim for claim in self.proof.claims if claim.name.split(":")[0] == promise.name]
+            proved = _mark({str(claim.verdict) for claim in mine})
+            # All promises and lemmas carry each other's proofs: none is proved while another is not kept.
+            if proved == "holds" and self.proof.verdict != "holds":
+                proved = "?"
+        seen: set[str] = set()
+        for exploration in self.explorations:
+            seen.add(
+                "violated" if exploration.violated == promise.name else "holds" if exploration.complete else "undecided"
+            )
+        explored = _mark(seen)
+        if len(self.explorations) < len(self.configurations) and explored == "holds":
+            explored = "?"
+        simulated = "?"
+        if self.simulation is not None:
+            simulated = _mark({"violated" if self.simulation.violated == promise.name else self.simulation.verdict})
+            if self.simulation.violated not in ("", promise.name):
+                simulated = "?"
+        replayed = _mark({_as_verdict(replay.verdict) for replay in self.replays.values()})
+        if (self.stale or len(self.replays) < len(TARGETS)) and replayed == "holds":
+            replayed = "?"
+        if not self.replayed:
+            replayed = "-"
+        return proved, explored, simulated, replayed
+
+    def lasting(self, eventuality: Eventuality) -> str:
+        """For an eventuality: whether it was decided to hold wherever it is asked for; with `?` for not known."""
+        verdicts: set[str] = set()
+        for decision in self.decisions:
+            verdicts |= {outcome.verdict for outcome in decision.outcomes if outcome.eventuality is eventuality}
+        mark = _mark(verdicts)
+        return "?" if mark == "holds" and not self._decided_all() else mark
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that the command line writes."""
+        return {
+            "prove": self.proof.as_json() if self.proof else None,
+            "explore": [exploration.as_json() for exploration in self.explorations],
+            "live": [decision.as_json() for decision in self.decisions],
+            "simulate": self.simulation.as_json() if self.simulation else None,
+            "replay": [replay.as_json() for replay in self.replays.values()],
+            "validate": {where: one.as_json() for where, one in self.logs.items()},
+            "missing": self.missing,
+            "stale": self.stale or None,
+            "unreached": self.unreached,
+            "unused": self.unused,
+            "unnoticed": self.unnoticed,
+            "mutants": self.mutants.as_json() if self.mutants else None,
+            "verdict": {Exit.HOLDS: "holds", Exit.VIOLATED: "violated"}.get(self.exit, "undecided"),
+        }
+
+
+def _as_verdict(verdict: str) -> str:
+    return {"conforms": "holds", "diverges": "violated"}.get(verdict, verdict)
+
+
+def _mark(verdicts: set[str]) -> str:
+    if "violated" in verdicts:
+        return "violated"
+    return "holds" if verdicts == {"holds"} else "?"
+
+
+class BrokerInBackground:
+    """Starts the broker while other things run; what went wrong is raised where it is asked for."""
+
+    def __init__(self) -> None:
+        self._wanted = threading.Event()
+        self._done = threading.Event()
+        self._deployment: Deployment | None = None
+        self._problem: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
+
+    def __enter__(self) -> BrokerInBackground:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stops it. One that still comes up is not waited for: it stops by itself, at the latest when this program ends."""
+        self._done.set()
+        if self._wanted.is_set():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            with open_deployment(console=Console(quiet=True)) as deployment:
+                self._deployment = deployment
+                self._wanted.set()
+                self._done.wait()
+        except BaseException as problem:
+            self._problem = problem
+            self._wanted.set()
+
+    def get(self) -> Deployment:
+        """Waits for the broker."""
+        self._wanted.wait()
+        if self._problem is not None:
+            raise self._problem
+        assert self._deployment is not None
+        return self._deployment
+
+
+def gather(
+    protocol: Protocol,
+    stated: Protocol,
+    *,
+    configurations: Sequence[str],
+    live_configurations: Sequence[str] = (),
+    broker: BrokerInBackground,
+    told: Told,
+) -> Evidence:
+    """Gathers all evidence for a protocol. As soon as something is violated, nothing more is run.
+
+    `stated`: the protocol without a variant, of which the vectors are runs.
+
+    Raises:
+        BadInput: a configuration or vector is malformed.
+    """
+    found = Evidence(protocol, tuple(configurations), tuple(live_configurations))
+    found.mutants = held(stated) if protocol is stated else None
+    vectors = functools.cache(lambda: current_vectors(found, stated))
+    steps: list[Callable[[], None]] = [
+        lambda: _prove(found, told),
+        lambda: notice(found, vectors(), stated),
+        lambda: notice_lassos(found, current_lassos(found, stated), stated),
+    ]
+    steps += [lambda: _replay(found, vectors, "memory", None, told)] * found.replayed
+    steps += [functools.partial(_decide, found, name, told) for name in live_configurations]
+    steps += [functools.partial(_explore, found, name, told) for name in configurations]
+    steps += [lambda: _simulate(found, told)]
+    steps += [lambda: _replay(found, vectors, "pulsar", broker, told)] * found.replayed
+    steps += [functools.partial(_log, found, name, broker, told) for name in TARGETS if is_logged(protocol)]
+    for step in steps:
+        step()
+        if found.is_red:
+            break
+    return found
+
+
+def current_vectors(found: Evidence, stated: Protocol) -> list[Vector]:
+    """The shipped vectors; none, if they are no runs of the statement any more, since it was changed."""
+    digest = f'"digest": "{stated.digest()}"'
+    folder = vectors_of(stated)
+    current = all(digest in path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*.itf.json"))
+    try:
+        vectors = read_vectors([folder], stated)
+    except BadInput as problem:
+        if current:
+            raise
+        found.stale = f"the vectors are runs of an earlier statement ({problem}); {REMEDY}"
+        return []
+    if not current:
+        found.stale = f"the vectors are runs of an earlier statement, and cover too little of this one; {REMEDY}"
+    return vectors
+
+
+REMEDY = "write them anew with `make golden`, and read the difference"
+
+
+def current_lassos(found: Evidence, stated: Protocol) -> list[Lasso]:
+    """The shipped lassos; none, if they are no runs of variants of the statement any more, since it was changed."""
+    try:
+        return read_lassos(stated)
+    except BadInput as problem:
+        paths = folder_of(stated).glob("*.itf.json")
+        texts = [path.read_text(encoding="utf-8", errors="replace") for path in paths]
+        digests = [stated.with_variant(variant).digest() for variant in stated.variants]
+        if all(any(digest in text for digest in digests) for text in texts):
+            raise
+        found.stale = found.stale or f"the lassos are runs of an earlier statement ({problem}); {REMEDY}"
+        return []
+
+
+def _prove(found: Evidence, told: Told) -> None:
+    proof = prove(found.protocol, progress=lambda done, total: told("Proving", done, total, ""), stop_at_violation=True)
+    if proof.verdict == "holds":
+        shape = wellformed(found.protocol)
+        proof = Proof([*shape.claims, *proof.claims], shape.seconds + proof.seconds)
+    found.proof = proof
+    if proof.verdict == "holds":
+        return
+    # What is not inductive may be reachable: look for a way there at once. Most ways are among the first thousands of states.
+    if not _find_way(found, told, NEAR):
+        # Or nothing wrong is done, and somebody waits in vain.
+        for name in found.live_configurations:
+            _decide(found, name, told, forget=False, states_max=FAR)
+            if found.decisions[-1].verdict == "violated":
+                return
+        _find_way(found, told, FAR)
+
+
+NEAR, FAR = 100_000, 1_500_000
+"""States at most in each configuration when a way to what is not proved is looked for."""
+
+
+def _find_way(found: Evidence, told: Told, states_max: int) -> bool:
+    found.explorations.clear()
+    for name in found.configurations:
+        if name != configurations.BENCH:
+            _explore(found, name, told, forget=False, states_max=states_max)
+            if found.explorations[-1].verdict == "violated":
+                return True
+    return False
+
+
+def notice(found: Evidence, vectors: Sequence[Vector], stated: Protocol) -> None:
+    """Walks every variant's way: at its end a promise must be seen broken, or it was weakened."""
+    variants = {stated.with_variant(variant).name: variant for variant in stated.variants}
+    for vector in vectors:
+        if vector.diverges_at is None:
+            continue
+        variant, trace = variants[vector.protocol.name], vector.trace
+        interpreter = Interpreter(vector.protocol, trace.configuration)
+        before, after = trace.states[-2:]
+        _, events = interpreter.apply(before, trace.steps[-1])
+        if interpreter.violated(before, after, events, promises_of(variant)) is not None:
+            found.noticed.append(variant.name)
+        else:
+            promises = ", ".join(promise.name for promise in promises_of(variant))
+            found.unnoticed.append(f"{variant.name} (it broke {promises})")
+
+
+def notice_lassos(found: Evidence, lassos: Sequence[Lasso], stated: Protocol) -> None:
+    """Asks the interpreter whether every lasso still breaks what it is said to break."""
+    for lasso in lassos:
+        if not lasso.still_breaks(stated):
+            found.unnoticed.append(f"{lasso.variant.name} (it broke {lasso.eventuality.name})")
+        elif lasso.variant.name not in found.noticed:
+            found.noticed.append(lasso.variant.name)
+
+
+def _explore(found: Evidence, name: str, told: Told, *, forget: bool = True, states_max: int = 200_000_000) -> None:
+    configuration = configurations.find(name, found.protocol)
+    if not forget:  # then there are more states than those that were counted
+        configuration = replace(configuration, pinned={})
+
+    def tell(distinct: int, depth: int, seconds: float) -> None:
+        told(
+            f"Exploring {name}", distinct, None, f"depth {depth}, {distinct / max(seconds, 1e-9) / 1e6:.1f} M states/s"
+        )
+
+    found.explorations.append(
+        explore(found.protocol, configuration, progress=tell, forget_spent=forget, states_max=states_max)
+    )
+
+
+def _decide(found: Evidence, name: str, told: Told, *, forget: bool = True, states_max: int = STATES_MAX) -> None:
+    found.decisions.append(
+        live(
+            found.protocol,
+            configurations.find(name, found.protocol),
+            forget_spent=forget,
+            states_max=states_max,
+            progress=lambda what, done, total: told(f"Deciding in {name}", done, total, what),
+        )
+    )
+
+
+def _simulated(found: Evidence) -> Configuration:
+    from conformance.vectors.generation import worlds_of
+
+    stated = base(found.protocol)
+    larger = worlds_of(stated) / f"{SIMULATED}.toml"
+    return load(larger, stated) if larger.exists() else configurations.find(configurations.first(stated), stated)
+
+
+def _simulate(found: Evidence, told: Told) -> None:
+    found.simulation = simulate(
+        found.protocol,
+        _simulated(found),
+        runs=SIMULATED_RUNS,
+        steps=SIMULATED_STEPS,
+        progress=lambda runs, steps: told("Simulating", runs, SIMULATED_RUNS, f"{steps} steps"),
+    )
+
+
+def _replay(
+    found: Evidence, vectors: Callable[[], list[Vector]], name: str, broker: BrokerInBackground | None, told: Told
+) -> None:
+    told("Reading vectors", 0, None, "")
+    given = vectors()
+    if not given:
+        return
+    try:
+        if broker is not None:
+            told("Waiting for the broker", 0, None, "the first start downloads it")
+        deployment = broker.get() if broker is not None else None
+        with open_target(name, deployment) as target:
+            found.replays[name] = replay_all(
+                given,
+                target,
+                progress=lambda done, vector: told(f"Replaying on {name}", done, len(given), vector),
+                stop_at_divergence=True,
+            )
+    except EnvironmentProblem as problem:
+        found.missing.append(f"replay on {name}: {problem}")
+
+
+def _log(found: Evidence, name: str, broker: BrokerInBackground, told: Told) -> None:
+    """Records a small deployment and validates its logs. What a variant says is not recorded: the deployment follows ours."""
+    told(f"Recording and validating on {name}", 0, None, "")
+    try:
+        found.logs[name] = logged(found.protocol, None if name == "memory" else broker.get())
+    except EnvironmentProblem as problem:
+        found.missing.append(f"logs on {name}: {problem}")

@@ -1,0 +1,44 @@
+"""Logs as evidence: a small deployment of real cores is recorded, and its logs are held against the specification."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from conformance.logs.deployed import record_on_broker
+from conformance.logs.fleet import record_in_memory
+from conformance.logs.names import LOGGED
+from conformance.logs.one_pass import validate
+from conformance.logs.reading import LogFile
+from conformance.logs.verdict import Verdict
+from impl.broker.deployment import Deployment
+from model.language import Protocol
+
+AGENTS: Final = 10
+EVENTS: Final = 6_000
+"""In memory: late and repeated messages, restarts, moves and refusals come up by the hundred."""
+
+AGENTS_ON_BROKER: Final = 4
+EVENTS_ON_BROKER: Final = 600
+"""On the broker, where agents take their time: some seconds."""
+
+
+def is_logged(protocol: Protocol) -> bool:
+    """Whether deployments keep logs of this protocol as it is stated."""
+    return any(item.name == protocol.name for item in LOGGED)
+
+
+def logged(protocol: Protocol, deployment: Deployment | None) -> Verdict:
+    """The verdict on the logs of a deployment, on this broker or in memory.
+
+    Raises:
+        EnvironmentProblem: the broker does not answer.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        if deployment is None:
+            recorded = record_in_memory(Path(name), EVENTS, agents=AGENTS)
+        else:
+            recorded = record_on_broker(deployment, Path(name), EVENTS_ON_BROKER, agents=AGENTS_ON_BROKER)
+        of = [item for item in LOGGED if item.name == protocol.name]
+        return validate([LogFile(path) for path in recorded.files], protocols=of)

@@ -1,0 +1,460 @@
+"""Logs that do not say everything: some processes keep none, lines leave fields out, a log begins in the middle or has a hole.
+
+| what is missing | what is done | cost |
+|---|---|---|
+| steps of a process without a log | steps are put in, found backwards from what somebody else took | 1 each |
+| a message sent before its sender's log began | it is taken to have been sent | 1 |
+| a step between the last line of a run and the next run | put in, of this process only | 1 each |
+| a parameter | found from what the line sent, and from what is possible | 0 |
+| the state at the beginning of a log | taken from the first line that tells it | 0 |
+
+Who keeps no log has to be said: a log that was forgotten is no reason to make up what it would have told.
+What is put in explains the logs; it need not be what happened. So from then on a line diverges only if its process contradicts
+itself, whatever the others did. Everything else that does not fit is inconclusive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from conformance.logs.causal_order import CausalOrder, Process
+from conformance.logs.names import WHOLE
+from conformance.logs.reading import Record
+from conformance.logs.verdict import MatcherState
+from impl.events.line import Sent, State
+from model.explaining.insertion import Inserter
+from model.explaining.repairs import Step
+from model.explaining.scene import Environment, Scene
+from model.language import Action, Message, Symbol
+from model.language.terms import Apply, Compare, Formula, Node, Not, Number, Value, Variable
+from model.language.transition import symbols
+from model.matching.compiled import CompiledAction, Members, apply
+from model.matching.layout import Tables, first
+from model.matching.observed import Misfit, Observer
+from model.reference.state import Element, Tuple
+
+KEPT_MAX: Final = 20
+"""Steps that were put in and are named one by one; of the others only the number is kept."""
+
+CHOICES_MAX: Final = 64
+"""Choices that are looked at for a line that leaves a parameter out."""
+
+RESTARTS_MAX: Final = 8
+"""Starts of a process that no line tells of, one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """A step that no line tells of."""
+
+    before: str
+    """The line that needs it."""
+    protocol: str
+    step: Step
+
+
+@dataclass
+class Partial:
+    """What is put in, and how sure one may be after that."""
+
+    joining: CausalOrder
+    remake: Callable[[MatcherState, Members], Observer]
+    """A compiled protocol that nobody else uses."""
+    inserted: list[Inserted] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    bounded: bool = False
+    """The last search reached a bound."""
+    chosen: set[str] = field(default_factory=set)
+    """Processes with a step of their own that was chosen: a line left it open, or none told of it."""
+    named: dict[type[Value], list[Element]] = field(default_factory=dict)
+    """Values that the present line names: what nothing fixes is perhaps one of them."""
+    _scenes: dict[str, Scene] = field(default_factory=dict)
+    _hole: str = ""
+    """The process that may have taken steps without a line."""
+
+    def fork(self, joining: CausalOrder, remake: Callable[[MatcherState, Members], Observer]) -> Partial:
+        """Another one, as sure as this one."""
+        return Partial(joining, remake, list(self.inserted), dict(self.counts), self.bounded, set(self.chosen))
+
+    @property
+    def guesses(self) -> bool:
+        """Whether anything was put in or chosen."""
+        return bool(self.counts)
+
+    # ------------------------------------------------------------------------------------------------ who may have
+
+    def sender(self, message: Message[Any], arguments: Sequence[Element]) -> str:
+        """The process that sends such a message."""
+        return process_of(message.sender, arguments[0] if arguments else "")
+
+    def _may(self, action: Action, given: Environment) -> bool:
+        if action.role.name.lower() == "adversary":
+            return True  # its own guard says that the agent is Byzantine; none of these keeps a log
+        host = given.get(action.parameters[0]) if action.role.each is not None else ""
+        if host is None:
+            return True  # asked again when it is known
+        name = process_of(action.role, host)
+        return name == self._hole or self.joining.is_silent(name)
+
+    def members(self, tables: Tables, sort: type[Value]) -> list[Element]:
+        """The members of a sort, those first that the present line names, and last one of whom nobody spoke."""
+        found = list(dict.fromkeys([*self.named.get(sort, ()), *tables.members(sort)]))
+        return found if issubclass(sort, Number) else [*found, f"some-{sort.title}"]
+
+    # --------------------------------------------------------------------------------------------------- repairs
+
+    def complete(self, process: Process, record: Record, matcher: MatcherState, name: str, misfit: Misfit) -> bool:
+        """Puts in what a line needs, and takes it; whether that worked."""
+        line, ready = record.line, matcher.observer.actions[name]
+        if misfit.kind == "missing":
+            return self._choose(process, record, matcher, ready)
+        choices = tuple(line.attributes[parameter] for parameter in ready.names)
+        given = dict(zip(ready.action.parameters, choices, strict=True))
+        if self._trusted(process, record, matcher, ready, given):
+            again = matcher.observer.observe(matcher.tables, name, line.attributes, line.sent, line.after)
+            return again is None or self.complete(process, record, matcher, name, again)
+        scene = self._scene(matcher)
+
+        def fits() -> bool:
+            return not isinstance(matcher.observer.fits(matcher.tables, ready, choices, line.sent, line.after), Misfit)
+
+        goals = [*self._told(matcher, ready, line.after), *((node, given) for node in ready.action.guard)]
+        self._hole = self._crashed(ready.action, given)
+        try:
+            found = self._insert(process, record, matcher, goals, fits)
+        finally:
+            self._hole = ""
+        if not found and not self._start_again(process, record, matcher, ready, choices, fits):
+            return False
+        taken = matcher.observer.observe(matcher.tables, name, line.attributes, line.sent, line.after)
+        assert taken is None, scene
+        return True
+
+    def _crashed(self, action: Action, given: Environment) -> str:
+        """Who has started anew and sends what the step takes: its last step before may have no line."""
+        for taken in action.takes:
+            assert isinstance(taken.symbol, Message)
+            name = self.sender(
+                taken.symbol, [given[argument] for argument in taken.arguments if isinstance(argument, Variable)]
+            )
+            by = self.joining.processes.get(name)
+            if by is not None and by.ended:
+                return name
+        return ""
+
+    def contradicted(self, process: Process, matcher: MatcherState, misfit: Misfit) -> Misfit:
+        """Another conjunct that is false of what is logged completely, if this one may be for want of a log."""
+        if misfit.kind == "guard" and not self.is_certain(process, matcher, misfit):
+            action, given = matcher.observer.actions[misfit.action].action, dict(misfit.choices)
+            environment = {parameter: given[parameter.name] for parameter in action.parameters}
+            for place, node in enumerate(action.guard):
+                other = replace(misfit, expected=place)
+                if not self._scene(matcher).value(node, environment) and self.is_certain(process, matcher, other):
+                    return other
+        return misfit
+
+    def settle(
+        self, process: Process, record: Record, matcher: MatcherState, state: State, fits: Callable[[], bool]
+    ) -> bool:
+        """Puts in steps of a process itself after which its state is as the line says: its run before ended in one."""
+        self._hole = process.name
+        try:
+            found = self._insert(process, record, matcher, list(self._differing(process, matcher, state)), fits)
+            if found:
+                self.chosen.add(process.name)
+            return found
+        finally:
+            self._hole = ""
+
+    def _insert(
+        self,
+        process: Process,
+        record: Record,
+        matcher: MatcherState,
+        goals: Sequence[tuple[Node, Environment]],
+        fits: Callable[[], bool],
+    ) -> bool:
+        self.named = named_in(record, matcher)
+        inserter = Inserter(self._scene(matcher), self._may)
+        steps = inserter.insert(goals, fits)
+        self.bounded = inserter.bounded
+        if steps is None:
+            return False
+        self._note(record, matcher, steps)
+        return True
+
+    def _start_again(
+        self,
+        process: Process,
+        record: Record,
+        matcher: MatcherState,
+        ready: CompiledAction,
+        choices: Tuple,
+        fits: Callable[[], bool],
+    ) -> bool:
+        """A process that was killed as it started has started once more than its log tells."""
+        if record.line.sequence != 1 or not process.started:
+            return False
+        before = matcher.tables.copy()
+        for count in range(1, RESTARTS_MAX + 1):
+            if ready.refuses(matcher.tables, *choices) != -1:
+                break
+            apply(matcher.tables, ready.changes(matcher.tables, *choices))
+            if fits():
+                step = Step(ready.action.name, tuple(zip(ready.names, choices, strict=True)))
+                self._note(record, matcher, [step] * count)
+                return True
+        self._replace(matcher, before)
+        return False
+
+    def _note(self, record: Record, matcher: MatcherState, steps: Sequence[Step]) -> None:
+        for step in steps:
+            self._count(f"put in: {step.action}")
+            if len(self.inserted) < KEPT_MAX:
+                self.inserted.append(Inserted(record.place, matcher.protocol.name, step))
+
+    def _count(self, what: str) -> None:
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    # ------------------------------------------------------------------------------------------- what is not said
+
+    def _choose(self, process: Process, record: Record, matcher: MatcherState, ready: CompiledAction) -> bool:
+        """Finds the parameters that a line leaves out."""
+        line, action = record.line, ready.action
+        known: dict[Variable, Element] = {
+            parameter: line.attributes[parameter.name]
+            for parameter in action.parameters
+            if parameter.name in line.attributes
+        }
+        known |= said_by_messages(action, line.sent or (), known)
+        fitting = []
+        for choices in self._scene(matcher).choices(action, known, CHOICES_MAX):
+            changes = matcher.observer.fits(matcher.tables, ready, choices, line.sent, line.after)
+            if not isinstance(changes, Misfit):
+                fitting.append(choices)
+        if not fitting:
+            self.bounded = True
+            return False
+        if len(fitting) > 1:
+            self.chosen.add(process.name)
+            self._count("lines of which a parameter was chosen")
+        given = dict(zip(ready.names, fitting[0], strict=True))
+        assert matcher.observer.observe(matcher.tables, action.name, given, line.sent, line.after) is None
+        return True
+
+    def _told(
+        self, matcher: MatcherState, ready: CompiledAction, after: Mapping[str, Sequence[Sequence[Any]]] | None
+    ) -> Iterator[tuple[Node, Environment]]:
+        """What a line tells of others' state: it holds before the line too."""
+        for name, entries in (after or {}).items():
+            symbol = matcher.observer.compiled.layout.kept.get(name)
+            if symbol is not None and symbol.holder is not ready.action.role:
+                for *arguments, value in entries:
+                    if value:
+                        yield entry_goal(symbol, tuple(arguments), value)
+
+    def _differing(self, process: Process, matcher: MatcherState, state: State) -> Iterator[tuple[Node, Environment]]:
+        """What is not as a whole state says."""
+        kept = matcher.observer.compiled.layout.kept
+        for name, entries in state.items():
+            for *arguments, value in entries:
+                if matcher.tables.get(name, tuple(arguments)) != value:
+                    yield entry_goal(kept[name], tuple(arguments), value)
+        for symbol, entry, value in unsaid(process, matcher, state):
+            node, given = entry_goal(kept[symbol], entry, value)
+            yield Not(node), given
+
+    # ------------------------------------------------------------------------------------ before the log began
+
+    def _trusted(
+        self, process: Process, record: Record, matcher: MatcherState, ready: CompiledAction, given: Environment
+    ) -> bool:
+        """Takes a message to have been sent, if its sender's log began later."""
+        for taken in ready.action.takes:
+            message = taken.symbol
+            assert isinstance(message, Message)
+            arguments = tuple(given[argument] for argument in taken.arguments if isinstance(argument, Variable))
+            by = self.joining.processes.get(self.sender(message, arguments))
+            if by is not None and by.late and arguments not in matcher.tables.table(message.name):
+                matcher.tables.put(message.name, arguments, True)
+                self._count("messages sent before a log began")
+                return True
+        return False
+
+    def begin(self, process: Process, record: Record, matchers: Mapping[str, MatcherState]) -> bool:
+        """Whether a line comes before its process's state is known; then it is only listened to.
+
+        A log begins at the start if its first line is the first of a run and tells of nothing yet.
+        """
+        line = record.line
+        states = by_protocol(line.event, line.state, matchers)
+        if not process.started and not process.late:
+            nothing = not any(some for one in states.values() for some in one.values())
+            process.late = line.sequence != 1 or not (nothing or self._fits_the_start(line.event, states, matchers))
+        if not process.late:
+            process.begun.update(matchers)
+            return False
+        for message in line.sent or ():
+            protocol, name = split(line.event, str(message[0]))
+            if protocol in matchers:
+                matchers[protocol].tables.put(name, tuple(message[1:]), True)
+        for protocol in states.keys() - process.begun:
+            process.begun.add(protocol)
+            for name, entries in states[protocol].items():
+                for *arguments, value in entries:
+                    matchers[protocol].tables.put(name, tuple(arguments), value)
+        self._count("lines from which a state was taken" if states else "lines before a state is known")
+        return True
+
+    def _fits_the_start(self, event: str, states: Mapping[str, State], matchers: Mapping[str, MatcherState]) -> bool:
+        """Whether the first line is a step that leads from the start to what it tells: an agent's first one."""
+        protocol, _, name = event.partition(".")
+        if protocol not in matchers or name not in matchers[protocol].observer.actions:
+            return False
+        numbers = [value for state in states.values() for some in state.values() for *_, value in some]
+        return numbers == [1]
+
+    # --------------------------------------------------------------------------------------------------- certainty
+
+    def is_certain(self, process: Process, matcher: MatcherState, misfit: Misfit) -> bool:
+        """Whether a line cannot fit, whatever happened that no line tells of: only what is logged completely speaks against it."""
+        if process.name in self.chosen or process.late or misfit.kind == "missing":
+            return False
+        kept = matcher.observer.compiled.layout.kept
+        if misfit.kind == "state":
+            return self._is_logged(kept[misfit.field.partition(".")[2]].holder)
+        if misfit.action not in matcher.observer.actions:
+            return not self._somebody_is_not_logged()
+        action = matcher.observer.actions[misfit.action].action
+        if misfit.kind == "guard":
+            if misfit.expected < len(action.takes):
+                taken = action.takes[misfit.expected]
+                given = dict(misfit.choices)
+                arguments = [given[argument.name] for argument in taken.arguments if isinstance(argument, Variable)]
+                assert isinstance(taken.symbol, Message)
+                if any(other.role.name.lower() == "adversary" for other in senders(matcher, taken.symbol)):
+                    host = str(arguments[0])
+                    if not matcher.observer.compiled.constants["correct"](host):
+                        return False
+                by = self.joining.processes.get(self.sender(taken.symbol, arguments))
+                # Who has started anew may have taken a step, before that, that no line tells of.
+                return by is not None and by.started and not (by.late or by.ended) and by.name not in self.chosen
+            nodes: list[Node] = [action.guard[misfit.expected]]
+        else:
+            nodes = [node for change in action.changes for node in (*change.arguments, change.value, change.condition)]
+        holders = {
+            one.holder for node in nodes for one in symbols(node) if isinstance(one, Symbol) and one.kind == "state"
+        }
+        return all(holder is action.role or self._is_logged(holder) for holder in holders)
+
+    def _is_logged(self, role: Any) -> bool:
+        """Whether all of a role's steps are in the logs."""
+        if role is None or role.each is not None:
+            return not self._somebody_is_not_logged()
+        process = self.joining.processes.get(process_of(role, ""))
+        return process is not None and process.started and not process.late and process.name not in self.chosen
+
+    def _somebody_is_not_logged(self) -> bool:
+        return bool(self.chosen or self.joining.without) or any(
+            process.late for process in self.joining.processes.values()
+        )
+
+    # ------------------------------------------------------------------------------------------------------- inside
+
+    def _scene(self, matcher: MatcherState) -> Scene:
+        """The matcher's state, to be searched. From then on the matcher has its own compiled protocol, for new indexes."""
+        name = matcher.protocol.name
+        if name not in self._scenes:
+            matcher.move_to(self.remake(matcher, self.members))
+            self._scenes[name] = Scene.on(matcher.observer.compiled, matcher.tables)
+        return self._scenes[name]
+
+    def _replace(self, matcher: MatcherState, before: Any) -> None:
+        for name in matcher.tables.layout.kept:
+            wanted = dict(before.entries(name))
+            for arguments, _ in list(matcher.tables.entries(name)):
+                if arguments not in wanted:
+                    matcher.tables.put(name, arguments, first(matcher.tables.layout.kept[name]))
+            for arguments, value in wanted.items():
+                if matcher.tables.get(name, arguments) != value:
+                    matcher.tables.put(name, arguments, value)
+
+
+def process_of(role: Any, host: object) -> str:
+    """The name of a role's process in logs."""
+    name = str(role.name).lower()
+    return name if role.each is None else f"{name}/{host}"
+
+
+def split(event: str, name: str) -> tuple[str, str]:
+    """The protocol and the bare name of what a line speaks of."""
+    protocol, dot, bare = name.partition(".")
+    return (protocol, bare) if dot else (event.partition(".")[0], name)
+
+
+def by_protocol(event: str, state: State | None, matchers: Mapping[str, MatcherState]) -> dict[str, State]:
+    """A line's state, for each protocol under its own names."""
+    found: dict[str, State] = {}
+    for key, entries in (state or {}).items():
+        protocol, name = split(event, key)
+        if protocol in matchers:
+            found.setdefault(protocol, {})[name] = entries
+    return found
+
+
+def entry_goal(symbol: Symbol, arguments: Tuple, value: Any) -> tuple[Node, Environment]:
+    """The formula that an entry has this value."""
+    names = [Variable(f"a{place}", sort) for place, sort in enumerate(symbol.arguments)]
+    given: dict[Variable, Element] = dict(zip(names, arguments, strict=True))
+    read = Apply(symbol, tuple(names))
+    if symbol.result is Formula:
+        return (read if value else Not(read)), given
+    result = Variable("a_value", symbol.result)
+    return Compare("=", read, result), {**given, result: value}
+
+
+def said_by_messages(
+    action: Action, sent: Sequence[Sent], known: Mapping[Variable, Element]
+) -> dict[Variable, Element]:
+    """What the messages that a step sent say of its parameters."""
+    found: dict[Variable, Element] = {}
+    for name, *arguments in sent:
+        for change in action.changes:
+            if change.symbol.name == name and not change.binders:
+                for node, value in zip(change.arguments, arguments, strict=True):
+                    if isinstance(node, Variable) and node in action.parameters and node not in known:
+                        found[node] = value
+    return found
+
+
+def unsaid(process: Process, matcher: MatcherState, state: State) -> Iterator[tuple[str, Tuple, Any]]:
+    """Entries of a process's own state that a whole state leaves out, with the value that they have here."""
+    for shown in WHOLE[matcher.protocol.name].get(process.role, ()):
+        said = {tuple(entry[:-1]) for entry in state.get(shown.symbol, ())}
+        tables, own = matcher.tables, shown.own
+        ours = tables.entries(shown.symbol) if own is None else tables.entries_with(shown.symbol, own, process.host)
+        for arguments, value in ours:
+            if (shown.only is None or value == shown.only) and arguments not in said:
+                yield shown.symbol, arguments, value
+
+
+def senders(matcher: MatcherState, message: Message[Any]) -> list[Action]:
+    """The actions that send it."""
+    return [action for action in matcher.protocol.actions if any(change.symbol is message for change in action.changes)]
+
+
+def named_in(record: Record, matcher: MatcherState) -> dict[type[Value], list[Element]]:
+    """The values that a line names, by sort."""
+    kept = matcher.observer.compiled.layout.kept
+    found: dict[type[Value], dict[Element, None]] = {}
+    tuples: list[tuple[str, Sequence[Any]]] = [(str(name), rest) for name, *rest in record.line.sent or ()]
+    for entries in (record.line.after, record.line.state):
+        for key, some in (entries or {}).items():
+            tuples += [(split("", key)[1], one) for one in some]
+    for name, values in tuples:
+        if name in kept:
+            for value, sort in zip(values, kept[name].arguments, strict=False):
+                found.setdefault(sort, {})[value] = None
+    return {sort: list(values) for sort, values in found.items()}

@@ -1,0 +1,165 @@
+"""What is asked of every mutant of the cores: each engine is a column of the kill matrix.
+
+| engine | asks |
+|---|---|
+| `vectors` | every shipped run of the protocol, in lock-step |
+| `negative` | every shipped run of a variant, up to where it leaves the protocol |
+| `free` | runs by chance (`conformance.mutation.cores.free_runs`), in lock-step |
+| `logs` | the logs of a fleet that runs freely with these cores: are they a behaviour of the specification? |
+
+A mutant is asked of the runs that come to the line that it changes (`conformance.mutation.cores.executed`); the others it follows
+as ours do. A check is what is compared: a piece of the state, messages, what a core lists as due, what it has to refuse. Where it
+is seen is a run and a step.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from conformance.logs.fleet import record_in_memory
+from conformance.logs.one_pass import validate
+from conformance.logs.reading import LogFile
+from conformance.mutation.cores.executed import Lines, comes_to, lines_of
+from conformance.mutation.cores.free_runs import free_runs
+from conformance.mutation.cores.source import Mutant
+from conformance.mutation.logs import without_places
+from conformance.mutation.table import SURVIVES, Answer, Check, Kill, Undecided
+from conformance.replay.driver import Cores
+from conformance.replay.lockstep import DRIVERS, Divergence
+from conformance.replay.memo import Memo
+from conformance.replay.message_queue import NOT_COMPARED
+from conformance.replay.observe import OBSERVED
+from conformance.replay.replays import Vector, read_vectors, replay_all, vectors_of
+from conformance.replay.targets import open_target
+from impl.cli.exits import Problem
+from model.language import Protocol
+
+COMPARED: Final = "comparison"
+"""The kind of check that replays are made of."""
+
+LOGGED: Final = "line"
+"""The kind of check that validation is made of: what of a line does not fit."""
+
+LINES: Final = 2_000
+AGENTS: Final = 6
+"""The fleet that is recorded."""
+
+Engine = Callable[[Protocol, Cores, Mutant | None], Answer]
+"""Asked of cores with this mutant; none: with any change, or with none."""
+
+_Runs = Sequence[tuple[Vector, Lines]]
+"""Runs, each with what ours execute in it."""
+
+
+@lru_cache(maxsize=4)
+def _shipped(protocol: Protocol) -> tuple[_Runs, _Runs]:
+    """The vectors of a protocol, and the negative ones."""
+    read = read_vectors([vectors_of(protocol)], protocol)
+    return (
+        _with_lines([item for item in read if item.diverges_at is None]),
+        _with_lines([item for item in read if item.diverges_at is not None]),
+    )
+
+
+@lru_cache(maxsize=4)
+def _free(protocol: Protocol) -> _Runs:
+    return _with_lines(free_runs(protocol))
+
+
+_MEMO: Final = Memo()
+"""All mutants follow the same runs."""
+
+
+def _with_lines(runs: Iterable[Vector]) -> _Runs:
+    with open_target("memory") as memory:
+        return [(run, lines_of(lambda item=run: replay_all([item], memory, memo=_MEMO))) for run in runs]  # type: ignore[misc] # a default binds it
+
+
+def _replayed(runs: _Runs, cores: Cores, mutant: Mutant | None) -> Answer:
+    """The first divergence."""
+    asked = [run for run, executed in runs if comes_to(executed, mutant)]
+    if not asked:
+        return SURVIVES
+    try:
+        with open_target("memory") as memory:
+            found = replay_all(asked, memory, cores=cores, stop_at_divergence=True, memo=_MEMO)
+    except Exception as problem:  # ours follow all runs, so it is the mutant that brings the replay down
+        return Kill(Check(COMPARED, "replay"), f"ends with {type(problem).__name__}")
+    if found.divergence is not None:
+        return killed_by(found.divergence)
+    return Undecided(found.not_driven[0][1]) if found.not_driven else SURVIVES
+
+
+def killed_by(divergence: Divergence) -> Kill:
+    """A divergence as a kill: what was compared, where it differed, and after how many steps."""
+    return Kill(Check(COMPARED, compared(divergence.field)), divergence.trace, divergence.step)
+
+
+def comparisons(protocol: Protocol) -> list[Check]:
+    """What every replay compares: each piece of the state that is seen, and each refusal of what a role does by itself.
+
+    What is listed, what strangers bring about, and fields within a piece or a line have names only once they differ.
+    """
+    unseen = {
+        "on-demand": {symbol.name for symbol in protocol.symbols} - set(OBSERVED),
+        "message-queue": set(NOT_COMPARED),
+    }
+    state = [symbol.name for symbol in protocol.symbols if symbol.name not in unseen[protocol.name]]
+    refusals = [f"refusal: {item.name}" for item in DRIVERS[protocol.name].spontaneous]
+    return [Check(COMPARED, name) for name in (*state, *refusals)]
+
+
+def compared(field: str) -> str:
+    """What was compared, without whom it is about: `known(h1, p2)` is `known`, `h1: evict(p2)` is `refusal: evict`."""
+    name = field.partition(": ")[2]
+    what = re.sub(r"\(.*?\)", "", name or field)
+    if not name:
+        return re.sub(r"received by .*", "received", what)
+    return f"refusal: {what.strip()}" if "(" in name else f"listed: {what}"
+
+
+@lru_cache(maxsize=1)
+def _executed_by_the_fleet() -> Lines:
+    with tempfile.TemporaryDirectory(prefix="ondemand-fleet-") as folder:
+        return lines_of(lambda: record_in_memory(Path(folder), LINES, agents=AGENTS, cores=Cores()))
+
+
+def _logged(protocol: Protocol, cores: Cores, mutant: Mutant | None) -> Answer:
+    """The first line that does not fit, of a fleet's logs."""
+    if not comes_to(_executed_by_the_fleet(), mutant):
+        return SURVIVES
+    with tempfile.TemporaryDirectory(prefix="ondemand-mutant-") as folder:
+        try:
+            made = record_in_memory(Path(folder), LINES, agents=AGENTS, cores=cores)
+            found = validate([LogFile(path) for path in made.files], protocols=[protocol])
+        except Problem:
+            return Kill(Check(LOGGED, "lines"), "no line of a log")
+        except Exception as problem:  # whatever a wrong core raises ends its process, and everybody sees it
+            return Kill(Check(LOGGED, "processes"), f"one ends with {type(problem).__name__}")
+    if found.divergence is not None:
+        line, field = found.divergence.record.line, re.sub(r"\(.*\)", "", found.divergence.misfit.field)
+        return Kill(Check(LOGGED, field or "guard"), f"{line.process}, {line.event}", found.events + 1)
+    return SURVIVES if found.verdict == "conforms" else Undecided(without_places(found.why))
+
+
+ENGINES: Final[Mapping[str, tuple[str, Engine]]] = {
+    "vectors": (
+        "every shipped run of the protocol, in lock-step",
+        lambda protocol, cores, mutant: _replayed(_shipped(protocol)[0], cores, mutant),
+    ),
+    "negative": (
+        "every shipped run of a variant, up to the step at which it leaves the protocol",
+        lambda protocol, cores, mutant: _replayed(_shipped(protocol)[1], cores, mutant),
+    ),
+    "free": (
+        "runs by chance from fixed seeds, in lock-step",
+        lambda protocol, cores, mutant: _replayed(_free(protocol), cores, mutant),
+    ),
+    "logs": ("the logs of a fleet that runs freely, validated", _logged),
+}
+"""The columns, each with what it asks."""

@@ -1,0 +1,20 @@
+"""The modules that a protocol's cores are made of; each comes after those that it builds on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+MODULES: Final[Mapping[str, Sequence[str]]] = {
+    "on-demand": ("impl.on_demand.dpm", "impl.on_demand.ncm", "impl.on_demand.aca"),
+    "message-queue": (
+        *(
+            "impl.message_queue.thresholds",
+            "impl.message_queue.cache",
+            "impl.message_queue.rules",
+            "impl.message_queue.decisions",
+        ),
+        *("impl.message_queue.dpm", "impl.message_queue.aca"),
+    ),
+}
+"""By protocol."""

@@ -1,0 +1,42 @@
+"""Which implementation a command is about: ours, or one of the faulty ones, by name.
+
+A faulty is ours with one rule changed. Most are wrong, in the way of a variant; the restrictive ones do nothing wrong, and less
+than they might.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import click
+
+from conformance.mutation.faulty_message_queue import FAULTY as OF_MESSAGE_QUEUE
+from conformance.mutation.faulty_on_demand import FAULTY as OF_ON_DEMAND
+from conformance.mutation.faulty_on_demand import RESTRICTIVE
+from conformance.replay.driver import Cores
+from impl.cli.console import no_such
+from impl.cli.exits import Exit, Problem
+
+EVERY_FAULTY: Final[Mapping[str, Cores]] = {**OF_ON_DEMAND, **RESTRICTIVE, **OF_MESSAGE_QUEUE}
+"""All that can be named. A faulty of one protocol follows the others as ours does."""
+
+faulty_option = click.option(
+    "--faulty",
+    metavar="NAME",
+    help="Put an implementation with one rule changed in the place of ours, to see the check bite: the name of a variant, "
+    f"{' or '.join(RESTRICTIVE)}.",
+)
+
+
+def cores_of(faulty: str | None) -> Cores:
+    """The cores of the faulty of this name; without a name, ours.
+
+    Raises:
+        Problem: there is none of this name.
+    """
+    if faulty is None:
+        return Cores()
+    if faulty not in EVERY_FAULTY:
+        raise Problem(no_such("faulty", faulty, EVERY_FAULTY), Exit.BAD_INPUT)
+    return EVERY_FAULTY[faulty]

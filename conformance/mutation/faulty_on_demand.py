@@ -1,0 +1,236 @@
+"""Implementations with one rule changed: the same wrongs as the specification's variants, to see that replays catch them.
+
+Each faulty overrides the one method in which a core states the rule. `FAULTY` has one for every variant, under its name.
+`RESTRICTIVE` has some that do nothing wrong: they leave undone what is permitted, in all situations or in some.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar, Final
+
+from conformance.replay.driver import Cores
+from impl.core import Effects, Send
+from impl.messages import Applied, Granted, Outcome, Pod, Reason, Refused, Report, Request, Route
+from impl.on_demand.aca import Aca
+from impl.on_demand.dpm import Dpm
+from impl.on_demand.ncm import Ncm
+
+
+class AnswersAnotherHost(Ncm):
+    def _asker(self, message: Request) -> str:
+        return next((host for host in self.hosts() if host != message.host), message.host)
+
+
+class GrantsTheUnknown(Ncm):
+    def answer(self, message: Request) -> Effects:
+        effects = super().answer(message)
+        return replace(effects, sends=tuple(self._consenting(send, message) for send in effects.sends))
+
+    def _consenting(self, send: Send, message: Request) -> Send:
+        refused = send.message
+        if not isinstance(refused, Refused) or refused.reason not in (Reason.UNKNOWN, Reason.GONE):
+            return send
+        pod, version = message.destination, max(self.recorded(message.destination), 1)
+        return replace(send, message=Granted(refused.host, refused.epoch, refused.request, pod, version, refused.host))
+
+
+class AnswersInAnothersName(Ncm):
+    def _source_is_its_own(self, message: Request) -> bool:
+        return True
+
+
+class LeaksToAnotherTenant(Ncm):
+    def _in_one_vpc(self, message: Request) -> bool:
+        return True
+
+
+class ServesTheDeleted(Ncm):
+    def _granted_version(self, pod: Pod) -> int:
+        placed = [version for version, place in self._places[pod].items() if place is not None]
+        return min(placed, default=self.recorded(pod))
+
+
+class OlderOverwritesNewer(Ncm):
+    def _is_newer(self, pod: Pod, version: int) -> bool:
+        return True
+
+
+class ForgetsWhomItTold(Ncm):
+    def _marks_told(self) -> bool:
+        return False
+
+
+class IgnoresARestart(Ncm):
+    def _told_after_greeting(self, host: str) -> list[Pod]:
+        return sorted(pod for told, pod in self._told if told == host)
+
+    def _sent_after_greeting(self, host: str) -> list[Pod]:
+        return []
+
+
+class PushesToAll(Ncm):
+    def _sent_to(self, pod: Pod, place: str | None) -> list[str]:
+        return self.hosts()
+
+
+class ReportsWithoutWaiting(Ncm):
+    def _all_confirmed(self, pod: Pod, version: int) -> bool:
+        return True
+
+
+class ConfirmsForAnother(Ncm):
+    def _confirmer(self, message: Applied) -> str:
+        return next((host for _, _, host in sorted(self._pending) if host != message.host), message.host)
+
+
+class CountsOlderForNewer(Ncm):
+    def _counts(self, confirmed: int, waited_for: int) -> bool:
+        return True
+
+
+class AnswersOlderEpochs(Ncm):
+    def _is_of_this_epoch(self, message: Request) -> bool:
+        return True
+
+
+class TellsOnlyTheHome(Ncm):
+    def _sent_to(self, pod: Pod, place: str | None) -> list[str]:
+        return [place] if place is not None and place in self._greeted else []
+
+
+class GreetsWithoutSending(Ncm):
+    def _sent_after_greeting(self, host: str) -> list[Pod]:
+        return []
+
+
+class GrantsTheNextVersion(Ncm):
+    def answer(self, message: Request) -> Effects:
+        effects = super().answer(message)
+        sends = tuple(
+            replace(send, message=replace(send.message, version=send.message.version + 1))
+            if isinstance(send.message, Granted)
+            else send
+            for send in effects.sends
+        )
+        return replace(effects, sends=sends)
+
+
+class LearnsTheOlder(Aca):
+    def _is_newer(self, pod: Pod, version: int) -> bool:
+        return True
+
+
+class ForgetsOnEvicting(Aca):
+    def _forget_evicted(self, pod: Pod) -> None:
+        del self._known[pod]
+
+
+class TakesTheGrantedForTheNewest(Aca):
+    def _takes_granted(self, message: Granted) -> bool:
+        return True
+
+
+class ListensToOlderEpochs(Aca):
+    def _is_of_this_epoch(self, epoch: int) -> bool:
+        return True
+
+
+class ReleasesToNowhere(Aca):
+    def _may_release(self, place: str | None) -> bool:
+        return True
+
+
+class ConfirmsWithoutApplying(Aca):
+    def _applies(self) -> bool:
+        return False
+
+
+class AppliesWithoutConfirming(Aca):
+    def _learn(self, message: Route) -> Effects:
+        return replace(super()._learn(message), sends=())
+
+
+class ReleasesAgain(Aca):
+    def _done_with(self, request: int) -> None:
+        """The packet stays in the list of held ones."""
+
+
+class DeliversWithoutARoute(Aca):
+    def _is_usable(self, pod: Pod) -> bool:
+        return pod in self._known
+
+
+class RemembersOverARestart(Aca):
+    _kept: ClassVar[dict[str, dict[Pod, tuple[int, str | None]]]] = {}
+
+    def start(self) -> Effects:
+        effects = super().start()
+        if self._epoch > 1:
+            self._known = self._kept.get(self.host, {})
+        self._kept[self.host] = self._known
+        return effects
+
+
+class ReusesAVersion(Dpm):
+    def _next_version(self, pod: Pod) -> int:
+        return max(self.latest(pod), 1)
+
+
+class TakesEveryReportForDone(Dpm):
+    def _outcome(self, message: Report) -> Outcome:
+        return Outcome.DONE
+
+
+class NeverEvicts(Aca):
+    def evict(self, pod: Pod) -> Effects:
+        return Effects()
+
+
+class EvictsOnlyWhatIsGone(Aca):
+    def may_evict(self, pod: Pod) -> bool:
+        return super().may_evict(pod) and self._known[pod][1] is None
+
+
+class NeverReminds(Ncm):
+    def remind(self, host: str, pod: Pod) -> Effects:
+        return Effects()
+
+
+FAULTY: Final[Mapping[str, Cores]] = {
+    "answers_another_host": Cores(ncm=AnswersAnotherHost),
+    "grants_the_unknown": Cores(ncm=GrantsTheUnknown),
+    "answers_in_anothers_name": Cores(ncm=AnswersInAnothersName),
+    "leaks_to_another_tenant": Cores(ncm=LeaksToAnotherTenant),
+    "serves_the_deleted": Cores(ncm=ServesTheDeleted),
+    "older_overwrites_newer": Cores(ncm=OlderOverwritesNewer),
+    "forgets_whom_it_told": Cores(ncm=ForgetsWhomItTold),
+    "ignores_a_restart": Cores(ncm=IgnoresARestart),
+    "pushes_to_all": Cores(ncm=PushesToAll),
+    "reports_without_waiting": Cores(ncm=ReportsWithoutWaiting),
+    "learns_the_older": Cores(aca=LearnsTheOlder),
+    "forgets_on_evicting": Cores(aca=ForgetsOnEvicting),
+    "takes_the_granted_for_the_newest": Cores(aca=TakesTheGrantedForTheNewest),
+    "listens_to_older_epochs": Cores(aca=ListensToOlderEpochs),
+    "releases_to_nowhere": Cores(aca=ReleasesToNowhere),
+    "confirms_for_another": Cores(ncm=ConfirmsForAnother),
+    "counts_older_for_newer": Cores(ncm=CountsOlderForNewer),
+    "confirms_without_applying": Cores(aca=ConfirmsWithoutApplying),
+    "answers_older_epochs": Cores(ncm=AnswersOlderEpochs),
+    "tells_only_the_home": Cores(ncm=TellsOnlyTheHome),
+    "greets_without_sending": Cores(ncm=GreetsWithoutSending),
+    "grants_the_next_version": Cores(ncm=GrantsTheNextVersion),
+    "applies_without_confirming": Cores(aca=AppliesWithoutConfirming),
+    "releases_again": Cores(aca=ReleasesAgain),
+    "reuses_a_version": Cores(dpm=ReusesAVersion),
+    "delivers_without_a_route": Cores(aca=DeliversWithoutARoute),
+    "takes_every_report_for_done": Cores(dpm=TakesEveryReportForDone),
+    "remembers_over_a_restart": Cores(aca=RemembersOverARestart),
+}
+
+RESTRICTIVE: Final[Mapping[str, Cores]] = {
+    "never_evicts": Cores(aca=NeverEvicts),
+    "evicts_only_what_is_gone": Cores(aca=EvictsOnlyWhatIsGone),
+    "never_reminds": Cores(ncm=NeverReminds),
+}

@@ -1,0 +1,240 @@
+"""The matrix of a statement: every mutant that rules make of it, and what each engine says of it.
+
+Mutants are dealt with in batches, each in a process of its own that knows nothing of the others: so tables are the same whatever
+the number of cores, and in whatever order batches end. The engines, in the order in which they are asked:
+
+- *proved*: which claims are not inductive any more. A mutant that z3 shows to say the same as the statement is asked about no
+  further.
+- *replayed*: which vector is no run of it, or would be followed otherwise.
+- *logged*: which line of a right implementation's logs does not fit it.
+- *explored*: the first promise that a shortest run breaks. Configurations are taken by size; those that have more than
+  `STATES_MAX` states only for mutants that nothing else has noticed.
+- *pinned*: where no promise breaks, whether the counts of states are others, or something that must be reachable is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Final
+
+from conformance import configurations
+from conformance.mutation.logs import Logs, logs_of
+from conformance.mutation.table import Answer, Check, Kill, Row, Undecided
+from conformance.mutation.vectors import Vectors
+from conformance.protocols import REPLAYED
+from model.explore.explore import Exploration
+from model.language import Action, Protocol
+from model.mutation.proof import MutantProver
+from model.mutation.rules import Mutant, mutants_of
+from model.mutation.switched import Switched
+from model.reference.configuration import Configuration
+
+STATES_MAX: Final = 1_200_000
+"""Of a configuration that every mutant is explored in, about a second each."""
+
+UNFORGOTTEN_MAX: Final = 200_000
+"""States at most where nothing is forgotten."""
+
+BATCH: Final = 120
+"""Mutants of one process: few enough for cores to share the work, many enough for one compiled protocol to serve them all."""
+
+ENGINES: Final = {
+    "proved": "which claims are not inductive any more, with a counterexample that was executed",
+    "explored": "the first promise that a shortest run breaks",
+    "pinned": "whether counts are others or something is not reached, where no promise breaks",
+    "replayed": "which vector it would not follow, if the implementation were right",
+    "logged": "which line of a fleet's logs would not fit it, if the implementation were right",
+}
+
+_FOLLOWED: Final = ("replayed", "logged")
+"""Engines for protocols that an implementation follows."""
+
+DEADLOCK: Final = "deadlock"
+
+Told = Callable[[str], None]
+"""Told whenever a mutant was dealt with by one of the stages."""
+
+STAGES: Final = 2
+"""How often a mutant is told of: proved and replayed, then explored."""
+
+
+@dataclass
+class _Course:
+    """A mutant and what is known of it so far."""
+
+    mutant: Mutant
+    answers: dict[str, Answer] = field(default_factory=dict)
+    equivalent: str = ""
+    changed: list[Check] = field(default_factory=list)
+    """Pins that notice."""
+    first_changed: str = ""
+    reached: set[str] = field(default_factory=set)
+    unfinished: list[str] = field(default_factory=list)
+    """Configurations that were not explored to the end."""
+    skipped: list[str] = field(default_factory=list)
+    """Large configurations that it was not explored in: what it reaches there is not known."""
+
+    @property
+    def is_noticed(self) -> bool:
+        return bool(self.changed) or any(isinstance(answer, Kill) for answer in self.answers.values())
+
+    def row(self) -> Row:
+        answers = {engine: self.answers[engine] for engine in ENGINES if engine in self.answers}
+        return Row(self.mutant.name, self.mutant.original.name, self.mutant.rule, answers, self.equivalent)
+
+
+def batches(protocol: Protocol) -> list[list[Mutant]]:
+    """The mutants of a protocol in their batches, whole actions in each."""
+    found: list[list[Mutant]] = [[]]
+    for action in own_actions(protocol):
+        mutants = mutants_of(protocol, (action,))
+        if found[-1] and len(found[-1]) + len(mutants) > BATCH:
+            found.append([])
+        found[-1] += mutants
+    return found
+
+
+def own_actions(protocol: Protocol) -> tuple[Action, ...]:
+    """The actions that are mutated: those of a protocol that this one extends are mutated there."""
+    inherited = protocol.extends.actions if protocol.extends else ()
+    return tuple(action for action in protocol.actions if action not in inherited)
+
+
+def engines_of(protocol: Protocol) -> dict[str, str]:
+    """The engines that a protocol's mutants are asked of, with what they ask."""
+    return {name: asks for name, asks in ENGINES.items() if name not in _FOLLOWED or protocol.name in REPLAYED}
+
+
+def checks_of(protocol: Protocol) -> list[Check]:
+    """Every check that a protocol's mutants are asked about."""
+    found = [Check(kind, name) for kind, name in MutantProver(protocol).checks]
+    found += [Check(DEADLOCK, DEADLOCK)]
+    found += [Check("pin", name) for name in configurations.names(protocol) if name != configurations.BENCH]
+    found += [Check("sometimes", claim.name) for claim in protocol.sometimes]
+    if protocol.name not in REPLAYED:
+        return found
+    with logs_of(protocol) as logs:
+        return [*found, *Vectors(protocol).checks, *logs.checks]
+
+
+def rows_of(protocol: Protocol, mutants: Sequence[Mutant], told: Told) -> list[Row]:
+    """What every engine says of some mutants."""
+    courses = [_Course(mutant) for mutant in mutants]
+    with logs_of(protocol) if protocol.name in REPLAYED else nullcontext() as logs:
+        _ask_of_each(protocol, courses, logs, told)
+    _explore_all(protocol, [course for course in courses if not course.equivalent])
+    for course in courses:
+        told(course.mutant.name)
+    return [course.row() for course in courses]
+
+
+def _ask_of_each(protocol: Protocol, courses: Sequence[_Course], logs: Logs | None, told: Told) -> None:
+    """Asks the engines that need only one mutant at a time."""
+    prover = MutantProver(protocol)
+    vectors = Vectors(protocol) if protocol.name in REPLAYED else None
+    for course in courses:
+        _prove(course, prover)
+        if vectors is not None and not course.equivalent:
+            course.answers["replayed"] = vectors.noticed(course.mutant) or "survives"
+        if logs is not None and not course.equivalent:
+            course.answers["logged"] = logs.noticed(course.mutant)
+        told(course.mutant.name)
+
+
+def _prove(course: _Course, prover: MutantProver) -> None:
+    found = prover.ask(course.mutant)
+    if found.broken:
+        first, *also = (Check(kind, name) for kind, name in found.broken)
+        course.answers["proved"] = Kill(first, also=tuple(also))
+    elif found.undecided:
+        course.answers["proved"] = Undecided(", ".join(found.undecided))
+    else:
+        course.answers["proved"] = "survives"
+        course.equivalent = found.equivalent
+
+
+# ----------------------------------------------------------------------------------------------------- exploring
+
+
+def _explore_all(protocol: Protocol, courses: Sequence[_Course]) -> None:
+    named = [
+        configurations.find(name, protocol) for name in configurations.names(protocol) if name != configurations.BENCH
+    ]
+    sized = sorted(named, key=lambda item: (item.pinned.get("distinct", 0), item.name))
+    reached: set[str] = set()
+    for configuration in sized:
+        large = configuration.pinned.get("distinct", 0) > STATES_MAX
+        here = [each_course for each_course in courses if "explored" not in each_course.answers]
+        if large:
+            for course in here:
+                course.skipped += [configuration.name] * course.is_noticed
+            here = [item for item in here if not item.is_noticed]
+        if here:
+            reached |= _explore(protocol, configuration, here)
+    for course in courses:
+        if "explored" not in course.answers:
+            why = f"not to the end in {', '.join(course.unfinished)}"
+            course.answers["explored"] = Undecided(why) if course.unfinished else "survives"
+            _pinned(course, protocol, reached)
+
+
+def _explore(protocol: Protocol, configuration: Configuration, courses: Sequence[_Course]) -> set[str]:
+    """Explores mutants in a configuration; what the protocol itself reaches there."""
+    switched = Switched(protocol, configuration, [course.mutant for course in courses])
+    stated = switched.unchanged()
+    assert stated.verdict == "holds", f"{configuration.name}: {stated.violated or stated.verdict}"
+    unseen = []
+    for course in courses:
+        if course.mutant not in switched.mutants:
+            course.reached |= set(stated.reached)
+            continue
+        found = switched.of(course.mutant, 2 * stated.distinct)
+        if found.trace is not None and not switched.is_seen(course.mutant, found):
+            unseen.append(course)
+        else:
+            _note(course, found, stated)
+    if unseen:
+        # What was forgotten could still be needed, so what was found says nothing.
+        whole = Switched(protocol, configuration, [course.mutant for course in unseen], forget_spent=False)
+        for course in unseen:
+            _note(course, whole.of(course.mutant, UNFORGOTTEN_MAX), None)
+    return set(stated.reached)
+
+
+def _note(course: _Course, found: Exploration, stated: Exploration | None) -> None:
+    """Writes down what exploring found of a mutant; `stated`: and of the protocol itself, if that is to be compared."""
+    course.reached |= set(found.reached)
+    if found.trace is not None:
+        check = Check(DEADLOCK if found.violated == DEADLOCK else "promise", found.violated)
+        course.answers["explored"] = Kill(check, found.configuration, len(found.trace.steps))
+        return
+    if not found.complete:
+        course.unfinished.append(found.configuration)
+    if stated is not None and _counts(found) != _counts(stated):
+        course.changed.append(Check("pin", found.configuration))
+        course.first_changed = course.first_changed or _first_count(found, stated)
+
+
+def _counts(found: Exploration) -> dict[str, int]:
+    return {"distinct": found.distinct, "transitions": found.transitions, "depth": found.depth}
+
+
+def _first_count(found: Exploration, stated: Exploration) -> str:
+    if not found.complete:
+        return f"more than {stated.distinct:,} states"
+    return next(name for name, count in _counts(found).items() if count != _counts(stated)[name])
+
+
+def _pinned(course: _Course, protocol: Protocol, reached: set[str]) -> None:
+    lost = [
+        Check("sometimes", sometime.name)
+        for sometime in protocol.sometimes
+        if sometime.name in reached - course.reached
+    ]
+    noticing = [*course.changed, *(lost if not course.unfinished + course.skipped else [])]
+    if not noticing:
+        course.answers["pinned"] = "survives"
+        return
+    course.answers["pinned"] = Kill(noticing[0], course.first_changed, also=tuple(noticing[1:]))

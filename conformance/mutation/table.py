@@ -1,0 +1,334 @@
+"""The form of a kill matrix: mutants by engines, the first check of each engine that notices, and what remains.
+
+A protocol has up to two matrices. `statement`: its statement is mutated, one action at a time. `implementation`: the cores are.
+Both have this form, and stand in `tables/PROTOCOL-HALF.json`, one line for each mutant. Nothing in a table depends on time or on
+the machine: made anew from the same statement and engines it is the same, byte for byte.
+
+Reasons are written by people, so they have a file of their own, `reasons/PROTOCOL-HALF.toml`: a survivor's name and one sentence,
+`"NAME" = "why no check has to notice it"`. A reason for a mutant that is killed, or that there is none of, is stale and a fault: it
+would hide the next survivor of that name.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from conformance.data.files import SHIPPED
+from impl.cli.exits import Exit, Problem
+
+FOLDER: Final = SHIPPED / "mutation"
+Half = Literal["statement", "implementation"]
+STATEMENT: Final[Half] = "statement"
+IMPLEMENTATION: Final[Half] = "implementation"
+REMEDY: Final = "make matrix"
+
+
+@dataclass(frozen=True, order=True)
+class Check:
+    """Something that can notice a mutant, whichever engine asks it."""
+
+    kind: str
+    """`promise`, `lemma`, `vector`, `pin` and the like: one word, in the table's own terms."""
+    name: str
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A mutant is noticed."""
+
+    check: Check
+    """The first check that notices."""
+    where: str = ""
+    """Where it is seen: the configuration, or the field that differs; empty if that says nothing."""
+    depth: int | None = None
+    """Steps until it is seen: of a shortest way, or in the vector. None: no run is needed, as in a proof."""
+    also: tuple[Check, ...] = ()
+    """Other checks of the same engine that notice, where the engine asks them all."""
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """The engine stopped before it could tell. That is no kill."""
+
+    because: str
+
+
+SURVIVES: Final = "survives"
+Answer = Kill | Undecided | Literal["survives"]
+"""What an engine says of a mutant. An engine that was not asked has no answer: it cannot see mutants of that sort."""
+
+Fate = Literal["killed", "equivalent", "excused", "survives"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A mutant."""
+
+    name: str
+    """Stable, unique within the table, and readable: what is mutated, and how, in the words of the text."""
+    of: str
+    """The action, or the function, that is mutated."""
+    rule: str
+    """The rule that it is made by."""
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    """By engine."""
+    equivalent: str = ""
+    """How it was shown that the mutant says the same as what it is made from; empty if it was not."""
+    reason: str = ""
+    """Why nothing has to notice it: written by people, and not in the table."""
+
+    @property
+    def kills(self) -> dict[str, Kill]:
+        """The engines that notice it."""
+        return {engine: answer for engine, answer in self.answers.items() if isinstance(answer, Kill)}
+
+    @property
+    def fate(self) -> Fate:
+        """What became of it. What some engine left undecided, and none killed, survives."""
+        if self.kills:
+            return "killed"
+        if self.equivalent:
+            return "equivalent"
+        return "excused" if self.reason else "survives"
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A table. `engines` gives the columns in order, each with one sentence on what it asks."""
+
+    protocol: str
+    half: Half
+    engines: Mapping[str, str]
+    digests: Mapping[str, str]
+    """What the table is a function of, each with a fingerprint: the statement, the engines, …"""
+    checks: tuple[Check, ...]
+    """Every check that was asked, in order."""
+    rows: tuple[Row, ...]
+    stale_reasons: tuple[str, ...] = ()
+    """Names in the file of reasons that are no survivor's."""
+
+    def of_fate(self, fate: Fate) -> list[Row]:
+        """The mutants that ended so."""
+        return [row for row in self.rows if row.fate == fate]
+
+    def killed_by(self, engine: str) -> list[Row]:
+        """The mutants that an engine notices."""
+        return [row for row in self.rows if engine in row.kills]
+
+    def killed_only_by(self, engine: str) -> list[Row]:
+        """The mutants that no other engine notices."""
+        return [row for row in self.rows if set(row.kills) == {engine}]
+
+    def undecided_by(self, engine: str) -> list[Row]:
+        """The mutants that an engine gave no verdict on."""
+        return [row for row in self.rows if isinstance(row.answers.get(engine), Undecided)]
+
+    def asked(self, engine: str) -> list[Row]:
+        """The mutants that an engine was asked about."""
+        return [row for row in self.rows if engine in row.answers]
+
+    @property
+    def idle(self) -> list[Check]:
+        """Checks that notice no mutant in any engine."""
+        busy = {one for row in self.rows for _, one in _noticing(row)}
+        return [check for check in self.checks if check not in busy]
+
+    def guards(self, promise: Check) -> dict[Check, set[str]]:
+        """The checks that notice some mutant which breaks the promise, each with the engines that ask it."""
+        found: dict[Check, set[str]] = {}
+        for row in self.rows:
+            noticing = list(_noticing(row))
+            if any(one == promise for _, one in noticing):
+                for engine, one in noticing:
+                    found.setdefault(one, set()).add(engine)
+        return found
+
+    @property
+    def guarded_once(self) -> list[tuple[Check, str]]:
+        """Promises whose every breaker is noticed by one check of one engine only, with that engine: nothing stands behind it."""
+        found = []
+        for promise in self.checks:
+            if promise.kind == "promise":
+                guards = self.guards(promise)
+                engines = {(one, engine) for one, asking in guards.items() for engine in asking}
+                if len(engines) == 1:
+                    found.append((promise, next(iter(engines))[1]))
+        return found
+
+    def faults(self, current: Mapping[str, str]) -> list[tuple[Exit, str]]:
+        """What keeps the table from being green, each with an exit code and a sentence. `current`: the digests of today."""
+        name = f"{self.protocol}, {self.half}"
+        found: list[tuple[Exit, str]] = []
+        changed = [item for item in sorted({*current, *self.digests}) if current.get(item) != self.digests.get(item)]
+        if changed:
+            found.append(
+                (Exit.UNDECIDED, f"The kill matrix of {name} is of other {' and '.join(changed)}; again: {REMEDY}.")
+            )
+        if not self.rows:
+            found.append((Exit.UNDECIDED, f"The kill matrix of {name} has no mutants; again: {REMEDY}."))
+        path = _shown(reasons_path(self.protocol, self.half))
+        for row in self.of_fate("survives"):
+            remedy = f"Add the check that does, or say in {path} why none has to."
+            found.append((Exit.VIOLATED, f"Nothing notices this mutant of {name}: {row.name}. {remedy}"))
+        for stale_reason in self.stale_reasons:
+            found.append((Exit.VIOLATED, f"{path}: {stale_reason!r} is no survivor; delete the line."))
+        return found
+
+
+def _noticing(row: Row) -> Iterator[tuple[str, Check]]:
+    for engine, kill in row.kills.items():
+        for item in (kill.check, *kill.also):
+            yield engine, item
+
+
+# ------------------------------------------------------------------------------------------------------- files
+
+
+def path_of(protocol: str, half: Half) -> Path:
+    """The file of a table."""
+    return FOLDER / "tables" / f"{protocol}-{half}.json"
+
+
+def reasons_path(protocol: str, half: Half) -> Path:
+    """The file of the reasons for its survivors; there need not be one."""
+    return FOLDER / "reasons" / f"{protocol}-{half}.toml"
+
+
+def _shown(path: Path) -> str:
+    return path.relative_to(FOLDER.parents[2]).as_posix()
+
+
+def text_of(matrix: Matrix) -> str:
+    """The file's text: one line for each mutant, so that a change shows which mutants changed."""
+    head = {
+        "protocol": matrix.protocol,
+        "half": matrix.half,
+        "digests": dict(sorted(matrix.digests.items())),
+        "engines": dict(matrix.engines),
+        "checks": _grouped(matrix.checks),
+    }
+    lines = ",\n".join("  " + json.dumps(row_json(row), ensure_ascii=False) for row in matrix.rows)
+    start = json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}")
+    return f'{start},\n "mutants": [\n{lines}\n ]\n}}\n'
+
+
+def write(matrix: Matrix) -> None:
+    """Writes a table.
+
+    Raises:
+        ValueError: two mutants have one name, or a check that notices something is not among the checks.
+    """
+    names = [row.name for row in matrix.rows]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{twice[0]}: two mutants have this name")
+    unknown = {one for row in matrix.rows for _, one in _noticing(row)} - set(matrix.checks)
+    if unknown:
+        raise ValueError(f"{min(unknown)} is not among the checks that were asked")
+    path = path_of(matrix.protocol, matrix.half)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text_of(matrix), encoding="utf-8")
+
+
+def read(protocol: str, half: Half) -> Matrix | None:
+    """A table as it is checked in, with the reasons for its survivors; none if there is no such table.
+
+    Raises:
+        Problem: the table or the reasons are no such file.
+    """
+    path = path_of(protocol, half)
+    if not path.exists():
+        return None
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+        matrix = Matrix(
+            given["protocol"],
+            given["half"],
+            given["engines"],
+            given["digests"],
+            tuple(Check(kind, name) for kind, names in given["checks"].items() for name in names),
+            tuple(map(_row_of, given["mutants"])),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise Problem(f"{_shown(path)}: no table of mutants ({problem}); again: {REMEDY}", Exit.BAD_INPUT) from problem
+    return with_reasons(matrix, read_reasons(protocol, half))
+
+
+def with_reasons(matrix: Matrix, reasons: Mapping[str, str]) -> Matrix:
+    """The table with these reasons for its survivors."""
+    survivors = {row.name for row in matrix.of_fate("survives")}
+    rows = tuple(
+        replace(row, reason=reasons[row.name]) if row.name in survivors & set(reasons) else row for row in matrix.rows
+    )
+    return replace(matrix, rows=rows, stale_reasons=tuple(name for name in reasons if name not in survivors))
+
+
+def read_reasons(protocol: str, half: Half) -> dict[str, str]:
+    """The reasons by the names of mutants.
+
+    Raises:
+        Problem: the file is no TOML file of sentences.
+    """
+    path = reasons_path(protocol, half)
+    if not path.exists():
+        return {}
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise Problem(f"{_shown(path)}: {problem}; see the TOML of its neighbours", Exit.BAD_INPUT) from problem
+    for name, reason in given.items():
+        if not isinstance(reason, str) or not reason.strip():
+            raise Problem(
+                f'{_shown(path)}: {name}: a reason is one sentence, as in "NAME" = "sentence"', Exit.BAD_INPUT
+            )
+    return given
+
+
+def _grouped(checks: Iterable[Check]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for check in checks:
+        found.setdefault(check.kind, []).append(check.name)
+    return found
+
+
+def row_json(row: Row) -> dict[str, Any]:
+    """A row in the form of the file."""
+    given: dict[str, Any] = {"name": row.name, "of": row.of, "rule": row.rule}
+    given |= {"answers": {engine: _answer_json(answer) for engine, answer in row.answers.items()}}
+    return given | ({"equivalent": row.equivalent} if row.equivalent else {})
+
+
+def _answer_json(answer: Answer) -> Any:
+    if isinstance(answer, Undecided):
+        return {"undecided": answer.because}
+    if not isinstance(answer, Kill):
+        return answer
+    given: dict[str, Any] = {"kind": answer.check.kind, "check": answer.check.name}
+    given |= {"where": answer.where} if answer.where else {}
+    given |= {} if answer.depth is None else {"depth": answer.depth}
+    return given | ({"also": _grouped(answer.also)} if answer.also else {})
+
+
+def _row_of(given: Mapping[str, Any]) -> Row:
+    answers = {engine: _answer_of(answer) for engine, answer in given["answers"].items()}
+    return Row(given["name"], given["of"], given["rule"], answers, given.get("equivalent", ""))
+
+
+def _answer_of(given: Any) -> Answer:
+    if given == SURVIVES:
+        return "survives"
+    if "undecided" in given:
+        return Undecided(given["undecided"])
+    also = tuple(Check(kind, name) for kind, names in given.get("also", {}).items() for name in names)
+    return Kill(Check(given["kind"], given["check"]), given.get("where", ""), given.get("depth"), also)
+
+
+def summed(matrices: Sequence[Matrix]) -> dict[Fate, int]:
+    """How many mutants ended how, over several tables."""
+    fates: tuple[Fate, ...] = ("killed", "equivalent", "excused", "survives")
+    return {fate: sum(len(matrix.of_fate(fate)) for matrix in matrices) for fate in fates}

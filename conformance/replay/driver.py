@@ -1,0 +1,432 @@
+"""Driving the implementation along a trace: each step is made to happen in the process that takes it.
+
+What arrives is held unacknowledged and handed to the core when the trace says so. A message is acknowledged after the last step
+that takes it. Where in its work a process crashes is the `after` of its restart, so the driver looks ahead to its next step.
+
+Here is what all protocols have in common. What a role does of its own accord, what is observed and what an agent may receive is a
+driver's of one protocol: `conformance.replay.on_demand`, `conformance.queue`.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Protocol
+
+from conformance.replay.enabledness import EnabledList, SpontaneousAction, UnauthorizedMessage, View, enabledness
+from conformance.replay.memo import Memo
+from conformance.replay.observe import Difference
+from conformance.replay.process import Hand, Process, answered, calling, querying
+from conformance.replay.targets import Target, reader_of
+from impl.core import Effects, IllegalInput, Send
+from impl.errors import EnvironmentProblem
+from impl.message_queue.aca import MessageQueueAca
+from impl.message_queue.dpm import MessageQueueDpm
+from impl.message_queue.thresholds import Thresholds
+from impl.messages import Message
+from impl.on_demand.aca import Aca
+from impl.on_demand.dpm import Dpm
+from impl.on_demand.ncm import Ncm
+from model.language import Action
+from model.reference.interpreter import Events, Interpreter
+from model.reference.state import Element, Occurrence, State, Trace, Tuple
+
+WAIT_SECONDS_MAX: Final = 10.0
+"""For a published message to arrive; a healthy broker takes a millisecond."""
+
+RESTARTS: Final = frozenset({"restart_dpm", "restart_ncm"})
+"""Actions that are a crash and a start of a process that keeps its state."""
+
+Choices = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Cores:
+    """What makes fresh cores; a test replaces one to see that replays catch it."""
+
+    dpm: Callable[[], Dpm] = Dpm
+    ncm: Callable[[], Ncm] = Ncm
+    aca: Callable[[str], Aca] = Aca
+    message_queue_dpm: Callable[[Thresholds], MessageQueueDpm] = MessageQueueDpm
+    message_queue_aca: Callable[[str], MessageQueueAca] = MessageQueueAca
+
+
+class NotDrivable(Exception):
+    """The trace asks for something that cannot be arranged here; the text says what."""
+
+
+class Naming(Protocol):
+    """One name for one thing on both sides."""
+
+    def message(self, name: str, arguments: Tuple, state: State) -> Message:
+        """The implementation's message for one of the specification's."""
+
+    def said(self, message: Message) -> tuple[str, Tuple]:
+        """The specification's name and arguments of a message."""
+
+    def shown(self, message: Message) -> str:
+        """A message in the specification's words, for reports."""
+
+
+class Driver(ABC):
+    """All processes of one trace. `actions` has the action of every step."""
+
+    names: Naming
+    forged: ClassVar[Mapping[str, str]]
+    """What a Byzantine agent sends, by action."""
+    spontaneous: ClassVar[tuple[SpontaneousAction, ...]]
+    """What roles do of their own accord, by calls that a core has to refuse where they are not enabled."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        name: str,
+        actions: Sequence[Action],
+        interpreter: Interpreter,
+        target: Target,
+        cores: Cores,
+    ) -> None:
+        self._trace = trace
+        self._name = name
+        self._actions = actions
+        self._interpreter = interpreter
+        self._target = target
+        self._cores = cores
+        self.wrong: Difference | None = None
+        """The first message that says what it must not say, or that came to whom it is not for."""
+        self._hosts = trace.configuration.sorts["Host"]
+        self._correct = {str(key[0]) for key in trace.states[0].relations["correct"]}
+        self._processes: dict[str, Process] = {}
+        self._willing = enabledness(interpreter, self.spontaneous)
+        self._sent: dict[str, set[Tuple]] = {}
+        self._state: State = trace.states[0]
+        self._plan = [process_of(action, step) for action, step in zip(actions, trace.steps, strict=True)]
+        self._last_use = {
+            self.taken(action, step, self._state): number
+            for number, (action, step) in enumerate(zip(actions, trace.steps, strict=True))
+            if action.takes
+        }
+
+    @property
+    @abstractmethod
+    def _roles(self) -> Mapping[str, tuple[Callable[[], Any], Hand]]:
+        """What makes the core of each process, and how it is handed a message. A Byzantine host has no core."""
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """What comes before the first step."""
+
+    @abstractmethod
+    def compare(self, expected: State) -> Difference | None:
+        """The first field of the state that is seen to differ."""
+
+    def said(self, host: Element, effects: Effects, expected: State, events: Events) -> Difference | None:
+        """What a core says of its step that is not as expected, beside messages. `host`: whose step it is, if a host's."""
+        return None
+
+    def _views(self, process: Process, state: State) -> Iterator[View]:
+        """What a core says of its state when it is asked."""
+        return iter(())
+
+    def _strangers(self, process: Process, state: State) -> Iterator[UnauthorizedMessage]:
+        """What must change nothing."""
+        return iter(())
+
+    @abstractmethod
+    def _listings(self, process: Process) -> Iterator[EnabledList]:
+        """What a core says that it could do now."""
+
+    @abstractmethod
+    def _by_itself(self, process: Process, action: Action, choices: Choices, before: State) -> Effects:
+        """What a role does of its own accord."""
+
+    @abstractmethod
+    def _takes(self, process: Process, action: Action, taken: Message, before: State) -> Effects:
+        """A message is handed to the core that a step takes it for."""
+
+    @abstractmethod
+    def _is_named(self, message: Message) -> bool:
+        """Whether the specification knows the message as one."""
+
+    @abstractmethod
+    def _is_for(self, host: str, message: Message) -> bool:
+        """Whether a host may receive the message."""
+
+    @abstractmethod
+    def _note_content(self, name: str, arguments: Tuple, message: Message) -> None:
+        """What the specification's arguments do not show."""
+
+    @abstractmethod
+    def _performed(self, send: Send, *, stored: bool = False) -> None:
+        """What the specification does not know as a message has been done or published, or is stored to be."""
+
+    def start(self) -> None:
+        """Fresh processes, all hosts registered."""
+        self._target.prepare(self._hosts)
+        self._target.next_trace()
+        tag = f"{self._name} {time.time_ns()}"
+        for process, (make, hand) in self._roles.items():
+            correct = process not in self._hosts or process in self._correct
+            self._processes[process] = Process(process, self._target, make if correct else None, hand, tag)
+        self._begin()
+
+    @property
+    def processes(self) -> list[str]:
+        """All of them, by name."""
+        return list(self._processes)
+
+    def received(self) -> dict[str, list[str]]:
+        """What has come to each agent, in the order in which it came first."""
+        return {
+            host: [self.names.shown(item) for item in self._processes[host].arrived]
+            for host in self._hosts
+            if host in self._processes
+        }
+
+    def finish(self) -> None:
+        """Gives everything back."""
+        for process in self._processes.values():
+            process.finish()
+
+    # ------------------------------------------------------------------------------------------------- steps
+
+    def step(self, number: int, before: State, after: State) -> Effects:
+        """Makes a step happen; `before` and `after` are the specification's states. Returns what the core answered.
+
+        Raises:
+            IllegalInput: the core refuses to.
+            CoreFailed: it raises anything else.
+            MalformedMessage: a process sent what does not parse.
+            NotDrivable: it cannot be arranged.
+            EnvironmentProblem: the broker does not deliver.
+        """
+        self._state = after
+        process, crash = self._processes[self._plan[number]], self._crash(number)
+        try:
+            return self._perform(process, number, before, crash)
+        finally:
+            self._arrive()
+
+    def _perform(self, process: Process, number: int, before: State, crash: str) -> Effects:
+        action, occurrence = self._actions[number], self._trace.steps[number]
+        choices: Choices = dict(occurrence.choices)
+        if action.name in RESTARTS:
+            self._published(process.restart())
+            return Effects()
+        if process.down:
+            raise NotDrivable(f"{process.name} has crashed, and the trace goes on with it")
+        if action.name == "restart":
+            self._published(process.restart())
+            with calling(process.core):
+                effects: Effects = process.core.start()
+            return self._done(process, effects, crash)
+        if action.name in self.forged:
+            message = self.names.message(self.forged[action.name], tuple(choices.values()), before)
+            send = Send(self._speaks_by(process.name), message, process.name)
+            process.publish([send])
+            self._published([send])
+            return Effects(sends=(send,))
+        if not action.takes:
+            with calling(process.core):
+                effects = self._by_itself(process, action, choices, before)
+            return self._done(process, effects, crash) if process.core is not None else effects
+        key = self.taken(action, occurrence, before)
+        taken = self.names.message(*key, before)
+        self._wait_for(process, taken, f"{key[0]}{key[1]} (step {number + 1}, {action.name})")
+        effects = self._takes(process, action, taken, before)
+        self._done(process, effects, crash)
+        if not process.down and self._last_use[key] == number:
+            process.acknowledge(taken)
+        return effects
+
+    @abstractmethod
+    def _speaks_by(self, host: str) -> str:
+        """The topic by which a host says what it says."""
+
+    def _done(self, process: Process, effects: Effects, crash: str = "") -> Effects:
+        """The duties that follow from what a core answered."""
+        effects = answered(process.core, effects)
+        self._published(process.perform(effects, crash))
+        for item in process.unpublished:  # what is stored to be published counts as sent
+            if self._is_named(item.send.message):
+                self._note(item.send.message)
+            else:
+                self._performed(item.send, stored=True)
+        return effects
+
+    def messages(self, effects: Effects) -> frozenset[tuple[str, Tuple]]:
+        """The messages that a core sends, by the specification's name and arguments."""
+        return frozenset(self.names.said(send.message) for send in effects.sends if self._is_named(send.message))
+
+    # ------------------------------------------------------------------------------------- what it would do besides
+
+    def unwilling(self, name: str, state: State, memo: Memo, only: int | None = None) -> Difference | None:
+        """The first thing that a process could do and does not say so, or would do and may not (`conformance.replay.enabledness`).
+
+        Told to do everything that is not enabled, it takes longer than a step; `only`: just the kind of thing of this number,
+        counted round.
+
+        Raises:
+            CoreFailed: the core raises anything but a refusal.
+        """
+        process = self._processes[name]
+        if process.core is None or process.down:
+            return None
+        spontaneous = self._willing.spontaneous_of(name, self._hosts)
+        possible = memo.get(state, ("possible", name), lambda: self._willing.possible(name, spontaneous, state))
+        with querying(process.core):
+            for question, wanted, seen in self._views(process, state):
+                if wanted != seen:
+                    return Difference(f"{name}: {question}", wanted, seen, "it says something else of its state")
+            for listing in self._listings(process):
+                missing, too_much = self._willing.differing(listing, possible)
+                if missing or too_much:
+                    return Difference(f"{name}: {listing.question}", missing, too_much, "what is enabled is different")
+            for item in spontaneous if only is None or not spontaneous else [spontaneous[only % len(spontaneous)]]:
+                for choices in self._willing.choices[item.name]:
+                    if choices not in possible[item.name] and self._does(process, item, choices, state):
+                        what = f"{item.name}({', '.join(map(str, choices))})"
+                        return Difference(f"{name}: {what}", "refused", "done", "it is not enabled")
+        return None
+
+    def swayed(self, name: str, state: State) -> Difference | None:
+        """The first stranger that a process heeds; the state has to be compared afterwards, too.
+
+        Raises:
+            CoreFailed: the core raises anything but a refusal.
+        """
+        process = self._processes[name]
+        if process.core is None or process.down:
+            return None
+        with querying(process.core):
+            unauthorized_messages = list(self._strangers(process, state))
+        for unauthorized_message in unauthorized_messages:
+            try:
+                with calling(process.core):
+                    effects = answered(process.core, unauthorized_message.hand())
+            except IllegalInput:
+                effects = Effects()
+            sent = {send.message for send in effects.sends}
+            if effects.record is not None or sent != unauthorized_message.answer:
+                wanted, seen = (sorted(map(str, messages)) for messages in (unauthorized_message.answer, sent))
+                return Difference(
+                    f"{name}: stranger ({unauthorized_message.what})", wanted, seen, "it may change nothing"
+                )
+        return None
+
+    def _does(self, process: Process, own: SpontaneousAction, choices: Tuple, state: State) -> bool:
+        """Whether a core does something when it is told to."""
+        given = {"host": process.name, **dict(zip(own.parameters, choices, strict=True))}
+        try:
+            effects = answered(process.core, self._by_itself(process, self._willing.action(own), given, state))
+        except IllegalInput:
+            return False
+        return not self._is_nothing(process, effects)
+
+    def _is_nothing(self, process: Process, effects: Effects) -> bool:
+        return effects.record is None and not effects.sends
+
+    # ------------------------------------------------------------------------------------------------- duplicates
+
+    def arrived(self, taken: Collection[tuple[str, Tuple]], of: str = "") -> Iterator[tuple[str, Message]]:
+        """What has arrived and is not among these messages, with the process where; `of`: at this process only."""
+        for process in [self._processes[of]] if of else self._processes.values():
+            for message in list(process.arrived) if process.core is not None and not process.down else ():
+                if self._may_come_again(process, message) and self.names.said(message) not in taken:
+                    yield process.name, message
+
+    def _may_come_again(self, process: Process, message: Message) -> bool:
+        return self._is_named(message)
+
+    def again(self, name: str, message: Message) -> Effects:
+        """Hands over once more what has arrived at a process."""
+        process = self._processes[name]
+        effects = self._done(process, process.receive(message))
+        self._arrive()
+        return effects
+
+    # ------------------------------------------------------------------------------------------------- planning
+
+    def _crash(self, number: int) -> str:
+        """Where the process crashes in this step: as its next step says, if that is a restart; nowhere: empty."""
+        name = self._plan[number]
+        for later in range(number + 1, len(self._plan)):
+            if self._plan[later] == name:
+                step = self._trace.steps[later]
+                return str(dict(step.choices)["after"]) if step.action in RESTARTS else ""
+        return ""
+
+    def taken(self, action: Action, occurrence: Occurrence, state: State) -> tuple[str, Tuple]:
+        """The message that a step takes, by the specification's name and arguments."""
+        (taken,) = action.takes
+        choices = dict(occurrence.choices)
+        return taken.symbol.name, tuple(
+            self._interpreter.evaluate(argument, state, choices) for argument in taken.arguments
+        )
+
+    # ------------------------------------------------------------------------------------------------- messages
+
+    def _published(self, sends: Sequence[Send]) -> None:
+        """Waits until what was published has arrived at its readers."""
+        for send in sends:
+            if not self._is_named(send.message):
+                self._performed(send)
+                continue
+            reader = self._processes.get(reader_of(send.topic))
+            if reader is None:
+                self.wrong = self.wrong or Difference("messages", "a topic that somebody reads", send.topic)
+            elif not reader.down:
+                self._fetch(reader, send.message, f"{type(send.message).__name__} on {send.topic}")
+            self._note(send.message)
+
+    def _note(self, message: Message) -> None:
+        name, arguments = self.names.said(message)
+        self._sent.setdefault(name, set()).add(arguments)
+        self._note_content(name, arguments, message)
+
+    def _fetch(self, process: Process, wanted: Message, what: str) -> None:
+        end = time.monotonic() + WAIT_SECONDS_MAX
+        while wanted not in process.held:
+            if process.take(max(0.0, min(end - time.monotonic(), 1.0))) is None and time.monotonic() > end:
+                raise EnvironmentProblem(
+                    f"{self._name}: waited {WAIT_SECONDS_MAX:g} s for {what} to arrive at {process.name}; "
+                    "see that the broker runs and is not overloaded"
+                )
+
+    def _wait_for(self, process: Process, taken: Message, what: str) -> None:
+        if taken not in process.held:
+            name, arguments = self.names.said(taken)
+            if arguments not in self._sent.get(name, set()) or self._is_unpublished(taken):
+                raise NotDrivable(f"{what} takes a message that is not published")
+            self._fetch(process, taken, what)
+
+    def _is_unpublished(self, message: Message) -> bool:
+        stored = (item.send.message for process in self._processes.values() for item in process.unpublished)
+        return any(message == item for item in stored)
+
+    def _arrive(self) -> None:
+        """Takes in what has come besides, and looks at what each agent has received."""
+        for process in self._processes.values():
+            if not process.down:
+                while process.take(0.0) is not None:
+                    pass
+        for host in self._hosts:
+            for message in self._processes[host].newly_arrived():
+                if self.wrong is None and not self._is_for(host, message):
+                    shown = self.names.shown(message)
+                    self.wrong = Difference(f"received by {host}", "what is for it, or for its VPCs", shown)
+
+
+def process_of(action: Action, occurrence: Occurrence) -> str:
+    """Who takes a step: `dpm`, `ncm`, or a host's name."""
+    if action.role.each is None:
+        return action.role.name.lower()
+    host: Element = occurrence.choices[0][1]
+    return str(host)
+
+
+def is_restart(action: Action) -> bool:
+    """The action is a crash and a new start of a process."""
+    return action.name in RESTARTS or action.name == "restart"

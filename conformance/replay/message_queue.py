@@ -1,0 +1,501 @@
+"""The driver of the message queue: DPM, agents, and the VPCs' topics at the broker.
+
+Asked to subscribe, an agent does so, at the broker; that it is refused is the broker's word too. Where an agent declines though it
+is permitted, the broker is out of its reach, and it does not try.
+
+Two things happen at a broker at times of its own, and are arranged here:
+
+- A reader whose subscription ends is cut off, and tries to come back by itself. Here it lets go at once, so that it comes back only
+  when the trace says so.
+- DPM crashes, starts anew, and publishes again what had been published, and even acknowledged. What is in no backlog any more is
+  acknowledged at once; like every message, it is handed over once more where it is no news, and may change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from typing import Any, ClassVar, Final
+from weakref import WeakKeyDictionary
+
+from conformance.replay.driver import Choices, Cores, Driver, NotDrivable
+from conformance.replay.enabledness import EnabledList, SpontaneousAction, UnauthorizedMessage, View, own
+from conformance.replay.message_queue_names import MESSAGES, Naming, content, parts
+from conformance.replay.message_queue_topics import Topics
+from conformance.replay.observe import Difference, differing
+from conformance.replay.process import Hand, Process, calling
+from conformance.replay.targets import Target
+from impl.broker import topics
+from impl.core import Effects, IllegalInput, Send
+from impl.errors import NotAllowed
+from impl.message_queue.thresholds import Thresholds
+from impl.messages import (
+    Accepted,
+    Administrative,
+    Confirmed,
+    Declined,
+    Deregistered,
+    EndSubscription,
+    Hello,
+    Kind,
+    Message,
+    Notice,
+    Permit,
+    Published,
+    Push,
+    Registered,
+    Subscribe,
+)
+from model.language import Action
+from model.reference.interpreter import Events, Interpreter
+from model.reference.state import Element, State, Trace, Tuple
+
+NOT_COMPARED: Final[Mapping[str, str]] = {
+    "correct": "a constant: says which hosts have a core",
+    "many_ports": "a constant: DPM is started with it",
+    "many_in_a_group": "a constant: DPM is started with it",
+    "patience": "a constant: DPM is started with it",
+    "belonged": "history: nobody holds it",
+    "size_then": "history: nobody holds it",
+    "group_then": "history: nobody holds it",
+}
+
+_OF_A_VPC: Final = ("open_topic", "close_topic", "finish_opening", "finish_closing", "send_directly", "publish")
+_OF_A_MEMBER: Final = ("ask", "ask_again", "give_up", "leave", "end_subscription", "remind")
+_OF_A_REVISION: Final = ("report_done", "report_failed")
+"""DPM's decisions, by what they are about."""
+
+_WAITS: Final = ("ask_again", "give_up", "remind", "report_failed")
+"""Those that time has to pass for; the others are due at once."""
+
+_DUE: Final = tuple(
+    (name, f"due: {name}", (name,)) for name in (*_OF_A_VPC, *_OF_A_MEMBER, *_OF_A_REVISION) if name not in _WAITS
+)
+"""What DPM lists as due for a VPC: the name of its operation, the question, and what a role does of its own accord by it."""
+
+_RUNS: Final[WeakKeyDictionary[Target, Iterator[int]]] = WeakKeyDictionary()
+"""Counts the runs of each target, for names of VPCs: a topic that an earlier run has left at the broker is no topic of this one.
+
+What other targets were used for before changes no name, and so no order in which a core goes through names.
+"""
+
+_OWNS: Final = (
+    *(own(name, "vpc") for name in _OF_A_VPC),
+    *(own(name, "host", "vpc") for name in (*_OF_A_MEMBER, "remove_port")),
+    *(own(name, "vpc", "revision") for name in _OF_A_REVISION),
+)
+"""What roles do of their own accord."""
+
+_MAY: Final = tuple(
+    (
+        each_own,
+        {"open_topic": "may_open", "close_topic": "may_close"}.get(each_own.name, f"may_{each_own.name}"),
+        (each_own.name,),
+    )
+    for each_own in _OWNS
+)
+"""The question whether that may be done, with what it is about; not all of them can be asked."""
+
+_OF_VPCS: Final = ("rules", "sent", "size", "group", "channel")
+_OF_MEMBERS: Final = ("ports", "attempt", "tries", "subscription", "confirmed")
+
+
+class MessageQueueDriver(Driver):
+    """See the module."""
+
+    names: Naming
+    forged: ClassVar[Mapping[str, str]] = {
+        "forge_hello": "hello",
+        "forge_acceptance": "accepted",
+        "forge_refusal": "declined",
+        "forge_applied": "applied",
+    }
+    spontaneous = _OWNS
+
+    def __init__(
+        self,
+        trace: Trace,
+        name: str,
+        actions: Sequence[Action],
+        interpreter: Interpreter,
+        target: Target,
+        cores: Cores,
+    ) -> None:
+        self.names = Naming(trace.configuration, f"run-{next(_RUNS.setdefault(target, count(1)))}")
+        self._topics = Topics(target, self.names.vpcs.values())
+        self._vpc_names = {vpc: name for name, vpc in self.names.vpcs.items()}
+        self._seen: Mapping[str, Any] = {}
+        """What DPM said of its state when it was last asked which VPCs have changed."""
+        self._meanings: dict[str, Sequence[tuple[Tuple, list[Element]]]] = {}
+        self._counted: set[Published] = set()
+        """Hosts that read a VPC's topic, by the specification, and stopped when they declined to subscribe anew."""
+        self._before: State = trace.states[0]
+        super().__init__(trace, name, actions, interpreter, target, cores)
+
+    @property
+    def _roles(self) -> Mapping[str, tuple[Callable[[], Any], Hand]]:
+        make_dpm = partial(self._cores.message_queue_dpm, decision_of(self._trace))
+        found: dict[str, tuple[Callable[[], Any], Hand]] = {"dpm": (make_dpm, _at_dpm)}
+        return found | {host: (partial(self._cores.message_queue_aca, host), self._at_agent) for host in self._hosts}
+
+    def _begin(self) -> None:
+        dpm = self._processes["dpm"]
+        with calling(dpm.core):
+            for host in self._hosts:
+                self._done(dpm, dpm.core.register(Registered(host)))
+            for vpc in self.names.vpcs.values():
+                self._done(dpm, dpm.core.add_vpc(vpc))
+
+    def finish(self) -> None:
+        for host in self._hosts:
+            if host in self._processes:
+                for vpc in self.names.vpcs.values():
+                    self._let_go(self._processes[host], vpc)
+        super().finish()
+
+    def _speaks_by(self, host: str) -> str:
+        return topics.notices(host)
+
+    def _is_named(self, message: Message) -> bool:
+        return isinstance(message, Push | Subscribe | Hello | Accepted | Declined | Confirmed)
+
+    def _is_for(self, host: str, message: Message) -> bool:
+        if not isinstance(message, Published | Push):
+            return getattr(message, "host", "") == host
+        member = (host, self.names.vpc_name(message.vpc)) in self._state.relations["belonged"]
+        return member and (isinstance(message, Published) or message.host == host)
+
+    def _note_content(self, name: str, arguments: Tuple, message: Message) -> None:
+        if isinstance(message, Push | Published) and self.wrong is None:
+            wanted = parts(message.revision)
+            if message.parts != wanted:
+                shown = f"{self.names.shown(message)}.content"
+                self.wrong = Difference(
+                    shown, content(message.revision).decode(), [p.data.decode() for p in message.parts]
+                )
+
+    # ------------------------------------------------------------------------------------------------- observing
+
+    def compare(self, expected: State) -> Difference | None:
+        return differing(self._interpreter.protocol, expected, self.observed())
+
+    def observed(self) -> dict[str, Any]:
+        """What is seen of all processes and of the broker now, by the specification's names."""
+        name = self.names.vpc_name
+        dpm = self._processes["dpm"].observed()
+        agents = {
+            host: self._processes[host].observed() for host in self._hosts if self._processes[host].core is not None
+        }
+        undone = [item.send.message for item in self._processes["dpm"].unpublished]
+        permitted, attached, backlog = self._topics.observed(undone)
+        found: dict[str, Any] = {
+            of_vpc: {(name(vpc),): value for vpc, value in dpm[of_vpc].items()} for of_vpc in _OF_VPCS
+        }
+        for item in _OF_MEMBERS:
+            found[item] = {(host, name(vpc)): value for (host, vpc), value in dpm[item].items()}
+        found["outcome"] = {(name(vpc), revision): said for (vpc, revision), said in dpm["outcome"].items()}
+        found["barred"] = {(host, name(vpc)) for (host, vpc), barred in dpm["barred"].items() if barred}
+        found["met"] = {(host,): epoch for host, epoch in dpm["met"].items()}
+        found["permitted"] = {(host, name(vpc)) for host, vpc in permitted}
+        found["attached"] = {(host, name(vpc)) for host, vpc in attached}
+        found["backlog"] = {(host, name(vpc), revision) for host, vpc, revision in backlog}
+        found["epoch"] = {(host,): agent["epoch"] for host, agent in agents.items()}
+        for item in ("known", "heard"):
+            found[item] = {
+                (host, name(vpc)): value for host, agent in agents.items() for vpc, value in agent[item].items()
+            }
+        found["listening"] = {(host, name(vpc)) for host, agent in agents.items() for vpc in agent["consumer"]}
+        return found | {message: self._sent.get(message, set()) for message in MESSAGES}
+
+    def said(self, host: Element, effects: Effects, expected: State, events: Events) -> Difference | None:
+        by_topic = {
+            (vpc, revision)
+            for (vpc,), revision in expected.functions["sent"].items()
+            if revision != self._before.functions["sent"][vpc,]
+            and expected.functions["channel"][vpc,] in ("opening", "mq")
+        }
+        messages = (send.message for send in effects.sends)
+        found = {self.names.said(message)[1] for message in messages if isinstance(message, Published)}
+        return (
+            None if found == by_topic else Difference("published", sorted(by_topic - found), sorted(found - by_topic))
+        )
+
+    def _views(self, process: Process, state: State) -> Iterator[View]:
+        core, vpcs = process.core, self.names.vpcs
+        if process.name == "dpm":
+            yield "hosts", sorted(self._hosts), core.hosts()
+            yield "vpcs", sorted(vpcs.values()), core.vpcs()
+            seen = process.observed()
+            yield "stirred", [], sorted(self._changed(self._seen, seen) - core.stirred())
+            self._seen = seen
+            return
+        functions, host = state.functions, process.name
+        for name, vpc in vpcs.items():
+            yield "known", functions["known"][host, name], core.known(vpc)
+            yield "heard", functions["heard"][host, name], core.heard(vpc)
+        listening = sorted(vpcs[str(name)] for one, name in state.relations["listening"] if one == host)
+        yield "consumers", listening, core.consumers()
+
+    def _changed(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+        """The VPCs of which something has changed, or of whose members something has."""
+        found: set[str] = set()
+        for what, table in after.items():
+            known = before.get(what, {})
+            for key in [key for key, value in table.items() if known.get(key) != value] if table != known else ():
+                if what == "met":
+                    found |= {vpc for host, vpc in after["ports"] if host == key}
+                else:
+                    found.add(key if isinstance(key, str) else next(item for item in key if item in self._vpc_names))
+        return found
+
+    def _strangers(self, process: Process, state: State) -> Iterator[UnauthorizedMessage]:
+        core = process.core
+        other = next((host for host in self._hosts if host != process.name), "nobody")
+        if process.name == "dpm":
+            for message in process.arrived:
+                assert isinstance(message, Notice)
+                for speaker in [host for host in self._hosts if host != message.host]:
+                    yield UnauthorizedMessage(
+                        f"{type(message).__name__} by {speaker}", partial(core.receive, message, speaker)
+                    )
+            yield UnauthorizedMessage(
+                "Hello of an unregistered host", partial(core.receive, Hello("nobody", 1), "nobody")
+            )
+            for host in self._hosts:
+                met, vpc = int(state.functions["met"][host,]), next(iter(self.names.vpcs.values()))
+                elsewhere = Confirmed(host, met, "nowhere", 1)
+                yield UnauthorizedMessage("Confirmed of an unknown VPC", partial(core.receive, elsewhere, host))
+                yield UnauthorizedMessage("Push", partial(core.receive, Push(host, met, vpc, 1, ()), host))
+                yield UnauthorizedMessage("Registered again", partial(core.register, Registered(host)))
+                yield UnauthorizedMessage("Deregistered before", partial(core.deregister, Deregistered(host, 0)))
+            return
+        inbox = topics.inbox(process.name)
+        for message in process.arrived:
+            kind = type(message).__name__
+            if isinstance(message, Published):
+                yield UnauthorizedMessage(
+                    f"{kind} by the inbox", partial(core.receive, replace(message, revision=9), inbox)
+                )
+            elif isinstance(message, Push):
+                yield UnauthorizedMessage(
+                    f"{kind} for {other}", partial(core.receive, replace(message, host=other), inbox)
+                )
+            elif isinstance(message, Subscribe):
+                theirs = replace(message, host=other, attempt=message.attempt + 9)
+                yield UnauthorizedMessage(f"{kind} for {other}", partial(core.accept, theirs))
+                yield UnauthorizedMessage(f"{kind} for {other}", partial(core.decline, theirs))
+        yield UnauthorizedMessage("Hello", partial(core.receive, Hello(process.name, 1), inbox))
+        if state.functions["epoch"][process.name,] == 0:
+            yield UnauthorizedMessage("say_hello before the start", core.say_hello)
+
+    def _listings(self, process: Process) -> Iterator[EnabledList]:
+        if process.name != "dpm":
+            return
+        core = process.core
+        for one, question, spontaneous in _MAY:
+            may = getattr(core, question, None)
+            if may is not None:
+                yield EnabledList(
+                    question, spontaneous, frozenset([key for key, meant in self._meant_by(one) if may(*meant)])
+                )
+        vpcs = self._vpc_names
+        due: dict[str, set[Tuple]] = {}
+        for vpc in vpcs:
+            for operation in core.due(vpc):
+                due.setdefault(operation.func.__name__, set()).add(tuple(vpcs.get(arg, arg) for arg in operation.args))
+        for name, question, spontaneous in _DUE:
+            yield EnabledList(question, spontaneous, frozenset(due.get(name, ())))
+
+        def members(listed: Callable[[str], Iterable[str]]) -> frozenset[Tuple]:
+            return frozenset((host, name) for vpc, name in vpcs.items() for host in listed(vpc))
+
+        yield EnabledList("unconfirmed", ("remind",), members(core.unconfirmed))
+        yield EnabledList("asked", ("ask_again", "give_up"), members(core.asked))
+        unreported = frozenset((name, revision) for vpc, name in vpcs.items() for revision in core.unreported(vpc))
+        yield EnabledList("unreported", _OF_A_REVISION, unreported)
+
+    def _meant_by(self, own: SpontaneousAction) -> Sequence[tuple[Tuple, list[Element]]]:
+        """All choices of what a role does of its own accord, each with the implementation's words for it."""
+        if own.name not in self._meanings:
+            self._meanings[own.name] = [(key, self._meant(own, key)) for key in self._willing.choices[own.name]]
+        return self._meanings[own.name]
+
+    def _meant(self, own: SpontaneousAction, choices: Tuple) -> list[Element]:
+        """The implementation's words for choices."""
+        return [
+            self.names.vpc(one) if part == "vpc" else one for part, one in zip(own.parameters, choices, strict=True)
+        ]
+
+    # ------------------------------------------------------------------------------------------------- steps
+
+    def step(self, number: int, before: State, after: State) -> Effects:
+        self._before = before
+        return super().step(number, before, after)
+
+    def again(self, name: str, message: Message) -> Effects:
+        self._before = self._state
+        return super().again(name, message)
+
+    def _by_itself(self, process: Process, action: Action, choices: Choices, before: State) -> Effects:
+        core, host = process.core, str(choices.get("host", ""))
+        vpc = self.names.vpc(choices["vpc"])
+        effects: Effects
+        match action.name:
+            case "change_rules":
+                revision = before.functions["rules"][(choices["vpc"],)]
+                assert isinstance(revision, int)
+                effects = core.revise(vpc, Kind.GROUP_RULES, content(revision + 1))
+            case "regroup":
+                effects = core.regroup(vpc, choices["largest"])
+            case "report_done" | "report_failed":
+                effects = getattr(core, action.name)(vpc, choices["revision"])
+            case "open_topic" | "close_topic" | "send_directly" | "publish" | "finish_opening" | "finish_closing":
+                effects = getattr(core, action.name)(vpc)
+            case "add_port" | "remove_port" | "ask" | "ask_again" | "give_up" | "leave" | "end_subscription" | "remind":
+                effects = getattr(core, action.name)(host, vpc)
+            case "receive":
+                effects = process.receive(self._from_the_topic(process, choices))
+            case "consume" | "discard":
+                self._acknowledge(process, self._from_the_topic(process, choices))
+                effects = Effects()
+            case "attach_unasked":
+                self._listen(process, vpc)
+                effects = Effects()
+            case unknown:
+                raise NotDrivable(f"nobody knows how to do {unknown}")
+        return effects
+
+    def _from_the_topic(self, process: Process, choices: Choices) -> Published:
+        """What the topic delivers in this step, once it has come."""
+        message = self.names.published(choices["vpc"], choices["revision"])
+        if self._is_unpublished(message):
+            raise NotDrivable(f"{self.names.shown(message)} is not published")
+        self._fetch(process, message, self.names.shown(message))
+        return message
+
+    def _acknowledge(self, process: Process, message: Published) -> None:
+        """The agent acknowledges what it has applied; one that is Byzantine acknowledges what it likes."""
+        if process.core is not None and not process.core.may_acknowledge(message):
+            raise IllegalInput(f"ACA {process.name}: {self.names.shown(message)} is not applied: acknowledge")
+        process.acknowledge(message)
+        self._topics.acknowledge(process.name, message)
+
+    def _takes(self, process: Process, action: Action, taken: Message, before: State) -> Effects:
+        if isinstance(taken, Subscribe) and self._waits_for_the_broker(taken):
+            raise NotDrivable(f"DPM has not yet had done what it decided about {taken.host}")
+        if (
+            action.name == "decline"
+            and isinstance(taken, Subscribe)
+            and (taken.host, self.names.vpc_name(taken.vpc)) in before.relations["permitted"]
+        ):
+            with calling(process.core):
+                wanted = process.core.is_to_subscribe(taken)
+                if wanted:
+                    self._let_go(process, taken.vpc)
+                effects: Effects = process.core.decline(taken) if wanted else process.core.pass_over(taken)
+            return effects
+        return process.receive(taken)
+
+    def _waits_for_the_broker(self, message: Subscribe) -> bool:
+        about = (message.host, message.vpc)
+        undone = (item.send.message for item in self._processes["dpm"].unpublished)
+        return any(isinstance(item, Permit | EndSubscription) and (item.host, item.vpc) == about for item in undone)
+
+    # ------------------------------------------------------------------------------------------------- topics
+
+    def _at_agent(self, core: Any, message: Message, topic: str) -> Effects:
+        effects: Effects
+        if not isinstance(message, Subscribe):
+            effects = core.receive(message, topic)
+        elif not core.is_to_subscribe(message):
+            effects = core.pass_over(message)
+        else:
+            process = self._processes[core.host]
+            try:
+                self._listen(process, message.vpc)
+            except NotAllowed:
+                effects = core.decline(message)
+            else:
+                effects = core.accept(message)
+        return effects
+
+    def _listen(self, process: Process, vpc: str) -> None:
+        """The process has a subscription to the VPC's topic, and reads by it; anew if it did before."""
+        self._let_go(process, vpc)
+        process.session.listen(topics.multicast(vpc), topics.reader(process.name))
+        self._topics.doubt(vpc)
+
+    def _let_go(self, process: Process, vpc: str) -> None:
+        process.session.stop_listening(topics.multicast(vpc))
+        process.forget(topics.multicast(vpc))
+
+    def _listeners(self, vpc: str) -> Iterator[Process]:
+        """Those that read a topic, and whose subscription exists."""
+        for host in sorted(self._topics.readers(vpc).attached):
+            process = self._processes.get(host)
+            if process is not None and (process.core is None or vpc in process.core.consumers()):
+                yield process
+
+    def _count(self, message: Published) -> None:
+        """What DPM publishes is kept for the subscriptions that there are when it decides so, however often it is published."""
+        if message not in self._counted:
+            self._counted.add(message)
+            self._topics.publish(message)
+
+    def _performed(self, send: Send, *, stored: bool = False) -> None:
+        message = send.message
+        if stored:
+            if isinstance(message, Published):
+                self._count(message)
+            return
+        if isinstance(message, EndSubscription) and message.host in self._processes:
+            self._let_go(self._processes[message.host], message.vpc)
+        if isinstance(message, Published):
+            self._note_content("published", (), message)
+            self._count(message)
+            for process in self._listeners(message.vpc):
+                if (process.name, message.vpc, message.revision) in self._topics.backlog:
+                    self._fetch(process, message, f"{self.names.shown(message)} from the topic")
+        elif isinstance(message, Administrative):
+            self._topics.doubt(message.vpc)
+
+    def _arrive(self) -> None:
+        super()._arrive()
+        for host in self._hosts:
+            process = self._processes[host]
+            for message in [item for item in process.held if isinstance(item, Published)]:
+                if (host, message.vpc, message.revision) not in self._topics.backlog:
+                    process.acknowledge(message)
+
+    def _may_come_again(self, process: Process, message: Message) -> bool:
+        functions = self._state.functions
+        if isinstance(message, Published):
+            key = (process.name, self.names.vpc_name(message.vpc))
+            return key in self._state.relations["listening"] and message.revision <= int(functions["known"][key])
+        if isinstance(message, Subscribe):
+            key = (message.host, self.names.vpc_name(message.vpc))
+            return message.epoch != functions["epoch"][message.host,] or message.attempt <= int(functions["heard"][key])
+        return super()._may_come_again(process, message)
+
+
+def decision_of(trace: Trace) -> Thresholds:
+    """What DPM decides by in this run.
+
+    Raises:
+        NotDrivable: VPCs differ in it, and a DPM has one decision for all.
+    """
+    constants = trace.states[0].functions
+    found = {
+        tuple(int(constants[name][vpc,]) for name in ("many_ports", "many_in_a_group", "patience"))
+        for vpc in trace.configuration.sorts["Vpc"]
+    }
+    if len(found) != 1:
+        raise NotDrivable("VPCs have different thresholds, or patience, and a DPM has the same for all")
+    return Thresholds(*found.pop())
+
+
+def _at_dpm(core: Any, message: Message, topic: str) -> Effects:
+    effects: Effects = core.receive(message, topics.speaker(topic))
+    return effects

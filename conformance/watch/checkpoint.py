@@ -1,0 +1,217 @@
+"""What is kept of a watch, so that another one goes on where it ended: the state of the matcher, and how far each log was read.
+
+The file is JSON. It is replaced as a whole, so that it is of one moment; it holds nothing that the logs do not say.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from conformance.logs.causal_order import Process
+from conformance.logs.inference import Inserted
+from conformance.logs.names import LOGGED
+from conformance.logs.reading import Record, recalled
+from conformance.logs.validate import Validation
+from conformance.logs.verdict import MatcherState
+from conformance.watch.streams import Position
+from impl.cli.exits import Exit, Problem
+from impl.events.line import Line
+from model.reference.state import Tuple
+
+FORM: Final = 3
+"""The version of this form."""
+
+_UNKEPT: Final = frozenset({"waiting", "for_line", "for_message", "free"})
+"""Of a process: what comes about again when the lines that wait are fed again."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A line, where it stood."""
+
+    file: str
+    number: int
+    line: Line
+
+
+class Tables(msgspec.Struct, frozen=True):
+    """The state of one protocol."""
+
+    digest: str
+    """Of the statement that it is a state of."""
+    now: int
+    sweep_at: dict[str, int]
+    entries: dict[str, list[list[str | int | bool]]]
+    """By symbol: arguments, and the value behind them."""
+    forgotten: dict[str, Any]
+    """What was forgotten, and what is kept as runs of numbers."""
+
+
+class PutIn(msgspec.Struct, frozen=True):
+    """What no line tells of, and how sure one may be after that; as `conformance.logs.inference` has it."""
+
+    steps: list[Inserted]
+    counts: dict[str, int]
+    chosen: list[str]
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """A watch at one moment."""
+
+    form: int
+    options: dict[str, Any]
+    """What the watch was asked for, as far as it decides what the lines mean."""
+    positions: dict[str, Position]
+    counts: dict[str, int]
+    limits: dict[str, int]
+    registered: dict[str, list[str]]
+    """By process."""
+    is_stated: bool
+    doubt: str
+    lines: int
+    processes: list[dict[str, Any]]
+    tables: dict[str, Tables]
+    put_in: PutIn
+    waiting: list[Kept]
+    recent: list[Kept]
+
+
+_DECODER: Final = msgspec.json.Decoder(Checkpoint)
+
+
+def saved(validation: Validation, positions: Mapping[str, Position], options: Mapping[str, Any]) -> Checkpoint:
+    """The matcher and how far its logs were read, at a moment between two records."""
+    processes, partial = validation.joining.processes.values(), validation.partial
+    return Checkpoint(
+        FORM,
+        dict(options),
+        dict(positions),
+        dict(validation.counts),
+        dict(validation.limits),
+        {name: sorted(some) for name, some in validation.registrations.hosts.items()},
+        validation.registrations.is_stated,
+        validation.doubt,
+        validation.joining.lines,
+        [_process(process) for process in processes],
+        {
+            name: Tables(
+                matcher.protocol.digest(),
+                matcher.tables.now,
+                dict(matcher.sweep_at),
+                {
+                    symbol: [[*arguments, value] for arguments, value in _entries(matcher, symbol)]
+                    for symbol in matcher.tables.layout.kept.keys() - matcher.tables.layout.counted
+                },
+                matcher.tables.forgotten_as_json(),
+            )
+            for name, matcher in validation.matchers.items()
+        },
+        PutIn(list(partial.inserted), dict(partial.counts), sorted(partial.chosen)),
+        _kept(record for process in processes for record in process.waiting),
+        _kept(map(recalled, validation.recent)),
+    )
+
+
+def _entries(matcher: MatcherState, symbol: str) -> Iterable[tuple[Tuple, Any]]:
+    """What differs from the start; of a message not only that it is there, but since when."""
+    is_message = any(message.name == symbol for message in matcher.protocol.messages)
+    return matcher.tables.table(symbol).items() if is_message else matcher.tables.entries(symbol)
+
+
+def _process(process: Process) -> dict[str, Any]:
+    kept = {field.name: getattr(process, field.name) for field in fields(Process) if field.name not in _UNKEPT}
+    return {name: sorted(value) if isinstance(value, set) else value for name, value in kept.items()}
+
+
+def _kept(records: Iterable[Record]) -> list[Kept]:
+    return [Kept(record.file, record.number, record.line) for record in records]
+
+
+def resumed(checkpoint: Checkpoint, validation: Validation) -> None:
+    """Brings a fresh matcher to where the checkpoint was made."""
+    validation.counts.update(checkpoint.counts)
+    validation.learn_limits(checkpoint.limits)
+    validation.registrations.hosts.update({name: set(some) for name, some in checkpoint.registered.items()})
+    validation.registrations.is_stated = checkpoint.is_stated
+    validation.doubt = checkpoint.doubt
+    for process in checkpoint.processes:
+        kept = Process(process["name"], process["role"], process["host"])
+        for name, value in process.items():
+            setattr(kept, name, set(value) if isinstance(getattr(kept, name), set) else value)
+        validation.joining.resume(kept)
+    validation.joining.lines = checkpoint.lines
+    for name, tables in checkpoint.tables.items():
+        matcher = validation.matchers[name]
+        matcher.sweep_at.update(tables.sweep_at)
+        matcher.tables.forget_again(tables.forgotten)
+        for symbol, entries in tables.entries.items():
+            is_message = any(message.name == symbol for message in matcher.protocol.messages)
+            for *arguments, value in entries:
+                if is_message:
+                    matcher.tables.now = int(value)  # an entry of a message is put in with the present number
+                matcher.tables.put(symbol, tuple(arguments), True if is_message else value)
+        matcher.tables.now = tables.now
+    validation.partial.inserted.extend(checkpoint.put_in.steps)
+    validation.partial.counts.update(checkpoint.put_in.counts)
+    validation.partial.chosen.update(checkpoint.put_in.chosen)
+    validation.recent.extend(each_record.remembered() for each_record in _records(checkpoint.recent))
+    for record in _records(checkpoint.waiting):
+        assert validation.feed(record) is None, "what waited fitted nowhere then"
+
+
+def _records(kept: Iterable[Kept]) -> Iterable[Record]:
+    return (Record(entry.file, entry.number, entry.line) for entry in kept)
+
+
+def write(checkpoint: Checkpoint, path: Path) -> None:
+    """Replaces the file as a whole.
+
+    Raises:
+        Problem: it cannot be written.
+    """
+    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        beside.write_bytes(msgspec.json.encode(checkpoint))
+        beside.replace(path)
+    except OSError as problem:
+        raise Problem(
+            f"{path}: cannot be written ({problem.strerror}); name another checkpoint", Exit.BAD_INPUT
+        ) from problem
+
+
+def read(path: Path, options: Mapping[str, Any]) -> Checkpoint | None:
+    """The checkpoint in a file; none: there is no file yet.
+
+    Raises:
+        Problem: the file is no checkpoint, or one of a watch that was asked for something else.
+    """
+    try:
+        found = _DECODER.decode(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        raise Problem(
+            f"{path}: cannot be read ({problem.strerror}); name another checkpoint", Exit.BAD_INPUT
+        ) from problem
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        raise Problem(
+            f"{path}: is no checkpoint of a watch ({problem}); name another file, or remove it to begin anew",
+            Exit.BAD_INPUT,
+        ) from problem
+    if found.form != FORM:
+        raise Problem(f"{path}: form: expected {FORM}, found {found.form}; remove it to begin anew", Exit.BAD_INPUT)
+    for name, value in options.items():
+        if found.options.get(name) != value:
+            raise Problem(
+                f"{path}: is of a watch with {name} {found.options.get(name)!r}, not {value!r}; name another checkpoint",
+                Exit.BAD_INPUT,
+            )
+    for protocol in LOGGED:
+        if protocol.name in found.tables and found.tables[protocol.name].digest != protocol.digest():
+            raise Problem(f"{path}: is of another version of {protocol.name}; remove it to begin anew", Exit.BAD_INPUT)
+    return found

@@ -1,0 +1,100 @@
+"""What a watch offers to Prometheus: read from the watch itself whenever it is asked for, so that nothing is counted twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from conformance.watch.watch import Watch
+from impl.cli.exits import Exit, Problem
+from impl.errors import EnvironmentProblem
+
+_VERDICTS = ("conforms", "diverges", "inconclusive")
+
+
+class WatchCollector(Collector):
+    """The metrics of one watch."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def collect(self) -> Iterator[Metric]:
+        """All of them, as they are now."""
+        watch, joining = self._watch, self._watch.validation.joining
+        yield CounterMetricFamily("ondemand_watch_lines", "Lines that were matched.", value=joining.lines)
+        yield GaugeMetricFamily(
+            "ondemand_watch_waiting_lines", "Lines that wait for lines of other processes.", value=joining.waiting
+        )
+        yield GaugeMetricFamily(
+            "ondemand_watch_processes", "Processes of which there are lines.", value=len(joining.processes)
+        )
+        yield GaugeMetricFamily(
+            "ondemand_watch_behind_seconds",
+            "How old the line is that was read last, while there are more.",
+            value=watch.seconds_behind(time.time()),
+        )
+        if watch.last is not None:
+            yield GaugeMetricFamily(
+                "ondemand_watch_last_line_timestamp_seconds",
+                "When the line was written that was read last, by its process's clock.",
+                value=watch.last.line.time / 1e9,
+            )
+        counted = CounterMetricFamily(
+            "ondemand_watch_noted",
+            "What is no step of a process: repeated and late deliveries, and steps that were put in, by kind.",
+            labels=["kind"],
+        )
+        for kind, count in sorted(watch.noted.items()):
+            counted.add_metric([kind], count)
+        yield counted
+        verdict = watch.verdict.verdict if watch.verdict is not None else "conforms"
+        shown = GaugeMetricFamily("ondemand_watch_verdict", "1 for the verdict so far.", labels=["verdict"])
+        for each_verdict in _VERDICTS:
+            shown.add_metric([each_verdict], each_verdict == verdict)
+        yield shown
+
+
+@contextmanager
+def offered(watch: Watch, address: tuple[str, int] | None) -> Iterator[None]:
+    """Serves the metrics at this address while the block runs; none: nowhere.
+
+    Raises:
+        EnvironmentProblem: the address is not to be had.
+    """
+    if address is None:
+        yield
+        return
+    registry = CollectorRegistry()
+    registry.register(WatchCollector(watch))
+    ProcessCollector(registry=registry)
+    host, port = address
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except OSError as problem:
+        raise EnvironmentProblem(
+            f"{host}:{port}: metrics cannot be offered there ({problem.strerror}); name another address"
+        ) from problem
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def address_of(text: str) -> tuple[str, int]:
+    """The address that `HOST:PORT`, or a port alone, names; a port alone is this machine's own, and nobody else reaches it.
+
+    Raises:
+        Problem: it is none.
+    """
+    host, _, port = text.rpartition(":")
+    if not port.isdigit() or not 0 <= int(port) < 65_536:
+        raise Problem(f"--metrics: {text!r} is no address; name HOST:PORT, or a port of this machine", Exit.BAD_INPUT)
+    return host or "127.0.0.1", int(port)

@@ -1,0 +1,98 @@
+"""A command-line program: commands that are loaded when they are asked for, and one place where problems become exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from impl.cli.console import no_such
+from impl.cli.exits import Exit, Problem
+from impl.errors import BadDeployment, EnvironmentProblem
+
+
+@dataclass(frozen=True)
+class Command:
+    """Where a command is, and what it does in one sentence: listing must not import every engine."""
+
+    module: str
+    help: str
+
+
+PIPE_CLOSED = 141
+"""What a shell reports for a program whose reader has closed the pipe. It is no verdict."""
+
+
+class Commands(click.Group):
+    """A group whose commands are imported only when they run."""
+
+    def __init__(self, *arguments: Any, table: Mapping[str, Command], **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        if cmd_name not in self.table:
+            raise click.UsageError(no_such("command", cmd_name, self.table), ctx)
+        command = getattr(self.load(self.table[cmd_name].module), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def load(self, module: str) -> object:
+        """The module of a command."""
+        return importlib.import_module(module)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.help) for name, command in self.table.items()])
+
+
+def _sentence(problem: click.ClickException) -> str:
+    """What is wrong with the usage, and where to read what is right."""
+    said = problem.format_message().rstrip(".")
+    context = problem.ctx if isinstance(problem, click.UsageError) else None
+    return f"{context.command_path}: {said}; see {context.command_path} --help" if context else said
+
+
+def run_program(program: click.Group, *bad_input: type[Exception]) -> None:
+    """Runs a command. Every problem that a user can cause ends with one sentence and its exit code.
+
+    Args:
+        program: the group of commands.
+        bad_input: exceptions of other rooms that mean bad input; their text is the sentence.
+    """
+    expected: tuple[type[Exception], ...] = (BadDeployment, *bad_input)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no ✓ shows ?, and the command goes on
+    try:
+        code = program.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        end("Stopped.", 130)
+    except SystemExit:
+        sys.exit(PIPE_CLOSED)  # what prints tables ends so when nobody reads them any more
+    except click.exceptions.NoArgsIsHelpError as problem:
+        problem.show()
+        sys.exit(Exit.BAD_INPUT)
+    except click.ClickException as problem:
+        end(_sentence(problem), Exit.BAD_INPUT)
+    except expected as problem:
+        end(str(problem), Exit.BAD_INPUT)
+    except EnvironmentProblem as problem:
+        end(str(problem), Exit.ENVIRONMENT)
+    except Problem as problem:
+        end(str(problem), problem.code)
+    sys.exit(code if isinstance(code, int) else Exit.HOLDS)
+
+
+def end(sentence: str, code: int) -> None:
+    """Ends the program with a sentence on standard error."""
+    click.echo(sentence, err=True)
+    sys.exit(code)

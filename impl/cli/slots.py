@@ -1,0 +1,100 @@
+"""`ondemand slots`: DPM and agents where the hosts of a VPC share one topic, each with a slot of its keys."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from impl.broker.hosts import read_agent_file
+from impl.cli.host import the_deployment
+from impl.cli.run import connected, credentials_option, log_lines, say, serve, state_option
+from impl.core import Event, IllegalInput
+from impl.service.slots import SlotsAcaService, SlotsDpmService
+from impl.storage.store import SqliteStore
+from impl.transport.pulsar import PulsarConnection
+
+
+@click.group()
+@click.option(
+    "--verbose", "-v", is_flag=True, help="Log everything that happens, not only what is out of the ordinary."
+)
+def slots(verbose: bool) -> None:
+    """Run DPM or an agent where hosts share their VPC's topic, each with a slot of its own.
+
+    This is the topology of the design document, repaired as far as it can be. What cannot be repaired: a slot is no isolation. A
+    host that is Byzantine can read all of its VPC's topic, attend another's slot while that is free, and confirm in another's
+    name. Where hosts have to be kept apart, use `ondemand run`.
+    """
+    log_lines(verbose=verbose)
+
+
+@slots.command()
+@state_option
+def dpm(state: Path | None) -> int:
+    """Run DPM. Each line of standard input is a decision:
+
+    \b
+      join VPC HOST          the host takes part in the VPC, with a slot of its own
+      tell VPC HOST TEXT     what is for this host has another revision
+
+    Standard output says how each host is reached, by which way each revision went, and when it is confirmed. Slots that no agent
+    attends are attended by DPM itself, so that nobody waits for a host that is away.
+
+    \b
+    Example:
+      . broker/environment && ondemand slots dpm
+    """
+    deployment = the_deployment()
+    store = SqliteStore(state or Path("slots-dpm.sqlite"), "slots-dpm")
+    service = TellingSlotsDpm(store, partial(connected, deployment, "dpm"), deployment)
+
+    def decide(words: list[str]) -> None:
+        match words:
+            case ["join", vpc, host]:
+                service.join(vpc, host).result()
+            case ["tell", vpc, host, *text] if text:
+                service.tell(vpc, host, " ".join(text).encode()).result()
+            case _:
+                raise IllegalInput(f"{' '.join(words)!r} is no decision: join VPC HOST, or tell VPC HOST TEXT")
+
+    return serve(service, decide)
+
+
+class TellingSlotsDpm(SlotsDpmService):
+    """DPM that says what it does, and what becomes of it."""
+
+    def happened(self, event: Event) -> None:
+        fields = event.fields
+        match event.name:
+            case "slot.allot":
+                say(f"joined {fields['vpc']} {fields['host']}: slot {fields['slot']}")
+            case "publish" | "push":
+                way = "by its slot" if event.name == "publish" else "directly"
+                say(f"told {fields['vpc']} {fields['host']} revision {self.dpm.issued(fields['vpc'])} {way}")
+            case "confirm":
+                confirmed = self.dpm.member(fields["vpc"], fields["host"]).confirmed
+                say(f"confirmed {fields['vpc']} {fields['host']} revision {confirmed}")
+            case "accepted" | "declined" | "left" | "lost":
+                say(f"{event.name} {fields['vpc']} {fields['host']}")
+
+
+@slots.command()
+@credentials_option
+@state_option
+def aca(credentials: Path, state: Path | None) -> int:
+    """Run a host's agent. Standard output says what is applied.
+
+    \b
+    Example:
+      ondemand slots aca --credentials h1.agent.json
+    """
+    agent = read_agent_file(credentials)
+    store = SqliteStore(state or Path(f"{agent.host}.slots.sqlite"), agent.host)
+    service = SlotsAcaService(agent.host, store, lambda: PulsarConnection(agent.deployment(), agent.token), _applied)
+    return serve(service, None)
+
+
+def _applied(vpc: str, revision: int, data: bytes) -> None:
+    say(f"applied {vpc} revision {revision}: {data.decode(errors='replace')}")

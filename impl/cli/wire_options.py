@@ -1,0 +1,65 @@
+"""Options of whatever speaks Alcor's own wire, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from impl.errors import BadDeployment
+from impl.transport.grpc.directory import Directory, name_after, read_directory
+from impl.transport.grpc.endpoints import AGENT_PORT
+from impl.transport.grpc.identity import ADDRESS, CERTIFICATE, Identity, choose_identity
+from impl.wire.alcor.schema import NUMBERINGS, PIN, schema
+
+FILE: Final = click.Path(path_type=Path)
+PORT: Final = click.IntRange(1, 65535)
+
+WIRE_OPTIONS: Final = (
+    click.option("--numbering", type=click.Choice(NUMBERINGS), default=PIN, show_default=True, help="Of the messages."),
+    click.option("--identity", type=click.Choice([CERTIFICATE, ADDRESS]), help="How callers are told apart."),
+    click.option("--certificate", type=FILE, metavar="PEM", help="The name in it is who this process is."),
+    click.option("--key", type=FILE, metavar="PEM", help="The certificate's key."),
+    click.option("--authority", type=FILE, metavar="PEM", help="Who has issued the certificates of all."),
+    click.option("--hosts", type=FILE, metavar="FILE", help="One host a line: NAME ADDRESS[:PORT]."),
+    click.option("--agent-port", type=PORT, default=AGENT_PORT, show_default=True, help="Where agents listen."),
+)
+
+
+def with_options(command: Any, *options: Any) -> Any:
+    """A command with these options, in this order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+class Wire:
+    """What the options say.
+
+    Raises:
+        BadDeployment: one of them is wrong, or missing.
+    """
+
+    def __init__(self, process: str, options: Mapping[str, Any]) -> None:
+        self.schema = schema(options["numbering"])
+        self.by_address = options["identity"] == ADDRESS
+        hosts, port = options["hosts"], options["agent_port"]
+        self.directory = Directory(None, port) if hosts is None else read_directory(hosts, port)
+        files = options["certificate"], options["key"], options["authority"]
+        self.identity: Identity = choose_identity(options["identity"], self.directory, *files, process)
+        if hosts is None and not self.by_address and process != "aca":
+            raise BadDeployment(
+                "--hosts is missing; certificates name hosts, so a file has to say where each of them is"
+            )
+
+    def name(self, option: str, said: str | None, role: str, address: str | None) -> str:
+        """What DPM or NCM is called: by its certificate, or by its address."""
+        if not self.by_address:
+            return said or role
+        address = said or address or ""
+        name = self.directory.name_of(address) or name_after(address)
+        if name is None:
+            raise BadDeployment(f"{option} has to be an IPv4 address with --identity address, and is {address!r}")
+        return name

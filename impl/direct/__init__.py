@@ -1,1 +1,0 @@
-"""The message queue's direct channel over gRPC, with Alcor's services and messages, in place of the hosts' inboxes."""

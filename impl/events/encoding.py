@@ -1,0 +1,117 @@
+"""The implementation's values and messages in the words of logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from impl import messages as m
+from impl.core import Event, Send
+from impl.events.event_schema import ACTIONS, STUTTERS
+from impl.events.line import Sent, Word
+
+_UNQUOTED: Final = ":@!$&'()*+,;="
+
+_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
+    "asked_by": ("request",),
+    "destination": ("destination", "pod"),
+    "why": ("reason",),
+}
+"""What the cores' events call some parameters."""
+
+
+_FIELDS: Final[Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]] = {
+    step: tuple((name, _ALIASES.get(name, (name,))) for name in names)
+    for step, names in (
+        *((step, action.parameters) for step, action in ACTIONS.items()),
+        *((step, tuple(name.rstrip("?") for name in one.attributes)) for step, one in STUTTERS.items()),
+    )
+}
+"""By step: what its line says, and under which names the event may have it."""
+
+
+def pod(pod: m.Pod) -> str:
+    """A pod. A slash, a blank or a percent sign in its names is written as in a URL, so that each pod has one word of its own."""
+    text = f"{pod.vpc}/{pod.address}"
+    if "%" in text or " " in text or text.count("/") != 1:
+        text = "/".join(quote(part, safe=_UNQUOTED) for part in (pod.vpc, pod.address))
+    return text
+
+
+def request(epoch: int, number: int) -> str:
+    """A question of a host; it numbers them anew in each epoch."""
+    return f"{epoch}.{number}"
+
+
+_MESSAGES: Final[Mapping[type[Any], tuple[str, Callable[[Any], Sent]]]] = {
+    m.Config: ("on-demand.config", lambda one: (pod(one.pod), one.version)),
+    m.Report: ("on-demand.report", lambda one: (pod(one.pod), one.version, one.outcome.value)),
+    m.Request: (
+        "on-demand.request",
+        lambda one: (
+            one.host,
+            one.epoch,
+            request(one.epoch, one.request),
+            pod(one.source),
+            pod(one.destination),
+        ),
+    ),
+    m.Applied: ("on-demand.applied", lambda one: (one.host, one.epoch, pod(one.pod), one.version)),
+    m.Route: ("on-demand.route", lambda one: (one.host, one.epoch, pod(one.pod), one.version)),
+    m.Granted: (
+        "on-demand.granted",
+        lambda one: (one.host, one.epoch, request(one.epoch, one.request), pod(one.pod), one.version),
+    ),
+    m.Refused: (
+        "on-demand.refused",
+        lambda one: (one.host, one.epoch, request(one.epoch, one.request), _reason(one.reason.value)),
+    ),
+    m.Push: ("message-queue.push", lambda one: (one.host, one.epoch, one.vpc, one.revision)),
+    m.Subscribe: ("message-queue.subscribe", lambda one: (one.host, one.epoch, one.vpc, one.attempt)),
+    m.Accepted: ("message-queue.accepted", lambda one: (one.host, one.epoch, one.vpc, one.attempt)),
+    m.Declined: ("message-queue.declined", lambda one: (one.host, one.epoch, one.vpc, one.attempt)),
+    m.Confirmed: ("message-queue.applied", lambda one: (one.host, one.epoch, one.vpc, one.revision)),
+}
+"""What the specification knows as a message. What is published to a topic shows as the broker's backlog there, and is none."""
+
+
+def sent(send: Send) -> tuple[str, Sent] | None:
+    """The full name and the arguments of a message; none: no protocol knows it as one."""
+    message = send.message
+    if isinstance(message, m.Hello):
+        protocol = "on-demand" if send.topic.startswith("requests-") else "message-queue"
+        return f"{protocol}.hello", (message.host, message.epoch)
+    if isinstance(message, m.Refused) and message.reason is m.Reason.NOT_YOUR_CHANNEL:
+        return None
+    found = _MESSAGES.get(type(message))
+    return (found[0], found[1](message)) if found is not None else None
+
+
+def attributes(event: Event, host: str) -> dict[str, Word]:
+    """What a line says of an event, by the names of the parameters. `host`: whose agent this is, if it is one's."""
+    fields, step = event.fields, event.step
+    found: dict[str, Word] = {}
+    for name, candidates in _FIELDS[step]:
+        for field in candidates:
+            if field in fields:
+                found[name] = _word(field, fields[field], fields, step)
+                break
+        else:
+            if name == "host" and host:
+                found[name] = host
+    return found
+
+
+def _word(field: str, value: Any, fields: Mapping[str, Any], step: str) -> Word:
+    if isinstance(value, m.Pod):
+        return pod(value)
+    if field == "request":
+        return request(fields["epoch"], value)
+    if field == "reason" and step in ACTIONS:
+        return _reason(value)
+    return value  # type: ignore[no-any-return] # names and numbers
+
+
+def _reason(text: str) -> str:
+    return text.replace(" ", "_").lower()

@@ -1,0 +1,292 @@
+"""A store for several machines: one journal, in which one instance of a role writes at a time, while others stand by.
+
+**Fence, then load.** An instance takes the log over first, so that nobody else's entries are taken any more; then it adds an entry
+that only it can have made, and reads up to that. The other way round it could miss what its predecessor appended in between, and go
+on from a state that never comes up to what hosts were told.
+
+**One record holds a change and the messages that go with it**, as in the other stores. Only what is in the journal is published
+with a change, so a deposed instance publishes nothing that its successor does not know of: its append is refused first.
+
+**The log stays short.** Each entry has a key, and of each key only the last entry need stay. Records are numbered and their keys
+go round a ring of places: before a place is used again, a snapshot has been written that includes what was there. A snapshot is
+due when half of the ring is used, so one that the broker does not take may wait. Snapshots alternate between two places, so that
+one that was not finished leaves the one before it. What is too large for one entry goes in parts, and counts once all of them are
+there. When enough has been written, the log is asked to compact itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from impl.core import Effects, Plain, Send
+from impl.errors import BadDeployment, EnvironmentProblem, Unreachable
+from impl.storage.log import Entry, Log
+from impl.storage.store import RECORDS_MAX, Durable, Outgoing
+from impl.wire.codec import MalformedMessage, decode, encode
+
+PART_BYTES_MAX: Final = 1_000_000
+"""Of one entry. A broker takes five times as much unless it is told otherwise."""
+
+ITEM_BYTES_MAX: Final = 1_000_000_000
+"""Of one record or snapshot; a thousand parts. A state so large does not belong here."""
+
+COMPACTION_FACTOR: Final = 4
+"""The log is compacted when it has grown to so many times what a new instance needs of it ..."""
+
+COMPACTION_BYTES_MIN: Final = 4_000_000
+"""... and has this size at least: about what is read in a tenth of a second."""
+
+SENT: Final = "sent"
+LEADER: Final = "leader"
+
+
+@dataclass(slots=True)
+class _Item:
+    """A record or a snapshot, as far as its parts have been read."""
+
+    place: str
+    of: int
+    parts: dict[int, bytes] = field(default_factory=dict)
+
+    def is_whole(self) -> bool:
+        """All parts are there."""
+        return len(self.parts) == self.of
+
+    def whole(self) -> bytes:
+        """All of it."""
+        return b"".join(self.parts[part] for part in range(self.of))
+
+    def size(self) -> int:
+        """Its bytes."""
+        return sum(map(len, self.parts.values()))
+
+
+class JournalStore:
+    """See `impl.storage.store.Store`. `open_log` is called when the store is loaded, and may raise `Unreachable`."""
+
+    def __init__(self, open_log: Callable[[], Log], records_max: int = RECORDS_MAX) -> None:
+        self._open_log = open_log
+        self._records_max = records_max
+        self._log: Log | None = None
+        self._term = 0
+        """How many instances have led, this one included. Every entry names its writer's."""
+        self._number = 0
+        """Of the last record."""
+        self._snapshot_number = 0
+        """Of the last record that the last snapshot includes."""
+        self._outgoing: dict[int, Send] = {}
+        self._outgoing_number = 0
+        """Of the last message that was stored to be published."""
+        self._place = 0
+        """Where the last snapshot is, of the two places."""
+        self._size = self._needed = 0
+        """Bytes in the log, and bytes of the last snapshot and the records behind it."""
+        self._notes = logging.getLogger("ondemand.journal")
+
+    # ---------------------------------------------------------------------------------------------- loading
+
+    def load(self, core: Durable) -> list[Outgoing]:
+        """See `impl.storage.store.Store.load`. Waits for an instance that leads to be gone, and leads from then on.
+
+        Raises:
+            StandsBy: another instance leads; to be called again.
+            Unreachable: the broker did not answer; to be called again, with the same or another fresh core.
+            Deposed: another instance has taken over already.
+            BadDeployment: the journal is damaged.
+        """
+        if self._log is None:
+            self._log = self._open_log()
+        self._log.lead()
+        own = secrets.token_bytes(16)
+        self._log.append([Entry(LEADER, own)])
+        self._restore(core, self._read(own))
+        self._opened.append_soon(self._mark())  # from now on entries of earlier terms would be noticed
+        self._tidy(core)
+        self._notes.info("leads %s from record %d on (term %d)", self._opened.name, self._number, self._term)
+        return [Outgoing(number, send) for number, send in self._outgoing.items()]
+
+    def _read(self, own: bytes) -> Iterable[Entry]:
+        """The whole log up to this instance's own first entry."""
+        entries: list[Entry] = []
+        for entry in self._opened.read():
+            if entry == Entry(LEADER, own):
+                return entries
+            entries.append(entry)
+        raise BadDeployment(f"{self._opened.name}: ends before what was just appended to it; it is not the log it was")
+
+    def _restore(self, core: Durable, entries: Iterable[Entry]) -> None:
+        """Brings core and store to where the log ends. All is read before the core is touched."""
+        log = self._opened.name
+        try:
+            term, items, marks = self._sorted(entries)
+            snapshots = {number: item for (kind, number, _), item in items.items() if kind == "snapshot"}
+            start = max(snapshots, default=0)
+            state = json.loads(snapshots[start].whole()) if snapshots else None
+            records: dict[int, Any] = {}
+            for (kind, number, _), item in items.items():
+                if kind == "record" and number > start:
+                    record = json.loads(item.whole())
+                    if records.setdefault(number, record) != record:
+                        raise BadDeployment(f"{log}: has two records {number}; two instances have written it at once")
+            end = max(records, default=start)
+            missing = next((number for number in range(start + 1, end + 1) if number not in records), None)
+            if missing is not None:
+                raise BadDeployment(
+                    f"{log}: record {missing} is missing, and {end} is there; it has been tampered with"
+                )
+            self._outgoing, self._outgoing_number = {}, 0
+            if state is not None:
+                self._outgoing = {number: _send(parts) for number, parts in state["outgoing"]}
+                self._outgoing_number = state["outgoing number"]
+                core.restore(state["state"])
+            for number in range(start + 1, end + 1):
+                if records[number]["change"] is not None:
+                    core.apply(records[number]["change"])
+                marks.append((records[number]["sent"]["through"], set(records[number]["sent"]["unsent"])))
+                self._note(map(_send, records[number]["sends"]))
+            for through, unsent in marks:
+                for number in [element for element in self._outgoing if element <= through and element not in unsent]:
+                    del self._outgoing[number]
+        except (MalformedMessage, ValueError, KeyError, TypeError) as problem:
+            raise BadDeployment(f"{log}: is no journal, or is damaged ({problem}); remove the topic") from problem
+        self._term, self._number, self._snapshot_number = term + 1, end, start
+        self._place = int(snapshots[start].place) if snapshots else 0
+        self._needed = sum(item.size() for (_, number, _), item in items.items() if number >= start)
+
+    def _sorted(
+        self, entries: Iterable[Entry]
+    ) -> tuple[int, dict[tuple[str, int, int], _Item], list[tuple[int, set[int]]]]:
+        """The last term; whole records and snapshots by kind, number and term; and the marks of what has been sent."""
+        found: dict[tuple[str, int, int], _Item] = {}
+        marks: list[tuple[int, set[int]]] = []
+        last = self._size = 0
+        for entry in entries:
+            self._size += len(entry.data)
+            if entry.key == LEADER:
+                continue
+            head, _, body = entry.data.partition(b"\n")
+            about = json.loads(head)
+            term: int = about["term"]
+            if term < last:
+                raise BadDeployment(
+                    f"{self._opened.name}: an entry of term {term} follows one of term {last}; two instances have written "
+                    "it at once"
+                )
+            last = term
+            if entry.key == SENT:
+                marks.append((about["through"], set(about["unsent"])))
+            else:
+                kind, place, part = entry.key.split("/")
+                item = found.setdefault((kind, about["number"], term), _Item(place, about["of"]))
+                item.parts[int(part)] = body
+        return last, {key: item for key, item in found.items() if item.is_whole()}, marks
+
+    # -------------------------------------------------------------------------------------------- appending
+
+    def append(self, effects: Effects, core: Durable) -> list[Outgoing]:
+        """See `impl.storage.store.Store.append`. Raises `Deposed` once another instance has taken over, and nothing is stored."""
+        if effects.record is None and not effects.sends:
+            return []
+        number = self._number + 1
+        if number - self._snapshot_number > self._places:
+            raise EnvironmentProblem(
+                f"{self._opened.name}: is full, and takes no snapshot; see that the broker is well"
+            )
+        change = dict(effects.record) if effects.record is not None else None
+        record = json.dumps({"sent": self._sent(), "change": change, "sends": [_plain(send) for send in effects.sends]})
+        self._write("record", number % self._places, number, record)
+        self._number = number
+        outgoing = self._note(effects.sends)
+        self._tidy(core)
+        return outgoing
+
+    @property
+    def _places(self) -> int:
+        """Of the ring of records."""
+        return 2 * self._records_max
+
+    def _note(self, sends: Iterable[Send]) -> list[Outgoing]:
+        noted = []
+        for send in sends:
+            self._outgoing_number += 1
+            self._outgoing[self._outgoing_number] = send
+            noted.append(Outgoing(self._outgoing_number, send))
+        return noted
+
+    def _tidy(self, core: Durable) -> None:
+        """Writes a snapshot if one is due. What fails is tried again behind a later record."""
+        if self._number - self._snapshot_number >= self._records_max:
+            outgoing: list[Plain] = [[number, _plain(send)] for number, send in self._outgoing.items()]
+            state = {"state": core.snapshot(), "outgoing": outgoing, "outgoing number": self._outgoing_number}
+            self._needed = 0
+            try:
+                self._write("snapshot", 1 - self._place, self._number, json.dumps(state))
+            except Unreachable as problem:
+                self._notes.warning("%s takes no snapshot now: %s", self._opened.name, problem)
+            else:
+                self._snapshot_number, self._place = self._number, 1 - self._place
+        self._shorten()
+
+    def _shorten(self) -> None:
+        """Has the log compacted if it has grown. What fails is tried again when it has grown by as much again."""
+        if self._size >= max(COMPACTION_FACTOR * self._needed, COMPACTION_BYTES_MIN):
+            self._size = self._needed
+            try:
+                self._opened.compact()
+            except (EnvironmentProblem, BadDeployment) as problem:
+                self._notes.warning("%s grows, and cannot be compacted now: %s", self._opened.name, problem)
+
+    def _write(self, kind: str, place: int, number: int, text: str) -> None:
+        data = text.encode()
+        if len(data) > ITEM_BYTES_MAX:
+            raise EnvironmentProblem(f"{self._opened.name}: a {kind} of {len(data):,} bytes is more than it may hold")
+        bodies = [data[at : at + PART_BYTES_MAX] for at in range(0, len(data), PART_BYTES_MAX)]
+        head = json.dumps({"term": self._term, "number": number, "of": len(bodies)}).encode()
+        self._opened.append([Entry(f"{kind}/{place}/{part}", head + b"\n" + body) for part, body in enumerate(bodies)])
+        self._size += len(data)
+        self._needed += len(data)
+
+    def mark_sent(self, outgoing: Sequence[Outgoing]) -> None:
+        if not outgoing:
+            return
+        for item in outgoing:
+            self._outgoing.pop(item.number, None)
+        self._opened.append_soon(self._mark())
+
+    def _mark(self) -> Entry:
+        entry = Entry(SENT, json.dumps({"term": self._term, **self._sent()}).encode() + b"\n")
+        self._size += len(entry.data)
+        return entry
+
+    def _sent(self) -> dict[str, Plain]:
+        """What has been sent; every record says it too, so that a mark is not lost if anything is stored behind it."""
+        return {"through": self._outgoing_number, "unsent": list(self._outgoing)}
+
+    def confirm(self) -> None:
+        """See `impl.storage.store.Store.confirm`: an entry that nobody needs is taken only from the instance that leads."""
+        self._opened.append([self._mark()])
+        self._shorten()
+
+    @property
+    def _opened(self) -> Log:
+        assert self._log is not None, "a journal is loaded before it is used"
+        return self._log
+
+    def close(self) -> None:
+        if self._log is not None:
+            self._log.close()
+
+
+def _plain(send: Send) -> list[Plain]:
+    return [send.topic, send.key, base64.b64encode(encode(send.message)).decode()]
+
+
+def _send(parts: Sequence[str]) -> Send:
+    topic, key, message = parts
+    return Send(topic, decode(base64.b64decode(message, validate=True)), key)

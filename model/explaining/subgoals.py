@@ -1,0 +1,130 @@
+"""What has to change for a formula to hold: entries that decide it, and which changes of which actions grant them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+from model.explaining.scene import Environment, Scene
+from model.language import Change, Symbol
+from model.language.terms import (
+    And,
+    Apply,
+    Compare,
+    Constant,
+    Enumeration,
+    Formula,
+    Named,
+    Node,
+    Not,
+    Or,
+    Plus,
+    Quantified,
+    Truth,
+    Variable,
+)
+from model.language.transition import free, rebuilt
+from model.matching.source import positive
+from model.reference.state import Element
+
+VALUES_MAX: Final = 4
+"""Values of one entry that are tried for one goal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subgoal:
+    """An entry that is to get another value; None: whichever."""
+
+    symbol: Symbol
+    arguments: tuple[Element | None, ...]
+    value: Element | bool | None
+
+
+def subgoals(scene: Scene, node: Node, given: Environment) -> Iterator[Subgoal]:
+    """Entries that decide a formula which is false, perhaps some twice."""
+    yield from _wishes(scene, positive(node), given)
+
+
+def _wishes(scene: Scene, node: Node, given: Environment) -> Iterator[Subgoal]:
+    """The same, of one that has negation at atoms only."""
+    match node:
+        case And(operands) | Or(operands):
+            for term in operands:
+                if not free(term) <= given.keys() or not scene.value(term, given):
+                    yield from _wishes(scene, term, given)
+        case Quantified(_, _, body):
+            yield from _wishes(scene, body, given)
+        case Not(operand):
+            yield from _of_atoms(scene, operand, given, wanted=False)
+        case Apply():
+            yield from _of_atoms(scene, node, given, wanted=True)
+            yield from _of_values(scene, node, given)
+        case _:
+            yield from _of_values(scene, node, given)
+            yield from _of_atoms(scene, node, given, wanted=True)
+
+
+def _of_atoms(scene: Scene, node: Node, given: Environment, *, wanted: bool) -> Iterator[Subgoal]:
+    match node:
+        case Apply(symbol, arguments):
+            if symbol.kind in ("state", "message"):
+                known = tuple(
+                    scene.value(argument, given) if free(argument) <= given.keys() else None for argument in arguments
+                )
+                yield Subgoal(symbol, known, wanted if symbol.result is Formula else None)
+            for item in arguments:
+                yield from _of_atoms(scene, item, given, wanted=wanted)
+        case Named(_, _, body) | Plus(body):
+            yield from _of_atoms(scene, body, given, wanted=wanted)
+        case Compare(_, left, right):
+            for item in (left, right):
+                yield from _of_atoms(scene, item, given, wanted=wanted)
+
+
+def _of_values(scene: Scene, node: Node, given: Environment) -> Iterator[Subgoal]:
+    """Values of functions within a formula with which it would hold."""
+    if not free(node) <= given.keys():
+        return
+    for read in _functions(node):
+        value = Variable("value", read.symbol.result)
+        held = rebuilt(node, lambda one, read=read, value=value: value if one == read else one)
+        if free(held) & {value}:
+            known = tuple(scene.value(argument, given) for argument in read.arguments)
+            for (wanted,) in islice(scene.witnesses([value], [held], given), VALUES_MAX):
+                yield Subgoal(read.symbol, known, wanted)
+
+
+def _functions(node: Node) -> list[Apply]:
+    """The state's functions that a formula reads."""
+    found: dict[Apply, None] = {}
+
+    def note(node: Node) -> Node:
+        if isinstance(node, Apply) and node.symbol.kind == "state" and node.symbol.result is not Formula:
+            found[node] = None
+        return node
+
+    rebuilt(node, note)
+    return list(found)
+
+
+def unified(change: Change, subgoal: Subgoal) -> dict[Variable, Element] | None:
+    """What the change's variables are if it grants the subgoal; what is computed is left open. None: it does not."""
+    if change.symbol is not subgoal.symbol:
+        return None
+    if isinstance(subgoal.value, bool) and isinstance(change.value, Truth) and change.value.value is not subgoal.value:
+        return None
+    known: dict[Variable, Any] = {}
+    for node, value in [*zip(change.arguments, subgoal.arguments, strict=True), (change.value, subgoal.value)]:
+        if value is None:
+            continue
+        if isinstance(node, Variable) and known.setdefault(node, value) != value:
+            return None
+        if isinstance(node, Constant) and _constant(node) != value:
+            return None
+    return known
+
+
+def _constant(node: Constant) -> Element:
+    return str(node.sort.names()[node.value]) if issubclass(node.sort, Enumeration) else node.value

@@ -1,0 +1,114 @@
+"""Truth values over the fields of a state, simplified as they are built.
+
+A *field* is one fact of the state: whether a tuple is in a relation, or the value of a function for some arguments. An
+expression is `True`, `False`, or a tuple: `("is", field, value)`, `("not", e)`, `("and", {e...})`, `("or", {e...})`. Equal
+expressions are equal tuples; what the possible values of the fields decide disappears here, before any code is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Expression = Any
+"""`bool`, or a tuple as described above. A precise recursive type costs more in casts than it finds."""
+
+
+class Algebra:
+    """Builds expressions; `possible` says which values each field can have."""
+
+    def __init__(self, possible: Mapping[int, set[int]]) -> None:
+        self._possible = possible
+
+    def has(self, field: int, value: int) -> Expression:
+        """The field has the value."""
+        possible = self._possible[field]
+        if value not in possible:
+            return False
+        if len(possible) == 1:
+            return True
+        if len(possible) == 2 and value == min(possible):
+            return ("not", ("is", field, max(possible)))
+        return ("is", field, value)
+
+    def negation(self, expression: Expression) -> Expression:
+        """Not this."""
+        if isinstance(expression, bool):
+            return not expression
+        return expression[1] if expression[0] == "not" else ("not", expression)
+
+    def conjunction(self, parts: Iterable[Expression]) -> Expression:
+        """All of these."""
+        found: set[Expression] = set()
+        values: dict[int, int] = {}
+        for part in parts:
+            if part is True:
+                continue
+            if part is False:
+                return False
+            for item in part[1] if part[0] == "and" else (part,):
+                if item[0] == "is" and values.setdefault(item[1], item[2]) != item[2]:
+                    return False
+                found.add(item)
+        if len(found) <= 1:
+            return next(iter(found), True)
+        denied = {self.negation(item) for item in found}
+        if not denied.isdisjoint(found):
+            return False
+        if values:
+            # Where a field's value is settled, it has no other.
+            found = {item for item in found if not (item[0] == "not" and _differs(item[1], values))}
+        for item in found:
+            if item[0] == "or":
+                left = [part for part in item[1] if not _contradicts(part, denied, values)]
+                if len(left) < len(item[1]):
+                    return self.conjunction([*(found - {item}), self.disjunction(left)])
+        if len(found) == 1:
+            return next(iter(found))
+        return ("and", frozenset(found))
+
+    def disjunction(self, parts: Iterable[Expression]) -> Expression:
+        """At least one of these."""
+        found: set[Expression] = set()
+        values: dict[int, set[int]] = {}
+        for part in parts:
+            if part is False:
+                continue
+            if part is True:
+                return True
+            for item in part[1] if part[0] == "or" else (part,):
+                if item[0] == "is":
+                    values.setdefault(item[1], set()).add(item[2])
+                found.add(item)
+        if len(found) > 1 and not found.isdisjoint(map(self.negation, found)):
+            return True
+        for field, covered in values.items():
+            if covered >= self._possible[field]:
+                return True
+        if len(found) <= 1:
+            return next(iter(found), False)
+        return ("or", frozenset(found))
+
+
+def _contradicts(part: Expression, denied: set[Expression], values: Mapping[int, int]) -> bool:
+    """Whether one way of a disjunction is closed by what stands beside it; `denied`: the negations of that."""
+    if part[0] != "and":
+        return part in denied or _differs(part, values)
+    if not denied.isdisjoint(part[1]):
+        return True
+    return bool(values) and any(_differs(item, values) for item in part[1])
+
+
+def _differs(expression: Expression, values: Mapping[int, int]) -> bool:
+    return bool(expression[0] == "is" and values.get(expression[1], expression[2]) != expression[2])
+
+
+def fields_of(expression: Expression) -> set[int]:
+    """The fields that an expression reads."""
+    if isinstance(expression, bool):
+        return set()
+    if expression[0] == "is":
+        return {expression[1]}
+    if expression[0] == "not":
+        return fields_of(expression[1])
+    return set().union(*map(fields_of, expression[1]))

@@ -1,0 +1,222 @@
+"""The search: breadth first, over packed states, in numba.
+
+All states met stand in one array in the order of discovery, so the array is the queue, and the states of a level are a slice of
+it. The hash table is open and holds the states themselves; a first word of 0 is a free slot. About a thousand successors are
+gathered before they are looked up, and the slots they hash to are prefetched meanwhile, since waiting for memory is most of the
+cost. No predecessor is kept: a path is found again by going through the level before (`predecessor`).
+
+Cost: some hundred operations to expand a state, one cache miss for each successor; for each state 8 bytes a word in the queue,
+and 16 to 32 in the table, which is a quarter to half full.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from model.explore.kernel.compile import cache_folder
+
+nb.config.CACHE_DIR = str(cache_folder() / "numba")  # before the first function, since numba looks once
+
+GATHERED = 1024
+"""Successors that are gathered before they are looked up."""
+
+AHEAD = 32
+"""How many states ahead of their turn slots are prefetched when a table is filled."""
+
+# Where `progress` holds what, and what `run` returns.
+HEAD, TAIL, LEVEL_END, DEPTH, FLAGGED = range(5)
+DONE, PAUSED, FULL, BROKEN_STATE, BROKEN_STEP, STUCK = range(6)
+
+UNSIGNED = np.uint64
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def call1(typingctx: Any, address: Any, first: Any) -> Any:
+    """Calls a compiled function of one pointer."""
+    return types.uint64(types.uint64, types.uintp), _caller(1)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def call2(typingctx: Any, address: Any, first: Any, second: Any) -> Any:
+    """Calls a compiled function of two pointers."""
+    return types.uint64(types.uint64, types.uintp, types.uintp), _caller(2)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def call3(typingctx: Any, address: Any, first: Any, second: Any, third: Any) -> Any:
+    """Calls a compiled function of three pointers."""
+    return types.uint64(types.uint64, types.uintp, types.uintp, types.uintp), _caller(3)
+
+
+def _caller(count: int) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(64)
+        kind = ir.FunctionType(word, [word] * count)
+        function = builder.inttoptr(arguments[0], kind.as_pointer())
+        return builder.call(function, list(arguments[1:]))
+
+    return generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _prefetch(typingctx: Any, address: Any) -> Any:
+    """Asks for the cache line at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        byte = ir.IntType(8).as_pointer()
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", (byte,), kind)
+        pointer = builder.inttoptr(arguments[0], byte)
+        builder.call(function, [pointer, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.uintp), generate
+
+
+@nb.njit(inline="always")  # type: ignore[untyped-decorator]
+def hash_of(states: Any, at: int, words: int) -> Any:
+    """A number that the words of a state are spread by."""
+    mixed = states[at] * UNSIGNED(0x9E3779B97F4A7C15)
+    for word in range(1, words):
+        mixed = (mixed ^ (mixed >> UNSIGNED(29)) ^ states[at + word]) * UNSIGNED(0xBF58476D1CE4E5B9)
+    return mixed ^ (mixed >> UNSIGNED(32))
+
+
+@nb.njit(inline="always")  # type: ignore[untyped-decorator]
+def same(left: Any, at: int, right: Any, there: int, words: int) -> bool:
+    """Whether two states are the same."""
+    for word in range(words):  # noqa: SIM110 - numba unrolls this, and not a generator
+        if left[at + word] != right[there + word]:
+            return False
+    return True
+
+
+@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+def rehash(shape: Any, states: Any, count: int, table: Any) -> None:
+    """Enters all states into an empty table."""
+    words = len(shape)
+    mask = UNSIGNED(table.size // words - 1)
+    table_address = table.ctypes.data
+    for number in range(count):
+        if number + AHEAD < count:
+            ahead = hash_of(states, (number + AHEAD) * words, words) & mask
+            _prefetch(table_address + np.int64(ahead) * words * 8)
+        slot = hash_of(states, number * words, words) & mask
+        while table[np.int64(slot) * words] != 0:
+            slot = (slot + UNSIGNED(1)) & mask
+        for word in range(words):
+            table[np.int64(slot) * words + word] = states[number * words + word]
+
+
+@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+def run(
+    shape: Any,
+    expand: Any,
+    check: Any,
+    owed: Any,
+    states: Any,
+    table: Any,
+    gathered: Any,
+    hashes: Any,
+    counters: Any,
+    progress: Any,
+    masks: Any,
+    first_seen: Any,
+    slice_states: int,
+    states_max: int,
+) -> int:
+    """Goes on for about `slice_states` expanded states, or until more than `states_max` are known; says why it stopped.
+
+    `shape`: a tuple with one number for each word of a state. Its length is part of its type, so numba unrolls loops over words.
+    `masks`: promises about states that are checked; claims about states reached so far; whether to look for deadlocks.
+    `first_seen`: the depth at which each claim about states was first reached.
+    """
+    words = len(shape)
+    head, tail = progress[HEAD], progress[TAIL]
+    level_end, depth = progress[LEVEL_END], progress[DEPTH]
+    mask = UNSIGNED(table.size // words - 1)
+    states_address = states.ctypes.data
+    gathered_address = gathered.ctypes.data
+    counters_address = counters.ctypes.data
+    table_address = table.ctypes.data
+    room = gathered.size // words  # `GATHERED`, and as many more as one state can have successors
+    wanted, reached, deadlocks = masks[0], masks[1], masks[2]
+    stop = head + slice_states
+    outcome = DONE
+    while head < tail and outcome == DONE:
+        if head >= stop or tail > states_max:
+            outcome = PAUSED
+            break
+        if (tail + room) * words > states.size or 2 * (tail + room) * words > table.size:
+            outcome = FULL
+            break
+        count = 0
+        while head < level_end and count < GATHERED and outcome == DONE:
+            counters[1] = UNSIGNED(0)
+            count += call3(
+                expand,
+                states_address + head * words * 8,
+                gathered_address + count * words * 8,
+                counters_address,
+            )
+            if counters[2] != UNSIGNED(0):
+                progress[FLAGGED] = head
+                outcome = BROKEN_STEP
+            elif counters[1] == UNSIGNED(0) and deadlocks and call1(owed, states_address + head * words * 8) != 0:
+                progress[FLAGGED] = head
+                outcome = STUCK
+            head += 1
+        for item in range(count):
+            hashed = hash_of(gathered, item * words, words)
+            hashes[item] = hashed
+            _prefetch(table_address + np.int64(hashed & mask) * words * 8)
+        for item in range(count):
+            slot = hashes[item] & mask
+            while True:
+                at = np.int64(slot) * words
+                if table[at] == 0:
+                    for word in range(words):
+                        table[at + word] = gathered[item * words + word]
+                        states[tail * words + word] = gathered[item * words + word]
+                    found = call1(check, states_address + tail * words * 8)
+                    new = (found >> UNSIGNED(32)) & ~reached
+                    if new != 0:
+                        reached |= new
+                        for bit in range(32):
+                            if (new >> UNSIGNED(bit)) & UNSIGNED(1):
+                                first_seen[bit] = depth + 1
+                    if found & wanted and outcome == DONE:
+                        progress[FLAGGED] = tail
+                        outcome = BROKEN_STATE
+                    tail += 1
+                    break
+                if same(table, at, gathered, item * words, words):
+                    break
+                slot = (slot + UNSIGNED(1)) & mask
+        if head == level_end and outcome == DONE and tail > level_end:
+            level_end = tail
+            depth += 1
+    progress[HEAD], progress[TAIL], progress[LEVEL_END], progress[DEPTH] = head, tail, level_end, depth
+    masks[1] = reached
+    return outcome
+
+
+@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+def predecessor(
+    shape: Any, expand: Any, states: Any, start: int, end: int, target: Any, gathered: Any, counters: Any
+) -> int:
+    """The number of the first state in a range that has `target` for a successor; -1 if there is none."""
+    words = len(shape)
+    for number in range(start, end):
+        count = call3(expand, states.ctypes.data + number * words * 8, gathered.ctypes.data, counters.ctypes.data)
+        for item in range(count):
+            if same(gathered, item * words, target, 0, words):
+                return number
+    return -1

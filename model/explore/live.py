@@ -1,0 +1,477 @@
+"""The live engine: what happens eventually, decided over every state of a bounded configuration.
+
+The question is TLA+'s: does every run that starts as the protocol says, takes its steps or stutters, and is weakly fair for each
+fair action and each choice of its parameters, keep the promise that a premise leads to a conclusion? An action with its choices
+is *enabled* only where it changes the state, so a step that changes nothing is no progress; what the configuration forbids is no
+action at all, and nothing is owed to it.
+
+A promise is broken just if from a reachable state with the premise and without the conclusion, through states without the
+conclusion, a *fair component* can be reached (`model.explore.kernel.graph`): a set of states in which a run can stay for ever and
+be fair. What is found is replayed by the plain interpreter before anyone sees it.
+
+Fields that neither guards nor these promises read are left out, as in exploration. That is sound: a step that changes only those
+looks like stuttering, and an action that can do no more than that counts as not enabled, so nothing else is owed to it; taking
+such steps in between turns any run found here into a fair run of the whole.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from model.explore.explore import Kernel
+from model.explore.kernel import graph
+from model.explore.kernel.goals import GOALS_OF_A_WORD, Goal
+from model.explore.kernel.graph import DEPTH, LEVEL_END, STEPS, TAIL
+from model.language import Eventuality, Protocol
+from model.reference.configuration import Configuration
+from model.reference.lasso import why_no_counterexample
+from model.reference.state import Element, Occurrence, State, Trace, initial_state
+
+STATES_MAX: Final = 4_000_000
+"""States at most, unless told otherwise: 0.8 GB with two words and seven steps each. Passing it is undecided, never green."""
+
+STEPS_MAX: Final = 100_000_000
+"""Steps between states at most, unless told otherwise: 0.8 GB. Passing it is undecided, never green."""
+
+SLICE_STATES: Final = 1 << 15
+"""States that are expanded between two reports of progress."""
+
+Verdict = Literal["holds", "violated", "undecided"]
+
+Progress = Callable[[str, int, int | None], None]
+"""Told now and then: what is done, how much of it, and of how much, if that is known."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one eventuality in one configuration."""
+
+    eventuality: Eventuality
+    verdict: Verdict
+    goals: int
+    """Choices of its parameters."""
+    occurred: int
+    """Choices for which the premise holds somewhere and the conclusion not yet; with 0 it holds for want of a case."""
+    values: tuple[tuple[str, Element], ...] = ()
+    """The choice for which it is broken."""
+    lasso: Trace | None = None
+    """A fair run that breaks it."""
+
+
+@dataclass(frozen=True)
+class Liveness:
+    """What was decided in a configuration."""
+
+    configuration: str
+    distinct: int
+    transitions: int
+    """Steps that change the state."""
+    depth: int
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+    compile_seconds: float
+    words: int
+    bits: int
+    bytes: int
+    """Of the engine's arrays."""
+    complete: bool
+    left_out: tuple[str, ...]
+    """Fair actions that the configuration forbids: what counts on them may be broken for no other reason.
+
+    Empty if the configuration itself names what does not count on them.
+    """
+
+    @property
+    def verdict(self) -> Verdict:
+        """Violated if one is; holds only if all are decided."""
+        if not self.complete:
+            return "undecided"
+        return "violated" if any(outcome.verdict == "violated" for outcome in self.outcomes) else "holds"
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that the command line writes."""
+        return {
+            "config": self.configuration,
+            "distinct": self.distinct,
+            "transitions": self.transitions,
+            "depth": self.depth,
+            "complete": self.complete,
+            "verdict": self.verdict,
+            "seconds": round(self.seconds, 3),
+            "compile_seconds": round(self.compile_seconds, 3),
+            "eventualities": [
+                {
+                    "name": outcome.eventuality.name,
+                    "verdict": outcome.verdict,
+                    "goals": outcome.goals,
+                    "occurred": outcome.occurred,
+                    "values": dict(outcome.values) or None,
+                    "steps": len(outcome.lasso.steps) if outcome.lasso else None,
+                    "loop": outcome.lasso.loop if outcome.lasso else None,
+                }
+                for outcome in self.outcomes
+            ],
+        }
+
+
+def never_asked(found: Sequence[Liveness], eventualities: Sequence[Eventuality]) -> list[str]:
+    """The names of eventualities whose premise holds nowhere: they may be vacuous."""
+    asked = {outcome.eventuality.name for item in found for outcome in item.outcomes if outcome.occurred}
+    return [eventuality.name for eventuality in eventualities if eventuality.name not in asked]
+
+
+def live(
+    protocol: Protocol,
+    configuration: Configuration,
+    *,
+    eventualities: Sequence[Eventuality] | None = None,
+    states_max: int = STATES_MAX,
+    steps_max: int = STEPS_MAX,
+    forget_spent: bool = True,
+    everything: bool = False,
+    progress: Progress | None = None,
+) -> Liveness:
+    """Decides eventualities, or without any all of the protocol's, of those that the configuration names if it names some.
+
+    `forget_spent`: as in exploration, only where it is proved that spent messages may be forgotten. `everything`: keeps also the
+    fields that nothing reads.
+    """
+    named = configuration.eventually
+    meant = protocol.eventualities if eventualities is None else eventualities
+    wanted = [item for item in meant if named is None or item.name in named]
+    kernel = Kernel.of(
+        protocol,
+        configuration,
+        promises=[],
+        sometimes=[],
+        eventualities=wanted,
+        labelled=True,
+        forget_spent=forget_spent,
+        everything=everything,
+    )
+    try:
+        return _Engine(kernel, wanted, states_max, steps_max).run(progress or (lambda what, done, total: None))
+    except _UnreadOwedError:  # broken it is; a run to show is found where nothing is left out
+        return live(
+            protocol,
+            configuration,
+            eventualities=wanted,
+            states_max=states_max,
+            steps_max=steps_max,
+            forget_spent=forget_spent,
+            everything=True,
+            progress=progress,
+        )
+
+
+class _UnreadOwedError(Exception):
+    """In a loop a fair action could change a field that nothing reads: the loop is one of the whole only with that step in it."""
+
+
+class _Engine:
+    """The arrays of one configuration's graph, and the decisions about it."""
+
+    def __init__(self, kernel: Kernel, wanted: Sequence[Eventuality], states_max: int, steps_max: int) -> None:
+        self._kernel = kernel
+        self._wanted = wanted
+        self._bounds = states_max, steps_max
+        self._words = kernel.layout.words
+        self._shape = (0,) * self._words
+        instances = max(len(kernel.ground.instances), 1)
+        room = 1 << max(instances.bit_length() + 1, 14)
+        self._gathered = np.zeros(instances * (self._words + 1), np.uint64)
+        self._states = np.zeros(room * self._words, np.uint64)
+        self._table = np.zeros(2 * room, np.int32)
+        self._offsets = np.zeros(room + 1, np.int64)
+        self._targets = np.zeros(4 * room, np.int32)
+        self._labels = np.zeros(4 * room, np.int32)
+        self._counters = np.zeros(8, np.uint64)
+        self._progress = np.zeros(8, np.int64)
+        self._fair = np.array([instance.action.fair for instance in kernel.ground.instances] or [False], np.bool_)
+
+    def run(self, progress: Progress) -> Liveness:
+        self._states[: self._words] = self._kernel.pack(self._start())
+        self._progress[TAIL] = self._progress[LEVEL_END] = 1
+        graph.enter(self._shape, self._states, 1, self._table)
+        self._call(0)  # compiles the search, which is not part of its time
+        started = time.perf_counter()
+        complete = self._grow_all(progress)
+        count = int(self._progress[TAIL])
+        self._offsets = self._offsets[: count + 1]
+        answers = np.zeros((count, -(-len(self._kernel.claims.goals) // GOALS_OF_A_WORD) or 1), np.uint64)
+        graph.evaluate(np.uint64(self._address("goals")), self._states, self._words, count, answers)
+        outcomes = self._decided(answers, progress) if complete else self._undecided()
+        kept = (self._states, self._table, self._offsets, self._targets, self._labels, answers)
+        return Liveness(
+            self._kernel.interpreter.configuration.name,
+            count,
+            int(self._progress[STEPS]),
+            int(self._progress[DEPTH]),
+            tuple(outcomes),
+            time.perf_counter() - started,
+            self._kernel.seconds,
+            self._words,
+            self._kernel.layout.bits,
+            sum(entry.nbytes for entry in kept) + 40 * count,
+            complete,
+            self._left_out(),
+        )
+
+    def _left_out(self) -> tuple[str, ...]:
+        protocol, configuration = self._kernel.interpreter.protocol, self._kernel.interpreter.configuration
+        if configuration.eventually is not None:
+            return ()
+        forbidden = configuration.without | {name for name, allowed in configuration.only.items() if not allowed}
+        return tuple(action.name for action in protocol.actions if action.fair and action.name in forbidden)
+
+    def _start(self) -> State:
+        interpreter = self._kernel.interpreter
+        return initial_state(interpreter.protocol, interpreter.configuration)
+
+    def _address(self, name: str) -> int:
+        return int(self._kernel.compiled.addresses[name])
+
+    # -------------------------------------------------------------------------------------------------- the graph
+
+    def _call(self, states: int) -> int:
+        outcome: int = graph.grow(
+            self._shape,
+            np.uint64(self._address("expand")),
+            self._states,
+            self._table,
+            self._offsets,
+            self._targets,
+            self._labels,
+            self._gathered,
+            self._counters,
+            self._progress,
+            states,
+            *self._bounds,
+        )
+        return outcome
+
+    def _grow_all(self, progress: Progress) -> bool:
+        """Makes the whole graph; whether it is within the bounds."""
+        states_max, steps_max = self._bounds
+        while True:
+            outcome = self._call(SLICE_STATES)
+            count, steps = int(self._progress[TAIL]), int(self._progress[STEPS])
+            progress("states", count, None)
+            if count > states_max or steps > steps_max:
+                return False
+            if outcome == graph.DONE:
+                return True
+            if outcome == graph.FULL:
+                self._make_room(count, steps)
+
+    def _make_room(self, count: int, steps: int) -> None:
+        """Whatever is more than half full doubles."""
+        if 2 * count * self._words >= self._states.size or 4 * count >= self._table.size:
+            self._states = _doubled(self._states)
+            self._offsets = _doubled(self._offsets)
+            self._table = np.zeros(2 * self._table.size, np.int32)
+            graph.enter(self._shape, self._states, count, self._table)
+        if 2 * steps >= self._targets.size:
+            self._targets, self._labels = _doubled(self._targets), _doubled(self._labels)
+
+    # -------------------------------------------------------------------------------------------------- decisions
+
+    def _undecided(self) -> list[Outcome]:
+        return [Outcome(item, "undecided", len(self._goals(item)), 0) for item in self._wanted]
+
+    def _goals(self, eventuality: Eventuality) -> list[tuple[int, Goal]]:
+        return [
+            (number, goal) for number, goal in enumerate(self._kernel.claims.goals) if goal.eventuality is eventuality
+        ]
+
+    def _decided(self, answers: Any, progress: Progress) -> list[Outcome]:
+        count = answers.shape[0]
+        opening, unmet, marked = (np.zeros(count, np.bool_) for _ in range(3))
+        order, low = np.zeros(count, np.int32), np.zeros(count, np.int32)
+        outcomes = []
+        total = len(self._kernel.claims.goals)
+        for eventuality in self._wanted:
+            goals, occurred, violated = self._goals(eventuality), 0, None
+            for number, goal in goals:
+                progress(eventuality.name, number, total)
+                word, place = divmod(number, GOALS_OF_A_WORD)
+                if not graph.split(answers, word, place, opening, unmet):
+                    continue
+                occurred += 1
+                if violated is not None:
+                    continue
+                order[:], low[:], marked[:] = 0, 0, False
+                if graph.fair_components(
+                    self._offsets, self._targets, self._labels, self._fair, opening, unmet, order, low, marked
+                ):
+                    violated = (goal, self._lasso(goal, opening, unmet, marked))
+            if violated is None:
+                outcomes.append(Outcome(eventuality, "holds", len(goals), occurred))
+            else:
+                goal, lasso = violated
+                outcomes.append(Outcome(eventuality, "violated", len(goals), occurred, goal.values, lasso))
+        return outcomes
+
+    # ----------------------------------------------------------------------------------------------------- lassos
+
+    def _lasso(self, goal: Goal, opening: Any, unmet: Any, marked: Any) -> Trace:
+        """A fair run that breaks a goal, as short as it is easily had: the prefix is a shortest one.
+
+        Where a run may end for good, that is shown rather than a cycle, since it is easier to follow.
+        """
+        quiet = marked & self._nothing_owed()
+        prefix = self._prefix(opening, unmet, quiet if quiet.any() else marked)
+        entry = int(self._targets[prefix[-1]]) if prefix else 0
+        cycle = [] if quiet.any() else self._cycle(entry, marked & self._component(entry, marked))
+        trace = self._replayed(prefix, cycle)
+        why = why_no_counterexample(
+            self._kernel.interpreter, trace, goal.eventuality, dict(goal.values), forget_spent=self._kernel.forgets
+        )
+        if why and self._kernel.layout.unread:
+            raise _UnreadOwedError(why)
+        assert not why, f"the interpreter does not agree that {goal.eventuality.name} is broken: {why}"
+        return trace
+
+    def _out(self, state: int) -> range:
+        return range(int(self._offsets[state]), int(self._offsets[state + 1]))
+
+    def _nothing_owed(self) -> Any:
+        """The states in which no fair instance is enabled: a run may end there."""
+        steps = int(self._progress[STEPS])
+        fair_before = np.zeros(steps + 1, np.int64)
+        np.cumsum(self._fair[self._labels[:steps]], out=fair_before[1:])
+        return np.diff(fair_before[self._offsets]) == 0
+
+    def _owed(self, state: int) -> frozenset[int]:
+        """The fair instances that are enabled."""
+        labels = (int(self._labels[step]) for step in self._out(state))
+        return frozenset(label for label in labels if self._fair[label])
+
+    def _prefix(self, opening: Any, unmet: Any, ends: Any) -> list[int]:
+        """The steps of a shortest way to one of the ends."""
+        count = unmet.size
+        via, queue = np.zeros(2 * count, np.int64), np.empty(2 * count, np.int32)
+        node = int(graph.way(self._offsets, self._targets, opening, unmet, ends, via, queue))
+        assert node >= 0, "what was reached depth first has a way there"
+        steps: list[int] = []
+        while via[node] != -2:
+            if via[node] == -1:
+                node -= count
+                continue
+            step = int(via[node]) - 1
+            steps.append(step)
+            source = int(np.searchsorted(self._offsets, step, side="right")) - 1
+            node = source + (count if node >= count else 0)
+        return steps[::-1]
+
+    def _component(self, entry: int, marked: Any) -> Any:
+        """The states of the entry's component: those that it reaches through marked states and that reach it."""
+        # Two fair components may follow each other, so what is reached is not yet the component.
+        ahead = self._reached(entry, marked)
+        inside = np.zeros_like(marked)
+        inside[entry] = True
+        sources = np.repeat(np.arange(marked.size), np.diff(self._offsets))
+        targets = self._targets[: sources.size]
+        between = ahead[sources] & ahead[targets]
+        sources, targets = sources[between], targets[between]
+        while True:
+            before = int(inside.sum())
+            inside[sources[inside[targets]]] = True
+            if int(inside.sum()) == before:
+                return inside
+
+    def _reached(self, entry: int, allowed: Any) -> Any:
+        found = np.zeros_like(allowed)
+        found[entry] = True
+        waiting = [entry]
+        while waiting:
+            for step in self._out(waiting.pop()):
+                target = int(self._targets[step])
+                if allowed[target] and not found[target]:
+                    found[target] = True
+                    waiting.append(target)
+        return found
+
+    def _cycle(self, entry: int, inside: Any) -> list[int]:
+        """The steps of a fair cycle: to the nearest state or step that settles something still owed, and so on, and back."""
+        steps: list[int] = []
+        at, owed = entry, self._owed(entry)
+        while owed:
+            more = self._nearest(at, inside, self._settling(owed))
+            for step in more:
+                at = int(self._targets[step])
+                owed = (owed - {int(self._labels[step])}) & self._owed(at)
+            steps += more
+        if at != entry or not steps:
+            steps += self._nearest(at, inside, lambda step: int(self._targets[step]) == entry)
+        return steps
+
+    def _settling(self, owed: frozenset[int]) -> Callable[[int], bool]:
+        """Whether a step takes something that is owed, or leads to where it is disabled."""
+        return lambda step: int(self._labels[step]) in owed or bool(owed - self._owed(int(self._targets[step])))
+
+    def _nearest(self, start: int, inside: Any, wanted: Callable[[int], bool]) -> list[int]:
+        """A shortest way within a component whose last step is wanted."""
+        came: dict[int, tuple[int, int]] = {}
+        queue = [start]
+        for state in queue:
+            for step in self._out(state):
+                target = int(self._targets[step])
+                if not inside[target]:
+                    continue
+                if wanted(step):
+                    found = [step]
+                    while state != start:
+                        step, state = came[state]
+                        found.append(step)
+                    return found[::-1]
+                if target not in came and target != start:
+                    came[target] = (step, state)
+                    queue.append(target)
+        raise AssertionError("a fair component settles everything that is owed in it")
+
+    # ---------------------------------------------------------------------------------------------------- replay
+
+    def _replayed(self, prefix: Sequence[int], cycle: Sequence[int]) -> Trace:
+        """The lasso in full states. What nothing reads may differ after one round, so rounds are taken until a state comes back."""
+        interpreter = self._kernel.interpreter
+        states = [self._start()]
+        steps: list[Occurrence] = []
+        for step in prefix:
+            self._take(step, states, steps)
+        rounds = {states[-1]: len(steps)}
+        while cycle:
+            for step in cycle:
+                self._take(step, states, steps)
+            if states[-1] in rounds:
+                break
+            rounds[states[-1]] = len(steps)
+        loop = rounds[states[-1]]
+        return Trace(interpreter.protocol.name, interpreter.configuration, tuple(states), tuple(steps), loop=loop)
+
+    def _take(self, step: int, states: list[State], steps: list[Occurrence]) -> None:
+        interpreter, ground = self._kernel.interpreter, self._kernel.ground
+        instance = ground.instances[int(self._labels[step])]
+        sorts = [variable.sort for variable in instance.action.parameters]
+        names = (variable.name for variable in instance.action.parameters)
+        choices = tuple(zip(names, ground.names(sorts, instance.choices), strict=True))
+        occurrence = Occurrence(instance.action.name, choices)
+        assert interpreter.is_enabled(states[-1], occurrence), f"the interpreter cannot take {occurrence}"
+        after = interpreter.apply(states[-1], occurrence)[0]
+        after = interpreter.forget_spent(after) if self._kernel.forgets else after
+        at = int(self._targets[step]) * self._words
+        packed = tuple(int(word) for word in self._states[at : at + self._words])
+        assert self._kernel.pack(after) == packed, f"the interpreter takes {occurrence} elsewhere"
+        states.append(after)
+        steps.append(occurrence)
+
+
+def _doubled(array: Any) -> Any:
+    grown = np.zeros(2 * array.size, array.dtype)
+    grown[: array.size] = array
+    return grown

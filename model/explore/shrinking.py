@@ -1,0 +1,171 @@
+"""Shorter runs: what a run does not need is left out, and the shortest run to what is looked for is searched for.
+
+Leaving steps out numbers things anew: a pod's third version becomes its second. So a step that is not possible any more is replaced
+by the nearest one that is, of the same action with the same members and other numbers; if there is none, it is left out too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from model.explore.explore import explore
+from model.language import Promise, Protocol
+from model.language.terms import Number
+from model.reference.configuration import Configuration
+from model.reference.interpreter import Interpreter
+from model.reference.runs import executed
+from model.reference.state import Element, Occurrence, State, Trace, initial_state
+
+STATES_MAX: Final = 1_000_000
+"""States that are searched for a shortest run at most: about a second. Without one, what was left over stays."""
+
+LOW: Final = 2
+"""The largest numbers of the world that is searched first: most of what goes wrong needs an older and a newer, and no more."""
+
+T = TypeVar("T")
+
+
+def adapted(interpreter: Interpreter, trace: Trace, steps: Iterable[Occurrence]) -> Trace:
+    """The run from the trace's end along these steps, each as it is, or the nearest to it that is possible, or left out."""
+    states, taken = list(trace.states), list(trace.steps)
+    for step in steps:
+        done = step if interpreter.is_enabled(states[-1], step) else _nearest(interpreter, states[-1], step)
+        if done is not None:
+            states.append(interpreter.apply(states[-1], done)[0])
+            taken.append(done)
+    return replace(trace, states=tuple(states), steps=tuple(taken))
+
+
+def _nearest(interpreter: Interpreter, state: State, step: Occurrence) -> Occurrence | None:
+    members = [value for _, value in step.choices if isinstance(value, str)]
+    possible = [
+        one
+        for one in interpreter.enabled(state, step.action)
+        if [value for _, value in one.choices if isinstance(value, str)] == members
+    ]
+    return min(possible, key=lambda one: _distance(one, step), default=None)
+
+
+def _distance(one: Occurrence, other: Occurrence) -> int:
+    pairs = zip(one.choices, other.choices, strict=True)
+    return sum(abs(a - b) for (_, a), (_, b) in pairs if isinstance(a, int) and isinstance(b, int))
+
+
+def reduced(interpreter: Interpreter, trace: Trace, shows: Callable[[Trace], T | None]) -> tuple[Trace, T] | None:
+    """The run without what it does not need for what is looked for, with what was found; none if it does not show it at all.
+
+    Parts are left out by halves, quarters and so on to single steps, the last ones first, until nothing can be left out.
+    """
+    found = shows(trace)
+    if found is None:
+        return None
+    start = replace(trace, states=trace.states[:1], steps=())
+    size = max(len(trace.steps) // 2, 1)
+    while True:
+        shorter = _without_a_part(interpreter, start, trace.steps, size, shows)
+        if shorter is not None:
+            trace, found = shorter
+            size = min(size, max(len(trace.steps) // 2, 1))
+        elif size == 1:
+            return trace, found
+        else:
+            size = max(size // 2, 1)
+
+
+def _without_a_part(
+    interpreter: Interpreter, start: Trace, steps: Sequence[Occurrence], size: int, shows: Callable[[Trace], T | None]
+) -> tuple[Trace, T] | None:
+    for last in range(len(steps), 0, -size):
+        kept = (*steps[: max(last - size, 0)], *steps[last:])
+        shorter = adapted(interpreter, start, kept)
+        found = shows(shorter)
+        if found is not None:
+            return shorter, found
+    return None
+
+
+def world_of(trace: Trace, protocol: Protocol, also: frozenset[Element] = frozenset()) -> Configuration:
+    """The smallest world that the run is possible in: the members that its steps name, with their constants, and numbers so far.
+
+    `also`: members and numbers that it has besides.
+    """
+    configuration = trace.configuration
+    named = {value for step in trace.steps for _, value in step.choices} | also
+    named |= {
+        value
+        for constant in configuration.constants.values()
+        if not isinstance(constant, frozenset)
+        for key, value in constant.items()
+        if set(key) <= named
+    }
+    sorts = {
+        sort: tuple(one for one in members if one in named) or members[:1]
+        for sort, members in configuration.sorts.items()
+    }
+    gone = {one for sort, members in configuration.sorts.items() for one in members if one not in sorts[sort]}
+    constants = {
+        name: frozenset(one for one in constant if not gone & set(one))
+        if isinstance(constant, frozenset)
+        else {key: value for key, value in constant.items() if not gone & set(key)}
+        for name, constant in configuration.constants.items()
+    }
+    return replace(
+        configuration,
+        name=f"{configuration.name}-small",
+        sorts=sorts,
+        bounds=_bounds(trace, protocol),
+        constants=constants,
+        pinned={},
+    )
+
+
+def _bounds(trace: Trace, protocol: Protocol) -> dict[str, int]:
+    """The largest value that each number has in the run; a world has at least 1 of each. Numbers of constants stay."""
+    state, bounds = trace.states[-1], {number.__name__: 1 for number in protocol.numbers}
+    for symbol in protocol.symbols:
+        if symbol.kind == "event":
+            continue
+        sorts = symbol.arguments
+        tuples = state.relations[symbol.name] if symbol.name in state.relations else state.functions[symbol.name]
+        for one in tuples if symbol.name in state.relations else ():
+            for value, sort in zip(one, sorts, strict=True):
+                if issubclass(sort, Number) and isinstance(value, int):
+                    bounds[sort.__name__] = max(bounds[sort.__name__], value)
+        if symbol.name in state.functions and issubclass(symbol.result, Number):
+            values = [value for value in state.functions[symbol.name].values() if isinstance(value, int)]
+            bounds[symbol.result.__name__] = max(bounds[symbol.result.__name__], *values)
+    for step in trace.steps:
+        action = next(one for one in protocol.actions if one.name == step.action)
+        for variable, (_, value) in zip(action.parameters, step.choices, strict=True):
+            if issubclass(variable.sort, Number) and isinstance(value, int):
+                bounds[variable.sort.__name__] = max(bounds[variable.sort.__name__], value)
+    return bounds
+
+
+def shortest(
+    interpreter: Interpreter,
+    trace: Trace,
+    never: Promise,
+    *,
+    also: frozenset[Element] = frozenset(),
+    steps_max: int,
+    states_max: int = STATES_MAX,
+) -> Trace | None:
+    """A shortest run to where a claim fails, in the small world of a run; none if there is none of so few steps, or it is too far.
+
+    Nothing is forgotten on the way: a hypothesis may take what the protocol does not need any more. `also`: as for `world_of`.
+    """
+    if steps_max < 0:
+        return None
+    protocol = interpreter.protocol
+    world = world_of(trace, protocol, also)
+    low = replace(world, bounds={number: min(bound, LOW) for number, bound in world.bounds.items()})
+    options = {"promises": [never], "sometimes": [], "deadlocks": False, "forget_spent": False}
+    for one in dict.fromkeys((low, world)):
+        found = explore(protocol, one, states_max=states_max, **options)  # type: ignore[arg-type] # options of different types
+        if found.trace is not None and len(found.trace.steps) <= steps_max:
+            start = replace(trace, states=(initial_state(protocol, trace.configuration),), steps=())
+            return executed(interpreter, start, found.trace.steps)
+    return None

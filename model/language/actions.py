@@ -1,0 +1,130 @@
+"""What roles do: guards and updates."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from model.language.changes import Change, Move
+from model.language.declaration import Declaration, Role, declared_by, evaluate, parameters_of
+from model.language.state import Kind, Symbol
+from model.language.terms import And, Apply, Formula, Node, Variable
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an action's function returns. All lists may be left out."""
+
+    takes: Sequence[Formula] = ()
+    """Messages received; they belong to the guard, and after the step they are spent."""
+    when: Sequence[Formula] = ()
+    then: Sequence[Change] = ()
+    emits: Sequence[Formula] = ()
+    moves: Sequence[Move] = ()
+    absent: Sequence[Node | Symbol] = ()
+    """What should be left out of another action, and is no part of it."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Action(Declaration):
+    """A guard and an update, for all values of the parameters."""
+
+    role: Role
+    parameters: tuple[Variable, ...]
+    takes: tuple[Apply, ...]
+    guard: tuple[Node, ...]
+    """The conjuncts, the taken messages first."""
+    changes: tuple[Change, ...]
+    emits: tuple[Apply, ...]
+    moves: tuple[Move, ...]
+    doc: str
+    fair: bool = False
+    """Weakly fair, for each choice of its parameters: it does not stay enabled for ever without being taken."""
+    absent: tuple[Node | Symbol, ...] = ()
+    """Of a variant: what it leaves out, and is not there. A fault, which is told with all others once everything has its name."""
+    name: str = field(default="", init=False)
+
+    def but(
+        self,
+        *,
+        without: Sequence[Formula | Symbol] = (),
+        when: Sequence[Formula] = (),
+        then: Sequence[Change] = (),
+        emits: Sequence[Formula] = (),
+    ) -> Step:
+        """This action without some of it, and with something besides: how a variant is stated, so that no rule stands twice.
+
+        `without`: parts of the guard, events, and symbols (all that the action does to them stays undone).
+        """
+        guard, parts = self.guard[len(self.takes) :], _parts(item for item in without if isinstance(item, Formula))
+        untouched = [item for item in without if isinstance(item, Symbol)]
+        absent: list[Node | Symbol] = [part for part in parts if part not in guard and part not in self.emits]
+        absent += [item for item in untouched if all(change.symbol is not item for change in self.changes)]
+        return Step(
+            takes=[Formula(take) for take in self.takes],
+            when=[*(Formula(conjunct) for conjunct in guard if conjunct not in parts), *when],
+            then=[*(each_change for each_change in self.changes if each_change.symbol not in untouched), *then],
+            emits=[*(Formula(emit) for emit in self.emits if emit not in parts), *emits],
+            moves=self.moves,
+            absent=absent,
+        )
+
+
+def _parts(formulas: Iterable[Formula]) -> list[Node]:
+    """The conjuncts of formulas."""
+    found: list[Node] = []
+    for formula in formulas:
+        found.extend(formula.node.operands if isinstance(formula.node, And) else [formula.node])
+    return found
+
+
+def action(*, by: Role, fair: bool = False) -> Callable[[Callable[..., Step]], Action]:
+    """Declares an action of a role. Where there is one role for each member of a sort, the first parameter is that member.
+
+    `fair`: what is said to happen eventually may count on it (weak fairness); what nobody is bound to do is not fair.
+    """
+
+    def declare(declared: Callable[..., Step]) -> Action:
+        parameters = parameters_of(declared)
+        step: Step = declared(*(variable.sort(variable) for variable in parameters))
+        if by.each is not None and (not parameters or parameters[0].sort is not by.each):
+            raise TypeError(f"{declared.__name__}: the first parameter of an action of {by.doc!r} is a {by.each.title}")
+        takes = tuple(_applied(formula, "message") for formula in step.takes)
+        guard = [*takes, *_parts(step.when)]
+        emits = tuple(_applied(formula, "event") for formula in step.emits)
+        doc = inspect.cleandoc(declared.__doc__ or "")
+        then, moves, absent = tuple(step.then), tuple(step.moves), tuple(step.absent)
+        made = Action(by, parameters, takes, tuple(guard), then, emits, moves, doc, fair, absent)
+        return declared_by(declared, made)
+
+    return declare
+
+
+def _applied(formula: Formula, kind: Kind) -> Apply:
+    node = formula.node
+    if not isinstance(node, Apply) or node.symbol.kind != kind:
+        raise TypeError(f"one {kind} is expected, not {formula!r}")
+    return node
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Alternatives(Declaration):
+    """Where `given` holds, exactly one of the choices is enabled; parameters are shared by name, others are chosen freely."""
+
+    parameters: tuple[Variable, ...]
+    given: Node
+    choices: tuple[Action, ...]
+    doc: str
+    name: str = field(default="", init=False)
+
+
+def alternatives(*choices: Action) -> Callable[[Callable[..., Formula]], Alternatives]:
+    """Declares alternatives; the body says where exactly one of them applies."""
+
+    def declare(declared: Callable[..., Formula]) -> Alternatives:
+        parameters, given = evaluate(declared)
+        doc = inspect.cleandoc(declared.__doc__ or "")
+        return declared_by(declared, Alternatives(parameters, given.node, choices, doc))
+
+    return declare

@@ -1,0 +1,97 @@
+"""What a protocol's text must not be, whatever it means.
+
+History is never read by a guard, nor decides anything but history; constants never change; only promises about steps read the
+state after a step, or events; every promise, and everything that is to happen eventually, has a *sometimes* and a variant that
+breaks it; everything has a sentence of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from model.language import Action, Declaration, Eventuality, Promise, Protocol, Symbol
+from model.language.notation import notation
+from model.language.terms import Node, Truth
+from model.language.transient import is_transient
+from model.language.transition import free, substitute, symbols, unfolded
+
+
+def faults(protocol: Protocol) -> Iterator[str]:
+    """A sentence for each fault, with the name of what has it."""
+    yield from _unexplained(protocol)
+    for action in (*protocol.actions, *(variant.action for variant in protocol.variants)):
+        yield from faults_of(action)
+    for message in protocol.messages:
+        if _of_kind(symbols(message.spent), "history"):
+            yield f"{message.name}: whether it is spent depends on history"
+    for promise in protocol.promises:
+        if promise.kind == "always" and is_transient(unfolded(promise.formula)):
+            yield f"{promise.name}: a promise about states reads an event, or the state after a step"
+    for eventuality in protocol.eventualities:
+        if any(is_transient(unfolded(item)) for item in (eventuality.premise, eventuality.conclusion)):
+            yield f"{eventuality.name}: what leads to what reads an event, or the state after the step"
+    broken = {promise for variant in protocol.variants for promise in variant.breaks}
+    promised: list[Promise | Eventuality] = [
+        each_promise for each_promise in protocol.promises if not each_promise.lemma
+    ]
+    for claimed in [*promised, *protocol.eventualities]:
+        if not claimed.sometimes:
+            yield f"{claimed.name}: has no sometimes, and may be vacuous"
+        inherited = protocol.extends is not None and claimed in (
+            *protocol.extends.promises,
+            *protocol.extends.eventualities,
+        )
+        if claimed not in broken and not inherited:
+            yield f"{claimed.name}: no variant breaks it"
+
+
+def idle_deviations(protocol: Protocol) -> Iterator[str]:
+    """A sentence for each variant that leaves out what is not there. The text means what it says nevertheless."""
+    for variant in protocol.variants:
+        for part in variant.action.absent:
+            said = f"a change of {part.name}" if isinstance(part, Symbol) else notation(part)
+            yield f"{variant.name}: leaves out {said}, which is no part of {variant.replaces.name}"
+
+
+def _unexplained(protocol: Protocol) -> Iterator[str]:
+    declared: tuple[Declaration, ...] = (
+        *protocol.symbols,
+        *protocol.definitions,
+        *protocol.actions,
+        *protocol.alternatives,
+        *protocol.promises,
+        *protocol.eventualities,
+        *protocol.sometimes,
+        *protocol.variants,
+    )
+    for item in declared:
+        if not item.doc.strip():
+            yield f"{item.name}: no sentence says what it is"
+    for sort in (*protocol.sorts, *protocol.numbers, *protocol.enumerations):
+        if not (sort.__doc__ or "").strip():
+            yield f"{sort.__name__}: no sentence says what it is"
+
+
+def faults_of(action: Action) -> Iterator[str]:
+    """A sentence for each fault of one action."""
+    read = set().union(*(symbols(node) for node in action.guard)) if action.guard else set()
+    for name in _of_kind(read, "history"):
+        yield f"{action.name}: its guard reads history ({name})"
+    terms: list[Node] = [*action.guard, *action.emits]
+    for change in action.changes:
+        inner = (*change.arguments, change.value, change.condition)
+        terms += [substitute(item, dict.fromkeys(change.binders, Truth(True))) for item in inner]
+    for variable in set().union(*map(free, terms)) - set(action.parameters):
+        yield f"{action.name}: reads {variable.name}, a {variable.sort.title} that is none of its parameters"
+    if any(is_transient(unfolded(node)) for node in action.guard):
+        yield f"{action.name}: its guard reads an event, or the state after the step"
+    for change in action.changes:
+        if change.symbol.kind in ("constant", "event"):
+            yield f"{action.name}: changes the {change.symbol.kind} {change.symbol.name}"
+        deciding = symbols(change.condition) | symbols(change.value)
+        if change.symbol.kind != "history" and _of_kind(deciding, "history"):
+            yield f"{action.name}: history decides the change of {change.symbol.name}"
+
+
+def _of_kind(read: Iterable[object], kind: str) -> list[str]:
+    return sorted(symbol.name for symbol in read if isinstance(symbol, Symbol) and symbol.kind == kind)

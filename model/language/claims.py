@@ -1,0 +1,170 @@
+"""What is claimed, and the deviations that show that the claims bite."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+from model.language.actions import Action, Step, action
+from model.language.declaration import Declaration, declared_by, evaluate, parameters_of
+from model.language.terms import Formula, Node, Variable
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Sometimes(Declaration):
+    """Something that must be reachable: for some values of the parameters, in some state or (if it reads events) step."""
+
+    parameters: tuple[Variable, ...]
+    formula: Node
+    doc: str
+    name: str = field(default="", init=False)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Promise(Declaration):
+    """A claim about every reachable state, or (two-state) about every step between reachable states; for all parameters.
+
+    A *lemma* carries the proof of others and promises nothing by itself.
+    """
+
+    kind: Literal["always", "two-state"]
+    lemma: bool
+    parameters: tuple[Variable, ...]
+    formula: Node
+    sometimes: tuple[Sometimes, ...]
+    doc: str
+    weakens: Promise | None = None
+    """The promise of a smaller protocol whose place this one takes where both are in."""
+    name: str = field(default="", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LeadsTo:
+    """Whenever the premise holds, the conclusion holds then or later."""
+
+    premise: Formula
+    conclusion: Formula
+
+
+def leads_to(premise: Formula, conclusion: Formula) -> LeadsTo:
+    """Whenever the premise holds, the conclusion holds then or later, in every run in which fair actions are fair."""
+    return LeadsTo(premise, conclusion)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Eventuality(Declaration):
+    """A promise about infinite runs, for all parameters: the premise leads to the conclusion, both about states."""
+
+    parameters: tuple[Variable, ...]
+    premise: Node
+    conclusion: Node
+    sometimes: tuple[Sometimes, ...]
+    doc: str
+    name: str = field(default="", init=False)
+
+
+def eventually(*witnesses: Sometimes) -> Callable[[Callable[..., LeadsTo]], Eventuality]:
+    """Declares what happens eventually; the witnesses show that it is not vacuous."""
+
+    def declare(declared: Callable[..., LeadsTo]) -> Eventuality:
+        parameters = parameters_of(declared)
+        claimed: LeadsTo = declared(*(variable.sort(variable) for variable in parameters))
+        doc = inspect.cleandoc(declared.__doc__ or "")
+        made = Eventuality(parameters, claimed.premise.node, claimed.conclusion.node, witnesses, doc)
+        return declared_by(declared, made)
+
+    return declare
+
+
+def sometimes(declared: Callable[..., Formula]) -> Sometimes:
+    """Declares something that must be reachable."""
+    parameters, formula = evaluate(declared)
+    return declared_by(declared, Sometimes(parameters, formula.node, inspect.cleandoc(declared.__doc__ or "")))
+
+
+def always(*witnesses: Sometimes, weakens: Promise | None = None) -> Callable[[Callable[..., Formula]], Promise]:
+    """Declares a promise about every reachable state; the witnesses show that it is not vacuous.
+
+    `weakens`: the stronger promise that holds without what is added to the protocol, and not with it.
+    """
+    return _promise("always", False, witnesses, weakens)
+
+
+def two_state(*witnesses: Sometimes) -> Callable[[Callable[..., Formula]], Promise]:
+    """Declares a promise about every step: it may read the state after it, and events."""
+    return _promise("two-state", False, witnesses)
+
+
+def lemma(declared: Callable[..., Formula]) -> Promise:
+    """Declares an invariant that only carries proofs."""
+    return _promise("always", True, ())(declared)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Assumption(Declaration):
+    """What every configuration must make true of the constants, for all parameters; proofs may use it."""
+
+    parameters: tuple[Variable, ...]
+    formula: Node
+    doc: str
+    name: str = field(default="", init=False)
+
+
+def assumption(declared: Callable[..., Formula]) -> Assumption:
+    """Declares what is assumed of the constants."""
+    parameters, formula = evaluate(declared)
+    return declared_by(declared, Assumption(parameters, formula.node, inspect.cleandoc(declared.__doc__ or "")))
+
+
+def weaker_lemma(weakens: Promise) -> Callable[[Callable[..., Formula]], Promise]:
+    """Declares a lemma in the place of a stronger one, which does not hold with what is added to the protocol."""
+    return _promise("always", True, (), weakens)
+
+
+def _promise(
+    kind: Literal["always", "two-state"],
+    supporting: bool,
+    witnesses: tuple[Sometimes, ...],
+    weakens: Promise | None = None,
+) -> Callable[[Callable[..., Formula]], Promise]:
+    def declare(declared: Callable[..., Formula]) -> Promise:
+        parameters, formula = evaluate(declared)
+        doc = inspect.cleandoc(declared.__doc__ or "")
+        return declared_by(declared, Promise(kind, supporting, parameters, formula.node, witnesses, doc, weakens))
+
+    return declare
+
+
+class Deviation(Enum):
+    """Where a variant comes from."""
+
+    AS_BUILT = "a defect of the original implementation"
+    AS_DESIGNED = "a hole of the design document"
+    MUTANT = "a rule changed on purpose"
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Variant(Declaration):
+    """A deviation kept on purpose: `action` in the place of `replaces`, and the promises that it breaks."""
+
+    replaces: Action
+    action: Action
+    breaks: tuple[Promise | Eventuality, ...]
+    kind: Deviation
+    doc: str
+    name: str = field(default="", init=False)
+
+
+def variant(
+    *, replaces: Action, breaks: Sequence[Promise | Eventuality], kind: Deviation = Deviation.MUTANT
+) -> Callable[[Callable[..., Step]], Variant]:
+    """Declares a variant; its function states the changed action, mostly by what is different (`Action.but`)."""
+
+    def declare(declared: Callable[..., Step]) -> Variant:
+        changed = action(by=replaces.role, fair=replaces.fair)(declared)
+        return declared_by(declared, Variant(replaces, changed, tuple(breaks), kind, changed.doc))
+
+    return declare

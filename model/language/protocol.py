@@ -1,0 +1,136 @@
+"""A protocol: everything that a set of modules declares."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any, TypeVar
+
+from model.language import terms
+from model.language.actions import Action, Alternatives
+from model.language.claims import Assumption, Eventuality, Promise, Sometimes, Variant
+from model.language.declaration import Declaration, Role
+from model.language.state import Definition, Lifecycle, Message, Symbol
+from model.language.terms import Enumeration, Individual, Number, Value
+
+T0 = TypeVar("T0")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Everything a set of modules declares, in reading order."""
+
+    name: str
+    modules: tuple[ModuleType, ...]
+    sorts: tuple[type[Individual], ...]
+    numbers: tuple[type[Number], ...]
+    enumerations: tuple[type[Enumeration], ...]
+    roles: tuple[Role, ...]
+    symbols: tuple[Symbol, ...]
+    """State, constants, history, messages and events."""
+    assumptions: tuple[Assumption, ...]
+    definitions: tuple[Definition[Any, Any], ...]
+    """Lifecycles are among them."""
+    actions: tuple[Action, ...]
+    alternatives: tuple[Alternatives, ...]
+    promises: tuple[Promise, ...]
+    """Lemmas are among them; those that another one weakens are not."""
+    eventualities: tuple[Eventuality, ...]
+    sometimes: tuple[Sometimes, ...]
+    variants: tuple[Variant, ...]
+    extends: Protocol | None = None
+    """A smaller protocol that is part of this one; its claims have variants and witnesses of their own there."""
+
+    @classmethod
+    def of(cls, name: str, *modules: ModuleType, extends: Protocol | None = None) -> Protocol:
+        """Collects what the modules declare, names it after the attributes, and checks that names are unique."""
+        found: dict[str, Declaration | type[Value]] = {}
+        for module in modules:
+            for attribute, value in vars(module).items():
+                if attribute.startswith("_"):
+                    continue
+                if isinstance(value, Declaration):
+                    if value.name == "":
+                        object.__setattr__(value, "name", attribute)
+                    if value.name != attribute or found.setdefault(attribute, value) is not value:
+                        raise TypeError(
+                            f"{module.__name__}.{attribute}: the name is taken, or the declaration has another"
+                        )
+                elif isinstance(value, type) and issubclass(value, Value) and value.__module__ != terms.__name__:
+                    found[attribute] = value
+        for value in found.values():
+            if isinstance(value, Variant):
+                object.__setattr__(value.action, "name", value.replaces.name)
+
+        def some(kind: type[T0]) -> tuple[T0, ...]:
+            return tuple(value for value in found.values() if isinstance(value, kind))
+
+        def classes(kind: type[T0]) -> tuple[type[T0], ...]:
+            return tuple(value for value in found.values() if isinstance(value, type) and issubclass(value, kind))
+
+        promises = some(Promise)
+        weakened = {promise.weakens for promise in promises}
+        return cls(
+            name,
+            modules,
+            classes(Individual),
+            classes(Number),
+            classes(Enumeration),
+            some(Role),
+            some(Symbol),
+            some(Assumption),
+            some(Definition),
+            some(Action),
+            some(Alternatives),
+            tuple(promise for promise in promises if promise not in weakened),
+            some(Eventuality),
+            some(Sometimes),
+            some(Variant),
+            extends,
+        )
+
+    @property
+    def messages(self) -> tuple[Message[Any], ...]:
+        """The messages among the symbols."""
+        return tuple(symbol for symbol in self.symbols if isinstance(symbol, Message))
+
+    @property
+    def lifecycles(self) -> tuple[Lifecycle[Any, Any], ...]:
+        """The lifecycles among the definitions."""
+        return tuple(definition for definition in self.definitions if isinstance(definition, Lifecycle))
+
+    def declaration(self, name: str) -> Declaration | None:
+        """What is declared by this name: a claim, an action, a symbol, a definition; none: nothing is."""
+        every: tuple[tuple[Declaration, ...], ...] = (
+            self.promises,
+            self.eventualities,
+            self.actions,
+            self.sometimes,
+            self.alternatives,
+            self.definitions,
+            self.symbols,
+        )
+        return next((one for group in every for one in group if one.name == name), None)
+
+    def with_variant(self, chosen: Variant) -> Protocol:
+        """The protocol with the variant's action in the place of the one it replaces."""
+        actions = tuple(chosen.action if action is chosen.replaces else action for action in self.actions)
+        return replace(self, name=f"{self.name} with {chosen.name}", actions=actions)
+
+    def digest(self) -> str:
+        """A fingerprint of the statement, in hexadecimal: what finite runs depend on, so not prose, variants, fairness."""
+        parts: list[object] = []
+        for symbol in self.symbols:
+            parts.append((symbol.name, symbol.kind, symbol.arguments, symbol.result))
+            if isinstance(symbol, Message):
+                parts.append((symbol.parameters, symbol.spent))
+        for done in self.actions:
+            parts.append((done.name, done.parameters, done.guard, done.changes, done.emits, done.moves))
+        claims: tuple[Promise | Sometimes, ...] = (*self.promises, *self.sometimes)
+        for claim in claims:
+            parts.append((claim.name, claim.parameters, claim.formula))
+        # A sort is known by its name: where its module stands is no part of the statement.
+        text = re.sub(r"<class '[\w.]*?(\w+)'>", r"\1", repr(parts))
+        return hashlib.sha256(text.encode()).hexdigest()

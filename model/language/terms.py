@@ -1,0 +1,399 @@
+"""Terms: what formulas and values are made of.
+
+There are two layers. *Nodes* are plain immutable data, the abstract syntax that every engine reads. *Values* are thin typed
+wrappers around nodes, with the operators that protocol files are written in: a `Host` in a guard is a `Value` whose class is
+its sort, so a swapped argument is a type error long before it could be a wrong proof.
+
+| class of values | stands for | engines see it as |
+|---|---|---|
+| `Individual` | a member of an uninterpreted sort: a host, a pod | an element of a finite set, or of any set |
+| `Number` | a count that starts at 0: a version, an epoch | an integer, or 0..bound |
+| `Enumeration` | one of a few named members | an index into the members |
+| `Formula` | true or false | a truth value |
+
+Comparing values (`==`, `<`, ...) makes a formula. A formula has no truth value of its own in Python: `if` on one is an error.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Protocol, Self, TypeVar, overload
+
+if TYPE_CHECKING:
+    from model.language.state import Symbol
+
+# --------------------------------------------------------------------------------------------------------- nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A parameter of an action or promise, or a bound variable."""
+
+    name: str
+    sort: type[Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A number, or a member of an enumeration by its index."""
+
+    value: int
+    sort: type[Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """True or false."""
+
+    value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """A relation, message, event or function of some arguments, in the state before a step or (`after`) the one after it."""
+
+    symbol: Symbol
+    arguments: tuple[Node, ...]
+    after: bool = False
+
+
+class Titled(Protocol):
+    """Something with a name."""
+
+    @property
+    def name(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A definition applied to arguments. Its meaning is `body`; its name is for readers."""
+
+    definition: Titled
+    arguments: tuple[Node, ...]
+    body: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Plus:
+    """A number and a fixed amount."""
+
+    number: Node
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Two numbers together."""
+
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """A number, a fixed number of times."""
+
+    number: Node
+    factor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Equality of two values of one sort, or order of two numbers."""
+
+    operator: Literal["=", "<", "<="]
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Negation."""
+
+    operand: Node
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """Conjunction; of nothing: true."""
+
+    operands: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Disjunction; of nothing: false."""
+
+    operands: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Implies:
+    """Implication."""
+
+    premise: Node
+    conclusion: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Quantified:
+    """For all, or for some, values of the bound variables."""
+
+    quantifier: Literal["all", "some"]
+    variables: tuple[Variable, ...]
+    body: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """One value if the condition holds, else the other."""
+
+    condition: Node
+    chosen: Node
+    otherwise: Node
+
+
+Node = (
+    Variable
+    | Constant
+    | Truth
+    | Apply
+    | Named
+    | Plus
+    | Sum
+    | Times
+    | Compare
+    | Not
+    | And
+    | Or
+    | Implies
+    | Quantified
+    | Choose
+)
+
+
+# -------------------------------------------------------------------------------------------------------- values
+
+
+class Value:
+    """A term of some sort; the sort is the class."""
+
+    __slots__ = ("node",)
+    title: ClassVar[str]
+    """The sort's name, in lower case."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def __init_subclass__(cls) -> None:
+        cls.title = cls.__name__.lower()
+
+    @classmethod
+    def variable(cls, name: str) -> Self:
+        """A variable of this sort."""
+        return cls(Variable(name, cls))
+
+    def __eq__(self, other: object) -> Formula:  # type: ignore[override] # a formula, not a truth value
+        return Formula(Compare("=", self.node, self._same_sort(other)))
+
+    def __ne__(self, other: object) -> Formula:  # type: ignore[override] # a formula, not a truth value
+        return Formula(Not(Compare("=", self.node, self._same_sort(other))))
+
+    __hash__ = None  # type: ignore[assignment] # equality is a formula, so values are no dictionary keys
+
+    def _same_sort(self, other: object) -> Node:
+        if type(other) is not type(self):
+            raise TypeError(f"{a_value(self)} is compared with {a_value(other)}")
+        return other.node
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a term has no truth value in Python: use & | ~ and implies instead of and, or, not and if")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.node})"
+
+
+def a_value(of: object) -> str:
+    """What something is, in a sentence: `an epoch`."""
+    title = type(of).title if isinstance(of, Value) else type(of).__name__
+    return f"an {title}" if title[0] in "aeiou" else f"a {title}"
+
+
+class Formula(Value):
+    """True or false."""
+
+    __slots__ = ()
+
+    def __and__(self, other: Formula) -> Formula:
+        return both(self, other)
+
+    def __or__(self, other: Formula) -> Formula:
+        return either(self, other)
+
+    def __invert__(self) -> Formula:
+        return Formula(Not(self.node))
+
+
+class Individual(Value):
+    """A member of an uninterpreted sort. Subclass it to declare a sort."""
+
+    __slots__ = ()
+
+
+class Number(Value):
+    """A count that starts at 0. Subclass it to declare what is counted."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, value: int) -> Self:
+        """The number itself; not negative."""
+        if value < 0:
+            raise ValueError(f"a {cls.title} is never negative, and {value} is")
+        return cls(Constant(value, cls))
+
+    def __add__(self, amount: int | Self) -> Self:
+        if isinstance(amount, int):
+            return type(self)(Plus(self.node, amount))
+        return type(self)(Sum(self.node, self._same_sort(amount)))
+
+    def __rmul__(self, factor: int) -> Self:
+        """So many times the number; proofs stay within linear arithmetic, so a factor is fixed and not negative."""
+        if factor < 0:
+            raise ValueError(f"a {self.title} is never negative, and {factor} times one may be")
+        return type(self)(Times(self.node, factor))
+
+    def __lt__(self, other: Self) -> Formula:
+        return Formula(Compare("<", self.node, self._same_sort(other)))
+
+    def __le__(self, other: Self) -> Formula:
+        return Formula(Compare("<=", self.node, self._same_sort(other)))
+
+    def __gt__(self, other: Self) -> Formula:
+        return Formula(Compare("<", self._same_sort(other), self.node))
+
+    def __ge__(self, other: Self) -> Formula:
+        return Formula(Compare("<=", self._same_sort(other), self.node))
+
+
+E = TypeVar("E", bound="Enumeration")
+
+
+class Member:
+    """Declares a member of an enumeration; its name is the attribute's."""
+
+    def __init__(self, doc: str) -> None:
+        self.doc = doc
+        self.name = ""
+
+    def __set_name__(self, owner: type[Value], name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type[E]) -> E:
+        return owner(Constant(owner.names().index(self.name), owner))
+
+
+class Enumeration(Value):
+    """One of a few named members, in the order of declaration; a function starts at the first."""
+
+    __slots__ = ()
+    members: ClassVar[tuple[Member, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.members = tuple(value for value in vars(cls).values() if isinstance(value, Member))
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The members' names, in order."""
+        return [member.name for member in cls.members]
+
+
+# ---------------------------------------------------------------------------------------------------- operators
+
+A = TypeVar("A", bound=Value)
+B = TypeVar("B", bound=Value)
+C = TypeVar("C", bound=Value)
+V = TypeVar("V", bound=Value)
+
+TRUE = Formula(Truth(True))
+FALSE = Formula(Truth(False))
+
+
+def both(*formulas: Formula) -> Formula:
+    """All of these."""
+    return Formula(And(tuple(_flat(And, formulas))))
+
+
+def either(*formulas: Formula) -> Formula:
+    """At least one of these."""
+    return Formula(Or(tuple(_flat(Or, formulas))))
+
+
+def _flat(kind: type[And | Or], formulas: Sequence[Formula]) -> list[Node]:
+    nodes: list[Node] = []
+    for formula in formulas:
+        nodes.extend(formula.node.operands if isinstance(formula.node, kind) else [formula.node])
+    return nodes
+
+
+def implies(premise: Formula, conclusion: Formula) -> Formula:
+    """If the premise holds, so does the conclusion."""
+    return Formula(Implies(premise.node, conclusion.node))
+
+
+def same(left: Formula, right: Formula) -> Formula:
+    """Both hold or neither does."""
+    return both(implies(left, right), implies(right, left))
+
+
+def choose(condition: Formula, chosen: V, otherwise: V) -> V:
+    """The first value if the condition holds, else the second."""
+    if type(chosen) is not type(otherwise):
+        raise TypeError(f"a choice between {a_value(chosen)} and {a_value(otherwise)}")
+    return type(chosen)(Choose(condition.node, chosen.node, otherwise.node))
+
+
+@overload
+def forall(first: type[A], body: Callable[[A], Formula], /) -> Formula: ...
+@overload
+def forall(first: type[A], second: type[B], body: Callable[[A, B], Formula], /) -> Formula: ...
+@overload
+def forall(first: type[A], second: type[B], third: type[C], body: Callable[[A, B, C], Formula], /) -> Formula: ...
+def forall(*sorts_and_body: Any) -> Formula:
+    """The body holds for all values of these sorts; its parameters name the variables."""
+    return _quantified("all", *sorts_and_body)
+
+
+@overload
+def exists(first: type[A], body: Callable[[A], Formula], /) -> Formula: ...
+@overload
+def exists(first: type[A], second: type[B], body: Callable[[A, B], Formula], /) -> Formula: ...
+@overload
+def exists(first: type[A], second: type[B], third: type[C], body: Callable[[A, B, C], Formula], /) -> Formula: ...
+def exists(*sorts_and_body: Any) -> Formula:
+    """The body holds for some values of these sorts; its parameters name the variables."""
+    return _quantified("some", *sorts_and_body)
+
+
+def _quantified(quantifier: Literal["all", "some"], *sorts_and_body: Any) -> Formula:
+    *sorts, body = sorts_and_body
+    variables = bound(sorts, body)
+    formula: Formula = body(*variables)
+    return Formula(Quantified(quantifier, tuple(variable_of(value) for value in variables), formula.node))
+
+
+def bound(sorts: Sequence[type[Value]], body: Callable[..., object]) -> list[Value]:
+    """One variable per sort, named like the parameters of the body."""
+    names = list(inspect.signature(body).parameters)
+    if len(names) != len(sorts):
+        raise TypeError(f"{len(sorts)} sorts are bound, and the body has {len(names)} parameters")
+    return [sort.variable(name) for sort, name in zip(sorts, names, strict=True)]
+
+
+def variable_of(value: Value) -> Variable:
+    """The node of a value that is a variable."""
+    assert isinstance(value.node, Variable)
+    return value.node

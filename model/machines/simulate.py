@@ -1,0 +1,231 @@
+"""Simulate: long random runs of the role machines, with every promise checked at every step.
+
+Hypothesis drives: each action is a rule, possible when it is enabled; each run leaves out some rules at random (swarm testing), so
+that rare combinations come up; what breaks a promise is made as short as possible. A seed repeats a simulation exactly.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+from unittest.mock import patch
+
+from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
+from hypothesis import strategies as st
+from hypothesis.internal.conjecture.providers import HypothesisProvider
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from model.language import Promise, Protocol
+from model.machines.machines import Contradiction, System
+from model.reference.configuration import Configuration
+from model.reference.interpreter import NO_EVENTS, Interpreter
+from model.reference.state import Occurrence, State, Trace, initial_state
+
+Progress = Callable[[int, int], None]
+"""Told now and then: runs and steps done."""
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What a simulation found. Only `holds` is green, and it is no proof."""
+
+    configuration: str
+    runs: int
+    steps: int
+    seed: int
+    verdict: Literal["holds", "violated", "undecided"]
+    violated: str
+    """The name of the promise; empty where nothing is violated."""
+    trace: Trace | None
+    """The shortest way that was found."""
+    actions: Mapping[str, int]
+    """How often each action was taken."""
+    reached: frozenset[str]
+    """What must be reachable, and was."""
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that the command line writes."""
+        return {
+            "config": self.configuration,
+            "runs": self.runs,
+            "steps": self.steps,
+            "seed": self.seed,
+            "verdict": self.verdict,
+            "violated": self.violated or None,
+            "actions": dict(sorted(self.actions.items())),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+class PromiseBroken(Exception):
+    """A run broke a promise."""
+
+    def __init__(self, name: str, trace: Trace) -> None:
+        super().__init__(name)
+        self.name = name
+        self.trace = trace
+
+
+class _Counts:
+    """What all runs did, in all."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.runs = 0
+        self.steps = 0
+        self.actions: Counter[str] = Counter()
+        self.reached: set[str] = set()
+        self._progress = progress
+
+    def step(self, action: str) -> None:
+        self.steps += 1
+        self.actions[action] += 1
+        if self._progress is not None and self.steps % 500 == 0:
+            self._progress(self.runs, self.steps)
+
+
+def simulate(
+    protocol: Protocol,
+    configuration: Configuration,
+    *,
+    runs: int = 200,
+    steps: int = 60,
+    from_seed: int = 0,
+    progress: Progress | None = None,
+) -> Simulation:
+    """Runs the machines at random: `runs` runs of at most `steps` steps."""
+    counts = _Counts(progress)
+    machine = seed(from_seed)(_machine(protocol, configuration, counts))
+    chosen = settings(
+        max_examples=runs,
+        stateful_step_count=steps,
+        deadline=None,
+        database=None,
+        verbosity=Verbosity.quiet,
+        print_blob=False,
+        report_multiple_bugs=False,  # the first one counts, and two would come as one exception of another kind
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink),
+    )
+    started = time.perf_counter()
+    broken: PromiseBroken | None = None
+    try:
+        # Hypothesis mixes in constants of the modules that happen to be loaded; a seed must mean the same without them.
+        with patch.object(HypothesisProvider, "_maybe_draw_constant", lambda *_, **__: None):
+            run_state_machine_as_test(machine, settings=chosen)
+    except PromiseBroken as found:
+        broken = found
+    trace = _without_detours(protocol, broken) if broken else None
+    seconds = time.perf_counter() - started
+    return Simulation(
+        configuration.name,
+        counts.runs,
+        counts.steps,
+        from_seed,
+        "violated" if broken else "holds" if counts.steps else "undecided",
+        broken.name if broken else "",
+        trace,
+        counts.actions,
+        frozenset(counts.reached),
+        seconds,
+    )
+
+
+def _without_detours(protocol: Protocol, broken: PromiseBroken) -> Trace:
+    """The way without steps that it does not need: what Hypothesis makes short may keep some, since its choices hang together."""
+    interpreter = Interpreter(protocol, broken.trace.configuration)
+    promises = [promise for promise in protocol.promises if promise.name == broken.name]
+    trace, place = broken.trace, len(broken.trace.steps) - 2
+    while place >= 0:
+        shorter = _executed(interpreter, trace, (*trace.steps[:place], *trace.steps[place + 1 :]), promises)
+        trace, place = (trace, place - 1) if shorter is None else (shorter, min(place, len(shorter.steps) - 2))
+    return trace
+
+
+def _executed(
+    interpreter: Interpreter, trace: Trace, steps: tuple[Occurrence, ...], promises: list[Promise]
+) -> Trace | None:
+    """The run of these steps, if it is possible and its last step breaks one of the promises."""
+    states, events = [trace.states[0]], NO_EVENTS
+    for step in steps:
+        if not interpreter.is_enabled(states[-1], step):
+            return None
+        after, events = interpreter.apply(states[-1], step)
+        states.append(after)
+    if interpreter.violated(states[-2], states[-1], events, promises) is None:
+        return None
+    return replace(trace, states=tuple(states), steps=steps)
+
+
+def _machine(protocol: Protocol, configuration: Configuration, counts: _Counts) -> type[RuleBasedStateMachine]:
+    """A state machine class for Hypothesis, with a rule for each action."""
+    interpreter = Interpreter(protocol, configuration)
+    promises = [promise for promise in protocol.promises if not promise.lemma]
+    start = initial_state(protocol, configuration)
+    # One system for all runs, since making its machines takes longer than a run.
+    system = System(protocol, configuration)
+
+    class Run(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            system.load(start)
+            self.states: list[State] = [start]
+            self.steps: list[Occurrence] = []
+            self.enabled: dict[str, list[Occurrence]] = {}
+            counts.runs += 1
+            self.look()
+
+        @precondition(lambda self: not self.enabled)
+        @rule()
+        def rest(self) -> None:
+            """Nothing is possible any more; Hypothesis wants some rule that is."""
+
+        def look(self) -> None:
+            self.enabled = {}
+            for occurrence in system.enabled():
+                self.enabled.setdefault(occurrence.action, []).append(occurrence)
+
+        def take(self, action: str, number: int) -> None:
+            among = self.enabled[action]
+            occurrence = among[number % len(among)]
+            before = self.states[-1]
+            try:
+                events = system.take(occurrence)
+            except Contradiction as problem:
+                raise PromiseBroken(str(problem), self.trace(occurrence, system.state)) from problem
+            after = system.state
+            counts.step(action)
+            broken = interpreter.violated(before, after, events, promises)
+            if broken is not None:
+                raise PromiseBroken(broken.name, self.trace(occurrence, after))
+            for sometime in protocol.sometimes:
+                if sometime.name not in counts.reached and interpreter.counterexample(
+                    sometime, before, after=after, events=events
+                ):
+                    counts.reached.add(sometime.name)
+            self.states.append(after)
+            self.steps.append(occurrence)
+            self.look()
+
+        def trace(self, last: Occurrence, after: State) -> Trace:
+            states, done = (*self.states, after), (*self.steps, last)
+            return Trace(protocol.name, configuration, states, done, "Found by simulation.")
+
+    numbers = st.integers(0, 1023)
+    for name in system.executables:
+        setattr(Run, f"rule_{name}", _rule(name, numbers))
+    return Run
+
+
+def _rule(name: str, numbers: st.SearchStrategy[int]) -> Any:
+    def possible(run: Any) -> bool:
+        return name in run.enabled
+
+    def take(self: Any, number: int) -> None:
+        self.take(name, number)
+
+    take.__name__ = name
+    return precondition(possible)(rule(number=numbers)(take))

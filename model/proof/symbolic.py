@@ -1,0 +1,159 @@
+"""Nodes as z3 terms: individuals of uninterpreted sorts, numbers and members of enumerations as integers in their range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import z3
+
+from model.language import Protocol, Symbol
+from model.language.terms import (
+    And,
+    Apply,
+    Choose,
+    Compare,
+    Constant,
+    Enumeration,
+    Formula,
+    Implies,
+    Individual,
+    Named,
+    Node,
+    Not,
+    Number,
+    Or,
+    Plus,
+    Quantified,
+    Sum,
+    Times,
+    Truth,
+    Value,
+    Variable,
+)
+from model.language.transition import free, unfolded
+from model.proof.propositions import applied, conjunction, disjunction
+
+Environment = dict[Variable, Any]
+
+
+class Translator:
+    """One protocol's symbols in z3."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self.protocol = protocol
+        self._sorts = {sort: z3.DeclareSort(sort.__name__) for sort in protocol.sorts}
+        self._functions: dict[Symbol, Any] = {}
+        self._bound = 0
+        for symbol in protocol.symbols:
+            if symbol.kind != "event":
+                sorts = [*map(self.sort, symbol.arguments), self.sort(symbol.result)]
+                self._functions[symbol] = z3.Function(symbol.name, *sorts)
+
+    def sort(self, sort: type[Value]) -> Any:
+        """The z3 sort of a sort."""
+        if issubclass(sort, Formula):
+            return z3.BoolSort()
+        return self._sorts[sort] if issubclass(sort, Individual) else z3.IntSort()
+
+    def constants(self, variables: Iterable[Variable], prefix: str) -> Environment:
+        """A fresh constant for each variable."""
+        return {variable: z3.Const(f"{prefix}{variable.name}", self.sort(variable.sort)) for variable in variables}
+
+    def ranges(self, environment: Environment) -> list[Any]:
+        """Numbers are not negative, and enumerations have their members."""
+        return [limit for variable, term in environment.items() for limit in _range(variable.sort, term)]
+
+    def domain(self) -> list[Any]:
+        """The same for the values of all functions, and what is assumed of the constants."""
+        found = [
+            item for assumed in self.protocol.assumptions for item in self.closed(assumed.parameters, assumed.formula)
+        ]
+        for symbol, function in self._functions.items():
+            if symbol.result is not Formula:
+                arguments = [z3.Const(f"a{place}", self.sort(sort)) for place, sort in enumerate(symbol.arguments)]
+                limits = _range(symbol.result, function(*arguments))
+                if limits:
+                    found.append(z3.ForAll(arguments, z3.And(*limits), patterns=[function(*arguments)]))
+        return found
+
+    def closed(self, parameters: Iterable[Variable], node: Node) -> list[Any]:
+        """For all values of the parameters. One formula per conjunct, over the parameters that it reads: short ones match."""
+        found = []
+        for part in conjuncts(unfolded(node)):
+            read = free(part)
+            environment = self.constants([parameter for parameter in parameters if parameter in read], "q!")
+            body = self.term(part, environment)
+            limits = self.ranges(environment)
+            body = z3.Implies(z3.And(*limits), body) if limits else body
+            found.append(z3.ForAll(list(environment.values()), body) if environment else body)
+        return found
+
+    def term(self, node: Node, environment: Environment) -> Any:
+        """A node in z3, with its free variables from the environment."""
+        match node:
+            case Variable():
+                return environment[node]
+            case Constant(value):
+                return z3.IntVal(value)
+            case Truth(value):
+                return z3.BoolVal(value)
+            case Named(_, _, body):
+                return self.term(body, environment)
+            case Plus(number, amount):
+                return self.term(number, environment) + amount
+            case Sum(left, right):
+                return self.term(left, environment) + self.term(right, environment)
+            case Times(number, factor):
+                return self.term(number, environment) * factor
+            case Compare(operator, left, right):
+                one, other = self.term(left, environment), self.term(right, environment)
+                return one == other if operator == "=" else one < other if operator == "<" else one <= other
+            case Not(operand):
+                return z3.Not(self.term(operand, environment))
+            case And(operands):
+                return conjunction([self.term(formula, environment) for formula in operands])
+            case Or(operands):
+                return disjunction([self.term(formula, environment) for formula in operands])
+            case Implies(premise, conclusion):
+                return z3.Implies(self.term(premise, environment), self.term(conclusion, environment))
+            case Choose(condition, chosen, otherwise):
+                terms = (self.term(item, environment) for item in (condition, chosen, otherwise))
+                return z3.If(*terms)
+            case Apply(symbol, arguments, after):
+                assert not after, "what is after a step has been expanded"
+                given = [self.term(argument, environment) for argument in arguments]
+                return applied(self._functions[symbol], given, _kind(symbol.result))
+            case Quantified(quantifier, variables, body):
+                self._bound += 1
+                inner = self.constants(variables, f"b{self._bound}!")
+                limits, inside = self.ranges(inner), self.term(body, {**environment, **inner})
+                if quantifier == "all":
+                    return z3.ForAll(list(inner.values()), z3.Implies(z3.And(*limits), inside) if limits else inside)
+                return z3.Exists(list(inner.values()), z3.And(*limits, inside))
+
+
+def _kind(sort: type[Value]) -> Any:
+    """What z3 calls the terms of a sort."""
+    if issubclass(sort, Formula):
+        return z3.BoolRef
+    return z3.ExprRef if issubclass(sort, Individual) else z3.ArithRef
+
+
+def _range(sort: type[Value], term: Any) -> list[Any]:
+    if issubclass(sort, Number):
+        return [term >= 0]
+    if issubclass(sort, Enumeration):
+        return [term >= 0, term < len(sort.names())]
+    return []
+
+
+def conjuncts(node: Node) -> list[Node]:
+    """The parts of a formula that all have to hold, looked for under implications too."""
+    match node:
+        case And(operands):
+            return [part for operand in operands for part in conjuncts(operand)]
+        case Implies(premise, conclusion):
+            return [Implies(premise, part) for part in conjuncts(conclusion)]
+        case _:
+            return [node]

@@ -1,0 +1,276 @@
+"""Configurations: how large a bounded world is. They live in TOML files beside the engines' users, never in a protocol.
+
+```toml
+doc = "Two hosts with a pod each."      # one sentence
+without = ["evict"]                     # actions that this configuration leaves out (default: none)
+eventually = ["ends"]                   # what is decided to happen eventually: all that counts on nothing left out (default: all)
+
+[sorts]                                 # the members of each sort, by name
+Host = ["h1", "h2"]
+
+[bounds]                                # the largest value of each number
+Version = 2
+
+[constants]                             # a relation: a list of tuples; a function: a table of arguments (joined by ",") to value
+correct = [["h1"], ["h2"]]
+vpc = { p1 = "red", p2 = "red" }
+
+[only]                                  # choices that an action is kept to, in its order; * is any (default: all)
+place = ["p1,h1", "p2,*"]
+
+[pinned]                                # exact counts that exploration must find again
+distinct = 42
+transitions = 99
+depth = 7
+```
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from model.errors import BadInput
+from model.language import Protocol, Symbol
+from model.language.terms import Enumeration, Formula, Number, Value
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+"""What members of sorts and configurations may be called."""
+
+MEMBERS_MAX = 64
+"""Members of one sort at most; more is a slip of the hand, since the states of a configuration grow exponentially with them."""
+
+BOUND_MAX = 255
+"""The largest bound of a number."""
+
+SIZE = 2
+"""Members of a sort, and the largest number, where a world is made by size and none is given."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A bounded world; made by `load` or by hand. Two are equal when their content is."""
+
+    name: str
+    sorts: Mapping[str, tuple[str, ...]]
+    bounds: Mapping[str, int]
+    constants: Mapping[str, frozenset[tuple[str | int, ...]] | Mapping[tuple[str | int, ...], str | int]]
+    without: frozenset[str] = frozenset()
+    only: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    pinned: Mapping[str, int] = field(default_factory=dict)
+    doc: str = ""
+    eventually: frozenset[str] | None = None
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def allows(self, action: str, choices: Sequence[str | int]) -> bool:
+        """Whether the action may make these choices here."""
+        if action in self.without:
+            return False
+        patterns = self.only.get(action)
+        return patterns is None or any(
+            all(wanted in ("*", str(choice)) for wanted, choice in zip(pattern, choices, strict=True))
+            for pattern in patterns
+        )
+
+
+def of_sizes(name: str, protocol: Protocol, sizes: Mapping[str, int]) -> Configuration:
+    """A world with so many members of each sort, and numbers up to so much; every constant is its first value everywhere.
+
+    Raises:
+        BadInput: a sort or number is not the protocol's, or a size is none.
+    """
+    names = [kind.__name__ for kind in (*protocol.sorts, *protocol.numbers)]
+    for unknown in sizes.keys() - set(names):
+        raise BadInput(f"sizes: {unknown!r} is neither a sort nor a number; expected among {', '.join(names)}")
+    sorts = {}
+    for sort in protocol.sorts:
+        members = sizes.get(sort.__name__, SIZE)
+        if not 1 <= members <= MEMBERS_MAX:
+            raise BadInput(f"sizes: {sort.__name__}: expected 1 to {MEMBERS_MAX} members, found {members}")
+        sorts[sort.__name__] = tuple(f"{sort.title[0]}{number + 1}" for number in range(members))
+    bounds = {}
+    for number in protocol.numbers:
+        bounds[number.__name__] = bound = sizes.get(number.__name__, SIZE)
+        if not 1 <= bound <= BOUND_MAX:
+            raise BadInput(f"sizes: {number.__name__}: expected a bound from 1 to {BOUND_MAX}, found {bound}")
+    constants: dict[str, Any] = {}
+    for symbol in protocol.symbols:
+        if symbol.kind == "constant":
+            values = (_values(sort, sorts, bounds) for sort in symbol.arguments)
+            first = None if symbol.result is Formula else _values(symbol.result, sorts, bounds)[0]
+            constants[symbol.name] = frozenset() if first is None else dict.fromkeys(product(*values), first)
+    return Configuration(name, sorts, bounds, constants)
+
+
+def load(path: Path, protocol: Protocol) -> Configuration:
+    """Reads a configuration file.
+
+    Raises:
+        BadInput: with file, field and what was expected.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise BadInput(f"{path}: cannot be read ({problem.strerror}); name an existing configuration file") from problem
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise BadInput(f"{path}: is not TOML: {problem}") from problem
+    except RecursionError as problem:
+        raise BadInput(f"{path}: is nested too deeply to be a configuration") from problem
+    return parse(path.stem, data, protocol, place=str(path))
+
+
+def parse(name: str, data: Mapping[str, Any], protocol: Protocol, *, place: str) -> Configuration:
+    """Checks the content of a configuration file; `place` is named in errors."""
+    known = {"doc", "without", "eventually", "only", "sorts", "bounds", "constants", "pinned"}
+    for key in data:
+        if key not in known:
+            raise BadInput(f"{place}: unknown field {key!r}; expected one of {', '.join(sorted(known))}")
+    if not NAME.fullmatch(name):
+        raise BadInput(f"{place}: the name {name!r} must be lower-case letters, digits and hyphens")
+    sorts = _sorts(data.get("sorts", {}), protocol, place)
+    bounds = _bounds(data.get("bounds", {}), protocol, place)
+    given = data.get("constants", {})
+    wanted = {symbol.name: symbol for symbol in protocol.symbols if symbol.kind == "constant"}
+    if not isinstance(given, dict) or set(given) != set(wanted):
+        raise BadInput(f"{place}: constants: expected exactly {_names(wanted)}, found {_names(given)}")
+    constants = {key: _constant(symbol, given[key], sorts, bounds, place) for key, symbol in wanted.items()}
+    actions = {action.name for action in protocol.actions}
+    hopes = {eventuality.name for eventuality in protocol.eventualities}
+    if data.get("eventually") == []:  # nothing would be decided, and that would look as if all were well
+        raise BadInput(f"{place}: eventually: names nothing; leave the field out to decide whatever is promised")
+    return Configuration(
+        name,
+        sorts,
+        bounds,
+        constants,
+        frozenset(_subset(data, "without", actions, place)),
+        _only(data.get("only", {}), protocol, sorts, bounds, place),
+        _pinned(data.get("pinned", {}), place),
+        str(data.get("doc", "")),
+        frozenset(_subset(data, "eventually", hopes, place)) if "eventually" in data else None,
+    )
+
+
+def _names(of: object) -> str:
+    return ", ".join(sorted(map(str, of))) or "none" if isinstance(of, dict) else "no table"
+
+
+def _subset(data: Mapping[str, Any], key: str, allowed: set[str], place: str) -> list[str]:
+    value = data.get(key, [])
+    if not isinstance(value, list) or any(not isinstance(entry, str) or entry not in allowed for entry in value):
+        raise BadInput(f"{place}: {key}: expected a list of names among {', '.join(sorted(allowed))}, found {value!r}")
+    return value
+
+
+def _only(
+    given: Any, protocol: Protocol, sorts: Mapping[str, tuple[str, ...]], bounds: Mapping[str, int], place: str
+) -> dict[str, tuple[tuple[str, ...], ...]]:
+    actions = {action.name: action for action in protocol.actions}
+    if not isinstance(given, dict):
+        raise BadInput(f"{place}: only: expected a table of action to choices")
+    found = {}
+    for name, patterns in given.items():
+        if name not in actions:
+            raise BadInput(f"{place}: only: expected an action among {', '.join(sorted(actions))}, found {name!r}")
+        count = len(actions[name].parameters)
+        if not isinstance(patterns, list) or any(
+            not isinstance(pattern, str) or len(pattern.split(",")) != count for pattern in patterns
+        ):
+            raise BadInput(
+                f"{place}: only.{name}: expected a list of {count} choices joined by commas, found {patterns!r}"
+            )
+        found[name] = tuple(tuple(pattern.split(",")) for pattern in patterns)
+        # A choice that nothing has would leave the action out without a word.
+        for parameter, *chosen in zip(actions[name].parameters, *found[name], strict=True):
+            among = {"*", *map(str, _values(parameter.sort, sorts, bounds))}
+            for value in chosen:
+                if value not in among:
+                    raise BadInput(
+                        f"{place}: only.{name}: expected for {parameter.name} a {parameter.sort.title} of this "
+                        f"configuration, or *, found {value!r}"
+                    )
+    return found
+
+
+def _values(sort: type[Value], sorts: Mapping[str, tuple[str, ...]], bounds: Mapping[str, int]) -> Sequence[str | int]:
+    if issubclass(sort, Number):
+        return range(bounds[sort.__name__] + 1)
+    return tuple(sort.names()) if issubclass(sort, Enumeration) else sorts[sort.__name__]
+
+
+def _sorts(given: Any, protocol: Protocol, place: str) -> dict[str, tuple[str, ...]]:
+    wanted = [sort.__name__ for sort in protocol.sorts]
+    if not isinstance(given, dict) or set(given) != set(wanted):
+        raise BadInput(f"{place}: sorts: expected exactly {', '.join(wanted)}, found {_names(given)}")
+    for sort, members in given.items():
+        good = isinstance(members, list) and all(isinstance(m, str) and NAME.fullmatch(m) for m in members)
+        if not good or not 1 <= len(members) <= MEMBERS_MAX or len(set(members)) != len(members):
+            raise BadInput(
+                f"{place}: sorts.{sort}: expected 1 to {MEMBERS_MAX} different names "
+                f"of lower-case letters, digits and hyphens, found {members!r}"
+            )
+    return {sort: tuple(given[sort]) for sort in wanted}
+
+
+def _bounds(given: Any, protocol: Protocol, place: str) -> dict[str, int]:
+    wanted = [number.__name__ for number in protocol.numbers]
+    if not isinstance(given, dict) or set(given) != set(wanted):
+        raise BadInput(f"{place}: bounds: expected exactly {', '.join(wanted)}, found {_names(given)}")
+    for number, bound in given.items():
+        if type(bound) is not int or not 0 < bound <= BOUND_MAX:
+            raise BadInput(f"{place}: bounds.{number}: expected an integer from 1 to {BOUND_MAX}, found {bound!r}")
+    return {number: given[number] for number in wanted}
+
+
+def _constant(
+    symbol: Symbol, given: Any, sorts: Mapping[str, tuple[str, ...]], bounds: Mapping[str, int], place: str
+) -> frozenset[tuple[str | int, ...]] | Mapping[tuple[str | int, ...], str | int]:
+    where = f"{place}: constants.{symbol.name}"
+
+    def element(sort: type[Value], value: Any) -> str | int:
+        if issubclass(sort, Number):
+            if type(value) is int and 0 <= value <= bounds[sort.__name__]:
+                return value
+            raise BadInput(f"{where}: expected a {sort.title} from 0 to {bounds[sort.__name__]}, found {value!r}")
+        members = tuple(sort.names()) if issubclass(sort, Enumeration) else sorts[sort.__name__]
+        if value not in members:
+            raise BadInput(f"{where}: expected a {sort.title} among {', '.join(members)}, found {value!r}")
+        return str(value)
+
+    if symbol.result is Formula:
+        if not isinstance(given, list) or any(
+            not isinstance(entry, list) or len(entry) != len(symbol.arguments) for entry in given
+        ):
+            raise BadInput(f"{where}: expected a list of lists of {len(symbol.arguments)} names, found {given!r}")
+        return frozenset(
+            tuple(element(sort, value) for sort, value in zip(symbol.arguments, entry, strict=True)) for entry in given
+        )
+    if not isinstance(given, dict):
+        raise BadInput(f"{where}: expected a table of {' and '.join(s.title for s in symbol.arguments)} to value")
+    table: dict[tuple[str | int, ...], str | int] = {}
+    for key, value in given.items():
+        parts = key.split(",")
+        if len(parts) != len(symbol.arguments):
+            raise BadInput(f"{where}: expected {len(symbol.arguments)} names joined by commas, found {key!r}")
+        arguments = tuple(element(sort, part) for sort, part in zip(symbol.arguments, parts, strict=True))
+        table[arguments] = element(symbol.result, value)
+    total = 1
+    for sort in symbol.arguments:
+        total *= len(sorts[sort.__name__])
+    if len(table) != total:
+        raise BadInput(f"{where}: expected a value for each of {total} arguments, found {len(table)}")
+    return table
+
+
+def _pinned(given: Any, place: str) -> dict[str, int]:
+    counts = {"distinct", "transitions", "depth"}
+    if not isinstance(given, dict) or not set(given) <= counts or any(type(n) is not int for n in given.values()):
+        raise BadInput(f"{place}: pinned: expected integers for {', '.join(sorted(counts))}, found {given!r}")
+    return dict(given)

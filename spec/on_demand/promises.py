@@ -1,0 +1,335 @@
+"""What the protocol promises, and the lemmas that carry the proofs.
+
+Promises about messages speak of those that were sent and are not spent: forgetting what is spent decides none of them. Where
+a promise speaks of what an agent knows or does, it speaks of correct agents; what NCM sends and stores it promises of all.
+"""
+
+from __future__ import annotations
+
+from model.language import always, sometimes, two_state
+from model.language.terms import Formula, exists, implies, same
+from spec.on_demand.definitions import coming, local, placed, same_vpc, usable
+from spec.on_demand.vocabulary import (
+    Change,
+    Epoch,
+    Host,
+    Pod,
+    Reason,
+    Request,
+    Version,
+    applied,
+    asked,
+    at,
+    change,
+    config,
+    correct,
+    delivered,
+    dropped,
+    epoch,
+    granted,
+    greeted,
+    hello,
+    housed,
+    installed,
+    known,
+    latest,
+    member,
+    must,
+    outcome,
+    pending,
+    recorded,
+    refused,
+    released,
+    removed,
+    report,
+    request,
+    route,
+    told,
+    used,
+    vpc_of,
+    waiting,
+)
+
+_epoch_of = epoch  # under another name, since promises have a parameter called epoch
+NEVER = Epoch.of(0)
+NO_VERSION = Version.of(0)
+
+# ------------------------------------------------------------------------------------------ who learns what
+
+
+@sometimes
+def a_remote_pod_is_learned(host: Host, pod: Pod) -> Formula:
+    """An agent knows a pod that never was at its host."""
+    return (known(host, pod) > NO_VERSION) & ~housed(host, pod)
+
+
+@always(a_remote_pod_is_learned)
+def learns_only_on_demand(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Formula:
+    """A host is sent a pod, and knows it, only if it asked for it in this epoch, or is or was the pod's home.
+
+    What a host is sent: all hosts. What a host knows: correct ones, since another may know what it likes.
+    """
+    sent = implies(route.unspent(host, epoch, pod, version), asked(host, epoch, pod) | housed(host, pod))
+    knows = implies(
+        correct(host) & (known(host, pod) > NO_VERSION), asked(host, _epoch_of(host), pod) | housed(host, pod)
+    )
+    return sent & knows
+
+
+@sometimes
+def another_vpc_is_refused(host: Host, epoch: Epoch, asked_by: Request) -> Formula:
+    """A request across VPCs was refused."""
+    return refused.unspent(host, epoch, asked_by, Reason.other_vpc)
+
+
+@always(another_vpc_is_refused)
+def stays_in_its_vpc(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, version: Version) -> Formula:
+    """A host is sent a pod only if it houses, or has housed, a pod of the same VPC."""
+    sent = route.unspent(host, epoch, pod, version) | granted.unspent(host, epoch, asked_by, pod, version)
+    return implies(sent, member(host, vpc_of(pod)))
+
+
+@sometimes
+def the_newest_is_known(host: Host, pod: Pod) -> Formula:
+    """An agent knows the newest version of a pod that has changed at least twice."""
+    return (known(host, pod) == latest(pod)) & (Version.of(1) < latest(pod))
+
+
+@always(the_newest_is_known)
+def invents_nothing(host: Host, pod: Pod) -> Formula:
+    """NCM records, and a correct agent knows, no version that DPM did not issue."""
+    return (recorded(pod) <= latest(pod)) & implies(correct(host), known(host, pod) <= latest(pod))
+
+
+# ----------------------------------------------------------------------------------------------- newer wins
+
+
+@sometimes
+def a_late_version_is_superseded(pod: Pod, version: Version) -> Formula:
+    """DPM hears that a version came too late."""
+    return outcome(pod, version) == Change.superseded
+
+
+@two_state(a_late_version_is_superseded)
+def newer_wins(host: Host, pod: Pod) -> Formula:
+    """What NCM has recorded never goes back; what a correct agent knows never goes back within an epoch."""
+    same_epoch = correct(host) & (epoch.after(host) == epoch(host))
+    return (recorded(pod) <= recorded.after(pod)) & implies(same_epoch, known(host, pod) <= known.after(host, pod))
+
+
+@sometimes
+def a_pod_comes_back(pod: Pod, before: Version, gone: Version, again: Version) -> Formula:
+    """A removed pod was created again."""
+    order = (before < gone) & (gone < again) & (again <= latest(pod))
+    return order & placed(pod, before) & ~placed(pod, gone) & placed(pod, again)
+
+
+@two_state(a_pod_comes_back)
+def versions_are_immutable(pod: Pod, version: Version, host: Host) -> Formula:
+    """What a version says never changes once DPM has issued it."""
+    return implies(
+        version <= latest(pod),
+        implies(at(pod, version, host), at.after(pod, version, host))
+        & implies(at.after(pod, version, host), at(pod, version, host)),
+    )
+
+
+# -------------------------------------------------------------------------------------------------- updates
+
+
+@sometimes
+def a_told_host_hears_of_a_move(host: Host, pod: Pod) -> Formula:
+    """A host that asked for a pod knows where it moved to."""
+    return (Version.of(1) < known(host, pod)) & installed(host, pod) & ~housed(host, pod)
+
+
+@always(a_told_host_hears_of_a_move)
+def whoever_was_told_is_told_the_newest(host: Host, pod: Pod) -> Formula:
+    """To a host that was told of a pod, the recorded version is on its way, or it knows it, or it has restarted since."""
+    arrived = correct(host) & ((greeted(host) < epoch(host)) | (recorded(pod) <= known(host, pod)))
+    return implies(told(host, pod) & (greeted(host) > NEVER), coming(host, pod) | arrived)
+
+
+@sometimes
+def an_agent_is_behind(host: Host, pod: Pod) -> Formula:
+    """A correct agent knows an older version than NCM."""
+    return correct(host) & (known(host, pod) > NO_VERSION) & (known(host, pod) < recorded(pod))
+
+
+@always(an_agent_is_behind)
+def stale_means_coming(host: Host, pod: Pod) -> Formula:
+    """If a correct agent knows an older version than NCM, the newer one is on its way to this epoch."""
+    stale = correct(host) & (known(host, pod) > NO_VERSION) & (known(host, pod) < recorded(pod))
+    return implies(stale & ~removed(host), coming(host, pod) & (epoch(host) == greeted(host)))
+
+
+# -------------------------------------------------------------------------------------------------- answers
+
+
+@sometimes
+def a_gone_pod_is_refused(host: Host, epoch: Epoch, asked_by: Request) -> Formula:
+    """A request for a removed pod was refused."""
+    return refused.unspent(host, epoch, asked_by, Reason.gone)
+
+
+@sometimes
+def an_unknown_pod_is_refused(host: Host, epoch: Epoch, asked_by: Request) -> Formula:
+    """A request for a pod without a record was refused."""
+    return refused.unspent(host, epoch, asked_by, Reason.unknown)
+
+
+@always(a_gone_pod_is_refused, an_unknown_pod_is_refused)
+def grants_only_what_is_placed(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, version: Version) -> Formula:
+    """A granted version has a place: what is unknown or gone is never granted."""
+    return implies(granted.unspent(host, epoch, asked_by, pod, version), placed(pod, version))
+
+
+@sometimes
+def a_stranger_is_refused(host: Host, epoch: Epoch, asked_by: Request) -> Formula:
+    """A request in the name of a source at another host was refused."""
+    return refused.unspent(host, epoch, asked_by, Reason.not_your_source)
+
+
+@always(a_stranger_is_refused)
+def answers_the_asker(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, version: Version, why: Reason) -> Formula:
+    """An answer exists only for a request of that host, epoch and id; a granted one only if the source was at that host.
+
+    "Was" is NCM's record when it granted: history, since the source may have moved on. What a refusal says of the destination it
+    says only to a host that was the source's.
+    """
+    yes = implies(
+        granted.unspent(host, epoch, asked_by, pod, version),
+        exists(Pod, lambda source: request(host, epoch, asked_by, source, pod) & housed(host, source)),
+    )
+    no = implies(
+        refused.unspent(host, epoch, asked_by, why),
+        exists(Pod, Pod, lambda source, destination: request(host, epoch, asked_by, source, destination)),
+    )
+    about_it = (why == Reason.unknown) | (why == Reason.gone) | (why == Reason.other_vpc)
+    to_its_own = implies(
+        refused.unspent(host, epoch, asked_by, why) & about_it,
+        exists(
+            Pod,
+            Pod,
+            lambda source, destination: (
+                request(host, epoch, asked_by, source, destination)
+                & housed(host, source)
+                & same(same_vpc(source, destination), why != Reason.other_vpc)
+            ),
+        ),
+    )
+    return yes & no & to_its_own
+
+
+# -------------------------------------------------------------------------------------------------- packets
+
+
+@sometimes
+def a_packet_is_released(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
+    """A held packet went on its way."""
+    return released(host, asked_by, source, destination)
+
+
+@sometimes
+def a_packet_is_dropped(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
+    """A held packet was given up."""
+    return dropped(host, asked_by, source, destination)
+
+
+@two_state(a_packet_is_released, a_packet_is_dropped)
+def acts_once(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
+    """A held packet is released or dropped, and once: it is held before and not after, and is never held again.
+
+    An agent that starts anew holds nothing any more, and says nothing of it.
+    """
+    went, given_up = released(host, asked_by, source, destination), dropped(host, asked_by, source, destination)
+    acted = went | given_up
+    held = waiting(host, asked_by, source, destination)
+    held_after = waiting.after(host, asked_by, source, destination)
+    same_epoch = _epoch_of.after(host) == _epoch_of(host)
+    told_of = implies(held & ~held_after & same_epoch, acted) & ~(went & given_up)
+    return implies(acted, held & ~held_after) & implies(used(host, asked_by) & ~held, ~held_after) & told_of
+
+
+@sometimes
+def a_packet_is_released_after_a_move(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
+    """A held packet went to a pod that has moved."""
+    return released(host, asked_by, source, destination) & (Version.of(1) < known.after(host, destination))
+
+
+@sometimes
+def a_packet_is_delivered_to_a_remote_pod(host: Host, source: Pod, destination: Pod) -> Formula:
+    """A packet went straight to a remote pod, over a route learned before."""
+    return delivered(host, source, destination) & ~local(host, destination)
+
+
+@two_state(a_packet_is_released_after_a_move, a_packet_is_delivered_to_a_remote_pod)
+def releases_only_to_a_place(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
+    """A packet goes only over an installed route, or to a local pod, whose known version has a place, in the source's VPC."""
+    by_answer = implies(
+        released(host, asked_by, source, destination),
+        installed.after(host, destination)
+        & exists(Host, lambda place: at.after(destination, known.after(host, destination), place))
+        & same_vpc(source, destination),
+    )
+    straight = implies(delivered(host, source, destination), usable(host, destination) & same_vpc(source, destination))
+    return by_answer & straight
+
+
+# ---------------------------------------------------------------------------------------------- confirmation
+
+
+@sometimes
+def a_change_is_done(pod: Pod, version: Version) -> Formula:
+    """DPM hears that a change is done."""
+    return outcome(pod, version) == Change.done
+
+
+@sometimes
+def a_confirmation_counts(pod: Pod, version: Version, host: Host) -> Formula:
+    """NCM hears that an agent knows the recorded version, and does not wait for it any more."""
+    waited_for = pending(pod, version, host) & ~pending.after(pod, version, host)
+    heard = (version == recorded(pod)) & applied.unspent(host, greeted(host), pod, version)
+    under_way = (change.after(pod, version) == Change.pending) & ~removed.after(host)
+    return waited_for & heard & under_way & (greeted.after(host) == greeted(host))
+
+
+@sometimes
+def a_change_fails(pod: Pod, version: Version) -> Formula:
+    """DPM hears that a change failed."""
+    return outcome(pod, version) == Change.failed
+
+
+@always(a_change_is_done, a_change_fails, a_confirmation_counts)
+def done_means_applied(pod: Pod, version: Version, host: Host, epoch: Epoch) -> Formula:
+    """Of the hosts that had to confirm a version that is done, each correct one that has not restarted or left knows it."""
+    due = must(pod, version, host, epoch) & correct(host) & (_epoch_of(host) == epoch) & ~removed(host)
+    return implies((change(pod, version) == Change.done) & due & (epoch > NEVER), version <= known(host, pod))
+
+
+@sometimes
+def a_host_has_yet_to_be_heard(host: Host, pod: Pod, version: Version) -> Formula:
+    """An agent has applied a version, and NCM does not know it yet."""
+    return pending(pod, version, host) & correct(host) & (known(host, pod) == version)
+
+
+@always(a_host_has_yet_to_be_heard)
+def applied_means_confirmed(pod: Pod, version: Version, host: Host) -> Formula:
+    """While NCM waits for an agent that knows the version, or has not met its epoch, the confirmation or hello is on its way."""
+    met = _epoch_of(host) == greeted(host)
+    confirmed = exists(Version, lambda newer: (version <= newer) & applied.unspent(host, greeted(host), pod, newer))
+    waited_for = pending(pod, version, host) & correct(host) & met & (version <= known(host, pod))
+    return implies(waited_for, confirmed) & implies(correct(host) & ~met, hello.unspent(host, _epoch_of(host)))
+
+
+@always(a_late_version_is_superseded)
+def dpm_hears_what_happened(pod: Pod, version: Version) -> Formula:
+    """What DPM takes for the outcome of a version is what NCM decided; until then the version or the report is on its way."""
+    open_ = outcome(pod, version) == Change.pending
+    settled = (outcome(pod, version) != Change.none) & ~open_
+    decided = (change(pod, version) != Change.none) & (change(pod, version) != Change.pending)
+    return (
+        implies(settled, outcome(pod, version) == change(pod, version))
+        & implies(open_ & (change(pod, version) == Change.none), config.unspent(pod, version))
+        & implies(open_ & decided, report.unspent(pod, version, change(pod, version)))
+    )

@@ -1,0 +1,363 @@
+"""Deviations kept on purpose: how we know that the checks bite.
+
+The first part is the original implementation's: what it does where this protocol does otherwise. The second part changes one
+rule each. The third part does nothing wrong: what it leaves undone is waited for in vain. A variant says what is different in the
+action that it replaces; all else of the action stays as it is stated.
+"""
+
+from __future__ import annotations
+
+from model.language import Deviation, Step, for_each, variant
+from model.language.terms import choose, exists, forall
+from spec.on_demand.aca import deliver, drop_as_gone, evict, learn, release, restart, resume, time_out
+from spec.on_demand.definitions import home, newest, placed, same_vpc, usable
+from spec.on_demand.dpm import complete, place
+from spec.on_demand.liveness import (
+    agents_are_met,
+    dpm_hears_of_every_version,
+    held_packets_go_or_are_dropped,
+    pauses_end,
+    requests_are_answered,
+    whoever_is_waited_for_confirms,
+    whoever_was_told_learns_the_newest,
+)
+from spec.on_demand.ncm import NEVER, acknowledge, grant, greet, refuse, report_done, store
+from spec.on_demand.promises import (
+    acts_once,
+    answers_the_asker,
+    applied_means_confirmed,
+    done_means_applied,
+    dpm_hears_what_happened,
+    grants_only_what_is_placed,
+    invents_nothing,
+    learns_only_on_demand,
+    newer_wins,
+    releases_only_to_a_place,
+    stale_means_coming,
+    stays_in_its_vpc,
+    versions_are_immutable,
+    whoever_was_told_is_told_the_newest,
+)
+from spec.on_demand.vocabulary import (
+    Change,
+    Epoch,
+    Host,
+    Pod,
+    Reason,
+    Request,
+    Version,
+    applied,
+    at,
+    change,
+    config,
+    dropped,
+    epoch,
+    granted,
+    greeted,
+    installed,
+    known,
+    latest,
+    must,
+    outcome,
+    pending,
+    recorded,
+    refused,
+    released,
+    removed,
+    route,
+    told,
+    waiting,
+)
+
+_epoch_of = epoch  # under another name, since actions have a parameter called epoch
+
+# ------------------------------------------------------------------------------------------------------ as built
+
+
+@variant(replaces=grant, breaks=[answers_the_asker], kind=Deviation.AS_BUILT)
+def answers_another_host(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version, other: Host
+) -> Step:
+    """Of two hosts that ask at once, either may get the other's answer."""
+    return grant.but(without=[granted], then=[granted.send(other, epoch, asked_by, destination, version)])
+
+
+@variant(replaces=grant, breaks=[grants_only_what_is_placed], kind=Deviation.AS_BUILT)
+def grants_the_unknown(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """A destination without a record, or one that was removed, is answered with success."""
+    return grant.but(without=[placed(destination, recorded(destination))])
+
+
+@variant(replaces=grant, breaks=[answers_the_asker], kind=Deviation.AS_BUILT)
+def answers_in_anothers_name(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """Nobody checks that the source lives at the host that asks."""
+    return grant.but(without=[home(host, source)])
+
+
+@variant(replaces=grant, breaks=[stays_in_its_vpc], kind=Deviation.AS_BUILT)
+def leaks_to_another_tenant(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """Nobody checks that source and destination are in one VPC."""
+    return grant.but(without=[same_vpc(source, destination)])
+
+
+@variant(replaces=grant, breaks=[whoever_was_told_is_told_the_newest], kind=Deviation.AS_BUILT)
+def serves_the_deleted(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """An address resolves to any owner that NCM ever stored: a removed pod, or the one before a reuse."""
+    state = change(destination, version)
+    return grant.but(
+        without=[placed(destination, recorded(destination)), version == recorded(destination)],
+        when=[placed(destination, version), (state != Change.none) & (state != Change.superseded)],
+    )
+
+
+@variant(replaces=store, breaks=[newer_wins], kind=Deviation.AS_BUILT)
+def older_overwrites_newer(pod: Pod, version: Version) -> Step:
+    """The last write wins, whatever its version."""
+    return store.but(without=[recorded(pod) < version], when=[change(pod, version) == Change.none])
+
+
+@variant(replaces=grant, breaks=[stale_means_coming], kind=Deviation.AS_BUILT)
+def forgets_whom_it_told(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """There is no mark of who was told, so a host that asked never hears of a change."""
+    return grant.but(without=[told])
+
+
+@variant(replaces=greet, breaks=[whoever_was_told_is_told_the_newest], kind=Deviation.AS_BUILT)
+def ignores_a_restart(host: Host, epoch: Epoch) -> Step:
+    """A restarted agent is met, and nothing is sent again: what it was told before counts as known."""
+    return greet.but(without=[told, pending, must, route])
+
+
+@variant(replaces=store, breaks=[learns_only_on_demand], kind=Deviation.AS_BUILT)
+def pushes_to_all(pod: Pod, version: Version) -> Step:
+    """Every host is sent every pod."""
+    return store.but(
+        without=[route],
+        then=[
+            for_each(
+                Host,
+                lambda host: route.send(host, greeted(host), pod, version).when(
+                    ~removed(host) & (greeted(host) > NEVER)
+                ),
+            )
+        ],
+    )
+
+
+@variant(replaces=report_done, breaks=[done_means_applied], kind=Deviation.AS_BUILT)
+def reports_without_waiting(pod: Pod, version: Version) -> Step:
+    """DPM hears success whatever the hosts did."""
+    return report_done.but(without=[forall(Host, lambda host: ~pending(pod, version, host))])
+
+
+# ------------------------------------------------------------------------------------------------------- mutants
+
+
+@variant(replaces=learn, breaks=[newer_wins])
+def learns_the_older(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
+    """An agent takes whatever version comes last."""
+    return learn.but(without=[known(host, pod) < version])
+
+
+@variant(replaces=evict, breaks=[newer_wins])
+def forgets_on_evicting(host: Host, pod: Pod) -> Step:
+    """An evicted route takes its version along, so that older messages count again."""
+    return evict.but(then=[known.assign(host, pod, to=Version.of(0))])
+
+
+@variant(replaces=release, breaks=[newer_wins])
+def takes_the_granted_for_the_newest(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """A late answer overwrites a newer version."""
+    return release.but(
+        without=[placed(destination, newest(host, destination, version)), known],
+        then=[known.assign(host, destination, to=version)],
+    )
+
+
+@variant(replaces=learn, breaks=[done_means_applied, learns_only_on_demand])
+def listens_to_older_epochs(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
+    """An agent believes what was meant for it before it restarted, and confirms it in its new name."""
+    return learn.but(
+        without=[epoch == _epoch_of(host), applied], then=[applied.send(host, _epoch_of(host), pod, version)]
+    )
+
+
+@variant(replaces=drop_as_gone, breaks=[releases_only_to_a_place])
+def releases_to_nowhere(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """A granted packet is released although the pod is known to be gone."""
+    return drop_as_gone.but(
+        without=[dropped(host, asked_by, source, destination)], emits=[released(host, asked_by, source, destination)]
+    )
+
+
+@variant(replaces=acknowledge, breaks=[done_means_applied])
+def confirms_for_another(host: Host, epoch: Epoch, pod: Pod, version: Version, other: Host) -> Step:
+    """A confirmation counts for any host: the payload is believed, not the channel."""
+    return acknowledge.but(
+        without=[exists(Version, lambda older: (older <= version) & pending(pod, older, host)), pending],
+        when=[exists(Version, lambda older: (older <= version) & pending(pod, older, other))],
+        then=[for_each(Version, lambda older: pending.remove(pod, older, other).when(older <= version))],
+    )
+
+
+@variant(replaces=acknowledge, breaks=[done_means_applied])
+def counts_older_for_newer(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
+    """Confirming one version confirms all of them."""
+    return acknowledge.but(
+        without=[exists(Version, lambda older: (older <= version) & pending(pod, older, host)), pending],
+        when=[exists(Version, lambda older: pending(pod, older, host))],
+        then=[for_each(Version, lambda older: pending.remove(pod, older, host))],
+    )
+
+
+@variant(replaces=learn, breaks=[done_means_applied])
+def confirms_without_applying(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
+    """An agent confirms what it has received, not what it has applied."""
+    return learn.but(without=[known])
+
+
+@variant(replaces=learn, breaks=[applied_means_confirmed])
+def applies_without_confirming(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
+    """An agent keeps what it learned to itself, and NCM waits for it in vain."""
+    return learn.but(without=[applied])
+
+
+@variant(replaces=grant, breaks=[whoever_was_told_is_told_the_newest])
+def answers_older_epochs(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """A request from before a restart is answered: the host counts as told, and its new epoch hears nothing."""
+    return grant.but(without=[epoch == greeted(host)], when=[epoch <= greeted(host)])
+
+
+@variant(replaces=store, breaks=[whoever_was_told_is_told_the_newest])
+def tells_only_the_home(pod: Pod, version: Version) -> Step:
+    """A newer version goes to the pod's new home, and not to those who were told before."""
+    return store.but(
+        without=[route],
+        then=[
+            for_each(
+                Host,
+                lambda host: route.send(host, greeted(host), pod, version).when(
+                    ~removed(host) & at(pod, version, host) & (greeted(host) > NEVER)
+                ),
+            )
+        ],
+    )
+
+
+@variant(replaces=greet, breaks=[whoever_was_told_is_told_the_newest])
+def greets_without_sending(host: Host, epoch: Epoch) -> Step:
+    """A restarted agent is greeted, and is not sent the pods that are placed at its host."""
+    return greet.but(without=[route])
+
+
+@variant(replaces=grant, breaks=[invents_nothing])
+def grants_the_next_version(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """NCM counts one too far."""
+    return grant.but(without=[version == recorded(destination)], when=[version == recorded(destination) + 1])
+
+
+@variant(replaces=release, breaks=[acts_once])
+def releases_again(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """A released packet stays in the list of held ones."""
+    return release.but(without=[waiting])
+
+
+@variant(replaces=place, breaks=[versions_are_immutable])
+def reuses_a_version(pod: Pod, host: Host) -> Step:
+    """A pod moves without a new version."""
+    version = choose(latest(pod) == Version.of(0), Version.of(1), latest(pod))
+    return place.but(
+        without=[latest, at, outcome, config],
+        then=[
+            latest.assign(pod, to=version),
+            for_each(Host, lambda other: at.remove(pod, version, other)),
+            at.add(pod, version, host),
+            outcome.assign(pod, version, to=Change.pending),
+            config.send(pod, version),
+        ],
+    )
+
+
+@variant(replaces=deliver, breaks=[releases_only_to_a_place])
+def delivers_without_a_route(host: Host, source: Pod, destination: Pod) -> Step:
+    """A packet goes out on what is known alone, although the pod may be gone or no route is installed."""
+    return deliver.but(without=[usable(host, destination)], when=[Version.of(0) < known(host, destination)])
+
+
+@variant(replaces=complete, breaks=[dpm_hears_what_happened])
+def takes_every_report_for_done(pod: Pod, version: Version, result: Change) -> Step:
+    """DPM takes an answer of any kind for success."""
+    return complete.but(without=[outcome], then=[outcome.assign(pod, version, to=Change.done)])
+
+
+@variant(replaces=restart, breaks=[learns_only_on_demand])
+def remembers_over_a_restart(host: Host) -> Step:
+    """An agent keeps what it knew before its epoch, although nobody will tell it more."""
+    return restart.but(without=[known, installed])
+
+
+# ------------------------------------------------------------------------------------------- waiting in vain
+
+
+@variant(replaces=time_out, breaks=[held_packets_go_or_are_dropped], kind=Deviation.AS_BUILT)
+def waits_without_a_deadline(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Step:
+    """A request has no deadline: the packet is held until an answer comes, if one comes."""
+    return time_out.but(without=[waiting, dropped(host, asked_by, source, destination)])
+
+
+@variant(replaces=refuse, breaks=[requests_are_answered, held_packets_go_or_are_dropped])
+def keeps_silent_about_the_unknown(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, why: Reason
+) -> Step:
+    """A request for a pod without a record gets no answer."""
+    return refuse.but(without=[refused], then=[refused.send(host, epoch, asked_by, why).when(why != Reason.unknown)])
+
+
+@variant(replaces=learn, breaks=[whoever_was_told_learns_the_newest, whoever_is_waited_for_confirms])
+def ignores_news_of_the_evicted(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
+    """An agent does not listen to news of a pod to which no route is installed, unless the pod comes to its own host."""
+    return learn.but(when=[installed(host, pod) | at(pod, version, host)])
+
+
+@variant(replaces=acknowledge, breaks=[whoever_is_waited_for_confirms])
+def counts_each_version_alone(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
+    """A confirmation counts for its own version only: who has gone past one is waited for in vain."""
+    return acknowledge.but(without=[pending], then=[pending.remove(pod, version, host)])
+
+
+@variant(replaces=complete, breaks=[dpm_hears_of_every_version])
+def hears_of_success_only(pod: Pod, version: Version, result: Change) -> Step:
+    """DPM takes no notice of what was superseded or failed."""
+    return complete.but(when=[result == Change.done])
+
+
+@variant(replaces=greet, breaks=[agents_are_met])
+def greets_an_agent_once(host: Host, epoch: Epoch) -> Step:
+    """A hello is for agents that are new: one that has restarted is not met before it asks for something."""
+    return greet.but(when=[greeted(host) == NEVER])
+
+
+@variant(replaces=resume, breaks=[pauses_end])
+def pauses_until_something_is_known(host: Host, source: Pod, destination: Pod) -> Step:
+    """What was refused is not asked for again unless news of it came in."""
+    return resume.but(when=[Version.of(0) < known(host, destination)])

@@ -1,7 +1,0 @@
-"""Fixtures: the thread for all gRPC of a process, and a block of addresses of one's own."""
-
-from __future__ import annotations
-
-from tests.impl.alcor.conftest import loop, world
-
-__all__ = ["loop", "world"]

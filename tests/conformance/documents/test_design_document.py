@@ -1,0 +1,125 @@
+"""The page on the design document is complete, and each of its diagrams is of a run that breaks what the page says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from conformance.cli import docs
+from conformance.documents import design_document
+from conformance.evidence.lassos import folder_of, read_lassos
+from conformance.evidence.variants import negative_of
+from conformance.protocols import PROTOCOLS
+from conformance.report.diagram import as_mermaid, diagram_of
+from model.language import Deviation, Eventuality, Variant
+from model.reference import itf
+from spec.failover.protocol import PROTOCOL as FAILOVER
+from spec.findings.design_document import DEVIATIONS, HOLES, Finding
+from spec.message_queue import variants as queue
+from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
+from spec.slots.protocol import PROTOCOL as SLOTS
+
+FINDINGS = (*HOLES, *DEVIATIONS)
+NAMED = tuple(dict.fromkeys(variant for finding in FINDINGS for variant in finding.variants))
+
+POINTS = (
+    *("lower threshold", "quantity", "equality", "topics of a VPC", "key", "slot told to the agent"),
+    *("slot used by the broker", "subscribe before publish", "start", "multicast", "acknowledgment"),
+    *("acknowledgment to the broker", "fall-back to gRPC", "unsubscribing"),
+)
+"""In which the code departs from the document."""
+
+
+def test_every_hole_and_every_deviation_is_there() -> None:
+    assert [hole.name for hole in HOLES] == [str(number) for number in range(1, 27)]
+    assert [deviation.name for deviation in DEVIATIONS] == list(POINTS)
+
+
+def test_every_variant_of_the_document_or_the_code_is_named() -> None:
+    ours = [variant for protocol in (MESSAGE_QUEUE, SLOTS, FAILOVER) for variant in protocol.variants]
+    kept = [variant.name for variant in ours if variant.kind is not Deviation.MUTANT]
+    assert sorted(kept) == sorted(variant.name for variant in NAMED)
+
+
+@pytest.mark.parametrize("finding", FINDINGS, ids=lambda finding: finding.name)
+def test_a_finding_is_shown_by_a_variant_or_says_why_not(finding: Finding) -> None:
+    assert finding.variants or finding.otherwise
+    declared = {action for protocol in PROTOCOLS for action in (*protocol.actions, *protocol.definitions)}
+    assert finding.by
+    assert set(finding.by) <= declared
+
+
+def diagrams() -> dict[str, str]:
+    """The diagrams of the page that is kept, by the variant under which they stand."""
+    text = design_document.PAGE.read_text(encoding="utf-8")
+    found = re.findall(r"^\*\*`(\w+)`\*\*, in the place of .*?```mermaid\n(.*?)```", text, re.DOTALL | re.MULTILINE)
+    assert len({name for name, _ in found}) == len(found)
+    return dict(found)
+
+
+def test_every_variant_that_is_named_has_one_diagram() -> None:
+    assert sorted(diagrams()) == sorted(variant.name for variant in NAMED)
+
+
+@pytest.mark.parametrize("variant", NAMED, ids=lambda variant: variant.name)
+def test_a_diagram_is_of_a_kept_run_that_breaks_what_the_page_says(variant: Variant) -> None:
+    protocol = design_document.protocol_of(variant)
+    name = variant.name.replace("_", "-")
+    one = design_document.shown(variant)
+    assert one.file in {*negative_of(protocol).glob(f"{name}.*"), *folder_of(protocol).glob(f"{name}.*")}
+    trace, meta, changed = itf.read_with_meta(one.file, protocol)
+    assert one.claim in variant.breaks
+    if isinstance(one.claim, Eventuality):
+        (lasso,) = [each for each in read_lassos(protocol) if (each.variant, each.eventuality) == (variant, one.claim)]
+        assert lasso.still_breaks(protocol)
+    drawn = diagrams()[variant.name]
+    assert drawn == as_mermaid(diagram_of(trace, changed), meta.get("diverges_at"))
+    steps = re.findall(r"Note over L\d+: (\d+)\. (\w+)\(", drawn)
+    assert steps == [(str(number), step.action) for number, step in enumerate(trace.steps, start=1)]
+
+
+def test_a_run_that_breaks_nothing_is_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = design_document.shown(queue.has_no_hysteresis)
+    whole = one.trace
+    short = replace(whole, states=whole.states[:-1], steps=whole.steps[:-1])
+    itf.write(short, tmp_path / one.file.name, one.changed, meta={"diverges_at": one.diverges_at})
+    monkeypatch.setattr(design_document, "negative_of", lambda protocol: tmp_path)
+    with pytest.raises(AssertionError, match="breaks nothing that the variant names"):
+        design_document.shown.__wrapped__(queue.has_no_hysteresis)
+
+
+def test_the_page_is_current() -> None:
+    assert design_document.page_is_current(), "it is stale; write it anew with `ondemand docs`"
+
+
+def test_a_stale_page_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stale = tmp_path / "page.md"
+    stale.write_text(
+        design_document.PAGE.read_text(encoding="utf-8").replace("never_flaps", "seldom_flaps"), encoding="utf-8"
+    )
+    monkeypatch.setattr(docs, "PAGE", stale)
+    monkeypatch.setattr(docs, "page_is_current", lambda: stale.read_text(encoding="utf-8") == design_document.page())
+    result = CliRunner().invoke(docs.docs, ["--check"], standalone_mode=False)
+    assert result.return_value == 1
+    assert "page.md is stale" in result.output
+
+
+def test_links_within_the_page_lead_somewhere() -> None:
+    text = design_document.PAGE.read_text(encoding="utf-8")
+    headings = {
+        "#" + re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-")
+        for line in text.splitlines()
+        if line.startswith("#")
+    }
+    links = set(re.findall(r"\]\(([^)]+)\)", text))
+    assert {link for link in links if link.startswith("#")} <= headings
+    for link in links:
+        if not link.startswith("#"):
+            file, _, claim = link.partition("#")
+            target = design_document.PAGE.parent / file
+            assert target.exists(), link
+            assert not claim or f"### `{claim}`\n" in target.read_text(encoding="utf-8"), link

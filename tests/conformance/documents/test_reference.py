@@ -1,0 +1,45 @@
+"""The reference document says what the specification says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from conformance.cli.docs import docs as command
+from conformance.documents import reference
+from conformance.protocols import PROTOCOLS
+from model.language import Protocol
+from spec.on_demand.protocol import PROTOCOL
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+def test_the_document_is_current(protocol: Protocol) -> None:
+    assert reference.is_current(protocol), "it is stale; write it anew with `ondemand docs`"
+
+
+def test_a_stale_document_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stale = tmp_path / "spec" / "protocol.md"
+    stale.parent.mkdir()
+    stale.write_text(reference.document(PROTOCOL).replace("Newer", "Older").replace("newer", "older"))
+    where = reference.document_of
+    monkeypatch.setattr(reference, "document_of", lambda protocol: stale if protocol is PROTOCOL else where(protocol))
+    result = CliRunner().invoke(command, ["--check"], standalone_mode=False)
+    assert result.return_value == 1
+    assert "stale" in result.output
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+def test_every_action_and_promise_stands_in_it(protocol: Protocol) -> None:
+    text = reference.document(protocol)
+    for declared in (
+        *protocol.actions,
+        *protocol.promises,
+        *protocol.eventualities,
+        *protocol.messages,
+        *protocol.variants,
+    ):
+        shared = vars(protocol.extends).values() if protocol.extends else ()
+        inherited = any(declared in of for of in shared if isinstance(of, tuple))
+        assert inherited or f"`{declared.name}" in text

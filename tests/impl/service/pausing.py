@@ -1,0 +1,104 @@
+"""An NCM or DPM that stops itself, as by SIGSTOP, at a chosen point: `python -m tests.impl.service.pausing ROLE POINT`.
+
+It leads its journal, and stops when it is at the given point of its work on pod `red/p2`. It goes on when it is continued. A DPM
+places that pod, as soon as it is ready.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from impl.broker.deployment import Deployment, from_environment
+from impl.core import Effects
+from impl.errors import EnvironmentProblem
+from impl.messages import Message, Pod
+from impl.service.dpm import DpmService
+from impl.service.ncm import NcmService
+from impl.service.timing import Timing
+from impl.storage.journal import JournalStore
+from impl.storage.pulsar_log import open_log
+from impl.storage.store import Durable, Outgoing
+from impl.transport.interface import Delivery, Letter
+from impl.transport.pulsar import PulsarConnection
+
+POINTS = ("before taking", "before append", "behind append", "behind send")
+
+
+class Pause:
+    """Stops the whole process when it first comes to its point."""
+
+    def __init__(self, point: str) -> None:
+        self._point: str | None = point
+
+    def at(self, point: str, what: Any) -> None:
+        """The process is at this point of its work on something."""
+        if point == self._point and "p2" in repr(what):
+            self._point = None
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class PausingStore(JournalStore):
+    """A store that says where it is."""
+
+    def __init__(self, deployment: Deployment, role: str, pause: Pause) -> None:
+        super().__init__(lambda: open_log(deployment, role))
+        self._pause = pause
+
+    def append(self, effects: Effects, core: Durable) -> list[Outgoing]:
+        self._pause.at("before append", effects.record)
+        outgoing = super().append(effects, core)
+        self._pause.at("behind append", effects.record)
+        return outgoing
+
+
+class PausingConnection(PulsarConnection):
+    """A connection that says where it is."""
+
+    def __init__(self, deployment: Deployment, role: str, pause: Pause) -> None:
+        super().__init__(deployment, deployment.token(role), displaces=True)
+        self._pause = pause
+
+    def publish(self, letters: Sequence[Letter]) -> None:
+        super().publish(letters)
+        self._pause.at("behind send", [letter.data for letter in letters])
+
+
+def main(role: str, point: str) -> int:
+    """Runs until it is deposed; the exit code is the command line's."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    deployment, pause = from_environment(), Pause(point)
+    assert deployment is not None
+
+    class PausingNcm(NcmService):
+        def take(self, message: Message, delivery: Delivery) -> Effects:
+            pause.at("before taking", message)
+            return super().take(message, delivery)
+
+    class PausingDpm(DpmService):
+        def take(self, message: Message, delivery: Delivery) -> Effects:
+            pause.at("before taking", message)
+            return super().take(message, delivery)
+
+    kind: Mapping[str, type[NcmService | DpmService]] = {"ncm": PausingNcm, "dpm": PausingDpm}
+    service = kind[role](
+        PausingStore(deployment, role, pause),
+        lambda: PausingConnection(deployment, role, pause),
+        Timing(lost_max=0.1),
+    )
+    if isinstance(service, DpmService):
+        service.place(Pod("red", "p2"), "h2")
+    try:
+        service.run()
+    except EnvironmentProblem as problem:
+        logging.error("%s", problem)
+        return 4
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2]))
