@@ -26,7 +26,7 @@ from model.language.terms import (
     Truth,
     Variable,
 )
-from model.language.transition import fresh
+from model.language.walk import fresh
 from model.tla.terms import WIDTH, Scope
 
 TRUE = Truth(True)
