@@ -192,8 +192,8 @@ def print_evidence(found: Evidence, console: Console) -> None:
         why = ": what is red ends the check" if found.is_red else ""
         console.print(f"[green]✓[/] holds   [red]✗[/] broken   [yellow]?[/] not known{why}")
     console.print()
-    for matrix in found.mutants.matrices if found.mutants else ():
-        print_summary(matrix, console)
+    for summary in found.mutants.summaries if found.mutants else ():
+        print_summary(summary, console)
         console.print()
     for line in _summary(found):
         console.print(line, highlight=False)
@@ -238,8 +238,8 @@ def _summary(found: Evidence) -> list[str]:
         lines.append(f"replayed on {name}: {len(one.results)} vectors, {steps:,} steps, {rate:,.0f} steps/s")
     for name, verdict in found.logs.items():
         lines.append(f"logs on {name}: {verdict.events:,} events of a deployment, {verdict.verdict}")
-    for matrix in found.mutants.matrices if found.mutants else ():
-        lines.append(f"mutants of the {matrix.half}: {summary_lines(matrix)[0]}")
+    for summary in found.mutants.summaries if found.mutants else ():
+        lines.append(f"mutants of the {summary.half}, {summary.age()} days old: {summary_lines(summary)[0]}")
     return lines
 
 
