@@ -18,8 +18,8 @@ from conformance.cli.prove import print_claim
 from conformance.cli.replay import print_replays
 from conformance.evidence.gathering import BrokerInBackground, Evidence, gather
 from conformance.logs.explanation import explain
-from conformance.mutation.show import print_summary, summary_lines
 from conformance.protocols import again, base, protocol_option, variant_option, wanted
+from conformance.report.mutation_table import print_summary, summary_lines
 from conformance.report.result import VERDICT_OF, Case, Finding, Result, Section, source_of
 from conformance.report.violation import broken, print_violation
 from conformance.report.writing import Outputs, outputs_options

@@ -15,7 +15,13 @@ from conformance.mutation.cores.rows import count_of, made_anew
 from conformance.mutation.differences import differences
 from conformance.mutation.digests import changes
 from conformance.mutation.making import made
-from conformance.mutation.show import (
+from conformance.mutation.status import HALVES, held
+from conformance.mutation.summary import REMEDY, Summary, path_of, summary_of
+from conformance.mutation.summary import read as read_summary
+from conformance.mutation.summary import write as write_summary
+from conformance.mutation.table import IMPLEMENTATION, STATEMENT, Half, Matrix, read, rows_path, shown_path, write
+from conformance.protocols import named
+from conformance.report.mutation_table import (
     as_json,
     figures,
     foot,
@@ -25,12 +31,6 @@ from conformance.mutation.show import (
     summary_lines,
     write_readme,
 )
-from conformance.mutation.status import HALVES, held
-from conformance.mutation.summary import REMEDY, Summary, path_of, summary_of
-from conformance.mutation.summary import read as read_summary
-from conformance.mutation.summary import write as write_summary
-from conformance.mutation.table import IMPLEMENTATION, STATEMENT, Half, Matrix, read, rows_path, shown_path, write
-from conformance.protocols import named
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.writing import Outputs, outputs_options
 from impl.cli.console import console_for, json_option, no_such, progress_bar, write_json

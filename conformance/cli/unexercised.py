@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
+from conformance.logs.finite_runs import run_of
 from conformance.logs.reading import LogFile
-from conformance.logs.runs import run_of
 from conformance.mutation.faulty import cores_of, faulty_option
 from conformance.protocols import PROTOCOLS, REPLAYED, named
 from conformance.replay.lockstep import Divergence

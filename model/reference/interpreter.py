@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any
 
-from model.errors import BadInput
+from model.bad_input import BadInput
 from model.language import Action, Change, Message, Promise, Protocol, Sometimes, Symbol
 from model.language.terms import (
     And,

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from model.errors import BadInput
+from model.bad_input import BadInput
 from model.explore.kernel.emit import ENVIRONMENT_ROLES, OWED
 from model.language import (
     Action,
@@ -34,8 +34,8 @@ from model.language import (
 from model.language.terms import Apply, Formula, Named, Node, Number, Quantified, Titled, Value, Variable
 from model.language.transition import symbols
 from model.language.walk import children, parts
-from model.tla.changes import LINE, bounds, branches, function_after, relation_after, tuples
-from model.tla.terms import WIDTH, Names, Scope, Vocabulary, lines, quoted, reads_events
+from model.tla.expressions import WIDTH, Names, Scope, Vocabulary, lines, quoted, reads_events
+from model.tla.updates import LINE, bounds, branches, function_after, relation_after, tuples
 
 OWN: Final = """
     Allows Fairness Forgets Init Kept Messages Next Nobody_is_stuck Observe Send Spec Spent Types Watched

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from conformance.cli.matrix import matrix
 from conformance.mutation import summary, table
 from conformance.mutation.differences import ROWS_SHOWN, differences
-from conformance.mutation.show import foot
 from conformance.mutation.summary import summary_of
 from conformance.mutation.table import Matrix, Row
+from conformance.report.mutation_table import foot
 from spec.on_demand.protocol import PROTOCOL
 from tests.conformance.mutation.test_table import KILLED, MATRIX, SURVIVOR
 

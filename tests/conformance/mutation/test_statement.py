@@ -13,12 +13,12 @@ from conformance.cli.check import print_conclusion
 from conformance.cli.matrix import matrix
 from conformance.evidence.gathering import Evidence
 from conformance.mutation import summary, table
-from conformance.mutation.show import for_readme, in_readme
 from conformance.mutation.statement import BATCH, batches, checks_of, engines_of, own_actions, rows_of
 from conformance.mutation.status import HALVES, Held, held
 from conformance.mutation.summary import read
 from conformance.mutation.table import STATEMENT
 from conformance.protocols import named
+from conformance.report.mutation_table import for_readme, in_readme
 from impl.cli.exits import Exit, Problem
 from model.mutation.rules import mutants_of
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE

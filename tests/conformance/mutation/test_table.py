@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from conformance.mutation import summary, table
-from conformance.mutation.show import foot, page, print_summary, summary_lines
 from conformance.mutation.summary import Summary, summary_of
 from conformance.mutation.table import Check, Kill, Matrix, Row, Undecided
+from conformance.report.mutation_table import foot, page, print_summary, summary_lines
 from impl.cli.exits import Exit, Problem
 
 PROMISED, LEMMA, VECTOR, IDLE = (

@@ -27,7 +27,7 @@ from model.language.terms import (
     Variable,
 )
 from model.language.walk import fresh
-from model.tla.terms import WIDTH, Scope
+from model.tla.expressions import WIDTH, Scope
 
 TRUE = Truth(True)
 FALSE = Truth(False)

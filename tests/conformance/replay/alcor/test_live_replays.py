@@ -12,9 +12,9 @@ from typing import Final
 
 import pytest
 
+from conformance.replay.alcor.live_replays import LiveReplays, addresses_of, parse_where, replay_live
 from conformance.replay.alcor.peers import Waits, Where
 from conformance.replay.alcor.probes import PROBES, executed
-from conformance.replay.alcor.replays import LiveReplays, addresses_of, parse_where, replay_live
 from conformance.replay.alcor.run import NOT_DRIVEN
 from conformance.replay.replays import Vector, read_vectors, vectors_of
 from impl.cli.exits import Exit

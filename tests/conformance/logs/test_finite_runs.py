@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from conformance.logs.finite_runs import run_of
 from conformance.logs.fleet import record_in_memory
 from conformance.logs.reading import LogFile
-from conformance.logs.runs import run_of
 from conformance.mutation.faulty import cores_of
 from conformance.replay.targets import open_target
 from conformance.replay.unexercised import permissiveness
