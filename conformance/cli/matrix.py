@@ -14,11 +14,11 @@ from conformance.mutation.cores.loading import line_of
 from conformance.mutation.cores.rows import count_of, made_anew
 from conformance.mutation.differences import differences
 from conformance.mutation.digests import changes
+from conformance.mutation.figures import REMEDY, Summary, path_of, summary_of
+from conformance.mutation.figures import read as read_summary
+from conformance.mutation.figures import write as write_summary
 from conformance.mutation.making import made
 from conformance.mutation.status import HALVES, held
-from conformance.mutation.summary import REMEDY, Summary, path_of, summary_of
-from conformance.mutation.summary import read as read_summary
-from conformance.mutation.summary import write as write_summary
 from conformance.mutation.table import IMPLEMENTATION, STATEMENT, Half, Matrix, read, rows_path, shown_path, write
 from conformance.protocols import named
 from conformance.report.mutation_table import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from conformance.mutation.digests import Inputs, inputs_of_cores, inputs_of_statement
-from conformance.mutation.summary import REMEDY, Summary, read
+from conformance.mutation.figures import REMEDY, Summary, read
 from conformance.mutation.table import IMPLEMENTATION, STATEMENT, Half
 from conformance.report.mutation_table import as_json
 from impl.cli.exits import Exit

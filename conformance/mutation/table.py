@@ -2,7 +2,7 @@
 
 A protocol has up to two matrices. `statement`: its statement is mutated, one action at a time. `implementation`: the cores are.
 Whole tables are large, so they are made and not checked in: `make matrix` writes them to `build/mutation`. What is checked in is a
-summary of each (see `conformance.mutation.summary`) and, written by people, the reasons for survivors:
+summary of each (see `conformance.mutation.figures`) and, written by people, the reasons for survivors:
 `reasons/PROTOCOL-HALF.toml` has a survivor's name and one sentence, `"NAME" = "why no check has to notice it"`.
 """
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.markup import escape
 
-from conformance.mutation.summary import Summary
+from conformance.mutation.figures import Summary
 from conformance.mutation.table import IMPLEMENTATION, Answer, Kill, Matrix, Undecided, reasons_path, rows_path
 from impl.cli.console import plain_table
 

@@ -122,6 +122,7 @@ def imports(path: Path) -> frozenset[str]:
     return frozenset(found)
 
 
+@cache
 def graph() -> dict[str, set[str]]:
     """Each module of ours with those that it imports."""
     return {name: {found for found in imports(path) if found in modules()} for name, path in modules().items()}

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from conformance.cli.matrix import matrix
-from conformance.mutation import summary, table
+from conformance.mutation import figures, table
 from conformance.mutation.differences import ROWS_SHOWN, differences
-from conformance.mutation.summary import summary_of
+from conformance.mutation.figures import summary_of
 from conformance.mutation.table import Matrix, Row
 from conformance.report.mutation_table import foot
 from spec.on_demand.protocol import PROTOCOL
@@ -65,7 +65,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Matrix:
     """A table whose summary is checked in, with a reason for its survivor, and which was made on this machine."""
     folder = tmp_path / "conformance" / "data" / "mutation"
     monkeypatch.setattr(table, "FOLDER", folder)
-    monkeypatch.setattr(summary, "FOLDER", folder)
+    monkeypatch.setattr(figures, "FOLDER", folder)
     monkeypatch.setattr(table, "BUILD", tmp_path / "build" / "mutation")
     made = replace(MATRIX, protocol=PROTOCOL.name)
     monkeypatch.setattr("conformance.cli.matrix.HALVES", {"statement": _Current(made)})
@@ -73,7 +73,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Matrix:
     path.parent.mkdir(parents=True)
     path.write_text(f'"{SURVIVOR.name}" = "nobody reads d"\n', encoding="utf-8")
     table.write(made)
-    summary.write(summary_of(made, foot(made), "2026-11-01"))
+    figures.write(summary_of(made, foot(made), "2026-11-01"))
     return made
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from conformance.cli.matrix import matrix
 from conformance.mutation.digests import inputs_of_statement
-from conformance.mutation.summary import summary_of
+from conformance.mutation.figures import summary_of
 from conformance.report.mutation_table import foot
 from spec.on_demand.protocol import PROTOCOL
 from tests.conformance.mutation.test_table import MATRIX, SURVIVOR

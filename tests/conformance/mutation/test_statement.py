@@ -12,10 +12,10 @@ from rich.console import Console
 from conformance.cli.check import print_conclusion
 from conformance.cli.matrix import matrix
 from conformance.evidence.gathering import Evidence
-from conformance.mutation import summary, table
+from conformance.mutation import figures, table
+from conformance.mutation.figures import read
 from conformance.mutation.statement import BATCH, batches, checks_of, engines_of, own_actions, rows_of
 from conformance.mutation.status import HALVES, Held, held
-from conformance.mutation.summary import read
 from conformance.mutation.table import STATEMENT
 from conformance.protocols import named
 from conformance.report.mutation_table import for_readme, in_readme
@@ -77,7 +77,7 @@ def test_most_mutants_are_killed_by_several_engines(rows: dict[str, table.Row]) 
 
 
 def test_a_protocol_without_its_table_is_undecided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(summary, "FOLDER", tmp_path / "mutation")
+    monkeypatch.setattr(figures, "FOLDER", tmp_path / "mutation")
     found = held(PROTOCOL)
     assert found.summaries == ()
     assert [code for code, _ in found.faults] == [Exit.UNDECIDED] * len(

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from conformance.mutation import summary, table
-from conformance.mutation.summary import Summary, summary_of
+from conformance.mutation import figures, table
+from conformance.mutation.figures import Summary, summary_of
 from conformance.mutation.table import Check, Kill, Matrix, Row, Undecided
 from conformance.report.mutation_table import foot, page, print_summary, summary_lines
 from impl.cli.exits import Exit, Problem
@@ -42,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where tables are written instead."""
     kept = tmp_path / "conformance" / "data" / "mutation"
     monkeypatch.setattr(table, "FOLDER", kept)
-    monkeypatch.setattr(summary, "FOLDER", kept)
+    monkeypatch.setattr(figures, "FOLDER", kept)
     monkeypatch.setattr(table, "BUILD", tmp_path / "build" / "mutation")
     return kept
 
@@ -64,10 +64,10 @@ def test_what_is_read_is_what_was_written(folder: Path) -> None:
     assert table.read("toy", "implementation") is None
     lines = table.rows_path("toy", "statement").read_text(encoding="utf-8").splitlines()
     assert sum("act: " in line for line in lines) == len(MATRIX.rows)
-    summary.write(summed())
+    figures.write(summed())
     assert [path.name for path in folder.iterdir()] == ["toy-statement.json"]
-    assert summary.read("toy", "statement") == summed()
-    assert summary.read("toy", "implementation") is None
+    assert figures.read("toy", "statement") == summed()
+    assert figures.read("toy", "implementation") is None
 
 
 def test_a_summary_has_the_figures_the_survivors_and_the_digest_of_every_row(folder: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_file_that_is_no_summary_is_refused(folder: Path, text: str) -> None:
     folder.mkdir(parents=True)
     (folder / "toy-statement.json").write_text(text, encoding="utf-8")
     with pytest.raises(Problem, match=r"mutation/toy-statement\.json") as problem:
-        summary.read("toy", "statement")
+        figures.read("toy", "statement")
     assert problem.value.code is Exit.BAD_INPUT
 
 

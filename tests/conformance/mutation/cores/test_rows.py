@@ -10,8 +10,8 @@ from conformance.mutation.cores.loading import source
 from conformance.mutation.cores.modules import MODULES
 from conformance.mutation.cores.rows import FAILS
 from conformance.mutation.cores.source import Source
+from conformance.mutation.figures import read
 from conformance.mutation.status import HALVES
-from conformance.mutation.summary import read
 from conformance.mutation.table import IMPLEMENTATION, Kill
 
 
