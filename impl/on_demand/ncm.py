@@ -251,8 +251,8 @@ class Ncm:
         return self._greeted.get(host)
 
     def retell(self) -> Effects:
-        """Sends every host that has been seen the newest version of each pod that it was told of, for a transport that loses its
-        state with its process."""
+        """Sends every known host the newest version of each pod that it was told of, for a transport that keeps no message
+        beyond its process."""
         told = [(host, pod) for host, pod in sorted(self._told) if self._greeted[host]]
         return Effects(sends=tuple(self._route(host, pod, self.recorded(pod)) for host, pod in told))
 

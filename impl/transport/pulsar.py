@@ -58,7 +58,7 @@ class PulsarConnection:
                 logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, os.devnull),  # what matters comes as an exception
             )
         except ValueError as problem:
-            raise BadDeployment(f"{deployment.service_url!r} is no broker's address: {problem}") from problem
+            raise BadDeployment(f"Invalid broker address {deployment.service_url!r}: {problem}") from problem
         self._producers: dict[str, Any] = {}
         self._sessions: WeakSet[PulsarSession] = WeakSet()
 

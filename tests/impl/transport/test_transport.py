@@ -234,5 +234,5 @@ def test_every_topic_keeps_what_nobody_has_read_yet() -> None:
 
 
 def test_an_address_that_is_none_is_refused() -> None:
-    with pytest.raises(BadDeployment, match="'nowhere' is no broker's address"):
+    with pytest.raises(BadDeployment, match="Invalid broker address 'nowhere'"):
         PulsarConnection(Deployment("nowhere", "", "", b""), "token")
