@@ -17,7 +17,7 @@ class RateLimitedLog(Counter[str]):
         """It has happened once more; `said` is what the log says of it, if it says more than what is counted."""
         self[what] += 1
         if self[what] == 1:
-            self._log.log(self._level, "%s (the first of its kind; others are only counted)", said or what)
+            self._log.log(self._level, "%s (logged once; further ones are only counted)", said or what)
 
 
 def summary(counted: Counter[str]) -> str:
