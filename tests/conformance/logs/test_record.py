@@ -140,7 +140,7 @@ def test_a_log_outlives_its_host_and_its_earlier_token(recorded: Deployment) -> 
 
 def test_hosts_that_were_registered_before_get_a_log_too(deployment: Deployment) -> None:
     agent = add_host(deployment, "h1")
-    with pytest.raises(NotAllowed, match="`ondemand record` prepares"):
+    with pytest.raises(NotAllowed, match="run `ondemand record` to prepare"):
         sink_of(agent, "h1")
     event_topics.prepare(deployment)
     sink_of(agent, "h1").close()

@@ -54,7 +54,7 @@ def test_a_damaged_jar_is_fetched_again_and_never_used(jar: Jar, tmp_path: Path)
 def test_a_cache_that_cannot_be_written_is_said(jar: Jar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("ONDEMAND_CACHE", str(tmp_path / "file"))
-    with pytest.raises(EnvironmentProblem, match="set ONDEMAND_CACHE to a folder that can"):
+    with pytest.raises(EnvironmentProblem, match="set ONDEMAND_CACHE to a writable folder"):
         fetch([jar])
 
 
@@ -79,7 +79,10 @@ def test_a_folder_that_cannot_be_written_or_holds_no_key_is_said(tmp_path: Path)
     with pytest.raises(BadDeployment, match="cannot be written"), start_broker(folder=tmp_path / "file"):
         pass
     (tmp_path / "signing.key").write_bytes(b"short")
-    with pytest.raises(BadDeployment, match="has 5 bytes, and a signing key has 32"), start_broker(folder=tmp_path):
+    with (
+        pytest.raises(BadDeployment, match="has 5 bytes; a signing key needs at least 32"),
+        start_broker(folder=tmp_path),
+    ):
         pass
 
 

@@ -253,7 +253,7 @@ def test_no_message_on_any_channel_makes_ncm_stumble_or_speak_to_strangers(said:
 
 @pytest.mark.parametrize("host", ["", "H1", "h_1", "-h1", "h/1", "h" * 64, "h1-partition-0", "partition-partition-12"])
 def test_a_name_that_no_topics_can_have_is_refused_before_the_broker_is_asked(host: str) -> None:
-    with pytest.raises(BadDeployment, match="is no name for a host: "):
+    with pytest.raises(BadDeployment, match=r"Invalid host name .*: "):
         topics.checked_host_name(host)
 
 

@@ -348,9 +348,9 @@ def test_a_snapshot_that_is_not_taken_is_made_up_for_before_anything_is_overwrit
     store.load(dpm)
     for number in range(8):
         store.append(decided(dpm, number), dpm)
-    with pytest.raises(EnvironmentProblem, match="is full, and takes no snapshot"):
+    with pytest.raises(EnvironmentProblem, match="is full, and accepts no snapshot"):
         store.append(decided(dpm, 8), dpm)
-    assert "takes no snapshot now: no answer" in caplog.text
+    assert "accepts no snapshot at the moment: no answer" in caplog.text
     _, store, again, _ = started(journal)
     assert sum(again.latest(Pod("red", f"p{number}")) for number in range(3)) == 8
     store.append(decided(again, 9), again)
@@ -375,7 +375,7 @@ def test_a_journal_that_two_have_written_at_once_is_refused(first_writes: str) -
     order = (0, 1) if first_writes == "before" else (1, 0)
     for number in order:
         stores[number].append(decided(cores[number], number), cores[number])
-    with pytest.raises(BadDeployment, match="two instances have written it at once"):
+    with pytest.raises(BadDeployment, match="two instances wrote to it at once"):
         started(journal)
 
 
@@ -440,7 +440,7 @@ HEAD = b'{"term": 1, "number": 1, "of": 1}\n'
 @pytest.mark.parametrize(
     ("entries", "match"),
     [
-        ([Entry("record/1/0", b"text")], "is no journal, or is damaged"),
+        ([Entry("record/1/0", b"text")], "is not a journal, or is damaged"),
         (
             [Entry("record/1/0", b'{"term": 1, "number": 2, "of": 1}\n{"change": null, "sends": []}')],
             "record 1 is missing",
@@ -454,7 +454,7 @@ HEAD = b'{"term": 1, "number": 1, "of": 1}\n'
             ],
             "damaged",
         ),
-        ([Entry("sent", b'{"term": 1}\n')], "is no journal, or is damaged"),
+        ([Entry("sent", b'{"term": 1}\n')], "is not a journal, or is damaged"),
     ],
 )
 def test_a_damaged_journal_is_refused(entries: list[Entry], match: str) -> None:

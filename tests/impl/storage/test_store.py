@@ -109,7 +109,7 @@ def test_another_processs_store_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("this is no database, and long enough to be sure of it\n" * 40)
-    with pytest.raises(BadDeployment, match="is no store of ncm"):
+    with pytest.raises(BadDeployment, match="is not a store of ncm"):
         SqliteStore(tmp_path / "text", "ncm")
 
 
@@ -132,5 +132,5 @@ def test_a_damaged_store_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_store_in_no_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadDeployment, match="name a file in a folder that is there"):
+    with pytest.raises(BadDeployment, match="name a file in an existing folder"):
         SqliteStore(tmp_path / "none" / "s.sqlite", "ncm")
