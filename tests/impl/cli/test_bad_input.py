@@ -120,11 +120,11 @@ def test_what_is_malformed_is_set_aside_and_nothing_else_is_lost(
     aside = [session.receive(WAIT) for _ in bad]
     assert [item.data for item in aside if item] == [data[:SET_ASIDE_BYTES_MAX] for data in bad]
     assert [item.tag for item in aside if item] == [
-        "requests-h2: the bytes are no protobuf message",
+        "requests-h2: the bytes do not parse as a protobuf message",
         "requests-h2: hello.epoch: expected a number from 1 to 2^63-1, found 0",
-        "requests-h2: an envelope of no known kind",
-        "requests-h2: an envelope of no known kind",
-        f"requests-h2: {LARGEST} bytes, and a message has 16384 at most",
+        "requests-h2: an envelope of an unknown kind",
+        "requests-h2: an envelope of an unknown kind",
+        f"requests-h2: {LARGEST} bytes; a message has at most 16384",
     ]
     assert caplog.text.count("sets aside a message from requests-h2") == len(bad)
     assert "secret" not in caplog.text

@@ -109,9 +109,9 @@ def envelope(kind: str, **fields: object) -> bytes:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "no known kind"),
-        (b"\xff\xff", "no protobuf message"),
-        (b"x" * (MESSAGE_BYTES_MAX + 1), "16384 at most"),
+        (b"", "an unknown kind"),
+        (b"\xff\xff", "do not parse as a protobuf message"),
+        (b"x" * (MESSAGE_BYTES_MAX + 1), "at most 16384"),
         (envelope("hello", host="h1"), "hello.epoch: expected a number"),
         (envelope("hello", epoch=1), "hello.host: expected a host's name"),
         (envelope("hello", host="h" * 300, epoch=1), "hello.host: expected a host's name"),
@@ -130,14 +130,14 @@ def envelope(kind: str, **fields: object) -> bytes:
         (envelope("leave", host="h1", epoch=1, vpc="red"), "leave.turn: expected a number"),
         (
             envelope("told", host="h1", vpc="red", revision=1, data=bytes(m.PAYLOAD_BYTES_MAX + 1)),
-            "told.data: 12289 bytes, and a revision has 12288 at most",
+            "told.data: 12289 bytes; a revision has at most 12288",
         ),
-        (revision(), "published.parts: expected some, each kind once and in order"),
-        (revision((1, b""), (1, b"")), "published.parts: expected some, each kind once and in order"),
-        (revision((2, b""), (1, b"")), "published.parts: expected some, each kind once and in order"),
+        (revision(), "published.parts: expected one or more, each kind once and in order"),
+        (revision((1, b""), (1, b"")), "published.parts: expected one or more, each kind once and in order"),
+        (revision((2, b""), (1, b"")), "published.parts: expected one or more, each kind once and in order"),
         (revision((0, b"")), "published.parts.kind: 0 is no kind"),
         (revision((7, b"")), "published.parts.kind: 7 is no kind"),
-        (revision((1, bytes(m.PAYLOAD_BYTES_MAX + 1))), "12289 bytes, and a revision has 12288 at most"),
+        (revision((1, bytes(m.PAYLOAD_BYTES_MAX + 1))), "12289 bytes; a revision has at most 12288"),
     ],
 )
 def test_what_is_no_message_is_refused_with_its_field(data: bytes, said: str) -> None:

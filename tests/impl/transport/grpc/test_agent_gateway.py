@@ -138,7 +138,7 @@ def test_a_yes_waits_for_its_neighbor(world: World) -> None:
     pair.answers(lambda request: [(request.request_id, "SUCCESS")])
     pair.agent.ended.clear()
     pair.agent.packet(P1, P2)
-    world.wait(lambda: "a yes before its neighbor, or without one" in gateway(pair).counted, "the yes")
+    world.wait(lambda: "a consent before its neighbor, or without one" in gateway(pair).counted, "the yes")
     assert not pair.agent.ended.is_set()
     pair.ncm.push(pair.neighbor())
     assert pair.agent.ended.wait(WAIT_SECONDS_MAX)
@@ -175,7 +175,10 @@ def test_an_ncm_that_is_away_is_asked_again_and_the_packet_is_given_up_in_time(w
     pair = Pair(world, HASTY)
     pair.ncm.stop()
     assert pair.sends() == "give up"
-    world.wait(lambda: gateway(pair).counted["NCM cannot be asked (DEADLINE_EXCEEDED)"] >= ATTEMPTS_MAX, "all attempts")
+    world.wait(
+        lambda: gateway(pair).counted["cannot send a request to NCM (DEADLINE_EXCEEDED)"] >= ATTEMPTS_MAX,
+        "all attempts",
+    )
 
 
 def test_an_ncm_that_is_slow_is_asked_again(world: World) -> None:
@@ -351,9 +354,9 @@ def test_only_ncm_may_push_and_only_messages(world: World) -> None:
     assert code_of(lambda: stranger.push(pair.neighbor())) == denied
     stranger.stop()
     invalid = grpc.StatusCode.INVALID_ARGUMENT
-    assert code_of(lambda: pair.ncm.push_bytes(b"\xff\xff")) == (invalid, "the bytes are no GoalStateV2")
+    assert code_of(lambda: pair.ncm.push_bytes(b"\xff\xff")) == (invalid, "the bytes do not parse as a GoalStateV2")
     code, sentence = code_of(lambda: pair.ncm.push_bytes(b"\0" * (4 * 2**20 + 1)))
-    assert (code, sentence) == (invalid, "4194305 bytes, and a GoalStateV2 has 4194304 at most")
+    assert (code, sentence) == (invalid, "4194305 bytes; a GoalStateV2 has at most 4194304")
     assert pair.agent.knows() == [P1]
 
 
@@ -368,7 +371,7 @@ def test_a_stream_that_says_nothing_is_ended(world: World) -> None:
 
     code, sentence = code_of(lambda: list(call(nothing(), timeout=WAIT_SECONDS_MAX)))
     silent.set()
-    assert (code, sentence) == (grpc.StatusCode.DEADLINE_EXCEEDED, "no goal state came, or it took too long")
+    assert (code, sentence) == (grpc.StatusCode.DEADLINE_EXCEEDED, "no goal state arrived in time")
 
 
 def test_one_stream_too_many_is_refused_and_the_others_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

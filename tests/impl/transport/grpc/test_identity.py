@@ -143,7 +143,7 @@ def test_without_an_identity_nothing_starts(tmp_path: Path) -> None:
     with pytest.raises(BadDeployment, match=r"--key .*away.key: cannot be read \(No such file"):
         choose_identity(None, directory, files.certificate, tmp_path / "away.key", files.authority, "ncm")
     (tmp_path / "x.key").write_text("no key")
-    with pytest.raises(BadDeployment, match=r"--key .*x.key: is no PEM file"):
+    with pytest.raises(BadDeployment, match=r"--key .*x.key: is not a PEM file"):
         choose_identity(None, directory, files.certificate, tmp_path / "x.key", files.authority, "ncm")
     chosen = choose_identity(None, directory, files.certificate, files.key, files.authority, "ncm")
     assert isinstance(chosen, ByCertificate)
@@ -154,7 +154,7 @@ def test_identity_by_address_is_said_in_the_log(caplog: pytest.LogCaptureFixture
     with caplog.at_level(logging.WARNING, "ondemand"):
         chosen = choose_identity(ADDRESS, Directory(None), None, None, None, "ncm")
     assert isinstance(chosen, ByAddress)
-    assert "takes the address of a socket for the identity of the caller" in caplog.text
+    assert "identifies callers by socket address" in caplog.text
 
 
 class Call:
@@ -199,15 +199,15 @@ def test_hosts_are_found_by_name_and_by_address(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "names no host"),
+        ("", "contains no host"),
         ("h1", "line 1: expected a name and an address, found 1 words"),
-        ("h1 10.0.0.1\nH2 10.0.0.2", "line 2: 'H2' is no name of a host"),
-        ("10-0-0-1 10.0.0.2", "line 1: '10-0-0-1' is no name of a host"),
-        ("h1 host.example", "line 1: 'host.example' is no address; write IP, or IP:PORT"),
-        ("h1 10.0.0.1:x", "line 1: '10.0.0.1:x' is no address"),
+        ("h1 10.0.0.1\nH2 10.0.0.2", "line 2: invalid host name 'H2'"),
+        ("10-0-0-1 10.0.0.2", "line 1: invalid host name '10-0-0-1'"),
+        ("h1 host.example", "line 1: invalid address 'host.example': write IP, or IP:PORT"),
+        ("h1 10.0.0.1:x", "line 1: invalid address '10.0.0.1:x'"),
         ("h1 10.0.0.1:70000", "line 1: '10.0.0.1:70000': a port is a number up to 65535"),
-        ("h1 10.0.0.1\nh1 10.0.0.2", "line 2: the name or the address is there already"),
-        ("h1 10.0.0.1\nh2 10.0.0.1", "line 2: the name or the address is there already"),
+        ("h1 10.0.0.1\nh1 10.0.0.2", "line 2: the name or the address is used twice"),
+        ("h1 10.0.0.1\nh2 10.0.0.1", "line 2: the name or the address is used twice"),
     ],
 )
 def test_a_wrong_file_of_hosts_is_refused_with_its_line(tmp_path: Path, text: str, said: str) -> None:

@@ -410,17 +410,20 @@ def test_what_is_no_message_is_refused_with_a_sentence_and_set_aside(world: Worl
     asked = (b"\xff\xff", large, many[: REQUEST_BYTES_MAX * 3])
     sentences = [code_of(lambda data=data: pair.h1.ask_bytes(data)) for data in asked]
     assert sentences[:2] == [
-        (invalid, "the bytes are no HostRequest"),
-        (invalid, f"{len(large)} bytes, and a HostRequest has {REQUEST_BYTES_MAX} at most"),
+        (invalid, "the bytes do not parse as a HostRequest"),
+        (invalid, f"{len(large)} bytes; a HostRequest has at most {REQUEST_BYTES_MAX}"),
     ]
     assert sentences[2][0] == invalid
     good = goal_of(Port("10.0.0.8", pair.h1.address)).SerializeToString()
-    assert code_of(lambda: pair.controller.push_bytes(good, b"\xff\xff")) == (invalid, "the bytes are no GoalStateV2")
+    assert code_of(lambda: pair.controller.push_bytes(good, b"\xff\xff")) == (
+        invalid,
+        "the bytes do not parse as a GoalStateV2",
+    )
     world.wait(lambda: len(world.resources.dead_letters()) == 4, "the dead letters")
     origins = {origin for origin, _, _ in world.resources.dead_letters()}
     assert origins == {world.host(1), world.host(101)}
     assert "port-21-10.0.0.8" in pair.h1.ports, "what came before it on the stream was taken"
-    assert world.gateway.counted["the bytes are no HostRequest"] == 1
+    assert world.gateway.counted["the bytes do not parse as a HostRequest"] == 1
 
 
 @pytest.mark.parametrize("epoch", ["", "0", "-1", "x", "9" * 30])
@@ -439,12 +442,12 @@ def test_too_many_requests_in_a_call_and_too_many_calls_of_a_host_are_refused(
     question = pair.h1.question("10.0.0.1", "10.0.0.2")
     assert code_of(lambda: pair.h1.ask(question, question)) == (
         grpc.StatusCode.INVALID_ARGUMENT,
-        "2 requests, and a call has 1 at most",
+        "2 requests; a call has at most 1",
     )
     monkeypatch.setattr(ncm_module, "REQUESTS_PER_HOST_MAX", 0)
     code, sentence = code_of(lambda: pair.h1.ask(question))
     assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert "calls of this host are under way" in sentence
+    assert "calls of this host are in progress" in sentence
 
 
 def test_goal_states_of_version_1_are_not_served(world: World) -> None:

@@ -51,7 +51,7 @@ def test_by_address_a_first_packet_is_forwarded_and_nothing_accepted_is_lost(tmp
         dpm.say("place red/10.0.0.2 h2")
         dpm.wait_for("done 21/10.0.0.1 version 1")
         dpm.wait_for("done 21/10.0.0.2 version 1")
-        dpm.wait_for("refused: red/10.0.0.2 is no pod on this wire", logged=True)
+        dpm.wait_for("refused: invalid pod red/10.0.0.2 on this wire", logged=True)
         agents[0].say_until("packet 21/10.0.0.1 21/10.0.0.2", f"forward 21/10.0.0.1 21/10.0.0.2 to {h2}")
         ncm.kill()
         ncm.start()
@@ -59,7 +59,7 @@ def test_by_address_a_first_packet_is_forwarded_and_nothing_accepted_is_lost(tmp
         dpm.say(f"place 21/10.0.0.2 {h1}")
         dpm.wait_for("done 21/10.0.0.2 version 2")
         agents[0].say_until("packet 21/10.0.0.1 21/10.0.0.2", f"forward 21/10.0.0.1 21/10.0.0.2 to {h1}")
-        ncm.wait_for("takes the address of a socket for the identity of the caller", logged=True)
+        ncm.wait_for("identifies callers by socket address", logged=True)
         assert [program.stop() for program in (ncm, dpm, *agents)] == [0, 0, 0, 0]
 
 
@@ -93,8 +93,8 @@ def test_with_certificates_a_first_packet_is_forwarded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["ncm", "127.0.0.1"], "callers could not be told apart: --certificate, --key, --authority is missing"),
-        (["ncm", "nowhere", "--identity", "address"], "'nowhere' is no address; write IP, or IP:PORT"),
+        (["ncm", "127.0.0.1"], "callers cannot be identified: --certificate, --key, --authority is missing"),
+        (["ncm", "nowhere", "--identity", "address"], "invalid address 'nowhere': write IP, or IP:PORT"),
         (["ncm", "127.0.0.1", "--identity", "address"], "--dpm has to be an IPv4 address with --identity address"),
         (["ncm", "127.0.0.1", "--hosts", "away"], "away: cannot be read"),
         (["aca", "127.0.0.1", "--listen", "::1", "--identity", "address"], "--listen ::1: is the address of no host"),

@@ -322,7 +322,7 @@ def test_the_pin_takes_a_neighbors_host_for_a_fixed_address() -> None:
 
 
 def test_a_numbering_that_is_not_there_is_refused() -> None:
-    with pytest.raises(BadDeployment, match="'tail' is no numbering of Alcor's messages; choose among pin, head"):
+    with pytest.raises(BadDeployment, match="Unknown numbering 'tail' of Alcor's messages: choose among pin, head"):
         schema("tail")
-    with pytest.raises(AttributeError, match=r"head: no message or enumeration alcor\.schema\.GoalStateV3"):
+    with pytest.raises(AttributeError, match=r"head: there is no message or enumeration alcor\.schema\.GoalStateV3"):
         _ = schema(HEAD).GoalStateV3

@@ -137,7 +137,7 @@ def test_only_dpm_may_ask_and_only_with_a_message(world: World, pair: Pair) -> N
         pair.say(b"\xff\xff")
     assert (raised.value.code(), raised.value.details()) == (
         grpc.StatusCode.INVALID_ARGUMENT,
-        "the bytes are no NodeSubscribeInfo",
+        "the bytes do not parse as a NodeSubscribeInfo",
     )
     other = Pair(world, dpm="127-0-0-9")
     assert other.client.subscribe(other.host, "vpc-1", "1") is Result.REFUSED

@@ -37,7 +37,7 @@ def test_a_revision_is_read_as_it_was_said(numbering: str) -> None:
 @pytest.mark.parametrize(
     ("push", "said"),
     [
-        (Push("h1", 1, "red", 1, (Part(Kind.SUBNET, b"\xff"),)), "red/subnet: is no text"),
+        (Push("h1", 1, "red", 1, (Part(Kind.SUBNET, b"\xff"),)), "red/subnet: is not text"),
         (Push("h1", 1, "red", 2**32, PUSH.parts), "revision 4294967296 is more than 4294967295"),
     ],
     ids=["bytes", "revision"],
