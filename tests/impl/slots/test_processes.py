@@ -1,4 +1,4 @@
-"""Hosts with slots as their users run them: DPM with its filler, and three agents, which may be killed at any moment."""
+"""Hosts with slots as users run them: DPM with its filler, and three agents, which may be killed at any moment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOSTS = ("h1", "h2", "h3")
 
 
 class WithSlots(Program):
-    """A service where hosts have slots."""
+    """A service for hosts with slots."""
 
     def __init__(self, name: str, folder: Path, variables: dict[str, str], *arguments: str) -> None:
         super().__init__(name, folder, variables, *arguments)

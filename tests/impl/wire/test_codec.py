@@ -1,4 +1,4 @@
-"""Messages survive the wire, and what is no message is refused with its field."""
+"""Messages survive the wire, and malformed ones are refused with the name of the field."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ def envelope(kind: str, **fields: object) -> bytes:
         (envelope("registered", host="h1"), "registered.registration: expected a number"),
         (envelope("registered", host="h 1"), "registered.host: expected a host's name"),
         (envelope("request", host="h1", epoch=1, request=1), "request.source: is missing"),
-        (envelope("refused", host="h1", epoch=1, request=1), "refused.reason: 0 is no reason"),
-        (envelope("refused", host="h1", epoch=1, request=1, reason=99), "refused.reason: 99 is no reason"),
+        (envelope("refused", host="h1", epoch=1, request=1), "refused.reason: 0 is not a known reason"),
+        (envelope("refused", host="h1", epoch=1, request=1, reason=99), "refused.reason: 99 is not a known reason"),
         (envelope("subscribe", host="h1", epoch=1, attempt=1), "subscribe.vpc: expected a VPC's name"),
         (envelope("subscribe", host="h1", epoch=1, vpc="a/b", attempt=1), "subscribe.vpc: expected a VPC's name"),
         (envelope("permit", host="h1", vpc="red-partition-1"), "permit.vpc: expected a VPC's name"),
@@ -135,8 +135,8 @@ def envelope(kind: str, **fields: object) -> bytes:
         (revision(), "published.parts: expected one or more, each kind once and in order"),
         (revision((1, b""), (1, b"")), "published.parts: expected one or more, each kind once and in order"),
         (revision((2, b""), (1, b"")), "published.parts: expected one or more, each kind once and in order"),
-        (revision((0, b"")), "published.parts.kind: 0 is no kind"),
-        (revision((7, b"")), "published.parts.kind: 7 is no kind"),
+        (revision((0, b"")), "published.parts.kind: 0 is not a known kind"),
+        (revision((7, b"")), "published.parts.kind: 7 is not a known kind"),
         (revision((1, bytes(m.PAYLOAD_BYTES_MAX + 1))), "12289 bytes; a revision has at most 12288"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Our agent talks to Alcor's NCM: what it believes, what installs a route, and what it makes of an NCM that misbehaves."""
+"""Our agent talks to Alcor's NCM: what it accepts, what installs a route, and how it handles an NCM that misbehaves."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Pair:
         return goal
 
     def answers(self, answer: Callable[[Any], list[tuple[str, str | int]]]) -> None:
-        """What NCM answers from now on."""
+        """Sets NCM's answers from now on."""
         self.ncm.answer = answer
 
     def sends(self) -> str:
-        """Pod 1 sends to pod 2; what becomes of the packet."""
+        """Pod 1 sends to pod 2; returns the fate of the packet."""
         self.agent.send(P1, P2)
         return self.agent.ended_with
 
@@ -80,7 +80,7 @@ def test_a_warm_up_gets_an_empty_reply_and_the_end_of_its_stream(world: World) -
     assert pair.ncm.push_bytes(b"", half_closes=False) == {}
 
 
-# ------------------------------------------------------------------------------------- what NCM may answer
+# ------------------------------------------------------------------------------------------- NCM's answers
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_any_status_but_success_is_a_refusal_even_with_a_neighbor(world: World, 
 
 
 def test_a_yes_waits_for_its_neighbor(world: World) -> None:
-    """An NCM that does not wait for the agent may answer before the goal state that it announces arrives."""
+    """An NCM that does not wait for the agent may answer before the goal state of the answer arrives."""
     pair = Pair(world)
     pair.answers(lambda request: [(request.request_id, "SUCCESS")])
     pair.agent.ended.clear()
@@ -146,12 +146,12 @@ def test_a_yes_waits_for_its_neighbor(world: World) -> None:
 
 
 def gateway(pair: Pair) -> Any:
-    """What connects the agent."""
+    """The agent's connection."""
     return pair.agent._connection
 
 
 def test_a_yes_needs_a_neighbor_that_came_since_the_request(world: World) -> None:
-    """What was pushed earlier may be out of date by now."""
+    """A neighbor pushed earlier may be outdated by now."""
     pair = Pair(world, HASTY)
     pair.ncm.push(pair.neighbor())
     pair.answers(lambda request: [(request.request_id, "SUCCESS")])
@@ -182,7 +182,7 @@ def test_an_ncm_that_is_away_is_asked_again_and_the_packet_is_given_up_in_time(w
 
 
 def test_an_ncm_that_is_slow_is_asked_again(world: World) -> None:
-    """Its first answer comes after the deadline of an attempt."""
+    """Its first answer arrives after the deadline of an attempt."""
     pair = Pair(world)
     late = threading.Event()
 
@@ -197,7 +197,7 @@ def test_an_ncm_that_is_slow_is_asked_again(world: World) -> None:
     late.set()
 
 
-# ------------------------------------------------------------------------------------- what NCM may push
+# ------------------------------------------------------------------------------------------ NCM's pushes
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_a_neighbor_that_leaves_out_what_it_says_is_not_believed(world: World, f
 
 
 def spoiled(goal: Any, spoil: Callable[[Any], None]) -> Any:
-    """A goal state with something changed."""
+    """A goal state with one change."""
     spoil(goal)
     return goal
 
@@ -322,7 +322,7 @@ def test_a_port_that_moves_away_is_where_its_neighbor_says(world: World) -> None
 
 
 def test_the_other_numbering_is_not_believed(world: World) -> None:
-    """A neighbor of the head, read as one of the pin, is no message, or has no address; nothing is guessed."""
+    """A neighbor of the head, read as one of the pin, does not parse, or has no address; nothing is guessed."""
     pair = Pair(world)
     said = []
     for host in ("127.0.0.2", "10.0.0.2"):
@@ -340,7 +340,7 @@ def test_the_other_numbering_is_not_believed(world: World) -> None:
 
 
 def code_of(call: Any) -> tuple[grpc.StatusCode, str]:
-    """How a call that fails ended: code and sentence."""
+    """Code and sentence of a failed call."""
     with pytest.raises(grpc.RpcError) as raised:
         call()
     return raised.value.code(), raised.value.details()

@@ -1,4 +1,4 @@
-"""Our DPM on Alcor's wire, and what NCM makes of goal states that leave something out."""
+"""Our DPM on Alcor's wire format, and NCM's handling of goal states with unset fields."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHANGE = Config(POD, 1, "127-0-0-1")
 
 
 def gateway(world: World) -> DpmGateway:
-    """What connects DPM; nothing is called here."""
+    """DPM's connection; nothing is called here."""
     identity = ByAddress(world.directory)
     return DpmGateway(world.loop, world.schema, world.directory, identity, Endpoint("127.0.0.1", 1), "ncm")
 
@@ -70,12 +70,12 @@ def test_what_cannot_be_said_on_this_wire_is_refused(world: World) -> None:
 
 
 def resources() -> Resources:
-    """Tables in memory, of hosts that are named after their addresses."""
+    """Tables in memory, for hosts that are named after their addresses."""
     return Resources(None, schema(PIN), Directory(None))
 
 
 def configs(tables: Resources, goal: Any) -> list[Config]:
-    """The changes that a goal state asks for."""
+    """The changes that a goal state requests."""
     return [config for change in tables.take(goal) for config in change.configs]
 
 

@@ -1,4 +1,4 @@
-"""Who calls: by certificate, or by address where somebody has asked for it. And which settings are refused."""
+"""The identity of callers: by certificate, or by address where it is requested. And the settings that are refused."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Secured:
         return made
 
     def stand_in(self, number: int, files: Files) -> StandInAgent:
-        """An agent of Alcor's kind, with this certificate, at a host."""
+        """An agent like Alcor's, with this certificate, at a host."""
         world = self.world
         made = StandInAgent(world.address(number), world.port, str(world.ncm_at), files=files).start()
         world._stack.callback(made.stop)
@@ -48,7 +48,7 @@ class Secured:
 
 
 def test_with_certificates_names_are_who_calls(world: World, tmp_path: Path) -> None:
-    """All calls come from one address here; the certificates tell the hosts apart."""
+    """All calls come from the same address here; the certificates distinguish the hosts."""
     secured = Secured(world, tmp_path)
     h1 = world.agent(1, "h1", certificate(secured.issue("h1", "h1")))
     h2 = secured.stand_in(2, secured.issue("ignored", "h2"))
@@ -63,7 +63,7 @@ def test_with_certificates_names_are_who_calls(world: World, tmp_path: Path) -> 
 
 
 def code_of(call: Callable[[], object]) -> grpc.StatusCode:
-    """How a call that fails ended."""
+    """The status code of a failed call."""
     with pytest.raises(grpc.RpcError) as raised:
         call()
     code: grpc.StatusCode = raised.value.code()
@@ -92,7 +92,7 @@ def test_a_certificate_of_another_role_or_of_several_names_is_not_enough(world: 
 
 
 def test_ncm_tells_no_agent_that_shows_another_name(world: World, tmp_path: Path) -> None:
-    """What is at the address of host 2 has the certificate of host 3."""
+    """The program at the address of host 2 has the certificate of host 3."""
     secured = Secured(world, tmp_path)
     impostor = secured.stand_in(2, secured.issue("h3", "h3"))
     two = Port("10.0.0.2", world.address(2))
@@ -158,13 +158,13 @@ def test_identity_by_address_is_said_in_the_log(caplog: pytest.LogCaptureFixture
 
 
 class Call:
-    """A call that came from somewhere."""
+    """A call from a given peer."""
 
     def __init__(self, peer: str) -> None:
         self._peer = peer
 
     def peer(self) -> str:
-        """Where from."""
+        """The peer."""
         return self._peer
 
 

@@ -1,4 +1,4 @@
-"""The services on Alcor's wire as their users run them: processes of their own, which may be killed at any moment."""
+"""The services on Alcor's wire as users run them: separate processes, which may be killed at any moment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class OnWire(Program):
 
 @contextmanager
 def running(*programs: Program) -> Iterator[None]:
-    """Programs that run, and are killed at the end whatever has happened."""
+    """Running programs, which are always killed at the end."""
     try:
         for program in programs:
             program.start()
@@ -37,7 +37,7 @@ def running(*programs: Program) -> Iterator[None]:
 
 
 def test_by_address_a_first_packet_is_forwarded_and_nothing_accepted_is_lost(tmp_path: Path) -> None:
-    """NCM is killed after the first packet; what it was told is there when it comes back."""
+    """NCM is killed after the first packet; its state is there when it returns."""
     net = block()
     ncm_at = f"{net}.100:{free_port()}"
     common = ["--identity", "address", "--agent-port", str(free_port())]

@@ -1,4 +1,4 @@
-"""What is refused is counted, and said once."""
+"""Refusals are counted, and logged once."""
 
 from __future__ import annotations
 

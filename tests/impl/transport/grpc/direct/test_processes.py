@@ -1,4 +1,4 @@
-"""DPM and agents with calls between them as their users run them: processes of their own, which may be killed at any moment."""
+"""DPM and agents with direct calls as users run them: separate processes, which may be killed at any moment."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def by_certificate(system: Programs, folder: Path) -> list[Program]:
 
 
 def by_address(system: Programs, folder: Path) -> list[Program]:
-    """DPM and two agents that are called by their addresses."""
+    """DPM and two agents that are identified by their addresses."""
     net = block()
     options = ["--direct", "grpc", "--identity", "address", "--agent-port", str(free_port())]
     options += ["--subscription-port", str(free_port())]

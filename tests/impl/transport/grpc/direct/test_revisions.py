@@ -1,4 +1,4 @@
-"""Revisions on Alcor's wire: what is said, what an agent makes of it, and what counts as a confirmation."""
+"""Revisions on Alcor's wire: their encoding, an agent's interpretation, and what counts as a confirmation."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_goal_state_with_anything_wrong_says_no_revision(spoil: Callable[[Any]
 
 
 def reply(*statuses: tuple[str, str, str, int]) -> Any:
-    """A reply with these statuses: id, kind, operation and verdict."""
+    """A reply with these statuses: id, kind, operation and status."""
     made = SCHEMA.GoalStateOperationReply()
     for identifier, kind, operation, verdict in statuses:
         made.operation_statuses.add(

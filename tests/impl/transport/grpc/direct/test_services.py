@@ -1,4 +1,4 @@
-"""Both channels at once: topics at a real broker, and calls of Alcor's services for what is for one host."""
+"""Both channels at once: topics at a real broker, and calls of Alcor's services for messages to one host."""
 
 from __future__ import annotations
 
@@ -141,11 +141,11 @@ def test_a_reply_that_says_nothing_confirms_nothing_and_the_revision_is_repeated
 
 
 PATIENT = Deadlines(push=600.0, subscribe=600.0, apply=600.0)
-"""Whoever waits for a host that hangs waits longer than any test."""
+"""A caller that waits for a host that hangs waits longer than any test."""
 
 
 class HangsAtH2(AgentServer):
-    """An agent that takes every call, and at host h2 never ends one."""
+    """An agent that accepts every call, and at host h2 never ends one."""
 
     async def apply(self, goal: Any, epoch: int | None) -> Any:
         if self._agent.process == "h2":
