@@ -56,7 +56,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Stutter:
-    """An event that is no step of a protocol."""
+    """An event that is not a step of a protocol."""
 
     why: str
     """The reason."""

@@ -75,7 +75,7 @@ def test_the_generated_messages_are_current(tmp_path: Path) -> None:
     ]
     subprocess.run([*command, str(wire / "ondemand.proto")], check=True)
     for name in ("ondemand_pb2.py", "ondemand_pb2.pyi"):
-        assert (wire / name).read_text() == (tmp_path / name).read_text(), f"make {name} anew from ondemand.proto"
+        assert (wire / name).read_text() == (tmp_path / name).read_text(), f"generate {name} again from ondemand.proto"
 
 
 def test_the_largest_revision_fits_into_a_message() -> None:

@@ -84,7 +84,7 @@ def test_with_certificates_a_first_packet_is_forwarded(tmp_path: Path) -> None:
         dpm.say("place 21/10.0.0.2 h2")
         dpm.say("place 21/10.0.0.2 h9")
         dpm.wait_for("done 21/10.0.0.2 version 1")
-        dpm.wait_for("refused: 'h9' is no host", logged=True)
+        dpm.wait_for("refused: unknown host 'h9'", logged=True)
         agents[0].say_until("packet 21/10.0.0.1 21/10.0.0.2", "forward 21/10.0.0.1 21/10.0.0.2 to h2")
         dpm.say("remove 21/10.0.0.2")
         dpm.wait_for("done 21/10.0.0.2 version 2")
@@ -120,7 +120,7 @@ def test_certificates_without_a_file_of_hosts_are_not_enough(tmp_path: Path) -> 
     assert (ended.returncode, "--hosts is missing" in ended.stderr) == (2, True)
 
 
-def test_a_port_that_is_taken_is_the_surroundings_fault(tmp_path: Path) -> None:
+def test_a_port_in_use_is_an_environment_problem(tmp_path: Path) -> None:
     address = f"{block()}.100"
     where = f"{address}:{free_port()}"
     options = ["--identity", "address", "--dpm", "127.0.0.1"]

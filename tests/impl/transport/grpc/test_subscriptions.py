@@ -145,7 +145,7 @@ def test_only_dpm_may_ask_and_only_with_a_message(world: World, pair: Pair) -> N
     other.close()
 
 
-def test_a_port_that_is_taken_is_the_surroundings_fault(world: World, pair: Pair) -> None:
+def test_a_port_in_use_is_an_environment_problem(world: World, pair: Pair) -> None:
     identity = ByAddress(Directory(None))
     second = SubscriptionServer(world.loop, world.schema, identity, pair.server.where, "dpm", pair.listening)
     with pytest.raises(EnvironmentProblem, match="cannot listen there; is the port in use"):
