@@ -25,7 +25,7 @@ _FIELDS: Final[Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]] = {
     step: tuple((name, _ALIASES.get(name, (name,))) for name in names)
     for step, names in (
         *((step, action.parameters) for step, action in ACTIONS.items()),
-        *((step, tuple(name.rstrip("?") for name in one.attributes)) for step, one in STUTTERS.items()),
+        *((step, tuple(name.rstrip("?") for name in stutter.attributes)) for step, stutter in STUTTERS.items()),
     )
 }
 """By step: the parameters on its line, and the names that they may have in the event."""
@@ -40,38 +40,55 @@ def pod(pod: m.Pod) -> str:
 
 
 def request(epoch: int, number: int) -> str:
-    """A request of a host; the host numbers its requests from 1 in each epoch."""
+    """A request of a host, identified by its epoch and its number within that epoch."""
     return f"{epoch}.{number}"
 
 
 _MESSAGES: Final[Mapping[type[Any], tuple[str, Callable[[Any], Sent]]]] = {
-    m.Config: ("on-demand.config", lambda one: (pod(one.pod), one.version)),
-    m.Report: ("on-demand.report", lambda one: (pod(one.pod), one.version, one.outcome.value)),
+    m.Config: ("on-demand.config", lambda message: (pod(message.pod), message.version)),
+    m.Report: ("on-demand.report", lambda message: (pod(message.pod), message.version, message.outcome.value)),
     m.Request: (
         "on-demand.request",
-        lambda one: (
-            one.host,
-            one.epoch,
-            request(one.epoch, one.request),
-            pod(one.source),
-            pod(one.destination),
+        lambda message: (
+            message.host,
+            message.epoch,
+            request(message.epoch, message.request),
+            pod(message.source),
+            pod(message.destination),
         ),
     ),
-    m.Applied: ("on-demand.applied", lambda one: (one.host, one.epoch, pod(one.pod), one.version)),
-    m.Route: ("on-demand.route", lambda one: (one.host, one.epoch, pod(one.pod), one.version)),
+    m.Applied: ("on-demand.applied", lambda message: (message.host, message.epoch, pod(message.pod), message.version)),
+    m.Route: ("on-demand.route", lambda message: (message.host, message.epoch, pod(message.pod), message.version)),
     m.Granted: (
         "on-demand.granted",
-        lambda one: (one.host, one.epoch, request(one.epoch, one.request), pod(one.pod), one.version),
+        lambda message: (
+            message.host,
+            message.epoch,
+            request(message.epoch, message.request),
+            pod(message.pod),
+            message.version,
+        ),
     ),
     m.Refused: (
         "on-demand.refused",
-        lambda one: (one.host, one.epoch, request(one.epoch, one.request), _reason(one.reason.value)),
+        lambda message: (
+            message.host,
+            message.epoch,
+            request(message.epoch, message.request),
+            _reason(message.reason.value),
+        ),
     ),
-    m.Push: ("message-queue.push", lambda one: (one.host, one.epoch, one.vpc, one.revision)),
-    m.Subscribe: ("message-queue.subscribe", lambda one: (one.host, one.epoch, one.vpc, one.attempt)),
-    m.Accepted: ("message-queue.accepted", lambda one: (one.host, one.epoch, one.vpc, one.attempt)),
-    m.Declined: ("message-queue.declined", lambda one: (one.host, one.epoch, one.vpc, one.attempt)),
-    m.Confirmed: ("message-queue.applied", lambda one: (one.host, one.epoch, one.vpc, one.revision)),
+    m.Push: ("message-queue.push", lambda message: (message.host, message.epoch, message.vpc, message.revision)),
+    m.Subscribe: (
+        "message-queue.subscribe",
+        lambda message: (message.host, message.epoch, message.vpc, message.attempt),
+    ),
+    m.Accepted: ("message-queue.accepted", lambda message: (message.host, message.epoch, message.vpc, message.attempt)),
+    m.Declined: ("message-queue.declined", lambda message: (message.host, message.epoch, message.vpc, message.attempt)),
+    m.Confirmed: (
+        "message-queue.applied",
+        lambda message: (message.host, message.epoch, message.vpc, message.revision),
+    ),
 }
 """The messages that the specification knows. A message published to a topic appears as the broker's backlog, not as a message."""
 

@@ -20,7 +20,7 @@ TRUTH: Final = "truth"
 TEXT: Final = "text"
 """The kind of text for human readers only."""
 NAMES: Final = ("host", "vpc", "pod", "request")
-"""Kinds of names: a host, a VPC, `vpc/address`, and `epoch.number` (a host numbers its requests from 1 in each epoch)."""
+"""Kinds of names: a host, a VPC, `vpc/address`, and `epoch.number` (request numbers are unique within an epoch)."""
 
 MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "change": ("none", "pending", "done", "superseded", "failed"),

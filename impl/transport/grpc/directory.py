@@ -32,7 +32,7 @@ class Directory:
     def __init__(self, entries: Mapping[str, Endpoint] | None = None, port: int = AGENT_PORT) -> None:
         self._entries = entries
         self._port = port
-        self._names = {one.address: name for name, one in (entries or {}).items()}
+        self._names = {entry.address: name for name, entry in (entries or {}).items()}
 
     @property
     def names(self) -> tuple[str, ...] | None:
