@@ -190,7 +190,7 @@ def test_a_file_that_cannot_be_there_is_refused_in_a_sentence(tmp_path: Path) ->
 FULL = """
 import logging, pathlib, resource, signal, sys
 
-from impl.recording.file import FileSink
+from impl.events.file import FileSink
 logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (30, resource.RLIM_INFINITY))

@@ -23,7 +23,7 @@ def number_of(module: str, place: str, rule: str) -> int:
 def test_a_mutant_by_rule_is_asked_of_every_engine() -> None:
     number = number_of("impl.on_demand.ncm", "Ncm._in_one_vpc", "negate a condition")
     row = rows.row(("on-demand", "impl.on_demand.ncm", number))
-    assert row.of == "ncm.Ncm._in_one_vpc"
+    assert row.of == "on_demand.ncm.Ncm._in_one_vpc"
     assert list(row.answers) == list(ENGINES)
     assert set(row.kills) == set(row.answers)
     assert all(isinstance(answer, Kill) and answer.where and answer.depth for answer in row.answers.values())
