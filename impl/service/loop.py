@@ -1,12 +1,8 @@
-"""The loop of all services: receive, call the core, make durable, publish, acknowledge; in this order, in one thread.
+"""The service: a process runner with a thread, a broker and a store.
 
-A crash at any point repeats messages and loses none: an input is acknowledged only after its effects are durable and published.
-Effects without a durable change are not stored, since the same input produces them again; such an input is acknowledged only after
-the store has confirmed that no other instance had taken it over by then. (An instance that was paused and has been deposed since
-could find nothing to do in a message that its successor, which knows more, has to act on.) Input that cannot be read is set aside
-in the dead-letter topic, so that one bad message stops nothing. When the broker does not answer, the service waits with growing
-pauses, logs it, and continues where it was. A failure to store ends the service: its core is then ahead of its store, and must not
-continue. The same holds when another instance has taken over the store.
+What is done with an input, and in which order, is `impl.process`; here each output is performed. When the broker does not answer,
+the service waits with growing pauses, logs it, and continues where it was. A failure to store ends the service: its core is then
+ahead of its store, and must not continue. The same holds when another instance has taken over the store.
 """
 
 from __future__ import annotations
@@ -16,27 +12,32 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from functools import partial
-from itertools import groupby
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from impl.broker.topics import dead_letters
-from impl.core import ADMINISTRATION, Effects, Event, IllegalInput, Send
+from impl.core import Effects, Event, IllegalInput, Send
 from impl.errors import BadDeployment, NotAllowed, StandsBy, Unreachable
 from impl.events.recorder import Recorder
-from impl.messages import Message, Published
+from impl.messages import Message
+from impl.process import (
+    Acknowledge,
+    Administer,
+    Append,
+    Confirm,
+    MarkSent,
+    Output,
+    Process,
+    Publish,
+    SetAside,
+    Work,
+    run,
+)
 from impl.service.timing import Timing
-from impl.storage.store import Outgoing, Store
+from impl.storage.store import Store
 from impl.transport.interface import Connection, Delivery, Letter, Session
-from impl.wire.codec import MalformedMessage, decode, encode
-
-MARKS_MAX: Final = 100
-"""Published messages that are not yet marked as sent; after a crash this many may be published again."""
-
-OWED_MAX: Final = 100
-"""Inputs that changed nothing and are not yet acknowledged; after a crash they are delivered again."""
 
 TICK_SECONDS: Final = 0.05
 """The longest wait for an input before timers are checked."""
@@ -51,6 +52,9 @@ COMMANDS_MAX: Final = 10_000
 
 class Service:
     """Runs a core. Subclasses define the topics that it reads, and how inputs reach the core."""
+
+    runner: ClassVar[type[Process]] = Process
+    """Decides what is done with an input, and in which order."""
 
     def __init__(
         self,
@@ -74,8 +78,7 @@ class Service:
         self.received: list[Message] = []
         """The messages received, for demonstrations; only if `keep_received` is set."""
         self.keep_received = False
-        self.recorder: Recorder | None = None
-        """Writes the event log; None: no event log."""
+        self._process = self.runner(_Inputs(self))
         self._store = store
         self._connect = connect
         self._subscription = subscription
@@ -84,11 +87,6 @@ class Service:
         self._stopping = threading.Event()
         self._left = threading.Event()
         self._commands: queue.Queue[tuple[Callable[[], Effects], Future[Effects]]] = queue.Queue(COMMANDS_MAX)
-        self._unmarked: list[Outgoing] = []
-        self._owed: list[Delivery] = []
-        """Inputs without a durable change, to be acknowledged."""
-        self._published: dict[str, Published] = {}
-        """Unacknowledged deliveries from VPCs' topics, while an event log is written."""
         self._lost_since: float | None = None
         """When the session was first seen without a connection; None: it is connected."""
         self._log = logging.getLogger(f"ondemand.{process}")
@@ -143,8 +141,8 @@ class Service:
                     next_tick = now + TICK_SECONDS
                     self._mind_the_connection(now)
                     for effects in self.tick(now):
-                        self._perform(effects)
-            self._settle()
+                        self.perform(effects)
+            self._do(self._process.settle())
         except _Stopped:
             pass
         finally:
@@ -167,6 +165,15 @@ class Service:
             self._session.wake()
         return future
 
+    @property
+    def recorder(self) -> Recorder | None:
+        """Writes the event log; None: no event log."""
+        return self._process.recorder
+
+    @recorder.setter
+    def recorder(self, recorder: Recorder) -> None:
+        self._process.recorder = recorder
+
     def _open(self) -> None:
         unpublished = self._retried(lambda: self._store.load(self.core))
         if self.recorder is not None:
@@ -176,13 +183,11 @@ class Service:
         self._listen()
         if unpublished:
             self._log.info("publishes %d messages that were stored before the last stop", len(unpublished))
-            self._publish([item.send for item in unpublished])
-            self._store.mark_sent(unpublished)
-        self._perform(self.begin())
+        self._do(self._process.recover(unpublished))
+        self._do(self._process.command(self.begin))
 
     def _listen(self) -> None:
-        self._owed = []  # they are delivered again
-        self._published.clear()
+        self._process.disconnected()
         self._session = self._retried(lambda: self._connected.open_session(self._subscription, self.topics()))
         self.listening()
 
@@ -212,12 +217,9 @@ class Service:
         return self._session
 
     def _work(self) -> None:
-        """Handles one delivery and all waiting commands."""
+        """One delivery and all waiting commands."""
         delivery = self.session.receive(TICK_SECONDS)
-        if delivery is not None:
-            self._handle(delivery)
-        else:
-            self._settle()
+        self._do(self._process.settle() if delivery is None else self._process.deliver(delivery))
         while True:
             try:
                 command, future = self._commands.get_nowait()
@@ -227,8 +229,7 @@ class Service:
 
     def _obey(self, command: Callable[[], Effects], future: Future[Effects]) -> None:
         try:
-            effects = command()
-            self._perform(effects)
+            effects = self._do(self._process.command(command))
         except IllegalInput as problem:
             future.set_exception(problem)
         except BaseException as problem:
@@ -237,70 +238,38 @@ class Service:
         else:
             future.set_result(effects)
 
-    def _handle(self, delivery: Delivery) -> None:
-        changed = False
-        try:
-            message = decode(delivery.data)
-        except MalformedMessage as problem:
-            self._log.warning("sets aside a message from %s: %s", delivery.topic, problem)
-            data, reason = delivery.data[:SET_ASIDE_BYTES_MAX], f"{delivery.topic}: {problem}"
-            letter = Letter(dead_letters(self.process), data, tag=reason)
-            self._retried(lambda: self._connected.publish([letter]))
-            if self.recorder is not None:
-                self.recorder.set_aside(reason)
-        else:
-            if self.keep_received:
-                self.received.append(message)
-            effects = self.take(message, delivery)
-            self._perform(effects, delivery.origin)
-            changed = effects.record is not None
-            if self.recorder is not None and isinstance(message, Published):
-                self._published[delivery.identity] = message
-        if changed:
-            self._acknowledge([delivery])
-            return
-        self._owed.append(delivery)
-        if len(self._owed) >= OWED_MAX:
-            self._settle()
+    # ------------------------------------------------------------------------------------------------ outputs
 
-    def _settle(self) -> None:
-        """Does the work that waits for an idle moment."""
-        if self._unmarked:
-            self._mark()
-        if self._owed:
-            self._retried(self._store.confirm)
-            self._acknowledge(self._owed)
-            self._owed = []
+    def perform(self, effects: Effects) -> None:
+        """Makes effects durable, and publishes what they send."""
+        self._do(self._process.command(lambda: effects))
 
-    def _acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        if self.recorder is not None:
-            for delivery in deliveries:
-                published = self._published.pop(delivery.identity, None)
-                if published is not None:
-                    self.recorder.consumed(published)
-        self.session.acknowledge(deliveries)
+    def _do(self, work: Work) -> Effects:
+        return run(work, self._output)
 
-    def _perform(self, effects: Effects, taken: str = "") -> None:
-        """Performs the caller's duties of `impl.core`. `taken`: the id of the input message in its sender's event log."""
-        changed = effects.record is not None
-        outgoing = self._retried(lambda: self._store.append(effects, self.core)) if changed else []
-        origins = self.recorder.note(effects, taken) if self.recorder is not None else ()
-        # The events are durable now; a released packet need not wait until its confirmation is published.
-        for event in effects.events:
-            self._note(event)
-            self.happened(event)
-        self._publish(effects.sends, origins)
-        self._unmarked += outgoing
-        if len(self._unmarked) >= MARKS_MAX or self._is_marked_at_once(effects.sends):
-            self._mark()
+    def _output(self, output: Output) -> Any:
+        """Performs one output, as often as it takes until the broker answers."""
+        match output:
+            case Append(effects):
+                return self._retried(lambda: self._store.append(effects, self.core))
+            case Publish():
+                return self._retried(lambda: self._connected.publish(output.letters()))
+            case Administer(work):
+                return self._retried(partial(self.administer, work))
+            case Confirm():
+                return self._retried(self._store.confirm)
+            case MarkSent(outgoing):
+                self._store.mark_sent(outgoing)
+            case Acknowledge(deliveries):
+                self.session.acknowledge(deliveries)
+            case SetAside(delivery, reason):
+                self._log.warning("sets aside a message from %s", reason)
+                letter = Letter(dead_letters(self.process), delivery.data[:SET_ASIDE_BYTES_MAX], tag=reason)
+                self._retried(lambda: self._connected.publish([letter]))
+        return None
 
-    def _is_marked_at_once(self, sends: Sequence[Send]) -> bool:
-        """Administrative work must not be repeated after anything depends on it: a subscription that has been created again
-        would be deleted. So it is marked before anything else can be stored, and the mark is as durable as the record that
-        follows it."""
-        return any(send.topic == ADMINISTRATION for send in sends)
-
-    def _note(self, event: Event) -> None:
+    def note(self, event: Event) -> None:
+        """Counts and logs an event."""
         if event.name in ("ignore", "refuse"):
             what = f"{event.name}: {event.fields['reason']}"
             self.counted[what] += 1
@@ -308,35 +277,6 @@ class Service:
                 self._log.info("%s (logged once; further ones are only counted)", what)
         if self._log.isEnabledFor(logging.DEBUG):
             self._log.debug("%s: %s", event.name, ", ".join(f"{name} {value}" for name, value in event.fields.items()))
-
-    def _mark(self) -> None:
-        self._store.mark_sent(self._unmarked)
-        self._unmarked = []
-
-    def _publish(self, sends: Sequence[Send], origins: Sequence[str] = ()) -> None:
-        """Publishes messages and executes administrative work, in their order. `origins`: the messages' ids, if an event log is
-        written."""
-        named = zip(sends, origins or [""] * len(sends), strict=True)
-        for is_administrative, group in groupby(named, key=lambda item: item[0].topic == ADMINISTRATION):
-            if not is_administrative:
-                self._publish_messages(list(group))
-                continue
-            for send, _ in group:
-                # Another instance may have taken over while this one was paused; permissions that it has revoked must
-                # not be granted again.
-                self._retried(self._store.confirm)
-                self._retried(partial(self.administer, send.message))
-
-    def _publish_messages(self, named: Sequence[tuple[Send, str]]) -> None:
-        letters = [Letter(send.topic, encode(send.message), send.key, origin=origin) for send, origin in named]
-        try:
-            self._retried(lambda: self._connected.publish(letters))
-        except NotAllowed as problem:
-            if len(named) == 1:
-                self.undeliverable(named[0][0], problem)
-                return
-            for item in named:  # those before and after the refused one are still published
-                self._publish_messages([item])
 
     def _retried(self, attempt: Callable[[], Any]) -> Any:
         """Retries until the broker answers, with growing pauses, and logs each failure."""
@@ -364,7 +304,7 @@ class Service:
             self._session.close()
         if self._connection is not None:
             self._connection.close()
-        self._mark()
+        self._do(self._process.leave())
         self._store.close()
         if self.recorder is not None and self.recorder.run:
             self.recorder.end()
@@ -384,3 +324,25 @@ class Service:
 
 class _Stopped(Exception):
     """The service was asked to end while it waited for the broker."""
+
+
+class _Inputs:
+    """The role of a service, as its runner sees it."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def take(self, message: Message, delivery: Delivery) -> Effects:
+        """See `impl.process.Role`."""
+        if self._service.keep_received:
+            self._service.received.append(message)
+        return self._service.take(message, delivery)
+
+    def happened(self, event: Event) -> None:
+        """See `impl.process.Role`."""
+        self._service.note(event)
+        self._service.happened(event)
+
+    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
+        """See `impl.process.Role`."""
+        self._service.undeliverable(send, problem)

@@ -246,7 +246,7 @@ def repeated_after_a_crash(kind: type[DpmService]) -> list[Message]:
         lambda: channel.receive(Accepted("h1", 1, "red", 1), "h1"),
     ]
     for step in steps:
-        dpm._perform(of_channel(step()))
+        dpm.perform(of_channel(step()))
     again = CompositeDpm(Dpm(), MessageQueueDpm(SMALL))
     unpublished = [item.send.message for item in store.load(again)]
     assert again.channel.observe()["subscription"] == {("h1", "red"): "subscribed"}
@@ -275,10 +275,10 @@ def test_a_dpm_that_was_deposed_while_it_was_paused_asks_for_nothing(store: type
     opened = of_channel(dpm.channel.open_topic("red"))
     if store is Taken:
         with pytest.raises(Deposed):
-            dpm._perform(opened)
+            dpm.perform(opened)
         assert administration.asked == []
     else:
-        dpm._perform(opened)
+        dpm.perform(opened)
         assert administration.asked == [OpenTopic("red")]
 
 

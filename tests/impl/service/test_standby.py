@@ -12,6 +12,7 @@ from impl.core import Effects
 from impl.errors import Deposed
 from impl.messages import Applied, Config, Hello, Message, Pod, Registered
 from impl.on_demand.ncm import Channel, Ncm
+from impl.process import Process, Work
 from impl.service.dpm import DpmService
 from impl.service.loop import Service
 from impl.service.ncm import NcmService
@@ -132,12 +133,19 @@ class DeposedAtTheRecord(MemoryLog):
         super().append(entries)
 
 
-class SendsFirst(DpmService):
+class PublishesFirst(Process):
     """Publishes before it stores."""
 
-    def _perform(self, effects: Effects, taken: str = "") -> None:
-        self._publish(effects.sends)
-        super()._perform(Effects(effects.record, (), effects.events), taken)
+    def _perform(self, effects: Effects, taken: str = "") -> Work:
+        yield from self._publish(effects.sends)
+        yield from super()._perform(Effects(effects.record, (), effects.events), taken)
+        return effects
+
+
+class SendsFirst(DpmService):
+    """A DPM that does."""
+
+    runner = PublishesFirst
 
 
 def said_when_deposed(kind: type[DpmService], running: Running, broker: MemoryBroker) -> list[Message]:
