@@ -77,10 +77,10 @@ def _taken(deployment: Deployment, lines: int, progress: Progress) -> tuple[floa
 
     def told() -> bool:
         nonlocal most
-        joining = watch.validation.joining
-        most = max(most, joining.waiting)
-        progress(joining.lines, f"of {lines:,} lines taken")
-        return joining.lines + joining.waiting < lines
+        order = watch.validation.causal_order
+        most = max(most, order.waiting)
+        progress(order.lines, f"of {lines:,} lines taken")
+        return order.lines + order.waiting < lines
 
     began = time.perf_counter()
     stopped = watch.run(told)

@@ -167,7 +167,7 @@ class CausalOrder:
         process = self.processes.get(name)
         return process is None or not process.started
 
-    def stands_still(self) -> list[Process]:
+    def blocked(self) -> list[Process]:
         """The processes whose first line waits, in the order in which they were met."""
         return [process for process in self.processes.values() if process.waiting]
 

@@ -27,7 +27,7 @@ LIFELINES_MAX: Final = 4
 """Processes that fit beside each other into 100 columns."""
 
 
-def surroundings(divergence: Divergence) -> Diagram:
+def context_diagram(divergence: Divergence) -> Diagram:
     """The diagram. A step carries the number of its line."""
     record, protocol = divergence.record, divergence.protocol
     shown = [*_related(divergence.recent, record), record]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conformance.logs.context import Origin, origin_of, surroundings
+from conformance.logs.context import Origin, context_diagram, origin_of
 from conformance.logs.edits import Edit, edits
 from conformance.logs.gaps import as_far_as_others_go, has_hole, lost_steps, observation
 from conformance.logs.history import history_of
@@ -162,7 +162,7 @@ def explain(divergence: Divergence) -> Explanation:
         near,
         tuple(edits(divergence, near, missing)),
         tuple(promises or broken),
-        surroundings(divergence),
+        context_diagram(divergence),
         scene.gave_up > 0,
         time.perf_counter() - began,
     )

@@ -62,7 +62,7 @@ def _matched(files: Sequence[LogFile], steps_max: int) -> Iterator[Record]:
     """The lines in the order in which they fit, until so many steps are surely among them."""
     validation = Validation(protocols=[PROTOCOL])
     validation.recent = deque()
-    records = merged([iter(file) for file in files], validation.joining)
+    records = merged([iter(file) for file in files], validation.causal_order)
     steps = 0
     for record in records:
         verdict = validation.feed(record)

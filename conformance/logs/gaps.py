@@ -33,13 +33,13 @@ def as_far_as_others_go(divergence: Divergence) -> Divergence:
     """The same, after what all other processes did without this one: what a lost line took may come only there."""
     name, protocol = divergence.process.name, divergence.protocol
     ahead = divergence.validation.fork()
-    waiting = (item for other in divergence.validation.joining.processes.values() for item in other.waiting)
+    waiting = (item for other in divergence.validation.causal_order.processes.values() for item in other.waiting)
     rest = [*waiting, *divergence.following]
     for record in rest:
         if record.line.process != name and ahead.feed(record) is not None:
             return divergence  # something else is wrong besides; one thing after the other
     own = tuple(item for item in rest if item.line.process == name and item is not divergence.record)
-    process = ahead.joining.processes.get(name, divergence.process)
+    process = ahead.causal_order.processes.get(name, divergence.process)
     return replace(divergence, validation=ahead, tables=ahead.tables(protocol.name), process=process, following=own)
 
 
@@ -80,7 +80,7 @@ def _for_a_later_line(divergence: Divergence, steps: tuple[Step, ...]) -> tuple[
 def _awaited(scene: Scene, divergence: Divergence) -> Iterator[tuple[int, Message, Observation]]:
     """The messages that others took from lines in the hole, each with the number of the line, and with who took it."""
     line, process = divergence.record.line, divergence.process
-    waiting = (item for other in divergence.validation.joining.processes.values() for item in other.waiting)
+    waiting = (item for other in divergence.validation.causal_order.processes.values() for item in other.waiting)
     for record in chain(waiting, divergence.following):
         found = MESSAGE_ID.fullmatch(record.line.taken or "")
         if found is None or (found["process"], found["run"]) != (line.process, line.run):

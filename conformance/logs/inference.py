@@ -20,9 +20,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from conformance.logs.causal_order import CausalOrder, Process
-from conformance.logs.names import WHOLE
+from conformance.logs.matcher import MatcherState
+from conformance.logs.names import FULL_STATE
 from conformance.logs.reading import Record
-from conformance.logs.verdict import MatcherState
 from impl.events.line import Sent, State
 from model.explaining.insertion import Inserter
 from model.explaining.repairs import Step
@@ -46,7 +46,7 @@ RESTARTS_MAX: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Inserted:
+class InferredStep:
     """A step that no line tells of."""
 
     before: str
@@ -56,13 +56,13 @@ class Inserted:
 
 
 @dataclass
-class Partial:
+class Inference:
     """What is put in, and how sure one may be after that."""
 
-    joining: CausalOrder
+    causal_order: CausalOrder
     remake: Callable[[MatcherState, Members], Observer]
     """A compiled protocol that nobody else uses."""
-    inserted: list[Inserted] = field(default_factory=list)
+    inferred: list[InferredStep] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     bounded: bool = False
     """The last search reached a bound."""
@@ -74,9 +74,9 @@ class Partial:
     _hole: str = ""
     """The process that may have taken steps without a line."""
 
-    def fork(self, joining: CausalOrder, remake: Callable[[MatcherState, Members], Observer]) -> Partial:
+    def fork(self, causal_order: CausalOrder, remake: Callable[[MatcherState, Members], Observer]) -> Inference:
         """Another one, as sure as this one."""
-        return Partial(joining, remake, list(self.inserted), dict(self.counts), self.bounded, set(self.chosen))
+        return Inference(causal_order, remake, list(self.inferred), dict(self.counts), self.bounded, set(self.chosen))
 
     @property
     def guesses(self) -> bool:
@@ -96,7 +96,7 @@ class Partial:
         if host is None:
             return True  # asked again when it is known
         name = process_of(action.role, host)
-        return name == self._hole or self.joining.is_silent(name)
+        return name == self._hole or self.causal_order.is_silent(name)
 
     def members(self, tables: Tables, sort: type[Value]) -> list[Element]:
         """The members of a sort, those first that the present line names, and last one of whom nobody spoke."""
@@ -120,7 +120,7 @@ class Partial:
         def fits() -> bool:
             return not isinstance(matcher.observer.fits(matcher.tables, ready, choices, line.sent, line.after), Misfit)
 
-        goals = [*self._told(matcher, ready, line.after), *((node, given) for node in ready.action.guard)]
+        goals = [*self._stated_goals(matcher, ready, line.after), *((node, given) for node in ready.action.guard)]
         self._hole = self._crashed(ready.action, given)
         try:
             found = self._insert(process, record, matcher, goals, fits)
@@ -139,7 +139,7 @@ class Partial:
             name = self.sender(
                 taken.symbol, [given[argument] for argument in taken.arguments if isinstance(argument, Variable)]
             )
-            by = self.joining.processes.get(name)
+            by = self.causal_order.processes.get(name)
             if by is not None and by.ended:
                 return name
         return ""
@@ -212,8 +212,8 @@ class Partial:
     def _note(self, record: Record, matcher: MatcherState, steps: Sequence[Step]) -> None:
         for step in steps:
             self._count(f"put in: {step.action}")
-            if len(self.inserted) < KEPT_MAX:
-                self.inserted.append(Inserted(record.place, matcher.protocol.name, step))
+            if len(self.inferred) < KEPT_MAX:
+                self.inferred.append(InferredStep(record.place, matcher.protocol.name, step))
 
     def _count(self, what: str) -> None:
         self.counts[what] = self.counts.get(what, 0) + 1
@@ -228,7 +228,7 @@ class Partial:
             for parameter in action.parameters
             if parameter.name in line.attributes
         }
-        known |= said_by_messages(action, line.sent or (), known)
+        known |= parameters_from_messages(action, line.sent or (), known)
         fitting = []
         for choices in self._scene(matcher).choices(action, known, CHOICES_MAX):
             changes = matcher.observer.fits(matcher.tables, ready, choices, line.sent, line.after)
@@ -241,10 +241,11 @@ class Partial:
             self.chosen.add(process.name)
             self._count("lines of which a parameter was chosen")
         given = dict(zip(ready.names, fitting[0], strict=True))
-        assert matcher.observer.observe(matcher.tables, action.name, given, line.sent, line.after) is None
+        misfit = matcher.observer.observe(matcher.tables, action.name, given, line.sent, line.after)
+        assert misfit is None, "the choices fit a moment ago"
         return True
 
-    def _told(
+    def _stated_goals(
         self, matcher: MatcherState, ready: CompiledAction, after: Mapping[str, Sequence[Sequence[Any]]] | None
     ) -> Iterator[tuple[Node, Environment]]:
         """What a line tells of others' state: it holds before the line too."""
@@ -262,7 +263,7 @@ class Partial:
             for *arguments, value in entries:
                 if matcher.tables.get(name, tuple(arguments)) != value:
                     yield entry_goal(kept[name], tuple(arguments), value)
-        for symbol, entry, value in unsaid(process, matcher, state):
+        for symbol, entry, value in missing_entries(process, matcher, state):
             node, given = entry_goal(kept[symbol], entry, value)
             yield Not(node), given
 
@@ -276,7 +277,7 @@ class Partial:
             message = taken.symbol
             assert isinstance(message, Message)
             arguments = tuple(given[argument] for argument in taken.arguments if isinstance(argument, Variable))
-            by = self.joining.processes.get(self.sender(message, arguments))
+            by = self.causal_order.processes.get(self.sender(message, arguments))
             if by is not None and by.late and arguments not in matcher.tables.table(message.name):
                 matcher.tables.put(message.name, arguments, True)
                 self._count("messages sent before a log began")
@@ -326,7 +327,7 @@ class Partial:
         if misfit.kind == "state":
             return self._is_logged(kept[misfit.field.partition(".")[2]].holder)
         if misfit.action not in matcher.observer.actions:
-            return not self._somebody_is_not_logged()
+            return not self._is_partly_logged()
         action = matcher.observer.actions[misfit.action].action
         if misfit.kind == "guard":
             if misfit.expected < len(action.takes):
@@ -338,7 +339,7 @@ class Partial:
                     host = str(arguments[0])
                     if not matcher.observer.compiled.constants["correct"](host):
                         return False
-                by = self.joining.processes.get(self.sender(taken.symbol, arguments))
+                by = self.causal_order.processes.get(self.sender(taken.symbol, arguments))
                 # Who has started anew may have taken a step, before that, that no line tells of.
                 return by is not None and by.started and not (by.late or by.ended) and by.name not in self.chosen
             nodes: list[Node] = [action.guard[misfit.expected]]
@@ -352,13 +353,13 @@ class Partial:
     def _is_logged(self, role: Any) -> bool:
         """Whether all of a role's steps are in the logs."""
         if role is None or role.each is not None:
-            return not self._somebody_is_not_logged()
-        process = self.joining.processes.get(process_of(role, ""))
+            return not self._is_partly_logged()
+        process = self.causal_order.processes.get(process_of(role, ""))
         return process is not None and process.started and not process.late and process.name not in self.chosen
 
-    def _somebody_is_not_logged(self) -> bool:
-        return bool(self.chosen or self.joining.without) or any(
-            process.late for process in self.joining.processes.values()
+    def _is_partly_logged(self) -> bool:
+        return bool(self.chosen or self.causal_order.without) or any(
+            process.late for process in self.causal_order.processes.values()
         )
 
     # ------------------------------------------------------------------------------------------------------- inside
@@ -415,7 +416,7 @@ def entry_goal(symbol: Symbol, arguments: Tuple, value: Any) -> tuple[Node, Envi
     return Compare("=", read, result), {**given, result: value}
 
 
-def said_by_messages(
+def parameters_from_messages(
     action: Action, sent: Sequence[Sent], known: Mapping[Variable, Element]
 ) -> dict[Variable, Element]:
     """What the messages that a step sent say of its parameters."""
@@ -429,9 +430,9 @@ def said_by_messages(
     return found
 
 
-def unsaid(process: Process, matcher: MatcherState, state: State) -> Iterator[tuple[str, Tuple, Any]]:
+def missing_entries(process: Process, matcher: MatcherState, state: State) -> Iterator[tuple[str, Tuple, Any]]:
     """Entries of a process's own state that a whole state leaves out, with the value that they have here."""
-    for shown in WHOLE[matcher.protocol.name].get(process.role, ()):
+    for shown in FULL_STATE[matcher.protocol.name].get(process.role, ()):
         said = {tuple(entry[:-1]) for entry in state.get(shown.symbol, ())}
         tables, own = matcher.tables, shown.own
         ours = tables.entries(shown.symbol) if own is None else tables.entries_with(shown.symbol, own, process.host)

@@ -44,12 +44,12 @@ class _Reading:
         known = [processes[name] for name in self.names if name in processes]
         return bool(known) and all(item.waiting for item in known)
 
-    def is_awaited(self, joining: CausalOrder) -> bool:
+    def is_awaited(self, order: CausalOrder) -> bool:
         """Whether somebody waits for a line of one of its processes."""
-        return any(item.for_line[0] in self.names for item in joining.stands_still() if item.for_line)
+        return any(item.for_line[0] in self.names for item in order.blocked() if item.for_line)
 
 
-def merged(files: Sequence[Iterator[Record]], joining: CausalOrder) -> Iterator[Record]:
+def merged(files: Sequence[Iterator[Record]], order: CausalOrder) -> Iterator[Record]:
     """The records of several files, each of which is fed to `joining` before the next one is asked for, up to a verdict."""
     if len(files) == 1:
         yield from files[0]
@@ -59,14 +59,14 @@ def merged(files: Sequence[Iterator[Record]], joining: CausalOrder) -> Iterator[
     free = [(reading.next.line.time, next(turns), reading) for reading in readings]
     heapify(free)
     left_alone: list[_Reading] = []
-    processes = joining.processes
+    processes = order.processes
     while free or left_alone:
         if not free:
-            yield from _read_on(left_alone, joining)
+            yield from _read_on(left_alone, order)
             waited = True
         else:
             file = free[0][2]
-            before = joining.waiting
+            before = order.waiting
             for _ in range(AHEAD):
                 record = file.next
                 if record.line.process != file.last:
@@ -76,12 +76,12 @@ def merged(files: Sequence[Iterator[Record]], joining: CausalOrder) -> Iterator[
                 if following is None:
                     break
                 file.next = following
-                if following.line.taken is not None or joining.waiting > before:
+                if following.line.taken is not None or order.waiting > before:
                     break
-            waited = joining.waiting < before
+            waited = order.waiting < before
             if following is None:
                 heappop(free)
-            elif joining.waiting > before and file.waits(processes):
+            elif order.waiting > before and file.waits(processes):
                 heappop(free)
                 left_alone.append(file)
             else:
@@ -92,10 +92,10 @@ def merged(files: Sequence[Iterator[Record]], joining: CausalOrder) -> Iterator[
                 heappush(free, (item.next.line.time, next(turns), item))
 
 
-def _read_on(files: list[_Reading], joining: CausalOrder) -> Iterator[Record]:
+def _read_on(files: list[_Reading], order: CausalOrder) -> Iterator[Record]:
     """Some lines of one file, though its lines wait: of one that is waited for, if there is any, which has come the least far."""
-    file = min([each_file for each_file in files if each_file.is_awaited(joining)] or files, key=_clock)
-    before = joining.waiting
+    file = min([each_file for each_file in files if each_file.is_awaited(order)] or files, key=_clock)
+    before = order.waiting
     for _ in range(READ_ON):
         file.met(file.next.line.process)
         yield file.next
@@ -104,9 +104,9 @@ def _read_on(files: list[_Reading], joining: CausalOrder) -> Iterator[Record]:
             files.remove(file)
             return
         file.next = following
-        if joining.waiting < before:
+        if order.waiting < before:
             return
-        before = joining.waiting
+        before = order.waiting
 
 
 def _clock(file: _Reading) -> int:

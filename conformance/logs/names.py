@@ -32,7 +32,7 @@ FACTS: Final[Mapping[str, str]] = {"at": "versions_are_immutable"}
 """State of another role that a step may read, whenever it is matched, and the promise that says why: it is settled before the first
 message that names it is sent."""
 
-TOLD_APART_BY: Final[Mapping[str, Mapping[str, tuple[int, ...]]]] = {
+IDENTIFYING_ARGUMENTS: Final[Mapping[str, Mapping[str, tuple[int, ...]]]] = {
     "on-demand": {"request": (0, 2), "at": (0, 1)},
     "message-queue": {"backlog": (0, 1)},
 }
@@ -54,7 +54,7 @@ class Shown:
     """Entries with this value only; the others are history, and left out."""
 
 
-WHOLE: Final[Mapping[str, Mapping[str, tuple[Shown, ...]]]] = {
+FULL_STATE: Final[Mapping[str, Mapping[str, tuple[Shown, ...]]]] = {
     "on-demand": {
         "dpm": (Shown("latest"), Shown("outcome", only="pending")),
         "ncm": (

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from conformance.logs.lines import recorded
 from conformance.logs.merging import merged
-from conformance.logs.reading import LogFile, Record, check_words
+from conformance.logs.reading import LogFile, Record, check_schema
 from conformance.logs.validate import Validation
 from conformance.logs.verdict import Verdict
 from impl.cli.exits import Problem
@@ -30,7 +30,7 @@ def _with_what_follows(verdict: Verdict, records: Iterator[Record]) -> Verdict:
     following: list[Record] = []
     with suppress(Problem):
         for record in islice(records, FOLLOWING):
-            check_words(record, recorded())
+            check_schema(record, recorded())
             following.append(record)
     return replace(verdict, divergence=replace(verdict.divergence, following=tuple(following)))
 
@@ -65,7 +65,7 @@ def validate(
 
 
 def _validate(validation: Validation, files: Sequence[LogFile], progress: Callable[[int], None] | None) -> Verdict:
-    records = merged([file.records_checked(heads_only=True) for file in files], validation.joining)
+    records = merged([file.records_checked(heads_only=True) for file in files], validation.causal_order)
     for first in records:
         stopped = validation.feed_all(chain((first,), islice(records, PROGRESS_EVERY - 1)))
         if stopped is not None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from conformance.logs.history import history_of
-from conformance.logs.verdict import MatcherState
+from conformance.logs.matcher import MatcherState
 from model.explaining.broken import Broken, Judge, shadows
 from model.explaining.scene import Scene
 from model.matching.relaxed import Hearsay

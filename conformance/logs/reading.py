@@ -189,7 +189,7 @@ def record_of(file: str, number: int, raw: bytes, vocabulary: Vocabulary) -> Rec
     return Record(file, number, line, raw)
 
 
-def check_words(record: Record, vocabulary: Vocabulary) -> None:
+def check_schema(record: Record, vocabulary: Vocabulary) -> None:
     """Raises `Problem` for a record that does not keep to the protocol's words, where nobody has looked so far."""
     if not (record.is_checked or vocabulary.accepts(record.line)):
         check(record.file, record.number, record.line, vocabulary)

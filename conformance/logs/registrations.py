@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from conformance.logs.causal_order import Process
-from conformance.logs.verdict import MatcherState
+from conformance.logs.matcher import MatcherState
 from impl.events.line import Entry, Line
 from model.matching.compiled import Changes
 from model.matching.observed import Misfit

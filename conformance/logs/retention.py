@@ -19,8 +19,9 @@ from itertools import product
 from typing import Any, Final
 
 from conformance.logs.history import drop_past, keep_past
-from conformance.logs.names import TOLD_APART_BY
-from conformance.logs.verdict import MatcherState, written
+from conformance.logs.matcher import MatcherState
+from conformance.logs.names import IDENTIFYING_ARGUMENTS
+from conformance.logs.wording import written
 from model.language import Message
 from model.language.terms import Apply, Variable
 from model.language.walk import parts
@@ -39,18 +40,18 @@ def sweep(matcher: MatcherState, window: int, *, complete: bool) -> None:
     `complete`: every process keeps a log, from its beginning.
     """
     least = min(SWEEP_EVERY, window)
-    apart = TOLD_APART_BY.get(matcher.protocol.name, {})
+    apart = IDENTIFYING_ARGUMENTS.get(matcher.protocol.name, {})
     names = [
         *matcher.observer.messages,
         *matcher.tables.layout.settled,
-        *(name for name in apart if not _is_said(matcher, name)),
+        *(name for name in apart if not _is_message(matcher, name)),
     ]
     for name in names:
         if len(matcher.tables.table(name)) >= matcher.sweep_at.get(name, least):
             matcher.sweep_at[name] = max(least, 2 * _forget(matcher, name, window, complete))
 
 
-def _is_said(matcher: MatcherState, name: str) -> bool:
+def _is_message(matcher: MatcherState, name: str) -> bool:
     return name in matcher.observer.messages
 
 
@@ -64,7 +65,7 @@ def _forget(matcher: MatcherState, name: str, window: int, complete: bool) -> in
         for arguments in [one for one, value in tables.entries(name) if value in values]:
             tables.put(name, arguments, tables.layout.first(name))
             tables.gone[name].add(arguments)
-    elif name in TOLD_APART_BY.get(matcher.protocol.name, {}):
+    elif name in IDENTIFYING_ARGUMENTS.get(matcher.protocol.name, {}):
         old = (
             _old(matcher, name, window) if isinstance(symbol, Message) else _unnamed(matcher, name) if complete else ()
         )
@@ -72,13 +73,13 @@ def _forget(matcher: MatcherState, name: str, window: int, complete: bool) -> in
         for arguments in list(old):
             keep_past(tables, name, arguments)
             tables.put(name, arguments, False)
-            gone.add(_apart(matcher, name, arguments))
+            gone.add(_identity(matcher, name, arguments))
         drop_past(tables)
     return len(tables.table(name))
 
 
-def _apart(matcher: MatcherState, name: str, arguments: Sequence[Any]) -> Tuple:
-    return tuple(arguments[place] for place in TOLD_APART_BY[matcher.protocol.name][name])
+def _identity(matcher: MatcherState, name: str, arguments: Sequence[Any]) -> Tuple:
+    return tuple(arguments[place] for place in IDENTIFYING_ARGUMENTS[matcher.protocol.name][name])
 
 
 def _old(matcher: MatcherState, name: str, window: int) -> Iterator[Tuple]:
@@ -108,11 +109,11 @@ def _unnamed(matcher: MatcherState, name: str) -> Iterator[Tuple]:
     return (arguments for arguments, _ in tables.entries(name) if arguments[:2] not in named)
 
 
-def may_have_been(matcher: MatcherState, message: Sequence[Any]) -> bool:
+def may_be_forgotten(matcher: MatcherState, message: Sequence[Any]) -> bool:
     """Whether such a message was forgotten."""
     name, *arguments = message
     gone = matcher.tables.gone.get(str(name))
-    return gone is not None and _apart(matcher, str(name), arguments) in gone
+    return gone is not None and _identity(matcher, str(name), arguments) in gone
 
 
 def doubtful(matcher: MatcherState, misfit: Misfit) -> str | None:
@@ -122,7 +123,7 @@ def doubtful(matcher: MatcherState, misfit: Misfit) -> str | None:
         name = misfit.field.partition(".")[2]
         gone = tables.gone.get(name)
         settled = misfit.expected == FORGOTTEN and misfit.observed in tables.layout.settled.get(name, ())
-        if settled or (gone is not None and name == "at" and _apart(matcher, name, misfit.entry) in gone):
+        if settled or (gone is not None and name == "at" and _identity(matcher, name, misfit.entry) in gone):
             return written((name, *misfit.entry))
     if misfit.kind == "guard":
         given = dict(misfit.choices)

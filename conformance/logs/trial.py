@@ -45,10 +45,10 @@ def tried(divergence: Divergence, steps: Sequence[Step], lines: Sequence[Record]
     tables = trial.tables(divergence.protocol.name)
     for step in steps:
         apply(tables, divergence.observer.actions[step.action].changes(tables, *step.values))
-    place = trial.joining.processes.get(process.name)
+    place = trial.causal_order.processes.get(process.name)
     if place is not None and place.run == divergence.record.line.run:
         place.sequence = number
-    before = trial.joining.lines
+    before = trial.causal_order.lines
     if steps and divergence.misfit.field == "messaging.message.id":
         # The message is of a step that no line tells of: it is known by what it says, and by no line's number.
         lines = [Record(line.file, line.number, msgspec.structs.replace(line.line, taken=None)) for line in lines]
@@ -56,13 +56,13 @@ def tried(divergence: Divergence, steps: Sequence[Step], lines: Sequence[Record]
         stopped = trial.feed(line)
         if stopped is not None:
             at = stopped.divergence.record if stopped.divergence is not None else line
-            return Trial(trial.joining.lines - before, at, stopped.divergence)
-    return Trial(trial.joining.lines - before, None, None)
+            return Trial(trial.causal_order.lines - before, at, stopped.divergence)
+    return Trial(trial.causal_order.lines - before, None, None)
 
 
 def _others(divergence: Divergence) -> Iterator[Record]:
     """What was read of other processes and not matched."""
-    for process in divergence.validation.joining.processes.values():
+    for process in divergence.validation.causal_order.processes.values():
         if process.name != divergence.process.name:
             yield from process.waiting
     for item in divergence.following:

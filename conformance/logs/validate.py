@@ -21,14 +21,16 @@ from functools import lru_cache
 from typing import Any, Final
 
 from conformance.logs.causal_order import WINDOW, CausalOrder, OutOfOrder, Process
-from conformance.logs.inference import Partial, unsaid
+from conformance.logs.inference import Inference, missing_entries
 from conformance.logs.lines import recorded
+from conformance.logs.matcher import MatcherState
 from conformance.logs.names import LIMITS, LOGGED, constants
 from conformance.logs.promises import broken_in, told
-from conformance.logs.reading import Record, Remembered, check_words, recalled
+from conformance.logs.reading import Record, Remembered, check_schema, recalled
 from conformance.logs.registrations import Registrations
-from conformance.logs.retention import doubtful, may_have_been, sweep
-from conformance.logs.verdict import Divergence, MatcherState, Stop, Verdict, sentence, written
+from conformance.logs.retention import doubtful, may_be_forgotten, sweep
+from conformance.logs.verdict import Divergence, Stop, Verdict
+from conformance.logs.wording import sentence, written
 from impl.events.event_schema import STUTTERS
 from impl.events.line import Sent, State
 from model.language import Message, Protocol
@@ -65,17 +67,17 @@ class Validation:
         """The last records that were matched."""
         self._began = time.perf_counter()
         limits = {**LIMITS, **(thresholds or {})}
-        self._rooms: dict[str, MatcherState] = {}
+        self._matchers: dict[str, MatcherState] = {}
         self._events: dict[str, tuple[MatcherState, str, Any]] = {}
         for protocol in protocols:
             observer = compiled(protocol, frozenset(byzantine), tuple(sorted(limits.items())))
-            matcher = self._rooms[protocol.name] = MatcherState(protocol, observer, observer.tables())
+            matcher = self._matchers[protocol.name] = MatcherState(protocol, observer, observer.tables())
             for action in protocol.actions:
                 self._events[f"{protocol.name}.{action.name}"] = (matcher, action.name, observer.fast.get(action.name))
         self._deployment = frozenset(byzantine), tuple(sorted(limits.items()))
         silent = frozenset([*without, *(f"aca/{host}" for host in byzantine)])
-        self.joining = CausalOrder(self._take, self._is_there, window=window, without=silent)
-        self.partial = Partial(self.joining, self._remade)
+        self.causal_order = CausalOrder(self._take, self._is_there, window=window, without=silent)
+        self.inference = Inference(self.causal_order, self._remade)
         self.registrations = Registrations()
         self.stopped: Verdict | None = None
         self.doubt = ""
@@ -89,12 +91,12 @@ class Validation:
 
     def feed_all(self, records: Iterable[Record]) -> Verdict | None:
         """Takes records up to the one that makes the verdict clear, if any does."""
-        joining, feed = self.joining, self.joining.feed
+        order, feed = self.causal_order, self.causal_order.feed
         try:
             for record in records:
                 feed(record)
-                while joining.waiting > joining.window:
-                    self._look_at_who_waits("more lines wait than the window holds", at_the_end=False)
+                while order.waiting > order.window:
+                    self._resolve_waiting("more lines wait than the window holds", at_the_end=False)
         except OutOfOrder as found:
             return self._stop(self._out_of_order(found))
         except Stop as found:
@@ -106,18 +108,18 @@ class Validation:
         if self.stopped is not None:
             return self.stopped
         try:
-            while self.joining.waiting:
-                self._look_at_who_waits("the logs end", at_the_end=True)
+            while self.causal_order.waiting:
+                self._resolve_waiting("the logs end", at_the_end=True)
         except OutOfOrder as found:
             return self._stop(self._out_of_order(found))
         except Stop as found:
             return self._stop(found)
-        if not self.joining.lines:
+        if not self.causal_order.lines:
             return self._stop(Stop("inconclusive", "no line of the logs is about these protocols"))
         if self.doubt:
             return self._stop(Stop("inconclusive", self.doubt))
         try:
-            for matcher in self._rooms.values():
+            for matcher in self._matchers.values():
                 self._check_promises(matcher)
         except Stop as found:
             return self._stop(found)
@@ -127,33 +129,35 @@ class Validation:
         """Another one, as far as this one has come, without the lines that wait: they are for the caller to feed again."""
         made = copy(self)
         made.counts, made.recent, made.stopped = Counter(self.counts), self.recent.copy(), None
-        made._rooms = {name: replace(matcher, tables=matcher.tables.copy()) for name, matcher in self._rooms.items()}
+        made._matchers = {
+            name: replace(matcher, tables=matcher.tables.copy()) for name, matcher in self._matchers.items()
+        }
         made._events = {
-            event: (made._rooms[matcher.protocol.name], action, fast)
+            event: (made._matchers[matcher.protocol.name], action, fast)
             for event, (matcher, action, fast) in self._events.items()
         }
-        made.joining = self.joining.fork(made._take, made._is_there)
-        made.partial = self.partial.fork(made.joining, made._remade)
+        made.causal_order = self.causal_order.fork(made._take, made._is_there)
+        made.inference = self.inference.fork(made.causal_order, made._remade)
         made.registrations = self.registrations.fork()
         return made
 
     @property
     def matchers(self) -> Mapping[str, MatcherState]:
         """What each protocol is matched with, by its name."""
-        return self._rooms
+        return self._matchers
 
     def tables(self, protocol: str) -> Tables:
         """The state of a protocol, as far as the lines were taken."""
-        return self._rooms[protocol].tables
+        return self._matchers[protocol].tables
 
     def _stop(self, found: Stop) -> Verdict:
-        for process in self.joining.stands_still():
+        for process in self.causal_order.blocked():
             for record in process.waiting:
-                check_words(record, self._vocabulary)
+                check_schema(record, self._vocabulary)
         seconds = time.perf_counter() - self._began
-        counts = {**self.partial.counts, **{name: count for name, count in self.counts.items() if count}}
+        counts = {**self.inference.counts, **{name: count for name, count in self.counts.items() if count}}
         self.stopped = Verdict(
-            found.verdict, self.joining.lines, seconds, counts, found.why, found.divergence, found.broken
+            found.verdict, self.causal_order.lines, seconds, counts, found.why, found.divergence, found.broken
         )
         return self.stopped
 
@@ -163,20 +167,20 @@ class Validation:
         line = record.line
         known = self._events.get(line.event)
         if known is None:
-            check_words(record, self._vocabulary)
+            check_schema(record, self._vocabulary)
             self._stutter(process, record)
             self.recent.append(record.remembered())
             return None
         matcher, name, fast = known
         if matcher.protocol.name not in process.begun:
-            check_words(record, self._vocabulary)
-            if self.partial.begin(process, record, self._rooms):
+            check_schema(record, self._vocabulary)
+            if self.inference.begin(process, record, self._matchers):
                 self.recent.append(record.remembered())
                 return None
         tables = matcher.tables
         now = tables.now = tables.now + 1
         if not now % LOOK_EVERY:
-            sweep(matcher, self.joining.window, complete=self._is_complete())
+            sweep(matcher, self.causal_order.window, complete=self._is_complete())
             if now & (now - 1) == 0 and now.bit_length() % 2:
                 self._check_promises(matcher)
         try:
@@ -184,12 +188,12 @@ class Validation:
         except (KeyError, IndexError):
             fits = MISFIT
         if fits != FITS:
-            check_words(record, self._vocabulary)
+            check_schema(record, self._vocabulary)
             missing = self._slowly(process, record, matcher, name) if fits == MISFIT else None
             if missing is not None:
                 return missing
         if line.state is not None:
-            check_words(record, self._vocabulary)
+            check_schema(record, self._vocabulary)
             self._check_state(process, record, matcher.protocol.name, line.state)
         self.recent.append(record.remembered())
         return None
@@ -210,13 +214,13 @@ class Validation:
         takes = matcher.observer.actions[name].action.takes
         if misfit.kind == "guard" and misfit.expected < len(takes) and line.taken is None and not process.free:
             message = self._message(matcher, name, misfit)
-            if not self.joining.is_silent(self.partial.sender(takes[misfit.expected].symbol, message[1:])):
+            if not self.causal_order.is_silent(self.inference.sender(takes[misfit.expected].symbol, message[1:])):
                 return message  # it is not known which line sent it: perhaps it comes yet
         if self._may_complete(process, matcher, misfit):
-            if self.partial.complete(process, record, matcher, name, misfit):
+            if self.inference.complete(process, record, matcher, name, misfit):
                 return None
             with self.registrations.absent(process, matcher, name, line) as somebody:
-                if somebody and self.partial.complete(process, record, matcher, name, misfit):
+                if somebody and self.inference.complete(process, record, matcher, name, misfit):
                     return None
         raise self._misfit(process, record, matcher, misfit)
 
@@ -227,7 +231,7 @@ class Validation:
         line, takes = record.line, matcher.observer.actions[name].action.takes
         if misfit.kind == "guard" and misfit.expected < len(takes):
             message = self._message(matcher, name, misfit)
-            if not may_have_been(matcher, message):
+            if not may_be_forgotten(matcher, message):
                 return misfit
             of, *arguments = message
             matcher.tables.put(str(of), tuple(arguments), True)
@@ -248,25 +252,27 @@ class Validation:
     def _doubt(self, record: Record, what: str) -> None:
         self.counts["lines about what was forgotten"] += 1
         if not self.doubt:
-            why = f"was forgotten: it is older than --window {self.joining.window:,}; a larger one remembers more"
+            why = f"was forgotten: it is older than --window {self.causal_order.window:,}; a larger one remembers more"
             self.doubt = f"{record.place}: {what} {why}"
 
     def _is_complete(self) -> bool:
         """Whether every process keeps a log from its beginning."""
-        return not self.joining.without and not any(process.late for process in self.joining.processes.values())
+        return not self.causal_order.without and not any(
+            process.late for process in self.causal_order.processes.values()
+        )
 
     def _may_complete(self, process: Process, matcher: MatcherState, misfit: Misfit) -> bool:
         """Whether anything may have happened that no line tells of."""
-        somebody = self.joining.without or any(
-            each_process.late or each_process.ended for each_process in self.joining.processes.values()
+        somebody = self.causal_order.without or any(
+            each_process.late or each_process.ended for each_process in self.causal_order.processes.values()
         )
         return bool(somebody) or misfit.kind == "missing" or bool(self._deployment[0]) or not process.sequence
 
     def _misfit(self, process: Process, record: Record, matcher: MatcherState, misfit: Misfit) -> Stop:
         """The verdict on a line that does not fit, and cannot be made to."""
-        misfit = self.partial.contradicted(process, matcher, misfit)
+        misfit = self.inference.contradicted(process, matcher, misfit)
         divergence = self._divergence(process, record, matcher, misfit)
-        if self.partial.is_certain(process, matcher, misfit):
+        if self.inference.is_certain(process, matcher, misfit):
             return Stop("diverges", divergence=divergence)
         why = "no steps that no line tells of were found with which it fits"
         return Stop("inconclusive", f"{record.place}: {divergence.because}, and {why}", divergence)
@@ -279,7 +285,7 @@ class Validation:
 
     def _check_promises(self, matcher: MatcherState) -> None:
         """Stops if the state, as far as it is known for certain, breaks a promise."""
-        sure = self._is_complete() and self.registrations.is_stated and not (self.partial.guesses or self.doubt)
+        sure = self._is_complete() and self.registrations.is_stated and not (self.inference.guesses or self.doubt)
         if not sure or self._deployment[0]:
             return
         broken = broken_in(matcher)
@@ -293,25 +299,25 @@ class Validation:
             return
         self.counts[line.event] += 1
         self.learn_limits(line.attributes)
-        if not self._rooms.keys() <= process.begun and self.partial.begin(process, record, self._rooms):
+        if not self._matchers.keys() <= process.begun and self.inference.begin(process, record, self._matchers):
             return
-        wrong = self.registrations.note(process, line, self._rooms)
+        wrong = self.registrations.note(process, line, self._matchers)
         if wrong is not None:
             raise self._misfit(process, record, *wrong)
         for message in line.sent or ():
             protocol, _, name = str(message[0]).partition(".")
-            matcher = self._rooms.get(protocol)
+            matcher = self._matchers.get(protocol)
             if matcher is not None and not matcher.observer.is_sent(matcher.tables, (name, *message[1:])):
-                if may_have_been(matcher, (name, *message[1:])):
+                if may_be_forgotten(matcher, (name, *message[1:])):
                     matcher.tables.put(name, tuple(message[1:]), True)
                     self._doubt(record, written((name, *message[1:])))
                     continue
-                if not self.partial.guesses:
+                if not self.inference.guesses:
                     misfit = Misfit("sent", "sent", [], [list(message)])
                     raise self._misfit(process, record, matcher, misfit)
                 self.counts["messages said again that nobody is known to have sent"] += 1
         if line.state is not None:
-            for protocol in self._rooms:
+            for protocol in self._matchers:
                 prefix = f"{protocol}."
                 own = {key.removeprefix(prefix): some for key, some in line.state.items() if key.startswith(prefix)}
                 self._check_state(process, record, protocol, own)
@@ -333,7 +339,7 @@ class Validation:
         if limits == dict(known):
             return
         self._deployment = byzantine, tuple(sorted(limits.items()))
-        for matcher in self._rooms.values():
+        for matcher in self._matchers.values():
             if any(symbol.name in LIMITS for symbol in matcher.protocol.symbols):
                 matcher.move_to(compiled(matcher.protocol, *self._deployment))
                 for event, (of, action, _) in list(self._events.items()):
@@ -345,7 +351,7 @@ class Validation:
         return tuple(message[1:]) in matcher.tables.table(str(message[0]))
 
     def _check_state(self, process: Process, record: Record, protocol: str, state: State) -> None:
-        matcher = self._rooms[protocol]
+        matcher = self._matchers[protocol]
         misfit = self._state_misfit(process, matcher, state)
         if misfit is None:
             return
@@ -358,7 +364,7 @@ class Validation:
         def fits() -> bool:
             return self._state_misfit(process, matcher, state) is None
 
-        if not (again and self.partial.settle(process, record, matcher, state, fits)):
+        if not (again and self.inference.settle(process, record, matcher, state, fits)):
             raise self._misfit(process, record, matcher, misfit)
 
     def _state_misfit(self, process: Process, matcher: MatcherState, state: State) -> Misfit | None:
@@ -368,7 +374,7 @@ class Validation:
                 expected = matcher.tables.get(name, tuple(some))
                 if expected != value:
                     return Misfit("state", f"state.{name}", expected, value, entry=tuple(some))
-        for symbol, arguments, value in unsaid(process, matcher, state):
+        for symbol, arguments, value in missing_entries(process, matcher, state):
             return Misfit("state", f"state.{symbol}", value, None, entry=arguments)
         return None
 
@@ -383,38 +389,38 @@ class Validation:
 
     # ------------------------------------------------------------------------------------------ what does not fit
 
-    def _look_at_who_waits(self, since: str, *, at_the_end: bool) -> None:
+    def _resolve_waiting(self, since: str, *, at_the_end: bool) -> None:
         """Goes on without what somebody waits for, where that is nothing against the logs; else stops.
 
         First come those that wait for a process that does not itself wait: it will not say any more.
         """
-        waiting = self.joining.stands_still()
+        waiting = self.causal_order.blocked()
         process = next((item for item in waiting if not self._waits_itself(item)), waiting[0])
         record, sender = process.waiting[0], self._awaited(process)
-        by = self.joining.processes.get(sender)
+        by = self.causal_order.processes.get(sender)
         if by is None:
             what = f"no log of {sender} is there, which sent what this line takes; name it, or say --without {sender}"
         elif process.for_line is not None:
             _, run, number = process.for_line
             if by.late and run != by.run:
-                self.joining.give_up_waiting(process)
+                self.causal_order.give_up_waiting(process)
                 return
             what = f"line {number} of {sender}, which sent what this line takes, is not in the logs"
             if by.runs_forgotten:
                 what += f", or of one of its {by.runs_forgotten:,} oldest runs, which were forgotten"
         else:
             if by.late or (at_the_end and not by.waiting):
-                self.joining.give_up_waiting(process)
+                self.causal_order.give_up_waiting(process)
                 return
             what = f"nobody is logged to have sent {written(process.for_message)}"
         why = f"{since}, and {what}"
         misfit = Misfit("missing", "messaging.message.id", what, record.line.taken)
-        matcher = self._events.get(record.line.event, (next(iter(self._rooms.values())),))[0]
+        matcher = self._events.get(record.line.event, (next(iter(self._matchers.values())),))[0]
         divergence = self._divergence(process, record, matcher, misfit, why)
         raise Stop("inconclusive", f"{record.place}: {why}", divergence)
 
     def _waits_itself(self, process: Process) -> bool:
-        by = self.joining.processes.get(self._awaited(process))
+        by = self.causal_order.processes.get(self._awaited(process))
         return by is not None and bool(by.waiting)
 
     def _awaited(self, process: Process) -> str:
@@ -425,11 +431,11 @@ class Validation:
         event, (name, *arguments) = process.waiting[0].line.event, process.for_message
         symbol = self._events[event][0].observer.compiled.layout.kept[str(name)]
         assert isinstance(symbol, Message)
-        return self.partial.sender(symbol, arguments)
+        return self.inference.sender(symbol, arguments)
 
     def _out_of_order(self, found: OutOfOrder) -> Stop:
         line = found.record.line
-        matcher = self._events.get(line.event, (next(iter(self._rooms.values())),))[0]
+        matcher = self._events.get(line.event, (next(iter(self._matchers.values())),))[0]
         misfit = Misfit("missing", "sequence", found.expected, line.sequence)
         gone = "lines are missing" if line.sequence > found.expected else "a line comes again, or too late"
         because = f"{line.process}: expected line {found.expected} of this run, found {line.sequence}: {gone}"

@@ -14,11 +14,11 @@ from typing import Any, Final
 import msgspec
 
 from conformance.logs.causal_order import Process
-from conformance.logs.inference import Inserted
+from conformance.logs.inference import InferredStep
+from conformance.logs.matcher import MatcherState
 from conformance.logs.names import LOGGED
 from conformance.logs.reading import Record, recalled
 from conformance.logs.validate import Validation
-from conformance.logs.verdict import MatcherState
 from conformance.watch.streams import Position
 from impl.cli.exits import Exit, Problem
 from impl.events.line import Line
@@ -55,7 +55,7 @@ class Tables(msgspec.Struct, frozen=True):
 class PutIn(msgspec.Struct, frozen=True):
     """What no line tells of, and how sure one may be after that; as `conformance.logs.inference` has it."""
 
-    steps: list[Inserted]
+    steps: list[InferredStep]
     counts: dict[str, int]
     chosen: list[str]
 
@@ -86,7 +86,7 @@ _DECODER: Final = msgspec.json.Decoder(Checkpoint)
 
 def saved(validation: Validation, positions: Mapping[str, Position], options: Mapping[str, Any]) -> Checkpoint:
     """The matcher and how far its logs were read, at a moment between two records."""
-    processes, partial = validation.joining.processes.values(), validation.partial
+    processes, partial = validation.causal_order.processes.values(), validation.inference
     return Checkpoint(
         FORM,
         dict(options),
@@ -96,7 +96,7 @@ def saved(validation: Validation, positions: Mapping[str, Position], options: Ma
         {name: sorted(some) for name, some in validation.registrations.hosts.items()},
         validation.registrations.is_stated,
         validation.doubt,
-        validation.joining.lines,
+        validation.causal_order.lines,
         [_process(process) for process in processes],
         {
             name: Tables(
@@ -111,7 +111,7 @@ def saved(validation: Validation, positions: Mapping[str, Position], options: Ma
             )
             for name, matcher in validation.matchers.items()
         },
-        PutIn(list(partial.inserted), dict(partial.counts), sorted(partial.chosen)),
+        PutIn(list(partial.inferred), dict(partial.counts), sorted(partial.chosen)),
         _kept(record for process in processes for record in process.waiting),
         _kept(map(recalled, validation.recent)),
     )
@@ -143,8 +143,8 @@ def resumed(checkpoint: Checkpoint, validation: Validation) -> None:
         kept = Process(process["name"], process["role"], process["host"])
         for name, value in process.items():
             setattr(kept, name, set(value) if isinstance(getattr(kept, name), set) else value)
-        validation.joining.resume(kept)
-    validation.joining.lines = checkpoint.lines
+        validation.causal_order.resume(kept)
+    validation.causal_order.lines = checkpoint.lines
     for name, tables in checkpoint.tables.items():
         matcher = validation.matchers[name]
         matcher.sweep_at.update(tables.sweep_at)
@@ -156,12 +156,13 @@ def resumed(checkpoint: Checkpoint, validation: Validation) -> None:
                     matcher.tables.now = int(value)  # an entry of a message is put in with the present number
                 matcher.tables.put(symbol, tuple(arguments), True if is_message else value)
         matcher.tables.now = tables.now
-    validation.partial.inserted.extend(checkpoint.put_in.steps)
-    validation.partial.counts.update(checkpoint.put_in.counts)
-    validation.partial.chosen.update(checkpoint.put_in.chosen)
+    validation.inference.inferred.extend(checkpoint.put_in.steps)
+    validation.inference.counts.update(checkpoint.put_in.counts)
+    validation.inference.chosen.update(checkpoint.put_in.chosen)
     validation.recent.extend(each_record.remembered() for each_record in _records(checkpoint.recent))
     for record in _records(checkpoint.waiting):
-        assert validation.feed(record) is None, "what waited fitted nowhere then"
+        verdict = validation.feed(record)
+        assert verdict is None, "the line waited when the checkpoint was made"
 
 
 def _records(kept: Iterable[Kept]) -> Iterable[Record]:

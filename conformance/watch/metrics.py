@@ -26,13 +26,13 @@ class WatchCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All of them, as they are now."""
-        watch, joining = self._watch, self._watch.validation.joining
-        yield CounterMetricFamily("ondemand_watch_lines", "Lines that were matched.", value=joining.lines)
+        watch, order = self._watch, self._watch.validation.causal_order
+        yield CounterMetricFamily("ondemand_watch_lines", "Lines that were matched.", value=order.lines)
         yield GaugeMetricFamily(
-            "ondemand_watch_waiting_lines", "Lines that wait for lines of other processes.", value=joining.waiting
+            "ondemand_watch_waiting_lines", "Lines that wait for lines of other processes.", value=order.waiting
         )
         yield GaugeMetricFamily(
-            "ondemand_watch_processes", "Processes of which there are lines.", value=len(joining.processes)
+            "ondemand_watch_processes", "Processes of which there are lines.", value=len(order.processes)
         )
         yield GaugeMetricFamily(
             "ondemand_watch_behind_seconds",

@@ -89,7 +89,7 @@ class Watch:
     @property
     def noted(self) -> Mapping[str, int]:
         """What was counted beside steps, by kind."""
-        return {**self.validation.counts, **self.validation.partial.counts}
+        return {**self.validation.counts, **self.validation.inference.counts}
 
     def came_since(self, moment: float) -> bool:
         """Whether a line was read after this moment of the watch's own clock."""
@@ -158,7 +158,7 @@ class Watch:
         return came
 
     def _waits(self, stream: Stream) -> bool:
-        process = self.validation.joining.processes.get(self._processes.get(stream.name, ""))
+        process = self.validation.causal_order.processes.get(self._processes.get(stream.name, ""))
         return process is not None and bool(process.waiting)
 
     def _with_what_follows(self, verdict: Verdict) -> Verdict:

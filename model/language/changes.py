@@ -1,4 +1,4 @@
-"""What a step does to the state: changes of symbols, and `for_each`, which makes a change or a move for all values of some sorts."""
+"""What a step does to the state: changes of symbols. `for_each` makes a change or move for all values of some sorts."""
 
 from __future__ import annotations
 

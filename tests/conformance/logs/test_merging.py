@@ -37,10 +37,10 @@ def _ahead(records: list[Record], nanoseconds: int) -> list[Record]:
 def _run(files: list[list[Record]]) -> tuple[Validation, list[Record], int]:
     """The matcher at the end, the records in the order in which they came, and how many waited at most."""
     validation, order, waiting = Validation(), [], 0
-    for record in merged([iter(file) for file in files], validation.joining):
+    for record in merged([iter(file) for file in files], validation.causal_order):
         assert validation.feed(record) is None
         order.append(record)
-        waiting = max(waiting, validation.joining.waiting)
+        waiting = max(waiting, validation.causal_order.waiting)
     assert validation.finish().verdict == "conforms"
     return validation, order, waiting
 
@@ -72,20 +72,20 @@ def test_each_file_keeps_its_order_and_files_of_one_time_take_turns(logs: list[l
 
 
 def test_lines_that_take_no_message_share_a_turn_and_only_so_many(logs: list[list[Record]]) -> None:
-    joining, told = Validation().joining, []
+    order, told = Validation().causal_order, []
     agent = next(log for log in logs if log[0].line.process == "aca/host-0003")
     line = msgspec.structs.replace(next(item.line for item in agent if item.line.taken is None), time=1)
     alone = [Record("alone", place, msgspec.structs.replace(line, sequence=place)) for place in range(1, 2 * AHEAD)]
     taking = next(item.line for item in agent if item.line.taken is not None)
     other = [Record("other", place, msgspec.structs.replace(taking, time=1)) for place in range(1, 4)]
-    for record in merged([iter(alone), iter(other)], joining):
+    for record in merged([iter(alone), iter(other)], order):
         told.append(record.file)
     assert told == ["alone"] * AHEAD + ["other"] + ["alone"] * (AHEAD - 1) + ["other"] * 2
 
 
 def test_after_a_verdict_the_rest_can_be_read_without_feeding_it(logs: list[list[Record]]) -> None:
     validation = Validation()
-    records: Iterator[Record] = merged([iter(log) for log in logs], validation.joining)
+    records: Iterator[Record] = merged([iter(log) for log in logs], validation.causal_order)
     for record, _ in zip(records, range(50), strict=False):
         validation.feed(record)
     rest = Counter(each_record.file for each_record in records)

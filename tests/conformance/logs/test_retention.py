@@ -95,7 +95,7 @@ def answered_again(validation: Validation, records: Sequence[Record], *, forgott
         state.put("request", message, True)
         ready = observer.actions[line.event.partition(".")[2]]
         if ready.refuses(state, *(given[name] for name in ready.names)) == -1:
-            process = validation.joining.processes["ncm"]
+            process = validation.causal_order.processes["ncm"]
             return msgspec.structs.replace(line, run=process.run, sequence=process.sequence + 1, after=None, state=None)
     raise AssertionError("nothing was answered that could be answered again")
 
@@ -148,7 +148,7 @@ def test_a_version_that_has_ended_does_not_end_again_though_it_was_forgotten_how
     records: list[Record], event: str
 ) -> None:
     validation = fed(records)
-    tables, process = validation.tables("on-demand"), validation.joining.processes["ncm"]
+    tables, process = validation.tables("on-demand"), validation.causal_order.processes["ncm"]
     pod = next(record.line.attributes["pod"] for record in records if record.line.event == "on-demand.report_done")
     assert tables.get("change", (pod, 1)) == FORGOTTEN
     last = next(each_record.line for each_record in reversed(records) if each_record.line.process == "ncm")
@@ -206,16 +206,16 @@ def test_a_doubt_outlives_a_checkpoint(records: list[Record], tmp_path: Path) ->
 
 
 def test_of_the_runs_of_a_process_the_newest_are_kept_and_the_others_are_counted() -> None:
-    joining = CausalOrder(lambda process, record: None, lambda event, message: True)
+    order = CausalOrder(lambda process, record: None, lambda event, message: True)
     for number in range(RUNS_MAX + 10):
-        joining.feed(
+        order.feed(
             Record(
                 "a",
                 number,
                 Line(process="ncm", run=f"{number:016x}", sequence=1, time=0, event="process.started", attributes={}),
             )
         )
-    process = joining.processes["ncm"]
+    process = order.processes["ncm"]
     assert (len(process.ended), process.runs_forgotten) == (RUNS_MAX, 9)
     assert process.has_taken(f"{RUNS_MAX:016x}", 1)
     assert not process.has_taken(f"{0:016x}", 1)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance.logs.names import RESTARTS, WHOLE
+from conformance.logs.names import FULL_STATE, RESTARTS
 from conformance.logs.reading import Record
 from conformance.protocols import base
 from impl.events.line import Line, encoded
@@ -131,7 +131,7 @@ class Writer:
 
     def _state(self, role: str, host: str, state: State, *, prefixed: bool) -> dict[str, tuple[Any, ...]]:
         found: dict[str, tuple[Any, ...]] = {}
-        for shown in WHOLE[self.name][role]:
+        for shown in FULL_STATE[self.name][role]:
             symbol = self.symbols[shown.symbol]
             if symbol.result is Formula:
                 entries = [(*relation, True) for relation in sorted(state.relations[shown.symbol])]

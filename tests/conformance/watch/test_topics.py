@@ -56,7 +56,7 @@ def watched(deployment: Deployment, checkpoint: Path, lines: int) -> Watch:
     positions = kept.positions if kept is not None else {}
     source = TopicSource(deployment, positions)
     watch = Watch(source, validation, checkpoint=checkpoint, options=OPTIONS, positions=positions)
-    seen = validation.joining
+    seen = validation.causal_order
 
     def enough() -> bool:
         assert watch.run(lambda: not watch.caught_up) is None, watch.verdict
@@ -83,8 +83,8 @@ def test_topics_are_taken_to_their_end_and_gone_on_with_from_there(recorded: Dep
     for part in parts:
         publish(recorded, part)
         published += sum(map(len, part.values()))
-        joining = watched(recorded, checkpoint, published).validation.joining
-        lines_of_watches.append(joining.lines + joining.waiting)
+        order = watched(recorded, checkpoint, published).validation.causal_order
+        lines_of_watches.append(order.lines + order.waiting)
     assert lines_of_watches[-1] == published == made.lines
     last = watched(recorded, checkpoint, published)
     assert sum(position.number for position in last.positions.values()) == published

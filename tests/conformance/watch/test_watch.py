@@ -101,7 +101,7 @@ def test_lines_are_taken_as_they_come_and_in_whatever_pieces(
     most = 0
     while growing.grow(97):
         assert until_caught_up(watch) is None
-        most = max(most, watch.validation.joining.waiting)
+        most = max(most, watch.validation.causal_order.waiting)
     assert until_caught_up(watch) is None
     assert most > 0, "no line ever had to wait for another process"
     verdict = watch.validation.finish()
@@ -138,7 +138,7 @@ def test_a_checkpoint_of_what_was_resumed_is_the_checkpoint(deployment: dict[str
         (tmp_path / name).write_bytes(b"".join(lines[: 2 * len(lines) // 3]))
     watch = watch_of(tmp_path)
     assert until_caught_up(watch) is None
-    assert watch.validation.joining.waiting > 0
+    assert watch.validation.causal_order.waiting > 0
     first = checkpoints.saved(watch.validation, watch.positions, OPTIONS)
     again = Validation()
     checkpoints.resumed(first, again)
