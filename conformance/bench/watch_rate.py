@@ -75,7 +75,7 @@ def _taken(deployment: Deployment, lines: int, progress: Progress) -> tuple[floa
     source.look()  # readers are there before the time is taken
     most = 0
 
-    def told() -> bool:
+    def keep_going() -> bool:
         nonlocal most
         order = watch.validation.causal_order
         most = max(most, order.waiting)
@@ -83,7 +83,7 @@ def _taken(deployment: Deployment, lines: int, progress: Progress) -> tuple[floa
         return order.lines + order.waiting < lines
 
     began = time.perf_counter()
-    stopped = watch.run(told)
+    stopped = watch.run(keep_going)
     seconds = time.perf_counter() - began
     source.close()
     if stopped is not None:

@@ -60,13 +60,13 @@ def test_good_logs_conform_in_any_order(fleet: Path, ondemand: Command) -> None:
 SENTENCES: list[tuple[Bytes, str]] = [
     (lambda _: b"", "is empty; expected a line of JSON for each event"),
     (lambda _: b"\n\n", ":1: is blank; expected an event in each line"),
-    (lambda _: b"GIF89a\x00\xff\xfe", "has no whole line; expected a line of JSON for each event"),
+    (lambda _: b"GIF89a\x00\xff\xfe", "has no complete line; expected a line of JSON for each event"),
     (lambda _: b"GIF89a\x00\xff\xfe\n", ":1: is not JSON in UTF-8 (invalid character (byte 0))"),
     (lambda _: '{"run": "ü"}\n'.encode("utf-16"), ":1: is not JSON in UTF-8 (invalid character (byte 0))"),
     (lambda content: line(content, 7, lambda _: b"{]"), ":7: is not JSON in UTF-8 ("),
     (
         lambda content: line(content, 7, replaced(b'"event.name":"', b'"event.name":"un')),
-        ':7: event.name: "unon-demand.greet" is no event; did you mean on-demand.greet?',
+        ':7: event.name: unknown event "unon-demand.greet"; did you mean on-demand.greet?',
     ),
     (
         lambda content: line(content, 7, replaced(b'"time_unix_nano"', b'"surprise"')),
@@ -106,7 +106,7 @@ def test_a_log_that_is_not_there_or_named_twice_is_a_sentence(fleet: Path, ondem
 DOUBTFUL: list[tuple[Bytes, str]] = [
     (lambda content: content[:-40], "the last line is cut"),
     (lambda content: line(content, 9, lambda _: b""), "lines are missing"),
-    (lambda content: line(content, 9, lambda item: item + b"\n" + item), "a line comes again, or too late"),
+    (lambda content: line(content, 9, lambda item: item + b"\n" + item), "a line is repeated, or out of order"),
 ]
 
 
@@ -141,7 +141,7 @@ def test_logs_without_a_process_that_others_heard_of_are_no_pass_and_name_it(fle
     ended = ondemand("validate", "--protocol", "on-demand", *logs)
     assert ended.code == 3
     text = " ".join(ended.out.split())
-    assert "no log of ncm is there" in text
+    assert "the log of ncm, which sent what this line takes, is not given" in text
     assert "one too many" not in text
 
 

@@ -86,4 +86,4 @@ def test_logs_that_say_nothing_or_something_wrong_are_told(ondemand: Command, lo
     wrong.write_text("".join(lines[:first] + lines[first + 1 :]), encoding="utf-8")
     ended = ondemand("permissive", "--log", wrong)
     assert ended.code == 3
-    assert "the logs do not conform there; ask ondemand validate why" in ended.err
+    assert "the logs do not conform there; run ondemand validate for the reason" in ended.err

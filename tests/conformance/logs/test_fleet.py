@@ -68,7 +68,7 @@ class ConfirmsWithoutEnd(Ncm):
 
 
 def test_cores_that_answer_each_other_for_ever_are_stopped(tmp_path: Path) -> None:
-    with pytest.raises(Restless, match="go on for ever"):
+    with pytest.raises(Restless, match="exchange messages without end"):
         record_in_memory(tmp_path, 500, agents=4, cores=Cores(ncm=ConfirmsWithoutEnd))
 
 

@@ -115,7 +115,7 @@ def test_a_late_answer_to_a_forgotten_request_is_inconclusive_and_its_place_is_s
     found = ended(validation, late, msgspec.structs.replace(next_one, sequence=late.sequence + 1))
     assert found.verdict == "inconclusive"
     assert found.why.startswith(f"more.ndjson:1: request({late.attributes['host']}, ")
-    assert "was forgotten: it is older than --window 3,000; a larger one remembers more" in found.why
+    assert "was dropped: it is older than --window 3,000; set a larger window" in found.why
     assert found.counts["lines about what was forgotten"] == 1
     assert found.events == len(records) + 2, "what follows is not looked at"
     assert ended(fed(records, 10 * len(records)), late).verdict == "conforms"

@@ -70,17 +70,17 @@ SLIPS: dict[str, tuple[Callable[[str, list[Any]], bool], Slip, str]] = {
     "true for one, as a value": (
         lambda symbol, entry: symbol == "known" and entry[-1] == 1,
         lambda entry: [*entry[:-1], True],
-        "after.known[{}].value: expected an integer from 0 on, found true",
+        "after.known[{}].value: expected an integer >= 0, found true",
     ),
     "true for one, as an argument": (
         lambda symbol, entry: symbol == "at" and entry[1] == 1,
         lambda entry: [entry[0], True, *entry[2:]],
-        "after.at[{}].version: expected an integer from 0 on, found true",
+        "after.at[{}].version: expected an integer >= 0, found true",
     ),
     "true for one, among many": (
         lambda symbol, entry: symbol == "pending" and entry[1] == 1 and entry[-1] is True,
         lambda entry: [entry[0], True, *entry[2:]],
-        "after.pending[{}].version: expected an integer from 0 on, found true",
+        "after.pending[{}].version: expected an integer >= 0, found true",
     ),
     "an entry of nothing": (
         lambda symbol, entry: symbol == "installed",
@@ -110,7 +110,7 @@ def test_a_message_in_words_that_do_not_exist_is_found(logs: dict[str, Lines], t
     line["sent"][0][-1] = "three"
     found = _problem(logs, tmp_path, "ncm.ndjson", number, line)
     assert re.fullmatch(
-        rf"ncm.ndjson:{number + 1}: sent\[0\].version: expected an integer from 0 on, found \"three\"", found
+        rf"ncm.ndjson:{number + 1}: sent\[0\].version: expected an integer >= 0, found \"three\"", found
     )
 
 

@@ -313,9 +313,12 @@ def metrics_of(port: int) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nowhere"], "nowhere: is not there; name a log, or a folder of logs"),
+        (["nowhere"], "nowhere: does not exist; name a log, or a folder of logs"),
         ([], "PULSAR_URL is not set"),
-        ([".", "--metrics", "here"], "--metrics: 'here' is no address; name HOST:PORT"),
+        (
+            [".", "--metrics", "here"],
+            "--metrics: invalid address 'here'; expected HOST:PORT, or PORT for this machine only",
+        ),
         ([".", "--since", "2025-01-31"], "--since is for the broker's event topics"),
         ([".", "--protocol", "slots"], "'slots' is no protocol with logs"),
         ([".", "--checkpoint", "no.json"], "no.json: is no checkpoint of a watch"),
@@ -338,11 +341,11 @@ def test_a_checkpoint_of_another_watch_is_refused(deployment: dict[str, list[byt
     watch = watch_of(tmp_path, checkpoint)
     watch.round()
     watch.save()
-    with pytest.raises(Problem, match="is of a watch with window 100000, not 5"):
+    with pytest.raises(Problem, match="belongs to a watch with window 100000, not 5"):
         checkpoints.read(checkpoint, {"window": 5})
     text = checkpoint.read_text(encoding="utf-8").replace(LOGGED[0].digest(), "0" * 64)
     checkpoint.write_text(text, encoding="utf-8")
-    with pytest.raises(Problem, match="is of another version of on-demand; remove it to begin anew"):
+    with pytest.raises(Problem, match="belongs to another version of on-demand; remove it to start over"):
         checkpoints.read(checkpoint, OPTIONS)
 
 
@@ -358,7 +361,7 @@ def test_a_log_that_gets_shorter_and_a_line_that_is_none_are_told_with_their_pla
     with pytest.raises(Problem, match=r"ncm\.ndjson:6: run: is missing; every event has it|ncm\.ndjson:6: "):
         watch.round()
     log.write_bytes(b"".join(deployment["ncm.ndjson"][:2]))
-    with pytest.raises(Problem, match="is shorter than what was read of it; watch a log that only grows"):
+    with pytest.raises(Problem, match="is shorter than the part already read; watch a log that is only appended to"):
         watch.round()
 
 
