@@ -10,6 +10,7 @@ from conformance.bench import headline
 from conformance.bench.log_cost import WAYS, measure_cost
 from conformance.logs.fleet import cost_in_memory
 from impl.broker.deployment import Deployment
+from impl.cli.exits import Problem
 
 
 def test_first_packets_are_measured_for_each_way_to_keep_logs(deployment: Deployment) -> None:
@@ -39,5 +40,5 @@ def test_figures_replace_those_of_their_part_only(tmp_path: Path, monkeypatch: p
     assert readme.read_text(encoding="utf-8") == (
         "a\n<!-- record -->\nnew\n<!-- /record -->\nb\n<!-- bench -->\n<!-- /bench -->\n"
     )
-    with pytest.raises(AssertionError, match="no part other"):
+    with pytest.raises(Problem, match="expected one part between <!-- other --> and <!-- /other -->"):
         headline.put_part("other", "new\n")

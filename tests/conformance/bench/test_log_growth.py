@@ -39,7 +39,7 @@ def test_logs_that_do_not_conform_have_no_figures(monkeypatch: pytest.MonkeyPatc
         return SimpleNamespace(files=[path for path in made.files if path.stem != "ncm"])
 
     monkeypatch.setattr(log_growth, "record_in_memory", without_ncm)
-    with pytest.raises(Problem, match="follows the protocol: inconclusive"):
+    with pytest.raises(Problem, match="expected the recorded logs to conform, found inconclusive"):
         log_growth.growth(lambda *_: None, LINES)
 
 

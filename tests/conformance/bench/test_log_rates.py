@@ -24,7 +24,7 @@ def test_a_wrong_that_is_not_found_has_no_figure(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(log_rates, "EXPLAINED_AGENTS", 20)
     monkeypatch.setattr(log_rates, "EXPLAINED_EVENTS", 2_000)
     monkeypatch.setattr(log_rates, "_plant", lambda _: None)
-    with pytest.raises(Problem, match="a planted wrong was not found: conforms"):
+    with pytest.raises(Problem, match="the planted fault was not found: conforms"):
         log_rates.explanation(lambda *_: None)
 
 

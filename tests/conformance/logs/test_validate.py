@@ -100,7 +100,7 @@ def test_missing_and_repeated_lines_are_no_pass() -> None:
     assert "lines are missing" in without.why
     again = judged([*records[: of_ncm[1] + 1], *records[of_ncm[1] :]])
     assert again.verdict == "inconclusive"
-    assert "comes again" in again.why
+    assert "is repeated" in again.why
 
 
 def test_a_window_that_is_too_small_is_no_pass() -> None:
