@@ -56,7 +56,7 @@ def test_a_finding_is_shown_by_a_variant_or_says_why_not(finding: Finding) -> No
 def diagrams() -> dict[str, str]:
     """The diagrams of the page that is kept, by the variant under which they stand."""
     text = findings_page.PAGE.read_text(encoding="utf-8")
-    found = re.findall(r"^\*\*`(\w+)`\*\*, in the place of .*?```mermaid\n(.*?)```", text, re.DOTALL | re.MULTILINE)
+    found = re.findall(r"^\*\*`(\w+)`\*\*, instead of .*?```mermaid\n(.*?)```", text, re.DOTALL | re.MULTILINE)
     assert len({name for name, _ in found}) == len(found)
     return dict(found)
 
@@ -88,12 +88,12 @@ def test_a_run_that_breaks_nothing_is_not_drawn(tmp_path: Path, monkeypatch: pyt
     short = replace(whole, states=whole.states[:-1], steps=whole.steps[:-1])
     itf.write(short, tmp_path / one.file.name, one.changed, meta={"diverges_at": one.diverges_at})
     monkeypatch.setattr(findings_page, "negative_of", lambda protocol: tmp_path)
-    with pytest.raises(AssertionError, match="breaks nothing that the variant names"):
+    with pytest.raises(AssertionError, match="breaks no promise that the variant names"):
         findings_page.shown.__wrapped__(queue.has_no_hysteresis)
 
 
 def test_the_page_is_current() -> None:
-    assert findings_page.page_is_current(), "it is stale; write it anew with `ondemand docs`"
+    assert findings_page.page_is_current(), "the page is stale. Run `ondemand docs`."
 
 
 def test_a_stale_page_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

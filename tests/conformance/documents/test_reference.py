@@ -16,7 +16,7 @@ from spec.on_demand.protocol import PROTOCOL
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
 def test_the_document_is_current(protocol: Protocol) -> None:
-    assert reference.is_current(protocol), "it is stale; write it anew with `ondemand docs`"
+    assert reference.is_current(protocol), "the document is stale. Run `ondemand docs`."
 
 
 def test_a_stale_document_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

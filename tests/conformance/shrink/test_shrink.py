@@ -21,10 +21,10 @@ from conformance.replay.driver import Cores
 from conformance.replay.lockstep import Leaving, replay
 from conformance.replay.replays import Vector, read_vectors, vectors_of
 from conformance.replay.targets import open_target
+from conformance.shrink.failure import kind_of
 from conformance.report.shrunk import print_shrunk
 from conformance.shrink.shrink import Shrunk, shrink
-from conformance.shrink.wrong import kind_of
-from conformance.vectors.generation import worlds
+from conformance.vectors.generation import vector_configurations
 from impl.broker.deployment import Deployment
 from impl.cli.exits import Exit
 from impl.core import Effects
@@ -180,7 +180,7 @@ def test_what_goes_wrong_at_the_start_is_small_already() -> None:
     assert (found.divergence.step, found.tried, found.exit) == (0, [], Exit.VIOLATED)
     shown = io.StringIO()
     print_shrunk(found, Console(file=shown, width=80))
-    assert "It does so at the start already" in shown.getvalue()
+    assert "It diverges at the start: there is nothing to shrink." in shown.getvalue()
 
 
 def test_what_a_core_only_would_do_is_made_small() -> None:
@@ -211,7 +211,7 @@ def test_ours_has_nothing_to_make_small() -> None:
 
 def test_what_cannot_be_driven_is_undecided() -> None:
     """A DPM has the same thresholds for all VPCs; this world does not."""
-    world = next(each_world for each_world in worlds(MESSAGE_QUEUE) if each_world.name == "two-networks")
+    world = next(each_world for each_world in vector_configurations(MESSAGE_QUEUE) if each_world.name == "two-networks")
     thresholds: dict[tuple[str | int, ...], str | int] = {("red",): 1, ("blue",): 2}
     world = replace(world, constants={**world.constants, "many_ports": thresholds})
     interpreter = Interpreter(MESSAGE_QUEUE, world)
@@ -250,8 +250,8 @@ def test_shrink_shows_the_candidates_and_saves_the_smallest(ondemand: Command, t
     assert result["steps"] >= 60
     assert result["smallest"]["steps"] == 4
     said = " ".join(ended.err.split())
-    assert f"{result['steps']} steps, made 4: diverges likewise in 5 of 5 runs" in said
-    assert "As if: store without recorded(pod) < version." in said
+    assert f"{result['steps']} steps reduced to 4: diverges likewise in 5 of 5 runs" in said
+    assert "Hypothesis: store without recorded(pod) < version." in said
     assert "The way there:" in said
     assert ondemand("replay", small, "--faulty", "older_overwrites_newer").code == 1
     assert ondemand("replay", small).code == 0
@@ -265,7 +265,7 @@ def test_the_smallest_of_a_run_that_leaves_can_be_replayed(ondemand: Command, tm
     assert ondemand("replay", small).code == 0
     (vector,) = read_vectors([small], PROTOCOL)
     assert vector.diverges_at == len(vector.trace.steps)
-    assert vector.trace.description.startswith("Made small of grants-the-next-version.")
+    assert vector.trace.description.startswith("Shrunk from grants-the-next-version.")
 
 
 def test_replay_makes_the_first_divergence_small(ondemand: Command) -> None:
@@ -274,7 +274,7 @@ def test_replay_makes_the_first_divergence_small(ondemand: Command) -> None:
     assert ended.code == 1
     shrunk = json.loads(ended.out)["shrunk"]
     assert shrunk["smallest"]["steps"] == 7
-    assert "if this is wrong" in ended.err
+    assert "hypothesis" in ended.err
     assert json.loads(ondemand("replay", *vectors, "--shrink", "--json", "-").out)["verdict"] == "conforms"
 
 
