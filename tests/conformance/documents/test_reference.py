@@ -31,7 +31,7 @@ def test_a_stale_document_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
-def test_every_action_and_promise_stands_in_it(protocol: Protocol) -> None:
+def test_every_action_and_promise_is_in_the_document(protocol: Protocol) -> None:
     text = reference.document(protocol)
     for declared in (
         *protocol.actions,

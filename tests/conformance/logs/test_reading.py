@@ -239,7 +239,7 @@ def test_a_compressed_log_is_read_and_a_cut_one_says_so(tmp_path: Path) -> None:
     assert numbers == list(range(1, len(numbers) + 1))
     assert 0 < len(numbers) < 5000
     assert cut.cut is not None
-    assert "is cut" in cut.cut
+    assert "is truncated" in cut.cut
 
 
 def test_what_is_only_called_compressed_is_a_sentence(tmp_path: Path) -> None:
