@@ -1,4 +1,4 @@
-"""The reference document says what the specification says."""
+"""The reference documents agree with the specification."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ def test_every_action_and_promise_is_in_the_document(protocol: Protocol) -> None
         *protocol.variants,
     ):
         shared = vars(protocol.extends).values() if protocol.extends else ()
-        inherited = any(declared in of for of in shared if isinstance(of, tuple))
+        inherited = any(declared in group for group in shared if isinstance(group, tuple))
         assert inherited or f"`{declared.name}" in text

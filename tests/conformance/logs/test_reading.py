@@ -1,4 +1,4 @@
-"""A log that is none ends in one sentence with file, line and field; one that is long needs no more memory than a short one."""
+"""An invalid log ends in one sentence with file, line and field; a long log needs no more memory than a short one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ GRANT: dict[str, Any] = {
 
 
 def but(**changes: Any) -> str:
-    """The line with other values; points in names are written as two underscores."""
+    """The line with other values; dots in names are written as two underscores."""
     return json.dumps({**GRANT, **{name.replace("__", "."): value for name, value in changes.items()}})
 
 
@@ -61,7 +61,7 @@ def log(tmp_path: Path, *raw: str | bytes, end: bytes = b"\n") -> Path:
 
 
 def refused(path: Path) -> str:
-    """The sentence with which reading the log ends, without the file's name."""
+    """The error of reading the log, without the file name."""
     with pytest.raises(Problem) as problem:
         list(LogFile(path))
     assert problem.value.code is Exit.BAD_INPUT
@@ -171,7 +171,7 @@ FAULTS: list[tuple[str | bytes, str]] = [
 
 
 @pytest.mark.parametrize(("raw", "sentence"), FAULTS)
-def test_what_is_no_line_of_a_log_is_named_with_line_and_field(tmp_path: Path, raw: str | bytes, sentence: str) -> None:
+def test_an_invalid_line_is_reported_with_line_and_field(tmp_path: Path, raw: str | bytes, sentence: str) -> None:
     assert refused(log(tmp_path, raw)) == sentence
 
 
@@ -193,12 +193,12 @@ def test_a_log_without_lines_is_no_log(tmp_path: Path) -> None:
     assert refused(log(tmp_path, end=b"")) == ": is empty; expected a line of JSON for each event"
 
 
-def test_a_log_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+def test_a_missing_log_is_reported_in_a_sentence(tmp_path: Path) -> None:
     assert "cannot be read (No such file or directory); name an existing log" in refused(tmp_path / "events.ndjson")
     assert "cannot be read (Is a directory); name an existing log" in refused(tmp_path)
 
 
-def test_a_last_line_that_is_cut_is_no_error_and_is_said(tmp_path: Path) -> None:
+def test_a_truncated_last_line_is_reported_and_no_error(tmp_path: Path) -> None:
     whole = LogFile(log(tmp_path, but(), but()))
     assert [record.number for record in whole] == [1, 2]
     assert whole.cut is None
@@ -208,17 +208,17 @@ def test_a_last_line_that_is_cut_is_no_error_and_is_said(tmp_path: Path) -> None
         assert cut.cut == f"{cut.file}:2: the last line is cut"
 
 
-def test_a_last_line_without_its_end_counts_if_it_is_whole(tmp_path: Path) -> None:
+def test_a_complete_last_line_without_a_newline_counts(tmp_path: Path) -> None:
     whole = LogFile(log(tmp_path, but(), but(), end=b""))
     assert [record.number for record in whole] == [1, 2]
     assert whole.cut is None
 
 
-def test_a_last_line_that_is_whole_and_wrong_is_not_taken_for_cut(tmp_path: Path) -> None:
+def test_a_complete_invalid_last_line_is_not_taken_for_truncated(tmp_path: Path) -> None:
     assert refused(log(tmp_path, but(), but(sequence="x"), end=b"")).startswith(":2: sequence: expected an integer")
 
 
-def test_a_log_of_half_a_line_says_nothing(tmp_path: Path) -> None:
+def test_a_log_of_half_a_line_has_no_records(tmp_path: Path) -> None:
     assert (
         refused(log(tmp_path, but()[:50], end=b"")) == ": has no complete line; expected a line of JSON for each event"
     )
@@ -242,7 +242,7 @@ def test_a_compressed_log_is_read_and_a_cut_one_says_so(tmp_path: Path) -> None:
     assert "is truncated" in cut.cut
 
 
-def test_what_is_only_called_compressed_is_a_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_not_gzip_is_reported_in_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson.gz"
     path.write_text(but())
     assert refused(path).startswith(": is not a gzip file (")
@@ -256,13 +256,13 @@ def test_several_logs_are_read_one_after_the_other(tmp_path: Path) -> None:
     assert places == [(f"{first}:1", 1), (f"{first}:2", 2), (f"{other}:1", 3)]
 
 
-def test_parameters_may_be_missing_since_a_log_may_be_partial(tmp_path: Path) -> None:
+def test_parameters_may_be_missing_since_a_log_may_be_incomplete(tmp_path: Path) -> None:
     (record,) = LogFile(log(tmp_path, but(attributes={"host": "h1"})))
     assert record.line.attributes == {"host": "h1"}
 
 
 class _Endless:
-    """A stream of whole lines, made as they are read."""
+    """A stream of complete lines, generated while it is read."""
 
     def __init__(self, count: int) -> None:
         self._left = count
@@ -319,7 +319,7 @@ def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(monkeypatch
         list(LogFile("endless"))
 
 
-def test_names_are_remembered_up_to_a_bound_and_judged_beyond_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_cached_up_to_a_bound_and_checked_beyond_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "REMEMBERED_MAX", 3)
     vocabulary = Vocabulary()
     (record,) = _records(but())
@@ -366,7 +366,7 @@ def test_every_event_of_every_protocol_is_accepted_as_declared_and_no_other_way(
 
 
 def test_the_fast_path_and_the_slow_one_agree(tmp_path: Path) -> None:
-    """What is refused has a sentence; what is accepted has none."""
+    """Rejected lines have a sentence; accepted lines have none."""
     vocabulary = Vocabulary()
     assert vocabulary.accepts(next(_records(but())).line)
     assert vocabulary.fault(next(_records(but())).line) is None
@@ -374,6 +374,6 @@ def test_the_fast_path_and_the_slow_one_agree(tmp_path: Path) -> None:
         try:
             (record,) = _records(raw if isinstance(raw, str) else raw.decode("latin1"))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            continue  # not decodable at all: no question of the two paths
+            continue  # not decodable, so neither path applies
         assert not vocabulary.accepts(record.line), sentence
         assert vocabulary.fault(record.line) is not None, sentence
