@@ -74,7 +74,7 @@ class Numbers:
             (
                 f"lock-step on Pulsar, of both protocols: {len(replays.results)} vectors, {steps:,} steps, "
                 f"{replays.total(lambda replay: replay.deliveries):,} of them deliveries, "
-                f"{replays.total(lambda replay: replay.duplicates):,} duplicates besides, "
+                f"{replays.total(lambda replay: replay.duplicates):,} additional duplicates, "
                 f"{replays.total(lambda replay: replay.crashes):,} crashes, set-up included",
                 f"{steps / replays.seconds:.0f} steps/s",
                 "200 steps/s",

@@ -63,7 +63,7 @@ class Cost:
             *found,
             (
                 f"a fleet of {AGENTS} agents with DPM and NCM in one thread, without a broker, {made.lines:,} lines of "
-                f"{made.bytes / made.lines:.0f} bytes, each written to its file by a call of its own",
+                f"{made.bytes / made.lines:.0f} bytes, each written to its file by a separate call",
                 f"{self.without:.1f} s of the processor without logs, {made.seconds:.1f} s with them: "
                 f"{self.microseconds:.0f} µs a line",
             ),

@@ -92,10 +92,10 @@ class LogFile:
         clocks: dict[str, int] = {}
         of, clock = "", 0  # process and time of the last line; the process changes only in concatenated logs
         for block in self._blocks():
-            whole = rest + block if rest else block
-            pieces = whole.split(b"\n")
+            text = rest + block if rest else block
+            pieces = text.split(b"\n")
             rest = pieces.pop()
-            if len(whole) > LINE_BYTES_MAX:
+            if len(text) > LINE_BYTES_MAX:
                 self._check_lengths([*pieces, rest], number)
             for piece in pieces:
                 number += 1
@@ -276,8 +276,8 @@ def _wrong_type(value: dict[str, Any], message: str) -> tuple[str, str]:
     return top, f"expected {expected or found['expected']}, found {seen}"
 
 
-def _either(words: Sequence[str]) -> str:
-    return " or ".join([*filter(None, [", ".join(words[:-1])]), *words[-1:]])
+def _either(names: Sequence[str]) -> str:
+    return " or ".join([*filter(None, [", ".join(names[:-1])]), *names[-1:]])
 
 
 def _of_type(value: object, names: Iterable[str]) -> bool:
