@@ -21,8 +21,8 @@ from conformance.replay.driver import Cores
 from conformance.replay.lockstep import Leaving, replay
 from conformance.replay.replays import Vector, read_vectors, vectors_of
 from conformance.replay.targets import open_target
-from conformance.shrink.failure import kind_of
 from conformance.report.shrunk import print_shrunk
+from conformance.shrink.failure import kind_of
 from conformance.shrink.shrink import Shrunk, shrink
 from conformance.vectors.generation import vector_configurations
 from impl.broker.deployment import Deployment
