@@ -1,7 +1,7 @@
-"""The numbers of the README, each with its conditions: `make bench`.
+"""The headline figures of the README with their conditions: `make bench`.
 
-Nothing here fails for being slow: machines differ. What is compared is measured side by side in one run, and the rest says under
-which conditions it was measured.
+No figure fails for being slow, since machines differ. Figures to be compared are measured together in one run; the others state the
+conditions of the measurement.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from conformance.replay.replays import Replays, read_vectors, replay_all, vector
 from conformance.replay.targets import open_target
 from impl.broker.launcher import open_deployment
 from impl.cli.console import ERRORS, progress_bar
+from impl.cli.exits import Exit, Problem
 from model.explore.explore import Exploration, explore
 from model.language import Protocol
 from model.proof.prove import Proof, prove
@@ -34,11 +35,11 @@ README: Final = Path(__file__).parents[2] / "README.md"
 
 @dataclass(frozen=True)
 class Numbers:
-    """All that was measured."""
+    """All measurements."""
 
     conditions: str
     proof: Proof
-    """With what is well-formed."""
+    """Of the on-demand protocol, including well-formedness."""
     other_proofs: Proof
     """Of all other protocols together."""
     exploration: Exploration
@@ -46,7 +47,7 @@ class Numbers:
     first_packets: FirstPackets
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """What was measured, how fast it was, and what is to be reached."""
+        """Rows of the table: what was measured, the result, and the target."""
         found, replays, packets = self.exploration, self.replays, self.first_packets
         steps = replays.total(lambda replay: replay.steps)
         return [
@@ -73,7 +74,7 @@ class Numbers:
             (
                 f"lock-step on Pulsar, of both protocols: {len(replays.results)} vectors, {steps:,} steps, "
                 f"{replays.total(lambda replay: replay.deliveries):,} of them deliveries, "
-                f"{replays.total(lambda replay: replay.duplicates):,} duplicates besides, "
+                f"{replays.total(lambda replay: replay.duplicates):,} additional duplicates, "
                 f"{replays.total(lambda replay: replay.crashes):,} crashes, set-up included",
                 f"{steps / replays.seconds:.0f} steps/s",
                 "200 steps/s",
@@ -89,12 +90,12 @@ class Numbers:
 
     @property
     def sound(self) -> bool:
-        """Everything that was measured also held; figures of what does not hold mean nothing."""
+        """Whether everything that was measured also holds; else the figures mean nothing."""
         proved = {self.proof.verdict, self.other_proofs.verdict}
         return (proved, self.exploration.verdict, self.replays.verdict) == ({"holds"}, "holds", "conforms")
 
     def as_json(self) -> dict[str, Any]:
-        """All figures, by name."""
+        """All figures by name."""
         found = self.exploration
         return {
             "conditions": self.conditions,
@@ -117,7 +118,7 @@ class Numbers:
 
 
 def conditions() -> str:
-    """What the numbers depend on."""
+    """The machine and load that the figures depend on."""
     model = next(
         (line.split(":", 1)[1].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")),
         platform.processor() or "unknown processor",
@@ -135,7 +136,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def measured() -> Numbers:
-    """All numbers."""
+    """Runs all measurements."""
     about = conditions()
     with progress_bar("Proving") as progress:
         proof = _proved(PROTOCOL, progress)
@@ -164,25 +165,30 @@ def _proved(protocol: Protocol, progress: Callable[[int, str], None]) -> Proof:
 
 
 def markdown(numbers: Numbers) -> str:
-    """The figures as they stand in the README."""
+    """The figures as a section of the README."""
     return table_of(numbers.conditions, numbers.rows())
 
 
 def table_of(about: str, rows: Iterable[Sequence[str]]) -> str:
-    """Figures as a table of the README, with the conditions."""
+    """Figures as a table for the README, with the conditions."""
     lines = "".join(f"| {' | '.join(row)} |\n" for row in rows)
     return f"Measured on {about}.\n\n| what | measured | to reach |\n|---|---|---|\n{lines}"
 
 
 def put_into_readme(numbers: Numbers) -> None:
-    """Replaces the figures that stand there."""
+    """Replaces the figures in the README."""
     put_part("bench", markdown(numbers))
 
 
 def put_part(name: str, text: str) -> None:
-    """Replaces what stands in the README between the marks of a part."""
+    """Replaces the text between the marks of a part in the README.
+
+    Raises:
+        Problem: the README does not have exactly one such part.
+    """
     readme = README.read_text(encoding="utf-8")
-    assert readme.count(f"<!-- {name} -->") == readme.count(f"<!-- /{name} -->") == 1, f"README.md has no part {name}"
+    if not readme.count(f"<!-- {name} -->") == readme.count(f"<!-- /{name} -->") == 1:
+        raise Problem(f"{README}: expected one part between <!-- {name} --> and <!-- /{name} -->", Exit.BAD_INPUT)
     before, _, rest = readme.partition(f"<!-- {name} -->\n")
     _, _, after = rest.partition(f"<!-- /{name} -->")
     README.write_text(f"{before}<!-- {name} -->\n{text}<!-- /{name} -->{after}", encoding="utf-8")

@@ -26,7 +26,7 @@ A declaration's name is the name of the attribute that holds it, given when `Pro
 from __future__ import annotations
 
 from model.language.actions import Action, Alternatives, Step, action, alternatives
-from model.language.changes import Change, Move, for_each
+from model.language.changes import Change, for_each
 from model.language.claims import (
     Assumption,
     Deviation,
@@ -45,23 +45,11 @@ from model.language.claims import (
     variant,
     weaker_lemma,
 )
-from model.language.declaration import Declaration, Role, Source
+from model.language.declaration import Declaration, Source
+from model.language.definitions import Definition, Lifecycle, Move, definition, lifecycle
 from model.language.protocol import Protocol
-from model.language.symbols import (
-    Definition,
-    Function,
-    Kind,
-    Lifecycle,
-    Message,
-    Relation,
-    Symbol,
-    definition,
-    event,
-    function,
-    lifecycle,
-    message,
-    relation,
-)
+from model.language.symbols import Function, Message, Relation, event, function, message, relation
+from model.language.terms import Kind, Role, Symbol
 
 __all__ = [
     "Action",

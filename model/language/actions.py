@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from model.language.changes import Change, Move
-from model.language.declaration import Declaration, Role, declared_by, evaluate, parameters_of
-from model.language.symbols import Kind, Symbol
-from model.language.terms import And, Apply, Formula, Node, Variable
+from model.language.changes import Change
+from model.language.declaration import Declaration, declared_by
+from model.language.definitions import Move
+from model.language.terms import And, Apply, Formula, Kind, Node, Role, Symbol, Variable, evaluate, parameters_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,13 @@
-"""What a step does to the state: changes of symbols, and moves of lifecycles."""
+"""What a step does to the state: changes of symbols. `for_each` makes a change or move for all values of some sorts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, overload
 
-from model.language.terms import TRUE, A, B, C, Formula, Node, Variable, both, bound, variable_of
-
-if TYPE_CHECKING:
-    from model.language.symbols import Lifecycle, Symbol
+from model.language.definitions import Move
+from model.language.terms import TRUE, A, B, C, Formula, Node, Symbol, Variable, both, bound, variable_of
 
 T = TypeVar("T", bound="Change | Move")
 
@@ -24,22 +22,6 @@ class Change:
     symbol: Symbol
     arguments: tuple[Node, ...]
     value: Node
-    binders: tuple[Variable, ...] = ()
-    condition: Node = TRUE.node
-
-    def when(self, condition: Formula) -> Self:
-        """Only where this holds."""
-        return replace(self, condition=both(Formula(self.condition), condition).node)
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A lifecycle of these arguments may go from one of the source states to one of the target states."""
-
-    lifecycle: Lifecycle[Any, Any]
-    arguments: tuple[Node, ...]
-    sources: tuple[Node, ...]
-    targets: tuple[Node, ...]
     binders: tuple[Variable, ...] = ()
     condition: Node = TRUE.node
 

@@ -9,8 +9,8 @@ from enum import Enum
 from typing import Literal
 
 from model.language.actions import Action, Step, action
-from model.language.declaration import Declaration, declared_by, evaluate, parameters_of
-from model.language.terms import Formula, Node, Variable
+from model.language.declaration import Declaration, declared_by
+from model.language.terms import Formula, Node, Variable, evaluate, parameters_of
 
 
 @dataclass(frozen=True, repr=False, eq=False)

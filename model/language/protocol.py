@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 from model.language import terms
 from model.language.actions import Action, Alternatives
 from model.language.claims import Assumption, Eventuality, Promise, Sometimes, Variant
-from model.language.declaration import Declaration, Role
-from model.language.symbols import Definition, Lifecycle, Message, Symbol
-from model.language.terms import Enumeration, Individual, Number, Value
+from model.language.declaration import Declaration
+from model.language.definitions import Definition, Lifecycle
+from model.language.symbols import Message
+from model.language.terms import Enumeration, Individual, Number, Role, Symbol, Value
 
 T0 = TypeVar("T0")
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, TypeVarTuple, overload
+from typing import Any, Generic, ParamSpec, TypeVar, TypeVarTuple, overload
 
-from model.language.changes import Change, Move
-from model.language.declaration import Declaration, Role, declared_by, evaluate
-from model.language.terms import FALSE, TRUE, Apply, E, Enumeration, Formula, Named, Node, V, Value, a_value
+from model.language.changes import Change
+from model.language.declaration import declared_by
+from model.language.terms import FALSE, TRUE, Formula, Kind, Named, Node, Role, Symbol, Value, a_value, evaluate
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=Value)
@@ -18,44 +17,6 @@ X2 = TypeVar("X2", bound=Value)
 X3 = TypeVar("X3", bound=Value)
 X4 = TypeVar("X4", bound=Value)
 Ts = TypeVarTuple("Ts")
-
-Kind = Literal["state", "constant", "history", "message", "event"]
-
-
-class Symbol(Declaration):
-    """A relation (its result is `Formula`) or a function.
-
-    Relations start empty, numbers at 0, enumerations at their first member. A *constant* never changes: a configuration
-    chooses it. *History* is read by promises only, never by a guard. An *event* holds during the one step that emits it.
-    """
-
-    def __init__(
-        self,
-        kind: Kind,
-        arguments: tuple[type[Value], ...],
-        result: type[Value],
-        doc: str,
-        holder: Role | None = None,
-        fields: tuple[str, ...] = (),
-    ) -> None:
-        self.kind: Kind = kind
-        self.arguments = arguments
-        self.result = result
-        self.doc = inspect.cleandoc(doc)
-        self.holder = holder
-        self.fields = fields or tuple(sort.title for sort in arguments)
-
-    def __repr__(self) -> str:
-        return self.name or f"what is declared as {self.doc!r}"
-
-    def apply(self, arguments: Sequence[object], *, after: bool = False) -> Apply:
-        """The node of this symbol and these values, checked against the declared sorts."""
-        if len(arguments) != len(self.arguments):
-            raise TypeError(f"{self} takes {len(self.arguments)} arguments, not {len(arguments)}")
-        for value, sort in zip(arguments, self.arguments, strict=True):
-            if type(value) is not sort:
-                raise TypeError(f"{self} takes a {sort.title}, not {a_value(value)}")
-        return Apply(self, tuple(value.node for value in arguments if isinstance(value, Value)), after)
 
 
 class Relation(Symbol, Generic[*Ts]):
@@ -199,47 +160,5 @@ def message(*, sender: Role, receiver: Role, lasting: bool = False) -> Callable[
 
     def declare(declared: Callable[P, Formula]) -> Message[P]:
         return declared_by(declared, Message(sender, receiver, lasting, declared))
-
-    return declare
-
-
-class Definition(Declaration, Generic[P, V]):
-    """A name for a formula or value computed from the state."""
-
-    def __init__(self, declared: Callable[P, V]) -> None:
-        self.doc = inspect.cleandoc(declared.__doc__ or "")
-        self.parameters, self.value = evaluate(declared)
-        self._declared = declared
-
-    def __call__(self, *arguments: P.args, **named: P.kwargs) -> V:
-        value = self._declared(*arguments, **named)
-        nodes = tuple(argument.node for argument in arguments if isinstance(argument, Value))
-        return type(value)(Named(self, nodes, value.node))
-
-
-def definition(declared: Callable[P, V]) -> Definition[P, V]:
-    """Declares a definition."""
-    return declared_by(declared, Definition(declared))
-
-
-class Lifecycle(Definition[P, E]):
-    """The state machine of one thing: a value of an enumeration, computed from the state; actions declare its moves."""
-
-    def __init__(self, holder: Role, declared: Callable[P, E]) -> None:
-        super().__init__(declared)
-        self.holder = holder
-        self.states: type[Enumeration] = type(self.value)
-
-    def move(self, *arguments: P.args, source: Sequence[E], to: Sequence[E]) -> Move:  # type: ignore[valid-type] # keywords beside P
-        """This thing may move from one of these states to one of those (or stay)."""
-        nodes = tuple(argument.node for argument in arguments if isinstance(argument, Value))
-        return Move(self, nodes, tuple(s.node for s in source), tuple(t.node for t in to))
-
-
-def lifecycle(*, holder: Role) -> Callable[[Callable[P, E]], Lifecycle[P, E]]:
-    """Declares a lifecycle; `holder` is the role whose machine it belongs to."""
-
-    def declare(declared: Callable[P, E]) -> Lifecycle[P, E]:
-        return declared_by(declared, Lifecycle(holder, declared))
 
     return declare
