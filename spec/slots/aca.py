@@ -1,4 +1,4 @@
-"""The actions of a correct agent: it attends the slot that it is told, applies newer revisions, and acknowledges only after that."""
+"""The actions of a correct agent: it attends the slot it is told, applies newer revisions, and acknowledges only after that."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def learns_on_demand_or_in_advance(host: Host, epoch: Epoch, pod: Pod, version: 
 
 @two_state(a_network_has_grown_large)
 def on_demand_while_large(host: Host, pod: Pod) -> Formula:
-    """While a VPC is large, NCM starts telling a host of a pod only if the host is its home or asked for it in its present epoch."""
+    """While a VPC is large, NCM starts telling a host of a pod only if the host is its home or asked for it in this epoch."""
     begins = told.after(host, pod) & ~told(host, pod) & ~small(vpc_of(pod))
     return implies(begins, housed.after(host, pod) | asked(host, greeted.after(host), pod))
 
