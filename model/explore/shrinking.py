@@ -1,7 +1,7 @@
-"""Shorter runs: what a run does not need is left out, and the shortest run to what is looked for is searched for.
+"""Shorter runs: removes the steps that a run does not need, and searches for the shortest run to the same result.
 
-Leaving steps out numbers things anew: a pod's third version becomes its second. So a step that is not possible any more is replaced
-by the nearest one that is, of the same action with the same members and other numbers; if there is none, it is left out too.
+Removing steps renumbers: a pod's third version becomes its second. So a step that is no longer enabled is replaced by the nearest
+enabled one, of the same action with the same members and other numbers; if there is none, it is removed too.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from model.reference.runs import executed
 from model.reference.state import Element, Occurrence, State, Trace, initial_state
 
 STATES_MAX: Final = 1_000_000
-"""States that are searched for a shortest run at most: about a second. Without one, what was left over stays."""
+"""The maximum number of states of the search for a shortest run: about a second. If it finds none, the reduced run stays."""
 
 LOW: Final = 2
-"""The largest numbers of the world that is searched first: most of what goes wrong needs an older and a newer, and no more."""
+"""The bounds of the configuration that is searched first: most faults need an older and a newer version, and no more."""
 
 T = TypeVar("T")
 
 
 def adapted(interpreter: Interpreter, trace: Trace, steps: Iterable[Occurrence]) -> Trace:
-    """The run from the trace's end along these steps, each as it is, or the nearest to it that is possible, or left out."""
+    """The run from the trace's last state along these steps, each unchanged, replaced by the nearest enabled one, or left out."""
     states, taken = list(trace.states), list(trace.steps)
     for step in steps:
         done = step if interpreter.is_enabled(states[-1], step) else _nearest(interpreter, states[-1], step)
@@ -54,9 +54,9 @@ def _distance(one: Occurrence, other: Occurrence) -> int:
 
 
 def reduced(interpreter: Interpreter, trace: Trace, shows: Callable[[Trace], T | None]) -> tuple[Trace, T] | None:
-    """The run without what it does not need for what is looked for, with what was found; none if it does not show it at all.
+    """The run without the steps that the result does not need, with the result; None if the run does not show it at all.
 
-    Parts are left out by halves, quarters and so on to single steps, the last ones first, until nothing can be left out.
+    Halves are removed first, then quarters and so on down to single steps, the last ones first, until nothing more can be removed.
     """
     found = shows(trace)
     if found is None:
@@ -87,9 +87,9 @@ def _without_a_part(
 
 
 def world_of(trace: Trace, protocol: Protocol, also: frozenset[Element] = frozenset()) -> Configuration:
-    """The smallest world that the run is possible in: the members that its steps name, with their constants, and numbers so far.
+    """The smallest configuration that permits the run: the members that its steps name, with their constants, and numbers so far.
 
-    `also`: members and numbers that it has besides.
+    `also`: additional members and numbers.
     """
     configuration = trace.configuration
     named = {value for step in trace.steps for _, value in step.choices} | also
@@ -122,7 +122,7 @@ def world_of(trace: Trace, protocol: Protocol, also: frozenset[Element] = frozen
 
 
 def _bounds(trace: Trace, protocol: Protocol) -> dict[str, int]:
-    """The largest value that each number has in the run; a world has at least 1 of each. Numbers of constants stay."""
+    """The largest value of each number in the run, at least 1. Numbers of constants stay."""
     state, bounds = trace.states[-1], {number.__name__: 1 for number in protocol.numbers}
     for symbol in protocol.symbols:
         if symbol.kind == "event":
@@ -153,9 +153,9 @@ def shortest(
     steps_max: int,
     states_max: int = STATES_MAX,
 ) -> Trace | None:
-    """A shortest run to where a claim fails, in the small world of a run; none if there is none of so few steps, or it is too far.
+    """A shortest run to a violation of a claim, in the small configuration of a run; None if there is none within the bounds.
 
-    Nothing is forgotten on the way: a hypothesis may take what the protocol does not need any more. `also`: as for `world_of`.
+    Messages are not discarded: a hypothesis may take one that the protocol no longer needs. `also`: as for `world_of`.
     """
     if steps_max < 0:
         return None

@@ -65,7 +65,7 @@ class Translator:
         return [limit for variable, term in environment.items() for limit in _range(variable.sort, term)]
 
     def domain(self) -> list[Any]:
-        """The same for the values of all functions, and what is assumed of the constants."""
+        """The same for the values of all functions, and the assumptions about the constants."""
         found = [
             item for assumed in self.protocol.assumptions for item in self.closed(assumed.parameters, assumed.formula)
         ]
@@ -78,7 +78,7 @@ class Translator:
         return found
 
     def closed(self, parameters: Iterable[Variable], node: Node) -> list[Any]:
-        """For all values of the parameters. One formula per conjunct, over the parameters that it reads: short ones match."""
+        """For all values of the parameters. One formula per conjunct, over the parameters that it reads: short ones match best."""
         found = []
         for part in conjuncts(unfolded(node)):
             read = free(part)
@@ -134,7 +134,7 @@ class Translator:
 
 
 def _kind(sort: type[Value]) -> Any:
-    """What z3 calls the terms of a sort."""
+    """The z3 sort of the terms of a sort."""
     if issubclass(sort, Formula):
         return z3.BoolRef
     return z3.ExprRef if issubclass(sort, Individual) else z3.ArithRef
@@ -149,7 +149,7 @@ def _range(sort: type[Value], term: Any) -> list[Any]:
 
 
 def conjuncts(node: Node) -> list[Node]:
-    """The parts of a formula that all have to hold, looked for under implications too."""
+    """The parts of a formula that all have to hold, including those below implications."""
     match node:
         case And(operands):
             return [part for operand in operands for part in conjuncts(operand)]
