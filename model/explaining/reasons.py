@@ -181,7 +181,7 @@ def _near(scene: Scene, node: Apply, given: Environment) -> Iterator[str]:
         yield f"{call(node.symbol.name, arguments)} {there}"
 
 
-# ------------------------------------------------------------------------------------------------- as people write it
+# ----------------------------------------------------------------------------------------------------- readable forms
 
 
 def written(scene: Scene, node: Node, given: Environment) -> str:

@@ -113,7 +113,7 @@ class Scene:
         for name in changed:
             self._puts[name] = self.compiled.build(self.layout.put_source(self.layout.kept[name]), "put")
 
-    # ----------------------------------------------------------------------------------------------- what is asked
+    # ----------------------------------------------------------------------------------------------------- queries
 
     def value(self, node: Node, given: Environment) -> Any:
         """The value of a formula or term."""

@@ -76,7 +76,7 @@ def a_journal_only_grows(journal: Journal, version: Version, decision: Decision)
     return stays & stays_answered & (fence(journal) <= fence.after(journal))
 
 
-# ---------------------------------------------------------------------------------------------- what others are told
+# ----------------------------------------------------------------------------------------------------------- sending
 
 
 @sometimes

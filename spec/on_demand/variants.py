@@ -316,7 +316,7 @@ def remembers_over_a_restart(host: Host) -> Step:
     return restart.but(without=[known, installed])
 
 
-# ------------------------------------------------------------------------------------------- waiting in vain
+# -------------------------------------------------------------------------------------------- unending waits
 
 
 @variant(replaces=time_out, breaks=[held_packets_go_or_are_dropped], kind=Deviation.AS_BUILT)

@@ -69,7 +69,7 @@ def crash(host: Host) -> Step:
     )
 
 
-# --------------------------------------------------------------------------------------------- coming and leaving
+# ------------------------------------------------------------------------------------------ attending and leaving
 
 
 @action(by=ACA, fair=True)
@@ -127,7 +127,7 @@ def detach(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Step:
     )
 
 
-# ---------------------------------------------------------------------------------------------------- what is told
+# ------------------------------------------------------------------------------------------------ receiving revisions
 
 
 def settle(host: Host, vpc: Vpc, revision: Revision) -> list[Changed]:
