@@ -465,7 +465,7 @@ DEVIATIONS: Final = (
         (queue.acknowledges_whatever_comes, slots.acknowledges_what_it_did_not_apply),
     ),
     Finding(
-        "fallback to gRPC",
+        "fall-back to gRPC",
         "none",
         "The document falls back to gRPC when a subscription fails; the code does not.",
         "DPM's sender",
