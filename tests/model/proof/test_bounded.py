@@ -130,9 +130,7 @@ def test_nothing_left_to_do_while_somebody_waits_is_a_deadlock_as_soon_as_in_exp
 def test_constants_are_chosen_so_that_a_promise_breaks_where_none_are_given() -> None:
     (variant,) = (each_variant for each_variant in PROTOCOL.variants if each_variant.name == "leaks_to_another_tenant")
     changed, world = PROTOCOL.with_variant(variant), of_sizes("sizes", PROTOCOL, {"Version": 1, "Epoch": 1})
-    assert (
-        bounded(changed, world, steps_max=7).verdict == "undecided"
-    )  # with the constants of of_sizes, all pods share a VPC
+    assert bounded(changed, world, steps_max=7).verdict == "undecided"  # by of_sizes, all pods share a VPC
     found = bounded(changed, world, steps_max=7, any_constants=True)
     assert (found.verdict, found.violated, found.depth) == ("violated", "stays_in_its_vpc", 7)
     assert found.trace is not None
