@@ -67,7 +67,7 @@ class Judge:
         for name, arguments in (*changes, *events):
             written.setdefault(name, []).append(arguments)
         found = []
-        for promise in sorted(scene.protocol.promises, key=lambda one: one.lemma):
+        for promise in sorted(scene.protocol.promises, key=lambda promise: promise.lemma):
             read = _read(promise)
             names = {symbol.name for symbol in read if symbol.kind not in ("constant", "event")}
             if not names <= self._kept or not {symbol.name for symbol in read} & written.keys():
@@ -94,7 +94,9 @@ class Judge:
                 ]  # the others are not checked
                 values = next(self._scene.witnesses(about, [Not(part)], {}), None)
                 if values is not None:
-                    found.append(Broken(promise, tuple(zip((item.name for item in about), values, strict=True))))
+                    found.append(
+                        Broken(promise, tuple(zip((parameter.name for parameter in about), values, strict=True)))
+                    )
                     break
         return found
 

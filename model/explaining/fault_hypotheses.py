@@ -89,12 +89,13 @@ def fault_hypotheses_of(
 def _with_such_input(protocol: Protocol, given: Input, action: Action | None) -> list[Action]:
     if given.message is not None:
         return [
-            one
-            for one in protocol.actions
-            if one.role.name == given.role and any(take.symbol.name == given.message[0] for take in one.takes)
+            candidate
+            for candidate in protocol.actions
+            if candidate.role.name == given.role
+            and any(take.symbol.name == given.message[0] for take in candidate.takes)
         ]
     groups = [group.choices for group in protocol.alternatives if action in group.choices]
-    return list(dict.fromkeys(one for group in ([action], *groups) for one in group if one is not None))
+    return list(dict.fromkeys(choice for group in ([action], *groups) for choice in group if choice is not None))
 
 
 def _deviating(action: Action) -> Iterator[FaultHypothesis]:
@@ -107,7 +108,9 @@ def _deviating(action: Action) -> Iterator[FaultHypothesis]:
 
     for symbol in dict.fromkeys(change.symbol for change in action.changes):
         if symbol.kind != "history":
-            yield without(f"changing {symbol.name}", [one for one in action.changes if one.symbol is not symbol])
+            yield without(
+                f"changing {symbol.name}", [change for change in action.changes if change.symbol is not symbol]
+            )
     for number, change in enumerate(action.changes):
         others = action.changes[:number], action.changes[number + 1 :]
         if change.symbol.kind == "history":
@@ -215,9 +218,9 @@ class Effects:
         for symbol in self._compared:
             name = symbol.name
             if symbol.result is Formula:
-                one, other = expected.relations[name], found.relations[name]
-                if one != other:
-                    yield name, (sorted(one - other), sorted(other - one))
+                wanted, actual = expected.relations[name], found.relations[name]
+                if wanted != actual:
+                    yield name, (sorted(wanted - actual), sorted(actual - wanted))
             else:
                 for key, value in expected.functions[name].items():
                     if value != found.functions[name][key]:
@@ -232,11 +235,11 @@ def never_shows(protocol: Protocol, hypothesis: FaultHypothesis, symbol: str, *,
     The protocol's step is `instead_of` with the same choices; another action, or None, counts as changing nothing there. If the
     symbol does not belong to the state, any difference counts, and so do events.
     """
-    compared = [one for one in protocol.symbols if one.kind in ("state", "message")]
-    looked_at = [one for one in compared if one.name == symbol]
+    compared = [kept for kept in protocol.symbols if kept.kind in ("state", "message")]
+    looked_at = [kept for kept in compared if kept.name == symbol]
     itself = instead_of is hypothesis.of
     shows: list[Node] = [
-        _differs(one, hypothesis.of if itself else None, hypothesis.action) for one in looked_at or compared
+        _differs(kept, hypothesis.of if itself else None, hypothesis.action) for kept in looked_at or compared
     ]
     if not looked_at:
         shows += [Truth(True)] * bool(hypothesis.action.emits)
@@ -244,7 +247,7 @@ def never_shows(protocol: Protocol, hypothesis: FaultHypothesis, symbol: str, *,
     others = (
         []
         if instead_of is None or itself
-        else [one for one in instead_of.guard if free(one) <= set(hypothesis.action.parameters)]
+        else [conjunct for conjunct in instead_of.guard if free(conjunct) <= set(hypothesis.action.parameters)]
     )
     return _claim(
         hypothesis.action,
@@ -255,7 +258,7 @@ def never_shows(protocol: Protocol, hypothesis: FaultHypothesis, symbol: str, *,
 def never_leaves(protocol: Protocol, hypothesis: FaultHypothesis) -> Promise:
     """The claim that the hypothesis never does anything that its original action does not do."""
     compared = [symbol for symbol in protocol.symbols if symbol.kind in ("state", "message")]
-    shows = Or(tuple(_differs(one, hypothesis.of, hypothesis.action) for one in compared))
+    shows = Or(tuple(_differs(symbol, hypothesis.of, hypothesis.action) for symbol in compared))
     return _claim(hypothesis.action, And((*hypothesis.action.guard, Or((Not(And(hypothesis.of.guard)), shows)))))
 
 
@@ -278,10 +281,10 @@ def _differs(symbol: Symbol, base: Action | None, action: Action) -> Node:
         return Truth(False)
     variables = tuple(Variable(f"of_{number}", sort) for number, sort in enumerate(symbol.arguments))
     read = Apply(symbol, variables)
-    one = read if base is None else after(base, read, everything=True)
-    other = after(action, read, everything=True)
+    before = read if base is None else after(base, read, everything=True)
+    afterwards = after(action, read, everything=True)
     if symbol.result is Formula:
-        different: Node = Or((And((one, Not(other))), And((other, Not(one)))))
+        different: Node = Or((And((before, Not(afterwards))), And((afterwards, Not(before)))))
     else:
-        different = Not(Compare("=", one, other))
+        different = Not(Compare("=", before, afterwards))
     return Quantified("some", variables, different) if variables else different

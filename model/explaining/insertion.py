@@ -148,13 +148,13 @@ class Inserter:
                     known = unified(change, subgoal)
                     if known is None:
                         continue
-                    fixed = {one: value for one, value in known.items() if one in action.parameters}
+                    fixed = {variable: value for variable, value in known.items() if variable in action.parameters}
                     if self._may(action, fixed):
                         found.append(
                             (len(action.parameters) - len(fixed), len(found), (action, change, fixed, subgoal))
                         )
-        for _, _, one in sorted(found, key=lambda entry: entry[:2]):
-            yield one
+        for _, _, helpful in sorted(found, key=lambda entry: entry[:2]):
+            yield helpful
 
     def _choices(self, action: Action, known: dict[Variable, Element]) -> list[Tuple]:
         """The choices to try: enabled ones, then those whose messages are available, then any."""

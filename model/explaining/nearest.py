@@ -99,16 +99,16 @@ def _of_messages(scene: Scene, changes: Changes, sent: Sequence[Tuple]) -> Itera
     wanted = {(name, *arguments) for (name, arguments), value in changes.items() if value and name in scene.messages}
     seen = {tuple(message) for message in sent}
     missing, odd = sorted(wanted - seen, key=str), sorted(seen - wanted, key=str)
-    for item in odd:
-        alike = [other for other in missing if other[0] == item[0]]
+    for message in odd:
+        alike = [other for other in missing if other[0] == message[0]]
         if alike:
-            other = min(alike, key=lambda other: sum(a != b for a, b in zip(item, other, strict=True)))
+            other = min(alike, key=lambda other: sum(a != b for a, b in zip(message, other, strict=True)))
             missing.remove(other)
-            yield Difference("sent", item, other)
+            yield Difference("sent", message, other)
         else:
-            yield Difference("sent", item, None)
-    for item in missing:
-        yield Difference("sent", None, item)
+            yield Difference("sent", message, None)
+    for message in missing:
+        yield Difference("sent", None, message)
 
 
 def nearest(scene: Scene, seen: Observation) -> Nearest | None:
@@ -128,11 +128,11 @@ def nearest(scene: Scene, seen: Observation) -> Nearest | None:
 def _weight(found: Sequence[Difference]) -> int:
     """The size of a change: another action, or another message taken, counts as two fields; a message sent counts its fields."""
     weight = 0
-    for item in found:
-        if item.field in ("action", TOOK):
+    for difference in found:
+        if difference.field in ("action", TOOK):
             weight += 2
-        elif item.field == "sent" and item.observed is not None and item.expected is not None:
-            weight += sum(a != b for a, b in zip(item.observed, item.expected, strict=True))
+        elif difference.field == "sent" and difference.observed is not None and difference.expected is not None:
+            weight += sum(a != b for a, b in zip(difference.observed, difference.expected, strict=True))
         else:
             weight += 1
     return weight
@@ -145,7 +145,7 @@ def _candidates(scene: Scene, seen: Observation) -> Iterator[tuple[int, Action, 
     others = list(alternatives(scene, action, given))
     for count in range(min(len(given), 3) + 1):
         for changed in combinations(given, count):
-            yield count, action, {one: value for one, value in given.items() if one not in changed}
+            yield count, action, {variable: value for variable, value in given.items() if variable not in changed}
         if count == 0:
             yield from ((0, other, known) for other, known in others)
 

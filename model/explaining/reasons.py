@@ -97,9 +97,11 @@ def reasons(scene: Scene, node: Node, given: Environment) -> Iterator[str]:
         case And(operands) | Or(operands):
             decisive = isinstance(node, Or)
             values = [bool(scene.value(term, given)) for term in operands]
-            wanted = [one for one, value in zip(operands, values, strict=True) if value is decisive] or list(operands)
-            for item in wanted:
-                yield from reasons(scene, item, given)
+            wanted = [operand for operand, value in zip(operands, values, strict=True) if value is decisive] or list(
+                operands
+            )
+            for operand in wanted:
+                yield from reasons(scene, operand, given)
         case Implies(premise, conclusion):
             yield from reasons(scene, Or((Not(premise), conclusion)), given)
         case Quantified():

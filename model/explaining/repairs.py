@@ -119,7 +119,7 @@ class _Search:
 def _helpful(scene: Scene, false: list[Node], given: Environment) -> list[tuple[Action, Tuple]]:
     """Steps that give some wanted entry another value: enabled ones, and those whose choices are all determined."""
     wanted = (subgoal for node in false for subgoal in subgoals(scene, node, given))
-    return list(dict.fromkeys(item for subgoal in wanted for item in _granting(scene, subgoal)))
+    return list(dict.fromkeys(step for subgoal in wanted for step in _granting(scene, subgoal)))
 
 
 def _granting(scene: Scene, subgoal: Subgoal) -> Iterator[tuple[Action, Tuple]]:
@@ -129,7 +129,7 @@ def _granting(scene: Scene, subgoal: Subgoal) -> Iterator[tuple[Action, Tuple]]:
             known = unified(change, subgoal)
             if known is None:
                 continue
-            fixed = {one: value for one, value in known.items() if one in other.parameters}
+            fixed = {variable: value for variable, value in known.items() if variable in other.parameters}
             for choices in scene.choices(other, fixed, TRIED_MAX):
                 yield other, choices
             if len(fixed) == len(other.parameters):

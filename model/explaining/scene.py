@@ -135,7 +135,7 @@ class Scene:
             names = parameters([argument for argument in given if argument not in variables])
             lines = [f"def find({', '.join(['t', *parameters(list(given)).values()])}):"]
             for path, ends in zip(*self.compiled.source.paths(list(nodes), list(variables), names), strict=True):
-                clauses = [f"{item} if look()" if item.startswith("for") else item for item in path]
+                clauses = [f"{clause} if look()" if clause.startswith("for") else clause for clause in path]
                 clauses = clauses if path[0].startswith("for") else ["for _ in (0,)", *clauses]
                 lines.append(
                     f"    yield from ({self.compiled.source.together(list(variables), ends)} {' '.join(clauses)})"

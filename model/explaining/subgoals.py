@@ -75,13 +75,13 @@ def _of_atoms(scene: Scene, node: Node, given: Environment, *, wanted: bool) -> 
                     scene.value(argument, given) if free(argument) <= given.keys() else None for argument in arguments
                 )
                 yield Subgoal(symbol, known, wanted if symbol.result is Formula else None)
-            for item in arguments:
-                yield from _of_atoms(scene, item, given, wanted=wanted)
+            for argument in arguments:
+                yield from _of_atoms(scene, argument, given, wanted=wanted)
         case Named(_, _, body) | Plus(body):
             yield from _of_atoms(scene, body, given, wanted=wanted)
         case Compare(_, left, right):
-            for item in (left, right):
-                yield from _of_atoms(scene, item, given, wanted=wanted)
+            for side in (left, right):
+                yield from _of_atoms(scene, side, given, wanted=wanted)
 
 
 def _of_values(scene: Scene, node: Node, given: Environment) -> Iterator[Subgoal]:

@@ -155,7 +155,7 @@ class Kernel:
         out = (ctypes.c_uint64 * (words * max(len(self.ground.instances), 1)))()
         counters = (ctypes.c_uint64 * 6)()
         count = call(self.compiled.addresses["expand"], into, out, counters)
-        return {tuple(out[item * words : (item + 1) * words]) for item in range(count)}
+        return {tuple(out[number * words : (number + 1) * words]) for number in range(count)}
 
     def mask(self, state: State) -> int:
         """The result of `check` for a state: promises broken, and from bit `STATE_BITS` on claims reached."""

@@ -143,7 +143,7 @@ def live(
     """
     named = configuration.eventually
     meant = protocol.eventualities if eventualities is None else eventualities
-    wanted = [item for item in meant if named is None or item.name in named]
+    wanted = [eventuality for eventuality in meant if named is None or eventuality.name in named]
     kernel = Kernel.of(
         protocol,
         configuration,
@@ -282,7 +282,7 @@ class _Engine:
     # -------------------------------------------------------------------------------------------------- decisions
 
     def _undecided(self) -> list[Outcome]:
-        return [Outcome(item, "undecided", len(self._goals(item)), 0) for item in self._wanted]
+        return [Outcome(eventuality, "undecided", len(self._goals(eventuality)), 0) for eventuality in self._wanted]
 
     def _goals(self, eventuality: Eventuality) -> list[tuple[int, Goal]]:
         return [

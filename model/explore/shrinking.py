@@ -41,15 +41,15 @@ def adapted(interpreter: Interpreter, trace: Trace, steps: Iterable[Occurrence])
 def _nearest(interpreter: Interpreter, state: State, step: Occurrence) -> Occurrence | None:
     members = [value for _, value in step.choices if isinstance(value, str)]
     possible = [
-        one
-        for one in interpreter.enabled(state, step.action)
-        if [value for _, value in one.choices if isinstance(value, str)] == members
+        occurrence
+        for occurrence in interpreter.enabled(state, step.action)
+        if [value for _, value in occurrence.choices if isinstance(value, str)] == members
     ]
-    return min(possible, key=lambda one: _distance(one, step), default=None)
+    return min(possible, key=lambda occurrence: _distance(occurrence, step), default=None)
 
 
-def _distance(one: Occurrence, other: Occurrence) -> int:
-    pairs = zip(one.choices, other.choices, strict=True)
+def _distance(first: Occurrence, second: Occurrence) -> int:
+    pairs = zip(first.choices, second.choices, strict=True)
     return sum(abs(a - b) for (_, a), (_, b) in pairs if isinstance(a, int) and isinstance(b, int))
 
 
@@ -101,12 +101,12 @@ def world_of(trace: Trace, protocol: Protocol, also: frozenset[Element] = frozen
         if set(key) <= named
     }
     sorts = {
-        sort: tuple(one for one in members if one in named) or members[:1]
+        sort: tuple(member for member in members if member in named) or members[:1]
         for sort, members in configuration.sorts.items()
     }
-    gone = {one for sort, members in configuration.sorts.items() for one in members if one not in sorts[sort]}
+    gone = {member for sort, members in configuration.sorts.items() for member in members if member not in sorts[sort]}
     constants = {
-        name: frozenset(one for one in constant if not gone & set(one))
+        name: frozenset(arguments for arguments in constant if not gone & set(arguments))
         if isinstance(constant, frozenset)
         else {key: value for key, value in constant.items() if not gone & set(key)}
         for name, constant in configuration.constants.items()
@@ -129,15 +129,15 @@ def _bounds(trace: Trace, protocol: Protocol) -> dict[str, int]:
             continue
         sorts = symbol.arguments
         tuples = state.relations[symbol.name] if symbol.name in state.relations else state.functions[symbol.name]
-        for one in tuples if symbol.name in state.relations else ():
-            for value, sort in zip(one, sorts, strict=True):
+        for arguments in tuples if symbol.name in state.relations else ():
+            for value, sort in zip(arguments, sorts, strict=True):
                 if issubclass(sort, Number) and isinstance(value, int):
                     bounds[sort.__name__] = max(bounds[sort.__name__], value)
         if symbol.name in state.functions and issubclass(symbol.result, Number):
             values = [value for value in state.functions[symbol.name].values() if isinstance(value, int)]
             bounds[symbol.result.__name__] = max(bounds[symbol.result.__name__], *values)
     for step in trace.steps:
-        action = next(one for one in protocol.actions if one.name == step.action)
+        action = next(action for action in protocol.actions if action.name == step.action)
         for variable, (_, value) in zip(action.parameters, step.choices, strict=True):
             if issubclass(variable.sort, Number) and isinstance(value, int):
                 bounds[variable.sort.__name__] = max(bounds[variable.sort.__name__], value)
@@ -163,8 +163,8 @@ def shortest(
     world = world_of(trace, protocol, also)
     low = replace(world, bounds={number: min(bound, LOW) for number, bound in world.bounds.items()})
     options = {"promises": [never], "sometimes": [], "deadlocks": False, "forget_spent": False}
-    for one in dict.fromkeys((low, world)):
-        found = explore(protocol, one, states_max=states_max, **options)  # type: ignore[arg-type] # options of different types
+    for tried in dict.fromkeys((low, world)):
+        found = explore(protocol, tried, states_max=states_max, **options)  # type: ignore[arg-type] # options of different types
         if found.trace is not None and len(found.trace.steps) <= steps_max:
             start = replace(trace, states=(initial_state(protocol, trace.configuration),), steps=())
             return executed(interpreter, start, found.trace.steps)

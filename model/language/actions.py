@@ -57,10 +57,10 @@ class Action(Declaration):
 
         `without`: parts of the guard, events, and symbols (every change of the symbol by the action is left out).
         """
-        guard, parts = self.guard[len(self.takes) :], _parts(item for item in without if isinstance(item, Formula))
-        untouched = [item for item in without if isinstance(item, Symbol)]
+        guard, parts = self.guard[len(self.takes) :], _parts(part for part in without if isinstance(part, Formula))
+        untouched = [part for part in without if isinstance(part, Symbol)]
         absent: list[Node | Symbol] = [part for part in parts if part not in guard and part not in self.emits]
-        absent += [item for item in untouched if all(change.symbol is not item for change in self.changes)]
+        absent += [symbol for symbol in untouched if all(change.symbol is not symbol for change in self.changes)]
         return Step(
             takes=[Formula(take) for take in self.takes],
             when=[*(Formula(conjunct) for conjunct in guard if conjunct not in parts), *when],

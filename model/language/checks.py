@@ -28,7 +28,7 @@ def faults(protocol: Protocol) -> Iterator[str]:
         if promise.kind == "always" and is_transient(unfolded(promise.formula)):
             yield f"{promise.name}: a promise about states reads an event or the state after the step"
     for eventuality in protocol.eventualities:
-        if any(is_transient(unfolded(item)) for item in (eventuality.premise, eventuality.conclusion)):
+        if any(is_transient(unfolded(side)) for side in (eventuality.premise, eventuality.conclusion)):
             yield f"{eventuality.name}: an eventuality reads an event or the state after the step"
     broken = {promise for variant in protocol.variants for promise in variant.breaks}
     promised: list[Promise | Eventuality] = [
@@ -80,7 +80,7 @@ def faults_of(action: Action) -> Iterator[str]:
     terms: list[Node] = [*action.guard, *action.emits]
     for change in action.changes:
         inner = (*change.arguments, change.value, change.condition)
-        terms += [substitute(item, dict.fromkeys(change.binders, Truth(True))) for item in inner]
+        terms += [substitute(term, dict.fromkeys(change.binders, Truth(True))) for term in inner]
     for variable in set().union(*map(free, terms)) - set(action.parameters):
         yield f"{action.name}: reads {variable.name}, a {variable.sort.title} that is not one of its parameters"
     if any(is_transient(unfolded(node)) for node in action.guard):

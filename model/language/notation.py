@@ -80,8 +80,8 @@ def _plain(node: Node, names: bool) -> str:
         case Implies(premise, conclusion):
             return f"{_text(premise, names, 2)} ⇒ {_text(conclusion, names, 1)}"
         case Choose(condition, chosen, otherwise):
-            one, first, second = (_text(part, names, 0) for part in (condition, chosen, otherwise))
-            return f"if {one} then {first} else {second}"
+            test, first, second = (_text(part, names, 0) for part in (condition, chosen, otherwise))
+            return f"if {test} then {first} else {second}"
         case Quantified(quantifier, variables, body):
             sign = "∀" if quantifier == "all" else "∃"
             bound = ", ".join(f"{variable.name}: {variable.sort.__name__}" for variable in variables)

@@ -112,7 +112,7 @@ class Protocol:
             self.definitions,
             self.symbols,
         )
-        return next((one for group in every for one in group if one.name == name), None)
+        return next((found for group in every for found in group if found.name == name), None)
 
     def with_variant(self, chosen: Variant) -> Protocol:
         """The protocol with the variant's action replacing the original one."""

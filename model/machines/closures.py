@@ -59,8 +59,8 @@ def closure(node: Node, configuration: Configuration) -> Closure:
             base = of(number)
             return lambda tables, given: base(tables, given) + amount
         case Sum(left, right):
-            one, other = of(left), of(right)
-            return lambda tables, given: one(tables, given) + other(tables, given)
+            first, second = of(left), of(right)
+            return lambda tables, given: first(tables, given) + second(tables, given)
         case Times(number, factor):
             base = of(number)
             return lambda tables, given: base(tables, given) * factor

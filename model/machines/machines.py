@@ -61,7 +61,7 @@ class _Executable:
         self.domains = [elements(parameter.sort, configuration) for parameter in action.parameters]
         self._configuration = configuration
         self.guard = [
-            (closure(node, configuration), frozenset(item.name for item in free(node))) for node in action.guard
+            (closure(node, configuration), frozenset(variable.name for variable in free(node))) for node in action.guard
         ]
         self._effects = [self._effect(change) for change in action.changes]
         self._emits = [

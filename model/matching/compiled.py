@@ -158,7 +158,7 @@ class Compiled:
         if place not in self._finds:
             assert not self._puts, f"{action}: create its finder before any tables"
             done = self.actions[action].action
-            given = {one: name for one, name in parameters(done.parameters).items() if one.name in known}
+            given = {variable: name for variable, name in parameters(done.parameters).items() if variable.name in known}
             open_ = [variable for variable in done.parameters if variable.name not in known]
             lines = [f"def find({', '.join(['t', *given.values()])}):", "    found = []"]
             for path, ends in zip(*self.source.paths(done.guard, open_, given), strict=True):

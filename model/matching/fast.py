@@ -77,7 +77,7 @@ def comparisons(compiled: Compiled) -> Mapping[str, Same]:
 
 def spending(action: Action) -> list[Apply]:
     """The messages that a step spends by taking them. It is proved that no step can take them again, so they are discarded."""
-    return [one for one in action.takes if isinstance(one.symbol, Message) and not one.symbol.lasting]
+    return [message for message in action.takes if isinstance(message.symbol, Message) and not message.symbol.lasting]
 
 
 def untouched(tables: Tables, after: Mapping[str, Any], compared: frozenset[str], same: Mapping[str, Same]) -> int:
@@ -85,10 +85,10 @@ def untouched(tables: Tables, after: Mapping[str, Any], compared: frozenset[str]
     fits = FITS
     for name, entries in after.items():
         if name not in compared:
-            one = same[name](tables, entries) if name in same else MISFIT
-            if one == MISFIT:
+            result = same[name](tables, entries) if name in same else MISFIT
+            if result == MISFIT:
                 return MISFIT
-            fits = max(fits, one)
+            fits = max(fits, result)
     return fits
 
 
@@ -140,10 +140,10 @@ def _once(lines: Sequence[str], what: re.Pattern[str], name: str) -> list[str]:
     """These lines, with repeated expressions evaluated once in front of them."""
     text = "\n".join(lines)
     before = []
-    for place, (one, times) in enumerate(Counter(what.findall(text)).items()):
+    for place, (expression, times) in enumerate(Counter(what.findall(text)).items()):
         if times > 1:
-            before.append(f"    {name}{place} = {one}")
-            text = text.replace(one, f"{name}{place}")
+            before.append(f"    {name}{place} = {expression}")
+            text = text.replace(expression, f"{name}{place}")
     return [*before, text]
 
 
@@ -260,9 +260,12 @@ class _Writer:
     def _not_as_asked(self, symbol: Symbol) -> str:
         """Whether the observation states more than the one entry that the guard reads most, if it reads one of the parameters."""
         atoms = [
-            one for node in self.action.guard for one in parts(node) if isinstance(one, Apply) and one.symbol is symbol
+            part
+            for node in self.action.guard
+            for part in parts(node)
+            if isinstance(part, Apply) and part.symbol is symbol
         ]
-        asked = [one.arguments for one in atoms if all(isinstance(argument, Variable) for argument in one.arguments)]
+        asked = [atom.arguments for atom in atoms if all(isinstance(argument, Variable) for argument in atom.arguments)]
         own = [arguments for arguments in asked if all(argument in self.names for argument in arguments)]
         if not own:
             return "True"

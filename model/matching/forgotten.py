@@ -70,8 +70,8 @@ def settled(protocol: Protocol) -> Mapping[str, frozenset[str]]:
         if not symbol.arguments or not issubclass(symbol.arguments[-1], Number):
             continue
         read = [part for node in _read(protocol) for part in parts(node)]
-        asked = sum(_is(item, symbol) for item in read)
-        values = [value for item in read if (value := _compared(item, symbol)) is not None]
+        asked = sum(_is(node, symbol) for node in read)
+        values = [value for node in read if (value := _compared(node, symbol)) is not None]
         if asked == len(values):
             rest = frozenset(symbol.result.names()) - {symbol.result.names()[value] for value in values}
             found[symbol.name] = rest - {symbol.result.names()[0]}

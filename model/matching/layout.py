@@ -181,14 +181,14 @@ class Tables:
         """What was discarded, and the interval sets, for storing in a file."""
         return {
             "gone": {name: some.as_json() for name, some in self.gone.items()},
-            "past": {name: [list(item) for item in some] for name, some in self.past.items()},
+            "past": {name: [list(entry) for entry in some] for name, some in self.past.items()},
             "counted": {name: self.table(name).as_json() for name in self.layout.counted},
         }
 
     def forget_again(self, kept: Mapping[str, Any]) -> None:
         """Restores what `forgotten_as_json` has written; the state must still be empty."""
         self.gone = {name: IntervalSet.of(some) for name, some in kept["gone"].items()}
-        self.past = {name: {tuple(item) for item in some} for name, some in kept["past"].items()}
+        self.past = {name: {tuple(entry) for entry in some} for name, some in kept["past"].items()}
         for name, some in kept["counted"].items():
             setattr(self, name, IntervalSet.of(some))
         for name in self.layout.settled:

@@ -149,6 +149,6 @@ class Observer:
     def sweep(self, tables: Tables, name: str) -> int:
         """Discards the spent messages of this name; returns how many are left."""
         spent, table = self.compiled.spent[name], tables.table(name)
-        for arguments in [item for item in table if spent(tables, *item)]:
+        for arguments in [entry for entry in table if spent(tables, *entry)]:
             tables.put(name, arguments, False)
         return len(table)

@@ -53,16 +53,18 @@ def _hearsay(protocol: Protocol, symbol: Symbol) -> Hearsay:
     ]
     if not adding or symbol.result is not Formula:
         raise ValueError(f"{symbol} is used as more than possibly true")
-    bulk = {place for _, change in adding for place, one in enumerate(change.arguments) if one in change.binders}
+    bulk = {
+        place for _, change in adding for place, argument in enumerate(change.arguments) if argument in change.binders
+    }
     return Hearsay(symbol, adding[0][0], tuple(place for place in range(len(symbol.arguments)) if place not in bulk))
 
 
 def _relaxed(action: Action, heard: dict[Symbol, Hearsay]) -> Action:
     read = tuple(conjunct for conjunct in action.guard if _reads(conjunct, heard))
-    for item in read:
-        if not isinstance(item, Apply) or item.symbol not in heard:
-            raise ValueError(f"{action.name}: {item} is used as more than possibly true")
-    takes = (*action.takes, *(_said(heard[item.symbol], item.arguments) for item in read if isinstance(item, Apply)))
+    for node in read:
+        if not isinstance(node, Apply) or node.symbol not in heard:
+            raise ValueError(f"{action.name}: {node} is used as more than possibly true")
+    takes = (*action.takes, *(_said(heard[node.symbol], node.arguments) for node in read if isinstance(node, Apply)))
     changes = []
     for change in action.changes:
         if change.symbol in heard:

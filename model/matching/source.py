@@ -84,7 +84,7 @@ class Source:
             case Implies(premise, conclusion):
                 return f"(not {self.expression(premise, names)} or {self.expression(conclusion, names)})"
             case Choose(condition, chosen, otherwise):
-                parts = (self.expression(item, names) for item in (chosen, condition, otherwise))
+                parts = (self.expression(part, names) for part in (chosen, condition, otherwise))
                 return "({} if {} else {})".format(*parts)
             case Quantified("some", variables, body):
                 return self._some(variables, body, names)
@@ -216,30 +216,30 @@ class Source:
         path: Path,
         found: list[tuple[Path, dict[Variable, str]]],
     ) -> None:
-        known = tuple(place for place, one in enumerate(atom.arguments) if not free(one) & open_.keys())
+        known = tuple(place for place, argument in enumerate(atom.arguments) if not free(argument) & open_.keys())
         values = [self.expression(atom.arguments[place], names) for place in known]
         index = self.layout.index(atom.symbol, known)
         given = values[0] if len(values) == 1 else f"({', '.join(values)})"
         source = f"t.{index}.get({given}, ())" if known else f"t.{index}"
         targets, inner, still = [], dict(names), dict(open_)
         tests: list[tuple[str, Node]] = []
-        for place, one in enumerate(atom.arguments):
+        for place, argument in enumerate(atom.arguments):
             if place in known:
                 targets.append("_")
-            elif isinstance(one, Variable) and one in still:
-                inner[one] = name = self._name(one)
+            elif isinstance(argument, Variable) and argument in still:
+                inner[argument] = name = self._name(argument)
                 targets.append(name)
-                del still[one]
+                del still[argument]
             else:
                 name = f"x{next(self._numbers)}"
                 targets.append(name)
-                tests.append((name, one))
+                tests.append((name, argument))
         path = [*path, f"for {''.join(f'{target}, ' for target in targets)} in {source}".replace(",  in", ", in")]
         left = [node for node in rest if not (whole and node == atom)]
-        for name, one in tests:  # an argument that is itself a look-up, or a variable that occurs twice
+        for name, argument in tests:  # an argument that is itself a look-up, or a variable that occurs twice
             given_as = Variable(name, Number)
             inner[given_as] = name
-            left.append(Compare("=", given_as, one))
+            left.append(Compare("=", given_as, argument))
         self._search(left, still, inner, path, found)
 
     def _list(
@@ -285,7 +285,7 @@ def _without(nodes: Sequence[Node], node: Node) -> list[Node]:
 
 
 def _closed(open_: Mapping[Variable, None], variable: Variable) -> dict[Variable, None]:
-    return {item: None for item in open_ if item != variable}
+    return {other: None for other in open_ if other != variable}
 
 
 def conjuncts(nodes: Sequence[Node]) -> list[Node]:

@@ -84,7 +84,7 @@ class MutantProver:
         found += [("alternatives", alternatives_name(alternative)) for alternative in self._protocol.alternatives]
         found += [("lifecycle", lifecycle_name(lifecycle)) for lifecycle in self._protocol.lifecycles]
         found += [("guard", _guard(action)) for action in self._protocol.actions]
-        return sorted(found, key=lambda item: KINDS.index(item[0]))
+        return sorted(found, key=lambda claim: KINDS.index(claim[0]))
 
     def ask(self, mutant: Mutant) -> Proved:
         """All claims about the mutated action; and whether it is equivalent, if it breaks none."""
@@ -199,8 +199,8 @@ def _same_effects(original: Action, action: Action) -> Node:
     parts = []
     for symbol, variables in _reads(original, action):
         read = Apply(symbol, variables)
-        one, other = (after(each, read, everything=True) for each in (original, action))
-        parts.append(_equal(symbol, one, other))
+        value, mutated = (after(each, read, everything=True) for each in (original, action))
+        parts.append(_equal(symbol, value, mutated))
     return And(tuple(parts))
 
 

@@ -159,7 +159,7 @@ def _parts(node: Node, find: Callable[[Node], list[Node]]) -> Iterator[tuple[Nod
 
 
 def _swapped(node: Node) -> Iterator[tuple[str, Node]]:
-    variables = sorted(free(node), key=lambda item: item.name)
+    variables = sorted(free(node), key=lambda variable: variable.name)
     for one, other in combinations(variables, 2):
         if one.sort is other.sort:
             yield f"with {one.name} and {other.name} swapped", substitute(unfolded(node), {one: other, other: one})
@@ -175,7 +175,7 @@ def _reordered(node: Node) -> list[Node]:
         case "<=":
             return [Compare("<=", right, left), Compare("<", left, right)]
         case _:
-            numbers = any(_is_number(item) for item in (left, right))
+            numbers = any(_is_number(side) for side in (left, right))
             return [Compare("<=", left, right), Compare("<=", right, left)] if numbers else []
 
 

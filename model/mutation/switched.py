@@ -69,19 +69,19 @@ class Switched:
         self._texts = {mutant.name: self._text(emitter, mutant.original, mutant.action) for mutant in self.mutants}
         """By mutant: the code of its action."""
         self._originals = {
-            item: self._text(emitter, item, item) for item in {mutant.original for mutant in self.mutants}
+            action: self._text(emitter, action, action) for action in {mutant.original for mutant in self.mutants}
         }
         self._functions: dict[str, int] = {}
         """By code: where it is compiled."""
         self._modules = []
         texts = list(dict.fromkeys(self._texts.values()))
         for first in range(0, len(texts), CHUNK):
-            chunk = {f"mutant{first + place}": one for place, one in enumerate(texts[first : first + CHUNK])}
-            text = "\n".join(one.replace(UNNAMED, f"@{name}(", 1) for name, one in chunk.items())
+            chunk = {f"mutant{first + place}": text for place, text in enumerate(texts[first : first + CHUNK])}
+            text = "\n".join(text.replace(UNNAMED, f"@{name}(", 1) for name, text in chunk.items())
             self._modules.append(
                 compile_module(text, tuple(chunk), level=MUTANTS_LEVEL)
             )  # kept, since its code is in use
-            self._functions |= {one: self._modules[-1].addresses[name] for name, one in chunk.items()}
+            self._functions |= {text: self._modules[-1].addresses[name] for name, text in chunk.items()}
         self._unbroken: dict[str, Exploration] = {}
         """By code: what was explored completely without a violation."""
 
@@ -108,9 +108,9 @@ class Switched:
             state, events = interpreter.apply(before, step)
         if found.violated == "deadlock":
             return not any(
-                interpreter.apply(state, item)[0] != state
-                for item in interpreter.enabled(state)
-                if interpreter.action(item.action).role.name not in ENVIRONMENT_ROLES
+                interpreter.apply(state, step)[0] != state
+                for step in interpreter.enabled(state)
+                if interpreter.action(step.action).role.name not in ENVIRONMENT_ROLES
             )
         promises = [promise for promise in self._protocol.promises if promise.name == found.violated]
         return interpreter.violated(before, state, events, promises) is not None

@@ -235,9 +235,9 @@ class _Search:
             stuck = self._owed is not None and interpreter.evaluate(self._owed, states[-1], {})
             roles = {action.name: action.role.name for action in self._protocol.actions}
             moving = (
-                interpreter.apply(states[-1], item)[0] != states[-1]
-                for item in interpreter.enabled(states[-1])
-                if roles[item.action] not in environment_roles
+                interpreter.apply(states[-1], step)[0] != states[-1]
+                for step in interpreter.enabled(states[-1])
+                if roles[step.action] not in environment_roles
             )
             assert stuck, "the interpreter does not find what the solver found wrong"
             assert not any(moving), "the interpreter does not find the deadlock that the solver found"

@@ -67,7 +67,7 @@ class Translator:
     def domain(self) -> list[Any]:
         """The same for the values of all functions, and the assumptions about the constants."""
         found = [
-            item for assumed in self.protocol.assumptions for item in self.closed(assumed.parameters, assumed.formula)
+            fact for assumed in self.protocol.assumptions for fact in self.closed(assumed.parameters, assumed.formula)
         ]
         for symbol, function in self._functions.items():
             if symbol.result is not Formula:
@@ -118,7 +118,7 @@ class Translator:
             case Implies(premise, conclusion):
                 return z3.Implies(self.term(premise, environment), self.term(conclusion, environment))
             case Choose(condition, chosen, otherwise):
-                terms = (self.term(item, environment) for item in (condition, chosen, otherwise))
+                terms = (self.term(part, environment) for part in (condition, chosen, otherwise))
                 return z3.If(*terms)
             case Apply(symbol, arguments, after):
                 assert not after, "what is after a step has been expanded"

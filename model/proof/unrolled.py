@@ -165,9 +165,9 @@ class Unrolling:
     def _start(self, frame: Frame) -> Iterator[Any]:
         """Every field has its initial value; a constant that is left open has one of its values."""
         for place, value in enumerate(self._ground.initial):
-            facts = {item: frame.has(place, item) for item in watched(self._ground, place)}
+            facts = {candidate: frame.has(place, candidate) for candidate in watched(self._ground, place)}
             if place not in self._ground.open:
-                yield from (fact if one == value else z3.Not(fact) for one, fact in facts.items())
+                yield from (fact if candidate == value else z3.Not(fact) for candidate, fact in facts.items())
             elif len(facts) > 1:
                 yield from _exactly_one(facts.values())
 
@@ -192,7 +192,7 @@ class Unrolling:
                 ways = assigned.setdefault(place, {}).setdefault(value, [])
                 ways.append(happens if when is True else z3.And(happens, self._term(when)))
             for symbol, arguments, when in instance.events:
-                number = next(n for n, one in enumerate(self._happenings) if one[:2] == (symbol, arguments))
+                number = next(n for n, happening in enumerate(self._happenings) if happening[:2] == (symbol, arguments))
                 happening[number].append(z3.And(happens, self._term(when)))
         for place in range(len(self._ground.places)):
             by_value = assigned.get(place, {})

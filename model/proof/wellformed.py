@@ -68,7 +68,7 @@ def alternatives_claim(prover: Prover, alternatives: Alternatives) -> Claim:
 def _guard(action: Action, shared: tuple[Variable, ...], prefix: str) -> tuple[Node, tuple[Variable, ...]]:
     """An action's guard, with parameters that are not shared (by name and sort) renamed."""
     extra = [parameter for parameter in action.parameters if parameter not in shared]
-    names = {item: Variable(f"{prefix}{item.name}!", item.sort) for item in extra}
+    names = {variable: Variable(f"{prefix}{variable.name}!", variable.sort) for variable in extra}
     return substitute(And(action.guard), names), tuple(names.values())
 
 

@@ -318,7 +318,7 @@ class _Compiled:
             name = change.symbol.name
             changed: dict[Tuple, Any] = compute(tables, *choices)
             if change.symbol.result is Formula:
-                added = {one for one, value in changed.items() if value}
+                added = {variable for variable, value in changed.items() if value}
                 relations[name] = relations[name].difference(changed).union(added)
             else:
                 functions[name] = {**functions[name], **changed}

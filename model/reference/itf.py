@@ -158,7 +158,9 @@ def read_with_meta(path: Path, *protocols: Protocol) -> tuple[Trace, dict[str, A
     source = meta.get("source")
     known = {protocol.name: protocol for protocol in protocols}
     if isinstance(source, str) and source not in known:
-        known |= {item.name: item for protocol in protocols for item in map(protocol.with_variant, protocol.variants)}
+        known |= {
+            variant.name: variant for protocol in protocols for variant in map(protocol.with_variant, protocol.variants)
+        }
     if not isinstance(source, str) or source not in known:
         names = " or ".join(repr(protocol.name) for protocol in protocols)
         raise BadInput(f"{path}: #meta.source: expected {names}, alone or with a variant, found {source!r}")
@@ -218,7 +220,7 @@ class _Reader:
 
     def trace(self, data: Mapping[str, Any]) -> Trace:
         names = [*(symbol.name for symbol in self._symbols), ACTION, PICKS]
-        given_names = [str(item) for item in _expect(data.get("vars"), list, f"{self._path}: vars", "a list of names")]
+        given_names = [str(name) for name in _expect(data.get("vars"), list, f"{self._path}: vars", "a list of names")]
         if sorted(given_names) != sorted(names):
             given = set(given_names)
             missing, extra = sorted(set(names) - given), sorted(given - set(names))
@@ -228,19 +230,19 @@ class _Reader:
             raise BadInput(f"{self._path}: states: expected at least one state, found none")
         states: list[State] = []
         steps: list[Occurrence] = []
-        for number, one in enumerate(shown):
+        for number, entry in enumerate(shown):
             where = f"{self._path}: step {number}"
-            _expect(one, dict, where, "an object")
-            unknown = sorted(set(one) - {"#meta", *names})
+            _expect(entry, dict, where, "an object")
+            unknown = sorted(set(entry) - {"#meta", *names})
             if unknown:
                 raise BadInput(f"{where}: {unknown[0]}: is not declared in vars")
-            state = self._state(one, where)
+            state = self._state(entry, where)
             if number:
-                step = self._step(one, where)
+                step = self._step(entry, where)
                 self._check(states[-1], step, state, where)
                 steps.append(step)
-            elif one.get(ACTION) != "init":
-                raise BadInput(f'{where}: {ACTION}: expected "init", found {_short(one.get(ACTION))}')
+            elif entry.get(ACTION) != "init":
+                raise BadInput(f'{where}: {ACTION}: expected "init", found {_short(entry.get(ACTION))}')
             states.append(state)
         loop = data.get("loop")
         if loop is not None and (type(loop) is not int or not 0 <= loop < len(states) or states[loop] != states[-1]):

@@ -58,7 +58,7 @@ def _is_unmet(interpreter: Interpreter, trace: Trace, eventuality: Eventuality, 
     if any(met[trace.loop :]):
         return False
     # From the last state in which the conclusion holds, or from the start; the loop repeats, so all of it counts.
-    since = max((number + 1 for number, one in enumerate(met) if one), default=0)
+    since = max((number + 1 for number, is_met in enumerate(met) if is_met), default=0)
     return any(interpreter.evaluate(eventuality.premise, state, values) for state in trace.states[since:])
 
 

@@ -114,7 +114,7 @@ class Scope:
         """The scope extended by these variables, under names that are free here."""
         inner = Scope(self.vocabulary, self.variables)
         for variable in variables:
-            others = [name for one, name in inner.variables.items() if one != variable]
+            others = [name for bound, name in inner.variables.items() if bound != variable]
             outer = [self.variables[variable]] if variable in self.variables else []
             inner.variables[variable] = self.vocabulary.names.free(variable.name, [*others, *outer])
         return inner
@@ -122,7 +122,7 @@ class Scope:
     def ranges(self, variables: Sequence[Variable]) -> str:
         """The ranges of variables: `host \\in Host, source, destination \\in Pod`."""
         return ", ".join(
-            f"{', '.join(self.variables[item] for item in of_one_sort)} \\in {self.vocabulary.sorts[sort]}"
+            f"{', '.join(self.variables[variable] for variable in of_one_sort)} \\in {self.vocabulary.sorts[sort]}"
             for sort, of_one_sort in groupby(variables, key=lambda variable: variable.sort)
         )
 

@@ -73,7 +73,7 @@ def module(protocol: Protocol) -> Module:
 
 def identifier(name: str) -> str:
     """A name of letters, digits and underscores."""
-    return "".join(item if item.isalnum() else "_" for item in name)
+    return "".join(letter if letter.isalnum() else "_" for letter in name)
 
 
 class _Writer:
@@ -86,7 +86,7 @@ class _Writer:
         self._called = {claim: names.new(claim.name) for claim in claims}
         self._spent = {each_message: names.new(f"{each_message.name}_spent") for each_message in protocol.messages}
         self._unspent = {_unspent(each_message).definition: each_message for each_message in protocol.messages}
-        operators = {one: names.new(f"{message.name}_unspent") for one, message in self._unspent.items()}
+        operators = {definition: names.new(f"{message.name}_unspent") for definition, message in self._unspent.items()}
         self._acts = {role: names.new(f"{role.name}_acts") for role in protocol.roles}
         self._words = Vocabulary.of(protocol, names, operators)
         self._top = Scope(self._words)
@@ -261,7 +261,7 @@ class _Writer:
                 f"{_comment('A step emits these events; the promises that it breaks are recorded.')}\n"
                 f"Observe(events) ==\n  broken' = {{name \\in Watched : ~Kept(name, events)}}"
             )
-            yield "\n".join(f"{name} == {quoted(one.name)} \\notin broken" for one, name in self._kept.items())
+            yield "\n".join(f"{name} == {quoted(promise.name)} \\notin broken" for promise, name in self._kept.items())
 
     def _action(self, action: Action) -> str:
         scope = self._top.binding(action.parameters)
@@ -378,7 +378,9 @@ def _first(enumeration: type[Value]) -> str:
 
 def _comment(text: str) -> str:
     """A comment above what it describes."""
-    paragraphs = ["\n".join(f"\\* {line}" for line in textwrap.wrap(item, WIDTH - 3)) for item in text.split("\n\n")]
+    paragraphs = [
+        "\n".join(f"\\* {line}" for line in textwrap.wrap(paragraph, WIDTH - 3)) for paragraph in text.split("\n\n")
+    ]
     return "\n\\*\n".join(paragraphs)
 
 

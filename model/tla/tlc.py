@@ -57,9 +57,9 @@ def world(
         [
             f" MODULE {name} ".center(WIDTH, "-"),
             *(
-                "\n".join(f"\\* {line}" for line in textwrap.wrap(item, WIDTH - 3))
-                for item in (configuration.doc,)
-                if item
+                "\n".join(f"\\* {line}" for line in textwrap.wrap(text, WIDTH - 3))
+                for text in (configuration.doc,)
+                if text
             ),
             f"EXTENDS {exported.name}, TLC",
             *(f"{GIVEN}{constant} == {value}" for constant, value in defined.items()),
@@ -73,7 +73,7 @@ def world(
     steps = [promise for promise in protocol.promises if promise.kind == "two-state"]
     if steps:
         given.append(f"Watched = {_set(quoted(step.name) for step in steps if step in checked)}")
-    invariants = ["Types", *(exported.invariants[item] for item in checked)]
+    invariants = ["Types", *(exported.invariants[claim] for claim in checked)]
     if deadlocks and exported.deadlock is not None:
         invariants.append(exported.deadlock)
     sections = [
@@ -81,7 +81,7 @@ def world(
         "SPECIFICATION Spec",
         _section("CONSTANTS", given),
         _section("INVARIANTS", invariants),
-        *([_section("PROPERTIES", [exported.properties[item] for item in awaited])] if awaited else []),
+        *([_section("PROPERTIES", [exported.properties[claim] for claim in awaited])] if awaited else []),
     ]
     return World(name, text + "\n", "\n".join(sections) + "\n")
 

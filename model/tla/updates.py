@@ -74,14 +74,14 @@ def tuples(change: Change, scope: Scope, also: Node = TRUE) -> str:
     """The set of tuples, messages or events of a change, with this additional condition."""
     condition = _both(change.condition, also)
     inner = scope.binding(change.binders)
-    one = inner.named_tuple(change.symbol, change.arguments)
+    element = inner.named_tuple(change.symbol, change.arguments)
     if change.symbol.kind != "message":
-        one = inner.member(change.arguments)
+        element = inner.member(change.arguments)
     if not change.binders:
-        single = f"{{{one}}}"
+        single = f"{{{element}}}"
         return single if condition == TRUE else f"(IF {scope.flat(condition)} THEN {single} ELSE {{}})"
     if condition == TRUE:
-        return f"{{{one} : {inner.ranges(change.binders)}}}"
+        return f"{{{element} : {inner.ranges(change.binders)}}}"
     names = [inner.variables[binder] for binder in change.binders]
     if len(names) == 1:
         (pattern,), ranged = names, inner.ranges(change.binders)
@@ -89,7 +89,7 @@ def tuples(change: Change, scope: Scope, also: Node = TRUE) -> str:
         pattern = f"<<{', '.join(names)}>>"
         ranged = f"{pattern} \\in {scope.product([binder.sort for binder in change.binders])}"
     chosen = f"{pattern} \\in {{{ranged} : {inner.flat(condition)}}}"
-    return f"{{{one} :{LINE + 4 * ' ' if len(one) + len(chosen) > WIDTH - 20 else ' '}{chosen}}}"
+    return f"{{{element} :{LINE + 4 * ' ' if len(element) + len(chosen) > WIDTH - 20 else ' '}{chosen}}}"
 
 
 def relation_after(name: str, changes: Sequence[Change], scope: Scope, between: str = " ") -> str:

@@ -149,7 +149,7 @@ def greet_by_request(host: Host, epoch: Epoch, asked_by: Request, source: Pod, d
 
 @action(by=NCM, fair=True)
 def grant(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version) -> Step:
-    """NCM answers the asking host with the recorded version, and from then on sends it every newer version of the pod."""
+    """NCM answers the asking host, and from then on sends it every newer version of the pod."""
     return Step(
         takes=[request(host, epoch, asked_by, source, destination)],
         when=[

@@ -46,23 +46,23 @@ class Algebra:
                 continue
             if part is False:
                 return False
-            for item in part[1] if part[0] == "and" else (part,):
-                if item[0] == "is" and values.setdefault(item[1], item[2]) != item[2]:
+            for operand in part[1] if part[0] == "and" else (part,):
+                if operand[0] == "is" and values.setdefault(operand[1], operand[2]) != operand[2]:
                     return False
-                found.add(item)
+                found.add(operand)
         if len(found) <= 1:
             return next(iter(found), True)
-        denied = {self.negation(item) for item in found}
+        denied = {self.negation(operand) for operand in found}
         if not denied.isdisjoint(found):
             return False
         if values:
             # If a field's value is fixed, it has no other.
-            found = {item for item in found if not (item[0] == "not" and _differs(item[1], values))}
-        for item in found:
-            if item[0] == "or":
-                left = [part for part in item[1] if not _contradicts(part, denied, values)]
-                if len(left) < len(item[1]):
-                    return self.conjunction([*(found - {item}), self.disjunction(left)])
+            found = {operand for operand in found if not (operand[0] == "not" and _differs(operand[1], values))}
+        for operand in found:
+            if operand[0] == "or":
+                left = [part for part in operand[1] if not _contradicts(part, denied, values)]
+                if len(left) < len(operand[1]):
+                    return self.conjunction([*(found - {operand}), self.disjunction(left)])
         if len(found) == 1:
             return next(iter(found))
         return ("and", frozenset(found))
@@ -76,10 +76,10 @@ class Algebra:
                 continue
             if part is True:
                 return True
-            for item in part[1] if part[0] == "or" else (part,):
-                if item[0] == "is":
-                    values.setdefault(item[1], set()).add(item[2])
-                found.add(item)
+            for operand in part[1] if part[0] == "or" else (part,):
+                if operand[0] == "is":
+                    values.setdefault(operand[1], set()).add(operand[2])
+                found.add(operand)
         if len(found) > 1 and not found.isdisjoint(map(self.negation, found)):
             return True
         for field, covered in values.items():
@@ -96,7 +96,7 @@ def _contradicts(part: Expression, denied: set[Expression], values: Mapping[int,
         return part in denied or _differs(part, values)
     if not denied.isdisjoint(part[1]):
         return True
-    return bool(values) and any(_differs(item, values) for item in part[1])
+    return bool(values) and any(_differs(conjunct, values) for conjunct in part[1])
 
 
 def _differs(expression: Expression, values: Mapping[int, int]) -> bool:

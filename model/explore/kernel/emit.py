@@ -156,7 +156,7 @@ class _Code:
                 compare = "eq" if positive else "ne"
                 tests.append(self.put(f"icmp {compare} i64 {masked}, {_signed(code)}"))
         for word, fields in together.items():
-            mask = sum(one for one, _ in fields)
+            mask = sum(bits for bits, _ in fields)
             if conjunction:
                 masked = self.put(f"and i64 {word}, {_signed(mask)}")
                 tests.append(self.put(f"icmp eq i64 {masked}, {_signed(sum(code for _, code in fields))}"))

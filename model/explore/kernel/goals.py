@@ -33,7 +33,7 @@ def goals_of(ground: Ground, eventualities: Iterable[Eventuality]) -> tuple[Goal
     for eventuality in eventualities:
         for environment in ground.environments(eventuality.parameters):
             premise, conclusion = (
-                ground.truth(item, environment) for item in (eventuality.premise, eventuality.conclusion)
+                ground.truth(side, environment) for side in (eventuality.premise, eventuality.conclusion)
             )
             if premise is not False and conclusion is not True:
                 sorts = [variable.sort for variable in eventuality.parameters]

@@ -77,8 +77,8 @@ def grow(
             outcome = FULL
             break
         count = call3(expand, states.ctypes.data + head * words * 8, gathered.ctypes.data, counters.ctypes.data)
-        for item in range(count):
-            at = item * stride
+        for successor in range(count):
+            at = successor * stride
             slot = hash_of(gathered, at, words) & mask
             while True:
                 number = np.int64(table[np.int64(slot)]) - 1

@@ -451,7 +451,7 @@ class Ground:
     def _broken_by(self, promise: Promise, instance: Instance) -> Expression:
         touched = {assignment.field for assignment in instance.assignments}
         broken = map(self.algebra.negation, self._each(promise, instance.events))
-        return self.algebra.disjunction([self.settle(item, touched) for item in broken])
+        return self.algebra.disjunction([self.settle(formula, touched) for formula in broken])
 
     def _each(self, claim: Promise | Sometimes, events: Happenings | None) -> list[Expression]:
         """A claim's formula for all values of its parameters. Few events concern it, so many steps share it."""

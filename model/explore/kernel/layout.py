@@ -66,7 +66,7 @@ def lay_out(ground: Ground, claims: Iterable[Expression], *, everything: bool = 
     slots: dict[int, Slot] = {}
     # Wide fields first, so that none crosses a word boundary.
     word, shift = 0, 1
-    for field in sorted(kept, key=lambda item: (-_width(ground, item), item)):
+    for field in sorted(kept, key=lambda field: (-_width(ground, field), field)):
         width = _width(ground, field)
         if shift + width > WORD_BITS:
             word, shift = word + 1, 0

@@ -173,18 +173,18 @@ def run(
                 progress[FLAGGED] = head
                 outcome = STUCK
             head += 1
-        for item in range(count):
-            hashed = hash_of(gathered, item * words, words)
-            hashes[item] = hashed
+        for successor in range(count):
+            hashed = hash_of(gathered, successor * words, words)
+            hashes[successor] = hashed
             _prefetch(table_address + np.int64(hashed & mask) * words * 8)
-        for item in range(count):
-            slot = hashes[item] & mask
+        for successor in range(count):
+            slot = hashes[successor] & mask
             while True:
                 at = np.int64(slot) * words
                 if table[at] == 0:
                     for word in range(words):
-                        table[at + word] = gathered[item * words + word]
-                        states[tail * words + word] = gathered[item * words + word]
+                        table[at + word] = gathered[successor * words + word]
+                        states[tail * words + word] = gathered[successor * words + word]
                     found = call1(check, states_address + tail * words * 8)
                     new = (found >> UNSIGNED(32)) & ~reached
                     if new != 0:
@@ -197,7 +197,7 @@ def run(
                         outcome = BROKEN_STATE
                     tail += 1
                     break
-                if same(table, at, gathered, item * words, words):
+                if same(table, at, gathered, successor * words, words):
                     break
                 slot = (slot + UNSIGNED(1)) & mask
         if head == level_end and outcome == DONE and tail > level_end:
@@ -216,7 +216,7 @@ def predecessor(
     words = len(shape)
     for number in range(start, end):
         count = call3(expand, states.ctypes.data + number * words * 8, gathered.ctypes.data, counters.ctypes.data)
-        for item in range(count):
-            if same(gathered, item * words, target, 0, words):
+        for successor in range(count):
+            if same(gathered, successor * words, target, 0, words):
                 return number
     return -1
