@@ -1,4 +1,4 @@
-"""What a step does to the state: changes of symbols. `for_each` makes a change or move for all values of some sorts."""
+"""The effects of a step: changes of symbols. `for_each` makes a change or move for all values of some sorts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T", bound="Change | Move")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`symbol(arguments) := value` for all values of the binders for which `condition` holds (all of it read before the step).
+    """`symbol(arguments) := value` for all values of the binders for which `condition` holds (all read before the step).
 
     Every binder is itself one of the arguments.
     """
@@ -26,7 +26,7 @@ class Change:
     condition: Node = TRUE.node
 
     def when(self, condition: Formula) -> Self:
-        """Only where this holds."""
+        """The same change, where the condition holds."""
         return replace(self, condition=both(Formula(self.condition), condition).node)
 
 
@@ -37,7 +37,7 @@ def for_each(first: type[A], second: type[B], body: Callable[[A, B], T], /) -> T
 @overload
 def for_each(first: type[A], second: type[B], third: type[C], body: Callable[[A, B, C], T], /) -> T: ...
 def for_each(*sorts_and_body: Any) -> Any:
-    """The change or move, for all values of these sorts at once; its parameters name the binders."""
+    """The change or move for all values of these sorts at once; its parameters name the binders."""
     *sorts, body = sorts_and_body
     variables = bound(sorts, body)
     changed: Change | Move = body(*variables)

@@ -16,13 +16,13 @@ class Source:
     """Where something is declared."""
 
     file: str
-    """The whole path."""
+    """The full path."""
     line: int
-    """Of the name, from 1 on; of the first decorator, if the file is not there to be read any more."""
+    """The line of the name, from 1; of the first decorator if the file can no longer be read."""
 
 
 class Declaration:
-    """Anything a protocol module declares. Identity is what counts; the name is for readers."""
+    """Anything that a protocol module declares. Declarations are compared by identity; the name is for readers."""
 
     name: str = ""
     doc: str = ""
@@ -30,7 +30,7 @@ class Declaration:
 
     @property
     def source(self) -> Source | None:
-        """Where it is declared; none: by no function. No part of the statement, and so of no digest."""
+        """Where it is declared; None if by no function. Not part of the statement or of any digest."""
         if self._begins is None:
             return None
         file, first = self._begins.file, self._begins.line
@@ -44,7 +44,7 @@ class Declaration:
 
 
 def declared_by(function: Callable[..., object], made: D) -> D:
-    """The declaration, which remembers where the function that makes it stands."""
+    """The declaration, with the source position of its function."""
     code = function.__code__
     object.__setattr__(made, "_begins", Source(code.co_filename, code.co_firstlineno))
     return made

@@ -1,4 +1,4 @@
-"""What there is: state, messages, events, and names for what is computed from them."""
+"""State, messages, events, and names for values computed from them."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ class Relation(Symbol, Generic[*Ts]):
         return Formula(self.apply(arguments))
 
     def after(self, *arguments: *Ts) -> Formula:
-        """In the state after the step; for two-state promises."""
+        """The value in the state after the step; for two-state promises."""
         return Formula(self.apply(arguments, after=True))
 
     def add(self, *arguments: *Ts) -> Change:
-        """Puts the tuple into the set."""
+        """Adds the tuple to the set."""
         return Change(self, self.apply(arguments).arguments, TRUE.node)
 
     def remove(self, *arguments: *Ts) -> Change:
-        """Takes the tuple out of the set."""
+        """Removes the tuple from the set."""
         return Change(self, self.apply(arguments).arguments, FALSE.node)
 
     def assign(self, *arguments: *Ts, to: Formula) -> Change:
-        """The tuple is in the set just if the formula holds before the step."""
+        """Makes the tuple a member exactly if the formula holds before the step."""
         return Change(self, self.apply(arguments).arguments, to.node)
 
 
@@ -50,19 +50,19 @@ class Function(Symbol, Generic[R, *Ts]):
         return result
 
     def after(self, *arguments: *Ts) -> R:
-        """In the state after the step; for two-state promises."""
+        """The value in the state after the step; for two-state promises."""
         result: R = self.result(self.apply(arguments, after=True))  # type: ignore[assignment] # as above
         return result
 
     def assign(self, *arguments: *Ts, to: R) -> Change:
-        """The value that the arguments have from now on."""
+        """Assigns a new value to the arguments."""
         if type(to) is not self.result:
-            raise TypeError(f"{self} has a {self.result.title} for a value, not {a_value(to)}")
+            raise TypeError(f"{self} has a {self.result.title} as its value, not {a_value(to)}")
         return Change(self, self.apply(arguments).arguments, to.node)
 
 
 class Message(Symbol, Generic[P]):
-    """What is sent from one role to another. `spent` is a formula over `parameters`: nobody needs such a message any more."""
+    """A message from one role to another. `spent` is a formula over `parameters`: the message is no longer needed."""
 
     def __init__(self, sender: Role, receiver: Role, lasting: bool, declared: Callable[P, Formula]) -> None:
         self.parameters, spent = evaluate(declared)
@@ -83,11 +83,13 @@ class Message(Symbol, Generic[P]):
         return Formula(self.apply(arguments))
 
     def send(self, *arguments: P.args, **named: P.kwargs) -> Change:
-        """Sends it; from now on it is available."""
+        """Sends the message, which stays available from then on."""
         return Change(self, self.apply(arguments).arguments, TRUE.node)
 
     def unspent(self, *arguments: P.args, **named: P.kwargs) -> Formula:
-        """It was sent and is not spent. Promises read messages in this form only, so that forgetting the spent decides none."""
+        """It was sent and is not spent. Promises read messages only in this form, so discarding spent messages cannot change a
+        verdict.
+        """
         sent = self.apply(arguments)
         body = Formula(sent) & ~self.declared(*arguments, **named)
         return Formula(Named(_Unspent(self), sent.arguments, body.node))
@@ -95,7 +97,7 @@ class Message(Symbol, Generic[P]):
 
 @dataclass(frozen=True)
 class _Unspent:
-    """What a formula about unspent messages is called."""
+    """The name of a formula about unspent messages."""
 
     message: Message[Any]
 
@@ -122,7 +124,7 @@ def relation(
     a: type[X1], b: type[X2], c: type[X3], d: type[X4], /, *, doc: str, holder: Role | None = None, kind: Kind = "state"
 ) -> Relation[X1, X2, X3, X4]: ...
 def relation(*arguments: type[Value], doc: str, holder: Role | None = None, kind: Kind = "state") -> Relation[*Any]:
-    """A relation of these sorts."""
+    """Declares a relation of these sorts."""
     return Relation(kind, arguments, Formula, doc, holder)
 
 
@@ -133,7 +135,7 @@ def event(a: type[X1], b: type[X2], c: type[X3], /, *, doc: str) -> Relation[X1,
 @overload
 def event(a: type[X1], b: type[X2], c: type[X3], d: type[X4], /, *, doc: str) -> Relation[X1, X2, X3, X4]: ...
 def event(*arguments: type[Value], doc: str) -> Relation[*Any]:
-    """Something that happens in a step."""
+    """Declares an event of a step."""
     return Relation("event", arguments, Formula, doc)
 
 
@@ -148,14 +150,14 @@ def function(
 def function(
     *arguments: type[Value], to: type[R], doc: str, holder: Role | None = None, kind: Kind = "state"
 ) -> Function[R, *Any]:
-    """A function of these sorts."""
+    """Declares a function of these sorts."""
     return Function(kind, arguments, to, doc, holder)
 
 
 def message(*, sender: Role, receiver: Role, lasting: bool = False) -> Callable[[Callable[P, Formula]], Message[P]]:
     """Declares a message: the parameters are its fields, the body says when it is spent.
 
-    Taking a message spends it, unless it is `lasting`: then it may be acted on again.
+    Taking a message spends it, unless it is `lasting`: then it may be taken again.
     """
 
     def declare(declared: Callable[P, Formula]) -> Message[P]:
