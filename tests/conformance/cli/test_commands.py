@@ -136,7 +136,7 @@ def test_the_program_lists_its_commands(ondemand: Command) -> None:
         (("run", "nmc"), "No such command 'nmc'"),
         (
             ("run", "ncm", "--journal", "--state", "x.sqlite"),
-            "with --journal the state is at the broker; leave one out",
+            "--state names a file, but --journal keeps the state at the broker; leave one of them out",
         ),
         (("run", "dpm", "--take-over"), "--take-over needs --journal"),
         (("run", "dpm", "--many-ports", "4"), "many ports: 4 leaves no room between large and small"),
