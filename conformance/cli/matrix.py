@@ -1,4 +1,4 @@
-"""`ondemand matrix`: mutants of the statement and of the implementation's cores, and what notices them."""
+"""`ondemand matrix`: mutates the statement and the implementation's cores, and reports which check notices each mutant."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from conformance.mutation.table import (
     with_reasons,
     write,
 )
-from conformance.protocols import named
+from conformance.protocols import chosen, named
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.writing import Outputs, outputs_options
-from impl.cli.console import console_for, json_option, no_such, progress_bar, write_json
+from impl.cli.console import console_for, json_option, progress_bar, write_json
 from impl.cli.exits import Exit, Problem, worst
 from model.language import Protocol, Source
 
@@ -39,12 +39,14 @@ COVERED: Final = HALVES[STATEMENT].protocols
 
 
 @click.command()
-@click.option("--protocol", "protocol_name", metavar="NAME", help=f"{', '.join(COVERED)}. [default: both]")
-@click.option("--half", type=click.Choice(list(HALVES)), help="Mutants of what. [default: both]")
+@click.option("--protocol", "protocol_name", metavar="NAME", help=f"{' or '.join(COVERED)}. [default: both]")
 @click.option(
-    "--check", "only_check", is_flag=True, help="Write nothing; end with 1 if a table is not made again as it is."
+    "--half",
+    type=click.Choice(list(HALVES)),
+    help="Mutate the statement, or the implementation's cores. [default: both]",
 )
-@click.option("--shown", "only_shown", is_flag=True, help="Make nothing; show the tables that are checked in.")
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit with 1 if a table is stale.")
+@click.option("--shown", "only_shown", is_flag=True, help="Mutate nothing; print the tables that are checked in.")
 @json_option
 @outputs_options
 def matrix(
@@ -55,26 +57,26 @@ def matrix(
     json_file: str | None,
     outputs: Outputs,
 ) -> int:
-    """Mutate the statement and the cores by rule, ask every engine about every mutant, and write the tables anew.
+    """Mutate the statement and the cores by rule, run every engine on every mutant, and write the tables.
 
-    A mutant of the statement is an action with one thing wrong: a conjunct of its guard dropped or negated, two parameters
-    swapped, older for newer, a change skipped or widened, a message not sent. It is killed if a claim is not inductive any more,
-    a promise breaks in some run, counts of states change, or a vector is followed otherwise. A mutant of a core has one thing
-    wrong in its source, and is killed if it leaves a vector, a run of a variant or a free run in lock-step, or if the logs of a
-    fleet of it are no behaviour of the statement. What survives fails the build, or has a reason that somebody wrote.
+    A mutant of the statement is an action with one fault: a conjunct of its guard dropped or negated, two parameters swapped, older
+    for newer, a change skipped or widened, a message not sent. It is killed if a claim is no longer inductive, a promise breaks in
+    some run, the counts of states change, or a vector runs differently. A mutant of a core has one fault in its source. It is
+    killed if it diverges in lock-step from a vector, a run of a variant or a free run, or if the logs of a fleet of it are no
+    behavior of the statement. A survivor fails the build, unless someone wrote down a reason for it.
 
     \b
     Examples:
-      ondemand matrix                           all tables, on all cores
-      ondemand matrix --protocol on-demand
-      ondemand matrix --half implementation     mutants of the cores alone
-      ondemand matrix --check                   what is checked in is what is made, byte for byte
-      ondemand matrix --shown --json -
+      ondemand matrix                           all tables
+      ondemand matrix --protocol on-demand      the tables of one protocol
+      ondemand matrix --half implementation     mutants of the cores only
+      ondemand matrix --check                   check that the tables are current, byte for byte
+      ondemand matrix --shown --json -          the tables that are checked in, as JSON
     """
-    if protocol_name is not None and protocol_name not in COVERED:
-        raise Problem(no_such("protocol with a kill matrix", protocol_name, COVERED), Exit.BAD_INPUT)
-    protocols = [named(name) for name in COVERED if protocol_name in (None, name)]
-    halves = [halve for halve in HALVES if half in (None, halve)]
+    protocols = [named(name) for name in COVERED]
+    if protocol_name is not None:
+        protocols = [chosen(protocol_name, COVERED, "protocol with a mutation table")]
+    halves = [every for every in HALVES if half in (None, every)]
     console = console_for(json_file)
     started = time.perf_counter()
     tables = _checked_in(protocols, halves) if only_shown else _made(protocols, halves)
@@ -98,9 +100,9 @@ def matrix(
         else:
             codes.append(_written(table, console))
     if not (only_shown or only_check):
-        write_readme([each_matrix for name in COVERED for each_matrix in held(named(name)).matrices])
+        write_readme([table for name in COVERED for table in held(named(name)).matrices])
     if not only_shown:
-        count = sum(len(each_table.rows) for each_table in tables)
+        count = sum(len(table.rows) for table in tables)
         console.print(f"{count:,} mutants in {seconds:.0f} s.", highlight=False)
     write_json({"matrices": [as_json(table) for table in tables], "seconds": round(seconds, 3)}, json_file)
     result.exit = worst(codes)
@@ -109,10 +111,10 @@ def matrix(
 
 
 def _cases(table: Matrix) -> Iterator[Case]:
-    """One for each mutant, on the line of what it is made of."""
+    """A test case for each mutant, at the line of what is mutated."""
     for row in table.rows:
         verdict = "violated" if row.fate == "survives" else "holds"
-        yield Case(row.name, verdict, "nothing notices it", source=_source(row.of, table))
+        yield Case(row.name, verdict, "no check notices it", source=_source(row.of, table))
 
 
 def _findings(protocol: Protocol, table: Matrix) -> Iterator[Finding]:
@@ -124,7 +126,7 @@ def _findings(protocol: Protocol, table: Matrix) -> Iterator[Finding]:
 
 
 def _source(of: str, table: Matrix) -> Source | None:
-    """The line of an action, or of a function of a core."""
+    """The line of the action, or of the function of a core."""
     return source_of(of, named(table.protocol)) if table.half == STATEMENT else line_of(of, table.protocol)
 
 
@@ -141,7 +143,7 @@ def _checked_in(protocols: Sequence[Protocol], halves: Sequence[Half]) -> list[M
             table = read(protocol.name, half)
             if table is None:
                 raise Problem(
-                    f"{path_of(protocol.name, half)}: there is no such table; make it: make matrix", Exit.BAD_INPUT
+                    f"The mutation table {path_of(protocol.name, half)} is missing. Run `make matrix`.", Exit.BAD_INPUT
                 )
             found.append(table)
     return found
@@ -151,7 +153,7 @@ def _made(protocols: Sequence[Protocol], halves: Sequence[Half]) -> list[Matrix]
     found = []
     if STATEMENT in halves:
         with progress_bar("Mutants of the statement") as progress:
-            found += made(protocols, lambda done, total: progress(done, f"of {total} questions"))
+            found += made(protocols, lambda done, total: progress(done, "questions", total))
     if IMPLEMENTATION in halves:
         for protocol in protocols:
             with progress_bar(f"Mutants of the cores of {protocol.name}", count_of(protocol)) as progress:
@@ -171,12 +173,12 @@ def _ended(protocol: Protocol, table: Matrix, console: Console) -> Exit:
 def _written(table: Matrix, console: Console) -> Exit:
     write(table)
     page_of(table).write_text(page(table), encoding="utf-8")
-    console.print(f"{path_of(table.protocol, table.half).name} and {page_of(table).name} are written.", highlight=False)
+    console.print(f"Wrote {path_of(table.protocol, table.half).name} and {page_of(table).name}.", highlight=False)
     return Exit.HOLDS
 
 
 def _not_as_made(table: Matrix) -> list[str]:
-    """A sentence for each file that is not what was made; of a table, with what is different in it."""
+    """A sentence for each stale file; for a table, followed by the differences."""
     kept, shown = path_of(table.protocol, table.half), page_of(table)
     found = []
     if not _is_kept(kept, text_of(table)):
@@ -189,4 +191,4 @@ def _is_kept(path: Path, text: str) -> bool:
 
 
 def _stale(path: Path) -> str:
-    return f"{path.name} is not what is made; write it anew: make matrix"
+    return f"{path.name} is stale. Run `make matrix`."

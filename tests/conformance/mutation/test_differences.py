@@ -90,7 +90,7 @@ def test_a_table_that_is_not_made_again_is_red(tmp_path: Path, monkeypatch: pyte
     made = replace(kept, rows=tuple(other if each_row is row else each_row for each_row in kept.rows))
     code, said = checked(made, monkeypatch)
     assert code == 1
-    assert f"{PROTOCOL.name}-statement.json is not what is made" in said
+    assert f"{PROTOCOL.name}-statement.json is stale. Run `make matrix`." in said
     assert f'{row.name}: logged was "survives" and is {{' in said
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before, "nothing is written"
 
