@@ -35,19 +35,23 @@ def named(name: str) -> Protocol:
     Raises:
         Problem: there is none.
     """
-    return chosen(name, [protocol.name for protocol in PROTOCOLS], "protocol")
+    return chosen(name, [protocol.name for protocol in PROTOCOLS])
 
 
-def chosen(name: str, among: Sequence[str], what: str) -> Protocol:
+def chosen(name: str, among: Sequence[str], otherwise: str = "") -> Protocol:
     """The protocol of this name, written with hyphens or underscores, if it is `among` those that a command takes.
 
+    `otherwise`: what the other protocols lack, such as "has no event logs".
+
     Raises:
-        Problem: it is not. `what` names those that are, such as "protocol with logs".
+        Problem: there is none of this name, or the command does not take it.
     """
     for protocol in PROTOCOLS:
-        if protocol.name == spelled(name) and protocol.name in among:
-            return protocol
-    raise Problem(no_such(what, name, among), Exit.BAD_INPUT)
+        if protocol.name == spelled(name):
+            if protocol.name in among:
+                return protocol
+            raise Problem(f"--protocol: {protocol.name} {otherwise}; choose one of {listed(among)}", Exit.BAD_INPUT)
+    raise Problem(no_such("protocol", name, among), Exit.BAD_INPUT)
 
 
 def base(protocol: Protocol) -> Protocol:

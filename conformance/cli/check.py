@@ -296,15 +296,15 @@ def _unproved(found: Evidence, verdict: str | None = None) -> list[str]:
 def _summary(found: Evidence) -> list[str]:
     lines = []
     if found.proof is not None:
-        lines.append(
-            f"proved: {len(found.proof.claims)} claims, {found.proof.checks:,} checks, {found.proof.seconds:.1f} s"
-        )
+        what = "proved" if found.proof.verdict == "holds" else "proof, to the first claim that fails"
+        checks = f"{found.proof.checks:,} checks, {found.proof.seconds:.1f} s"
+        lines.append(f"{what}: {len(found.proof.claims)} claims, {checks}")
     if found.explorations:
         states = sum(exploration.distinct for exploration in found.explorations)
-        lines.append(f"explored: {len(found.explorations)} configurations, {states:,} states")
+        lines.append(f"explored: {_configurations(found.explorations)}, {states:,} states")
     if found.decisions:
         states = sum(decision.distinct for decision in found.decisions)
-        lines.append(f"live: {len(found.decisions)} configurations, {states:,} states, every fair run over them")
+        lines.append(f"live: {_configurations(found.decisions)}, {states:,} states, every fair run over them")
     if found.simulation is not None:
         lines.append(f"simulated: {found.simulation.runs} runs, {found.simulation.steps:,} steps")
     if found.noticed:
@@ -318,6 +318,10 @@ def _summary(found: Evidence) -> list[str]:
     for matrix in _matrices(found):
         lines.append(f"mutants of the {matrix.half}: {summary_lines(matrix)[0]}")
     return lines
+
+
+def _configurations(explored: Sequence[object]) -> str:
+    return f"{len(explored)} {'configuration' if len(explored) == 1 else 'configurations'}"
 
 
 def _conclusion(found: Evidence, variant: str | None) -> list[str]:

@@ -75,7 +75,7 @@ def matrix(
     """
     protocols = [named(name) for name in COVERED]
     if protocol_name is not None:
-        protocols = [chosen(protocol_name, COVERED, "protocol with a mutation table")]
+        protocols = [chosen(protocol_name, COVERED, "has no mutation tables")]
     halves = [every for every in HALVES if half in (None, every)]
     console = console_for(json_file)
     started = time.perf_counter()

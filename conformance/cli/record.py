@@ -61,9 +61,9 @@ def record(out: str, follow: bool, since: datetime | None, keep_days: float | No
       ondemand record --out - | ondemand validate -    validate the lines so far
       ondemand record --follow --out live.ndjson --keep-days 7
     """
-    deployment = the_deployment()
     if out == "-" and json_file == "-":
         raise click.UsageError("--out - and --json - both use standard output; name a file for one of them")
+    deployment = the_deployment()
     topics.prepare(deployment)
     event_topics.prepare(deployment, None if keep_days is None else max(1, round(keep_days * MINUTES_OF_A_DAY)))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like an interrupt: whole lines are written

@@ -131,7 +131,7 @@ def _read(
 ) -> list[Vector]:
     wanted = replayed
     if protocol_name is not None:
-        wanted = [chosen(protocol_name, replayed, "protocol to replay").name]
+        wanted = [chosen(protocol_name, replayed, "is not replayed on this target").name]
     if not traces:
         vectors, warnings = shipped_vectors([protocol for protocol in PROTOCOLS if protocol.name in wanted])
         for sentence in warnings:

@@ -92,7 +92,7 @@ def unexercised(
     """
     cores = cores_of(faulty)
     if protocol_name is not None:
-        protocol_name = chosen(protocol_name, sorted(REPLAYED), "protocol to replay").name
+        protocol_name = chosen(protocol_name, sorted(REPLAYED), "is not replayed").name
     vectors = read_replayed(traces, None if traces else protocol_name, empty=True) if traces or not logs else []
     followed = [("logs", run_of([LogFile(log) for log in logs], steps_max=log_steps))] if logs else []
     results = []

@@ -156,7 +156,7 @@ def logged(name: str | None) -> list[Protocol]:
     Raises:
         Problem: there is none.
     """
-    return list(LOGGED) if name is None else [chosen(name, [item.name for item in LOGGED], "protocol with logs")]
+    return list(LOGGED) if name is None else [chosen(name, [item.name for item in LOGGED], "has no event logs")]
 
 
 def findings_of(found: Verdict, explanation: Explanation | None) -> Iterator[Finding]:

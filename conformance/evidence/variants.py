@@ -134,7 +134,7 @@ def refuted(variant: Variant, protocol: Protocol) -> tuple[VariantCounterexample
                 raise _mistake(
                     protocol,
                     f"the counterexample of {variant.name} is a run of {protocol.name} itself, which breaks {found.violated} too",
-                    again(f"explore --config {config}"),
+                    again(f"bounded --config {config} --steps {len(found.trace.steps)}"),
                     Counterexample(protocol, found.violated, found.trace),
                 )
             proved = tuple(dict.fromkeys(claim.name for claim in claims))

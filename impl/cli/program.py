@@ -66,7 +66,7 @@ class Commands(click.Group):
 
 def _sentence(problem: click.ClickException) -> str:
     """What is wrong with the usage, and the command that explains the right usage."""
-    said = problem.format_message().rstrip(".")
+    said = problem.format_message().rstrip(".").replace(". (Did you mean", " (did you mean")
     context = problem.ctx if isinstance(problem, click.UsageError) else None
     return f"{context.command_path}: {said}; see {context.command_path} --help" if context else said
 
