@@ -53,7 +53,8 @@ class _Checks(Commands):
             place = specification.place_of(problem)
             if place is None:
                 raise
-            (file, line), said = place, " ".join(str(problem).split()) or type(problem).__name__
+            (file, line), text = place, problem.msg if isinstance(problem, SyntaxError) else str(problem)
+            said = " ".join(text.split()) or type(problem).__name__
             _annotate(file, line, said)
             raise Problem(f"{os.path.relpath(file)}, line {line}: {said}", Exit.BAD_INPUT) from problem
 

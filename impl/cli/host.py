@@ -8,7 +8,7 @@ import click
 
 from impl.broker.deployment import Deployment, from_environment
 from impl.broker.hosts import add_host, remove_host, write_agent_file
-from impl.broker.topics import prepare
+from impl.broker.topics import checked_host_name, prepare
 from impl.cli.program import Subcommands
 from impl.errors import BadDeployment
 
@@ -56,6 +56,7 @@ def add(name: str, credentials: Path | None) -> int:
       ondemand host add h1
       ondemand host add h1 --credentials /etc/ondemand/agent.json
     """
+    checked_host_name(name)
     deployment = the_deployment()
     prepare(deployment)
     path = credentials or Path(f"{name}.agent.json")

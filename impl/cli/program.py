@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ class Commands(click.Group):
 
 def _sentence(problem: click.ClickException) -> str:
     """What is wrong with the usage, and the command that explains the right usage."""
-    said = problem.format_message().rstrip(".").replace(". (Did you mean", " (did you mean")
+    said = re.sub(r"\. \(?Did you mean (.*\?)\)?$", r" (did you mean \1)", problem.format_message().rstrip("."))
     context = problem.ctx if isinstance(problem, click.UsageError) else None
     return f"{context.command_path}: {said}; see {context.command_path} --help" if context else said
 

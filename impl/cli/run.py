@@ -20,6 +20,7 @@ from impl.broker.event_topics import prepare as prepare_events
 from impl.broker.hosts import read_agent_file
 from impl.broker.topics import prepare
 from impl.broker.vpc_topics import MulticastTopics
+from impl.cli.console import writable
 from impl.cli.direct_options import GRPC, agent_options, dpm_options, server
 from impl.cli.direct_options import calls as direct_calls
 from impl.cli.host import the_deployment
@@ -42,6 +43,9 @@ from impl.storage.store import SqliteStore, Store
 from impl.transport.grpc.direct import DirectConnection
 from impl.transport.interface import Connection
 from impl.transport.pulsar import PulsarConnection
+
+BROKER: Final = "broker"
+"""The value of --events for the service's own topic."""
 
 state_option = click.option(
     "--state",
@@ -66,13 +70,19 @@ take_over_option = click.option(
     is_flag=True,
     help="With --journal: depose the leading instance at once, instead of waiting until its connection is lost.",
 )
+
+
+def _event_log(context: click.Context, parameter: click.Parameter, events: str | None) -> str | None:
+    return events if events == BROKER else writable(context, parameter, events)
+
+
 events_option = click.option(
     "--events",
     metavar="FILE",
+    callback=_event_log,
     help="Append the service's event log to this file, which no other process may write to. With `broker`, publish it to the "
     "service's own topic, from which `ondemand record` collects it. [default: keep no log]",
 )
-BROKER: Final = "broker"
 seconds = click.FloatRange(min=0, min_open=True)
 
 
