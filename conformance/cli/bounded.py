@@ -109,17 +109,20 @@ def bounded(
         if found[-1].trace is not None:
             break
     print_bounded(found, protocol, console)
-    for item in found:
-        _show(item, protocol, save, console)
-    results = [item.as_json() for item in found]
+    for unrolled in found:
+        _show(unrolled, protocol, save, console)
+    results = [unrolled.as_json() for unrolled in found]
     # One object for one configuration, a list for several: what was asked decides, not how many were unrolled.
     write_json(results[0] if len(wanted) == 1 else results, json_file)
-    ended = worst(EXIT_OF[item.verdict] for item in found)
-    result = Result("bounded", ended, sum(item.seconds for item in found))
-    for item in found:
-        why, source = f"{item.verdict} {item.violated or item.because}", source_of(item.violated, protocol)
-        result.cases.append(Case(item.configuration, item.verdict, why, item.seconds, source))
-        result.findings.append(_finding(item, protocol))
+    ended = worst(EXIT_OF[unrolled.verdict] for unrolled in found)
+    result = Result("bounded", ended, sum(unrolled.seconds for unrolled in found))
+    for unrolled in found:
+        why, source = (
+            f"{unrolled.verdict} {unrolled.violated or unrolled.because}",
+            source_of(unrolled.violated, protocol),
+        )
+        result.cases.append(Case(unrolled.configuration, unrolled.verdict, why, unrolled.seconds, source))
+        result.findings.append(_finding(unrolled, protocol))
     outputs.write(result)
     return int(ended)
 
@@ -141,15 +144,15 @@ def print_bounded(found: list[Bounded], protocol: Protocol, console: Console) ->
     """A table of the configurations that were unrolled."""
     figures = ("steps", "facts", "choices", "reached", "seconds")
     table = plain_table("Unrolled", left=["configuration"], right=figures, mark=True)
-    for item in found:
+    for unrolled in found:
         table.add_row(
-            item.configuration,
-            str(item.depth),
-            f"{item.facts:,}",
-            f"{item.instances:,}",
-            f"{len(item.reached)}/{len(protocol.sometimes)}",
-            f"{item.seconds:.2f}",
-            MARKS[item.verdict],
+            unrolled.configuration,
+            str(unrolled.depth),
+            f"{unrolled.facts:,}",
+            f"{unrolled.instances:,}",
+            f"{len(unrolled.reached)}/{len(protocol.sometimes)}",
+            f"{unrolled.seconds:.2f}",
+            MARKS[unrolled.verdict],
         )
     console.print(table)
 

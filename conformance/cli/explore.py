@@ -88,27 +88,27 @@ def explore(
         if found[-1].trace is not None:
             break
     print_explorations(found, console)
-    for (_, protocol), one in zip(asked, found, strict=False):  # after a violation nothing is explored
-        if one.trace is not None:
-            print_violation(console, one.violated, protocol, one.trace, shortest=True)
+    for (_, protocol), exploration in zip(asked, found, strict=False):  # after a violation nothing is explored
+        if exploration.trace is not None:
+            print_violation(console, exploration.violated, protocol, exploration.trace, shortest=True)
             if save is not None:
-                write_text(save, itf.dumps(told(one.violated, protocol, one.trace), protocol))
-        if one.verdict == "undecided":
+                write_text(save, itf.dumps(told(exploration.violated, protocol, exploration.trace), protocol))
+        if exploration.verdict == "undecided":
             console.print(
-                f"[yellow]{one.configuration}: undecided, stopped after {one.distinct:,} states at depth {one.depth}; "
-                "raise --states-max to go further.[/]",
+                f"[yellow]{exploration.configuration}: undecided, stopped after {exploration.distinct:,} states "
+                f"at depth {exploration.depth}; raise --states-max to go further.[/]",
                 highlight=False,
             )
-    results = [item.as_json() for item in found]
+    results = [exploration.as_json() for exploration in found]
     # One object for one configuration, a list for several: what was asked decides, not how many were explored.
     write_json(results[0] if len(asked) == 1 else results, json_file)
-    ended = worst(EXIT_OF[item.verdict] for item in found)
-    result = Result("explore", ended, sum(item.seconds for item in found), sections=[section_of(found)])
-    for (_, protocol), one in zip(asked, found, strict=False):
-        why = f"{one.verdict} {one.violated}".strip()
-        source = source_of(one.violated, protocol)
-        result.cases.append(Case(one.configuration, one.verdict, why, one.seconds, source))
-        result.findings += findings_of(one, protocol, variant)
+    ended = worst(EXIT_OF[exploration.verdict] for exploration in found)
+    result = Result("explore", ended, sum(exploration.seconds for exploration in found), sections=[section_of(found)])
+    for (_, protocol), exploration in zip(asked, found, strict=False):
+        why = f"{exploration.verdict} {exploration.violated}".strip()
+        source = source_of(exploration.violated, protocol)
+        result.cases.append(Case(exploration.configuration, exploration.verdict, why, exploration.seconds, source))
+        result.findings += findings_of(exploration, protocol, variant)
     outputs.write(result)
     return int(ended)
 
@@ -130,22 +130,22 @@ def print_explorations(found: list[Exploration], console: Console) -> None:
     """A table of what was visited, and the pinned counts that were not found."""
     figures = ("states", "transitions", "depth", "bits", "seconds", "compile", "M/s")
     table = plain_table("Explored", left=["configuration"], right=figures, mark=True)
-    for item in found:
+    for exploration in found:
         table.add_row(
-            item.configuration,
-            f"{item.distinct:,}",
-            f"{item.transitions:,}",
-            str(item.depth),
-            str(item.bits),
-            f"{item.seconds:.2f}",
-            f"{item.compile_seconds:.2f}",
-            f"{item.distinct / max(item.seconds, 1e-9) / 1e6:.2f}",
-            MARKS[item.verdict],
+            exploration.configuration,
+            f"{exploration.distinct:,}",
+            f"{exploration.transitions:,}",
+            str(exploration.depth),
+            str(exploration.bits),
+            f"{exploration.seconds:.2f}",
+            f"{exploration.compile_seconds:.2f}",
+            f"{exploration.distinct / max(exploration.seconds, 1e-9) / 1e6:.2f}",
+            MARKS[exploration.verdict],
         )
     console.print(table)
-    for item in found:
-        if item.verdict == "violated" and item.trace is None:
-            console.print(f"[red]{item.configuration}: {escape(item.violated)}[/]", highlight=False)
+    for exploration in found:
+        if exploration.verdict == "violated" and exploration.trace is None:
+            console.print(f"[red]{exploration.configuration}: {escape(exploration.violated)}[/]", highlight=False)
 
 
 def findings_of(exploration: Exploration, protocol: Protocol, variant: str | None) -> Iterator[Finding]:
@@ -168,7 +168,13 @@ def findings_of(exploration: Exploration, protocol: Protocol, variant: str | Non
 def section_of(found: Sequence[Exploration]) -> Section:
     """The table of explorations for a summary."""
     rows = [
-        (item.configuration, f"{item.distinct:,}", f"{item.transitions:,}", str(item.depth), PLAIN_MARKS[item.verdict])
-        for item in found
+        (
+            exploration.configuration,
+            f"{exploration.distinct:,}",
+            f"{exploration.transitions:,}",
+            str(exploration.depth),
+            PLAIN_MARKS[exploration.verdict],
+        )
+        for exploration in found
     ]
     return Section("Explored", ("configuration", "states", "transitions", "depth", ""), rows)

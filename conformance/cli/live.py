@@ -87,7 +87,11 @@ def live(
     if configs:
         asked = [(name, configurations.meant(name, protocol_name, variant)) for name in configs]
     else:
-        asked = [(name, item) for item in wanted(protocol_name, variant) for name in configurations.live_names(item)]
+        asked = [
+            (name, protocol)
+            for protocol in wanted(protocol_name, variant)
+            for name in configurations.live_names(protocol)
+        ]
     found: list[Liveness] = []
     for name, protocol in asked:
         found.append(decided(name, protocol, states_max=states_max, forget=forget))
@@ -96,22 +100,22 @@ def live(
     print_graphs(found, console)
     shown, idle = None, []
     for protocol in dict.fromkeys(protocol for _, protocol in asked[: len(found)]):
-        own = [one for (_, of), one in zip(asked, found, strict=False) if of is protocol]
+        own = [liveness for (_, of), liveness in zip(asked, found, strict=False) if of is protocol]
         console.print()
         print_outcomes(own, protocol, console)
         shown = print_broken(own, protocol, console)
         if shown is not None and save is not None:
             assert shown.lasso is not None
             write_text(save, itf.dumps(told(shown.eventuality.name, protocol, shown.lasso), protocol))
-        occurred = any(outcome.occurred for item in own for outcome in item.outcomes)
+        occurred = any(outcome.occurred for liveness in own for outcome in liveness.outcomes)
         # Unknown if one was stopped. A configuration of the user's own may exercise some eventualities only, but not none.
-        if shown is None and all(item.complete for item in own) and not (configs and occurred):
+        if shown is None and all(liveness.complete for liveness in own) and not (configs and occurred):
             idle += never_asked(own, protocol.eventualities)
-    for item in found:
-        if item.verdict == "undecided":
+    for liveness in found:
+        if liveness.verdict == "undecided":
             console.print(
-                f"[yellow]{item.configuration}: undecided, stopped after {item.distinct:,} states and {item.transitions:,} steps; "
-                "raise --states-max to go further.[/]",
+                f"[yellow]{liveness.configuration}: undecided, stopped after {liveness.distinct:,} states and "
+                f"{liveness.transitions:,} steps; raise --states-max to go further.[/]",
                 highlight=False,
             )
     if idle:
@@ -120,15 +124,15 @@ def live(
             highlight=False,
             soft_wrap=True,
         )
-    results = [item.as_json() for item in found]
+    results = [liveness.as_json() for liveness in found]
     # One object for one configuration, a list for several: what was asked decides, not how many were decided.
     write_json(results[0] if len(asked) == 1 else results, json_file)
-    ended = worst([*(EXIT_OF[item.verdict] for item in found), *([Exit.UNDECIDED] if idle else [])])
-    result = Result("live", ended, sum(item.seconds for item in found))
-    for (_, protocol), item in zip(asked, found, strict=False):
-        result.cases += _cases(item)
-        result.findings += findings_of(item, protocol, variant)
-        result.sections.append(_section(item))
+    ended = worst([*(EXIT_OF[liveness.verdict] for liveness in found), *([Exit.UNDECIDED] if idle else [])])
+    result = Result("live", ended, sum(liveness.seconds for liveness in found))
+    for (_, protocol), liveness in zip(asked, found, strict=False):
+        result.cases += _cases(liveness)
+        result.findings += findings_of(liveness, protocol, variant)
+        result.sections.append(_section(liveness))
     result.findings += [Finding("live", f"its premise is never true: {name}", undecided=True) for name in idle]
     outputs.write(result)
     return int(ended)
@@ -184,17 +188,17 @@ def print_graphs(found: Sequence[Liveness], console: Console) -> None:
     """A table of the explored configurations."""
     figures = ("states", "steps", "depth", "bits", "seconds", "compile", "MB")
     table = plain_table("Decided over", left=["configuration"], right=figures, mark=True)
-    for item in found:
+    for liveness in found:
         table.add_row(
-            item.configuration,
-            f"{item.distinct:,}",
-            f"{item.transitions:,}",
-            str(item.depth),
-            str(item.bits),
-            f"{item.seconds:.2f}",
-            f"{item.compile_seconds:.2f}",
-            f"{item.bytes / 1e6:.0f}",
-            MARKS[item.verdict],
+            liveness.configuration,
+            f"{liveness.distinct:,}",
+            f"{liveness.transitions:,}",
+            str(liveness.depth),
+            str(liveness.bits),
+            f"{liveness.seconds:.2f}",
+            f"{liveness.compile_seconds:.2f}",
+            f"{liveness.bytes / 1e6:.0f}",
+            MARKS[liveness.verdict],
         )
     console.print(table)
 
@@ -202,13 +206,13 @@ def print_graphs(found: Sequence[Liveness], console: Console) -> None:
 def print_outcomes(found: Sequence[Liveness], protocol: Protocol, console: Console) -> None:
     """A table of eventualities by configurations."""
     table = plain_table(f"Eventualities of {protocol.name}", left=["eventuality"])
-    for item in found:
-        table.add_column(item.configuration, justify="center", no_wrap=True)
-    columns = [{outcome.eventuality.name: outcome for outcome in item.outcomes} for item in found]
+    for liveness in found:
+        table.add_column(liveness.configuration, justify="center", no_wrap=True)
+    columns = [{outcome.eventuality.name: outcome for outcome in liveness.outcomes} for liveness in found]
     for eventuality in protocol.eventualities:
         table.add_row(eventuality.name, *(_mark(outcomes.get(eventuality.name)) for outcomes in columns))
     console.print(table)
-    if any(outcome.verdict == "holds" and not outcome.occurred for item in found for outcome in item.outcomes):
+    if any(outcome.verdict == "holds" and not outcome.occurred for liveness in found for outcome in liveness.outcomes):
         console.print(f"{NOT_ASKED} holds, since its premise is never true", highlight=False)
 
 
@@ -220,7 +224,7 @@ def _mark(outcome: Outcome | None) -> str:
 
 def print_broken(found: Sequence[Liveness], protocol: Protocol, console: Console) -> Outcome | None:
     """Prints the lasso of the first broken eventuality, names the others, and returns what is printed."""
-    broken = [(item, outcome) for item in found for outcome in item.outcomes if outcome.lasso is not None]
+    broken = [(liveness, outcome) for liveness in found for outcome in liveness.outcomes if outcome.lasso is not None]
     if not broken:
         return None
     first = broken[0][1]

@@ -148,8 +148,8 @@ def print_proof(proof: Proof, protocol: Protocol, console: Console) -> None:
 
 def print_claim(claim: Claim, protocol: Protocol, console: Console) -> None:
     """What is wrong with a claim: in English, and as a counterexample to induction."""
-    colour = "red" if claim.verdict == "violated" else "yellow"
-    console.print(f"[{colour}]{_said(claim)}: [bold]{claim.name}[/] {escape(claim.because)}[/]", highlight=False)
+    color = "red" if claim.verdict == "violated" else "yellow"
+    console.print(f"[{color}]{_said(claim)}: [bold]{claim.name}[/] {escape(claim.because)}[/]", highlight=False)
     for promise in protocol.promises:
         if promise.name == claim.name:
             _print_indented(escape(" ".join(promise.doc.splitlines()[0].split())), console)

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,18 +15,10 @@ import pytest
 from conformance import configurations
 from conformance.data import files
 from conformance.protocols import PROTOCOLS
+from tests.conformance.cli.test_commands import Ended
 
 ROOT = Path(__file__).parents[3]
 FAILOVER = next(protocol for protocol in PROTOCOLS if protocol.name == "failover")
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What became of a command."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
