@@ -37,8 +37,13 @@ from model.language import Protocol
 PARTS: Final = ("wire", "counts", "vectors", "variants", "lassos", "schema", "docs")
 PINNED = "\n[pinned]\n"
 
-SECONDS: Final[Mapping[str, Mapping[str, int]]] = {}
-"""Rough time of the slow parts by protocol, on two cores; all others take a second or two."""
+SECONDS: Final[Mapping[str, Mapping[str, int]]] = {
+    "counts": {"on-demand": 25, "message-queue": 15, "slots": 8, "small-networks": 6, "failover": 5},
+    "vectors": {"on-demand": 300, "message-queue": 120},
+    "variants": {"on-demand": 120, "message-queue": 60, "slots": 50, "small-networks": 15, "failover": 8},
+    "lassos": {"on-demand": 15, "message-queue": 10, "slots": 6, "small-networks": 3, "failover": 4},
+}
+"""The rough time of the slow parts, in seconds, by protocol; everything else takes about a second."""
 
 
 def write_counts(name: str, protocol: Protocol) -> None:
@@ -92,7 +97,7 @@ def write_golden(wanted: Sequence[str], say: Callable[[str], None]) -> None:
             raise Problem(no_such("part or protocol", name, (*PARTS, *protocols)), Exit.BAD_INPUT)
     parts = [part for part in PARTS if part in wanted] or list(PARTS)
     chosen = [protocols[spelled(name)] for name in wanted if spelled(name) in protocols] or list(PROTOCOLS)
-    say(_announcement(parts, chosen))
+    say(announcement(parts, chosen))
     # A user's own specification has no implementation of its own, and so no messages on the wire, and no events.
     own = OWN != SHIPPED
     if "wire" in parts and not own:
@@ -108,8 +113,8 @@ def write_golden(wanted: Sequence[str], say: Callable[[str], None]) -> None:
         write_page()
 
 
-def _announcement(parts: Sequence[str], protocols: Sequence[Protocol]) -> str:
-    """What is going to be written, and roughly how long it takes."""
+def announcement(parts: Sequence[str], protocols: Sequence[Protocol]) -> str:
+    """What is going to be written, and roughly how long that takes."""
     seconds = sum(SECONDS.get(part, {}).get(protocol.name, 1) for part in parts for protocol in protocols)
     time = (
         f"about {round(seconds / 60)} minutes"
