@@ -22,6 +22,7 @@ from conformance.documents.design_document import write_page
 from conformance.documents.reference import write_document
 from conformance.evidence.lassos import hopes_of, write_lassos
 from conformance.evidence.mistakes import Counterexample, Mistake
+from conformance.evidence.staleness import reported_as_stale
 from conformance.evidence.variants import breaking, write_variants
 from conformance.protocols import PROTOCOLS, REPLAYED, again, spelled
 from conformance.replay.lockstep import Divergence
@@ -110,7 +111,8 @@ def write_golden(wanted: Sequence[str], say: Callable[[str], None]) -> None:
             adopt(kind, f"{protocol.name}.json" if kind == "variants" else protocol.name)
         write_parts(protocol, parts)
     if "docs" in parts:
-        write_page()
+        with reported_as_stale():
+            write_page()
 
 
 def announcement(parts: Sequence[str], protocols: Sequence[Protocol]) -> str:

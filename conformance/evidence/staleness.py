@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from conformance.protocols import again, base
+from conformance.data.files import kept
+from conformance.protocols import PROTOCOLS, again, base
+from impl.cli.exits import Exit, Problem
+from model.errors import BadInput
 from model.language import Protocol
 
 Part = Literal["vectors", "variants", "lassos"]
@@ -29,6 +33,25 @@ def stale(parts: Sequence[Part], protocol: Protocol, why: str) -> str:
 def earlier(problem: object) -> str:
     """Why files are stale that cannot be read as runs of the statement; `problem` says what is wrong with the first one."""
     return f"{EARLIER} ({problem})"
+
+
+@contextmanager
+def reported_as_stale() -> Iterator[None]:
+    """Replaces the error about a run that is malformed by the sentence for stale files, if there are any.
+
+    Raises:
+        Problem: files are stale.
+        BadInput: a file is malformed, and none is stale.
+    """
+    try:
+        yield
+    except BadInput as problem:
+        for protocol in PROTOCOLS:
+            vectors, lassos = kept("vectors", protocol.name), kept("lassos", protocol.name)
+            parts = stale_parts(protocol, {"vectors": vectors, "variants": vectors / "negative", "lassos": lassos})
+            if parts:
+                raise Problem(stale(parts, protocol, earlier(problem)), Exit.BAD_INPUT) from problem
+        raise
 
 
 def stale_parts(protocol: Protocol, folders: Mapping[Part, Path]) -> list[Part]:

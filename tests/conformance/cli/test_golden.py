@@ -11,6 +11,7 @@ from conformance.data import files
 from conformance.documents import golden
 from conformance.evidence import lassos, variants
 from conformance.evidence.variants import refuted_by_exploration
+from conformance.protocols import PROTOCOLS
 from conformance.replay.lockstep import Divergence
 from impl.cli.exits import Exit
 from spec.on_demand.protocol import PROTOCOL
@@ -34,7 +35,7 @@ def sentence(ended: Ended, first: str) -> str:
 
 
 def test_it_says_what_it_writes_and_how_long_that_takes() -> None:
-    every = golden.announcement(golden.PARTS, golden.PROTOCOLS)
+    every = golden.announcement(golden.PARTS, PROTOCOLS)
     names = "on-demand, small-networks, message-queue, slots, failover"
     assert every.startswith(f"Writing wire, counts, vectors, variants, lassos, schema, docs of {names}: about ")
     assert every.endswith(" minutes")
@@ -58,9 +59,9 @@ def test_a_configuration_that_does_not_hold_is_shown_with_its_counterexample(
 
 def test_a_variant_that_nothing_notices_is_named(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(variants, "violated_by", lambda *_: [])
-    first = variants.breaking(golden.PROTOCOLS[-1])[0].name
+    first = variants.breaking(PROTOCOLS[-1])[0].name
     ended = ondemand("golden", "variants", "failover")
-    assert sentence(ended, golden.announcement(["variants"], [golden.PROTOCOLS[-1]])) == (
+    assert sentence(ended, golden.announcement(["variants"], [PROTOCOLS[-1]])) == (
         f"The counterexamples of variants of failover are not written: nothing notices {first}, every claim is still proved "
         f"with it; strengthen a promise, or correct the variant. To see it, run `ondemand prove --variant {first}`."
     )
@@ -70,9 +71,9 @@ def test_a_variant_that_does_nothing_new_is_shown_with_its_counterexample(
     ondemand: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(variants, "first_difference", lambda *_: None)
-    first = variants.breaking(golden.PROTOCOLS[-1])[0].name
+    first = variants.breaking(PROTOCOLS[-1])[0].name
     ended = ondemand("golden", "variants", "failover")
-    said = sentence(ended, golden.announcement(["variants"], [golden.PROTOCOLS[-1]]))
+    said = sentence(ended, golden.announcement(["variants"], [PROTOCOLS[-1]]))
     assert said.startswith(
         "The counterexamples of variants of failover are not written: "
         f"the counterexample of {first} is a run of failover itself, which breaks "
@@ -85,7 +86,7 @@ def test_a_variant_without_a_lasso_is_named(ondemand: Command, monkeypatch: pyte
     monkeypatch.setattr(lassos, "may_forget", lambda *_: True)
     monkeypatch.setattr(lassos, "live", lambda *_, **__: SimpleNamespace(outcomes=()))
     ended = ondemand("golden", "lassos", "failover")
-    said = sentence(ended, golden.announcement(["lassos"], [golden.PROTOCOLS[-1]]))
+    said = sentence(ended, golden.announcement(["lassos"], [PROTOCOLS[-1]]))
     assert said.startswith("The lassos of failover are not written: no configuration shows that ")
     assert Path("conformance/data/configurations/failover/live").as_posix() in said
 

@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from conformance import configurations
-from conformance.cli import docs
+from conformance.cli import docs, replay
+from conformance.evidence import gathering, staleness
 from conformance.protocols import named
-from conformance.replay.replays import vectors_of
+from conformance.replay.replays import Replays, Vector, vectors_of
 from impl.cli.exits import Exit
+from model.errors import BadInput
 from spec.on_demand.protocol import PROTOCOL
 from tests.conformance.cli.test_commands import Command, ondemand
 from tests.conformance.cli.test_specification import ondemand as ondemand_in
@@ -325,6 +327,47 @@ def test_a_stale_document_is_named_with_the_command_that_writes_it(
     ended = ondemand("docs", "--check")
     assert (ended.code, ended.out) == (Exit.VIOLATED, "")
     assert ended.err == "spec/slots/protocol.md is stale. Run `ondemand docs`.\n"
+
+
+def test_documents_of_stale_runs_are_not_written(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write() -> bool:
+        raise BadInput("x.itf.json: step 3: place(p1, h1) is not possible here")
+
+    monkeypatch.setattr(docs, "is_current", lambda protocol: True)
+    monkeypatch.setattr(docs, "page_is_current", write)
+    monkeypatch.setattr(staleness, "stale_parts", lambda protocol, folders: ["lassos"] * (protocol.name == "slots"))
+    ended = ondemand("docs", "--check")
+    assert (ended.code, ended.out) == (Exit.BAD_INPUT, "")
+    assert ended.err == (
+        "The lassos of slots are stale: they are runs of an earlier statement (x.itf.json: step 3: place(p1, h1) is not possible "
+        "here). Run `ondemand golden lassos slots`.\n"
+    )
+
+
+def test_stale_vectors_are_not_replayed(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_: object) -> list[Vector]:
+        raise BadInput("x.itf.json: step 3: place(p1, h1) is not possible here")
+
+    monkeypatch.setattr(gathering, "read_vectors", read)
+    monkeypatch.setattr(gathering, "stale_vectors", lambda stated: ["vectors"])
+    for command in ("replay", "unexercised"):
+        ended = ondemand(command)
+        assert (ended.code, ended.out) == (Exit.BAD_INPUT, "")
+        assert ended.err.endswith(
+            "The vectors of on-demand are stale: they are runs of an earlier statement (x.itf.json: step 3: place(p1, h1) is not "
+            "possible here). Run `ondemand golden vectors on-demand`.\n"
+        )
+
+
+def test_stale_vectors_that_can_be_replayed_are_named(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "stale_vectors", lambda stated: ["vectors"])
+    monkeypatch.setattr(replay, "replay_all", lambda vectors, *_, **__: Replays("memory"))
+    ended = ondemand("replay", "--protocol", "message_queue")
+    assert ended.code == Exit.UNDECIDED
+    assert ended.err == (
+        "The vectors of message-queue are stale: they are runs of an earlier statement, and cover too little of this one. "
+        "Run `ondemand golden vectors message-queue`.\n"
+    )
 
 
 @pytest.mark.parametrize(
