@@ -317,7 +317,7 @@ def metrics_of(port: int) -> dict[str, float]:
         ([], "PULSAR_URL is not set"),
         ([".", "--metrics", "here"], "--metrics: 'here' is no address; name HOST:PORT"),
         ([".", "--since", "2025-01-31"], "--since is for the broker's event topics"),
-        ([".", "--protocol", "slots"], "'slots' is no protocol with logs"),
+        ([".", "--protocol", "slots"], "--protocol: slots has no event logs; choose one of "),
         ([".", "--checkpoint", "no.json"], "no.json: is no checkpoint of a watch"),
     ],
 )
