@@ -2,13 +2,26 @@
 PYTHON ?= python3
 RUN := .venv/bin/
 
-.PHONY: check test prove replay bench matrix matrix-check golden lint lock help
+.PHONY: check test test-fast format lint prove replay docs bench golden matrix matrix-check lock help
 
-check: .venv/ready  ## the main job: every promise with its evidence
+check: .venv/ready  ## the main job: every promise with its evidence (2 minutes)
 	@$(RUN)ondemand check
 
-test: .venv/ready lint  ## everything a change must pass
+test: .venv/ready lint  ## everything a change must pass, on a real broker (15 minutes)
 	@$(RUN)pytest
+
+test-fast: .venv/ready  ## the tests that need no broker and little time (under a minute)
+	@$(RUN)pytest -m "not slow"
+
+format: .venv/ready  ## format the code, and fix what can be fixed
+	@$(RUN)ruff format .
+	@$(RUN)ruff check --fix .
+
+lint: .venv/ready  ## format, rules, spelling and types
+	@$(RUN)ruff format --check .
+	@$(RUN)ruff check .
+	@$(RUN)codespell
+	@$(RUN)mypy
 
 prove: .venv/ready  ## the proofs alone
 	@$(RUN)ondemand prove
@@ -16,34 +29,33 @@ prove: .venv/ready  ## the proofs alone
 replay: .venv/ready  ## every vector on the implementation, over a real broker
 	@$(RUN)ondemand replay --target pulsar
 
-bench: .venv/ready  ## the numbers of the README, with their conditions
+docs: .venv/ready  ## the documents that are generated from the specification
+	@$(RUN)ondemand docs
+
+bench: .venv/ready  ## the figures of docs/benchmarks.md, with their conditions
 	@$(RUN)ondemand bench
 
-matrix: .venv/ready  ## mutants of the statement and of the cores, and which check notices each; about ten minutes
-	@$(RUN)ondemand matrix
-
-matrix-check: .venv/ready  ## the same, and nothing is written: are the tables what is made, byte for byte?
-	@$(RUN)ondemand matrix --check
-
-golden: .venv/ready  ## generated files anew; read the difference before you commit it
+golden: .venv/ready  ## all generated files; read the difference before you commit it (12 minutes)
 	@$(RUN)ondemand golden
 
-lint: .venv/ready  ## format, rules and types
-	@$(RUN)ruff format --check .
-	@$(RUN)ruff check .
-	@$(RUN)mypy
+matrix: .venv/ready  ## mutants of the statement and of the cores, and which check notices each (10 minutes)
+	@$(RUN)ondemand matrix
+
+matrix-check: .venv/ready  ## are the checked-in summaries current? If not, make the tables again and compare
+	@$(RUN)ondemand matrix --status || $(RUN)ondemand matrix --check
+
+lock: .venv/ready  ## pin all dependencies again; needs uv
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --extra dev --python-version 3.11 pyproject.toml -o requirements.lock
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile
-
-lock:  ## pins anew; needs uv
-	uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --extra dev --python-version 3.11 pyproject.toml -o requirements.lock
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 16
 
 # The lock names each package with its hashes; the project itself is installed without looking for others.
 .venv/ready: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11, 3.12 or 3.13 is needed; set PYTHON to one of them." if not (3, 11) <= sys.version_info[:2] < (3, 14) else 0)'
-	@echo "Setting up .venv; the first time this takes a minute or two."
-	@test -d .venv || $(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 is needed; set PYTHON to it." if sys.version_info[:2] != (3, 11) else 0)'
+	@test -d .venv || { echo "Setting up .venv: creating the environment"; $(PYTHON) -m venv .venv; }
+	@echo "Setting up .venv: installing $$(grep -c '==' requirements.lock) locked packages (one or two minutes the first time)"
 	@$(RUN)pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@echo "Setting up .venv: installing this project"
 	@$(RUN)pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -1,4 +1,4 @@
-"""DPM and an agent as wholes: one process, one durable record for an input, both parts of the protocol in it."""
+"""DPM and an agent as composites: one process that runs both protocols and writes one durable record for each input."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from impl.on_demand.dpm import Dpm
 
 
 class CompositeDpm:
-    """Pods are versions for NCM, and ports that count for their VPC's channel. What one input changes is one record."""
+    """A pod is a versioned entry for NCM and a port that counts in its VPC's message queue. One input produces one record."""
 
     def __init__(self, dpm: Dpm, channel: MessageQueueDpm) -> None:
         self.dpm = dpm
         self.channel = channel
 
     def place(self, pod: Pod, host: str) -> Effects:
-        """The pod is created at the host, or moves there."""
+        """Creates the pod at the host, or moves it there."""
         before = self.dpm.place_of(pod)
         return self._counted(self.dpm.place(pod, host), pod, before, host)
 
     def remove(self, pod: Pod) -> Effects:
-        """The pod is gone."""
+        """Removes the pod."""
         before = self.dpm.place_of(pod)
         return self._counted(self.dpm.remove(pod), pod, before, None)
 
@@ -37,7 +37,7 @@ class CompositeDpm:
         return Effects(record, issued.sends + ports.sends, issued.events + ports.events)
 
     def _ports(self, pod: Pod, before: str | None, after: str | None) -> Effects:
-        """The port comes before it goes, so that a pod that moves ends no channel between."""
+        """Adds the new port before it removes the old one, so that moving a pod does not end a subscription in between."""
         effects = Effects()
         if after is not None and self._counts(pod, after):
             effects = self.channel.add_port(after, pod.vpc)
@@ -46,12 +46,12 @@ class CompositeDpm:
         return effects
 
     def _counts(self, pod: Pod, host: str) -> bool:
-        """A VPC whose name cannot be a topic's has no channel, and its pods are placed all the same."""
+        """A VPC whose name is not valid in a topic's name has no message queue. Its pods are placed all the same."""
         return bool(VPC_NAME.fullmatch(pod.vpc) and HOST_NAME.fullmatch(host))
 
     def apply(self, record: Mapping[str, Any]) -> None:
         """Repeats a change from its durable record."""
-        if "issue" in record and "channel" not in record:  # written before there were channels
+        if "issue" in record and "channel" not in record:  # written before the message queue existed
             pod = Pod(*record["issue"])
             self._ports(pod, self.dpm.place_of(pod), record["place"])
         if "channel" in record:
@@ -64,10 +64,10 @@ class CompositeDpm:
         return {**self.dpm.snapshot(), "channel": self.channel.snapshot()}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Takes over a snapshot."""
+        """Replaces the state with a snapshot."""
         self.dpm.restore(snapshot)
         self.channel.restore(snapshot.get("channel", {"nodes": {}, "vpcs": {}}))
-        if "channel" not in snapshot:  # written before there were channels
+        if "channel" not in snapshot:  # written before the message queue existed
             for pod, place in self.dpm.places().items():
                 self._ports(pod, None, place)
 
@@ -77,14 +77,14 @@ class CompositeDpm:
 
 
 class CompositeAca:
-    """Both parts begin their epochs together, and the epoch is all that is kept."""
+    """Both parts begin their epochs together. The epoch is the only durable state."""
 
     def __init__(self, aca: Aca, channel: MessageQueueAca) -> None:
         self.aca = aca
         self.channel = channel
 
     def start(self) -> Effects:
-        """A new epoch begins, in which nothing is known yet; NCM and DPM are told."""
+        """Begins a new epoch with empty knowledge, and greets NCM and DPM."""
         begun = self.aca.start()
         told = self.channel.begin(self.aca.epoch)
         return Effects(begun.record, begun.sends + told.sends, begun.events + told.events)
@@ -99,11 +99,11 @@ class CompositeAca:
         return self.aca.snapshot()
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Takes over a snapshot."""
+        """Replaces the state with a snapshot."""
         self.aca.restore(snapshot)
         self.channel.restore(snapshot)
 
 
 def of_channel(effects: Effects) -> Effects:
-    """The effects of the channel part, with their record as the whole keeps it."""
+    """The effects of the message-queue part, with the record in the form that the composite stores."""
     return replace(effects, record={"channel": dict(effects.record)}) if effects.record is not None else effects

@@ -1,8 +1,8 @@
 """What the cores of DPM, NCM and ACA have in common.
 
-A core is fed one input at a time and answers with `Effects`. It has no clock, socket, thread, logger or randomness. Whoever feeds
-it has these duties, in this order: make `record` and `sends` durable together; publish the sends; acknowledge the input. Doing
-the later ones again after a crash is harmless, as long as nothing else has been made durable in between.
+A core takes one input at a time and returns `Effects`. It has no clock, socket, thread, logger or randomness. Its caller has three
+duties, in this order: make `record` and `sends` durable together; publish the sends; acknowledge the input. Repeating the later
+ones after a crash is harmless, as long as nothing else has become durable in between.
 """
 
 from __future__ import annotations
@@ -14,55 +14,56 @@ from typing import Any, Final
 from impl.messages import Message
 
 ADMINISTRATION: Final = "administration"
-"""Where work for the broker's administration goes. No topic: whoever performs the effects does it, in its place among the sends."""
+"""The destination of requests to the broker's administration. It is not a topic: the process that performs the effects executes
+them, in their order among the sends."""
 
 IGNORED: Final = "message.ignored"
-"""What an event log calls a message that there was nothing to do about."""
+"""The event-log name of a message that required no action."""
 
 REPEATED: Final = "message.repeated"
-"""What it calls saying something again that nobody has asked for."""
+"""The event-log name of an unsolicited repetition."""
 
 Plain = None | bool | int | str | list["Plain"] | dict[str, "Plain"]
-"""What a durable record is made of."""
+"""The values that a durable record consists of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened, under a name that stays."""
+    """Something that happened, under a stable name."""
 
     name: str
     fields: Mapping[str, Any] = field(default_factory=dict)
     step: str = ""
-    """What an event log calls it (`impl.events.event_schema`); the fields have everything that the log says there. Empty: it is
-    part of the step of another event of the same effects."""
+    """The event's name in the event log (`impl.events.event_schema`); the fields hold everything that the log states. Empty: the
+    event belongs to the step of another event of the same effects."""
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """A message and the topic that it goes to, by its short name."""
+    """A message and the short name of its destination topic."""
 
     topic: str
     message: Message
     key: str = ""
-    """Messages of one key keep their order."""
+    """Messages with the same key keep their order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What an input brings about."""
+    """The result of one input."""
 
     record: Mapping[str, Plain] | None = None
-    """The change of the durable state; none if there is no change."""
+    """The change of the durable state, or None."""
     sends: tuple[Send, ...] = ()
     events: tuple[Event, ...] = ()
 
 
 def joined(first: Effects, second: Effects) -> Effects:
-    """Two effects as one: one durable record, of the form `{"all": [...]}`, and everything sent in order."""
+    """Combines two effects: one durable record of the form `{"all": [...]}`, and all sends in order."""
     records: list[Plain] = [dict(record) for record in (first.record, second.record) if record is not None]
     record: dict[str, Plain] | None = {"all": records} if records else None
     return Effects(record, first.sends + second.sends, first.events + second.events)
 
 
 class IllegalInput(Exception):
-    """An input that is not among the legal moves of a role in its present state; the text names all three."""
+    """An input that is not a legal move of the role in its present state; the text names role, state and input."""

@@ -1,4 +1,4 @@
-"""What the three roles say to each other. Every message is immutable, and says all there is to say."""
+"""The messages between the three roles. Every message is immutable and self-contained."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final
 
 HOST_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-"""What a host may be called. The name becomes part of its topics' names, and must not lead to another's."""
+"""A valid host name. It becomes part of topic names, and must not produce the name of another host's topic."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -23,19 +23,19 @@ class Pod:
 
 
 VPC_NAME: Final = re.compile(r"(?!.*-partition-\d+$)[A-Za-z0-9][A-Za-z0-9._-]{0,126}")
-"""What a VPC may be called whose name becomes part of a topic's. (The broker takes what ends in the forbidden way for a part of
-another topic.)"""
+"""A VPC name that is valid in a topic's name. (The broker takes a name with the excluded ending for a partition of another
+topic.)"""
 
 FIRST_SLOT: Final = 1
 LAST_SLOT: Final = 65_535
-"""The slots of a topic that keys can go to. The broker counts from 0, and no key goes there."""
+"""The slots of a topic that a key can map to. The broker counts from 0, but maps no key to slot 0."""
 
 PAYLOAD_BYTES_MAX: Final = 12_288
-"""Of all parts of a revision together: it fits into a message beside the names, with room."""
+"""The limit for all parts of a revision together: they fit into one message beside the names, with some room."""
 
 
 class Kind(Enum):
-    """What a part of a VPC's shared state is about, and so which of an agent's handlers applies it."""
+    """The subject of one part of a VPC's shared state; it selects the agent's handler that applies the part."""
 
     SUBNET = "subnet"
     GROUP_RULES = "group-rules"
@@ -43,14 +43,14 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One kind of what all hosts of a VPC share, as a whole: not a change to it."""
+    """The complete content of one kind of state that all hosts of a VPC share, not a change to it."""
 
     kind: Kind
     data: bytes
 
 
 class Reason(Enum):
-    """Why a request is refused. No member consents, and none stands for zero on the wire."""
+    """Why a request is refused. No member means consent, and none has the value zero on the wire."""
 
     NOT_YOUR_SOURCE = "not your source"
     OTHER_VPC = "other VPC"
@@ -73,9 +73,9 @@ class Config:
 
     pod: Pod
     version: int
-    """From 1 on."""
+    """Counts from 1."""
     place: str | None
-    """The host it is at from now on; none: it is gone."""
+    """The pod's host as of this version; None: the pod is removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,29 +89,29 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """The operator to NCM: a host takes part from now on, with credentials of its own, and starts from nothing."""
+    """Operator to NCM: the host takes part from now on, with its own credentials and with empty state."""
 
     host: str
     registration: int = 1
-    """Grows with every registration of the host, so that a message about an earlier one, come late or again, does nothing."""
+    """Grows with every registration of the host, so that a late or repeated message about an earlier one has no effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deregistered:
-    """The operator to NCM: a host takes part no more."""
+    """Operator to NCM: the host no longer takes part."""
 
     host: str
     registration: int = 1
-    """The newest that this ends."""
+    """The newest registration that this ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Agent to NCM: the agent has started, and knows nothing."""
+    """Agent to NCM: the agent has started and knows nothing."""
 
     host: str
     epoch: int
-    """Counts the starts of the agent, from 1 on."""
+    """Counts the starts of the agent, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Request:
     host: str
     epoch: int
     request: int
-    """Tells the questions of one host and epoch apart."""
+    """Distinguishes the requests of one host and epoch."""
     source: Pod
     destination: Pod
 
@@ -142,7 +142,7 @@ class Route:
 
     host: str
     epoch: int
-    """The epoch that NCM speaks to; an agent of another epoch does not listen."""
+    """The epoch that NCM addresses; an agent of another epoch ignores the message."""
     pod: Pod
     version: int
     place: str | None
@@ -172,21 +172,21 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """DPM to one agent: what all hosts of the VPC share has this revision."""
+    """DPM to one agent: the shared state of the VPC has this revision."""
 
     host: str
     epoch: int
-    """The epoch that DPM speaks to; an agent of another epoch does not listen."""
+    """The epoch that DPM addresses; an agent of another epoch ignores the message."""
     vpc: str
     revision: int
-    """From 1 on."""
+    """Counts from 1."""
     parts: tuple[Part, ...]
-    """All that is shared as of this revision, each kind once, in the order of `Kind`."""
+    """The complete shared state as of this revision: each kind once, in the order of `Kind`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """DPM to all hosts that subscribe to the VPC's topic: what they share has this revision."""
+    """DPM to all hosts that subscribe to the VPC's topic: their shared state has this revision."""
 
     vpc: str
     revision: int
@@ -195,18 +195,18 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """DPM to an agent: subscribe to the VPC's topic, and say whether you could."""
+    """DPM to an agent: subscribe to the VPC's topic, and report whether that succeeded."""
 
     host: str
     epoch: int
     vpc: str
     attempt: int
-    """Tells the askings of one host and VPC apart; it grows for ever."""
+    """Distinguishes the subscribe requests of one host and VPC; it only grows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Agent to DPM: its subscription to the VPC's topic is there."""
+    """Agent to DPM: the subscription to the VPC's topic exists."""
 
     host: str
     epoch: int
@@ -236,21 +236,21 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class OpenTopic:
-    """DPM to the broker's administration: the VPC's topic is to be there."""
+    """DPM to the broker's administration: create the VPC's topic."""
 
     vpc: str
 
 
 @dataclass(frozen=True, slots=True)
 class CloseTopic:
-    """DPM to the broker's administration: the VPC's topic is to be gone, with everything in it."""
+    """DPM to the broker's administration: delete the VPC's topic with everything in it."""
 
     vpc: str
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """DPM to the broker's administration: the host may read the VPC's topic."""
+    """DPM to the broker's administration: allow the host to read the VPC's topic."""
 
     host: str
     vpc: str
@@ -258,7 +258,7 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class EndSubscription:
-    """DPM to the broker's administration: the host may not read the VPC's topic, and its subscription is to be gone."""
+    """DPM to the broker's administration: revoke the host's permission to read the VPC's topic, and delete its subscription."""
 
     host: str
     vpc: str
@@ -266,14 +266,14 @@ class EndSubscription:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """DPM to one host, by the topic that it shares with all hosts of its VPC: what is for it has this revision."""
+    """DPM to one host, by the topic that all hosts of its VPC share: the host's state has this revision."""
 
     host: str
     vpc: str
     revision: int
-    """From 1 on; counted for each VPC."""
+    """Counts from 1 for each VPC."""
     data: bytes
-    """All there is to say to the host: not a change to it."""
+    """The complete state for the host, not a change to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,19 +289,19 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Attend:
-    """DPM to an agent: attend this slot of the VPC's topic, and say whether you could."""
+    """DPM to an agent: attend this slot of the VPC's topic, and report whether that succeeded."""
 
     host: str
     epoch: int
     vpc: str
     turn: int
-    """Counts what DPM tells the host of its coming and going, in its epoch."""
+    """Numbers the attend and leave requests to the host within its epoch."""
     slot: int
 
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """DPM to an agent: attend no slot of the VPC's topic any more, and say so."""
+    """DPM to an agent: stop attending any slot of the VPC's topic, and confirm it."""
 
     host: str
     epoch: int
@@ -322,11 +322,11 @@ class Left:
 ToNcm = Config | Registered | Deregistered | Hello | Request | Applied
 ToAgent = Route | Granted | Refused
 Shared = Push | Published
-"""What brings a revision to an agent."""
+"""The messages that carry a revision to an agent."""
 Notice = Hello | Accepted | Declined | Confirmed
-"""What an agent says to DPM."""
+"""The messages from an agent to DPM."""
 Administrative = OpenTopic | CloseTopic | Permit | EndSubscription
-"""What DPM has the broker's administration do. Kept with the messages that it belongs between, and never published."""
+"""DPM's requests to the broker's administration. They are stored in their order among the messages, and never published."""
 BySlot = Told | Goal | Attend | Leave | Left
-"""What is said where hosts have slots of their VPC's topic; answers and confirmations are as with any topic."""
+"""The messages for hosts that have slots of their VPC's topic; answers and confirmations are the same as with any topic."""
 Message = ToNcm | ToAgent | Report | Shared | Subscribe | Notice | Administrative | BySlot

@@ -31,10 +31,10 @@ from conformance.evidence.gathering import (
 from conformance.evidence.lassos import folder_of
 from conformance.evidence.variants import negative_of
 from conformance.logs.explanation import explain
-from conformance.mutation.show import print_summary, summary_lines
-from conformance.mutation.table import Matrix
+from conformance.mutation.figures import Summary
 from conformance.protocols import again, base, protocol_option, variant_option, wanted
 from conformance.report.explanation_screen import print_explanation
+from conformance.report.mutation_table import print_summary, summary_lines
 from conformance.report.result import VERDICT_OF, Case, Finding, Result, Section, source_of
 from conformance.report.violation import broken, print_violation
 from conformance.report.writing import Outputs, outputs_options
@@ -224,8 +224,8 @@ def print_evidence(found: Evidence, console: Console) -> None:
         why = ": the first violation ended the check" if found.is_red else ""
         console.print(f"[green]✓[/] holds   [red]✗[/] broken   [yellow]?[/] unknown{why}")
     console.print()
-    for matrix in _matrices(found):
-        print_summary(matrix, console)
+    for summary in _tables(found):
+        print_summary(summary, console)
         console.print()
     for line in _summary(found):
         console.print(line, highlight=False)
@@ -235,9 +235,9 @@ def print_evidence(found: Evidence, console: Console) -> None:
             print_replays(replays, console)
 
 
-def _matrices(found: Evidence) -> Sequence[Matrix]:
-    """The mutation tables that say something: those of a statement that was just found broken do not."""
-    return () if found.is_red or found.mutants is None else found.mutants.matrices
+def _tables(found: Evidence) -> Sequence[Summary]:
+    """The summaries of the mutation tables; none after a violation, since they are about a statement without it."""
+    return () if found.is_red or found.mutants is None else found.mutants.summaries
 
 
 def print_conclusion(
@@ -315,8 +315,8 @@ def _summary(found: Evidence) -> list[str]:
         lines.append(f"replayed on {name}: {len(replays.results)} vectors, {steps:,} steps, {rate:,.0f} steps/s")
     for name, verdict in found.logs.items():
         lines.append(f"logs on {name}: {verdict.events:,} events of a deployment, {verdict.verdict}")
-    for matrix in _matrices(found):
-        lines.append(f"mutants of the {matrix.half}: {summary_lines(matrix)[0]}")
+    for summary in _tables(found):
+        lines.append(f"mutants of the {summary.half}, {summary.age()} days old: {summary_lines(summary)[0]}")
     return lines
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from conformance.documents.design_document import PAGE, page_is_current, write_page
+from conformance.documents.findings_page import PAGE, page_is_current, write_page
 from conformance.documents.reference import ROOT, document_of, is_current, write_document
 from conformance.evidence.staleness import reported_as_stale
 from conformance.protocols import PROTOCOLS

@@ -14,7 +14,7 @@ from conformance.cli import specification
 from impl.cli.exits import Exit, Problem
 from impl.cli.main import SERVICES
 from impl.cli.program import Command, Commands, run_program
-from model.errors import BadInput
+from model.bad_input import BadInput
 
 _HELP: Final[Mapping[str, str]] = {
     "check": "Check everything, and print one table of promises and their evidence.",
@@ -43,6 +43,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
 }
 
 
+OURS: Final = ("spec", "model", "impl", "conformance")
+"""The project's own packages."""
+
+
 class _Checks(Commands):
     """The commands of this program. A specification that cannot be loaded is reported with file and line."""
 
@@ -52,6 +56,9 @@ class _Checks(Commands):
         except Exception as problem:  # a statement can fail in any way that a program can
             place = specification.place_of(problem)
             if place is None:
+                if isinstance(problem, ModuleNotFoundError) and not str(problem.name).startswith(OURS):
+                    sentence = f"This command needs the Python package {problem.name}: install alcor-on-demand[check]"
+                    raise Problem(sentence, Exit.ENVIRONMENT) from problem
                 raise
             (file, line), text = place, problem.msg if isinstance(problem, SyntaxError) else str(problem)
             said = " ".join(text.split()) or type(problem).__name__

@@ -1,10 +1,10 @@
-"""`ondemand matrix`: mutates the statement and the implementation's cores, and reports which check notices each mutant."""
+"""`ondemand matrix`: mutants of the statement and of the implementation's cores, and what notices them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Final
 
 import click
@@ -13,22 +13,24 @@ from rich.console import Console
 from conformance.mutation.cores.loading import line_of
 from conformance.mutation.cores.rows import count_of, made_anew
 from conformance.mutation.differences import differences
+from conformance.mutation.digests import changes
+from conformance.mutation.figures import REMEDY, Summary, path_of, summary_of
+from conformance.mutation.figures import read as read_summary
+from conformance.mutation.figures import write as write_summary
 from conformance.mutation.making import made
-from conformance.mutation.show import as_json, figures, page, page_of, print_summary, summary_lines, write_readme
 from conformance.mutation.status import HALVES, held
-from conformance.mutation.table import (
-    IMPLEMENTATION,
-    STATEMENT,
-    Half,
-    Matrix,
-    path_of,
-    read,
-    read_reasons,
-    text_of,
-    with_reasons,
-    write,
-)
+from conformance.mutation.table import IMPLEMENTATION, STATEMENT, Half, Matrix, read, rows_path, shown_path, write
 from conformance.protocols import chosen, named
+from conformance.report.mutation_table import (
+    as_json,
+    figures,
+    foot,
+    page,
+    page_path,
+    print_summary,
+    summary_lines,
+    write_readme,
+)
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.writing import Outputs, outputs_options
 from impl.cli.console import console_for, json_option, progress_bar, write_json
@@ -40,112 +42,143 @@ COVERED: Final = HALVES[STATEMENT].protocols
 
 @click.command()
 @click.option("--protocol", "protocol_name", metavar="NAME", help=f"{' or '.join(COVERED)}. [default: both]")
+@click.option("--half", type=click.Choice(list(HALVES)), help="Mutate the statement, or the cores. [default: both]")
 @click.option(
-    "--half",
-    type=click.Choice(list(HALVES)),
-    help="Mutate the statement, or the implementation's cores. [default: both]",
+    "--status",
+    "only_status",
+    is_flag=True,
+    help="Mutate nothing; report which tables are current, and why others are not.",
 )
-@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit with 1 if a table is stale.")
-@click.option("--shown", "only_shown", is_flag=True, help="Mutate nothing; print the tables that are checked in.")
+@click.option(
+    "--check",
+    "only_check",
+    is_flag=True,
+    help="Write no checked-in file; exit with 1 if a summary is stale.",
+)
+@click.option("--shown", "only_shown", is_flag=True, help="Mutate nothing; print the checked-in summaries.")
 @json_option
 @outputs_options
 def matrix(
     protocol_name: str | None,
     half: Half | None,
+    only_status: bool,
     only_check: bool,
     only_shown: bool,
     json_file: str | None,
     outputs: Outputs,
 ) -> int:
-    """Mutate the statement and the cores by rule, run every engine on every mutant, and write the tables.
+    """Mutate the statement and the cores by rule, and run every engine on every mutant.
 
     A mutant of the statement is an action with one fault: a conjunct of its guard dropped or negated, two parameters swapped, older
     for newer, a change skipped or widened, a message not sent. It is killed if a claim is no longer inductive, a promise breaks in
-    some run, the counts of states change, or a vector runs differently. A mutant of a core has one fault in its source. It is
-    killed if it diverges in lock-step from a vector, a run of a variant or a free run, or if the logs of a fleet of it are no
-    behavior of the statement. A survivor fails the build, unless someone wrote down a reason for it.
+    some run, counts of states change, or a vector or the logs of a correct fleet do not fit. A mutant of a core has one fault in
+    its source. It is killed if it diverges in lock-step from a vector, a run of a variant or a free run, or if the logs of a fleet
+    of it do not fit the statement. A survivor fails the build unless it has a written reason.
+
+    The full tables are written to build/mutation; a summary of each is checked in. Both halves take about ten minutes.
 
     \b
     Examples:
       ondemand matrix                           all tables
+      ondemand matrix --status                  which tables are current; exits with 3 if one is not
       ondemand matrix --protocol on-demand      the tables of one protocol
       ondemand matrix --half implementation     mutants of the cores only
-      ondemand matrix --check                   check that the tables are current, byte for byte
-      ondemand matrix --shown --json -          the tables that are checked in, as JSON
+      ondemand matrix --check                   compute the tables, and compare them with the summaries
+      ondemand matrix --shown --json -          the checked-in summaries as JSON
     """
     protocols = [named(name) for name in COVERED]
     if protocol_name is not None:
         protocols = [chosen(protocol_name, COVERED, "has no mutation tables")]
     halves = [every for every in HALVES if half in (None, every)]
     console = console_for(json_file)
+    if only_status:
+        return int(_status(protocols, halves, console, json_file))
     started = time.perf_counter()
-    tables = _checked_in(protocols, halves) if only_shown else _made(protocols, halves)
+    tables = [] if only_shown else _made(protocols, halves)
+    summaries = _checked_in(protocols, halves) if only_shown else [summary_of(table, foot(table)) for table in tables]
     seconds = time.perf_counter() - started
     result, codes = Result("matrix", seconds=seconds), []
-    for table in tables:
-        protocol = named(table.protocol)
-        codes.append(_ended(protocol, table, console))
-        result.cases += _cases(table)
-        result.findings += _findings(protocol, table)
-        result.sections.append(_section(table))
-        result.figures += [f"{protocol.name}, {table.half}: {line}" for line in summary_lines(table)]
-        if only_shown:
-            continue
+    for summary in summaries:
+        codes.append(_shown(summary, console))
+        result.cases += _cases(summary)
+        result.findings += _findings(summary)
+        result.sections.append(_section(summary))
+        result.figures += [f"{summary.protocol}, {summary.half}: {line}" for line in summary_lines(summary)]
+    for table, summary in zip(tables, summaries, strict=False):
         if only_check:
-            stale = _not_as_made(table)
-            for sentence in stale:
+            sentences = _not_as_made(table, summary)
+            for sentence in sentences:
                 console.print(sentence, highlight=False, markup=False, soft_wrap=True)
-            result.findings += [Finding("matrix", sentence) for sentence in stale]
-            codes.append(Exit.VIOLATED if stale else Exit.HOLDS)
+            result.findings += [Finding("matrix", sentence) for sentence in sentences]
+            codes.append(Exit.VIOLATED if sentences else Exit.HOLDS)
         else:
-            codes.append(_written(table, console))
-    if not (only_shown or only_check):
-        write_readme([table for name in COVERED for table in held(named(name)).matrices])
-    if not only_shown:
+            _write(table, summary, console)
+    if tables and not only_check:
+        write_readme([kept for name in COVERED for kept in held(named(name)).summaries])
+    if tables:
         count = sum(len(table.rows) for table in tables)
         console.print(f"{count:,} mutants in {seconds:.0f} s.", highlight=False)
-    write_json({"matrices": [as_json(table) for table in tables], "seconds": round(seconds, 3)}, json_file)
+    write_json({"matrices": [as_json(summary) for summary in summaries], "seconds": round(seconds, 3)}, json_file)
     result.exit = worst(codes)
     outputs.write(result)
     return int(result.exit)
 
 
-def _cases(table: Matrix) -> Iterator[Case]:
-    """A test case for each mutant, at the line of what is mutated."""
-    for row in table.rows:
-        verdict = "violated" if row.fate == "survives" else "holds"
-        yield Case(row.name, verdict, "no check notices it", source=_source(row.of, table))
+def _status(protocols: Sequence[Protocol], halves: Sequence[Half], console: Console, json_file: str | None) -> Exit:
+    """Prints which tables are current, and why the others are not."""
+    rows = []
+    for half in halves:
+        for protocol in protocols:
+            kept = read_summary(protocol.name, half)
+            why = [] if kept is None else list(changes(kept.inputs, HALVES[half].inputs(protocol)))
+            made_on = kept.made if kept is not None else ""
+            status = "missing" if kept is None else f"stale: {', '.join(why)}" if why else "current"
+            current = status == "current"
+            rows.append({"protocol": protocol.name, "half": half, "made": made_on, "current": current, "why": why})
+            age = f" (made {made_on}, {kept.age()} days ago)" if kept is not None else ""
+            console.print(f"{protocol.name}, {half}: {status}{age}", highlight=False, markup=False, soft_wrap=True)
+    stale = any(not row["current"] for row in rows)
+    if stale:
+        console.print(REMEDY, highlight=False)
+    write_json({"tables": rows}, json_file)
+    return Exit.UNDECIDED if stale else Exit.HOLDS
 
 
-def _findings(protocol: Protocol, table: Matrix) -> Iterator[Finding]:
-    survivors = table.of_fate("survives")
-    for code, sentence in table.faults(HALVES[table.half].digests(protocol)):
-        row = next((survivor for survivor in survivors if survivor.name in sentence), None)
-        source = _source(row.of, table) if row is not None else None
+def _cases(summary: Summary) -> Iterator[Case]:
+    """A test case for the table, and one for each mutant that survives without a reason, at the line of what is mutated."""
+    yield Case(f"{summary.protocol}, {summary.half}", "holds", f"{summary.mutants} mutants")
+    for survivor in summary.unexplained:
+        yield Case(survivor.name, "violated", "no check notices it", source=_source(survivor.of, summary))
+
+
+def _findings(summary: Summary) -> Iterator[Finding]:
+    for code, sentence in summary.faults(HALVES[summary.half].inputs(named(summary.protocol))):
+        survivor = next((each for each in summary.unexplained if each.name in sentence), None)
+        source = _source(survivor.of, summary) if survivor is not None else None
         yield Finding("matrix", sentence, source, undecided=code is Exit.UNDECIDED)
 
 
-def _source(of: str, table: Matrix) -> Source | None:
-    """The line of the action, or of the function of a core."""
-    return source_of(of, named(table.protocol)) if table.half == STATEMENT else line_of(of, table.protocol)
+def _source(of: str, summary: Summary) -> Source | None:
+    """The line of an action, or of a function of a core."""
+    if summary.half == STATEMENT:
+        return source_of(of, named(summary.protocol))
+    return line_of(of, summary.protocol)
 
 
-def _section(table: Matrix) -> Section:
-    rows = [(engine, *(f"{count:,}" for count in counts)) for engine, *counts in figures(table)]
+def _section(summary: Summary) -> Section:
+    rows = [(engine, *(f"{count:,}" for count in counts)) for engine, *counts in figures(summary)]
     columns = ("engine", "killed", "by it alone", "survive", "undecided")
-    return Section(f"Mutants of {table.protocol} ({table.half}): {len(table.rows):,}", columns, rows)
+    return Section(f"Mutants of {summary.protocol} ({summary.half}): {summary.mutants:,}", columns, rows)
 
 
-def _checked_in(protocols: Sequence[Protocol], halves: Sequence[Half]) -> list[Matrix]:
+def _checked_in(protocols: Sequence[Protocol], halves: Sequence[Half]) -> list[Summary]:
     found = []
     for half in halves:
         for protocol in protocols:
-            table = read(protocol.name, half)
-            if table is None:
-                raise Problem(
-                    f"The mutation table {path_of(protocol.name, half)} is missing. Run `make matrix`.", Exit.BAD_INPUT
-                )
-            found.append(table)
+            summary = read_summary(protocol.name, half)
+            if summary is None:
+                raise Problem(f"{shown_path(path_of(protocol.name, half))} is missing. {REMEDY}", Exit.BAD_INPUT)
+            found.append(summary)
     return found
 
 
@@ -158,37 +191,43 @@ def _made(protocols: Sequence[Protocol], halves: Sequence[Half]) -> list[Matrix]
         for protocol in protocols:
             with progress_bar(f"Mutants of the cores of {protocol.name}", count_of(protocol)) as progress:
                 found.append(made_anew(protocol, progress))
-    return [with_reasons(table, read_reasons(table.protocol, table.half)) for table in found]
+    return found
 
 
-def _ended(protocol: Protocol, table: Matrix, console: Console) -> Exit:
-    print_summary(table, console)
-    faults = table.faults(HALVES[table.half].digests(protocol))
+def _shown(summary: Summary, console: Console) -> Exit:
+    print_summary(summary, console)
+    faults = summary.faults(HALVES[summary.half].inputs(named(summary.protocol)))
     for _, sentence in faults:
         console.print(f"  {sentence}", highlight=False, markup=False, soft_wrap=True)
     console.print()
     return worst(code for code, _ in faults)
 
 
-def _written(table: Matrix, console: Console) -> Exit:
+def _write(table: Matrix, summary: Summary, console: Console) -> None:
+    """Writes the whole table and its page, and the summary. A table that did not change keeps the day when it was made."""
+    kept = read_summary(table.protocol, table.half)
+    if kept is not None and replace(kept, made=summary.made) == summary:
+        summary = kept
     write(table)
-    page_of(table).write_text(page(table), encoding="utf-8")
-    console.print(f"Wrote {path_of(table.protocol, table.half).name} and {page_of(table).name}.", highlight=False)
-    return Exit.HOLDS
+    page_path(table).write_text(page(table, summary), encoding="utf-8")
+    write_summary(summary)
+    for path in (path_of(table.protocol, table.half), page_path(table)):
+        console.print(f"Wrote {shown_path(path)}.", highlight=False)
 
 
-def _not_as_made(table: Matrix) -> list[str]:
-    """A sentence for each stale file; for a table, followed by the differences."""
-    kept, shown = path_of(table.protocol, table.half), page_of(table)
-    found = []
-    if not _is_kept(kept, text_of(table)):
-        found = [_stale(kept), *differences(read(table.protocol, table.half), table)]
-    return found if _is_kept(shown, page(table)) else [*found, _stale(shown)]
-
-
-def _is_kept(path: Path, text: str) -> bool:
-    return path.exists() and path.read_text(encoding="utf-8") == text
-
-
-def _stale(path: Path) -> str:
-    return f"{path.name} is stale. Run `make matrix`."
+def _not_as_made(table: Matrix, summary: Summary) -> list[str]:
+    """Sentences about the differences between the checked-in summary and the computed table; empty if there are none."""
+    path = shown_path(path_of(table.protocol, table.half))
+    kept = read_summary(table.protocol, table.half)
+    if kept is None:
+        return [f"{path} is missing. {REMEDY}"]
+    if replace(kept, made=summary.made, inputs=summary.inputs) == summary:
+        return []
+    was, is_now = {survivor.name for survivor in kept.survivors}, {survivor.name for survivor in summary.survivors}
+    found = [f"{path} is stale. {REMEDY}"]
+    found += [f"{name}: survives now" for name in sorted(is_now - was)]
+    found += [f"{name}: is killed now" for name in sorted(was - is_now)]
+    whole = read(table.protocol, table.half)
+    if whole is not None and whole.rows != table.rows:
+        found += [f"Against {shown_path(rows_path(table.protocol, table.half))}:", *differences(whole, table)]
+    return found

@@ -16,14 +16,14 @@ from conformance.evidence.gathering import shipped_vectors
 from conformance.mutation.faulty import cores_of, faulty_option
 from conformance.protocols import PROTOCOLS, REPLAYED, again, chosen
 from conformance.replay.alcor.options import OPTIONS, TargetName, check_options, is_live, replay_asked
-from conformance.replay.alcor.show import print_live
 from conformance.replay.lockstep import Replay
 from conformance.replay.replays import Replays, Vector, read_vectors, replay_all
 from conformance.replay.targets import STORES, open_with_broker
+from conformance.report.alcor_replays import print_live
 from conformance.report.divergence import print_divergence, said
 from conformance.report.result import Case, Finding, Result, Section, source_of
+from conformance.report.shrunk import print_shrunk
 from conformance.report.writing import Outputs, outputs_options
-from conformance.shrink.show import print_shrunk
 from conformance.shrink.shrink import Shrunk, shrink
 from impl.cli.console import ERRORS, PLAIN_MARKS, console_for, json_option, plain_table, progress_bar, write_json
 from impl.cli.exits import Exit, Problem

@@ -12,8 +12,8 @@ from conformance.mutation.faulty import cores_of, faulty_option
 from conformance.replay.targets import STORES, TARGETS, open_with_broker
 from conformance.report.divergence import print_divergence, said
 from conformance.report.result import Case, Finding, Result, source_of
+from conformance.report.shrunk import print_shrunk, saved
 from conformance.report.writing import Outputs, outputs_options
-from conformance.shrink.show import print_shrunk, saved
 from conformance.shrink.shrink import Shrunk
 from conformance.shrink.shrink import shrink as make_small
 from impl.cli.console import ERRORS, console_for, json_option, progress_bar, save_option, write_json, write_text

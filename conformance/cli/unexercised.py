@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from conformance.cli.replay import PROTOCOL_HELP, read_replayed
+from conformance.logs.finite_runs import run_of
 from conformance.logs.reading import LogFile
-from conformance.logs.runs import run_of
 from conformance.mutation.faulty import cores_of, faulty_option
 from conformance.protocols import PROTOCOLS, REPLAYED, chosen
 from conformance.replay.lockstep import Divergence

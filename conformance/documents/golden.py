@@ -18,7 +18,7 @@ from typing import Final
 
 from conformance import configurations
 from conformance.data.files import KINDS, OWN, SHIPPED, adopt
-from conformance.documents.design_document import write_page
+from conformance.documents.findings_page import write_page
 from conformance.documents.reference import write_document
 from conformance.evidence.lassos import hopes_of, write_lassos
 from conformance.evidence.mistakes import Counterexample, Mistake

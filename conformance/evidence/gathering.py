@@ -29,7 +29,7 @@ from impl.broker.deployment import Deployment
 from impl.broker.launcher import open_deployment
 from impl.cli.exits import EXIT_OF, Exit, Problem, worst
 from impl.errors import EnvironmentProblem
-from model.errors import BadInput
+from model.bad_input import BadInput
 from model.explore.explore import Exploration, explore
 from model.explore.live import STATES_MAX, Liveness, live, never_asked
 from model.language import Eventuality, Promise, Protocol

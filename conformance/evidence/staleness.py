@@ -10,7 +10,7 @@ from typing import Final, Literal
 from conformance.data.files import kept
 from conformance.protocols import PROTOCOLS, again, base
 from impl.cli.exits import Exit, Problem
-from model.errors import BadInput
+from model.bad_input import BadInput
 from model.language import Protocol
 
 Part = Literal["vectors", "variants", "lassos"]

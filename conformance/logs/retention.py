@@ -23,7 +23,8 @@ from conformance.logs.names import TOLD_APART_BY
 from conformance.logs.verdict import MatcherState, written
 from model.language import Message
 from model.language.terms import Apply, Variable
-from model.matching.forgotten import FORGOTTEN, parts
+from model.language.walk import parts
+from model.matching.forgotten import FORGOTTEN
 from model.matching.interval_set import IntervalSet
 from model.matching.observed import Misfit
 from model.reference.state import Tuple

@@ -1,4 +1,4 @@
-"""What is different between a table that is checked in and the one that is made, so that a red check can be understood."""
+"""What is different between two tables of the same mutants, so that a red check can be understood."""
 
 from __future__ import annotations
 
@@ -6,26 +6,16 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from conformance.mutation.digests import changes
 from conformance.mutation.table import Matrix, row_json
 
 ROWS_SHOWN: Final = 10
 """Of the rows that differ, the first ones are named."""
 
-DIGITS: Final = 12
-"""Of a fingerprint, as many as people compare."""
 
-
-def differences(kept: Matrix | None, made: Matrix) -> Iterator[str]:
-    """A sentence for each fingerprint that differs, and for the first rows, each with what was and what is.
-
-    `kept`: the table that is checked in; with none, there is nothing to say of it.
-    """
-    if kept is None:
-        return
-    for name in sorted({*kept.digests, *made.digests}):
-        was, now = kept.digests.get(name, "nothing"), made.digests.get(name, "nothing")
-        if was != now:
-            yield f"{name}: the table is of {was[:DIGITS]}, and today's is {now[:DIGITS]}"
+def differences(kept: Matrix, made: Matrix) -> Iterator[str]:
+    """A sentence for each input that differs, and for the first rows, each with what was and what is now."""
+    yield from changes(kept.inputs, made.inputs)
     rows = list(_rows(kept, made))
     yield from rows[:ROWS_SHOWN]
     if len(rows) > ROWS_SHOWN:

@@ -1,53 +1,80 @@
-"""What a table is a function of, as fingerprints: the statement, the engines, the configurations, the vectors, the logs.
+"""What a mutation table depends on, as digests: the statement, the engines, the configurations, the vectors, the logs.
 
-The engines are the modules that make the table, found by following imports, and the solver's version. Everything is read from the
-files, so that a change is seen whether or not somebody remembers it.
+The engines are the modules that make the table, found by following imports, and the solver's version. Digests of modules are
+taken of their syntax trees without docstrings, comments and positions: a typo in a sentence makes no table stale.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from conformance import configurations
+from conformance.mutation.cores.modules import MODULES
 from conformance.protocols import REPLAYED
 from conformance.replay.replays import vectors_of
 from model.language import Protocol
 
-ROOT: Final = Path(__file__).parent.parent.parent
-MADE_BY: Final = "conformance.mutation.statement"
-"""Where following the imports begins."""
-
-FOLLOWED: Final = ("model.", "conformance.mutation.")
-"""Which modules count as engines. What else is imported reads files and options, and decides no answer."""
-
-LOGS_BY: Final = "conformance.mutation.logs"
-LOGS: Final = ("conformance.logs.", "impl.", "model.matching.")
-"""Where following begins, and what counts, of making a fleet's logs and of holding them against a statement."""
+ROOT: Final = Path(__file__).parents[2]
+DIGITS: Final = 16
+"""Hexadecimal digits of a digest; 64 bits are enough to notice a change."""
 
 SOLVER: Final = "z3-solver"
 
+Inputs = Mapping[str, Mapping[str, str]]
+"""By what they are (`engines`), the digests of its parts by name (`model/proof/prove.py`)."""
 
-def digests_of(protocol: Protocol) -> dict[str, str]:
-    """The fingerprints of today, by what they are of."""
-    paths = [configurations.path_of(name, protocol) for name in configurations.names(protocol)]
-    found = {
-        "statement": protocol.digest(),
-        "engines": of_files(modules(MADE_BY), version(SOLVER)),
-        "configurations": of_files(paths),
+STATEMENT_BY: Final = "conformance.mutation.statement"
+ENGINES: Final = ("model.", "conformance.mutation.")
+CORES_BY: Final = "conformance.mutation.cores.engines"
+REPLAYS: Final = ("conformance.replay.", "conformance.mutation.", "conformance.vectors.", "model.", "impl.")
+LOGS_BY: Final = "conformance.mutation.logs"
+LOGS: Final = ("conformance.logs.", "impl.", "model.matching.")
+"""Where following imports begins, and which modules count. What else is imported reads files and options: it decides no answer."""
+
+
+def inputs_of_statement(protocol: Protocol) -> Inputs:
+    """What the table of a statement's mutants depends on."""
+    found: dict[str, Mapping[str, str]] = {
+        "statement": {"": protocol.digest()[:DIGITS]},
+        "engines": {**of_modules(modules(STATEMENT_BY, ENGINES)), SOLVER: version(SOLVER)},
+        "configurations": of_files(configurations.path_of(name, protocol) for name in configurations.names(protocol)),
     }
     if protocol.name in REPLAYED:
-        found["vectors"] = of_files(vectors_of(protocol).rglob("*.itf.json"))
-        found["logs"] = of_files(modules(LOGS_BY, LOGS))
+        found["vectors"] = _together(vectors_of(protocol).rglob("*.itf.json"))
+        found["logs"] = of_modules(modules(LOGS_BY, LOGS))
     return found
 
 
-def modules(start: str, followed: tuple[str, ...] = FOLLOWED) -> list[Path]:
-    """The files of the modules that one imports, directly or not, itself included, as far as they are to be followed."""
+def inputs_of_cores(protocol: Protocol) -> Inputs:
+    """What the table of the mutants of a protocol's cores depends on."""
+    cores = [_file_of(module) for module in MODULES[protocol.name]]
+    return {
+        "statement": {"": protocol.digest()[:DIGITS]},
+        "cores": of_modules(path for path in cores if path is not None),
+        "vectors": _together(vectors_of(protocol).rglob("*.itf.json")),
+        "replays": of_modules(modules(CORES_BY, REPLAYS)),
+        "logs": of_modules(modules(LOGS_BY, LOGS)),
+    }
+
+
+def changes(kept: Inputs, now: Inputs) -> Iterator[str]:
+    """A sentence for each input that is different: which it is, and which of its parts changed."""
+    for name in dict.fromkeys([*kept, *now]):
+        was, is_now = kept.get(name, {}), now.get(name, {})
+        parts = [part for part in dict.fromkeys([*was, *is_now]) if was.get(part) != is_now.get(part)]
+        if parts:
+            more = f" and {len(parts) - 1} more" if len(parts) > 1 else ""
+            yield f"{name} changed ({parts[0]}{more})" if parts[0] else f"{name} changed"
+
+
+def modules(start: str, followed: tuple[str, ...]) -> list[Path]:
+    """The files of a module and of those that it imports, directly or not, as far as they are to be followed."""
     found: dict[str, Path] = {}
     waiting = [start]
     while waiting:
@@ -56,12 +83,12 @@ def modules(start: str, followed: tuple[str, ...] = FOLLOWED) -> list[Path]:
         if name in found or path is None:
             continue
         found[name] = path
-        waiting += [item for item in _imported(path) if f"{item}.".startswith(followed)]
+        waiting += [imported for imported in _imported(path) if f"{imported}.".startswith(followed)]
     return sorted(found.values())
 
 
 def _imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -71,13 +98,49 @@ def _imported(path: Path) -> Iterator[str]:
 
 def _file_of(module: str) -> Path | None:
     path = ROOT.joinpath(*module.split("."))
-    return next((item for item in (path.with_suffix(".py"), path / "__init__.py") if item.exists()), None)
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.exists()), None)
 
 
-def of_files(paths: Iterable[Path], *also: str) -> str:
-    """The fingerprint of some files, with their names, and of what else counts."""
-    found = hashlib.sha256("\n".join(also).encode())
-    for path in sorted(paths):
-        found.update(path.relative_to(ROOT).as_posix().encode())
-        found.update(hashlib.sha256(path.read_bytes()).digest())
-    return found.hexdigest()
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def of_modules(paths: Iterable[Path]) -> dict[str, str]:
+    """The digest of each module's syntax tree, by its path in the repository."""
+    return {path.relative_to(ROOT).as_posix(): of_source(path.read_text(encoding="utf-8")) for path in sorted(paths)}
+
+
+@cache
+def of_source(text: str) -> str:
+    """The digest of a module's syntax tree, without docstrings, comments and positions."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        for name in ("body", "orelse", "finalbody"):
+            statements = getattr(node, name, None)
+            if isinstance(statements, list):
+                setattr(node, name, [each for each in statements if not _is_prose(each)])
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:DIGITS]
+
+
+def _is_prose(statement: ast.AST) -> bool:
+    """Whether a statement is a sentence for readers: a docstring, of a module, class, function or attribute."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def of_files(paths: Iterable[Path]) -> dict[str, str]:
+    """The digest of each file's content, by its path in the repository, or its name where it stands elsewhere."""
+    return {_name(path): hashlib.sha256(path.read_bytes()).hexdigest()[:DIGITS] for path in sorted(paths)}
+
+
+def _together(paths: Iterable[Path]) -> dict[str, str]:
+    """One digest of many files."""
+    return {"": hashlib.sha256(repr(of_files(paths)).encode()).hexdigest()[:DIGITS]}
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name

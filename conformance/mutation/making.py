@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, Final
 
-from conformance.mutation.digests import digests_of
+from conformance.mutation.digests import inputs_of_statement
 from conformance.mutation.processes import processes
 from conformance.mutation.statement import STAGES, batches, checks_of, engines_of, rows_of
 from conformance.mutation.table import STATEMENT, Matrix, Row
@@ -48,7 +48,7 @@ def made(protocols: Sequence[Protocol], progress: Progress) -> list[Matrix]:
 
 def _matrix(protocol: Protocol, rows: Sequence[Row]) -> Matrix:
     engines, checks = engines_of(protocol), tuple(checks_of(protocol))
-    return Matrix(protocol.name, STATEMENT, engines, digests_of(protocol), checks, tuple(rows))
+    return Matrix(protocol.name, STATEMENT, engines, inputs_of_statement(protocol), checks, tuple(rows))
 
 
 def _begin(counted: Any) -> None:

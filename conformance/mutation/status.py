@@ -1,4 +1,4 @@
-"""Whether the matrices that are checked in are those of today, and what keeps them from being green."""
+"""Whether the checked-in summaries of mutation tables are current, and what keeps them from being green."""
 
 from __future__ import annotations
 
@@ -6,59 +6,59 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from conformance.mutation.cores.core_digests import digests_of_cores
-from conformance.mutation.digests import digests_of
-from conformance.mutation.show import as_json
-from conformance.mutation.table import IMPLEMENTATION, REMEDY, STATEMENT, Half, Matrix, read
+from conformance.mutation.digests import Inputs, inputs_of_cores, inputs_of_statement
+from conformance.mutation.figures import REMEDY, Summary, read
+from conformance.mutation.table import IMPLEMENTATION, STATEMENT, Half
+from conformance.report.mutation_table import as_json
 from impl.cli.exits import Exit
 from model.language import Protocol
 
 
 @dataclass(frozen=True)
 class Covered:
-    """Which protocols have a matrix of one half, and what it is a function of."""
+    """Which protocols have a table of one half, and what it depends on."""
 
     protocols: tuple[str, ...]
-    digests: Callable[[Protocol], Mapping[str, str]]
+    inputs: Callable[[Protocol], Inputs]
 
 
 HALVES: Final[Mapping[Half, Covered]] = {
-    STATEMENT: Covered(("on-demand", "message-queue"), digests_of),
-    IMPLEMENTATION: Covered(("on-demand", "message-queue"), digests_of_cores),
+    STATEMENT: Covered(("on-demand", "message-queue"), inputs_of_statement),
+    IMPLEMENTATION: Covered(("on-demand", "message-queue"), inputs_of_cores),
 }
 """Statements are mutated of the protocols that an implementation follows, and its cores."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """The matrices of a protocol, and their faults."""
+    """The summaries of a protocol's tables, and their faults."""
 
-    matrices: tuple[Matrix, ...]
+    summaries: tuple[Summary, ...]
     faults: tuple[tuple[Exit, str], ...]
 
     def as_json(self) -> dict[str, Any]:
         """The form that the command line writes."""
         return {
-            "matrices": [as_json(matrix) for matrix in self.matrices],
+            "matrices": [as_json(summary) for summary in self.summaries],
             "faults": [sentence for _, sentence in self.faults],
         }
 
 
 def held(protocol: Protocol) -> Held:
-    """Reads the matrices that this protocol must have, and holds them against today's statement and engines.
+    """Reads the summaries that this protocol must have, and compares what they depend on with what there is today.
 
     Raises:
-        Problem: a file is no table, or its reasons are none.
+        Problem: a file is no summary, or its reasons cannot be read.
     """
-    matrices: list[Matrix] = []
+    summaries: list[Summary] = []
     faults: list[tuple[Exit, str]] = []
     for half, covered in HALVES.items():
         if protocol.name not in covered.protocols:
             continue
-        matrix = read(protocol.name, half)
-        if matrix is None:
-            faults.append((Exit.UNDECIDED, f"There is no kill matrix of {protocol.name}, {half}; make it: {REMEDY}."))
+        summary = read(protocol.name, half)
+        if summary is None:
+            faults.append((Exit.UNDECIDED, f"There is no mutation table of {protocol.name}, {half}. {REMEDY}"))
         else:
-            matrices.append(matrix)
-            faults += matrix.faults(covered.digests(protocol))
-    return Held(tuple(matrices), tuple(faults))
+            summaries.append(summary)
+            faults += summary.faults(covered.inputs(protocol))
+    return Held(tuple(summaries), tuple(faults))

@@ -1,20 +1,17 @@
 """The form of a kill matrix: mutants by engines, the first check of each engine that notices, and what remains.
 
 A protocol has up to two matrices. `statement`: its statement is mutated, one action at a time. `implementation`: the cores are.
-Both have this form, and stand in `tables/PROTOCOL-HALF.json`, one line for each mutant. Nothing in a table depends on time or on
-the machine: made anew from the same statement and engines it is the same, byte for byte.
-
-Reasons are written by people, so they have a file of their own, `reasons/PROTOCOL-HALF.toml`: a survivor's name and one sentence,
-`"NAME" = "why no check has to notice it"`. A reason for a mutant that is killed, or that there is none of, is stale and a fault: it
-would hide the next survivor of that name.
+Whole tables are large, so they are made and not checked in: `make matrix` writes them to `build/mutation`. What is checked in is a
+summary of each (see `conformance.mutation.figures`) and, written by people, the reasons for survivors:
+`reasons/PROTOCOL-HALF.toml` has a survivor's name and one sentence, `"NAME" = "why no check has to notice it"`.
 """
 
 from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,6 +19,7 @@ from conformance.data.files import SHIPPED
 from impl.cli.exits import Exit, Problem
 
 FOLDER: Final = SHIPPED / "mutation"
+BUILD: Final = SHIPPED.parents[1] / "build" / "mutation"
 Half = Literal["statement", "implementation"]
 STATEMENT: Final[Half] = "statement"
 IMPLEMENTATION: Final[Half] = "implementation"
@@ -62,7 +60,7 @@ SURVIVES: Final = "survives"
 Answer = Kill | Undecided | Literal["survives"]
 """What an engine says of a mutant. An engine that was not asked has no answer: it cannot see mutants of that sort."""
 
-Fate = Literal["killed", "equivalent", "excused", "survives"]
+Fate = Literal["killed", "equivalent", "survives"]
 
 
 @dataclass(frozen=True)
@@ -79,8 +77,6 @@ class Row:
     """By engine."""
     equivalent: str = ""
     """How it was shown that the mutant says the same as what it is made from; empty if it was not."""
-    reason: str = ""
-    """Why nothing has to notice it: written by people, and not in the table."""
 
     @property
     def kills(self) -> dict[str, Kill]:
@@ -94,7 +90,7 @@ class Row:
             return "killed"
         if self.equivalent:
             return "equivalent"
-        return "excused" if self.reason else "survives"
+        return "survives"
 
 
 @dataclass(frozen=True)
@@ -104,13 +100,11 @@ class Matrix:
     protocol: str
     half: Half
     engines: Mapping[str, str]
-    digests: Mapping[str, str]
-    """What the table is a function of, each with a fingerprint: the statement, the engines, …"""
+    inputs: Mapping[str, Mapping[str, str]]
+    """What the table depends on: see `conformance.mutation.digests`."""
     checks: tuple[Check, ...]
     """Every check that was asked, in order."""
     rows: tuple[Row, ...]
-    stale_reasons: tuple[str, ...] = ()
-    """Names in the file of reasons that are no survivor's."""
 
     def of_fate(self, fate: Fate) -> list[Row]:
         """The mutants that ended so."""
@@ -160,25 +154,6 @@ class Matrix:
                     found.append((promise, next(iter(engines))[1]))
         return found
 
-    def faults(self, current: Mapping[str, str]) -> list[tuple[Exit, str]]:
-        """What keeps the table from being green, each with an exit code and a sentence. `current`: the digests of today."""
-        name = f"{self.protocol}, {self.half}"
-        found: list[tuple[Exit, str]] = []
-        changed = [item for item in sorted({*current, *self.digests}) if current.get(item) != self.digests.get(item)]
-        if changed:
-            found.append(
-                (Exit.UNDECIDED, f"The kill matrix of {name} is of other {' and '.join(changed)}; again: {REMEDY}.")
-            )
-        if not self.rows:
-            found.append((Exit.UNDECIDED, f"The kill matrix of {name} has no mutants; again: {REMEDY}."))
-        path = _shown(reasons_path(self.protocol, self.half))
-        for row in self.of_fate("survives"):
-            remedy = f"Add the check that does, or say in {path} why none has to."
-            found.append((Exit.VIOLATED, f"Nothing notices this mutant of {name}: {row.name}. {remedy}"))
-        for stale_reason in self.stale_reasons:
-            found.append((Exit.VIOLATED, f"{path}: {stale_reason!r} is no survivor; delete the line."))
-        return found
-
 
 def _noticing(row: Row) -> Iterator[tuple[str, Check]]:
     for engine, kill in row.kills.items():
@@ -189,36 +164,36 @@ def _noticing(row: Row) -> Iterator[tuple[str, Check]]:
 # ------------------------------------------------------------------------------------------------------- files
 
 
-def path_of(protocol: str, half: Half) -> Path:
-    """The file of a table."""
-    return FOLDER / "tables" / f"{protocol}-{half}.json"
+def rows_path(protocol: str, half: Half) -> Path:
+    """The file of a whole table, one line for each mutant. It is made, and not checked in."""
+    return BUILD / f"{protocol}-{half}.json"
 
 
 def reasons_path(protocol: str, half: Half) -> Path:
-    """The file of the reasons for its survivors; there need not be one."""
+    """The file of the reasons for survivors; there need not be one."""
     return FOLDER / "reasons" / f"{protocol}-{half}.toml"
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
+    """A file as a message names it: from the folder of the repository on."""
     return path.relative_to(FOLDER.parents[2]).as_posix()
 
 
 def text_of(matrix: Matrix) -> str:
-    """The file's text: one line for each mutant, so that a change shows which mutants changed."""
+    """A whole table as text: one line for each mutant."""
     head = {
         "protocol": matrix.protocol,
         "half": matrix.half,
-        "digests": dict(sorted(matrix.digests.items())),
+        "inputs": matrix.inputs,
         "engines": dict(matrix.engines),
         "checks": _grouped(matrix.checks),
     }
-    lines = ",\n".join("  " + json.dumps(row_json(row), ensure_ascii=False) for row in matrix.rows)
     start = json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}")
-    return f'{start},\n "mutants": [\n{lines}\n ]\n}}\n'
+    return f'{start},\n "mutants": [\n{rows_text(matrix)}\n ]\n}}\n'
 
 
-def write(matrix: Matrix) -> None:
-    """Writes a table.
+def rows_text(matrix: Matrix) -> str:
+    """The rows of a table as text. Nothing in it depends on time or on the machine.
 
     Raises:
         ValueError: two mutants have one name, or a check that notices something is not among the checks.
@@ -227,45 +202,33 @@ def write(matrix: Matrix) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"{twice[0]}: two mutants have this name")
-    unknown = {one for row in matrix.rows for _, one in _noticing(row)} - set(matrix.checks)
+    unknown = {check for row in matrix.rows for _, check in _noticing(row)} - set(matrix.checks)
     if unknown:
         raise ValueError(f"{min(unknown)} is not among the checks that were asked")
-    path = path_of(matrix.protocol, matrix.half)
+    return ",\n".join("  " + json.dumps(row_json(row), ensure_ascii=False) for row in matrix.rows)
+
+
+def write(matrix: Matrix) -> None:
+    """Writes a whole table, beside the checked-in summary."""
+    path = rows_path(matrix.protocol, matrix.half)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text_of(matrix), encoding="utf-8")
 
 
 def read(protocol: str, half: Half) -> Matrix | None:
-    """A table as it is checked in, with the reasons for its survivors; none if there is no such table.
-
-    Raises:
-        Problem: the table or the reasons are no such file.
-    """
-    path = path_of(protocol, half)
-    if not path.exists():
-        return None
+    """A whole table as it was made last on this machine; none if there is no such file, or it is damaged."""
     try:
-        given = json.loads(path.read_text(encoding="utf-8"))
-        matrix = Matrix(
+        given = json.loads(rows_path(protocol, half).read_text(encoding="utf-8"))
+        return Matrix(
             given["protocol"],
             given["half"],
             given["engines"],
-            given["digests"],
+            given["inputs"],
             tuple(Check(kind, name) for kind, names in given["checks"].items() for name in names),
             tuple(map(_row_of, given["mutants"])),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise Problem(f"{_shown(path)}: no table of mutants ({problem}); again: {REMEDY}", Exit.BAD_INPUT) from problem
-    return with_reasons(matrix, read_reasons(protocol, half))
-
-
-def with_reasons(matrix: Matrix, reasons: Mapping[str, str]) -> Matrix:
-    """The table with these reasons for its survivors."""
-    survivors = {row.name for row in matrix.of_fate("survives")}
-    rows = tuple(
-        replace(row, reason=reasons[row.name]) if row.name in survivors & set(reasons) else row for row in matrix.rows
-    )
-    return replace(matrix, rows=rows, stale_reasons=tuple(name for name in reasons if name not in survivors))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def read_reasons(protocol: str, half: Half) -> dict[str, str]:
@@ -280,11 +243,13 @@ def read_reasons(protocol: str, half: Half) -> dict[str, str]:
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise Problem(f"{_shown(path)}: {problem}; see the TOML of its neighbours", Exit.BAD_INPUT) from problem
+        raise Problem(
+            f'{shown_path(path)}: {problem}; each line is a mutant and a sentence, "NAME" = "sentence"', Exit.BAD_INPUT
+        ) from problem
     for name, reason in given.items():
         if not isinstance(reason, str) or not reason.strip():
             raise Problem(
-                f'{_shown(path)}: {name}: a reason is one sentence, as in "NAME" = "sentence"', Exit.BAD_INPUT
+                f'{shown_path(path)}: {name}: a reason is one sentence, as in "NAME" = "sentence"', Exit.BAD_INPUT
             )
     return given
 
@@ -326,9 +291,3 @@ def _answer_of(given: Any) -> Answer:
         return Undecided(given["undecided"])
     also = tuple(Check(kind, name) for kind, names in given.get("also", {}).items() for name in names)
     return Kill(Check(given["kind"], given["check"]), given.get("where", ""), given.get("depth"), also)
-
-
-def summed(matrices: Sequence[Matrix]) -> dict[Fate, int]:
-    """How many mutants ended how, over several tables."""
-    fates: tuple[Fate, ...] = ("killed", "equivalent", "excused", "survives")
-    return {fate: sum(len(matrix.of_fate(fate)) for matrix in matrices) for fate in fates}

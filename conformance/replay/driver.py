@@ -4,7 +4,7 @@ What arrives is held unacknowledged and handed to the core when the trace says s
 that takes it. Where in its work a process crashes is the `after` of its restart, so the driver looks ahead to its next step.
 
 Here is what all protocols have in common. What a role does of its own accord, what is observed and what an agent may receive is a
-driver's of one protocol: `conformance.replay.on_demand`, `conformance.queue`.
+driver's of one protocol: `conformance.replay.on_demand`, `conformance.replay.message_queue`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ Asked to subscribe, an agent does so, at the broker; that it is refused is the b
 is permitted, the broker is out of its reach, and it does not try.
 
 Two things happen at a broker at times of its own, and are arranged here:
-
 - A reader whose subscription ends is cut off, and tries to come back by itself. Here it lets go at once, so that it comes back only
   when the trace says so.
 - DPM crashes, starts anew, and publishes again what had been published, and even acknowledged. What is in no backlog any more is

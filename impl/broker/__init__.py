@@ -1,1 +1,1 @@
-"""A real Pulsar broker, started from wheels and jars, and what is set up on it."""
+"""A real Pulsar broker, started from wheels and jars, and its configuration: topics, permissions, tokens and hosts."""

@@ -1,4 +1,4 @@
-"""The broker's admin interface, as far as it is needed: tenants, namespaces, topics, subscriptions, permissions."""
+"""The part of the broker's admin interface that is needed: tenants, namespaces, topics, subscriptions, permissions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from impl.errors import BadDeployment, EnvironmentProblem
 ANSWER_SECONDS_MAX: Final = 30.0
 
 GRANTS_MAX: Final = 20
-"""Attempts at a grant: permissions of a namespace are one record of the broker, and changes at once are turned away."""
+"""Attempts at a grant: the permissions of a namespace are one record of the broker, which rejects concurrent changes."""
 
 _EARLIEST: Final = {"ledgerId": -1, "entryId": -1, "partitionIndex": -1}
-"""The position before the first message: what is published before anybody listens is not lost."""
+"""The position before the first message, so that messages published before the first reader are not lost."""
 
 _EXISTS: Final = 409
 _UNKNOWN: Final = 404
@@ -25,7 +25,7 @@ _NOT_ALLOWED: Final = (401, 403)
 
 
 class Admin:
-    """A client with the rights of the administrator. Every call is done when it returns, and may be repeated."""
+    """A client with the administrator's rights. Every call is complete when it returns, and may be repeated."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
@@ -43,22 +43,22 @@ class Admin:
         self.close()
 
     def close(self) -> None:
-        """Gives the connections back."""
+        """Closes the connections."""
         self._client.close()
 
     def create_namespace(self, namespace: str) -> None:
-        """The namespace, and its tenant."""
+        """Creates the namespace and its tenant."""
         tenant = namespace.split("/")[0]
         clusters = {"allowedClusters": self._call("GET", "/clusters").json()}
         self._call("PUT", f"/tenants/{tenant}", json=clusters, accept=(_EXISTS,))
         self._call("PUT", f"/namespaces/{namespace}", accept=(_EXISTS,))
 
     def has_namespace(self) -> bool:
-        """The deployment's namespace is there."""
+        """Whether the deployment's namespace exists."""
         return self._call("GET", f"/namespaces/{self._deployment.namespace}", accept=(_UNKNOWN,)).is_success
 
     def retain(self, minutes: int) -> None:
-        """What is published in the namespace is kept for so long, whether anybody reads it or not; -1: for ever."""
+        """Keeps everything published in the namespace for this long, whether anybody reads it or not; -1: forever."""
         policy = {"retentionTimeInMinutes": minutes, "retentionSizeInMB": -1}
         self._call("POST", f"/namespaces/{self._deployment.namespace}/retention", json=policy)
 
@@ -69,27 +69,27 @@ class Admin:
         self._call("DELETE", f"/namespaces/{self._deployment.namespace}", accept=(_UNKNOWN,))
 
     def create_topic(self, topic: str) -> None:
-        """A topic, by its short name in the deployment's namespace."""
+        """Creates a topic, given by its short name in the deployment's namespace."""
         self._call("PUT", self._path(topic), accept=(_EXISTS,))
 
     def delete_topic(self, topic: str) -> None:
-        """Removes a topic with everything in it, whoever still uses it."""
+        """Removes a topic with everything in it, even while it is in use."""
         self._call("DELETE", self._path(topic), params={"force": "true"}, accept=(_UNKNOWN,))
 
     def create_subscription(self, topic: str, subscription: str) -> None:
-        """A subscription that starts with the first message."""
+        """Creates a subscription that starts with the first message."""
         self._call("PUT", f"{self._path(topic)}/subscription/{subscription}", json=_EARLIEST, accept=(_EXISTS,))
 
     def grant(self, topic: str, role: str, *actions: str) -> None:
-        """Lets a role `produce` to a topic, `consume` from it, or both; what was granted to it before is replaced."""
+        """Lets a role `produce` to a topic, `consume` from it, or both; this replaces earlier grants to the role."""
         self._permit("POST", topic, role, json=list(actions))
 
     def revoke(self, topic: str, role: str) -> None:
-        """Lets a role do nothing with a topic any more. Whoever reads it already is not cut off by that."""
+        """Revokes all of a role's permissions for a topic. Existing readers are not disconnected by that."""
         self._permit("DELETE", topic, role, accept=(_UNKNOWN, _NOTHING_TO_REVOKE))
 
     def reserve_subscription(self, subscription: str, role: str) -> None:
-        """Nobody but this role may read by a subscription of this name, whatever the topic."""
+        """Only this role may read by a subscription of this name, on any topic."""
         path = f"/namespaces/{self._deployment.namespace}/permissions/subscription/{subscription}"
         self._changed("POST", path, json=[role])
 
@@ -97,43 +97,43 @@ class Admin:
         self._changed(method, f"{self._path(topic)}/permissions/{role}", accept=accept, **options)
 
     def _changed(self, method: str, path: str, *, accept: tuple[int, ...] = (), **options: Any) -> None:
-        # The permissions of a namespace are one record of the broker, and two changes at once meet.
+        # The permissions of a namespace are one record of the broker, so concurrent changes collide.
         for _ in range(GRANTS_MAX):
             if self._call(method, path, accept=(_EXISTS, *accept), **options).status_code != _EXISTS:
                 return
-        raise BadDeployment(f"{path}: permissions are being changed by others all the time; try again")
+        raise BadDeployment(f"{path}: other clients keep changing permissions; try again")
 
     def permissions(self, topic: str) -> dict[str, list[str]]:
-        """What each role may do with a topic; nothing if there is no such topic."""
+        """The permissions of each role for a topic; empty if the topic does not exist."""
         answer = self._call("GET", f"{self._path(topic)}/permissions", accept=(_UNKNOWN,))
         found: dict[str, list[str]] = answer.json() if answer.is_success else {}
         return found
 
     def subscriptions(self, topic: str) -> list[str]:
-        """The names of a topic's subscriptions; none if there is no such topic."""
+        """The names of a topic's subscriptions; empty if the topic does not exist."""
         answer = self._call("GET", f"{self._path(topic)}/subscriptions", accept=(_UNKNOWN,))
         names: list[str] = answer.json() if answer.is_success else []
         return sorted(names)
 
     def delete_subscription(self, topic: str, subscription: str) -> None:
-        """Removes a subscription with what it has kept, and cuts off whoever reads by it."""
+        """Removes a subscription with its backlog, and disconnects its readers."""
         path = f"{self._path(topic)}/subscription/{subscription}"
         self._call("DELETE", path, params={"force": "true"}, accept=(_UNKNOWN,))
 
     def unload(self, topic: str) -> None:
-        """Everybody is disconnected from a topic, and those who may come back do."""
+        """Disconnects all clients from a topic; those with permission reconnect."""
         self._call("PUT", f"{self._path(topic)}/unload")
 
     def compact(self, topic: str) -> None:
-        """Begins to make an extract of a topic with the last message of each key only; nothing if it is at that already."""
+        """Begins to compact a topic to the last message of each key; does nothing if a compaction is running."""
         self._call("PUT", f"{self._path(topic)}/compaction", accept=(_EXISTS,))
 
     def is_compacted(self, topic: str) -> bool:
-        """The compaction that was begun last has come to its end."""
+        """Whether the last compaction has ended."""
         return bool(self._call("GET", f"{self._path(topic)}/compaction").json()["status"] == "SUCCESS")
 
     def move_subscription(self, topic: str, subscription: str, ledger: int, entry: int) -> None:
-        """The subscription has read everything before this message; what nobody has left to read may be thrown away."""
+        """Moves the subscription to this message; the broker may discard earlier messages that no subscription needs."""
         position = {"ledgerId": ledger, "entryId": entry, "partitionIndex": -1}
         self._call("POST", f"{self._path(topic)}/subscription/{subscription}/resetcursor", json=position)
 
@@ -150,12 +150,12 @@ class Admin:
             answer = self._client.request(method, path, **options)
         except httpx.TransportError as problem:
             raise EnvironmentProblem(
-                f"The broker's admin interface at {self._deployment.admin_url} cannot be reached ({problem}); "
-                "see that the broker runs, and that PULSAR_ADMIN_URL names it"
+                f"Cannot reach the broker's admin interface at {self._deployment.admin_url} ({problem}); "
+                "check that the broker runs, and that PULSAR_ADMIN_URL names it"
             ) from problem
         if answer.is_success or answer.status_code in accept:
             return answer
         said = f"{method} {path}: the broker answered {answer.status_code}"
         if answer.status_code in _NOT_ALLOWED:
-            raise BadDeployment(f"{said}; see that PULSAR_ADMIN_TOKEN_FILE names the administrator's token")
+            raise BadDeployment(f"{said}; check that PULSAR_ADMIN_TOKEN_FILE names the administrator's token")
         raise BadDeployment(f"{said} ({' '.join(answer.text[:300].split())})")

@@ -1,4 +1,4 @@
-"""Which broker is used, and as whom."""
+"""The broker in use, and its secrets."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from impl.broker.tokens import mint, read_key, read_token
 from impl.errors import BadDeployment
 
 NAMES = ("PULSAR_URL", "PULSAR_ADMIN_URL", "PULSAR_ADMIN_TOKEN_FILE", "PULSAR_SIGNING_KEY_FILE")
-"""The environment's settings: where the broker and its admin interface are, and files with the secrets."""
+"""The environment variables: the addresses of the broker and its admin interface, and files with the secrets."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A broker, and the secrets that set it up. Printing it shows no secret."""
+    """A broker, and the secrets for setting it up. Printing it shows no secret."""
 
     service_url: str
     admin_url: str
@@ -34,7 +34,7 @@ class Deployment:
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Deployment | None:
-    """The broker that `$PULSAR_URL` names; none if it is not set.
+    """The broker that `$PULSAR_URL` names; None if it is not set.
 
     Raises:
         BadDeployment: a setting is missing, or a file cannot be read.

@@ -1,12 +1,12 @@
-"""The topics of event logs: one for each process, in a namespace of their own, kept whether anybody reads them or not.
+"""The topics of event logs: one for each process, in a separate namespace, retained whether anybody reads them or not.
 
 | topic | written by | read by |
 |---|---|---|
 | `events-dpm`, `events-ncm` | that role | nobody but the administrator |
 | `events-<host>` | that host | nobody but the administrator |
 
-They are there once somebody has asked for them (`prepare`), and from then on hosts that are registered get theirs with the rest.
-A host's log outlives it: who is gone, or is registered anew, may write nothing more, and what it wrote stays.
+They exist once they have been requested (`prepare`); from then on a host gets its topic when it is registered. A host's log
+outlives the host: a host that is deregistered or registered again can no longer write to it, and its content stays.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PREFIX: Final = "events-"
 
 
 def namespace(deployment: Deployment) -> Deployment:
-    """The deployment with the namespace of its event logs in the place of its own."""
+    """The deployment with the namespace of its event logs instead of its own."""
     return replace(deployment, namespace=f"{deployment.namespace}-events")
 
 
@@ -35,9 +35,9 @@ def topic(process: str) -> str:
 
 
 def prepare(deployment: Deployment, minutes: int | None = None) -> None:
-    """Namespace and topics, of the roles and of all hosts that are registered. May be repeated.
+    """Creates namespace and topics, for the roles and for all registered hosts. May be repeated.
 
-    `minutes`: how long what is written is kept; none: as before, and at first for ever.
+    `minutes`: how long lines are kept; None: unchanged, and initially forever.
     """
     with Admin(deployment) as admin:
         hosts = [
@@ -59,9 +59,9 @@ def prepare(deployment: Deployment, minutes: int | None = None) -> None:
 
 
 def admit(deployment: Deployment, host: str, role: str | None) -> None:
-    """From now on this role, and none that the host had before, may write the host's event log; none: nobody may.
+    """From now on only this role may write the host's event log; None: no role may.
 
-    Where no event logs are kept, this does nothing.
+    Does nothing if no event logs are kept.
     """
     with Admin(namespace(deployment)) as admin:
         if admin.has_namespace():
@@ -69,7 +69,7 @@ def admit(deployment: Deployment, host: str, role: str | None) -> None:
 
 
 def remove(deployment: Deployment) -> None:
-    """All event logs of the deployment go."""
+    """Removes all event logs of the deployment."""
     with Admin(namespace(deployment)) as admin:
         if admin.has_namespace():
             admin.delete_namespace()

@@ -19,7 +19,7 @@ from impl.wire.codec import encode
 
 @dataclass(frozen=True)
 class AgentFile:
-    """What an agent is given: who it is, where the broker is, and its token. Nothing in it opens another's topics."""
+    """An agent's configuration: its host, the broker's address, and its token. It gives no access to other hosts' topics."""
 
     host: str
     service_url: str
@@ -27,12 +27,12 @@ class AgentFile:
     token: str = field(repr=False)
 
     def deployment(self) -> Deployment:
-        """The broker as an agent sees it: without the administrator's secrets."""
+        """The broker without the administrator's secrets, for an agent."""
         return Deployment(self.service_url, "", "", b"", self.namespace)
 
 
 def add_host(deployment: Deployment, host: str) -> AgentFile:
-    """Registers a host, or registers it anew: then its earlier token opens nothing, and its epochs begin again."""
+    """Registers a host. A repeated registration revokes the earlier token, and epochs begin again."""
     credentials = topics.provision_host(deployment, host)
     event_topics.admit(deployment, host, credentials.role)
     _tell_ncm(deployment, Registered(host, registration_number()))
@@ -47,7 +47,7 @@ def remove_host(deployment: Deployment, host: str) -> None:
 
 
 def registration_number() -> int:
-    """A number larger than those before it, from whichever machine they came: the microseconds of the clock."""
+    """A number larger than those before it, on any machine: the microseconds of the clock."""
     return time.time_ns() // 1_000
 
 
@@ -88,7 +88,7 @@ def read_agent_file(path: Path) -> AgentFile:
         ) from problem
     except (ValueError, KeyError, TypeError) as problem:
         raise BadDeployment(
-            f"{path}: is no agent's file ({type(problem).__name__}: {problem}); write it with `ondemand host add`"
+            f"{path}: is not an agent's file ({type(problem).__name__}: {problem}); write it with `ondemand host add`"
         ) from problem
     topics.checked_host_name(agent.host)
     return agent

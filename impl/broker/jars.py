@@ -1,7 +1,7 @@
-"""The broker's jars: a closed list with checksums, fetched once into the user's cache folder.
+"""The broker's jars: a fixed list with checksums, fetched once into the user's cache folder.
 
-A jar is used only if its checksum is the one in `jars.lock`. Jars that were verified are remembered with their size and time of
-change, so that a warm start reads no jar twice.
+A jar is used only if its checksum is the one in `jars.lock`. Verified jars are remembered with their size and modification time, so
+that a warm start reads no jar twice.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from impl.errors import EnvironmentProblem
 LOCK_FILE: Final = Path(__file__).with_name("jars.lock")
 
 DOWNLOADS_AT_ONCE: Final = 8
-"""Threads; more do not make it faster."""
+"""The number of threads; more do not make it faster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """One line of the lock: where a jar comes from, and what it must be."""
+    """One line of the lock: the origin of a jar, and its checksum."""
 
     group: str
     name: str
@@ -44,19 +44,19 @@ class Jar:
         return ":".join(part for part in (self.group, self.name, self.classifier, self.version) if part)
 
     def path(self, repository: Path) -> Path:
-        """Where it stands in a Maven repository folder."""
+        """Its path in a Maven repository folder."""
         suffix = f"-{self.classifier}" if self.classifier else ""
         file = f"{self.name}-{self.version}{suffix}.jar"
         return repository.joinpath(*self.group.split("."), self.name, self.version, file)
 
     def fits(self, machine: str) -> bool:
-        """Whether it is of use on this kind of processor: native code carries its own in the classifier."""
+        """Whether it is needed on this kind of processor: native code names its processor in the classifier."""
         other = "aarch_64" if machine in {"x86_64", "AMD64"} else "x86_64"
         return other not in self.classifier
 
 
 def cache_folder() -> Path:
-    """Where downloads and compiled code are kept: `$ONDEMAND_CACHE`, or the user's cache folder."""
+    """The folder for downloads and compiled code: `$ONDEMAND_CACHE`, or the user's cache folder."""
     return Path(os.environ.get("ONDEMAND_CACHE") or platformdirs.user_cache_dir("alcor-on-demand"))
 
 
@@ -76,10 +76,10 @@ def _parse(line: str) -> Jar:
 
 
 def fetch(jars: Sequence[Jar] | None = None, *, console: Console | None = None) -> list[Path]:
-    """Makes sure that all jars are there and are what the lock says; downloads what is missing.
+    """Ensures that all jars exist and match the lock; downloads missing ones.
 
     Raises:
-        EnvironmentProblem: there is no network, or a jar is not what the lock says.
+        EnvironmentProblem: there is no network, or a jar does not match the lock.
     """
     wanted = locked_jars() if jars is None else list(jars)
     folder = cache_folder() / "jars"
@@ -93,13 +93,13 @@ def fetch(jars: Sequence[Jar] | None = None, *, console: Console | None = None) 
             verified.save()
     except OSError as problem:
         raise EnvironmentProblem(
-            f"{folder}: cannot be written ({problem.strerror}); set ONDEMAND_CACHE to a folder that can"
+            f"{folder}: cannot be written ({problem.strerror}); set ONDEMAND_CACHE to a writable folder"
         ) from problem
     return [jar.path(folder) for jar in wanted]
 
 
 class _Verified:
-    """Which files have been checked, by path, with size in bytes and time of change in nanoseconds."""
+    """The files that have been checked, by path, with size in bytes and modification time in nanoseconds."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -141,20 +141,20 @@ def _download(missing: Sequence[Jar], folder: Path, verified: _Verified, console
             if problem is not None:
                 raise EnvironmentProblem(
                     f"{jar}: cannot be fetched ({_root(problem)}); check the network, and try again: "
-                    "what has been fetched is kept"
+                    "jars fetched so far are kept"
                 ) from problem
             if not verified.holds(jar, folder):
                 jar.path(folder).unlink(missing_ok=True)
                 verified.save()
                 raise EnvironmentProblem(
-                    f"{jar}: what was fetched has another checksum than jars.lock says; "
-                    "it was removed: try again, or look into who changed it"
+                    f"{jar}: the fetched file does not have the checksum in jars.lock; "
+                    "it was removed: try again, or find out who changed it"
                 )
             progress.advance(task)
 
 
 def _root(problem: BaseException) -> BaseException:
-    """What lies behind an exception: that the name is unknown or the connection refused, without the libraries' words."""
+    """The root cause of an exception: an unknown name, a refused connection, without the libraries' wording."""
     inner = problem.__cause__ or problem.__context__
     return problem if inner is None else _root(inner)
 

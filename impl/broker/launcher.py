@@ -1,8 +1,9 @@
-"""Starts a Pulsar broker of our own, and stops it with its owner.
+"""Starts a Pulsar broker, and stops it together with its owner.
 
-One Java process holds broker, storage and metadata. It listens at this machine's own address only, and nobody gets in without a
-token. Its folder is temporary, or kept: then it may be stopped and started again, and goes on with the same data and key. It ends
-when its owner ends, however that ends: a small shell holds the other end of a pipe, and stops Java when the pipe closes.
+One Java process holds broker, storage and metadata. It listens on this machine's loopback address only, and every client needs a
+token. Its folder is temporary or persistent; a broker with a persistent folder can be stopped and started again with the same data
+and key. It ends when its owner ends, for any reason: a small shell holds the other end of a pipe, and stops Java when the pipe
+closes.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ from impl.broker.tokens import mint, new_key, read_key, write_secret
 from impl.errors import BadDeployment, EnvironmentProblem
 
 START_SECONDS_MAX: Final = 120.0
-"""A cold start took 6 to 14 s on two cores; a machine that needs ten times as long is not fit."""
+"""A cold start took 6 to 14 s on two cores; a machine that needs ten times as long is unsuitable."""
 
 STOP_SECONDS_MAX: Final = 20.0
-"""For the keeper to stop the broker, which takes half a second; then both are killed."""
+"""The time for the keeper to stop the broker, which takes half a second; then both are killed."""
 
 PORTS: Final = range(20_000, 32_000)
-"""Where any port will do: below those that a system gives to connections by itself, Linux from 32,768 and others from 49,152. One
-of these could be given to somebody else in the seconds until the broker listens."""
+"""The range for ports chosen automatically: below those that systems assign to outgoing connections, Linux from 32,768 and
+others from 49,152. One of those could be assigned to another program in the seconds until the broker listens."""
 
 ADMIN_ROLE: Final = "admin"
 
@@ -63,8 +64,8 @@ _SETTINGS: Final = {
     "managedLedgerDefaultAckQuorum": "1",
     # The default of 10 delays every delivery to a waiting consumer by 10 ms.
     "managedLedgerNewEntriesCheckDelayInMillis": "0",
-    # Whoever wants to listen where another listens already waits so long for the other to show that it is alive. The default of
-    # 5,000 is what a take-over from a paused instance would take.
+    # A consumer that wants a subscription in use waits this long for the present one to show that it is alive. With the
+    # default of 5,000, a take-over from a paused instance would take that long.
     "connectionLivenessCheckTimeoutMillis": "1000",
     "allowAutoTopicCreation": "false",
     "allowAutoTopicCreationType": "non-partitioned",
@@ -76,8 +77,8 @@ _SETTINGS: Final = {
     "topicLevelPoliciesEnabled": "true",
     "loadBalancerEnabled": "false",
     "backlogQuotaCheckEnabled": "false",
-    # The storage asks for no token, so its port must not be open to the network. (Its transport within one process is none: it
-    # loses what is read in pieces of more than a megabyte.)
+    # The storage requires no token, so its port must not be open to the network. (Its transport within one process is
+    # no alternative: it loses what is read in pieces of more than a megabyte.)
     "allowLoopback": "true",
     "journalSyncData": "false",
     "journalMaxGroupWaitMSec": "0",
@@ -93,8 +94,9 @@ _LOGGING: Final = """<Configuration status="error"><Appenders><File name="file" 
 <Loggers><Root level="warn"><AppenderRef ref="file"/></Root></Loggers></Configuration>
 """
 
-# $1 is where Java's process id goes, $2 a folder to remove at the end (or nothing); the rest is the command. Java has ten seconds
-# to end by itself. Until then it holds the lock of its folder, which is open in it, so that nobody starts another one there.
+# $1 is the file for Java's process id, $2 a folder to remove at the end (or empty); the rest is the command. Java has
+# ten seconds to end by itself. Until then it holds the lock of its folder, whose file it has open, so that no other
+# broker starts there.
 _KEEPER: Final = """
 pidfile=$1; folder=$2; shift 2
 "$@" </dev/null & java=$!
@@ -114,7 +116,7 @@ def start_broker(
 ) -> Iterator[Deployment]:
     """A broker with token authentication and permissions on, until the block ends. Port 0 takes a free one.
 
-    Data, key and logs stay in the `folder`; without one they are thrown away at the end.
+    Data, key and logs stay in the `folder`; without one they are removed at the end.
 
     Raises:
         EnvironmentProblem: a port is in use, the jars cannot be fetched, or the broker does not come up.
@@ -149,7 +151,7 @@ def start_broker(
 
 
 def _locked(home: Path) -> int:
-    """The folder's lock, which belongs to whoever has it open."""
+    """Locks the folder; the lock belongs to every process that has the file open."""
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -164,7 +166,7 @@ def _locked(home: Path) -> int:
 
 
 def _key(home: Path) -> bytes:
-    """The key that tokens are signed with: the folder's own, if there was a broker in it before."""
+    """The key that tokens are signed with: the folder's own, if it has held a broker before."""
     path = home / "signing.key"
     if not path.exists():
         write_secret(path, new_key())
@@ -187,7 +189,7 @@ def _start(home: Path, command: list[str], removed: str, lock: int) -> subproces
 
 
 def _port(wanted: int, other: int) -> int:
-    """The port that is wanted, if nobody listens there; for 0 any that is free, and not the other one that is needed."""
+    """The requested port, if nothing listens there; for 0 any free port that differs from the other one."""
     if wanted:
         problem = _refusal_of(wanted)
         if problem is not None:
@@ -202,7 +204,7 @@ def _port(wanted: int, other: int) -> int:
 
 
 def _refusal_of(port: int) -> OSError | None:
-    """Why nothing can listen at a port of this machine."""
+    """Why nothing can listen on a port of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -227,7 +229,7 @@ def _write_configuration(folder: Path, service: int, admin: int, token: str) -> 
 
 
 def _loopback() -> str:
-    """What this system calls the interface of 127.0.0.1."""
+    """The name of the loopback interface on this system."""
     return next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
 
 
@@ -281,14 +283,14 @@ def is_running(folder: Path) -> bool:
 
 
 def last_words(folder: Path) -> str:
-    """Keeps the logs, since the folder goes, and quotes their end. Settings and keys are not in them."""
+    """Keeps the logs, since the folder is removed, and quotes their end. Settings and keys are not in them."""
     kept = Path(tempfile.mkdtemp(prefix="ondemand-broker-log-"))
     lines: list[str] = []
     for name in ("output.log", "broker.log"):
         if (folder / name).exists():
             shutil.copy(folder / name, kept)
             lines += (folder / name).read_text(encoding="utf-8", errors="replace").splitlines()
-    return f"{' / '.join(lines[-3:]) or 'it said nothing'} (logs are in {kept})"
+    return f"{' / '.join(lines[-3:]) or 'no output'} (logs are in {kept})"
 
 
 def _stop(keeper: subprocess.Popen[bytes]) -> None:
@@ -303,7 +305,7 @@ def _stop(keeper: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def open_deployment(*, console: Console | None = None) -> Iterator[Deployment]:
-    """The broker of the environment, or else one started for the length of the block."""
+    """The broker of the environment, or one started for the duration of the block."""
     given = from_environment()
     if given is not None:
         yield given

@@ -1,4 +1,4 @@
-"""The topics of a VPC whose hosts have slots, at the broker: made, with the least permissions that this topology allows."""
+"""The topics of a VPC whose hosts have slots, created at the broker with the smallest permissions that this topology allows."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from impl.slots.topics import DPM, SUBSCRIPTION, acknowledgments, unicast
 
 
 def prepare_vpc(deployment: Deployment, vpc: str) -> None:
-    """The topics of a VPC, with their subscriptions: what is published before anybody listens is not lost. May be repeated.
+    """Creates the topics of a VPC with their subscriptions, so that messages published before the first reader are not lost. May be
+    repeated.
 
     Raises:
-        BadDeployment: no VPC can be called so.
+        BadDeployment: the VPC's name is invalid.
     """
     if not VPC_NAME.fullmatch(vpc):
         raise BadDeployment(
-            f"{vpc!r} is no name for a VPC: use letters, digits, dots and hyphens, 127 at most, not ending like a partition"
+            f"Invalid VPC name {vpc!r}: use letters, digits, dots and hyphens, 127 at most, not ending like a partition"
         )
     with Admin(deployment) as admin:
         admin.create_topic(unicast(vpc))
@@ -29,7 +30,7 @@ def prepare_vpc(deployment: Deployment, vpc: str) -> None:
 
 
 def admit(deployment: Deployment, vpc: str, role: str) -> None:
-    """An agent's role may take part in a VPC: read the one topic, and write to the other."""
+    """Lets an agent's role take part in a VPC: read the one topic, and write to the other."""
     with Admin(deployment) as admin:
         admin.grant(unicast(vpc), role, "consume")
         admin.grant(acknowledgments(vpc), role, "produce")

@@ -1,4 +1,4 @@
-"""Tokens: who somebody is, signed with the broker's key. A token is a secret; nothing here prints one."""
+"""Tokens: a client's identity, signed with the broker's key. A token is a secret; nothing here prints one."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import jwt
 from impl.errors import BadDeployment
 
 KEY_BYTES: Final = 32
-"""The least that HS256 asks for."""
+"""The minimum for HS256."""
 
 TOKEN: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
-"""What a token looks like; anything else would break the header that it goes into, and might be quoted there."""
+"""The form of a token; anything else would break the header that carries it, and might be quoted in an error."""
 
 
 def new_key() -> bytes:
-    """A fresh signing key."""
+    """A new signing key."""
     return secrets.token_bytes(KEY_BYTES)
 
 
@@ -31,7 +31,7 @@ def read_key(path: Path) -> bytes:
     """
     key = _read(path)
     if len(key) < KEY_BYTES:
-        raise BadDeployment(f"{path}: has {len(key)} bytes, and a signing key has {KEY_BYTES} at least")
+        raise BadDeployment(f"{path}: has {len(key)} bytes; a signing key needs at least {KEY_BYTES}")
     return key
 
 
@@ -43,7 +43,9 @@ def read_token(path: Path) -> str:
     """
     token = _read(path).decode("ascii", errors="replace").strip()
     if not TOKEN.fullmatch(token):
-        raise BadDeployment(f"{path}: is no token; it should be three words of letters and digits with dots between")
+        raise BadDeployment(
+            f"{path}: does not hold a token; expected three groups of letters and digits separated by dots"
+        )
     return token
 
 
@@ -55,7 +57,7 @@ def _read(path: Path) -> bytes:
 
 
 def mint(key: bytes, role: str) -> str:
-    """The token that makes its bearer this role."""
+    """A token with which its bearer acts as this role."""
     return jwt.encode({"sub": role}, key, algorithm="HS256")
 
 

@@ -1,4 +1,4 @@
-"""The topics of a deployment, and who may do what with them: the least that each role needs.
+"""The topics of a deployment, and the permissions that each role needs at least.
 
 | topic | written by | read by |
 |---|---|---|
@@ -8,13 +8,13 @@
 | `requests-<host>` | that host | ncm |
 | `notices-<host>` | that host | dpm |
 | `inbox-<host>` | ncm, dpm | that host |
-| `multicast-<vpc>` | dpm | the hosts that DPM permits, now |
+| `multicast-<vpc>` | dpm | the hosts that DPM permits at the moment |
 | `journal-ncm`, `journal-dpm` | that role, one instance at a time | that role |
-| `dead-letters-ncm`, `dead-letters-dpm`, `dead-letters-<host>` | who set it aside | nobody but the administrator |
+| `dead-letters-ncm`, `dead-letters-dpm`, `dead-letters-<host>` | the process itself | nobody but the administrator |
 
-A host's topics are its own: the name of the topic, not the payload, says who asks. A host's role carries a number that is new
-with every registration, so that the token of an earlier one opens nothing. What a host says to DPM goes by a topic of its own,
-not by that of its requests: who may read a topic reads all of it, and neither NCM nor DPM needs what is said to the other.
+Each host has its own topics: the name of the topic, not the payload, identifies the sender. A host's role contains a number that is
+new with every registration, so that the token of an earlier one gives no access. A host's messages to DPM use a separate topic from
+its requests: a client that may read a topic reads all of it, and neither NCM nor DPM needs the messages for the other.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ HOSTS: Final = "hosts"
 OUTCOMES: Final = "outcomes"
 
 ADMINISTRATOR: Final = "administrator"
-"""The subscription for dead letters. Without one the broker would throw them away in time."""
+"""The subscription for dead letters. Without one the broker would discard them in time."""
 
 ROLE_BYTES: Final = 8
-"""Of chance in a host's role."""
+"""Random bytes in a host's role."""
 
 KEEPER: Final = "keeper"
-"""The subscription of a journal, which nobody reads by: without one the broker would throw the journal away in time."""
+"""The subscription of a journal, which nobody reads: without one the broker would discard the journal in time."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic: its short name, who may write and who may read it, and the readers' subscriptions."""
+    """One topic: its short name, the roles that may write and read it, and the readers' subscriptions."""
 
     name: str
     writers: tuple[str, ...]
@@ -64,33 +64,33 @@ class Topic:
 
 
 def requests(host: str) -> str:
-    """The topic of what a host says to NCM: its requests and confirmations."""
+    """The topic of a host's messages to NCM: its requests and confirmations."""
     return f"requests-{host}"
 
 
 def notices(host: str) -> str:
-    """The topic of what a host says to DPM."""
+    """The topic of a host's messages to DPM."""
     return f"notices-{host}"
 
 
 def speaker(topic: str) -> str:
-    """The host whose notices come by a topic; empty: they are no host's."""
+    """The host whose notices arrive on a topic; empty: it is not a notices topic."""
     host = topic.removeprefix("notices-")
     return host if host != topic else ""
 
 
 def multicast(vpc: str) -> str:
-    """The topic of what all hosts of a VPC share."""
+    """The topic of the state that all hosts of a VPC share."""
     return f"multicast-{vpc}"
 
 
 def inbox(host: str) -> str:
-    """The topic of what NCM and DPM send to a host."""
+    """The topic of messages from NCM and DPM to a host."""
     return f"inbox-{host}"
 
 
 def vpc_of(topic: str) -> str:
-    """The VPC whose topic this is; empty: it is none."""
+    """The VPC of a multicast topic; empty: it is not one."""
     vpc = topic.removeprefix("multicast-")
     return vpc if vpc != topic else ""
 
@@ -101,7 +101,7 @@ def reader(host: str) -> str:
 
 
 def dead_letters(process: str) -> str:
-    """The topic of what a process could not read."""
+    """The topic of the messages that a process could not read."""
     return f"dead-letters-{process}"
 
 
@@ -122,35 +122,35 @@ FIXED: Final = (
 
 
 def prepare(deployment: Deployment) -> None:
-    """Namespace and fixed topics. May be repeated."""
+    """Creates the namespace and the fixed topics. May be repeated."""
     with Admin(deployment) as admin:
         admin.create_namespace(deployment.namespace)
         _create(admin, FIXED)
 
 
 def prepare_journal(deployment: Deployment, role: str, name: str) -> None:
-    """One more journal of a role, under another name than its own. May be repeated."""
+    """Creates an additional journal of a role, under another name. May be repeated."""
     with Admin(deployment) as admin:
         _create(admin, [Topic(name, (role,), (role,), (KEEPER,))])
 
 
 def checked_host_name(host: str) -> str:
-    """The name, if hosts may be called so.
+    """The name, if it is a valid host name.
 
     Raises:
-        BadDeployment: the name is not lower-case letters, digits and hyphens, 63 at most, or ends as a part of a topic does.
+        BadDeployment: the name is not lower-case letters, digits and hyphens, 63 at most, or ends like a partition of a topic.
     """
     if not HOST_NAME.fullmatch(host):
-        raise BadDeployment(f"{host!r} is no name for a host: use lower-case letters, digits and hyphens, 63 at most")
-    if re.search(r"-partition-\d+$", host):  # the broker makes no such topics, and says so in words of its own
+        raise BadDeployment(f"Invalid host name {host!r}: use lower-case letters, digits and hyphens, 63 at most")
+    if re.search(r"-partition-\d+$", host):  # the broker refuses such topics, with its own error text
         raise BadDeployment(
-            f"{host!r} is no name for a host: the broker takes what ends in -partition-NUMBER for a part of another topic"
+            f"Invalid host name {host!r}: the broker takes a name that ends in -partition-NUMBER for a part of another topic"
         )
     return host
 
 
 def provision_host(deployment: Deployment, host: str) -> Credentials:
-    """Topics, permissions and a token of a host. If it was provisioned before, the earlier token opens nothing any more."""
+    """Creates topics, permissions and a token of a host. If it was provisioned before, the earlier token no longer gives access."""
     checked_host_name(host)
     role = f"host-{host}-{secrets.token_hex(ROLE_BYTES)}"
     topics = (
@@ -166,7 +166,7 @@ def provision_host(deployment: Deployment, host: str) -> Credentials:
 
 
 def host_of(role: str) -> str:
-    """The host that has or had this role; empty: it is no host's."""
+    """The host that has or had this role; empty: it is not a host's role."""
     found = re.fullmatch(rf"host-({HOST_NAME.pattern})-[0-9a-f]{{{2 * ROLE_BYTES}}}", role)
     return found[1] if found else ""
 
@@ -183,7 +183,8 @@ def _delete(admin: Admin, host: str) -> None:
 
 
 def _create(admin: Admin, topics: Iterable[Topic]) -> None:
-    # One after the other: the permissions of a namespace are one record of the broker, and grants at once would meet.
+    # One after the other: the permissions of a namespace are one record of the broker, and concurrent grants would
+    # collide.
     for topic in topics:
         admin.create_topic(topic.name)
         for role in sorted({*topic.writers, *topic.readers}):

@@ -1,8 +1,8 @@
-"""What DPM has the broker's administration do for the VPCs' topics. Everything may be repeated.
+"""The administrative work that DPM requests for the VPCs' topics. Every operation may be repeated.
 
-A host that is permitted to read a topic may do so by as many subscriptions as it likes, and is not cut off when the permission
-goes. So whatever subscription is not a permitted host's own goes with it. A host's own is reserved for it: nobody else reads in its
-place.
+A host that is permitted to read a topic may do so by any number of subscriptions, and is not disconnected when the permission is
+revoked. So every subscription that does not belong to a permitted host is deleted as well. A host's own subscription is reserved
+for it: no other client reads in its place.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from impl.messages import Administrative, CloseTopic, EndSubscription, OpenTopic
 
 
 class Administration(Protocol):
-    """Who does what DPM asks for."""
+    """Executes DPM's administrative requests."""
 
     def perform(self, work: Administrative) -> None:
-        """Does it, or finds it done. Raises `Unreachable` if it may be asked again."""
+        """Performs the request, or finds it already performed. Raises `Unreachable` if it can be retried."""
 
     def close(self) -> None:
-        """Gives everything back."""
+        """Releases all resources."""
 
 
 class MulticastTopics:
-    """The real administration."""
+    """The implementation on the broker."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._admin = Admin(deployment)
@@ -50,7 +50,7 @@ class MulticastTopics:
             case CloseTopic():
                 self._admin.delete_topic(topic)
             case Permit(host, _):
-                # By the role that it has now. If it has none, it is withdrawn, and nobody is there to read.
+                # By the host's present role. If it has none, it has been withdrawn, and there is no reader.
                 for role in self._admin.permissions(topics.notices(host)):
                     if topics.host_of(role) == host:
                         self._admin.reserve_subscription(topics.reader(host), role)
@@ -59,7 +59,7 @@ class MulticastTopics:
                 self._end(topic, host)
 
     def _end(self, topic: str, host: str) -> None:
-        """The permission first: otherwise an agent that is cut off could subscribe again."""
+        """Revokes the permission first: otherwise an agent that is disconnected could subscribe again."""
         permitted = set()
         for role in self._admin.permissions(topic):
             if topics.host_of(role) == host:

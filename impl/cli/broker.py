@@ -11,7 +11,6 @@ from typing import Final
 import click
 
 from impl.broker.deployment import Deployment
-from impl.broker.launcher import is_running, last_words, start_broker
 from impl.broker.tokens import write_secret
 from impl.broker.topics import prepare
 from impl.cli.console import ERRORS
@@ -65,6 +64,14 @@ def up(port: int, admin_port: int, folder: Path) -> int:
       ondemand broker up
       . broker/environment && ondemand host add h1
     """
+    try:
+        from impl.broker.launcher import is_running, last_words, start_broker
+    except ModuleNotFoundError as missing:
+        raise Problem(
+            f"Starting a broker needs the Python package {missing.name}: install alcor-on-demand[check], or set PULSAR_URL to a "
+            "broker that runs elsewhere",
+            Exit.ENVIRONMENT,
+        ) from missing
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like an interrupt, also during the start
     with start_broker(port=port, admin_port=admin_port, folder=folder, console=ERRORS) as deployment:
         prepare(deployment)

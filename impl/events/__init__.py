@@ -1,1 +1,1 @@
-"""What a process writes down of what it does, so that others can hold it against the specification."""
+"""The event log: what a process records so that its behavior can be checked against the specification."""

@@ -1,4 +1,4 @@
-"""The implementation's values and messages in the words of logs."""
+"""Encodes the implementation's values and messages in the vocabulary of event logs."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "destination": ("destination", "pod"),
     "why": ("reason",),
 }
-"""What the cores' events call some parameters."""
+"""The cores' names for some parameters."""
 
 
 _FIELDS: Final[Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]] = {
     step: tuple((name, _ALIASES.get(name, (name,))) for name in names)
     for step, names in (
         *((step, action.parameters) for step, action in ACTIONS.items()),
-        *((step, tuple(name.rstrip("?") for name in one.attributes)) for step, one in STUTTERS.items()),
+        *((step, tuple(name.rstrip("?") for name in stutter.attributes)) for step, stutter in STUTTERS.items()),
     )
 }
-"""By step: what its line says, and under which names the event may have it."""
+"""By step: the parameters on its line, and the names that they may have in the event."""
 
 
 def pod(pod: m.Pod) -> str:
-    """A pod. A slash, a blank or a percent sign in its names is written as in a URL, so that each pod has one word of its own."""
+    """A pod. Slashes, blanks and percent signs in its names are escaped as in a URL, so that the encoding is unique."""
     text = f"{pod.vpc}/{pod.address}"
     if "%" in text or " " in text or text.count("/") != 1:
         text = "/".join(quote(part, safe=_UNQUOTED) for part in (pod.vpc, pod.address))
@@ -40,44 +40,61 @@ def pod(pod: m.Pod) -> str:
 
 
 def request(epoch: int, number: int) -> str:
-    """A question of a host; it numbers them anew in each epoch."""
+    """A request of a host, identified by its epoch and its number within that epoch."""
     return f"{epoch}.{number}"
 
 
 _MESSAGES: Final[Mapping[type[Any], tuple[str, Callable[[Any], Sent]]]] = {
-    m.Config: ("on-demand.config", lambda one: (pod(one.pod), one.version)),
-    m.Report: ("on-demand.report", lambda one: (pod(one.pod), one.version, one.outcome.value)),
+    m.Config: ("on-demand.config", lambda message: (pod(message.pod), message.version)),
+    m.Report: ("on-demand.report", lambda message: (pod(message.pod), message.version, message.outcome.value)),
     m.Request: (
         "on-demand.request",
-        lambda one: (
-            one.host,
-            one.epoch,
-            request(one.epoch, one.request),
-            pod(one.source),
-            pod(one.destination),
+        lambda message: (
+            message.host,
+            message.epoch,
+            request(message.epoch, message.request),
+            pod(message.source),
+            pod(message.destination),
         ),
     ),
-    m.Applied: ("on-demand.applied", lambda one: (one.host, one.epoch, pod(one.pod), one.version)),
-    m.Route: ("on-demand.route", lambda one: (one.host, one.epoch, pod(one.pod), one.version)),
+    m.Applied: ("on-demand.applied", lambda message: (message.host, message.epoch, pod(message.pod), message.version)),
+    m.Route: ("on-demand.route", lambda message: (message.host, message.epoch, pod(message.pod), message.version)),
     m.Granted: (
         "on-demand.granted",
-        lambda one: (one.host, one.epoch, request(one.epoch, one.request), pod(one.pod), one.version),
+        lambda message: (
+            message.host,
+            message.epoch,
+            request(message.epoch, message.request),
+            pod(message.pod),
+            message.version,
+        ),
     ),
     m.Refused: (
         "on-demand.refused",
-        lambda one: (one.host, one.epoch, request(one.epoch, one.request), _reason(one.reason.value)),
+        lambda message: (
+            message.host,
+            message.epoch,
+            request(message.epoch, message.request),
+            _reason(message.reason.value),
+        ),
     ),
-    m.Push: ("message-queue.push", lambda one: (one.host, one.epoch, one.vpc, one.revision)),
-    m.Subscribe: ("message-queue.subscribe", lambda one: (one.host, one.epoch, one.vpc, one.attempt)),
-    m.Accepted: ("message-queue.accepted", lambda one: (one.host, one.epoch, one.vpc, one.attempt)),
-    m.Declined: ("message-queue.declined", lambda one: (one.host, one.epoch, one.vpc, one.attempt)),
-    m.Confirmed: ("message-queue.applied", lambda one: (one.host, one.epoch, one.vpc, one.revision)),
+    m.Push: ("message-queue.push", lambda message: (message.host, message.epoch, message.vpc, message.revision)),
+    m.Subscribe: (
+        "message-queue.subscribe",
+        lambda message: (message.host, message.epoch, message.vpc, message.attempt),
+    ),
+    m.Accepted: ("message-queue.accepted", lambda message: (message.host, message.epoch, message.vpc, message.attempt)),
+    m.Declined: ("message-queue.declined", lambda message: (message.host, message.epoch, message.vpc, message.attempt)),
+    m.Confirmed: (
+        "message-queue.applied",
+        lambda message: (message.host, message.epoch, message.vpc, message.revision),
+    ),
 }
-"""What the specification knows as a message. What is published to a topic shows as the broker's backlog there, and is none."""
+"""The messages that the specification knows. A message published to a topic appears as the broker's backlog, not as a message."""
 
 
 def sent(send: Send) -> tuple[str, Sent] | None:
-    """The full name and the arguments of a message; none: no protocol knows it as one."""
+    """The full name and the arguments of a message; None if no protocol knows it."""
     message = send.message
     if isinstance(message, m.Hello):
         protocol = "on-demand" if send.topic.startswith("requests-") else "message-queue"
@@ -89,7 +106,7 @@ def sent(send: Send) -> tuple[str, Sent] | None:
 
 
 def attributes(event: Event, host: str) -> dict[str, Word]:
-    """What a line says of an event, by the names of the parameters. `host`: whose agent this is, if it is one's."""
+    """The attributes of an event's line, by parameter name. `host`: the agent's host, if the process is an agent."""
     fields, step = event.fields, event.step
     found: dict[str, Word] = {}
     for name, candidates in _FIELDS[step]:

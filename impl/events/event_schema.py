@@ -1,7 +1,7 @@
-"""The words of event logs: which line may say what.
+"""The event schema: the content that each line may have.
 
-These tables are the implementation's own reading of the specification; a test holds them against it. What a process does that no
-protocol knows as a step stands in `STUTTERS`, each with the reason why it is none.
+These tables are the implementation's own reading of the specification; a test compares the two. Events that no protocol knows as a
+step are in `STUTTERS`, each with the reason.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ ON_DEMAND: Final = "on-demand"
 MESSAGE_QUEUE: Final = "message-queue"
 
 NUMBER: Final = "number"
-"""The kind of whole numbers from 0 on."""
+"""The kind of integers from 0."""
 TRUTH: Final = "truth"
-"""What a relation says of its arguments."""
+"""The kind of a relation's values."""
 TEXT: Final = "text"
-"""The kind of what only people read."""
+"""The kind of text for human readers only."""
 NAMES: Final = ("host", "vpc", "pod", "request")
-"""Kinds of names: a host, a VPC, `vpc/address`, and `epoch.number` (a host numbers its questions anew in each epoch)."""
+"""Kinds of names: a host, a VPC, `vpc/address`, and `epoch.number` (request numbers are unique within an epoch)."""
 
 MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "change": ("none", "pending", "done", "superseded", "failed"),
@@ -28,7 +28,7 @@ MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "channel": ("grpc", "opening", "mq", "closing"),
     "subscription": ("none", "asked", "subscribed", "leaving"),
 }
-"""Kinds of which there are only these, the first being where every function begins."""
+"""Enumerated kinds with all their values; the first is the initial value of every function."""
 
 KIND: Final[Mapping[str, str]] = {
     **dict.fromkeys(("host",), "host"),
@@ -40,15 +40,15 @@ KIND: Final[Mapping[str, str]] = {
     **dict.fromkeys(("result",), "change"),
     **dict.fromkeys(("why", "reason"), "reason"),
 }
-"""What kind of value stands under a name: of an action's parameter, or of a message's argument."""
+"""The kind of a value by its name: an action's parameter, or a message's argument."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A step of a protocol: who takes it, by which choices, by which message, and what it may send."""
+    """A step of a protocol: its role, its parameters, the message that it takes, and the messages that it may send."""
 
     role: str
-    """`dpm`, `ncm` or `aca`. An `aca`'s first parameter is its host."""
+    """`dpm`, `ncm` or `aca`. The first parameter of an `aca` is its host."""
     parameters: tuple[str, ...]
     takes: str = ""
     sends: tuple[str, ...] = ()
@@ -56,12 +56,12 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Stutter:
-    """An event that is no step of a protocol."""
+    """An event that is not a step of a protocol."""
 
     why: str
-    """Why it is none."""
+    """The reason."""
     attributes: Mapping[str, str]
-    """Kinds by name; those that may be missing end with a question mark."""
+    """Kinds by name; the name of an optional attribute ends with a question mark."""
 
 
 def _action(role: str, parameters: str, takes: str = "", sends: str = "") -> Action:
@@ -130,10 +130,10 @@ ACTIONS: Final[Mapping[str, Action]] = {
 }
 
 NOT_RECORDED: Final[Mapping[str, str]] = {
-    "restart_dpm": "it shows as process.started; where the run before it ended shows in that run's last line",
+    "restart_dpm": "it shows as process.started; the end of the run before shows in the last line of that run",
     "restart_ncm": "as restart_dpm",
 }
-"""Steps of a process that has a log, and why no line is called so."""
+"""Steps of a process with a log that no line is named after, each with the reason."""
 
 MESSAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "on-demand.config": ("pod", "version"),
@@ -194,46 +194,46 @@ SYMBOLS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "message-queue.listening": ("host", "vpc", TRUTH),
     },
 }
-"""What each role keeps: the kinds of a symbol's arguments, and of its value. Of `at`, NCM and agents keep what they were told: of
-the versions that they have recorded, or know."""
+"""The state of each role: the kinds of a symbol's arguments, and of its value. Of `at`, NCM and agents keep what they were told:
+the entries of the versions that they have recorded, or know."""
 
 UNKEPT: Final[Mapping[str, str]] = {
-    "on-demand.used": "an agent numbers its questions, and needs no list of those it asked",
+    "on-demand.used": "an agent numbers its requests, and does not need a list of those it sent",
 }
-"""State of a role that has a log, and why no line shows it."""
+"""State of a role with a log that no line shows, each with the reason."""
 
 STUTTERS: Final[Mapping[str, Stutter]] = {
     "process.started": Stutter(
-        "a process goes on from what it has stored; nothing changes by that",
+        "a process continues from its stored state; nothing changes",
         {"many_ports?": NUMBER, "many_in_a_group?": NUMBER, "patience?": NUMBER, "bytes?": NUMBER},
     ),
-    "process.stopped": Stutter("what is stored stays", {}),
-    "process.snapshot": Stutter("it only tells the state", {"bytes?": NUMBER}),
+    "process.stopped": Stutter("the stored state stays", {}),
+    "process.snapshot": Stutter("it only shows the state", {"bytes?": NUMBER}),
     "message.ignored": Stutter(
-        "there was nothing to do; what it sends was sent before", {"message": TEXT, "reason": TEXT}
+        "no action was required; what it sends was sent before", {"message": TEXT, "reason": TEXT}
     ),
-    "message.repeated": Stutter("what was sent before stays available, and is sent again", {"message": TEXT}),
-    "message.set_aside": Stutter("nothing that can be read came in", {"reason": TEXT}),
+    "message.repeated": Stutter("a message sent before stays available, and is sent again", {"message": TEXT}),
+    "message.set_aside": Stutter("the input could not be read", {"reason": TEXT}),
     "host.registered": Stutter(
-        "a host is there from the beginning; one that is registered anew is another one, which has told nobody anything",
+        "a host exists from the beginning; one that is registered again is a new host that has not told anybody anything",
         {"host": "host", "registration": NUMBER},
     ),
     "host.deregistered": Stutter(
-        "to DPM a host that is gone is one of which nothing is heard", {"host": "host", "registration": NUMBER}
+        "to DPM, a host that is gone is a host that sends nothing", {"host": "host", "registration": NUMBER}
     ),
     "request.turned_down": Stutter(
-        "whoever asks in another's name is no host that follows the protocol, and is told so in a word that it does not have",
+        "a sender that uses another host's name is unauthorized; its refusal has a reason that the protocol does not know",
         {"host": "host", "epoch": NUMBER, "asked_by": "request", "named": "host"},
     ),
     "packet.dropped": Stutter(
-        "a packet that no agent may take, or that this one has no room for, is dropped before the protocol is asked",
+        "a packet that no agent may take, or that this agent has no room for, is dropped before the protocol is involved",
         {"host": "host", "source": "pod", "destination": "pod", "reason": TEXT},
     ),
-    "vpc.added": Stutter("a VPC is there from the beginning", {"vpc": "vpc"}),
-    "group.unchanged": Stutter("a group that has as many ports as before does not change", {"vpc": "vpc"}),
+    "vpc.added": Stutter("a VPC exists from the beginning", {"vpc": "vpc"}),
+    "group.unchanged": Stutter("a group with an unchanged number of ports does not change", {"vpc": "vpc"}),
     "topic.left": Stutter(
-        "somebody other than DPM has an agent stop reading; its subscription goes on, and DPM reminds it",
+        "a client other than DPM makes an agent stop reading; the subscription stays, and DPM reminds the agent",
         {"host": "host", "vpc": "vpc"},
     ),
 }
-"""`bytes`: the size of a state that did not fit into the line, and so is not there."""
+"""`bytes`: the size of a state that did not fit into the line and was left out."""

@@ -1,4 +1,4 @@
-"""A log in a file of its own: each line is written at once, by one call."""
+"""An event log in a file: each line is written at once, by one system call."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from impl.events.line import LINE_BYTES_MAX, Line
 
 _LOG = logging.getLogger("ondemand.events")
 _BEGINS: Final = f'{{"{msgspec.structs.fields(Line)[0].encode_name}":'.encode()
-"""How every line begins: what does not is no line that was not finished, and nothing of ours to remove."""
+"""How every line begins. An unfinished end of the file that begins differently is not an event-log line, and is not removed."""
 
 
 class FileSink:
-    """Appends lines to a file, which belongs to this program until it is closed. Safe to use from several threads.
+    """Appends lines to a file, which is locked for this program until it is closed. Safe to use from several threads.
 
-    What an earlier program began to write and did not finish, since it was killed, is no line, and is removed. When the file cannot
-    be written any more, nothing further is: a log with a hole in the middle of a run would look like one without.
+    A line left unfinished by an earlier program that was killed is removed. When a write fails, nothing further is written: a log
+    with a hole in the middle of a run would look like one without.
 
     Raises:
-        BadDeployment: the file cannot be opened for writing, or ends in something that is no event log.
+        BadDeployment: the file cannot be opened for writing, or does not end as an event log.
         EnvironmentProblem: another program writes to it.
     """
 
@@ -44,7 +44,7 @@ class FileSink:
         except OSError as problem:
             os.close(self._file)
             raise EnvironmentProblem(
-                f"{path}: another program writes its events there, or it is no file; name another"
+                f"{path}: another program writes its events there, or it is not a regular file; name another file"
             ) from problem
         except BadDeployment:
             os.close(self._file)
@@ -58,7 +58,7 @@ class FileSink:
             return
         if not (newline or start == 0) or not rest.startswith(_BEGINS[: len(rest)]):
             raise BadDeployment(f"{self._path}: does not end as an event log does; name another file")
-        _LOG.warning("%s: removes %d bytes of a line that was not finished", self._path, len(rest))
+        _LOG.warning("%s: removed %d bytes of an unfinished line", self._path, len(rest))
         os.ftruncate(self._file, size - len(rest))
 
     def write(self, line: bytes) -> bool:
@@ -73,7 +73,7 @@ class FileSink:
             except OSError as problem:
                 self._failed = True
                 _LOG.warning(
-                    "%s: cannot be written (%s); records nothing more, and goes on without",
+                    "%s: cannot be written (%s); the event log ends here, and the service continues without it",
                     self._path,
                     problem.strerror,
                 )
@@ -83,4 +83,4 @@ class FileSink:
         """See `impl.events.recorder.Sink`."""
         with self._lock:
             self._failed = True
-            os.close(self._file)  # and what is locked is free again
+            os.close(self._file)  # this also releases the lock

@@ -1,6 +1,6 @@
-"""The JSON Schema of a line, made from the declaration of the line and the tables of words.
+"""The JSON Schema of a line, generated from the declaration of the line and the tables of the event schema.
 
-The file `docs/event-log.schema.json` is this, for whoever writes logs or reads them in another language.
+It is written to `docs/event-log.schema.json`, for programs in other languages that write or read logs.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def schema() -> Schema:
 
 
 def text() -> str:
-    """The schema as it stands in the file."""
+    """The schema as the text of the file."""
     return json.dumps(schema(), indent=1) + "\n"
 
 
@@ -70,7 +70,7 @@ def _protocols() -> list[str]:
 
 
 def _unnamed(pattern: str) -> str:
-    """A pattern without names of groups, which other languages write in another way."""
+    """The pattern without group names, whose syntax differs between languages."""
     for group in MESSAGE_ID.groupindex:
         pattern = pattern.replace(f"(?P<{group}>", "(")
     return pattern
@@ -94,7 +94,7 @@ def _of_kind(kind: str) -> Schema:
 
 
 def _when(event: str, attributes: Schema, step: str) -> Schema:
-    """What a line of this event may say besides. `step`: the same, if it is one of a protocol's."""
+    """What else a line of this event may contain. `step`: the event, if it is a step of a protocol; else empty."""
     protocol = step.partition(".")[0] or "all"
     return {
         "if": {"properties": {"event.name": {"const": event}}},
@@ -110,7 +110,7 @@ def _when(event: str, attributes: Schema, step: str) -> Schema:
 
 
 def _parameters(kinds: Mapping[str, str]) -> Schema:
-    """Any of them may be missing: a log may be partial."""
+    """Every parameter is optional: a log may be partial."""
     return {
         "properties": {name.rstrip("?"): _of_kind(kind) for name, kind in kinds.items()},
         "additionalProperties": False,
@@ -123,7 +123,7 @@ def _tuple(kinds: Iterable[Schema]) -> Schema:
 
 
 def _named(full: str, protocol: str) -> str | None:
-    """What something is called in lines of a protocol, or with an empty one in lines of none."""
+    """The short name in lines of the protocol, or None if it belongs to another one; the full name if the protocol is empty."""
     if not protocol:
         return full
     return full.removeprefix(f"{protocol}.") if full.startswith(f"{protocol}.") else None

@@ -1,4 +1,4 @@
-"""What DPM and agents show of their state in lines of the message queue. Every entry is read from the core, after the step."""
+"""The state of DPM and agents in lines of the message queue. Every entry is read from the core, after the step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OF_HOSTS_THERE: Final[Mapping[str, tuple[str, ...]]] = {
     "end_subscription": ("subscription",),
     "acknowledge": ("confirmed",),
 }
-"""By step: what is kept of the host as a member of the VPC that the step is about."""
+"""By step: the fields of the host, as a member of the step's VPC, that the step concerns."""
 
 _OF_VPCS: Final[Mapping[str, tuple[str, ...]]] = {
     "add_port": ("size",),
@@ -37,10 +37,10 @@ _OF_VPCS: Final[Mapping[str, tuple[str, ...]]] = {
     "finish_opening": ("channel",),
     "finish_closing": ("channel",),
 }
-"""By step: what is kept of the VPC that the step is about."""
+"""By step: the fields of the VPC that the step concerns."""
 
 _REVISIONS: Final = ("change_rules", "report_done", "report_failed")
-"""Steps that are about what becomes of a revision."""
+"""Steps that concern the outcome of a revision."""
 
 _MEMBER: Final = ("ports", "subscription", "attempt", "tries", "barred", "confirmed")
 _FUNCTIONS_OF_VPCS: Final = ("rules", "sent", "size", "group", "channel")
@@ -51,13 +51,13 @@ def _plain(value: Any) -> str | int | bool:
 
 
 class MessageQueueDpmProjection:
-    """Of DPM."""
+    """Projection of DPM."""
 
     def __init__(self, channel: MessageQueueDpm) -> None:
         self._channel = channel
 
     def after(self, event: Event, sends: Sequence[Send]) -> State:
-        """The entries that an event is about."""
+        """The entries that an event concerns."""
         fields = event.fields
         protocol, _, step = event.step.partition(".")
         if protocol == "host" or step == "greet":
@@ -82,7 +82,7 @@ class MessageQueueDpmProjection:
         return found
 
     def _of_host(self, host: str) -> State:
-        """What meeting a host, or registering it, changes."""
+        """The entries that change when a host is seen or registered."""
         found: dict[str, tuple[Entry, ...]] = {"met": ((host, self._channel.met(host)),)}
         vpcs = self._channel.vpcs_of(host)
         for name in _MEMBER[1:] if vpcs else ():
@@ -90,7 +90,7 @@ class MessageQueueDpmProjection:
         return found
 
     def state(self) -> State:
-        """All of it; revisions that have not ended."""
+        """The whole state; of revisions, those without an outcome."""
         channel = self._channel
         vpcs = [(vpc, channel.vpc(vpc)) for vpc in channel.vpcs()]
         first = ("none", "grpc", 0, False)
@@ -108,13 +108,13 @@ class MessageQueueDpmProjection:
 
 
 class MessageQueueAcaProjection:
-    """Of an agent."""
+    """Projection of an agent."""
 
     def __init__(self, channel: MessageQueueAca) -> None:
         self._channel = channel
 
     def after(self, event: Event, sends: Sequence[Send]) -> State:
-        """The entries that an event is about."""
+        """The entries that an event concerns."""
         channel, host = self._channel, self._channel.host
         if event.step == "message-queue.restart":
             return {"epoch": ((host, channel.epoch),)}
@@ -126,7 +126,7 @@ class MessageQueueAcaProjection:
         return {"heard": ((host, vpc, channel.heard(vpc)),), "listening": ((host, vpc, channel.is_reading(vpc)),)}
 
     def state(self) -> State:
-        """All of it."""
+        """The whole state."""
         seen, host = self._channel.observe(), self._channel.host
         return {
             "epoch": ((host, self._channel.epoch),),

@@ -1,6 +1,6 @@
-"""What DPM, NCM and agents show of their state in lines of the on-demand protocol.
+"""The state of DPM, NCM and agents in lines of the on-demand protocol.
 
-Every entry is read from the core, after the step: what a core has left undone shows.
+Every entry is read from the core, after the step, so that a missing update is visible.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from impl.on_demand.ncm import Ncm
 
 
 def _at(pod: Pod, version: int, place: str | None) -> tuple[Entry, ...]:
-    """Where a version is; one that is gone is nowhere."""
+    """The host of a version; no entry if the pod is removed in it."""
     return ((word(pod), version, place, True),) if place is not None else ()
 
 
@@ -27,13 +27,13 @@ def _shown(**entries: tuple[Entry, ...]) -> State:
 
 
 class OnDemandDpmProjection:
-    """Of DPM."""
+    """Projection of DPM."""
 
     def __init__(self, dpm: Dpm) -> None:
         self._dpm = dpm
 
     def after(self, event: Event, sends: Sequence[Send]) -> State:
-        """The entries that an event is about."""
+        """The entries that an event concerns."""
         if not event.step.startswith("on-demand."):
             return {}
         dpm, pod, version = self._dpm, event.fields["pod"], event.fields["version"]
@@ -45,7 +45,7 @@ class OnDemandDpmProjection:
         return _shown(latest=((name, latest),), at=_at(pod, latest, dpm.place_of(pod)), outcome=outcome)
 
     def state(self) -> State:
-        """All of it; places of the newest versions, and changes of which nothing was heard."""
+        """The whole state; of the versions' hosts, those of the newest versions, and of changes, those without an outcome."""
         seen = self._dpm.observe()
         return {
             "latest": tuple((word(pod), version) for pod, version in seen["latest"].items()),
@@ -59,13 +59,13 @@ class OnDemandDpmProjection:
 
 
 class OnDemandNcmProjection:
-    """Of NCM."""
+    """Projection of NCM."""
 
     def __init__(self, ncm: Ncm) -> None:
         self._ncm = ncm
 
     def after(self, event: Event, sends: Sequence[Send]) -> State:
-        """The entries that an event is about."""
+        """The entries that an event concerns."""
         ncm, fields = self._ncm, event.fields
         match event.step:
             case "on-demand.store":
@@ -114,7 +114,7 @@ class OnDemandNcmProjection:
         return {"pending": tuple((word(pod), number, host, number in waited) for number in numbers)}
 
     def state(self) -> State:
-        """All of it; places of the recorded versions, and changes that are under way."""
+        """The whole state; of the versions' hosts, those of the recorded versions, and of changes, the pending ones."""
         seen = self._ncm.observe()
         return {
             "recorded": tuple((word(pod), version) for pod, version in seen["recorded"].items()),
@@ -132,13 +132,13 @@ class OnDemandNcmProjection:
 
 
 class OnDemandAcaProjection:
-    """Of an agent."""
+    """Projection of an agent."""
 
     def __init__(self, aca: Aca) -> None:
         self._aca = aca
 
     def after(self, event: Event, sends: Sequence[Send]) -> State:
-        """The entries that an event is about."""
+        """The entries that an event concerns."""
         fields, aca, host = event.fields, self._aca, self._aca.host
         match event.step:
             case "on-demand.restart":
@@ -184,7 +184,7 @@ class OnDemandAcaProjection:
         return ((self._aca.host, word(source), word(destination), paused),)
 
     def state(self) -> State:
-        """All of it; places of the known versions."""
+        """The whole state; of the versions' hosts, those of the known versions."""
         seen, host = self._aca.observe(), self._aca.host
         epoch: int = seen["epoch"]
         return {

@@ -1,8 +1,8 @@
-"""Writes down what a process does: one line for each step of what its core answers to an input.
+"""Records what a process does: one line for each step in the effects of an input.
 
-A recorder is told after the effects are durable, and before anything is published. It never raises and never waits: a process does
-not die of its log. What a sink has no room for leaves a gap in the sequence; when a sink fails, nothing more is written, and no
-message claims to be of a line that is not there.
+The recorder is called after the effects are durable, and before anything is published. Logging never blocks or crashes a service. A
+line that the sink has no room for leaves a gap in the sequence; when a sink fails, nothing more is written, and no message carries
+the id of a line that does not exist.
 """
 
 from __future__ import annotations
@@ -18,53 +18,53 @@ from impl.events.line import LINE_BYTES_MAX, MESSAGE_ID, Entry, Line, Sent, Stat
 from impl.messages import Published
 
 LINES_PER_STATE: Final = 10_000
-"""Of a run, after which the whole state is told again: whoever reads only a part of a log finds one."""
+"""Lines of a run after which the whole state is written again, so that a reader of only a part of a log finds one."""
 
 _BEGINS: Final = ("on-demand.restart", "message-queue.restart")
-"""Steps whose lines tell the whole state of their protocol."""
+"""Steps whose lines contain the whole state of their protocol."""
 
 
 class Sink(Protocol):
-    """Where lines go. Both methods return at once and raise nothing."""
+    """The destination of lines. Both methods return quickly and never raise."""
 
     def write(self, line: bytes) -> bool:
-        """Takes a line with its newline; says whether it will be there."""
+        """Takes a line with its newline; returns whether it was accepted."""
 
     def close(self) -> None:
-        """What was taken is written out."""
+        """Writes out the accepted lines."""
 
 
 class Projection(Protocol):
-    """What a core shows of its state, as one protocol knows it."""
+    """The part of a core's state that one protocol knows."""
 
     def after(self, event: Event, sends: Sequence[Send]) -> State:
-        """The entries that an event is about, as they are now."""
+        """The entries that an event concerns, as they are now."""
 
     def state(self) -> State:
-        """All of it, as it is now."""
+        """The whole state, as it is now."""
 
 
 _PROTOCOLS: Final = {step: step.partition(".")[0] for step in ACTIONS}
 
 
 class _Draft:
-    """A line before it has a number."""
+    """A line without a sequence number."""
 
     __slots__ = ("after", "event", "places", "protocol", "sent")
 
     def __init__(self, event: Event) -> None:
         self.event = event
         self.protocol = _PROTOCOLS.get(event.step, "")
-        """Empty: it is no step of one."""
+        """Empty: the event is not a step of a protocol."""
         self.sent: list[Sent] = []
-        """By name and arguments; the name is the full one in a line of no protocol."""
+        """Names and arguments; the name is the full one in a line that belongs to no protocol."""
         self.places: list[int] = []
-        """Of each of these: its place among the sends of the effects."""
+        """For each of these, its index among the sends of the effects."""
         self.after: State = {}
 
 
 class Recorder:
-    """One process's log. `begin` starts a run, `end` ends it."""
+    """The event log of one process. `begin` starts a run, `end` ends it."""
 
     def __init__(
         self,
@@ -77,11 +77,12 @@ class Recorder:
         clock: Callable[[], int] = time.time_ns,
         lines_per_state: int = LINES_PER_STATE,
     ) -> None:
-        """`tellers`: by protocol. `host`: whose agent this is, if it is one's. `about`: what every start says of the process."""
+        """`tellers`: the projections by protocol. `host`: the agent's host, if the process is an agent. `about`: the attributes
+        of every start."""
         self.process = process
         self.run = ""
         self.lost = 0
-        """Lines that the sink did not take."""
+        """Lines that the sink did not accept."""
         self._tellers = tellers
         self._sink = sink
         self._host = host
@@ -90,10 +91,10 @@ class Recorder:
         self._lines_per_state = lines_per_state
         self._sequence = 0
         self._unsaid = 0
-        """Lines since the whole state was told last."""
+        """Lines since the whole state was last written."""
 
     def begin(self) -> None:
-        """The process has started, and has its state. An agent tells of that by the step with which it begins."""
+        """The process has started with its stored state. An agent records this by its first step."""
         self.run, self._sequence = new_run(), 0
         if not self._host:
             self._tell_state("process.started", self._about)
@@ -103,9 +104,9 @@ class Recorder:
         self._write("process.stopped", {})
 
     def note(self, effects: Effects, taken: str = "") -> Sequence[str]:
-        """Writes the lines of one input. `taken`: the id of the message that it was, as its sender said.
+        """Writes the lines of one input. `taken`: the id of the input message, as given by its sender.
 
-        Returns for each send the id that its message is to carry; empty: none.
+        Returns the id that each send is to carry; empty: none.
         """
         drafts = [_Draft(event) for event in effects.events if event.step]
         ids = [""] * len(effects.sends)
@@ -121,11 +122,11 @@ class Recorder:
         return ids
 
     def set_aside(self, reason: str) -> None:
-        """What came in cannot be read."""
+        """Records that an input could not be read."""
         self._write("message.set_aside", {"reason": reason})
 
     def consumed(self, message: Published) -> None:
-        """The broker is told that what a topic delivered need not come again."""
+        """Records that a delivery from a VPC's topic is acknowledged to the broker."""
         fields = {"vpc": message.vpc, "revision": message.revision}
         self._put(self._looked(Event("consume", fields, f"{MESSAGE_QUEUE}.consume")), "", [])
 
@@ -133,7 +134,8 @@ class Recorder:
 
     @staticmethod
     def _share_out(drafts: Sequence[_Draft], sends: Sequence[Send]) -> None:
-        """Each message goes to the step that may send it; what none may send, to the last step, where it is seen to be wrong."""
+        """Assigns each message to the step that may send it; a message that no step may send goes to the last step, where a
+        check finds it."""
         for place, send in enumerate(sends):
             known = encoding.sent(send)
             if known is None:
@@ -151,7 +153,7 @@ class Recorder:
             draft.places.append(place)
 
     def _look(self, drafts: Sequence[_Draft], sends: Sequence[Send]) -> None:
-        """The cores have taken all steps of the input already: an entry is told by the last step that is about it."""
+        """The cores have already taken all steps of the input, so an entry is reported by the last step that concerns it."""
         if len(drafts) == 1:
             drafts[0].after = self._entries(drafts[0], sends)
             return

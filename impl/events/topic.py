@@ -1,4 +1,4 @@
-"""A log in a topic of the broker: what cannot be published at once is left out, and never waited for."""
+"""An event log in a topic of the broker: lines that cannot be published in time are dropped, and the service never waits."""
 
 from __future__ import annotations
 
@@ -19,33 +19,34 @@ from impl.errors import BadDeployment, NotAllowed, Unreachable
 from impl.transport.pulsar import OPERATION_SECONDS_MAX, translated
 
 WAITING_LINES_MAX: Final = 20_000
-"""Lines that wait to be published, some eight megabytes; what comes beyond them is lost, and leaves a gap in the sequence."""
+"""Lines that wait to be published, some 8 MB; further lines are dropped, and leave a gap in the sequence."""
 
 RETRY_SECONDS: Final = 1.0
-"""Between two attempts to reach the broker."""
+"""The pause between two attempts to reach the broker."""
 
 CLOSE_SECONDS_MAX: Final = 10.0
-"""For what was taken to be published, when the process ends."""
+"""The time to publish the accepted lines when the process ends."""
 
 JOIN_SECONDS: Final = 0.5
-"""Between two looks at whether that has come to its end."""
+"""The interval at which the end of publishing is checked."""
 
 _END: Final = b""
 
 
 class TopicSink:
-    """Publishes lines to a process's event topic, in a thread of its own, in batches and in order.
+    """Publishes lines to a process's event topic, in its own thread, in batches and in order.
 
     Raises:
-        NotAllowed: the topic is not there, or not for this token. (A broker that does not answer is waited for, in the background.)
+        NotAllowed: the topic does not exist or the token has no access. (If the broker does not answer, retries in the background.)
     """
 
     def __init__(
         self, deployment: Deployment, token: str, process: str, prepare: Callable[[], None] | None = None
     ) -> None:
-        """`process`: a role, or a host. `prepare`: makes sure that the topic is there; raises `Unreachable` if it cannot now."""
+        """`process`: a role, or a host. `prepare`: creates the topic if it is missing; raises `Unreachable` if it cannot do so
+        now."""
         self.lost = 0
-        """Lines that were not taken, or not published."""
+        """Lines that were not accepted or not published."""
         self._topic = event_topics.namespace(deployment).topic(event_topics.topic(process))
         self._log = logging.getLogger(f"ondemand.{process}")
         self._lines: queue.Queue[bytes] = queue.Queue(WAITING_LINES_MAX)
@@ -60,15 +61,15 @@ class TopicSink:
                 logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, os.devnull),
             )
         except ValueError as problem:
-            raise BadDeployment(f"{deployment.service_url!r} is no broker's address: {problem}") from problem
+            raise BadDeployment(f"Invalid broker address {deployment.service_url!r}: {problem}") from problem
         try:
             self._producer: Any = self._open()
         except Unreachable as problem:
-            self._log.warning("%s; events wait meanwhile, %d at most", problem, WAITING_LINES_MAX)
+            self._log.warning("%s; up to %d events are buffered meanwhile", problem, WAITING_LINES_MAX)
             self._producer = None
         except NotAllowed as problem:
             self._client.close()
-            raise NotAllowed(f"{problem}; `ondemand record` prepares the topics of event logs") from problem
+            raise NotAllowed(f"{problem}; run `ondemand record` to prepare the topics of event logs") from problem
         self._thread = threading.Thread(target=self._publish_all, name=f"events of {process}", daemon=True)
         self._thread.start()
 
@@ -80,7 +81,7 @@ class TopicSink:
                 self._topic,
                 batching_enabled=True,
                 block_if_queue_full=True,
-                send_timeout_millis=0,  # what waits is published once the broker is back, in its order
+                send_timeout_millis=0,  # buffered lines are published in order once the broker is back
             )
 
     def write(self, line: bytes) -> bool:
@@ -93,7 +94,7 @@ class TopicSink:
             else:
                 return True
         if not self.lost:
-            self._log.warning("the broker does not take the event log as fast as it is written; it has a gap")
+            self._log.warning("the broker is slower than the event log is written; the log has a gap")
         self.lost += 1
         return False
 
@@ -101,7 +102,7 @@ class TopicSink:
         """See `impl.events.recorder.Sink`."""
         self._closing.set()
         if self._producer is None:
-            self._end()  # and the attempt to reach the broker
+            self._end()  # this also interrupts an attempt to connect
         end = time.monotonic() + CLOSE_SECONDS_MAX
         while self._thread.is_alive() and time.monotonic() < end:
             with suppress(queue.Full):
@@ -109,7 +110,7 @@ class TopicSink:
             self._thread.join(JOIN_SECONDS)
         self.lost += sum(line != _END for line in self._lines.queue)
         if self.lost:
-            self._log.warning("%d lines of the event log are lost", self.lost)
+            self._log.warning("%d lines of the event log were lost", self.lost)
         self._end()
         self._thread.join(JOIN_SECONDS)
 
@@ -122,13 +123,13 @@ class TopicSink:
             try:
                 opened = self._open()
                 if self._closing.is_set():
-                    return  # of a client that is closed
+                    return  # the client is already closed
                 self._producer = opened
             except Unreachable:
                 if self._closing.wait(RETRY_SECONDS):
                     return
             except BadDeployment as problem:
-                self._log.warning("%s; keeps no event log", problem)
+                self._log.warning("%s; no event log is written", problem)
                 self._refused = True
                 return
         while (line := self._lines.get()) != _END:

@@ -1,7 +1,7 @@
-"""The core of an agent's channel part: it applies what the hosts of its VPCs share, and subscribes where it is asked to.
+"""The core of an agent's message-queue part: it applies the shared state of the host's VPCs, and subscribes on request.
 
-Only the epoch is durable. An agent that starts anew knows nothing and reads no VPC's topic, until it is told and asked; its
-subscriptions at the broker stay, with what they have kept for it.
+Only the epoch is durable. An agent that restarts knows nothing and reads no VPC's topic until DPM sends it the state and asks it to
+subscribe; its subscriptions at the broker stay, with the messages retained for them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from impl.messages import Accepted, Confirmed, Declined, Hello, Message, Notice,
 
 
 class MessageQueueAca:
-    """One host's agent. Whether a subscription could be had is found out before the core is told (`accept`, `decline`)."""
+    """One host's agent. The caller first tries to subscribe, and then tells the core the result (`accept`, `decline`)."""
 
     def __init__(self, host: str) -> None:
         self.host = host
@@ -22,33 +22,33 @@ class MessageQueueAca:
         self._known: dict[str, int] = {}
         """The newest revision applied of each VPC. It only grows within an epoch."""
         self._heard: dict[str, int] = {}
-        """The newest attempt dealt with of each VPC."""
+        """The newest attempt handled of each VPC."""
         self._consumers: set[str] = set()
         """The VPCs whose topics are read."""
 
     # ----------------------------------------------------------------------------------------------- inputs
 
     def start(self) -> Effects:
-        """A new epoch begins, in which nothing is known yet."""
+        """Begins a new epoch with empty knowledge."""
         effects = self.begin(self._epoch + 1)
         return Effects({"epoch": self._epoch}, effects.sends, effects.events)
 
     def begin(self, epoch: int) -> Effects:
-        """The same in an epoch that another part of the agent has begun, and keeps."""
+        """The same in an epoch that another part of the agent has begun and stores."""
         self._forget()
         self._epoch = epoch
         event = Event("begin", {"epoch": epoch}, "message-queue.restart")
         return Effects(sends=self.say_hello().sends, events=(event,))
 
     def say_hello(self) -> Effects:
-        """Nothing was heard of DPM in this epoch."""
+        """Repeats the greeting while no message from DPM has arrived in this epoch."""
         if self._epoch == 0:
             raise IllegalInput(f"ACA {self.host}: has not started: say hello")
         event = Event("say hello", {"message": "Hello"}, REPEATED)
         return Effects(sends=(self._to_dpm(Hello(self.host, self._epoch)),), events=(event,))
 
     def receive(self, message: Message, topic: str) -> Effects:
-        """Takes a revision that came by this topic: the agent's own inbox, or a VPC's."""
+        """Takes a revision that arrived on this topic: the agent's own inbox, or a VPC's topic."""
         match message:
             case Push() if message.host == self.host:
                 if not self._is_of_this_epoch(message.epoch):
@@ -60,7 +60,7 @@ class MessageQueueAca:
                 return self._ignore("not for this agent", message)
 
     def is_to_subscribe(self, message: Subscribe) -> bool:
-        """Whether the asking is for this agent and epoch, and newer than those dealt with."""
+        """Whether the request is for this agent and epoch, and newer than those handled."""
         return (
             message.host == self.host
             and self._is_of_this_epoch(message.epoch)
@@ -68,34 +68,35 @@ class MessageQueueAca:
         )
 
     def accept(self, message: Subscribe) -> Effects:
-        """The subscription is there, and is read from now on."""
+        """The subscription exists, and the agent reads it from now on."""
         self._deal_with(message, "accept")
         self._consumers.add(message.vpc)
         answer = Accepted(self.host, self._epoch, message.vpc, message.attempt)
         return Effects(sends=(self._to_dpm(answer),), events=(self._told("accept", message),))
 
     def decline(self, message: Subscribe) -> Effects:
-        """The subscription could not be had."""
+        """The subscription failed."""
         self._deal_with(message, "decline")
         self._consumers.discard(message.vpc)
         answer = Declined(self.host, self._epoch, message.vpc, message.attempt)
         return Effects(sends=(self._to_dpm(answer),), events=(self._told("decline", message),))
 
     def stop_reading(self, vpc: str) -> Effects:
-        """The VPC's topic is read no more. DPM is not told: it ends subscriptions of its own accord."""
+        """Stops reading the VPC's topic. DPM is not informed: it ends subscriptions by its own decision."""
         self._consumers.discard(vpc)
         return Effects(events=(Event("stop reading", {"vpc": vpc}, "topic.left"),))
 
     def pass_over(self, message: Subscribe) -> Effects:
-        """An asking that there is nothing to do about."""
+        """Ignores a subscribe request that requires no action."""
         return self._ignore("no newer asking", message)
 
-    # ------------------------------------------------------------------------------------------- what follows
+    # -------------------------------------------------------------------------------------------- transitions
 
     def _take(self, message: Shared) -> Effects:
         vpc = message.vpc
         if not self._is_newer(message.revision, self.known(vpc)):
-            # Said again where it was sent to this agent alone: DPM does that only if the last confirmation was lost.
+            # Confirmed again if the message was sent to this agent alone: DPM repeats it only if the last confirmation
+            # was lost.
             again = (self._confirmation(vpc),) if isinstance(message, Push) else ()
             return Effects(sends=again, events=(self._ignored("not newer", message),))
         if self._applies():
@@ -145,11 +146,11 @@ class MessageQueueAca:
         return self._known.get(vpc, 0)
 
     def heard(self, vpc: str) -> int:
-        """The newest attempt dealt with in this epoch; 0: none."""
+        """The newest attempt handled in this epoch; 0: none."""
         return self._heard.get(vpc, 0)
 
     def is_reading(self, vpc: str) -> bool:
-        """The VPC's topic is read."""
+        """Whether the VPC's topic is read."""
         return vpc in self._consumers
 
     def consumers(self) -> list[str]:
@@ -157,7 +158,7 @@ class MessageQueueAca:
         return sorted(self._consumers)
 
     def may_acknowledge(self, message: Shared) -> bool:
-        """Whether the broker may forget the message: it is applied, or came too late."""
+        """Whether the broker may discard the message: it is applied, or it is outdated."""
         return message.revision <= self.known(message.vpc)
 
     def _confirmation(self, vpc: str, revision: int = 0) -> Send:
@@ -185,7 +186,7 @@ class MessageQueueAca:
         return {"epoch": self._epoch}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Takes over a snapshot."""
+        """Replaces the state with a snapshot."""
         self._forget()
         self._epoch = snapshot["epoch"]
 

@@ -1,8 +1,8 @@
-"""What DPM keeps of VPCs and hosts, and how it changes: by patches, which are its durable records.
+"""DPM's state of VPCs and hosts. It changes by patches, which are the durable records.
 
-A patch names the fields that change, and is applied by the same code when it happens and when it is read back. The names
-`VpcInfo` and `NodeInfo` are the original design's; its `PortInfo` is what `impl.on_demand.dpm` keeps of pods, and is counted here
-by host and VPC.
+A patch names the fields that change. The same code applies it when it happens and when it is read back. The names `VpcInfo` and
+`NodeInfo` come from the original design; its `PortInfo` corresponds to the pods in `impl.on_demand.dpm`, and is counted here by
+host and VPC.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ PENDING: Final = "pending"
 
 
 class Channel(Enum):
-    """How a VPC's hosts are told what they share."""
+    """How the shared state reaches a VPC's hosts."""
 
     GRPC = "grpc"
-    """Each directly."""
+    """Directly to each host."""
     OPENING = "opening"
-    """By the VPC's topic, and those directly that do not subscribe yet."""
+    """By the VPC's topic, and directly to the hosts that do not subscribe yet."""
     MQ = "mq"
-    """By the VPC's topic, and those directly that cannot subscribe."""
+    """By the VPC's topic, and directly to the hosts that cannot subscribe."""
     CLOSING = "closing"
-    """Each directly again, while subscriptions end."""
+    """Directly to each host again, while subscriptions end."""
 
 
 class Subscription(Enum):
-    """How a host stands to a VPC's topic."""
+    """The state of a host's subscription to a VPC's topic."""
 
     NONE = "none"
     ASKED = "asked"
     SUBSCRIBED = "subscribed"
     LEAVING = "leaving"
-    """It may still be there, and counts for nothing; only DPM and the broker are needed to end it."""
+    """The subscription may still exist but no longer counts; DPM and the broker end it without the agent."""
 
 
 CHANNEL_MOVES: Final = {
@@ -59,54 +59,54 @@ SUBSCRIPTION_MOVES: Final = {
 
 @dataclass(slots=True)
 class Member:
-    """A host as one VPC sees it."""
+    """A host as seen by one VPC."""
 
     ports: int = 0
     subscription: Subscription = Subscription.NONE
     attempt: int = 0
-    """The newest asking. It counts up for ever, whatever else begins anew."""
+    """The newest subscribe request. It only grows, also across registrations and epochs."""
     tries: int = 0
-    """Askings in a row; what it was when the last row ended stays until the next."""
+    """Subscribe requests in a row; the count of the last row stays until the next row begins."""
     barred: bool = False
-    """Could not subscribe; is not asked again before something has changed."""
+    """The host could not subscribe, and is not asked again until something changes."""
     confirmed: int = 0
-    """The newest revision confirmed in the epoch that was met; never beyond `sent`."""
+    """The newest revision confirmed in the epoch seen last; never beyond `sent`."""
 
 
 @dataclass(slots=True)
 class VpcInfo:
-    """What DPM keeps of a VPC."""
+    """DPM's state of a VPC."""
 
     group: int = 0
-    """The ports of its largest security group."""
+    """The number of ports in its largest security group."""
     channel: Channel = Channel.GRPC
     rules: int = 0
     """The newest revision issued."""
     sent: int = 0
-    """The newest revision that went out; never beyond `rules`."""
+    """The newest revision sent; never beyond `rules`."""
     contents: dict[int, tuple[Part, ...]] = field(default_factory=dict)
-    """What the revisions `sent` and `rules` say. Nobody asks for others any more."""
+    """The content of the revisions `sent` and `rules`. No other revision is needed any more."""
     outcomes: dict[int, str] = field(default_factory=dict)
-    """Of each revision."""
+    """The outcome of each revision."""
     pending: dict[int, None] = field(default_factory=dict)
-    """Those of them that have not ended, oldest first."""
+    """The revisions without an outcome, oldest first."""
     members: dict[str, Member] = field(default_factory=dict)
     """Every host that ever had a port here."""
     size: int = 0
-    """The ports of all members together."""
+    """The number of ports of all members together."""
 
 
 @dataclass(slots=True)
 class NodeInfo:
-    """What DPM keeps of a host."""
+    """DPM's state of a host."""
 
     registration: int = 0
-    """The newest heard of. It only grows."""
+    """The newest registration received. It only grows."""
     registered: bool = False
     met: int = 0
-    """The newest epoch met since the host was registered; 0: none yet."""
+    """The newest epoch seen since the host was registered; 0: none yet."""
     vpcs: set[str] = field(default_factory=set)
-    """Where it is a member."""
+    """The VPCs that it is a member of."""
 
 
 class Patch:
@@ -117,15 +117,15 @@ class Patch:
         self._vpcs: dict[str, dict[str, Any]] = {}
 
     def node(self, host: str, **fields: Plain) -> None:
-        """Fields of a host."""
+        """Sets fields of a host."""
         self._nodes.setdefault(host, {}).update(fields)
 
     def vpc(self, vpc: str, **fields: Plain) -> None:
-        """Fields of a VPC. `contents` and `outcomes` are added to those there are."""
+        """Sets fields of a VPC. `contents` and `outcomes` are added to the existing entries."""
         self._vpcs.setdefault(vpc, {}).update(fields)
 
     def member(self, vpc: str, host: str, **fields: Plain) -> None:
-        """Fields of a member."""
+        """Sets fields of a member."""
         members = self._vpcs.setdefault(vpc, {}).setdefault("members", {})
         members.setdefault(host, {}).update(fields)
 
@@ -149,19 +149,19 @@ class Cache:
         self.vpcs: dict[str, VpcInfo] = {}
         self.nodes: dict[str, NodeInfo] = {}
         self.stirred: set[str] = set()
-        """VPCs of which something has changed since this was last emptied."""
+        """VPCs that have changed since this set was last emptied."""
 
     def member(self, host: str, vpc: str) -> Member:
-        """A host as a VPC sees it; one that never had a port there is seen as nothing."""
+        """A host as seen by a VPC; a default `Member` if it never had a port there."""
         info = self.vpcs.get(vpc)
         return (info.members.get(host) if info else None) or Member()
 
     def node(self, host: str) -> NodeInfo:
-        """What is known of a host."""
+        """The state of a host; a default `NodeInfo` if it is unknown."""
         return self.nodes.get(host) or NodeInfo()
 
     def apply(self, record: Mapping[str, Any]) -> None:
-        """Changes what the record names."""
+        """Applies the changes in the record."""
         for host, fields in record.get("nodes", {}).items():
             node = self.nodes.setdefault(host, NodeInfo())
             for name, value in fields.items():
@@ -203,7 +203,7 @@ class Cache:
                 setattr(member, name, value)
 
     def snapshot(self) -> dict[str, Plain]:
-        """Everything."""
+        """The whole state."""
         return {
             "nodes": {
                 host: {"registration": node.registration, "registered": node.registered, "met": node.met}
@@ -213,7 +213,7 @@ class Cache:
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Takes over a snapshot."""
+        """Replaces the state with a snapshot."""
         self._clear()
         for host, fields in snapshot["nodes"].items():
             self.nodes[host] = NodeInfo(**fields)
@@ -232,12 +232,12 @@ class Cache:
 
 
 def parts_plain(parts: tuple[Part, ...]) -> dict[str, Plain]:
-    """The content of a revision as a record has it."""
+    """The content of a revision in the form of a record."""
     return {part.kind.value: b64encode(part.data).decode() for part in parts}
 
 
 def plain_parts(plain: Mapping[str, str]) -> tuple[Part, ...]:
-    """The content of a revision from a record."""
+    """The content of a revision, decoded from a record."""
     return tuple(Part(kind, b64decode(plain[kind.value])) for kind in Kind if kind.value in plain)
 
 

@@ -1,7 +1,7 @@
-"""The core of DPM's channel part: what all hosts of a VPC share reaches each of them, directly or by the VPC's topic.
+"""The core of DPM's message-queue part: the shared state of a VPC reaches each of its hosts, directly or by the VPC's topic.
 
-Inputs from outside are ports that come and go, new revisions, registrations, and what agents say. Everything else is DPM's own
-decision (`impl.message_queue.decisions`); `due` lists those that should be taken.
+External inputs are added and removed ports, new revisions, registrations, and the agents' messages. Everything else is DPM's own
+decision (`impl.message_queue.decisions`); `due` lists the decisions that should be taken.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ Operation = Callable[[], Effects]
 class MessageQueueDpm(Decisions):
     """Feed it inputs, and take its decisions; make its effects durable, perform them in order, and acknowledge."""
 
-    # ------------------------------------------------------------------------------------- inputs from outside
+    # ----------------------------------------------------------------------------------------- external inputs
 
     def register(self, message: Registered) -> Effects:
-        """A host takes part from now on. Registered anew it starts from nothing, and its subscriptions end."""
+        """The host takes part from now on. A host that is registered again starts with empty state, and its subscriptions end."""
         if message.registration <= self._cache.node(message.host).registration:
             return self._ignore("registered already", message)
         return self._begin_anew(message.host, message.registration, registered=True)
 
     def deregister(self, message: Deregistered) -> Effects:
-        """A host takes part no more: nothing is sent to it, and nobody waits for it. Its ports still count."""
+        """The host no longer takes part: nothing is sent to it, and no revision waits for it. Its ports still count."""
         node = self._cache.node(message.host)
         if not node.registered or message.registration < node.registration:
             return self._ignore("not registered", message)
@@ -61,7 +61,7 @@ class MessageQueueDpm(Decisions):
         return self._done(patch, Event(name, {"host": host, "registration": registration}, f"host.{name}ed"))
 
     def add_vpc(self, vpc: str) -> Effects:
-        """A VPC comes to be. (One that is not known comes to be with its first port, too.)"""
+        """Creates a VPC. (An unknown VPC is also created by its first port.)"""
         if not VPC_NAME.fullmatch(vpc):
             raise IllegalInput(
                 f"DPM: {vpc!r} is no name for a VPC (letters, digits, dots and hyphens, 127 at most): add VPC"
@@ -73,7 +73,8 @@ class MessageQueueDpm(Decisions):
         return self._done(patch, Event("add vpc", {"vpc": vpc}, "vpc.added"))
 
     def add_port(self, host: str, vpc: str) -> Effects:
-        """A port of the VPC comes to the host, which may not be registered yet. The first one brings what is shared with it."""
+        """Adds a port of the VPC at the host, which may not be registered yet. The first port brings the shared state to the
+        host."""
         if not HOST_NAME.fullmatch(host) or not VPC_NAME.fullmatch(vpc):
             raise IllegalInput(f"DPM: {host!r} is no host's name, or {vpc!r} no VPC's: add port")
         ports = self._cache.member(host, vpc).ports
@@ -84,7 +85,7 @@ class MessageQueueDpm(Decisions):
         return Effects(effects.record, sends, effects.events)
 
     def remove_port(self, host: str, vpc: str) -> Effects:
-        """A port of the VPC is gone from the host. With the last one its subscription ends. No group is larger than its VPC."""
+        """Removes a port of the VPC from the host. The last one ends its subscription. No group is larger than its VPC."""
         member = self._cache.member(host, vpc)
         if member.ports == 0:
             raise IllegalInput(f"DPM: {host} has no port of {vpc}: remove port")
@@ -100,7 +101,7 @@ class MessageQueueDpm(Decisions):
         return self._done(patch, *events)
 
     def regroup(self, vpc: str, largest: int) -> Effects:
-        """The VPC's largest security group has so many ports from now on."""
+        """Sets the number of ports in the VPC's largest security group."""
         before = self._vpc(vpc).group
         if largest < 0:
             raise IllegalInput(f"DPM: {largest} is no number of ports: regroup {vpc}")
@@ -110,7 +111,7 @@ class MessageQueueDpm(Decisions):
         return self._done(patch, Event("regroup", {"vpc": vpc, "largest": largest}, step))
 
     def revise(self, vpc: str, kind: Kind, data: bytes) -> Effects:
-        """One kind of what the VPC's hosts share changes; together with the other kinds as they are it is the next revision."""
+        """Changes one kind of the VPC's shared state; with the other kinds unchanged, it forms the next revision."""
         info = self._vpc(vpc)
         content = {part.kind: part.data for part in info.contents.get(info.rules, ())} | {kind: data}
         size = sum(map(len, content.values()))
@@ -125,10 +126,10 @@ class MessageQueueDpm(Decisions):
         patch.vpc(vpc, contents={str(revision): parts_plain(parts)}, outcomes={str(revision): PENDING})
         return self._done(patch, Event("revise", {"vpc": vpc, "revision": revision}, "message-queue.change_rules"))
 
-    # -------------------------------------------------------------------------------------------- what agents say
+    # --------------------------------------------------------------------------------------- messages from agents
 
     def receive(self, message: Message, speaker: str) -> Effects:
-        """Takes a message that came by this host's own topic; its own word for who it is counts for nothing."""
+        """Takes a message that arrived on this host's own topic; the sender named in the payload does not count."""
         if not isinstance(message, Notice):
             return self._ignore("not for DPM", message)
         if not self._speaks_for(message.host, speaker):
@@ -144,7 +145,7 @@ class MessageQueueDpm(Decisions):
                 return self._confirm(message)
 
     def _greet(self, message: Hello) -> Effects:
-        """The agent has started anew, and knows and reads nothing."""
+        """The agent has restarted: it knows nothing and reads no topic."""
         host, epoch = message.host, message.epoch
         if not self._is_new(host, epoch):
             return self._ignore("epoch met already", message)
@@ -194,15 +195,15 @@ class MessageQueueDpm(Decisions):
         fields = {"host": host, "epoch": message.epoch, "vpc": vpc, "revision": revision}
         return self._done(patch, Event("confirm", fields, "message-queue.acknowledge"))
 
-    # ------------------------------------------------------------------------------------------ what should be done
+    # ------------------------------------------------------------------------------------------------ due decisions
 
     def stirred(self) -> set[str]:
-        """VPCs of which something has changed since this was last asked."""
+        """VPCs that have changed since the last call."""
         stirred, self._cache.stirred = self._cache.stirred, set()
         return stirred
 
     def due(self, vpc: str) -> Iterator[Operation]:
-        """The decisions about a VPC that wait for nothing. Take each before the next is asked for; others may follow from them."""
+        """The decisions about a VPC that are due at once. Take each one before requesting the next; others may follow from it."""
         for may, do in ((self.may_open, self.open_topic), (self.may_close, self.close_topic)):
             if may(vpc):
                 yield partial(do, vpc)
@@ -227,11 +228,11 @@ class MessageQueueDpm(Decisions):
                 yield partial(self.report_done, vpc, revision)
 
     def unconfirmed(self, vpc: str) -> list[str]:
-        """The hosts that are to be reminded."""
+        """The hosts to remind."""
         return [host for host in self._vpc(vpc).members if self.may_remind(host, vpc)]
 
     def unreported(self, vpc: str) -> list[int]:
-        """The revisions that went out and have not ended, oldest first."""
+        """The revisions sent that have no outcome, oldest first."""
         info = self._vpc(vpc)
         return [revision for revision in info.pending if revision <= info.sent]
 
@@ -240,10 +241,10 @@ class MessageQueueDpm(Decisions):
         return sorted(host for host, node in self._cache.nodes.items() if node.registered)
 
     def vpcs(self) -> list[str]:
-        """The VPCs that are known."""
+        """The known VPCs."""
         return sorted(self._cache.vpcs)
 
     def asked(self, vpc: str) -> dict[str, int]:
-        """The hosts that are asked to subscribe, each with how often in a row it was."""
+        """The hosts that are asked to subscribe, each with the number of requests in a row."""
         members = self._vpc(vpc).members.items()
         return {host: member.tries for host, member in members if member.subscription == Subscription.ASKED}

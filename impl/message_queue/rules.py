@@ -1,4 +1,4 @@
-"""The rules of DPM's channel part, one method each, and the state that they are about."""
+"""The rules of DPM's message-queue part, one method each, and the state that they use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IN_USE: Final = (Subscription.ASKED, Subscription.SUBSCRIBED)
 
 
 class Rules:
-    """What the inputs and the decisions have in common."""
+    """The base of inputs and decisions."""
 
     def __init__(self, decision: Thresholds | None = None) -> None:
         self.decision = decision or Thresholds()
@@ -30,7 +30,7 @@ class Rules:
         return self.decision.is_small(info.size, info.group)
 
     def _group_within(self, info: VpcInfo, size: int) -> int:
-        """Until its groups are counted again, a VPC that shrinks has none with more ports than it has itself."""
+        """Until the groups of a shrinking VPC are counted again, no group has more ports than the VPC itself."""
         return min(info.group, size)
 
     def _is_member(self, host: str, vpc: str) -> bool:
@@ -38,18 +38,18 @@ class Rules:
         return self._cache.node(host).registered and self._cache.member(host, vpc).ports > 0
 
     def _may_hear(self, host: str, vpc: str) -> bool:
-        """Nothing of a VPC goes to a host without a port there, or to one that was never met."""
+        """Nothing of a VPC goes to a host without a port there, or to a host whose agent was never seen."""
         return self._is_member(host, vpc) and self._cache.node(host).met > 0
 
     def _next_revision(self, info: VpcInfo) -> int:
         return info.rules + 1
 
     def _sent_to(self, vpc: str) -> list[str]:
-        """Who is told directly where there is no topic, or none any more."""
+        """The hosts that are sent to directly while there is no topic."""
         return self._members(vpc)
 
     def _sent_beside(self, vpc: str) -> list[str]:
-        """Who is told directly beside what is published: all that are not known to read the topic."""
+        """The hosts that are sent to directly beside a publication: all that are not known to read the topic."""
         members = self._vpc(vpc).members
         return [host for host in self._members(vpc) if members[host].subscription != Subscription.SUBSCRIBED]
 
@@ -57,7 +57,7 @@ class Rules:
         return any(member.subscription == Subscription.LEAVING for member in info.members.values())
 
     def _is_ready(self, member: Member) -> bool:
-        """Nothing more is waited for at this host when a topic opens."""
+        """An opening topic no longer waits for this host."""
         return member.subscription == Subscription.SUBSCRIBED or member.barred
 
     def _has_ended(self, info: VpcInfo) -> bool:
@@ -95,7 +95,7 @@ class Rules:
         return attempt == newest
 
     def _confirmed_after_greeting(self, host: str, vpc: str) -> int:
-        """An agent that has started anew knows nothing."""
+        """An agent that has restarted knows nothing."""
         return 0
 
     def _asks_after_greeting(self) -> bool:
@@ -105,7 +105,7 @@ class Rules:
         members = self._vpc(vpc).members
         return all(members[host].confirmed >= revision for host in self._members(vpc))
 
-    # ------------------------------------------------------------------------------------------------ in common
+    # --------------------------------------------------------------------------------------------- shared steps
 
     def _members(self, vpc: str) -> list[str]:
         return [host for host in self._vpc(vpc).members if self._is_member(host, vpc)]
@@ -120,12 +120,12 @@ class Rules:
         return info
 
     def _is_open(self, vpc: str, revision: int) -> bool:
-        """The revision went out, and has not ended."""
+        """The revision was sent, and has no outcome."""
         info = self._vpc(vpc)
         return revision <= info.sent and info.outcomes.get(revision) == PENDING
 
     def _pushes(self, vpc: str, hosts: Iterable[str]) -> tuple[Send, ...]:
-        """The newest revision that went out, for those of these hosts that may hear of it."""
+        """The newest revision sent, to those of these hosts that may receive it."""
         info = self._vpc(vpc)
         return tuple(
             Send(
@@ -138,10 +138,10 @@ class Rules:
         )
 
     def _asks(self, patch: Patch, host: str, vpc: str, tries: int, epoch: int, events: list[Event]) -> Send:
-        """The host is asked to subscribe under a new number."""
+        """Asks the host to subscribe, under a new attempt number."""
         attempt = self._cache.member(host, vpc).attempt + 1
         patch.member(vpc, host, subscription=Subscription.ASKED.value, attempt=attempt, tries=tries)
-        # Where something else has happened before, the asking belongs to it.
+        # If another event precedes it, the request belongs to that event's step.
         step = "" if events else "message-queue.ask" if tries == 1 else "message-queue.ask_again"
         events.append(Event("ask", {"host": host, "vpc": vpc, "attempt": attempt, "tries": tries}, step))
         return Send(f"inbox-{host}", Subscribe(host, epoch, vpc, attempt), host)
@@ -151,7 +151,7 @@ class Rules:
         events.append(Event("leave", {"host": host, "vpc": vpc}, "" if events else "message-queue.leave"))
 
     def _out(self, vpc: str, step: str) -> Effects:
-        """The newest revision counts as sent."""
+        """Marks the newest revision as sent."""
         revision = self._vpc(vpc).rules
         patch = Patch()
         patch.vpc(vpc, sent=revision)
@@ -194,23 +194,23 @@ class Rules:
         return self._cache.snapshot()
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Takes over a snapshot."""
+        """Replaces the state with a snapshot."""
         self._cache.restore(snapshot)
 
     def vpc(self, vpc: str) -> VpcInfo:
-        """What is kept of a VPC, to be looked at only. One that is not known is seen as nothing."""
+        """The state of a VPC, read-only; a default `VpcInfo` if it is unknown."""
         return self._cache.vpcs.get(vpc) or VpcInfo()
 
     def member(self, host: str, vpc: str) -> Member:
-        """A host as a VPC sees it, to be looked at only."""
+        """A host as seen by a VPC, read-only."""
         return self._cache.member(host, vpc)
 
     def vpcs_of(self, host: str) -> list[str]:
-        """The VPCs of which the host has, or had, a port."""
+        """The VPCs in which the host has, or had, a port."""
         return self._vpcs_of(host)
 
     def met(self, host: str) -> int:
-        """The newest epoch met of a host since it was registered; 0: none."""
+        """The newest epoch seen of a host since it was registered; 0: none."""
         return self._cache.node(host).met
 
     def observe(self) -> dict[str, Any]:

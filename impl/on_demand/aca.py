@@ -1,7 +1,7 @@
-"""The core of an agent (ACA): it asks for what its pods send to and it has no route for.
+"""The core of an agent (ACA): it requests a route for each destination that its pods send to and that it has no route for.
 
-What it knows of a pod is a floor that only grows; a route is installed by an answer, and evicting it keeps the floor. Only the
-epoch is durable: an agent that starts anew knows nothing, and asks.
+Its knowledge of a pod is a version floor that only grows. An answer installs a route; evicting the route keeps the floor. Only the
+epoch is durable: an agent that restarts knows nothing, and asks.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from impl.core import IGNORED, REPEATED, Effects, Event, IllegalInput, Plain, Se
 from impl.messages import Applied, Granted, Hello, Message, Pod, Refused, Request, Route
 
 PACKETS_HELD_MAX: Final = 10_000
-"""Packets that wait for an answer at one agent; more are dropped, so that a scanning pod cannot fill the host's memory."""
+"""Packets that wait for an answer at one agent. Further packets are dropped, so that a scanning pod cannot fill the host's
+memory."""
 
 
 class Phase(Enum):
-    """How the agent stands to one remote pod."""
+    """The agent's state regarding one remote pod."""
 
     UNKNOWN = "unknown"
     ASKING = "asking"
@@ -34,32 +35,33 @@ class Aca:
         self.host = host
         self._epoch = 0
         self._known: dict[Pod, tuple[int, str | None]] = {}
-        """The newest version seen of each pod, with its place. Versions only grow."""
+        """The newest version seen of each pod, with its host. Versions only grow."""
         self._installed: set[Pod] = set()
         """Pods with a route; all of them are known."""
         self._waiting: dict[int, tuple[Pod, Pod]] = {}
         """Held packets by request: source and destination."""
         self._paused: set[tuple[Pod, Pod]] = set()
-        """Source and destination that were refused a moment ago."""
+        """Pairs of source and destination that were refused a moment ago."""
 
     # ----------------------------------------------------------------------------------------------- inputs
 
     def start(self) -> Effects:
-        """A new epoch begins, in which nothing is known yet."""
+        """Begins a new epoch with empty knowledge."""
         self._forget()
         self._epoch += 1
         event = Event("start", {"epoch": self._epoch}, "on-demand.restart")
         return Effects({"epoch": self._epoch}, self.say_hello().sends, (event,))
 
     def say_hello(self) -> Effects:
-        """Nothing was heard of NCM in this epoch: perhaps it was told of the host only after the first hello."""
+        """Repeats the greeting while no message from NCM has arrived in this epoch: NCM may have registered the host after the
+        first one."""
         if self._epoch == 0:
             raise IllegalInput(f"ACA {self.host}: has not started: say hello")
         event = Event("say hello", {"message": "Hello"}, REPEATED)
         return Effects(sends=(self._to_ncm(Hello(self.host, self._epoch)),), events=(event,))
 
     def packet(self, request: int, source: Pod, destination: Pod) -> Effects:
-        """A pod of this host sends to another pod of its VPC. The request's number must be new."""
+        """A pod of this host sends to another pod of its VPC. The request number must be new."""
         if not self._is_local(source):
             raise IllegalInput(f"ACA {self.host}: {source} is not a pod of this host: packet")
         if source.vpc != destination.vpc or source == destination:
@@ -79,7 +81,7 @@ class Aca:
         return Effects(sends=(self._to_ncm(question),), events=(Event("ask", fields, "on-demand.ask"),))
 
     def receive(self, message: Message) -> Effects:
-        """Takes one message of NCM."""
+        """Takes one message from NCM."""
         if not isinstance(message, Route | Granted | Refused) or message.host != self.host:
             return self._ignore("not for this agent", message)
         if not self._is_of_this_epoch(message.epoch):
@@ -93,7 +95,7 @@ class Aca:
                 return self._give_up(message)
 
     def time_out(self, request: int) -> Effects:
-        """No answer came in time."""
+        """No answer arrived in time."""
         if request not in self._waiting:
             raise IllegalInput(f"ACA {self.host}: no packet is held under request {request}: time out")
         return self._drop(request, "no answer", "on-demand.time_out")
@@ -106,7 +108,7 @@ class Aca:
         return Effects(events=(Event("resume", {"source": source, "destination": destination}, "on-demand.resume"),))
 
     def evict(self, pod: Pod) -> Effects:
-        """A remote route is idle. What is known of the pod stays."""
+        """Removes an idle remote route. The version floor of the pod stays."""
         if not self.may_evict(pod):
             state = "local" if self._is_local(pod) else self.phase(pod).value
             raise IllegalInput(f"ACA {self.host}: the route to {pod} is {state}: evict")
@@ -114,11 +116,11 @@ class Aca:
         self._forget_evicted(pod)
         return Effects(events=(Event("evict", {"pod": pod}, "on-demand.evict"),))
 
-    # ------------------------------------------------------------------------------------------- what follows
+    # -------------------------------------------------------------------------------------------- transitions
 
     def _learn(self, message: Route) -> Effects:
         if not self._is_newer(message.pod, message.version):
-            # Said again, since NCM asks again only if the last confirmation was lost.
+            # Confirmed again: NCM repeats a route only if the last confirmation was lost.
             confirmed = self._confirmation(message.pod)
             return Effects(sends=(confirmed,), events=(self._ignored("not newer", message),))
         return self._see(message, "on-demand.learn")
@@ -224,7 +226,7 @@ class Aca:
     # ------------------------------------------------------------------------------------------------- state
 
     def may_evict(self, pod: Pod) -> bool:
-        """A remote route to the pod is installed."""
+        """Whether a remote route to the pod is installed."""
         return pod in self._installed and not self._is_local(pod)
 
     @property
@@ -233,27 +235,27 @@ class Aca:
         return self._epoch
 
     def seen(self, pod: Pod) -> tuple[int, str | None]:
-        """The newest version seen of a pod, and its place; 0: none."""
+        """The newest version seen of a pod, and its host; version 0: none."""
         return self._known.get(pod, (0, None))
 
     def is_installed(self, pod: Pod) -> bool:
-        """A route to the pod is installed."""
+        """Whether a route to the pod is installed."""
         return pod in self._installed
 
     def is_held(self, request: int) -> bool:
-        """A packet is held under the request."""
+        """Whether a packet is held under the request."""
         return request in self._waiting
 
     def holds(self, request: int, source: Pod, destination: Pod) -> bool:
-        """A packet between these is held under the request."""
+        """Whether a packet from the source to the destination is held under the request."""
         return self._waiting.get(request) == (source, destination)
 
     def is_paused(self, source: Pod, destination: Pod) -> bool:
-        """The pair was refused, and is not asked for now."""
+        """Whether the pair was refused and is not requested at the moment."""
         return (source, destination) in self._paused
 
     def phase(self, pod: Pod) -> Phase:
-        """How the agent stands to a pod."""
+        """The agent's state regarding a pod."""
         if pod in self._installed:
             return Phase.INSTALLED
         if any(destination == pod for _, destination in self._waiting.values()):
@@ -289,7 +291,7 @@ class Aca:
         return {"epoch": self._epoch}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Takes over a snapshot."""
+        """Replaces the state with a snapshot."""
         self._forget()
         self._epoch = snapshot["epoch"]
 

@@ -1,4 +1,4 @@
-"""The core of DPM: it numbers the changes to each pod, and hears how they end."""
+"""The core of DPM: it numbers the changes to each pod, and receives their outcomes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from impl.messages import Config, Message, Outcome, Pod, Report
 PENDING: Final = "pending"
 
 ENDS: Final = {PENDING: {Outcome.DONE, Outcome.SUPERSEDED, Outcome.FAILED}}
-"""The legal moves of a change: it ends once, and what it ended with stays."""
+"""The legal moves of a change: it ends once, and its outcome stays."""
 
 
 class Dpm:
@@ -19,30 +19,30 @@ class Dpm:
 
     def __init__(self) -> None:
         self._places: dict[Pod, list[str | None]] = {}
-        """The place of each version of a pod, from version 1 on. Entries are never changed."""
+        """The host of each version of a pod, from version 1. Entries never change."""
         self._outcomes: dict[tuple[Pod, int], str] = {}
 
     def place(self, pod: Pod, host: str) -> Effects:
-        """The pod is created at the host, or moves there."""
+        """Creates the pod at the host, or moves it there."""
         if self.place_of(pod) == host:
             raise IllegalInput(f"DPM: {pod} is at {host} already (version {self.latest(pod)}): place")
         return self._issue(pod, host)
 
     def remove(self, pod: Pod) -> Effects:
-        """The pod is gone."""
+        """Removes the pod."""
         if self.place_of(pod) is None:
             raise IllegalInput(f"DPM: {pod} is nowhere (version {self.latest(pod)}): remove")
         return self._issue(pod, None)
 
     def resend(self, pod: Pod, version: int) -> Effects:
-        """Nothing was heard of a change: it is sent again."""
+        """Sends a change again that has no outcome yet."""
         if self._outcomes.get((pod, version)) != PENDING:
             raise IllegalInput(f"DPM: version {version} of {pod} is not pending: resend")
         event = Event("resend", {"pod": pod, "version": version}, "on-demand.resend")
         return Effects(sends=(self._config(pod, version),), events=(event,))
 
     def receive(self, message: Message) -> Effects:
-        """NCM says how a change ended. What was heard first stays."""
+        """NCM reports how a change ended. The first report stays."""
         if not isinstance(message, Report):
             return self._ignore("not for DPM", message)
         state = self._outcomes.get((message.pod, message.version))
@@ -61,32 +61,32 @@ class Dpm:
         )
 
     def _outcome(self, message: Report) -> Outcome:
-        """What a report is taken for."""
+        """The outcome that a report stands for."""
         return message.outcome
 
     def latest(self, pod: Pod) -> int:
-        """The newest version of a pod; 0: there is none."""
+        """The newest version of a pod; 0: none."""
         return len(self._places.get(pod, ()))
 
     def pending(self) -> list[tuple[Pod, int]]:
-        """Changes of which nothing was heard."""
+        """Changes without an outcome."""
         return [change for change, state in self._outcomes.items() if state == PENDING]
 
     def outcome_of(self, pod: Pod, version: int) -> str:
-        """What was heard of a version; `none`: it was not issued."""
+        """The outcome of a version; `none`: it was not issued."""
         return self._outcomes.get((pod, version), "none")
 
     def place_of(self, pod: Pod) -> str | None:
-        """The host that the newest version of a pod is at; none: it is nowhere."""
+        """The host of the newest version of a pod; None: the pod does not exist."""
         return (self._places.get(pod) or [None])[-1]
 
     def places(self) -> dict[Pod, str]:
-        """The pods that are somewhere, each with its host."""
+        """The pods that exist, each with its host."""
         placed = {pod: self.place_of(pod) for pod in self._places}
         return {pod: place for pod, place in placed.items() if place is not None}
 
     def _next_version(self, pod: Pod) -> int:
-        """Every change has a number of its own."""
+        """Every change has its own number."""
         return self.latest(pod) + 1
 
     def _issue(self, pod: Pod, place: str | None) -> Effects:
@@ -125,7 +125,7 @@ class Dpm:
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Takes over a snapshot."""
+        """Replaces the state with a snapshot."""
         self._places = {Pod(vpc, address): list(places) for vpc, address, places in snapshot["places"]}
         self._outcomes = {(Pod(vpc, address), version): state for vpc, address, version, state in snapshot["outcomes"]}
 

@@ -1,6 +1,6 @@
-"""The core of NCM: the newest version of every pod, whom it told, and who still has to confirm.
+"""The core of NCM: the newest version of every pod, the hosts that were told of it, and the hosts that still have to confirm it.
 
-Every effect on the state is one durable record, applied by the same code when it happens and when it is read back after a crash.
+Every state change is one durable record. The same code applies it when it happens and when it is read back after a crash.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from impl.messages import (
 PENDING: Final = "pending"
 
 ENDS: Final = {PENDING: {Outcome.DONE, Outcome.FAILED}, None: {Outcome.SUPERSEDED}}
-"""The legal moves of a change at NCM; none: NCM has not heard of it."""
+"""The legal moves of a change at NCM; None: NCM has not received it."""
 
 ENDED: Final = {
     Outcome.DONE: "on-demand.report_done",
     Outcome.FAILED: "on-demand.report_failed",
     Outcome.SUPERSEDED: "on-demand.supersede",
 }
-"""The step by which a change ends so."""
+"""The step that ends a change with this outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Where a message came in, as the transport vouches for it. The payload's own word counts for nothing."""
+    """The origin of a message, as authenticated by the transport. What the payload claims does not count."""
 
     role: str
     """`dpm` or `host`."""
@@ -57,21 +57,21 @@ class Ncm:
 
     def _clear(self) -> None:
         self._places: dict[Pod, dict[int, str | None]] = {}
-        """What each stored version of a pod says; the largest is the recorded one."""
+        """The host of each stored version of a pod; the largest version is the recorded one."""
         self._newest: dict[Pod, int] = {}
-        """That largest one, since there may be very many."""
+        """That largest version, cached because there may be very many."""
         self._greeted: dict[str, int] = {}
-        """The registered hosts, each with the newest epoch met; 0: none yet."""
+        """The registered hosts, each with the newest epoch seen; 0: none yet."""
         self._registrations: dict[str, int] = {}
-        """The newest registration heard of, of every host that was ever registered. It only grows."""
+        """The newest registration received for every host that was ever registered. It only grows."""
         self._told: set[tuple[str, Pod]] = set()
-        """Every pair's host is registered, and its pod recorded."""
+        """Invariant: the host of every pair is registered, and its pod recorded."""
         self._pending: set[tuple[Pod, int, str]] = set()
-        """Every entry's change is pending, and its host told of the pod."""
+        """Invariant: the change of every entry is pending, and its host was told of the pod."""
         self._changes: dict[tuple[Pod, int], str] = {}
-        """Every change heard of: pending, or how it ended."""
+        """Every change received: pending, or its outcome."""
         self._under_way: dict[tuple[Pod, int], None] = {}
-        """The changes that are pending, oldest first: few, while the above are all that there ever were."""
+        """The pending changes, oldest first. They are few, while the relations above grow with the history."""
 
     # --------------------------------------------------------------------------------------------- messages
 
@@ -101,7 +101,7 @@ class Ncm:
                 return self._ignore("not for NCM", message)
 
     def register(self, message: Registered) -> Effects:
-        """A host takes part from now on. Registered anew it starts from nothing."""
+        """The host takes part from now on. A host that is registered again starts with empty state."""
         host, registration = message.host, message.registration
         if registration <= self._registrations.get(host, 0):
             return Effects(events=(self._ignored("registered already", message),))
@@ -110,7 +110,7 @@ class Ncm:
         return self._done(record, events=(Event("register", fields, "host.registered"),))
 
     def deregister(self, message: Deregistered) -> Effects:
-        """A host takes part no more: nothing is sent to it, and nobody waits for it."""
+        """The host no longer takes part: nothing is sent to it, and no change waits for it."""
         host, registration = message.host, message.registration
         if host not in self._greeted or registration < self._registrations[host]:
             return Effects(events=(self._ignored("not registered", message),))
@@ -154,7 +154,7 @@ class Ncm:
         return Effects(effects.record, sends, (Event("store", {"pod": pod, "version": version}, "on-demand.store"),))
 
     def greet(self, message: Hello | Request) -> Effects:
-        """The agent has started anew and knows nothing: what is placed at its host is sent again."""
+        """The agent has restarted and knows nothing: the pods placed at its host are sent again."""
         host, epoch = message.host, message.epoch
         if host not in self._greeted:
             return self._ignore("not registered", message)
@@ -188,7 +188,8 @@ class Ncm:
         return Effects(effects.record, (Send(f"inbox-{asker}", granted, asker),), (event,))
 
     def _turn_down(self, message: Request, channel: Channel) -> Effects:
-        """A request in another's name: whoever the channel belongs to is refused, and the one it names hears nothing of it."""
+        """A request in another host's name: the owner of the channel is refused, and the host that the request names receives
+        nothing."""
         if self._greeted.get(channel.host) != message.epoch:
             return self._ignore("from the channel of another", message)
         return self._refuse(channel.host, message, Reason.NOT_YOUR_CHANNEL, "request.turned_down")
@@ -200,7 +201,7 @@ class Ncm:
         return Effects(sends=(Send(f"inbox-{asker}", refused, asker),), events=(event,))
 
     def confirm(self, message: Applied) -> Effects:
-        """A host knows a version: it need not confirm that one, or older ones, any more."""
+        """A host knows a version: it need not confirm this or any older version again."""
         if self._greeted.get(message.host) != message.epoch:
             return self._ignore("of another epoch", message)
         if message.version > self.recorded(message.pod):
@@ -218,10 +219,10 @@ class Ncm:
         fields = {**said, "confirmer": host, "counted": counted}
         return self._done(record, events=(Event("confirm", fields, "on-demand.acknowledge"),))
 
-    # ------------------------------------------------------------------------------------------ own decisions
+    # ------------------------------------------------------------------------------------ spontaneous actions
 
     def due(self) -> list[tuple[Pod, int]]:
-        """Changes that everybody has confirmed."""
+        """Changes that all hosts have confirmed."""
         waited_for = {(pod, version) for pod, version, _ in self._pending}
         return [change for change in self.pending() if change not in waited_for]
 
@@ -232,34 +233,35 @@ class Ncm:
         return self._end(pod, version, Outcome.DONE)
 
     def fail(self, pod: Pod, version: int) -> Effects:
-        """Reports a change as failed: somebody has not confirmed it for too long."""
+        """Reports a change as failed: a host has not confirmed it for too long."""
         if self._changes.get((pod, version)) != PENDING or self._all_confirmed(pod, version):
             raise IllegalInput(f"NCM: nobody is waited for at version {version} of {pod}: fail")
         return self._end(pod, version, Outcome.FAILED)
 
     def pending(self) -> list[tuple[Pod, int]]:
-        """Changes under way."""
+        """Pending changes."""
         return list(self._under_way)
 
     def was_met(self, host: str) -> bool:
-        """The host is registered, and its agent has been heard of."""
+        """Whether the host is registered and its agent has sent a message."""
         return self._greeted.get(host, 0) > 0
 
     def met_epoch(self, host: str) -> int | None:
-        """The newest epoch met of a registered host, 0: none yet; none: the host is not registered."""
+        """The newest epoch seen of a registered host, 0: none yet; None: the host is not registered."""
         return self._greeted.get(host)
 
     def retell(self) -> Effects:
-        """Sends every host that was met the newest of what it was told: for a transport that keeps nothing beyond its process."""
+        """Sends every known host the newest version of each pod that it was told of, for a transport that keeps no message
+        beyond its process."""
         told = [(host, pod) for host, pod in sorted(self._told) if self._greeted[host]]
         return Effects(sends=tuple(self._route(host, pod, self.recorded(pod)) for host, pod in told))
 
     def unconfirmed(self) -> list[tuple[str, Pod]]:
-        """Who has to confirm something about which pod."""
+        """Pairs of a host and a pod that the host still has to confirm."""
         return sorted({(host, pod) for pod, _, host in self._pending})
 
     def remind(self, host: str, pod: Pod) -> Effects:
-        """Sends the recorded version again to a host that has not confirmed."""
+        """Sends the recorded version again to a host that has not confirmed it."""
         waited_for = any(entry[0] == pod and entry[2] == host for entry in self._pending)
         if not waited_for or not self._greeted.get(host):
             raise IllegalInput(f"NCM: {host} is not waited for about {pod}, or was never met: remind")
@@ -281,7 +283,7 @@ class Ncm:
         return version > self.recorded(pod)
 
     def _concerned(self, pod: Pod, place: str | None) -> list[str]:
-        """Who must confirm a new version: all that were told of the pod, and its new home."""
+        """The hosts that must confirm a new version: all that were told of the pod, and its new host."""
         told = {host for host in self._greeted if (host, pod) in self._told}
         return sorted(told | ({place} if place in self._greeted and place is not None else set()))
 
@@ -304,7 +306,7 @@ class Ncm:
         return message.source.vpc == message.destination.vpc
 
     def _refusal(self, message: Request) -> Reason | None:
-        """Who asks comes first, so that a stranger learns nothing from the reason."""
+        """The sender is checked first, so that an unauthorized sender learns nothing from the reason."""
         if not self._source_is_its_own(message):
             return Reason.NOT_YOUR_SOURCE
         if not self._in_one_vpc(message):
@@ -344,19 +346,19 @@ class Ncm:
         return sorted(self._greeted)
 
     def removed(self) -> list[str]:
-        """The hosts that were registered, and are not now."""
+        """The hosts that were registered and no longer are."""
         return sorted(self._registrations.keys() - self._greeted.keys())
 
     def place_at(self, pod: Pod, version: int) -> str | None:
-        """What a version says, if it is stored: the host that the pod is at, or none."""
+        """The pod's host in a stored version; None: the pod is removed in it, or the version is not stored."""
         return self._places.get(pod, {}).get(version)
 
     def outcome_of(self, pod: Pod, version: int) -> str:
-        """What became of a version; `none`: nothing was heard of it."""
+        """The outcome of a version; `none`: it was never received."""
         return self._changes.get((pod, version), "none")
 
     def is_told(self, host: str, pod: Pod) -> bool:
-        """The host is told every newer version of the pod."""
+        """Whether the host is told of every newer version of the pod."""
         return (host, pod) in self._told
 
     def told_to(self, host: str) -> list[Pod]:
@@ -364,11 +366,11 @@ class Ncm:
         return sorted(pod for told, pod in self._told if told == host)
 
     def waited_for(self, pod: Pod, version: int) -> list[str]:
-        """The hosts that have yet to confirm the version."""
+        """The hosts that still have to confirm the version."""
         return sorted(host for about, number, host in self._pending if (about, number) == (pod, version))
 
     def owed_by(self, host: str) -> list[tuple[Pod, int]]:
-        """The versions that the host has yet to confirm."""
+        """The versions that the host still has to confirm."""
         return sorted((pod, version) for pod, version, waited in self._pending if waited == host)
 
     def _home(self, pod: Pod) -> str | None:
@@ -459,7 +461,7 @@ class Ncm:
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Takes over a snapshot."""
+        """Replaces the state with a snapshot."""
         self._clear()
         for vpc, address, version, place in snapshot["places"]:
             self._places.setdefault(Pod(vpc, address), {})[version] = place
@@ -483,7 +485,7 @@ class Ncm:
 
 
 def _asked(message: Request) -> dict[str, Any]:
-    """What a request says, for events."""
+    """The fields of a request, for events."""
     return {
         "host": message.host,
         "epoch": message.epoch,

@@ -1,4 +1,5 @@
-"""An agent as a service: packets come as commands from the dataplane; answers, revisions and askings to subscribe as messages."""
+"""An agent as a service: packets arrive as commands from the dataplane; answers, revisions and subscribe requests arrive as
+messages."""
 
 from __future__ import annotations
 
@@ -28,33 +29,33 @@ from impl.transport.interface import Connection, Delivery
 from impl.wire.codec import encode
 
 NOT_HEARD = ("of another epoch", "not for this agent")
-"""Why a message says nothing of whether NCM has met the agent in this epoch."""
+"""Reasons for ignoring a message that do not show that NCM has seen the agent's present epoch."""
 
 
 class Dataplane(Protocol):
-    """What an agent tells the host's packet forwarding."""
+    """The host's packet forwarding, as the agent uses it."""
 
     def forward(self, source: Pod, destination: Pod, place: str) -> None:
-        """The packet goes to the pod at this host."""
+        """Sends the packet to the pod at this host."""
 
     def drop(self, source: Pod, destination: Pod, reason: str) -> None:
-        """The packet is given up."""
+        """Drops the packet."""
 
 
 Handler = Callable[[str, int, bytes], None]
-"""Applies one kind of what the hosts of a VPC share: the VPC, the revision, and the bytes. It may be called again with the same.
-If it raises, the agent ends, and the revision is neither confirmed nor acknowledged."""
+"""Applies one kind of the state that the hosts of a VPC share: the VPC, the revision, and the bytes. It may be called again with
+the same arguments. If it raises, the agent ends, and the revision is neither confirmed nor acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """Who applies what."""
+    """The handler of each kind."""
 
     subnet: Handler
     group_rules: Handler
 
     def apply(self, vpc: str, revision: int, parts: Iterable[Part]) -> None:
-        """Hands each part to its handler."""
+        """Passes each part to its handler."""
         for part in parts:
             match part.kind:
                 case Kind.SUBNET:
@@ -64,7 +65,7 @@ class Handlers:
 
 
 def _ignore(vpc: str, revision: int, data: bytes) -> None:
-    """Nothing to do."""
+    """Does nothing."""
 
 
 NO_HANDLERS: Final = Handlers(_ignore, _ignore)
@@ -75,21 +76,21 @@ class Quiet:
     """A dataplane that forwards nothing."""
 
     def forward(self, source: Pod, destination: Pod, place: str) -> None:
-        """Nothing to do."""
+        """Does nothing."""
 
     def drop(self, source: Pod, destination: Pod, reason: str) -> None:
-        """Nothing to do."""
+        """Does nothing."""
 
 
 def _failed(answer: Future[Any], asked: Future[Effects]) -> None:
-    """Passes on why there is no answer, if that is so."""
+    """If the request failed, passes its exception on to the answer."""
     problem = asked.exception()
     if problem is not None and not answer.done():
         answer.set_exception(problem)
 
 
 class AcaService(Service):
-    """Asks for what its pods send to; forgets what is idle."""
+    """Requests routes for the destinations of its pods, and evicts idle routes."""
 
     def __init__(
         self,
@@ -101,7 +102,7 @@ class AcaService(Service):
         handlers: Handlers = NO_HANDLERS,
         events: Sink | None = None,
     ) -> None:
-        """`events`: where its event log goes; without, it keeps none."""
+        """`events`: the sink of the event log; None: no event log."""
         self.aca = Aca(host)
         self.channel = MessageQueueAca(host)
         self.whole = CompositeAca(self.aca, self.channel)
@@ -115,35 +116,35 @@ class AcaService(Service):
         self._dataplane = dataplane or Quiet()
         self._handlers = handlers
         self._subscribing: dict[str, tuple[Subscribe, float]] = {}
-        """By VPC: an asking that is being dealt with, and since when."""
+        """By VPC: the subscribe request in progress, and since when."""
         self._askers: dict[str, list[Future[bool | None]]] = {}
-        """By VPC: calls that wait for what becomes of it."""
+        """By VPC: calls that wait for its result."""
         self._called: set[tuple[str, int]] = set()
-        """VPCs and attempts asked for by a call, whose reply is the answer."""
+        """VPCs and attempts requested by a call, whose reply is the answer."""
         self._numbers = count(1)
         self._asked: dict[int, float] = {}
-        """When each held packet was asked for."""
+        """When each held packet was requested."""
         self._refused: dict[tuple[Pod, Pod], float] = {}
         self._used: dict[Pod, float] = {}
-        """When each remote route was used last, or came to be."""
+        """When each remote route was last used, or installed."""
         self._unheard_since: float | None = None
-        """When NCM was last told that the agent has started; none: NCM has been heard since."""
+        """When NCM was last greeted; None: a message from NCM has arrived since."""
 
     def packet(self, source: Pod, destination: Pod) -> Future[Effects]:
         """A pod of this host sends to another."""
         return self.submit(lambda: self.aca.packet(next(self._numbers), source, destination))
 
     def subscribe(self, vpc: str, epoch: int | None = None, attempt: int | None = None) -> Future[bool | None]:
-        """Somebody calls and asks for a subscription to the VPC's topic. The result says whether it is there, and is the answer.
+        """A caller requests a subscription to the VPC's topic. The result says whether it exists, and is the answer.
 
-        With an epoch and an attempt the agent's own rule decides whether it came too late; the result is none then. Without, it is
-        for the present epoch, and as new as can be.
+        With an epoch and an attempt, the agent's own rule decides whether the request is outdated; the result is then None. Without
+        them, the request is for the present epoch, and newer than any other.
         """
         answer: Future[bool | None] = Future()
 
         def ask() -> Effects:
             if not VPC_NAME.fullmatch(vpc):
-                raise IllegalInput(f"ACA {self.channel.host}: {vpc!r} is no VPC's name: subscribe")
+                raise IllegalInput(f"ACA {self.channel.host}: invalid VPC name {vpc!r}: subscribe")
             host, present, newest = self.channel.host, self.channel.epoch, self.channel.heard(vpc)
             message = Subscribe(host, epoch or present, vpc, attempt or newest + 1)
             if not self.channel.is_to_subscribe(message):
@@ -157,8 +158,8 @@ class AcaService(Service):
         return answer
 
     def push(self, message: Push) -> Future[int]:
-        """DPM calls with a revision. The result is the one that the agent has applied now, and confirms it: the same, or a newer
-        one, which DPM is told of by its topic too; 0: neither, since it is for another epoch."""
+        """DPM calls with a revision. The result is the revision that the agent has now applied, and confirms it: the same, or a
+        newer one, which is also reported on DPM's topic; 0: neither, because the call is for another epoch."""
         answer: Future[int] = Future()
         confirmed = 0
 
@@ -178,11 +179,11 @@ class AcaService(Service):
         return answer
 
     def _by_call(self, message: Message) -> Delivery:
-        """As if the message had come by the agent's own inbox."""
+        """A delivery as if the message had arrived on the agent's own inbox."""
         return Delivery(topics.inbox(self.aca.host), encode(message), "", "", time.time(), None)
 
     def unsubscribe(self, vpc: str) -> Future[Effects]:
-        """Somebody other than DPM asks that the VPC's topic be read no more."""
+        """A client other than DPM requests that the VPC's topic be read no more."""
 
         def stop() -> Effects:
             self._subscribing.pop(vpc, None)
@@ -199,7 +200,7 @@ class AcaService(Service):
             try:
                 self._retried(partial(self.session.listen, topics.multicast(vpc), topics.reader(self.channel.host)))
             except NotAllowed as problem:
-                self._log.info("reads %s no more: %s", topics.multicast(vpc), problem)
+                self._log.info("no longer reads %s: %s", topics.multicast(vpc), problem)
 
     def begin(self) -> Effects:
         self._unheard_since = time.monotonic()
@@ -218,9 +219,9 @@ class AcaService(Service):
         return effects
 
     def _subscribe(self, message: Subscribe, since: float) -> Effects:
-        """Tries to have the subscription, and answers; or does neither, if it may be had a little later.
+        """Tries to subscribe, and answers; or does neither, if the subscription may become available a little later.
 
-        It is had anew even if it is there: whether a reader that was cut off still reads is for the broker to say.
+        It subscribes again even if a subscription exists: only the broker knows whether a reader that was cut off still reads.
         """
         topic = topics.multicast(message.vpc)
         self._subscribing.pop(message.vpc, None)
@@ -239,7 +240,7 @@ class AcaService(Service):
         return self._answer(message, self.channel.accept(message))
 
     def _answer(self, asked: Subscribe, answered: Effects) -> Effects:
-        """What is said in reply to a call is not said by the topic as well."""
+        """An answer given in reply to a call is not also sent by the topic."""
         was_called = (asked.vpc, asked.attempt) in self._called
         self._called = {(vpc, attempt) for vpc, attempt in self._called if vpc != asked.vpc or attempt > asked.attempt}
         return replace(answered, sends=()) if was_called else answered
@@ -282,7 +283,7 @@ class AcaService(Service):
                 self._note_use(fields["destination"], now)  # the route to a pod that is gone is installed too
                 self._dataplane.drop(fields["source"], fields["destination"], fields["reason"])
             case "learn":
-                self._note_use(fields["pod"], now)  # a local pod that moves away may have had a route before it came
+                self._note_use(fields["pod"], now)  # a local pod that moves away may have had a route before
             case "accept" | "decline":
                 for asker in self._askers.pop(fields["vpc"], []):
                     if not asker.done():

@@ -1,4 +1,4 @@
-"""NCM as a service on Alcor's own wire."""
+"""NCM as a service on Alcor's wire format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from impl.transport.grpc.ncm_gateway import NcmGateway
 
 
 class AlcorNcmService(NcmService):
-    """NCM on Alcor's wire."""
+    """NCM on Alcor's wire format."""
 
     def __init__(self, store: Store, gateway: NcmGateway, timing: Timing | None = None) -> None:
         super().__init__(store, lambda: gateway.open(self.ncm), timing)

@@ -1,7 +1,7 @@
-"""An agent's side of the direct channel: it serves DPM's calls, and its service decides about each.
+"""The agent's side of the direct channel: it serves DPM's calls, and its service decides about each.
 
-A revision is confirmed by the reply, resource by resource, once it is applied; OUT_OF_ORDER says that a newer one is. What is meant
-for another epoch is FAILURE. The epoch comes in the metadata of a call; without, it is taken for the present one.
+The reply confirms a revision, resource by resource, after it is applied; OUT_OF_ORDER means that a newer one is applied. A call for
+another epoch results in FAILURE. The epoch is in the metadata of a call; a call without it is for the present epoch.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from impl.wire.alcor.schema import Schema
 
 
 class AgentServer(GoalStateServer):
-    """Both services of one agent: goal states at one port, subscriptions at the other."""
+    """Both services of one agent: goal states on one port, subscriptions on the other."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class AgentServer(GoalStateServer):
         self.subscriptions = SubscriptionServer(loop, schema, identity, subscriptions, dpm, subscriber, self.deadlines)
 
     def open(self) -> AgentServer:
-        """Begins to serve.
+        """Starts serving.
 
         Raises:
             EnvironmentProblem: it cannot listen there.
@@ -62,11 +62,11 @@ class AgentServer(GoalStateServer):
         except BaseException:
             self.close()
             raise
-        self._log.info("listens on %s, and to askings on %s", self.where, self.subscriptions.where)
+        self._log.info("listens on %s, and for subscribe requests on %s", self.where, self.subscriptions.where)
         return self
 
     async def apply(self, goal: Any, epoch: int | None) -> Any:
-        """The reply to a goal state, once the agent has dealt with it."""
+        """The reply to a goal state, after the agent has handled it."""
         host, present = self._agent.channel.host, self._agent.channel.epoch
         reading = read(self.schema, goal, host, self.where.address, epoch or present)
         for resource in reading.resources:
@@ -76,10 +76,10 @@ class AgentServer(GoalStateServer):
         return self._reply(reading, status)
 
     async def _decided(self, push: Push) -> int:
-        """The status of a revision, once the agent has dealt with it."""
+        """The status of a revision, after the agent has handled it."""
         statuses = self.schema.OperationStatus
         try:
-            # Shielded: a call that ends early cancels nothing that the service has begun.
+            # Shielded, so that a call that ends early does not cancel what the service has begun.
             known = await asyncio.shield(asyncio.wrap_future(self._agent.push(push)))
         except RuntimeError as problem:
             raise Unavailable(str(problem)) from problem
@@ -101,6 +101,6 @@ class AgentServer(GoalStateServer):
         return reply
 
     def close(self) -> None:
-        """Serves no more."""
+        """Stops serving."""
         if self.stop_serving():
             self.subscriptions.close()

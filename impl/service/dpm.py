@@ -1,4 +1,4 @@
-"""DPM as a service: decisions come as commands; reports, registrations and what agents say come as messages."""
+"""DPM as a service: decisions arrive as commands; reports, registrations and the agents' messages arrive as messages."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from impl.storage.store import Store
 from impl.transport.interface import Connection, Delivery
 
 DECISIONS_MAX: Final = 50
-"""Decisions about channels between two looks at what has come in; some of them take the broker's administration a while."""
+"""Decisions about channels between two reads of the input; some of them take the broker's administration a while."""
 
 
 class DpmService(Service):
-    """Issues versions and revisions, hears what becomes of them, and sends again what nothing is heard of.
+    """Issues versions and revisions, receives their outcomes, and resends those without an outcome.
 
-    Without `administration` there are no topics: every VPC is told directly, however large.
+    Without `administration` there are no topics: every VPC is served directly, however large.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class DpmService(Service):
         decision: Thresholds | None = None,
         events: Sink | None = None,
     ) -> None:
-        """`events`: where its event log goes; without, it keeps none."""
+        """`events`: the sink of the event log; None: no event log."""
         self.dpm = Dpm()
         self.channel = MessageQueueDpm(decision if administration is not None else NEVER_LARGE)
         self.whole = CompositeDpm(self.dpm, self.channel)
@@ -62,29 +62,29 @@ class DpmService(Service):
         self._asked: dict[tuple[str, str], tuple[float, int]] = {}
         """By host and VPC: when it was asked to subscribe, and how often in a row."""
         self._unconfirmed: dict[str, list[str]] = {}
-        """By VPC: who has to be reminded."""
+        """By VPC: the hosts to remind."""
         self._reminded: dict[tuple[str, str], float] = {}
         self._unreported: dict[str, dict[int, float]] = {}
-        """By VPC: revisions that went out and have not ended, and when that was first seen."""
+        """By VPC: revisions sent that have no outcome, and when that was first seen."""
 
     def place(self, pod: Pod, host: str) -> Future[Effects]:
-        """The pod is created at the host, or moves there."""
+        """Creates the pod at the host, or moves it there."""
         return self.submit(lambda: self.whole.place(pod, host))
 
     def remove(self, pod: Pod) -> Future[Effects]:
-        """The pod is gone."""
+        """Removes the pod."""
         return self.submit(lambda: self.whole.remove(pod))
 
     def revise(self, vpc: str, kind: Kind, data: bytes) -> Future[Effects]:
-        """What the hosts of a VPC share changes."""
+        """Changes the shared state of a VPC."""
         return self.submit(lambda: of_channel(self.channel.revise(vpc, kind, data)))
 
     def regroup(self, vpc: str, largest: int) -> Future[Effects]:
-        """The VPC's largest security group has so many ports from now on."""
+        """Sets the number of ports in the VPC's largest security group."""
         return self.submit(lambda: of_channel(self.channel.regroup(vpc, largest)))
 
     def hear(self, notice: Notice, speaker: str) -> Future[Effects]:
-        """A host has said something in reply to a call of DPM's, as if it had by its topic."""
+        """Takes a host's reply to one of DPM's calls, as if it had arrived on the host's topic."""
         return self.submit(lambda: of_channel(self.channel.receive(notice, speaker)))
 
     def topics(self) -> list[str]:
@@ -95,17 +95,19 @@ class DpmService(Service):
             self._listen_to(host)
 
     def begin(self) -> Effects:
-        # How long anybody has been asked is not kept; all have their whole time again.
+        # The start of a request is not stored; after a restart every host has its whole time again.
         for vpc in self.channel.vpcs():
             for host, tries in self.channel.asked(vpc).items():
                 self._asked[host, vpc] = (time.monotonic(), tries)
         return Effects()
 
     def undeliverable(self, send: Send, problem: NotAllowed) -> None:
-        """The host has been withdrawn or registered anew, or the topic has been closed since this was stored."""
+        """The host was withdrawn or registered again, or the topic was closed, after this was stored."""
         if send.topic == topics.GOAL_STATES:
             raise problem
-        self._log.warning("drops a %s for %s, which is gone: %s", type(send.message).__name__, send.topic, problem)
+        self._log.warning(
+            "drops a %s for %s, which no longer exists: %s", type(send.message).__name__, send.topic, problem
+        )
 
     def administer(self, work: Message) -> None:
         if self._administration is None:
@@ -129,7 +131,7 @@ class DpmService(Service):
             case Deregistered():
                 effects = of_channel(self.channel.deregister(message))
         if effects.record is not None:
-            # Registered anew, its topic is another one of the same name.
+            # After a new registration, the host's topic is a different one of the same name.
             self.session.stop_listening(topics.notices(message.host))
             if message.host in self.channel.hosts():
                 self._listen_to(message.host)
@@ -139,7 +141,7 @@ class DpmService(Service):
         try:
             self._retried(lambda: self.session.listen(topics.notices(host)))
         except NotAllowed as problem:
-            # Withdrawn while DPM was away: its deregistration is on the way.
+            # Withdrawn while DPM was away: its deregistration will arrive.
             self._log.warning("cannot listen to %s: %s", host, problem)
 
     def happened(self, event: Event) -> None:
@@ -167,7 +169,8 @@ class DpmService(Service):
             self._resent = {change: self._resent[change] for change in pending}
 
     def _decided(self, vpc: str) -> Iterator[Effects]:
-        """Decisions about a VPC, some at a time: each stirs it, so that the next look goes on with it."""
+        """Takes decisions about a VPC, a limited number at a time: each marks the VPC as changed, so that the next round
+        continues."""
         for _, operation in zip(range(DECISIONS_MAX), self.channel.due(vpc), strict=False):
             yield operation()
 

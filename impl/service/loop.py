@@ -1,12 +1,8 @@
-"""What all services do: receive, hand to the core, make durable, publish, acknowledge; in this order, in one thread.
+"""The service: a process runner with a thread, a broker and a store.
 
-A crash anywhere repeats messages and loses none: an input is acknowledged only after its effects are durable and published. What
-changes nothing durable is not stored, since it comes about again when its input comes again; and its input is acknowledged only
-once the store has confirmed that nobody else had taken it over by then. (An instance that was paused, and has been deposed since,
-could find nothing to do in a message that its successor, which knows more, has to act upon.) What cannot be read is set aside in
-the dead-letter topic, so that one bad message stops nobody. When the broker does not answer, the service waits
-with growing pauses, says so, and goes on where it was. What cannot be stored ends the service: its core is ahead of its store then,
-and must not go on. Nor must one whose store another instance has taken over.
+What is done with an input, and in which order, is `impl.process`; here each output is performed. When the broker does not answer,
+the service waits with growing pauses, logs it, and continues where it was. A failure to store ends the service: its core is then
+ahead of its store, and must not continue. The same holds when another instance has taken over the store.
 """
 
 from __future__ import annotations
@@ -16,40 +12,49 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from functools import partial
-from itertools import groupby
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from impl.broker.topics import dead_letters
-from impl.core import ADMINISTRATION, Effects, Event, IllegalInput, Send
+from impl.core import Effects, Event, IllegalInput, Send
 from impl.errors import BadDeployment, NotAllowed, StandsBy, Unreachable
 from impl.events.recorder import Recorder
-from impl.messages import Message, Published
+from impl.messages import Message
+from impl.process import (
+    Acknowledge,
+    Administer,
+    Append,
+    Confirm,
+    MarkSent,
+    Output,
+    Process,
+    Publish,
+    SetAside,
+    Work,
+    run,
+)
 from impl.service.timing import Timing
-from impl.storage.store import Outgoing, Store
+from impl.storage.store import Store
 from impl.transport.interface import Connection, Delivery, Letter, Session
-from impl.wire.codec import MalformedMessage, decode, encode
-
-MARKS_MAX: Final = 100
-"""Published messages that are not yet marked as sent; after a crash so many may be published again."""
-
-OWED_MAX: Final = 100
-"""Inputs that changed nothing and are not yet acknowledged; after a crash they come again."""
 
 TICK_SECONDS: Final = 0.05
-"""Between two looks at what time demands."""
+"""The longest wait for an input before timers are checked."""
 
 SET_ASIDE_BYTES_MAX: Final = 1_000_000
-"""Of a message that is set aside: the largest that come in would not fit with the reason beside them, and tell nobody more."""
+"""The part of a message that is set aside: the largest possible input would not fit beside the reason, and would add no
+information."""
 
 COMMANDS_MAX: Final = 10_000
-"""Commands that wait for the service's thread; a caller that is faster has to wait itself."""
+"""Commands that wait for the service's thread; a faster caller has to wait."""
 
 
 class Service:
-    """A core in the world. Subclasses say which topics it reads, and what the core is fed with."""
+    """Runs a core. Subclasses define the topics that it reads, and how inputs reach the core."""
+
+    runner: ClassVar[type[Process]] = Process
+    """Decides what is done with an input, and in which order."""
 
     def __init__(
         self,
@@ -71,10 +76,9 @@ class Service:
         self.counted: Counter[str] = Counter()
         """Messages that were ignored or refused, by reason."""
         self.received: list[Message] = []
-        """What the last messages were, for demonstrations; only if `keep_received` is set."""
+        """The messages received, for demonstrations; only if `keep_received` is set."""
         self.keep_received = False
-        self.recorder: Recorder | None = None
-        """Keeps the event log; none is kept without."""
+        self._process = self.runner(_Inputs(self))
         self._store = store
         self._connect = connect
         self._subscription = subscription
@@ -83,53 +87,48 @@ class Service:
         self._stopping = threading.Event()
         self._left = threading.Event()
         self._commands: queue.Queue[tuple[Callable[[], Effects], Future[Effects]]] = queue.Queue(COMMANDS_MAX)
-        self._unmarked: list[Outgoing] = []
-        self._owed: list[Delivery] = []
-        """Inputs that changed nothing durable, to be acknowledged."""
-        self._published: dict[str, Published] = {}
-        """What VPCs' topics delivered and is not yet acknowledged, while an event log is kept."""
         self._lost_since: float | None = None
-        """When the session was first seen without a connection; none: it has one."""
+        """When the session was first seen without a connection; None: it is connected."""
         self._log = logging.getLogger(f"ondemand.{process}")
 
-    # ------------------------------------------------------------------------------------- what subclasses say
+    # ------------------------------------------------------------------------------------------ for subclasses
 
     def topics(self) -> list[str]:
-        """What is read from the start."""
+        """The topics that are read from the start."""
         raise NotImplementedError
 
     def take(self, message: Message, delivery: Delivery) -> Effects:
-        """Hands a message to the core."""
+        """Passes a message to the core."""
         raise NotImplementedError
 
     def begin(self) -> Effects:
-        """What the service does first, once connected."""
+        """The first step of the service after it has connected."""
         return Effects()
 
     def listening(self) -> None:
-        """Told whenever the service has begun to listen, at the start and after the connection was lost."""
+        """Called whenever the service has begun to listen: at the start, and after the connection was lost."""
 
     def undeliverable(self, send: Send, problem: NotAllowed) -> None:
-        """A message cannot be published, however often it is tried. Goes on if it returns."""
+        """A message cannot be published, and a retry does not help. The service continues if this returns."""
         raise problem
 
     def administer(self, work: Message) -> None:
-        """Has the broker's administration do something. Raises `Unreachable` if it may be tried again."""
+        """Executes a request to the broker's administration. Raises `Unreachable` if it can be retried."""
         raise BadDeployment(
-            f"{self.process} has no administrator's rights, and its store asks for work that needs them"
+            f"{self.process} has no administrator's rights, but its store contains work that needs them"
         )
 
     def tick(self, now: float) -> Iterator[Effects]:
-        """What time demands. `now` is monotonic. Each is made durable before the next is asked for."""
+        """Timer-driven effects. `now` is monotonic. Each is made durable before the next is requested."""
         yield from ()
 
     def happened(self, event: Event) -> None:
-        """Told of everything that the core says."""
+        """Called for every event of the core."""
 
     # ------------------------------------------------------------------------------------------------- running
 
     def run(self) -> None:
-        """Works until `stop` is called, then finishes what it is at, and leaves."""
+        """Runs until `stop` is called, then finishes the current work, and ends."""
         try:
             self._open()
             self._log.info("ready")
@@ -142,21 +141,22 @@ class Service:
                     next_tick = now + TICK_SECONDS
                     self._mind_the_connection(now)
                     for effects in self.tick(now):
-                        self._perform(effects)
-            self._settle()
+                        self.perform(effects)
+            self._do(self._process.settle())
         except _Stopped:
             pass
         finally:
             self._leave()
 
     def stop(self) -> None:
-        """Asks the service to leave; safe to call from anywhere, more than once."""
+        """Asks the service to end; safe to call from any thread, more than once."""
         self._stopping.set()
         if self._session is not None:
             self._session.wake()
 
     def submit(self, command: Callable[[], Effects]) -> Future[Effects]:
-        """Has the service's thread run a command on the core; the result comes when its effects are durable and published."""
+        """Runs a command on the core in the service's thread; the result is available when its effects are durable and
+        published."""
         future: Future[Effects] = Future()
         self._commands.put((command, future))
         if self._left.is_set():
@@ -164,6 +164,15 @@ class Service:
         if self._session is not None:
             self._session.wake()
         return future
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """Writes the event log; None: no event log."""
+        return self._process.recorder
+
+    @recorder.setter
+    def recorder(self, recorder: Recorder) -> None:
+        self._process.recorder = recorder
 
     def _open(self) -> None:
         unpublished = self._retried(lambda: self._store.load(self.core))
@@ -174,25 +183,23 @@ class Service:
         self._listen()
         if unpublished:
             self._log.info("publishes %d messages that were stored before the last stop", len(unpublished))
-            self._publish([item.send for item in unpublished])
-            self._store.mark_sent(unpublished)
-        self._perform(self.begin())
+        self._do(self._process.recover(unpublished))
+        self._do(self._process.command(self.begin))
 
     def _listen(self) -> None:
-        self._owed = []  # they come again
-        self._published.clear()
+        self._process.disconnected()
         self._session = self._retried(lambda: self._connected.open_session(self._subscription, self.topics()))
         self.listening()
 
     def _mind_the_connection(self, now: float) -> None:
-        """A lost connection mends itself, or else is made anew; that also finds out that the token has been withdrawn."""
+        """A lost connection recovers by itself, or is replaced; replacing it also detects a withdrawn token."""
         if self.session.is_connected():
             self._lost_since = None
         elif self._lost_since is None:
             self._lost_since = now
         elif now - self._lost_since >= self.timing.lost_max:
-            self._log.warning("the connection to the broker is lost; connecting anew")
-            self._retried(self._store.confirm)  # it may have been taken away
+            self._log.warning("the connection to the broker is lost; reconnecting")
+            self._retried(self._store.confirm)  # another instance may have taken over
             self.session.close()
             self._listen()
             self._lost_since = None
@@ -205,17 +212,14 @@ class Service:
 
     @property
     def session(self) -> Session:
-        """What the service listens with."""
+        """The session that the service listens with."""
         assert self._session is not None, "the service has not connected yet"
         return self._session
 
     def _work(self) -> None:
         """One delivery and all waiting commands."""
         delivery = self.session.receive(TICK_SECONDS)
-        if delivery is not None:
-            self._handle(delivery)
-        else:
-            self._settle()
+        self._do(self._process.settle() if delivery is None else self._process.deliver(delivery))
         while True:
             try:
                 command, future = self._commands.get_nowait()
@@ -225,8 +229,7 @@ class Service:
 
     def _obey(self, command: Callable[[], Effects], future: Future[Effects]) -> None:
         try:
-            effects = command()
-            self._perform(effects)
+            effects = self._do(self._process.command(command))
         except IllegalInput as problem:
             future.set_exception(problem)
         except BaseException as problem:
@@ -235,106 +238,48 @@ class Service:
         else:
             future.set_result(effects)
 
-    def _handle(self, delivery: Delivery) -> None:
-        changed = False
-        try:
-            message = decode(delivery.data)
-        except MalformedMessage as problem:
-            self._log.warning("sets aside a message from %s: %s", delivery.topic, problem)
-            data, reason = delivery.data[:SET_ASIDE_BYTES_MAX], f"{delivery.topic}: {problem}"
-            letter = Letter(dead_letters(self.process), data, tag=reason)
-            self._retried(lambda: self._connected.publish([letter]))
-            if self.recorder is not None:
-                self.recorder.set_aside(reason)
-        else:
-            if self.keep_received:
-                self.received.append(message)
-            effects = self.take(message, delivery)
-            self._perform(effects, delivery.origin)
-            changed = effects.record is not None
-            if self.recorder is not None and isinstance(message, Published):
-                self._published[delivery.identity] = message
-        if changed:
-            self._acknowledge([delivery])
-            return
-        self._owed.append(delivery)
-        if len(self._owed) >= OWED_MAX:
-            self._settle()
+    # ------------------------------------------------------------------------------------------------ outputs
 
-    def _settle(self) -> None:
-        """Does what may wait for a quiet moment."""
-        if self._unmarked:
-            self._mark()
-        if self._owed:
-            self._retried(self._store.confirm)
-            self._acknowledge(self._owed)
-            self._owed = []
+    def perform(self, effects: Effects) -> None:
+        """Makes effects durable, and publishes what they send."""
+        self._do(self._process.command(lambda: effects))
 
-    def _acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        if self.recorder is not None:
-            for delivery in deliveries:
-                published = self._published.pop(delivery.identity, None)
-                if published is not None:
-                    self.recorder.consumed(published)
-        self.session.acknowledge(deliveries)
+    def _do(self, work: Work) -> Effects:
+        return run(work, self._output)
 
-    def _perform(self, effects: Effects, taken: str = "") -> None:
-        """The caller's duties of `impl.core`. `taken`: the id of the message that brought this about, in its sender's event log."""
-        changed = effects.record is not None
-        outgoing = self._retried(lambda: self._store.append(effects, self.core)) if changed else []
-        origins = self.recorder.note(effects, taken) if self.recorder is not None else ()
-        # What happened is durable now; a released packet need not wait until its confirmation is published.
-        for event in effects.events:
-            self._note(event)
-            self.happened(event)
-        self._publish(effects.sends, origins)
-        self._unmarked += outgoing
-        if len(self._unmarked) >= MARKS_MAX or self._is_marked_at_once(effects.sends):
-            self._mark()
+    def _output(self, output: Output) -> Any:
+        """Performs one output, as often as it takes until the broker answers."""
+        match output:
+            case Append(effects):
+                return self._retried(lambda: self._store.append(effects, self.core))
+            case Publish():
+                return self._retried(lambda: self._connected.publish(output.letters()))
+            case Administer(work):
+                return self._retried(partial(self.administer, work))
+            case Confirm():
+                return self._retried(self._store.confirm)
+            case MarkSent(outgoing):
+                self._store.mark_sent(outgoing)
+            case Acknowledge(deliveries):
+                self.session.acknowledge(deliveries)
+            case SetAside(delivery, reason):
+                self._log.warning("sets aside a message from %s", reason)
+                letter = Letter(dead_letters(self.process), delivery.data[:SET_ASIDE_BYTES_MAX], tag=reason)
+                self._retried(lambda: self._connected.publish([letter]))
+        return None
 
-    def _is_marked_at_once(self, sends: Sequence[Send]) -> bool:
-        """Administrative work must not be done again once anything has been built upon it: a subscription that is there again would
-        end. So it is marked before anything else can be stored, and a mark is as durable as whatever is stored behind it."""
-        return any(send.topic == ADMINISTRATION for send in sends)
-
-    def _note(self, event: Event) -> None:
+    def note(self, event: Event) -> None:
+        """Counts and logs an event."""
         if event.name in ("ignore", "refuse"):
             what = f"{event.name}: {event.fields['reason']}"
             self.counted[what] += 1
             if self.counted[what] == 1 and event.name == "refuse":
-                self._log.info("%s (the first of its kind; others are only counted)", what)
+                self._log.info("%s (logged once; further ones are only counted)", what)
         if self._log.isEnabledFor(logging.DEBUG):
             self._log.debug("%s: %s", event.name, ", ".join(f"{name} {value}" for name, value in event.fields.items()))
 
-    def _mark(self) -> None:
-        self._store.mark_sent(self._unmarked)
-        self._unmarked = []
-
-    def _publish(self, sends: Sequence[Send], origins: Sequence[str] = ()) -> None:
-        """Publishes messages, and has administrative work done, in their order. `origins`: the messages' ids, if a log is kept."""
-        named = zip(sends, origins or [""] * len(sends), strict=True)
-        for is_administrative, group in groupby(named, key=lambda item: item[0].topic == ADMINISTRATION):
-            if not is_administrative:
-                self._publish_messages(list(group))
-                continue
-            for send, _ in group:
-                # Others may have taken over while this one was paused, and what they have withdrawn must not be granted once more.
-                self._retried(self._store.confirm)
-                self._retried(partial(self.administer, send.message))
-
-    def _publish_messages(self, named: Sequence[tuple[Send, str]]) -> None:
-        letters = [Letter(send.topic, encode(send.message), send.key, origin=origin) for send, origin in named]
-        try:
-            self._retried(lambda: self._connected.publish(letters))
-        except NotAllowed as problem:
-            if len(named) == 1:
-                self.undeliverable(named[0][0], problem)
-                return
-            for item in named:  # those before and after the refused one are published all the same
-                self._publish_messages([item])
-
     def _retried(self, attempt: Callable[[], Any]) -> Any:
-        """Tries until the broker answers; with growing pauses, and a word about each."""
+        """Retries until the broker answers, with growing pauses, and logs each failure."""
         pause = self.timing.retry_first
         while True:
             try:
@@ -344,12 +289,12 @@ class Service:
                     self._log.info("%s; standing by", problem)
                     self.standing_by.set()
                 if self._stopping.is_set():
-                    raise _Stopped("it was asked to, while it stood by") from problem
+                    raise _Stopped("it was asked to stop while it stood by") from problem
             except Unreachable as problem:
                 if not self._stopping.is_set():
                     self._log.warning("%s; trying again in %.1f s", problem, pause)
                 if self._stopping.wait(pause):
-                    raise _Stopped(f"it was asked to, while it waited: {problem}") from problem
+                    raise _Stopped(f"it was asked to stop while it waited: {problem}") from problem
                 pause = min(2 * pause, self.timing.retry_max)
 
     def _leave(self) -> None:
@@ -359,7 +304,7 @@ class Service:
             self._session.close()
         if self._connection is not None:
             self._connection.close()
-        self._mark()
+        self._do(self._process.leave())
         self._store.close()
         if self.recorder is not None and self.recorder.run:
             self.recorder.end()
@@ -368,7 +313,7 @@ class Service:
         self._log.info("stopped")
 
     def _turn_away(self) -> None:
-        """Nobody is there any more to run the commands that are left."""
+        """Fails the remaining commands, which nothing runs any more."""
         while True:
             try:
                 _, future = self._commands.get_nowait()
@@ -378,4 +323,26 @@ class Service:
 
 
 class _Stopped(Exception):
-    """The service was asked to leave while it waited for the broker."""
+    """The service was asked to end while it waited for the broker."""
+
+
+class _Inputs:
+    """The role of a service, as its runner sees it."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def take(self, message: Message, delivery: Delivery) -> Effects:
+        """See `impl.process.Role`."""
+        if self._service.keep_received:
+            self._service.received.append(message)
+        return self._service.take(message, delivery)
+
+    def happened(self, event: Event) -> None:
+        """See `impl.process.Role`."""
+        self._service.note(event)
+        self._service.happened(event)
+
+    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
+        """See `impl.process.Role`."""
+        self._service.undeliverable(send, problem)

@@ -1,4 +1,5 @@
-"""NCM as a service: it listens to a host as soon as the host is registered, reminds, and gives changes up in time."""
+"""NCM as a service: it listens to a host as soon as the host is registered, sends reminders, and reports overdue changes as
+failed."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from impl.transport.interface import Connection, Delivery
 
 
 class NcmService(Service):
-    """Keeps the record, and tells whom it concerns."""
+    """Runs NCM's core."""
 
     def __init__(
         self,
@@ -28,7 +29,7 @@ class NcmService(Service):
         timing: Timing | None = None,
         events: Sink | None = None,
     ) -> None:
-        """`events`: where its event log goes; without, it keeps none."""
+        """`events`: the sink of the event log; None: no event log."""
         self.ncm = Ncm()
         super().__init__("ncm", self.ncm, store, connect, subscription="ncm", timing=timing)
         if events is not None:
@@ -45,15 +46,17 @@ class NcmService(Service):
             self._listen_to(host)
 
     def undeliverable(self, send: Send, problem: NotAllowed) -> None:
-        """The host has been withdrawn, or is registered anew; it needs nothing of what was for it before."""
+        """The host was withdrawn or registered again; it does not need messages for its earlier registration."""
         if send.topic == topics.OUTCOMES:
             raise problem
-        self._log.warning("drops a %s for %s, which is gone: %s", type(send.message).__name__, send.topic, problem)
+        self._log.warning(
+            "drops a %s for %s, which no longer exists: %s", type(send.message).__name__, send.topic, problem
+        )
 
     def take(self, message: Message, delivery: Delivery) -> Effects:
         effects = self.ncm.receive(message, channel_of(delivery.topic))
         if isinstance(message, Registered | Deregistered) and effects.record is not None:
-            # Registered anew, its topic is another one of the same name.
+            # After a new registration, the host's topic is a different one of the same name.
             self.session.stop_listening(topics.requests(message.host))
             if message.host in self.ncm.hosts():
                 self._listen_to(message.host)
@@ -63,7 +66,7 @@ class NcmService(Service):
         try:
             self._retried(lambda: self.session.listen(topics.requests(host)))
         except NotAllowed as problem:
-            # Withdrawn while NCM was away: its deregistration is on the way.
+            # Withdrawn while NCM was away: its deregistration will arrive.
             self._log.warning("cannot listen to %s: %s", host, problem)
 
     def tick(self, now: float) -> Iterator[Effects]:
@@ -89,6 +92,6 @@ class NcmService(Service):
 
 
 def channel_of(topic: str) -> Channel:
-    """Whom a topic speaks for: only that host may write to it, only DPM to the others."""
+    """The authenticated sender of a topic's messages: only that host may write to its topic, only DPM to the others."""
     host = topic.removeprefix("requests-")
     return Channel("host", host) if host != topic else Channel("dpm")

@@ -1,8 +1,8 @@
-"""The filler: consumers of DPM's own at every slot of a VPC's topic that no agent attends, so that dispatch never stops.
+"""The filler: DPM's own consumers at every slot of a VPC's topic that no agent attends, so that dispatch never stops.
 
-A consumer's ranges are fixed when it subscribes. So one consumer attends all slots that are nobody's, and is replaced when one of
-them is handed over: nothing is on the way to any of them. A slot whose agent is gone gets a consumer by itself, which is closed
-when the agent comes back; so nobody's messages wait for another's comings and goings.
+A consumer's ranges are fixed when it subscribes. So one consumer attends all unassigned slots, and is replaced when one of them is
+handed over: no message is in flight to any of them. A slot whose agent is gone gets its own consumer, which is closed when the
+agent returns; so no host's messages wait for another host to come or go.
 """
 
 from __future__ import annotations
@@ -21,26 +21,27 @@ from impl.transport.interface import Delivery, Letter
 from impl.transport.pulsar import PulsarConnection
 
 MARK: Final = "mark "
-"""Begins the tag of what the filler publishes to find out that nothing is before it."""
+"""The prefix of the tag of the filler's own messages, which show that nothing precedes them."""
 
 DRAIN_SECONDS_MAX: Final = 10.0
-"""For a mark to arrive; a healthy broker takes a millisecond."""
+"""The time for a mark to arrive; a healthy broker takes a millisecond."""
 
 
 def complement(held: Iterable[int]) -> list[tuple[int, int]]:
-    """The ranges of slots, each with both its ends, between those that are held."""
+    """The ranges of slots, inclusive at both ends, between the held ones."""
     ends = [FIRST_SLOT - 1, *sorted(held), LAST_SLOT + 1]
     return [(low + 1, high - 1) for low, high in pairwise(ends) if low + 1 < high]
 
 
 class Filler:
-    """Attends what nobody else does. Slots are *held* while they are allotted, whether their agents attend them or not."""
+    """Attends the slots that no agent attends. Slots are *held* while they are assigned, whether their agents attend them or
+    not."""
 
     def __init__(self, connection: PulsarConnection, vpc: str, held: Iterable[int] = ()) -> None:
         """Attends every slot that is not held; held ones wait for `fill`.
 
         Raises:
-            SlotTaken: somebody attends a slot that is not held.
+            SlotTaken: another consumer attends a slot that is not held.
         """
         self._connection = connection
         self._topic = unicast(vpc)
@@ -48,7 +49,7 @@ class Filler:
         self._filled: set[int] = set()
         self._session = connection.open_session(SUBSCRIPTION, [])
         self._rest: list[tuple[int, int]] = []
-        """The ranges of all slots that are not held; one consumer has them."""
+        """The ranges of all slots that are not held; one consumer attends them."""
         self._attend_the_rest()
 
     def _attend_the_rest(self) -> None:
@@ -59,7 +60,7 @@ class Filler:
             self._session.listen(self._topic, slots=self._rest)
 
     def step_aside(self, slot: int) -> None:
-        """The slot is handed over, and held from now on: nobody attends it until an agent comes, or `fill` is asked for."""
+        """Hands the slot over; it is held from now on: no consumer attends it until an agent comes, or `fill` is called."""
         if slot not in self._held:
             self._held.add(slot)
             self._attend_the_rest()
@@ -68,7 +69,7 @@ class Filler:
             self._session.stop_listening(self._topic, [(slot, slot)])
 
     def fill(self, slot: int) -> bool:
-        """Attends a held slot, unless an agent does; says whether it is the filler's now. DPM need not know: the broker does."""
+        """Attends a held slot unless an agent does; returns whether the filler has it now. DPM need not know: the broker does."""
         if self.attends(slot):
             return True
         try:
@@ -79,14 +80,14 @@ class Filler:
         return True
 
     def attends(self, slot: int) -> bool:
-        """Whether the slot is the filler's."""
+        """Whether the filler attends the slot."""
         return slot in self._filled or slot not in self._held
 
     def drain(self, slot: int) -> list[Delivery] | None:
-        """What is on the way to a slot of the filler's: none of it is, once everything here is handed back and acknowledged.
+        """The messages in flight to a slot of the filler; none remain once all of these are handed back and acknowledged.
 
-        A mark is published to the slot. Of one key the broker keeps the order, so what was there before arrives before it.
-        None: the mark did not arrive in time, so nothing is known.
+        A mark is published to the slot. The broker keeps the order of one key, so earlier messages arrive before the mark. None:
+        the mark did not arrive in time, so nothing is known.
         """
         mark = f"{MARK}{secrets.token_hex(8)}"
         self._connection.publish([Letter(self._topic, b"", key_for(slot), mark)])
@@ -95,7 +96,7 @@ class Filler:
         while (left := end - time.monotonic()) > 0:
             delivery = self._session.receive(left)
             if delivery is not None and delivery.tag.startswith(MARK):
-                self._session.acknowledge([delivery])  # an earlier one may have been given up
+                self._session.acknowledge([delivery])  # an earlier drain may have been given up
                 if delivery.tag == mark:
                     return before
             elif delivery is not None:
@@ -103,13 +104,13 @@ class Filler:
         return None
 
     def receive(self, seconds: float) -> Delivery | None:
-        """What was published to a slot without an agent: it is handed back, and only then acknowledged."""
+        """A message for a slot without an agent: it must be handed back before it is acknowledged."""
         return self._session.receive(seconds)
 
     def acknowledge(self, delivery: Delivery) -> None:
-        """It was handed back."""
+        """Acknowledges a message that was handed back."""
         self._session.acknowledge([delivery])
 
     def close(self) -> None:
-        """Leaves all slots; what was not acknowledged is handed out again."""
+        """Leaves all slots; unacknowledged messages are delivered again."""
         self._session.close()

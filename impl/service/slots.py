@@ -1,11 +1,11 @@
-"""DPM and agents as services where hosts have slots of their VPC's topic. What goes by no topic of the VPC's goes by inboxes.
+"""DPM and agents as services for hosts with slots of their VPC's topic. Messages that go by no VPC's topic go by inboxes.
 
-DPM looks at the broker for its core: a slot is given to its host once the filler has it and nothing is on the way there; a slot
-that no consumer attends is the filler's within a moment, and its host is told to leave. What the filler is handed goes to its host
-directly. An agent whose slot another consumer attends tries for a while, then declines.
+DPM checks the broker on behalf of its core: a slot is handed to its host once the filler has it and no message is in flight to it;
+the filler soon takes a slot that no consumer attends, and its host is told to leave. Messages handed to the filler go to their host
+directly. An agent whose slot another consumer attends retries for a while, then declines.
 
-**A slot is no isolation.** Every host of a VPC may read all of its topic, attend a slot that is not its own while that is free, and
-confirm in another's name. Hosts that need to be kept apart need inboxes: `impl.service`.
+**A slot does not isolate hosts.** Every host of a VPC may read all of its topic, attend another host's slot while that is free, and
+confirm in another host's name. Hosts that must be isolated from each other need inboxes: `impl.service`.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from impl.transport.pulsar import PulsarConnection, PulsarSession
 from impl.wire.codec import decode
 
 LOOK_SECONDS: Final = 0.5
-"""Between two looks at whether anybody attends a slot: each asks the broker."""
+"""The interval at which a slot's consumer is checked; each check is a request to the broker."""
 
 HANDED_MAX: Final = 100
-"""Deliveries of a filler that are handed back between two looks at what else there is."""
+"""Deliveries that a filler hands back before other work is checked."""
 
 Handler = Callable[[str, int, bytes], None]
-"""Applies what is for the host: the VPC, the revision, and the bytes. It may be called again with the same."""
+"""Applies the state for the host: the VPC, the revision, and the bytes. It may be called again with the same arguments."""
 
 
 class ByInbox:
-    """A connection by which what a core sends directly goes: to hosts by their inboxes, to DPM by the host's notices."""
+    """A connection that maps direct messages to topics: to hosts by their inboxes, to DPM by the host's notices."""
 
     def __init__(self, broker: PulsarConnection, host: str = "") -> None:
         self.broker = broker
@@ -63,16 +63,16 @@ class ByInbox:
         return topics.notices(self._host) if receiver == DPM else topics.inbox(receiver)
 
     def open_session(self, subscription: str, topics: Sequence[str]) -> Session:
-        """See there."""
+        """See `impl.transport.interface.Connection`."""
         return self.broker.open_session(subscription, topics)
 
     def close(self) -> None:
-        """See there."""
+        """See `impl.transport.interface.Connection`."""
         self.broker.close()
 
 
 class SlotsDpmService(Service):
-    """Gives hosts slots, and tells them what is for them: by the topic where they attend their slot, else directly."""
+    """Assigns slots to hosts, and sends them their state: by the topic where they attend their slot, else directly."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class SlotsDpmService(Service):
         self._fillers: dict[str, Filler] = {}
         """By VPC."""
         self._asked: dict[tuple[str, str], float] = {}
-        """By VPC and host: since when it is asked to attend."""
+        """By VPC and host: since when it has been asked to attend."""
         self._look_at = 0.0
 
     def _connect_to(self, connect: Callable[[], PulsarConnection]) -> Callable[[], ByInbox]:
@@ -101,10 +101,10 @@ class SlotsDpmService(Service):
     # ------------------------------------------------------------------------------------------------ decisions
 
     def join(self, vpc: str, host: str) -> Future[Effects]:
-        """The host takes part in the VPC, with a slot of its own.
+        """The host takes part in the VPC, with its own slot.
 
         Raises:
-            IllegalInput: no VPC can be called so, the host is not registered, or the broker does not answer.
+            IllegalInput: the VPC's name is invalid, the host is not registered, or the broker does not answer.
         """
         try:
             with Admin(self._deployment) as admin:
@@ -135,7 +135,7 @@ class SlotsDpmService(Service):
         return effects
 
     def tell(self, vpc: str, host: str, data: bytes) -> Future[Effects]:
-        """The next revision of the VPC is for this host."""
+        """Sends the next revision of the VPC to this host."""
 
         def say() -> Effects:
             if host not in self.dpm.allotment.hosts(vpc):
@@ -144,7 +144,7 @@ class SlotsDpmService(Service):
 
         return self.submit(say)
 
-    # -------------------------------------------------------------------------------------------- what comes in
+    # ---------------------------------------------------------------------------------------------------- input
 
     def topics(self) -> list[str]:
         return []
@@ -180,7 +180,7 @@ class SlotsDpmService(Service):
         """The host has been withdrawn since this was stored."""
         self._log.warning("drops a %s for %s: %s", type(send.message).__name__, send.topic, problem)
 
-    # ------------------------------------------------------------------------------------ what time demands
+    # ----------------------------------------------------------------------------------------------- timers
 
     def tick(self, now: float) -> Iterator[Effects]:
         for filler in self._fillers.values():
@@ -200,7 +200,7 @@ class SlotsDpmService(Service):
             yield from self._hand_back(filler, delivery)
 
     def _hand_back(self, filler: Filler, delivery: Delivery) -> Iterator[Effects]:
-        """Acknowledged only once it is on its way to its host."""
+        """The delivery is acknowledged only once it is on its way to its host."""
         if not delivery.tag.startswith(MARK):
             told = decode(delivery.data)
             if isinstance(told, Told):
@@ -208,7 +208,7 @@ class SlotsDpmService(Service):
         filler.acknowledge(delivery)
 
     def _look(self, vpc: str, host: str, slot: int, filler: Filler, now: float) -> Iterator[Effects]:
-        """What the broker says of a slot, and what follows from it."""
+        """Checks a slot at the broker, and reacts to the result."""
         stage = self.dpm.member(vpc, host).stage
         if stage == Stage.ASKED.value:
             if now - self._asked.setdefault((vpc, host), now) >= self.timing.asked_first:
@@ -235,7 +235,7 @@ class SlotsDpmService(Service):
 
 
 class SlotsAcaService(Service):
-    """Attends its slots, and applies what is for its host."""
+    """Attends its slots, and applies the state for its host."""
 
     def __init__(
         self,
@@ -249,7 +249,7 @@ class SlotsAcaService(Service):
         super().__init__(host, self.aca, store, lambda: ByInbox(connect(), host), subscription="aca", timing=timing)
         self._handler = handler
         self._coming: dict[str, tuple[Attend, float]] = {}
-        """By VPC: an asking that is being dealt with, and since when."""
+        """By VPC: an attend request in progress, and since when."""
         self._attended: dict[str, int] = {}
         """By VPC: the slot at which this agent has a consumer."""
 
@@ -260,7 +260,7 @@ class SlotsAcaService(Service):
         return self.aca.start()
 
     def listening(self) -> None:
-        """After the connection was lost a slot may be the filler's by now; then DPM says so, and asks again."""
+        """The filler may have taken a slot while the connection was lost; DPM then says so, and asks again."""
         for vpc, slot in list(self._attended.items()):
             self._retried(partial(self._attend_again, vpc, slot))
 
@@ -269,7 +269,7 @@ class SlotsAcaService(Service):
             self._attend(vpc, slot)
         except (SlotTaken, NotAllowed) as problem:
             del self._attended[vpc]
-            self._log.info("attends slot %d of %s no more: %s", slot, vpc, problem)
+            self._log.info("no longer attends slot %d of %s: %s", slot, vpc, problem)
 
     def take(self, message: Message, delivery: Delivery) -> Effects:
         match message:
@@ -281,7 +281,8 @@ class SlotsAcaService(Service):
             case Told() if delivery.topic == unicast(message.vpc):
                 effects = self.aca.take(message)
                 if not self.aca.may_acknowledge(message):
-                    # It is for another host. With its consumer gone the slot is the filler's, who hands it to the right one.
+                    # It is for another host. Once this consumer is gone the filler has the slot, and hands the message
+                    # to the right host.
                     self._go(message.vpc)
                 return effects
             case Goal():
@@ -289,7 +290,7 @@ class SlotsAcaService(Service):
         return Effects(events=(Event("ignore", {"reason": "not to be done", "message": type(message).__name__}),))
 
     def _come(self, message: Attend, since: float) -> Effects:
-        """Attends the slot, and answers; or does neither, if it may be free a little later."""
+        """Attends the slot, and answers; or does neither, if the slot may become free a little later."""
         self._coming.pop(message.vpc, None)
         self._go(message.vpc)
         try:
@@ -328,7 +329,7 @@ class SlotsAcaService(Service):
             self._handler(fields["vpc"], fields["revision"], bytes.fromhex(fields["data"]))
 
     def undeliverable(self, send: Send, problem: NotAllowed) -> None:
-        """A confirmation for a VPC that the host takes no part in any more."""
+        """A confirmation for a VPC in which the host no longer takes part."""
         if not isinstance(send.message, Confirmed):
             raise problem
         self._log.warning("cannot confirm in %s: %s", send.topic, problem)

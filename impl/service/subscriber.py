@@ -1,7 +1,7 @@
 """An agent's subscriptions as Alcor's own service knows them: by the name of a topic and a key.
 
-Our DPM puts the number of its attempt into the key, and its agent's epoch into the metadata of the call. Whoever calls without an
-epoch knows of neither, and its key tells nothing.
+Our DPM puts the attempt's number into the key, and the agent's epoch into the metadata of the call. A caller that gives no epoch
+knows of neither, and its key has no meaning.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from impl.service.aca import AcaService
 from impl.transport.grpc.subscriptions import Result
 
 ANSWER_SECONDS_MAX: Final = 15.0
-"""For the agent to have the subscription or not; a broker that is away is found out in ten."""
+"""The time for the agent to subscribe or fail; a broker that is away is detected within ten seconds."""
 
 
 class MessageQueueSubscriber:
@@ -25,7 +25,7 @@ class MessageQueueSubscriber:
         self._agent = agent
 
     def subscribe(self, topic: str, key: str, epoch: int | None = None) -> Result:
-        """See there. Where hosts share a subscription a key tells their slots apart; here each has a subscription of its own."""
+        """See there. Where hosts share a subscription the key selects the slot; here each host has its own subscription."""
         vpc = topics.vpc_of(topic)
         attempt = attempt_of(key) if epoch is not None else None
         if not vpc or (epoch is not None and attempt is None):
@@ -37,7 +37,7 @@ class MessageQueueSubscriber:
             return Result.REFUSED
 
     def unsubscribe(self, topic: str) -> Result:
-        """Whether it was subscribed to or not, it is not now."""
+        """Ends the subscription, if there is one."""
         vpc = topics.vpc_of(topic)
         if not vpc:
             return Result.REFUSED
@@ -49,6 +49,6 @@ class MessageQueueSubscriber:
 
 
 def attempt_of(key: str) -> int | None:
-    """The attempt that a key says; none: it is no number from 1 to 2^63-1."""
+    """The attempt that a key gives; None: it is not a number from 1 to 2^63-1."""
     number = int(key[:20]) if key.isascii() and key.isdigit() else 0
     return number if 0 < number < 2**63 else None

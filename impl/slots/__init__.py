@@ -1,1 +1,1 @@
-"""The topology of the design document: one topic per VPC, one shared subscription, a slot of keys for each host."""
+"""The topology of the design document: one topic per VPC, one shared subscription, and a slot of keys for each host."""

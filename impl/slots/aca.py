@@ -1,6 +1,6 @@
-"""The core of an agent where hosts have slots: it attends the slot it is told, and applies what is newer.
+"""The core of an agent whose host has a slot: it attends the slot that DPM assigns, and applies newer revisions.
 
-Only the epoch is durable. Whether a slot could be had, the broker says, and that is found out before the core is told.
+Only the epoch is durable. Whether a slot is available is decided by the broker; the caller finds out before it tells the core.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ class SlotsAca:
         self._known: dict[str, int] = {}
         """The newest revision applied, by VPC; it only grows within an epoch."""
         self._heard: dict[str, int] = {}
-        """The newest turn heard of, by VPC."""
+        """The newest turn received, by VPC."""
         self._slots: dict[str, int] = {}
-        """The slot that is attended, or was lost and is tried again, by VPC."""
+        """The slot that is attended, or was lost and is being retried, by VPC."""
 
     def start(self) -> Effects:
-        """A new epoch begins, in which nothing is known and no slot attended."""
+        """Begins a new epoch with empty knowledge and no slot."""
         self._epoch += 1
         self._known, self._heard, self._slots = {}, {}, {}
         return Effects({"epoch": self._epoch}, (self._answer(Hello(self.host, self._epoch)),), (Event("start"),))
 
-    # ----------------------------------------------------------------------------------------- coming and leaving
+    # -------------------------------------------------------------------------------------- attending and leaving
 
     def is_to_do(self, message: Attend | Leave) -> bool:
-        """Whether it is for this agent and epoch, and newer than what was dealt with."""
+        """Whether the request is for this agent and epoch, and newer than those handled."""
         return (
             message.host == self.host
             and message.epoch == self._epoch
@@ -54,7 +54,7 @@ class SlotsAca:
         return self._said(Declined(self.host, self._epoch, message.vpc, message.turn))
 
     def leave(self, message: Leave) -> Effects:
-        """The agent's consumer is closed, if it had one."""
+        """The agent's consumer, if any, is closed."""
         self._deal_with(message)
         self._slots.pop(message.vpc, None)
         return self._said(Left(self.host, self._epoch, message.vpc, message.turn))
@@ -66,10 +66,11 @@ class SlotsAca:
             )
         self._heard[message.vpc] = message.turn
 
-    # ------------------------------------------------------------------------------------------------ what is told
+    # --------------------------------------------------------------------------------------------------- revisions
 
     def take(self, message: Told | Goal) -> Effects:
-        """What is for this host and newer is applied. What came by the topic is acknowledged if `may_acknowledge`."""
+        """Applies a revision that is newer and for this host. If it came by the topic, `may_acknowledge` says whether to
+        acknowledge it."""
         if message.host != self.host or (isinstance(message, Goal) and message.epoch != self._epoch):
             return self._ignored("not for this host and epoch", message)
         if self._is_newer(message.revision, self.known(message.vpc)):
@@ -81,10 +82,10 @@ class SlotsAca:
         return Effects(None, (Send(acknowledgments(message.vpc), confirmed, self.host),), (applied,))
 
     def may_acknowledge(self, message: Told) -> bool:
-        """Whether the broker may forget it: it is for this host, and applied, or something newer is."""
+        """Whether the broker may discard the message: it is for this host, and this revision or a newer one is applied."""
         return message.host == self.host and message.revision <= self.known(message.vpc)
 
-    # ------------------------------------------------------------------------------------- the rules, one each
+    # ------------------------------------------------------------------------------ the rules, one method each
 
     def _is_newer(self, revision: int, known: int) -> bool:
         return revision > known
@@ -104,11 +105,11 @@ class SlotsAca:
         return self._known.get(vpc, 0)
 
     def heard(self, vpc: str) -> int:
-        """The newest turn heard of in this epoch; 0: none."""
+        """The newest turn received in this epoch; 0: none."""
         return self._heard.get(vpc, 0)
 
     def slot(self, vpc: str) -> int | None:
-        """The slot that the agent is to attend."""
+        """The slot that the agent has to attend."""
         return self._slots.get(vpc)
 
     def _ignored(self, reason: str, message: Told | Goal) -> Effects:
@@ -121,7 +122,7 @@ class SlotsAca:
         return Effects(None, (self._answer(message),), (Event(type(message).__name__.lower(), {"vpc": message.vpc}),))
 
     def apply(self, record: Mapping[str, Any]) -> None:
-        """Makes a recorded change again."""
+        """Repeats a change from its durable record."""
         self._epoch = record["epoch"]
 
     def snapshot(self) -> dict[str, Plain]:
@@ -129,5 +130,5 @@ class SlotsAca:
         return {"epoch": self._epoch}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Back to a snapshot."""
+        """Replaces the state with a snapshot."""
         self._epoch = snapshot["epoch"]

@@ -1,9 +1,10 @@
-"""Which slot of a VPC's topic each host has: never one slot for two hosts.
+"""The slot of each host in a VPC's topic; no two hosts share one.
 
-The design document derives a host's slot from its address, and two addresses of one VPC may well hash alike: of random ones, the
-first two do after 302 hosts in the middle. Here slots are given out one after the other, and a key is looked up for each.
+The design document derives a host's slot from a hash of its address, and two addresses of one VPC may collide: with random
+addresses, the first collision occurs after a median of 302 hosts. Here slots are assigned one after the other, and a key is looked
+up for each.
 
-The core is kept with what DPM stores: every change is a record, so that a restart keeps the slots.
+The core is stored with DPM's state: every change is a record, so that slots survive a restart.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from impl.errors import BadDeployment
 from impl.messages import FIRST_SLOT, LAST_SLOT
 
 HOSTS_MAX: Final = LAST_SLOT - FIRST_SLOT + 1
-"""Hosts of one VPC at most: 65 535."""
+"""The maximum number of hosts of one VPC: 65 535."""
 
 
 @dataclass
 class _Slots:
-    """The slots of one VPC. A slot is one of a host's, given back, or from `fresh` on."""
+    """The slots of one VPC. A slot is assigned to a host, given back, or not used yet (from `fresh` on)."""
 
     of_host: dict[str, int] = field(default_factory=dict)
     given_back: list[int] = field(default_factory=list)
-    """A heap: the smallest is given out first."""
+    """A heap: the smallest is assigned first."""
     fresh: int = FIRST_SLOT
 
     def take(self, host: str, slot: int) -> None:
@@ -39,7 +40,7 @@ class _Slots:
             heapq.heapify(self.given_back)
 
     def free(self) -> int | None:
-        """The slot that is given out next."""
+        """The slot that is assigned next."""
         if self.given_back:
             return self.given_back[0]
         return self.fresh if self.fresh <= LAST_SLOT else None
@@ -66,10 +67,10 @@ class Allotment:
         return {} if slots is None else dict(slots.of_host)
 
     def allot(self, vpc: str, host: str) -> Effects:
-        """A host of the VPC gets a slot of its own; one that has a slot keeps it.
+        """Assigns a slot to a host of the VPC; a host that has one keeps it.
 
         Raises:
-            BadDeployment: every slot of the VPC has a host. Nothing is changed then.
+            BadDeployment: every slot of the VPC is assigned. The state does not change.
         """
         if self.slot(vpc, host) is not None:
             return Effects()
@@ -82,7 +83,8 @@ class Allotment:
         return self._done({"do": "allot", "vpc": vpc, "host": host, "slot": slot})
 
     def release(self, vpc: str, host: str) -> Effects:
-        """The host gives its slot back. The caller sees to it that nothing for it is on the topic, and that it does not listen.
+        """The host gives its slot back. The caller ensures that the topic holds nothing for it, and that it does not read the
+        topic.
 
         Raises:
             IllegalInput: the host has no slot.
@@ -99,7 +101,7 @@ class Allotment:
         )
 
     def apply(self, record: Mapping[str, Any]) -> None:
-        """Makes a recorded change again."""
+        """Repeats a change from its durable record."""
         slots = self._vpcs.setdefault(record["vpc"], _Slots())
         if record["do"] == "allot":
             slots.take(record["host"], record["slot"])
@@ -115,7 +117,7 @@ class Allotment:
         return {"vpcs": vpcs}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Back to a snapshot."""
+        """Replaces the state with a snapshot."""
         self._vpcs = {
             vpc: _Slots(dict(kept["hosts"]), list(kept["given_back"]), kept["fresh"])
             for vpc, kept in snapshot["vpcs"].items()

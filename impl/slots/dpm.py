@@ -1,8 +1,8 @@
-"""The core of DPM where hosts have slots: who is reached by the topic, who directly, and what the filler hands back.
+"""The core of DPM with slots: which hosts are reached by the topic, which directly, and what the filler hands back.
 
-It is fed what agents say, what the filler was handed, and DPM's own decisions. For three of those the caller looks at the broker
-first: `ask` and `release` are for slots to which nothing is on the way (`Filler.drain`), and after `ask` the filler steps aside;
-`lost` says that the filler has taken a slot, since no agent attends it.
+Its inputs are the agents' messages, the messages handed to the filler, and DPM's own decisions. Three of these require the caller
+to check the broker first: `ask` and `release` are for slots with no message in flight (`Filler.drain`), and after `ask` the filler
+steps aside; `lost` says that the filler has taken a slot because no agent attends it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from impl.slots.hashing import key_for
 from impl.slots.topics import direct, unicast
 
 TURNS_MAX: Final = 4
-"""A host that was told to come or to leave so often in one epoch is not asked again: two failures, each with its end."""
+"""A host that was told this many times in one epoch to attend or leave is not asked again: two failures, each with its end."""
 
 
 class Stage(Enum):
@@ -48,20 +48,20 @@ ANSWERS: Final[Mapping[type[Any], tuple[Stage, Stage]]] = {
     Declined: (Stage.ASKED, Stage.DIRECT),
     Left: (Stage.LEAVING, Stage.DIRECT),
 }
-"""What an answer is the answer to, and how the host is reached from then on. Any other answer comes too late."""
+"""For each answer, the stage that it answers and the next stage. Any other answer is too late."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A host in a VPC. Everything of it is durable."""
+    """A host in a VPC. All fields are durable."""
 
     stage: str = Stage.DIRECT.value
     turn: int = 0
-    """What the host was told last of coming and going, in its epoch."""
+    """The number of the last attend or leave request to the host in its epoch."""
     newest: int = 0
     """The newest revision that is for the host; 0: none."""
     data: str = ""
-    """Its content, in hexadecimal."""
+    """The content of that revision, in hexadecimal."""
     confirmed: int = 0
     """The newest revision that the host has confirmed in its epoch."""
 
@@ -80,12 +80,13 @@ class SlotsDpm:
     # ------------------------------------------------------------------------------------------ DPM's decisions
 
     def allot(self, vpc: str, host: str) -> Effects:
-        """The host gets a slot of its own. Raises `BadDeployment` if all have a host; that one stays with the direct channel."""
+        """Assigns a slot to the host. Raises `BadDeployment` if all slots are assigned; the host then stays with the direct
+        channel."""
         effects = self.allotment.allot(vpc, host)
         return Effects(None if effects.record is None else {"slots": dict(effects.record)}, (), effects.events)
 
     def release(self, vpc: str, host: str) -> Effects:
-        """The host gives its slot back. The caller has seen that nothing is on the way there."""
+        """The host gives its slot back. The caller has checked that no message is in flight to it."""
         self._must_be(Stage.DIRECT, vpc, host, "release")
         effects = self.allotment.release(vpc, host)
         return Effects({"slots": dict(effects.record or {})}, (), effects.events)
@@ -101,7 +102,7 @@ class SlotsDpm:
         )
 
     def ask(self, vpc: str, host: str) -> Effects:
-        """The host is asked to attend its slot. The caller has seen that the filler attends it, and that nothing is on the way."""
+        """Asks the host to attend its slot. The caller has checked that the filler attends it and that no message is in flight."""
         slot = self.allotment.slot(vpc, host)
         if slot is None or not self.may_ask(vpc, host):
             raise IllegalInput(f"DPM: {host} in {vpc} ({self.member(vpc, host)}, slot {slot}): ask")
@@ -115,12 +116,12 @@ class SlotsDpm:
         return self._tell_to_leave(vpc, host, "give up")
 
     def dismiss(self, vpc: str, host: str) -> Effects:
-        """The host is taken off the topic."""
+        """Takes the host off the topic."""
         self._must_be(Stage.SUBSCRIBED, vpc, host, "dismiss")
         return self._tell_to_leave(vpc, host, "dismiss")
 
     def lost(self, vpc: str, host: str) -> Effects:
-        """The filler attends the host's slot: its consumer is gone."""
+        """The filler attends the host's slot because the host's consumer is gone."""
         if self.member(vpc, host).stage == Stage.ASKED.value:
             raise IllegalInput(f"DPM: {host} in {vpc} is expected at its slot: lost")
         if self.member(vpc, host).stage != Stage.SUBSCRIBED.value:
@@ -133,7 +134,8 @@ class SlotsDpm:
         return self._changed(vpc, host, event, leave, stage=Stage.LEAVING.value, turn=turn)
 
     def say(self, vpc: str, host: str, data: bytes) -> Effects:
-        """The next revision of the VPC is for this host: by the topic if it has confirmed that it listens, else directly."""
+        """The next revision of the VPC is for this host: by the topic if the host has confirmed that it attends its slot, else
+        directly."""
         if len(data) > PAYLOAD_BYTES_MAX:
             raise IllegalInput(
                 f"DPM: {len(data)} bytes for {host}, and a revision has {PAYLOAD_BYTES_MAX} at most: say"
@@ -148,13 +150,13 @@ class SlotsDpm:
         return Effects(effects.record, self._newest(vpc, host), effects.events)
 
     def hand_back(self, told: Told) -> Effects:
-        """The filler was handed this. Acknowledge it to the broker when what is sent here was sent."""
+        """The filler received this message. Acknowledge it to the broker after the sends are done."""
         return Effects(None, self._newest(told.vpc, told.host), (Event("hand back", {"revision": told.revision}),))
 
-    # ----------------------------------------------------------------------------------------- what agents say
+    # ------------------------------------------------------------------------------------ messages from agents
 
     def hear(self, message: Message, speaker: str) -> Effects:
-        """What came by this host's direct channel; its own word for who it is counts for nothing."""
+        """Takes a message from this host's direct channel; the sender named in the payload does not count."""
         if not isinstance(message, (Hello, Accepted, Declined, Left)) or message.host != speaker:
             return self._ignored("not the speaker's to say", message)
         if isinstance(message, Hello):
@@ -166,7 +168,8 @@ class SlotsDpm:
         return self._changed(message.vpc, speaker, type(message).__name__.lower(), stage=after.value)
 
     def confirm(self, message: Message) -> Effects:
-        """What came by the topic of confirmations, which all hosts share: it counts for the host, epoch and revision it names."""
+        """Takes a message from the confirmation topic, which all hosts share: it counts for the host, epoch and revision that it
+        names."""
         if not isinstance(message, Confirmed):
             return self._ignored("no confirmation", message)
         member = self.member(message.vpc, message.host)
@@ -187,7 +190,7 @@ class SlotsDpm:
         sends = tuple(send for vpc in anew for send in self._newest(vpc, message.host))
         return Effects(record, sends, (Event("greet", {"host": message.host, "epoch": message.epoch}),))
 
-    # ----------------------------------------------------------------------------------- the rules, one each
+    # ---------------------------------------------------------------------------- the rules, one method each
 
     def _by_topic(self, vpc: str, host: str) -> bool:
         return self.member(vpc, host).stage == Stage.SUBSCRIBED.value
@@ -196,7 +199,7 @@ class SlotsDpm:
         return message.epoch == self.met(message.host)
 
     def _newest(self, vpc: str, host: str) -> tuple[Send, ...]:
-        """What is newest for the host, directly; nothing if there is nothing, or the host was never met."""
+        """The newest revision for the host, sent directly; nothing if there is none or the host was never seen."""
         member, epoch = self.member(vpc, host), self.met(host)
         if member.newest == 0 or epoch == 0:
             return ()
@@ -205,11 +208,11 @@ class SlotsDpm:
     # ------------------------------------------------------------------------------------------------- state
 
     def member(self, vpc: str, host: str) -> Member:
-        """How the host stands to the VPC."""
+        """The state of the host in the VPC."""
         return self._members.get(vpc, {}).get(host, Member())
 
     def met(self, host: str) -> int:
-        """The newest epoch of the host; 0: never met."""
+        """The newest epoch of the host; 0: never seen."""
         return self._met.get(host, 0)
 
     def issued(self, vpc: str) -> int:
@@ -234,7 +237,7 @@ class SlotsDpm:
         return Effects(events=(Event("ignore", {"reason": reason, "message": type(message).__name__}),))
 
     def apply(self, record: Mapping[str, Any]) -> None:
-        """Makes a recorded change again."""
+        """Repeats a change from its durable record."""
         if "slots" in record:
             self.allotment.apply(record["slots"])
             return
@@ -256,7 +259,7 @@ class SlotsDpm:
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Back to a snapshot."""
+        """Replaces the state with a snapshot."""
         self.allotment.restore(snapshot["slots"])
         self._met, self._issued = dict(snapshot["met"]), dict(snapshot["issued"])
         self._members = {

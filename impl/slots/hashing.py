@@ -1,9 +1,9 @@
-"""Where a key goes: the broker hashes it once, and the hash names one of 65 536 slots.
+"""The slot of a key: the broker hashes the key once, and the hash selects one of 65 536 slots.
 
-The broker computes Murmur3 (32 bits, seed 0) over the bytes of a message's key, clears the sign, and takes the remainder by the
-number of slots. Slot 0 means "not set" to it, so that a key of slot 0 goes to slot 1, and a consumer of slot 0 receives nothing.
+The broker computes Murmur3 (32 bits, seed 0) over the bytes of a message's key, clears the sign bit, and takes the remainder modulo
+the number of slots. It uses slot 0 as "not set": a key of slot 0 goes to slot 1, and a consumer of slot 0 receives nothing.
 
-The rounds of the hash are stated once, for a number and for an array of numbers at once: the table of keys needs a million.
+The rounds of the hash are written once, for a single number and for an array of numbers: the table of keys needs a million.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from numpy.typing import NDArray
 from impl.messages import FIRST_SLOT, LAST_SLOT
 
 SLOTS: Final = 65_536
-"""Slots of a subscription that is shared by key, as the broker counts them."""
+"""Slots of a key-shared subscription, as the broker counts them."""
 
 _WORD: Final = 0xFFFFFFFF
 _FIRST, _SECOND, _ADDED, _THIRD, _FOURTH = 0xCC9E2D51, 0x1B873593, 0xE6546B64, 0x85EBCA6B, 0xC2B2AE35
 """The constants of Murmur3, 32 bits (Austin Appleby's reference, in the public domain)."""
 
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
-"""Thirty-two characters that read well in a log; four of them make a million keys."""
+"""Thirty-two characters that are easy to read in a log; four of them make a million keys."""
 
 _KEY_LENGTH: Final = 4
 
 Words = Any
-"""32-bit words, each with room for a product above it: a number, or an array of them. Types do not tell which comes of which."""
+"""32-bit words, each with room for a product above it: a number, or an array of numbers. The types do not express that a result
+has the kind of its operand."""
 
 
 def _rotated(words: Words, by: int) -> Words:
@@ -52,7 +53,7 @@ def _finished(words: Words, length: int) -> Words:
 
 
 def murmur3(data: bytes) -> int:
-    """The hash of some bytes: 32 bits, without sign."""
+    """The hash of the bytes: an unsigned number of 32 bits."""
     words = 0
     whole = len(data) - len(data) % 4
     for start in range(0, whole, 4):
@@ -68,10 +69,10 @@ def slot_of(key: str) -> int:
 
 
 def key_for(slot: int) -> str:
-    """A key of four characters that goes to the slot.
+    """A key of four characters that maps to the slot.
 
     Raises:
-        ValueError: no key goes to such a slot.
+        ValueError: no key maps to such a slot.
     """
     if not FIRST_SLOT <= slot <= LAST_SLOT:
         raise ValueError(f"no key goes to slot {slot}; slots are {FIRST_SLOT} to {LAST_SLOT}")
@@ -80,7 +81,7 @@ def key_for(slot: int) -> str:
 
 @cache
 def _table() -> NDArray[np.int64]:
-    """For each slot, the number of a key that goes to it; made once, in 0.1 s."""
+    """For each slot, the number of a key that maps to it; computed once, in 0.1 s."""
     numbers = np.arange(len(_ALPHABET) ** _KEY_LENGTH, dtype=np.uint64)
     letters = np.frombuffer(_ALPHABET.encode(), np.uint8).astype(np.uint64)
     blocks = np.zeros_like(numbers)
@@ -89,7 +90,8 @@ def _table() -> NDArray[np.int64]:
     slots = _finished(_absorbed(blocks, np.zeros_like(blocks)), _KEY_LENGTH) % SLOTS
     table = np.full(SLOTS, -1, np.int64)
     table[slots] = numbers
-    # A million keys miss one of 65 536 slots with a chance below a hundredth, and these keys miss none: a test counts them.
+    # A million keys miss one of 65 536 slots with a probability below one percent; these keys miss none, as a test
+    # checks.
     return table
 
 
@@ -98,5 +100,5 @@ def _text(number: int) -> str:
 
 
 def _letter(number: Words, place: int) -> Words:
-    """Which letter of the alphabet the key of this number has at a place."""
+    """The letter of the alphabet at a place of the key with this number."""
     return number >> 5 * place & 31

@@ -1,13 +1,13 @@
-"""The topics of a VPC whose hosts have slots, and who may do what with them: the least that this topology allows.
+"""The topics of a VPC whose hosts have slots, and the smallest permissions that this topology allows.
 
 | topic | written by | read by |
 |---|---|---|
 | `unicast-<vpc>` | dpm | dpm (the filler), and every host of the VPC, each its slot |
 | `acknowledgments-<vpc>` | every host of the VPC | dpm |
 
-**The least is much.** Permissions of the broker are for a whole topic. Whoever may consume from the first one may attend any slot
-that is free, or read all of it by a subscription of his own; whoever may write to the second one may confirm in another's name.
-The topology with an inbox for each host has neither weakness.
+**The smallest permissions are broad.** The broker grants permissions for a whole topic. A client that may consume from the first
+topic may attend any free slot, or read everything through its own subscription; a client that may write to the second one may
+confirm in another host's name. The topology with an inbox for each host has neither weakness.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from __future__ import annotations
 from typing import Final
 
 SUBSCRIPTION: Final = "hosts"
-"""The one that all hosts of a VPC share."""
+"""The subscription that all hosts of a VPC share."""
 
 DPM: Final = "dpm"
 
 
 def unicast(vpc: str) -> str:
-    """The topic of what is for single hosts of a VPC."""
+    """The topic for messages to single hosts of a VPC."""
     return f"unicast-{vpc}"
 
 
@@ -31,5 +31,5 @@ def acknowledgments(vpc: str) -> str:
 
 
 def direct(receiver: str) -> str:
-    """The name under which what goes by no topic, but directly, leaves a core: to a host, or from one to `dpm`."""
+    """The destination name of a message that goes directly instead of by a topic: to a host, or from a host to `dpm`."""
     return f"direct-{receiver}"

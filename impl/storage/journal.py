@@ -1,17 +1,17 @@
-"""A store for several machines: one journal, in which one instance of a role writes at a time, while others stand by.
+"""A store for several machines: a journal that one instance of a role writes at a time, while others stand by.
 
-**Fence, then load.** An instance takes the log over first, so that nobody else's entries are taken any more; then it adds an entry
-that only it can have made, and reads up to that. The other way round it could miss what its predecessor appended in between, and go
-on from a state that never comes up to what hosts were told.
+**Fence, then load.** An instance first takes over the log, so that no entries of other instances are accepted any more; then it
+appends an entry that only it can have made, and reads up to that entry. In the opposite order it could miss entries that its
+predecessor appended in between, and continue from a state older than what hosts were told.
 
-**One record holds a change and the messages that go with it**, as in the other stores. Only what is in the journal is published
-with a change, so a deposed instance publishes nothing that its successor does not know of: its append is refused first.
+**One record holds a change and its messages**, as in the other stores. Only messages that are in the journal are published with a
+change, so a deposed instance publishes nothing that its successor does not know of: its append is refused first.
 
-**The log stays short.** Each entry has a key, and of each key only the last entry need stay. Records are numbered and their keys
-go round a ring of places: before a place is used again, a snapshot has been written that includes what was there. A snapshot is
-due when half of the ring is used, so one that the broker does not take may wait. Snapshots alternate between two places, so that
-one that was not finished leaves the one before it. What is too large for one entry goes in parts, and counts once all of them are
-there. When enough has been written, the log is asked to compact itself.
+**The log stays short.** Each entry has a key, and only the last entry of each key must be kept. Records are numbered, and their
+keys reuse a ring of places: before a place is reused, a snapshot that includes its record has been written. A snapshot is due when
+half of the ring is used, so a snapshot that the broker refuses can wait. Snapshots alternate between two places, so that an
+unfinished one leaves the previous one intact. A snapshot or record that is too large for one entry is split into parts, and counts
+once all parts are there. When enough has been written, the log is asked to compact itself.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from impl.storage.store import RECORDS_MAX, Durable, Outgoing
 from impl.wire.codec import MalformedMessage, decode, encode
 
 PART_BYTES_MAX: Final = 1_000_000
-"""Of one entry. A broker takes five times as much unless it is told otherwise."""
+"""The size limit of one entry. By default a broker accepts five times as much."""
 
 ITEM_BYTES_MAX: Final = 1_000_000_000
-"""Of one record or snapshot; a thousand parts. A state so large does not belong here."""
+"""The size limit of one record or snapshot: a thousand parts. A larger state does not belong here."""
 
 COMPACTION_FACTOR: Final = 4
-"""The log is compacted when it has grown to so many times what a new instance needs of it ..."""
+"""The log is compacted when it has grown to this multiple of what a new instance needs of it ..."""
 
 COMPACTION_BYTES_MIN: Final = 4_000_000
-"""... and has this size at least: about what is read in a tenth of a second."""
+"""... and has at least this size, which is read in about a tenth of a second."""
 
 SENT: Final = "sent"
 LEADER: Final = "leader"
@@ -48,22 +48,22 @@ LEADER: Final = "leader"
 
 @dataclass(slots=True)
 class _Item:
-    """A record or a snapshot, as far as its parts have been read."""
+    """A record or a snapshot, with the parts read so far."""
 
     place: str
     of: int
     parts: dict[int, bytes] = field(default_factory=dict)
 
     def is_whole(self) -> bool:
-        """All parts are there."""
+        """Whether all parts are there."""
         return len(self.parts) == self.of
 
     def whole(self) -> bytes:
-        """All of it."""
+        """The complete content."""
         return b"".join(self.parts[part] for part in range(self.of))
 
     def size(self) -> int:
-        """Its bytes."""
+        """Its size in bytes."""
         return sum(map(len, self.parts.values()))
 
 
@@ -75,28 +75,28 @@ class JournalStore:
         self._records_max = records_max
         self._log: Log | None = None
         self._term = 0
-        """How many instances have led, this one included. Every entry names its writer's."""
+        """The number of instances that have led, including this one. Every entry names its writer's term."""
         self._number = 0
-        """Of the last record."""
+        """The number of the last record."""
         self._snapshot_number = 0
-        """Of the last record that the last snapshot includes."""
+        """The number of the last record in the last snapshot."""
         self._outgoing: dict[int, Send] = {}
         self._outgoing_number = 0
-        """Of the last message that was stored to be published."""
+        """The number of the last message that was stored to be published."""
         self._place = 0
-        """Where the last snapshot is, of the two places."""
+        """Which of the two places holds the last snapshot."""
         self._size = self._needed = 0
-        """Bytes in the log, and bytes of the last snapshot and the records behind it."""
+        """Bytes in the log, and bytes of the last snapshot and the records after it."""
         self._notes = logging.getLogger("ondemand.journal")
 
     # ---------------------------------------------------------------------------------------------- loading
 
     def load(self, core: Durable) -> list[Outgoing]:
-        """See `impl.storage.store.Store.load`. Waits for an instance that leads to be gone, and leads from then on.
+        """See `impl.storage.store.Store.load`. Waits until no other instance leads, and leads from then on.
 
         Raises:
-            StandsBy: another instance leads; to be called again.
-            Unreachable: the broker did not answer; to be called again, with the same or another fresh core.
+            StandsBy: another instance leads; call again.
+            Unreachable: the broker did not answer; call again, with the same or another fresh core.
             Deposed: another instance has taken over already.
             BadDeployment: the journal is damaged.
         """
@@ -106,7 +106,7 @@ class JournalStore:
         own = secrets.token_bytes(16)
         self._log.append([Entry(LEADER, own)])
         self._restore(core, self._read(own))
-        self._opened.append_soon(self._mark())  # from now on entries of earlier terms would be noticed
+        self._opened.append_soon(self._mark())  # from now on entries of earlier terms would be detected
         self._tidy(core)
         self._notes.info("leads %s from record %d on (term %d)", self._opened.name, self._number, self._term)
         return [Outgoing(number, send) for number, send in self._outgoing.items()]
@@ -118,10 +118,12 @@ class JournalStore:
             if entry == Entry(LEADER, own):
                 return entries
             entries.append(entry)
-        raise BadDeployment(f"{self._opened.name}: ends before what was just appended to it; it is not the log it was")
+        raise BadDeployment(
+            f"{self._opened.name}: ends before the entry just appended to it; the log has been replaced or truncated"
+        )
 
     def _restore(self, core: Durable, entries: Iterable[Entry]) -> None:
-        """Brings core and store to where the log ends. All is read before the core is touched."""
+        """Brings core and store to the end of the log. Everything is read before the core changes."""
         log = self._opened.name
         try:
             term, items, marks = self._sorted(entries)
@@ -133,12 +135,12 @@ class JournalStore:
                 if kind == "record" and number > start:
                     record = json.loads(item.whole())
                     if records.setdefault(number, record) != record:
-                        raise BadDeployment(f"{log}: has two records {number}; two instances have written it at once")
+                        raise BadDeployment(f"{log}: has two records {number}; two instances wrote to it at once")
             end = max(records, default=start)
             missing = next((number for number in range(start + 1, end + 1) if number not in records), None)
             if missing is not None:
                 raise BadDeployment(
-                    f"{log}: record {missing} is missing, and {end} is there; it has been tampered with"
+                    f"{log}: record {missing} is missing, but record {end} is there; the log was modified by someone else"
                 )
             self._outgoing, self._outgoing_number = {}, 0
             if state is not None:
@@ -154,7 +156,7 @@ class JournalStore:
                 for number in [element for element in self._outgoing if element <= through and element not in unsent]:
                     del self._outgoing[number]
         except (MalformedMessage, ValueError, KeyError, TypeError) as problem:
-            raise BadDeployment(f"{log}: is no journal, or is damaged ({problem}); remove the topic") from problem
+            raise BadDeployment(f"{log}: is not a journal, or is damaged ({problem}); remove the topic") from problem
         self._term, self._number, self._snapshot_number = term + 1, end, start
         self._place = int(snapshots[start].place) if snapshots else 0
         self._needed = sum(item.size() for (_, number, _), item in items.items() if number >= start)
@@ -162,7 +164,7 @@ class JournalStore:
     def _sorted(
         self, entries: Iterable[Entry]
     ) -> tuple[int, dict[tuple[str, int, int], _Item], list[tuple[int, set[int]]]]:
-        """The last term; whole records and snapshots by kind, number and term; and the marks of what has been sent."""
+        """The last term; complete records and snapshots by kind, number and term; and the marks of sent messages."""
         found: dict[tuple[str, int, int], _Item] = {}
         marks: list[tuple[int, set[int]]] = []
         last = self._size = 0
@@ -175,8 +177,8 @@ class JournalStore:
             term: int = about["term"]
             if term < last:
                 raise BadDeployment(
-                    f"{self._opened.name}: an entry of term {term} follows one of term {last}; two instances have written "
-                    "it at once"
+                    f"{self._opened.name}: an entry of term {term} follows one of term {last}; "
+                    "two instances wrote to it at once"
                 )
             last = term
             if entry.key == SENT:
@@ -190,14 +192,12 @@ class JournalStore:
     # -------------------------------------------------------------------------------------------- appending
 
     def append(self, effects: Effects, core: Durable) -> list[Outgoing]:
-        """See `impl.storage.store.Store.append`. Raises `Deposed` once another instance has taken over, and nothing is stored."""
+        """See `impl.storage.store.Store.append`. Raises `Deposed`, and stores nothing, once another instance has taken over."""
         if effects.record is None and not effects.sends:
             return []
         number = self._number + 1
         if number - self._snapshot_number > self._places:
-            raise EnvironmentProblem(
-                f"{self._opened.name}: is full, and takes no snapshot; see that the broker is well"
-            )
+            raise EnvironmentProblem(f"{self._opened.name}: is full, and accepts no snapshot; check the broker")
         change = dict(effects.record) if effects.record is not None else None
         record = json.dumps({"sent": self._sent(), "change": change, "sends": [_plain(send) for send in effects.sends]})
         self._write("record", number % self._places, number, record)
@@ -208,7 +208,7 @@ class JournalStore:
 
     @property
     def _places(self) -> int:
-        """Of the ring of records."""
+        """The number of places in the ring of records."""
         return 2 * self._records_max
 
     def _note(self, sends: Iterable[Send]) -> list[Outgoing]:
@@ -220,7 +220,7 @@ class JournalStore:
         return noted
 
     def _tidy(self, core: Durable) -> None:
-        """Writes a snapshot if one is due. What fails is tried again behind a later record."""
+        """Writes a snapshot if one is due. A failure is retried after a later record."""
         if self._number - self._snapshot_number >= self._records_max:
             outgoing: list[Plain] = [[number, _plain(send)] for number, send in self._outgoing.items()]
             state = {"state": core.snapshot(), "outgoing": outgoing, "outgoing number": self._outgoing_number}
@@ -228,24 +228,26 @@ class JournalStore:
             try:
                 self._write("snapshot", 1 - self._place, self._number, json.dumps(state))
             except Unreachable as problem:
-                self._notes.warning("%s takes no snapshot now: %s", self._opened.name, problem)
+                self._notes.warning("%s accepts no snapshot at the moment: %s", self._opened.name, problem)
             else:
                 self._snapshot_number, self._place = self._number, 1 - self._place
         self._shorten()
 
     def _shorten(self) -> None:
-        """Has the log compacted if it has grown. What fails is tried again when it has grown by as much again."""
+        """Has the log compacted if it has grown. A failure is retried when the log has grown by as much again."""
         if self._size >= max(COMPACTION_FACTOR * self._needed, COMPACTION_BYTES_MIN):
             self._size = self._needed
             try:
                 self._opened.compact()
             except (EnvironmentProblem, BadDeployment) as problem:
-                self._notes.warning("%s grows, and cannot be compacted now: %s", self._opened.name, problem)
+                self._notes.warning("%s grows, and cannot be compacted at the moment: %s", self._opened.name, problem)
 
     def _write(self, kind: str, place: int, number: int, text: str) -> None:
         data = text.encode()
         if len(data) > ITEM_BYTES_MAX:
-            raise EnvironmentProblem(f"{self._opened.name}: a {kind} of {len(data):,} bytes is more than it may hold")
+            raise EnvironmentProblem(
+                f"{self._opened.name}: a {kind} of {len(data):,} bytes exceeds the limit of {ITEM_BYTES_MAX:,}"
+            )
         bodies = [data[at : at + PART_BYTES_MAX] for at in range(0, len(data), PART_BYTES_MAX)]
         head = json.dumps({"term": self._term, "number": number, "of": len(bodies)}).encode()
         self._opened.append([Entry(f"{kind}/{place}/{part}", head + b"\n" + body) for part, body in enumerate(bodies)])
@@ -265,11 +267,11 @@ class JournalStore:
         return entry
 
     def _sent(self) -> dict[str, Plain]:
-        """What has been sent; every record says it too, so that a mark is not lost if anything is stored behind it."""
+        """The messages sent so far; every record contains it too, so that a mark is not lost if any record follows it."""
         return {"through": self._outgoing_number, "unsent": list(self._outgoing)}
 
     def confirm(self) -> None:
-        """See `impl.storage.store.Store.confirm`: an entry that nobody needs is taken only from the instance that leads."""
+        """See `impl.storage.store.Store.confirm`: an entry without content is accepted only from the instance that leads."""
         self._opened.append([self._mark()])
         self._shorten()
 

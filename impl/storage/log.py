@@ -1,6 +1,6 @@
-"""What a journal is written to: one log, with one writer at a time.
+"""What a journal is written to: a log with one writer at a time.
 
-Two logs keep this contract: `impl.storage.memory_log` within a program, and `impl.storage.pulsar_log` on a broker.
+Two logs fulfil this contract: `impl.storage.memory_log` within a program, and `impl.storage.pulsar_log` on a broker.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A piece of a log. Once it is compacted, only the last entry of each key is left, where it was."""
+    """A piece of a log. Compaction keeps only the last entry of each key, at its position."""
 
     key: str
     data: bytes
@@ -22,33 +22,33 @@ class Log(Protocol):
     """One instance's access to a log."""
 
     name: str
-    """What it is called in what is said to people."""
+    """The name of the log in messages to people."""
 
     def lead(self) -> None:
-        """From now on nobody else's entries are taken, until another instance leads.
+        """Takes the lead: entries of other instances are refused until another one leads.
 
         Raises:
-            StandsBy: another instance leads; a while was spent waiting for its end.
+            StandsBy: another instance leads; some time was spent waiting for its end.
             Unreachable: the broker did not answer.
-            NotAllowed: the log is not there, or not for this identity.
+            NotAllowed: the log does not exist, or this identity has no access.
         """
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Adds entries in this order; when it returns they cannot be lost.
+        """Appends entries in this order; they are durable when it returns.
 
         Raises:
-            Deposed: another instance leads. Some of the entries may be there, if it came in between.
-            Unreachable: the broker did not answer for all. The same entries are to be appended again before any other.
+            Deposed: another instance leads. Some of the entries may be stored, if it took over in between.
+            Unreachable: the broker did not answer for all. Append the same entries again before any other.
         """
 
     def append_soon(self, entry: Entry) -> None:
-        """Adds an entry without waiting for it; it may get lost, and is not later than what is appended next."""
+        """Appends an entry without waiting for it; it may get lost, and does not come later than the next append."""
 
     def read(self) -> Iterator[Entry]:
-        """Everything from the beginning to what this instance appended last. Raises `Unreachable`."""
+        """Everything from the beginning to this instance's last append. Raises `Unreachable`."""
 
     def compact(self) -> None:
-        """Begins to remove all but the last entry of each key from what there is now. Raises `EnvironmentProblem`."""
+        """Begins to remove all but the last entry of each key from the present content. Raises `EnvironmentProblem`."""
 
     def close(self) -> None:
-        """Gives everything back; another instance may lead at once."""
+        """Releases all resources; another instance may lead at once."""

@@ -1,4 +1,4 @@
-"""A log within one program: for replays, and for tests of what a journal makes of it."""
+"""A log within one program, for replays and for tests of the journal."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from impl.errors import Deposed, StandsBy
 from impl.storage.log import Entry
 
 WAIT_SECONDS_MAX: Final = 0.2
-"""For the leader's end, each time that a standby asks."""
+"""The wait for the leader's end, each time that a standby tries."""
 
 
 class MemoryJournal:
-    """The entries, and who may add to them. `open` gives an instance its access. Safe to use from several threads."""
+    """The entries, and the instance that may append. `open` gives an instance its access. Safe to use from several threads."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -23,7 +23,7 @@ class MemoryJournal:
         self.changed = threading.Condition()
 
     def open(self, *, take_over: bool = False) -> MemoryLog:
-        """Access for one more instance; `take_over`: it does not wait until another is gone."""
+        """Access for one more instance; `take_over`: it does not wait for another instance to end."""
         return MemoryLog(self, take_over)
 
     def compact(self, until: int | None = None) -> None:

@@ -1,13 +1,13 @@
-"""A log that is a topic of a broker. Its writer holds the topic by an exclusive producer.
+"""A log in a topic of a broker. Its writer holds the topic by an exclusive producer.
 
-The producer that is held has the mode `Exclusive`, and no other, because of what each does when the broker lets go of it (a topic
-is moved, a connection breaks) and another instance has come in between. An exclusive one is refused then, as it should be. One
-that *waits for* exclusiveness would stand in line to lead again with what it knew before; and one that *fences* would, on coming
-back, knock out the instance that has deposed it. So the mode `WaitForExclusive` only tells the standby when the topic is free, and
-`ExclusiveWithFencing` only deposes, for a moment each.
+The producer that is held has the mode `Exclusive`, because of what each mode does after the broker closes it (a topic is moved, a
+connection breaks) and another instance has come in between. An exclusive producer is then refused, as it should be. One that *waits
+for* exclusiveness would queue up to lead again with its outdated state; and one that *fences* would, on reconnecting, knock out the
+instance that has deposed it. So the mode `WaitForExclusive` is used only to find out that the topic is free, and
+`ExclusiveWithFencing` only to depose, each for a moment.
 
-Who is deposed by force is not told: the broker lets go of its producer in silence, and what it sends is never answered. Unloading
-the topic behind it has it refused at once.
+An instance that is deposed by force is not informed: the broker drops its producer silently, and never answers what it sends.
+Unloading the topic afterwards makes the broker refuse it at once.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from impl.storage.log import Entry
 from impl.transport.pulsar import translated
 
 WAIT_SECONDS_MAX: Final = 2
-"""For the leader's end, each time that a standby asks, and for any other request to the broker."""
+"""The wait for the leader's end, each time that a standby tries, and for any other request to the broker."""
 
 SEND_SECONDS_MAX: Final = 10
-"""For the broker to take an entry; a healthy one takes a millisecond or two."""
+"""The time for the broker to accept an entry; a healthy one takes a millisecond or two."""
 
 _HELD: Final = (pulsar.ProducerFenced, pulsar.ProducerBusy)
 _DEPOSED: Final = (pulsar.Result.ProducerFenced, pulsar.Result.ProducerBusy)
 
 
 class PulsarLog:
-    """See `impl.storage.log.Log`. The token says who this is; the deployment's administrator compacts, and deposes."""
+    """See `impl.storage.log.Log`. The token gives the identity; the deployment's administrator compacts and deposes."""
 
     def __init__(self, deployment: Deployment, token: str, topic: str, *, take_over: bool = False) -> None:
         self.name = topic
@@ -48,17 +48,17 @@ class PulsarLog:
             deployment.service_url,
             authentication=pulsar.AuthenticationToken(token),
             operation_timeout_seconds=WAIT_SECONDS_MAX,
-            logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, os.devnull),  # what matters comes as an exception
+            logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, os.devnull),  # errors that matter arrive as exceptions
         )
         self._producer: Any = None
         self._last: Any = None
-        """The broker's name for what was appended last."""
+        """The broker's name for the last appended entry."""
         self._compacted: Any = None
-        """What was appended last when compaction was begun last."""
+        """The last appended entry when the last compaction began."""
 
     def lead(self) -> None:
         if self._producer is not None:
-            return  # an earlier attempt came so far; if it was deposed since, its entries say so
+            return  # an earlier attempt succeeded; if it was deposed since, appending reports it
         if self._take_over:
             self._depose()
         if self._hold():
@@ -69,7 +69,7 @@ class PulsarLog:
             except (pulsar.Timeout, *_HELD):
                 raise StandsBy(f"Another instance leads {self.name}") from None
         if not self._hold():
-            raise StandsBy(f"Another instance leads {self.name}, and came first")
+            raise StandsBy(f"Another instance leads {self.name}; it took the lead first")
 
     def _depose(self) -> None:
         with translated(f"take {self.name} over"):
@@ -89,7 +89,7 @@ class PulsarLog:
         return self._client.create_producer(
             self._topic,
             access_mode=mode,
-            batching_enabled=False,  # batches would delay each entry, and cannot be compacted as simply
+            batching_enabled=False,  # batches would delay each entry, and are harder to compact
             block_if_queue_full=True,
             send_timeout_millis=SEND_SECONDS_MAX * 1000,
         )
@@ -105,7 +105,7 @@ class PulsarLog:
         for result, _ in results:
             if result in _DEPOSED:
                 raise Deposed(
-                    f"{self.name}: another instance has taken over, and this one has stopped; started again it stands by"
+                    f"{self.name}: another instance has taken over, and this one has stopped; restart it to stand by"
                 )
             if result != pulsar.Result.Ok:
                 raise Unreachable(f"The broker did not answer when asked to write {self.name} ({result})")
@@ -129,7 +129,7 @@ class PulsarLog:
 
     def compact(self) -> None:
         with Admin(self._deployment) as admin:
-            # What the keeper has passed, and an extract stands for, the broker throws away.
+            # The broker discards what the keeper's subscription has passed and compaction has replaced.
             if self._compacted is not None and admin.is_compacted(self.name):
                 position = (self._compacted.ledger_id(), self._compacted.entry_id())
                 admin.move_subscription(self.name, topics.KEEPER, *position)

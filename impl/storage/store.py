@@ -1,8 +1,8 @@
-"""Where a process keeps what it must not forget: its state, and the messages that it still has to publish.
+"""The durable storage of a process: its state, and the messages that it still has to publish.
 
-A store does two things: append one record (a change of state and the messages that go with it, together), and load. SQLite is
-set to `synchronous=FULL` with a write-ahead log, so that an appended record survives the loss of power. Every so often the records
-are replaced by a snapshot, so that a store grows with the state and not with time.
+A store has two operations: append one record (a change of state together with its messages), and load. SQLite is set to
+`synchronous=FULL` with a write-ahead log, so that an appended record survives a power failure. From time to time a snapshot
+replaces the records, so that a store grows with the state and not with time.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ RECORDS_MAX: Final = 1_000
 """Records after the last snapshot; more would make a start slow."""
 
 LOCKED_SECONDS_MAX: Final = 5.0
-"""For an earlier process to give the file back."""
+"""The time for an earlier process to release the file."""
 
 
 class Durable(Protocol):
-    """A core whose state can be kept."""
+    """A core whose state can be stored."""
 
     def apply(self, record: Mapping[str, Any]) -> None: ...
     def snapshot(self) -> dict[str, Plain]: ...
@@ -44,33 +44,33 @@ class Outgoing:
 
 
 class Store(Protocol):
-    """What all stores have in common. `impl.storage.journal` has the one for several machines."""
+    """The contract of all stores. `impl.storage.journal` has the one for several machines."""
 
     def append(self, effects: Effects, core: Durable) -> list[Outgoing]:
-        """Makes the effects durable; when it returns, nothing of them can be lost. They are to be published next.
+        """Makes the effects durable; when it returns, none of them can be lost. The caller publishes them next.
 
-        Raises `Unreachable` if it may be asked again for the same effects.
+        Raises `Unreachable` if it can be called again with the same effects.
         """
 
     def load(self, core: Durable) -> list[Outgoing]:
-        """Brings a fresh core to the stored state; returns what was not marked as sent, in order. Comes before anything else.
+        """Brings a fresh core to the stored state; returns the messages not marked as sent, in order. Must be called first.
 
-        Raises `Unreachable` if it may be asked again, and `StandsBy` if it is to be asked again until another user is gone.
+        Raises `Unreachable` if it can be called again, and `StandsBy` if it has to be called again until another user is gone.
         """
 
     def mark_sent(self, outgoing: Sequence[Outgoing]) -> None:
-        """These have been published."""
+        """Marks messages as published."""
 
     def confirm(self) -> None:
-        """Returns if nobody else had taken the store over when it was called: what was decided before then, without a change
-        of state, was decided from the newest state. Raises `Deposed` otherwise, and `Unreachable` if it cannot tell now."""
+        """Returns if no other instance had taken over the store when it was called: decisions made before then without a change
+        of state were based on the newest state. Raises `Deposed` otherwise, and `Unreachable` if it cannot tell now."""
 
     def close(self) -> None:
-        """Gives the file back."""
+        """Releases the file."""
 
 
 class SqliteStore:
-    """A store in one file; `owner` guards against taking another process's file."""
+    """A store in one file; `owner` protects the file of another process from being used by mistake."""
 
     def __init__(self, path: Path, owner: str) -> None:
         self._path, self._owner = path, owner
@@ -79,7 +79,7 @@ class SqliteStore:
                 path, timeout=LOCKED_SECONDS_MAX, isolation_level=None, check_same_thread=False
             )
             try:
-                # Two processes on one store would each go on from a state that the other has changed.
+                # Two processes on one store would each continue from a state that the other has changed.
                 self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
                 self._connection.execute("PRAGMA journal_mode=WAL")
                 self._connection.execute("PRAGMA synchronous=FULL")
@@ -96,13 +96,11 @@ class SqliteStore:
             if problem.sqlite_errorcode == sqlite3.SQLITE_BUSY:
                 raise EnvironmentProblem(f"{self._path}: another process uses this store; stop it first") from problem
             if problem.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN:
-                raise BadDeployment(
-                    f"{self._path}: cannot be opened; name a file in a folder that is there"
-                ) from problem
+                raise BadDeployment(f"{self._path}: cannot be opened; name a file in an existing folder") from problem
             raise EnvironmentProblem(f"{self._path}: cannot be read or written ({problem})") from problem
         except (sqlite3.Error, MalformedMessage, ValueError, KeyError, TypeError) as problem:
             raise BadDeployment(
-                f"{self._path}: is no store of {self._owner}, or is damaged ({problem}); name another file"
+                f"{self._path}: is not a store of {self._owner}, or is damaged ({problem}); name another file"
             ) from problem
 
     def _prepare(self, owner: str) -> None:
@@ -164,8 +162,8 @@ class SqliteStore:
     def mark_sent(self, outgoing: Sequence[Outgoing]) -> None:
         if not outgoing:
             return
-        # A lost mark only means that a message is published twice, so these need not wait for the disk. (With OFF in place of
-        # NORMAL a loss of power could damage the file.)
+        # A lost mark only means that a message is published twice, so the marks need not wait for the disk. (With OFF
+        # instead of NORMAL a power failure could damage the file.)
         run = self._connection.execute
         with self._translated():
             run("PRAGMA synchronous=NORMAL")
@@ -175,14 +173,14 @@ class SqliteStore:
             run("PRAGMA synchronous=FULL")
 
     def confirm(self) -> None:
-        """Nobody else can open the file."""
+        """No other process can open the file."""
 
     def close(self) -> None:
         self._connection.close()
 
 
 class MemoryStore:
-    """A store that ends with its process; for tests, replays in memory, and what need not last."""
+    """A store that ends with its process; for tests, replays in memory, and state that need not last."""
 
     def __init__(self, records_max: int = RECORDS_MAX) -> None:
         self._records_max = records_max
@@ -215,7 +213,7 @@ class MemoryStore:
             self._outgoing.pop(item.number, None)
 
     def confirm(self) -> None:
-        """Nobody else has it."""
+        """No other instance has access."""
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Nothing to release."""

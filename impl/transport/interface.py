@@ -1,7 +1,8 @@
-"""What a transport does: it moves bytes between processes, vouches for the channel, and decides nothing.
+"""The contract of a transport: it moves bytes between processes, authenticates the channel, and decides nothing.
 
-Two parts: a *connection* belongs to one process identity and lives long; a *session* is what a process is listening with. Closing a
-session without acknowledging is what a crash looks like from outside: everything unacknowledged comes again in the next one.
+There are two parts: a *connection* belongs to one process identity and is long-lived; a *session* is what a process listens with.
+Closing a session without acknowledging looks like a crash from outside: unacknowledged messages are redelivered in the next
+session.
 """
 
 from __future__ import annotations
@@ -13,73 +14,74 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """Bytes to be published on a topic, by its short name. Letters of one topic and key keep their order."""
+    """Bytes to publish on a topic, given by its short name. Letters of one topic and key keep their order."""
 
     topic: str
     data: bytes
     key: str = ""
     tag: str = ""
-    """Travels along unread; a replay marks its own letters with it."""
+    """Transported without being interpreted; a replay marks its own letters with it."""
     origin: str = ""
-    """The message's id in the sender's event log; empty: it keeps none."""
+    """The message's id in the sender's event log; empty: it has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Bytes that came in. The topic is what the transport vouches for; the rest is the sender's word."""
+    """Received bytes. The topic is authenticated by the transport; everything else is the sender's claim."""
 
     topic: str
     data: bytes
     tag: str
     identity: str
-    """The transport's own name for the message: the same when it comes again."""
+    """The transport's name for the message; a redelivery has the same one."""
     published: float
-    """When the transport took it, in seconds since the epoch."""
+    """When the transport accepted it, in seconds since the epoch."""
     handle: Any = field(repr=False, compare=False)
-    """What the transport acknowledges it by."""
+    """The transport's handle for the acknowledgment."""
     origin: str = ""
-    """As of the letter."""
+    """The `origin` of the letter."""
 
 
 class Session(Protocol):
-    """What one process listens with, on behalf of one subscription name."""
+    """What one process listens with, under one subscription name."""
 
     def listen(self, topic: str, subscription: str = "") -> None:
-        """Receives from this topic too, by the session's subscription or one of another name.
+        """Also receives from this topic, by the session's subscription or by another one.
 
-        The session's begins with the first message. One of another name begins with the next, if it is not there yet.
+        The session's subscription starts with the first message. Another one starts with the next message, unless it exists
+        already.
 
         Raises `Unreachable` or `NotAllowed`.
         """
 
     def stop_listening(self, topic: str) -> None:
-        """No more from this topic; what is unacknowledged of it is given back."""
+        """Stops receiving from this topic; its unacknowledged messages are given back."""
 
     def receive(self, seconds: float) -> Delivery | None:
-        """The next delivery; none if nothing came within this time."""
+        """The next delivery; None if nothing arrived within this time."""
 
     def wake(self) -> None:
         """Makes a `receive` that waits in another thread return at once."""
 
     def is_connected(self) -> bool:
-        """Whether the broker could deliver something now. If not, the session goes on by itself once it is back."""
+        """Whether the broker can deliver at the moment. If not, the session resumes by itself once the broker is back."""
 
     def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
-        """These do not come again. An acknowledgment may get lost, never its opposite."""
+        """These are not redelivered. An acknowledgment may get lost; an unacknowledged message never does."""
 
     def close(self) -> None:
-        """Ends the session. What is not acknowledged comes again in the next one."""
+        """Ends the session. Unacknowledged messages are redelivered in the next one."""
 
 
 class Connection(Protocol):
-    """One identity's way to the broker."""
+    """One identity's connection to the broker."""
 
     def publish(self, letters: Sequence[Letter]) -> None:
-        """Returns when the broker keeps all of them.
+        """Returns when the broker has stored all letters.
 
         Raises:
             Unreachable: the broker did not answer for all; any of them may have been published.
-            NotAllowed: one of the topics is not there, or not for this identity; any of the others may have been published.
+            NotAllowed: a topic does not exist, or this identity has no access; any of the others may have been published.
         """
 
     def open_session(self, subscription: str, topics: Sequence[str]) -> Session:

@@ -1,7 +1,7 @@
 """A transport within one process: topics are lists, and nothing survives the end of the program.
 
-Safe to use from several threads. It keeps the broker's rules that matter: every subscription sees every letter, in order, from
-its creation on; what is not acknowledged comes again when its session closes.
+Safe to use from several threads. It follows the broker's rules that matter: every subscription sees every letter, in order, from
+its creation on; unacknowledged letters are redelivered when their session closes.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from impl.transport.interface import Delivery, Letter
 
 
 class MemoryBroker:
-    """Topics with their subscriptions. Unlike a real broker it knows no identities: whoever holds it may do anything."""
+    """Topics with their subscriptions. Unlike a real broker it knows no identities: every caller may do anything."""
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
         self._numbers = count(1)
         self._waiting: dict[tuple[str, str], deque[Delivery]] = {}
         self._readers: dict[str, set[str]] = {}
-        """Of topics that not everybody may read: the subscriptions by which it is permitted."""
+        """For topics with restricted access: the permitted subscriptions."""
 
     def subscribe(self, topic: str, subscription: str) -> None:
-        """From now on letters of this topic are kept for this subscription."""
+        """Keeps letters of this topic for this subscription from now on."""
         with self.changed:
             self._waiting.setdefault((topic, subscription), deque())
 
@@ -39,7 +39,7 @@ class MemoryBroker:
             self._readers.pop(topic, None)
 
     def end_subscription(self, topic: str, subscription: str) -> None:
-        """Removes one subscription with what it has kept; whoever reads by it gets nothing more."""
+        """Removes one subscription with its backlog; its reader receives nothing more."""
         with self.changed:
             self._waiting.pop((topic, subscription), None)
 
@@ -49,36 +49,36 @@ class MemoryBroker:
             return {subscription for one, subscription in self._waiting if one == topic}
 
     def restrict(self, topic: str) -> None:
-        """From now on nobody may begin to read the topic but by a subscription that is permitted."""
+        """From now on only permitted subscriptions may begin to read the topic."""
         with self.changed:
             self._readers.setdefault(topic, set())
 
     def permit(self, topic: str, subscription: str) -> None:
-        """The topic may be read by this subscription."""
+        """Permits this subscription to read the topic."""
         with self.changed:
             self._readers.setdefault(topic, set()).add(subscription)
 
     def forbid(self, topic: str, subscription: str) -> None:
-        """It may not, from now on. Who reads already goes on."""
+        """Revokes the permission. A present reader continues."""
         with self.changed:
             self._readers.setdefault(topic, set()).discard(subscription)
 
     def permitted(self, topic: str) -> set[str]:
-        """The subscriptions by which a restricted topic may be read."""
+        """The subscriptions that may read a restricted topic."""
         with self.changed:
             return set(self._readers.get(topic, ()))
 
     def may_read(self, topic: str, subscription: str) -> bool:
-        """Whether the topic may be read by this subscription."""
+        """Whether this subscription may read the topic."""
         with self.changed:
             return topic not in self._readers or subscription in self._readers[topic]
 
     def connect(self) -> MemoryConnection:
-        """A connection."""
+        """A new connection."""
         return MemoryConnection(self)
 
     def publish(self, letters: Sequence[Letter]) -> None:
-        """Puts letters into every subscription of their topics."""
+        """Adds letters to every subscription of their topics."""
         with self.changed:
             for letter in letters:
                 delivery = Delivery(
@@ -96,7 +96,7 @@ class MemoryBroker:
             self.changed.notify_all()
 
     def take(self, subscriptions: Mapping[str, str]) -> Delivery | None:
-        """The next delivery of one of these topics, each by its subscription; the caller holds `changed`."""
+        """The next delivery of these topics, each by its subscription; the caller holds `changed`."""
         for key in subscriptions.items():
             waiting = self._waiting.get(key)
             if waiting:
@@ -104,7 +104,7 @@ class MemoryBroker:
         return None
 
     def give_back(self, deliveries: Sequence[Delivery], subscriptions: Mapping[str, str]) -> None:
-        """Puts what was not acknowledged back to the front, in its order."""
+        """Returns unacknowledged letters to the front, in their order."""
         with self.changed:
             for delivery in reversed(deliveries):
                 waiting = self._waiting.get((delivery.topic, subscriptions[delivery.topic]))
@@ -142,7 +142,7 @@ class MemorySession:
         self._broker = broker
         self._subscription = subscription
         self._topics: dict[str, str] = {}
-        """What is listened to, each by which subscription."""
+        """The topics listened to, each with its subscription."""
         self._held: dict[str, Delivery] = {}
         self._woken = False
 

@@ -19,16 +19,16 @@ from impl.errors import BadDeployment, NotAllowed, SlotTaken, Unreachable
 from impl.transport.interface import Delivery, Letter
 
 OPERATION_SECONDS_MAX: Final = 10
-"""What one request to the broker may take; a healthy one answers in milliseconds."""
+"""The time for one request to the broker; a healthy one answers in milliseconds."""
 
 ARRIVED_MAX: Final = 1_000
-"""Deliveries of a session that wait for its reader; the rest waits at the broker, however long it was away."""
+"""Deliveries of a session that wait for its reader; the rest waits at the broker, however long the reader was away."""
 
 FETCHED_MAX: Final = 100
-"""Deliveries of one topic that the client has fetched besides."""
+"""Deliveries of one topic that the client fetches in addition."""
 
 ORIGIN: Final = "messaging.message.id"
-"""The property that carries a message's id in the event log of its sender."""
+"""The property that carries a message's id in its sender's event log."""
 
 _REFUSED: Final = (
     pulsar.AuthenticationError,
@@ -37,14 +37,14 @@ _REFUSED: Final = (
     pulsar.InvalidTopicName,
     pulsar.MessageTooBig,
 )
-"""Trying these again does not help."""
+"""Errors for which a retry does not help."""
 
 
 class PulsarConnection:
-    """See `impl.transport.interface.Connection`. The token says who this is.
+    """See `impl.transport.interface.Connection`. The token gives the identity.
 
-    `displaces`: whoever else listens to a topic has to go, by the administrator's right. It is for the one instance that leads: an
-    earlier one that is merely paused would be in the way until the broker notices.
+    `displaces`: disconnects other listeners of a topic, with the administrator's rights. It is for the one instance that leads: an
+    earlier instance that is only paused would block it until the broker notices.
     """
 
     def __init__(self, deployment: Deployment, token: str, *, displaces: bool = False) -> None:
@@ -55,10 +55,12 @@ class PulsarConnection:
                 deployment.service_url,
                 authentication=pulsar.AuthenticationToken(token),
                 operation_timeout_seconds=OPERATION_SECONDS_MAX,
-                logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, os.devnull),  # what matters comes as an exception
+                logger=pulsar.FileLogger(
+                    pulsar.LoggerLevel.Error, os.devnull
+                ),  # errors that matter arrive as exceptions
             )
         except ValueError as problem:
-            raise BadDeployment(f"{deployment.service_url!r} is no broker's address: {problem}") from problem
+            raise BadDeployment(f"Invalid broker address {deployment.service_url!r}: {problem}") from problem
         self._producers: dict[str, Any] = {}
         self._sessions: WeakSet[PulsarSession] = WeakSet()
 
@@ -77,14 +79,15 @@ class PulsarConnection:
             results = [answers.get() for _ in letters]
         failed = [result for result in results if result != pulsar.Result.Ok]
         if failed:
-            raise Unreachable(f"The broker did not take {len(failed)} of {len(letters)} messages ({failed[0]})")
+            raise Unreachable(f"The broker did not accept {len(failed)} of {len(letters)} messages ({failed[0]})")
 
     def _producer(self, topic: str) -> Any:
         producer = self._producers.get(topic)
         if producer is not None and producer.is_connected():
             return producer
         if producer is not None:
-            # The broker was away, or the topic was removed: a new one finds out at once, where the old one would time out.
+            # The broker was away, or the topic was removed: a new producer finds out at once, where the old one would
+            # time out.
             del self._producers[topic]
             with translated("close", quietly=True):
                 producer.close()
@@ -115,11 +118,11 @@ class PulsarConnection:
 
 
 Slots = Sequence[tuple[int, int]]
-"""Ranges of slots that keys hash to, each with both its ends. None at all: the whole topic, and nobody else listens."""
+"""Ranges of slots that keys hash to, inclusive at both ends. An empty sequence means the whole topic, exclusively."""
 
 
 class PulsarSession:
-    """See `impl.transport.interface.Session`. Besides, several may share a subscription by the slots of keys."""
+    """See `impl.transport.interface.Session`. In addition, several sessions may share a subscription by slots of keys."""
 
     def __init__(self, client: Any, deployment: Deployment, subscription: str, *, displaces: bool = False) -> None:
         self._client = client
@@ -128,14 +131,14 @@ class PulsarSession:
         self._subscription = subscription
         self._consumers: dict[tuple[str, Slots], Any] = {}
         self._listening: dict[tuple[str, Slots], object] = {}
-        """What tells the deliveries of one `listen` from those of an earlier one."""
+        """Distinguishes the deliveries of one `listen` from those of an earlier one."""
         self._arrived: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(ARRIVED_MAX)
         self._closed = threading.Event()
         self._lock = threading.Lock()
 
     def listen(self, topic: str, subscription: str = "", slots: Slots = ()) -> None:
-        """See `impl.transport.interface.Session`; with `slots`, only what is published under keys that hash to these.
+        """See `impl.transport.interface.Session`; with `slots`, receives only messages whose keys hash to these.
 
         Raises:
             SlotTaken: another consumer attends one of the slots.
@@ -183,11 +186,11 @@ class PulsarSession:
         )
 
     def stop_listening(self, topic: str, slots: Slots = ()) -> None:
-        """No more from this topic, or these slots of it; what is unacknowledged of it is given back."""
+        """Stops receiving from this topic, or these slots of it; its unacknowledged messages are given back."""
         place = (topic, tuple(slots))
         with self._lock:
             consumer = self._consumers.pop(place, None)
-            self._listening.pop(place, None)  # what has arrived already is passed over
+            self._listening.pop(place, None)  # messages that have already arrived are skipped
         if consumer is not None:
             with translated(f"stop listening to {topic}", quietly=True):
                 consumer.close()
@@ -213,13 +216,13 @@ class PulsarSession:
     def is_connected(self) -> bool:
         with self._lock:
             consumers = list(self._consumers.values())
-        # All share one connection. A single one that is not connected has lost its topic, not the broker.
+        # All share one connection. If only one consumer is not connected, its topic is gone, not the broker.
         return not consumers or any(consumer.is_connected() for consumer in consumers)
 
     def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
         for delivery in deliveries:
             consumer, identity, _ = delivery.handle
-            # One that is lost means that the message comes again, and every reader is ready for that.
+            # A lost acknowledgment means that the message is redelivered, for which every reader is prepared.
             with translated("acknowledge", quietly=True):
                 consumer.acknowledge(identity)
 
@@ -253,25 +256,26 @@ def _options(letter: Letter) -> dict[str, Any]:
 
 @contextmanager
 def translated(what: str, *, quietly: bool = False) -> Iterator[None]:
-    """The client's exceptions in our words. `quietly`: at a place where failing loses nothing."""
+    """Translates the client's exceptions. `quietly`: suppresses them where a failure loses nothing."""
     try:
         yield
     except _REFUSED as problem:
         if not quietly:
             raise NotAllowed(
-                f"The broker refused to {what} ({type(problem).__name__}); check the token, and that the host is registered"
+                f"The broker refused to {what} ({type(problem).__name__}); "
+                "check the token, and that the host is registered"
             ) from problem
     except pulsar.ConsumerAssignError as problem:
         if not quietly:
-            raise SlotTaken(f"Another consumer attends one of the slots, when asked to {what}") from problem
+            raise SlotTaken(f"Another consumer attends one of the slots; could not {what}") from problem
     except pulsar.ConsumerBusy as problem:
         if not quietly:
-            raise Unreachable(f"Another process is at it already, when asked to {what}") from problem
+            raise Unreachable(f"Another process holds it; could not {what}") from problem
     except pulsar.Timeout as problem:
         if not quietly:
             raise Unreachable(
-                f"The broker did not answer when asked to {what}: it is away, or does not accept the token"
+                f"The broker did not answer a request to {what}: it is away, or does not accept the token"
             ) from problem
     except pulsar.PulsarException as problem:
         if not quietly:
-            raise Unreachable(f"The broker did not answer when asked to {what} ({type(problem).__name__})") from problem
+            raise Unreachable(f"The broker did not answer a request to {what} ({type(problem).__name__})") from problem

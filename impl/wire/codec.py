@@ -1,4 +1,4 @@
-"""Messages to bytes and back. What comes in is checked to the last field before anybody acts on it."""
+"""Converts messages to bytes and back. Incoming messages are checked to the last field before anything acts on them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from impl import messages as m
 from impl.wire import ondemand_pb2 as pb
 
 MESSAGE_BYTES_MAX: Final = 16_384
-"""No message of the protocol comes near; more is a slip or an attack."""
+"""No message of the protocol comes near this size; a larger one is an error or an attack."""
 
 TEXT_CHARACTERS_MAX: Final = 253
-"""Of a VPC or an address: what a domain name may have."""
+"""The length limit of a VPC name or an address: that of a domain name."""
 
 NUMBER_MAX: Final = 2**63 - 1
-"""Of a version, epoch or request: what the store's integers hold."""
+"""The limit of a version, epoch or request: that of the store's integers."""
 
 
 class MalformedMessage(Exception):
-    """Bytes that are no message; the text says which field, and what was expected. It quotes no payload."""
+    """Bytes that are not a valid message; the text names the field, and what was expected. It quotes no payload."""
 
 
 def encode(message: m.Message) -> bytes:
@@ -40,18 +40,18 @@ def decode(data: bytes) -> m.Message:
     """The message in these bytes.
 
     Raises:
-        MalformedMessage: it does not parse, a field is missing, of an unknown kind, or absurdly large.
+        MalformedMessage: it does not parse, or a field is missing, of an unknown kind, or out of range.
     """
     if len(data) > MESSAGE_BYTES_MAX:
-        raise MalformedMessage(f"{len(data)} bytes, and a message has {MESSAGE_BYTES_MAX} at most")
+        raise MalformedMessage(f"{len(data)} bytes; a message has at most {MESSAGE_BYTES_MAX}")
     envelope = pb.Envelope()
     try:
         envelope.ParseFromString(data)
     except DecodeError as problem:
-        raise MalformedMessage("the bytes are no protobuf message") from problem
+        raise MalformedMessage("the bytes do not parse as a protobuf message") from problem
     kind = envelope.WhichOneof("message")
     if kind is None:
-        raise MalformedMessage("an envelope of no known kind")
+        raise MalformedMessage("an envelope of an unknown kind")
     return _DECODERS[kind](getattr(envelope, kind), kind)
 
 
@@ -175,7 +175,7 @@ def _member(values: dict[Any, Any], source: Any, kind: str, name: str) -> Any:
     for member, on_wire in values.items():
         if on_wire == number:
             return member
-    raise MalformedMessage(f"{kind}.{name}: {number} is no {name}")
+    raise MalformedMessage(f"{kind}.{name}: {number} is not a known {name}")
 
 
 def _vpc(source: Any, kind: str) -> str:
@@ -189,22 +189,22 @@ def _parts(source: Any, kind: str) -> tuple[m.Part, ...]:
     parts = tuple(m.Part(_member(_KINDS, part, f"{kind}.parts", "kind"), part.data) for part in source.parts)
     kinds = [part.kind for part in parts]
     if not parts or kinds != [item for item in m.Kind if item in kinds]:
-        raise MalformedMessage(f"{kind}.parts: expected some, each kind once and in order")
+        raise MalformedMessage(f"{kind}.parts: expected one or more, each kind once and in order")
     size = sum(len(part.data) for part in parts)
     if size > m.PAYLOAD_BYTES_MAX:
-        raise MalformedMessage(f"{kind}.parts: {size} bytes, and a revision has {m.PAYLOAD_BYTES_MAX} at most")
+        raise MalformedMessage(f"{kind}.parts: {size} bytes; a revision has at most {m.PAYLOAD_BYTES_MAX}")
     return parts
 
 
 def _answered(make: Callable[[str, int, str, int], m.Message], number: str) -> Callable[[Any, str], m.Message]:
-    """How what names a host, an epoch, a VPC and a number is read."""
+    """A reader for messages of a host, an epoch, a VPC and a number."""
     return lambda s, k: make(_host(s, k), _count(s, k, "epoch"), _vpc(s, k), _count(s, k, number))
 
 
 def _data(source: Any, kind: str) -> bytes:
     data: bytes = source.data
     if len(data) > m.PAYLOAD_BYTES_MAX:
-        raise MalformedMessage(f"{kind}.data: {len(data)} bytes, and a revision has {m.PAYLOAD_BYTES_MAX} at most")
+        raise MalformedMessage(f"{kind}.data: {len(data)} bytes; a revision has at most {m.PAYLOAD_BYTES_MAX}")
     return data
 
 

@@ -14,7 +14,8 @@ from model.explaining.nearest import Observation, given_by
 from model.explaining.scene import Environment, Scene
 from model.language import Promise, Protocol, Symbol
 from model.language.terms import Apply, Node, Not, Quantified, Truth, Variable
-from model.language.transition import free, rebuilt, substitute, symbols, unfolded
+from model.language.transition import symbols
+from model.language.walk import free, parts, rebuilt, substitute, unfolded
 from model.matching.compiled import Changes
 from model.matching.source import conjuncts
 from model.reference.state import Element, Tuple
@@ -166,18 +167,13 @@ def _unbound(node: Node) -> Node:
 def shadows(protocol: Protocol) -> tuple[Symbol, ...]:
     """For each symbol that some promise reads after a step, and each event, one for its content there."""
     found: dict[str, Symbol] = {}
-
-    def note(node: Node) -> Node:
+    for node in (part for promise in protocol.promises for part in parts(promise.formula)):
         if isinstance(node, Apply) and (node.after or node.symbol.kind == "event"):
             symbol = node.symbol
             if symbol.name not in found:
                 shadow = Symbol("state", symbol.arguments, symbol.result, symbol.doc)
                 shadow.name = f"{symbol.name}{_AFTER}"
                 found[symbol.name] = shadow
-        return node
-
-    for promise in protocol.promises:
-        rebuilt(promise.formula, note)
     return tuple(found.values())
 
 

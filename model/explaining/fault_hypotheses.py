@@ -15,7 +15,8 @@ from typing import Any, Final
 from model.language import Action, Promise, Protocol, Symbol
 from model.language.notation import change_notation, notation
 from model.language.terms import And, Apply, Compare, Formula, Node, Not, Or, Quantified, Truth, Variable
-from model.language.transition import after, free
+from model.language.transition import after
+from model.language.walk import free
 from model.reference.interpreter import NO_EVENTS, Interpreter, all_choices
 from model.reference.state import Element, Occurrence, State, Tuple
 

@@ -16,7 +16,7 @@ from model.explaining.reasons import Message, taken_message
 from model.explaining.scene import Environment, Scene
 from model.language import Action
 from model.language.terms import Variable
-from model.language.transition import free
+from model.language.walk import free
 from model.matching.compiled import Changes
 from model.reference.state import Element, Tuple
 

@@ -34,7 +34,7 @@ from model.language.terms import (
     Truth,
     Variable,
 )
-from model.language.transition import free
+from model.language.walk import free
 from model.matching.source import positive, unnamed
 from model.reference.state import Element, Tuple
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from model.language.terms import (
     Truth,
     Variable,
 )
-from model.language.transition import free, rebuilt
+from model.language.walk import free, parts, rebuilt
 from model.matching.source import positive
 from model.reference.state import Element
 
@@ -89,24 +90,23 @@ def _of_values(scene: Scene, node: Node, given: Environment) -> Iterator[Subgoal
         return
     for read in _functions(node):
         value = Variable("value", read.symbol.result)
-        held = rebuilt(node, lambda one, read=read, value=value: value if one == read else one)
+        held = rebuilt(node, partial(_replaced, {read: value}))
         if free(held) & {value}:
             known = tuple(scene.value(argument, given) for argument in read.arguments)
             for (wanted,) in islice(scene.witnesses([value], [held], given), VALUES_MAX):
                 yield Subgoal(read.symbol, known, wanted)
 
 
+def _replaced(by: Mapping[Node, Node], node: Node) -> Node:
+    return by.get(node, node)
+
+
 def _functions(node: Node) -> list[Apply]:
     """The state's functions that a formula reads."""
-    found: dict[Apply, None] = {}
-
-    def note(node: Node) -> Node:
-        if isinstance(node, Apply) and node.symbol.kind == "state" and node.symbol.result is not Formula:
-            found[node] = None
-        return node
-
-    rebuilt(node, note)
-    return list(found)
+    applied = (part for part in parts(node) if isinstance(part, Apply))
+    return list(
+        dict.fromkeys(read for read in applied if read.symbol.kind == "state" and read.symbol.result is not Formula)
+    )
 
 
 def unified(change: Change, subgoal: Subgoal) -> dict[Variable, Element] | None:

@@ -47,7 +47,7 @@ from model.language.claims import (
 )
 from model.language.declaration import Declaration, Role, Source
 from model.language.protocol import Protocol
-from model.language.state import (
+from model.language.symbols import (
     Definition,
     Function,
     Kind,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from model.language.changes import Change, Move
 from model.language.declaration import Declaration, Role, declared_by, evaluate, parameters_of
-from model.language.state import Kind, Symbol
+from model.language.symbols import Kind, Symbol
 from model.language.terms import And, Apply, Formula, Node, Variable
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from model.language.terms import TRUE, A, B, C, Formula, Node, Variable, both, bound, variable_of
 
 if TYPE_CHECKING:
-    from model.language.state import Lifecycle, Symbol
+    from model.language.symbols import Lifecycle, Symbol
 
 T = TypeVar("T", bound="Change | Move")
 

@@ -13,7 +13,8 @@ from model.language import Action, Declaration, Eventuality, Promise, Protocol, 
 from model.language.notation import notation
 from model.language.terms import Node, Truth
 from model.language.transient import is_transient
-from model.language.transition import free, substitute, symbols, unfolded
+from model.language.transition import symbols
+from model.language.walk import free, substitute, unfolded
 
 
 def faults(protocol: Protocol) -> Iterator[str]:

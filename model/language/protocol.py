@@ -12,7 +12,7 @@ from model.language import terms
 from model.language.actions import Action, Alternatives
 from model.language.claims import Assumption, Eventuality, Promise, Sometimes, Variant
 from model.language.declaration import Declaration, Role
-from model.language.state import Definition, Lifecycle, Message, Symbol
+from model.language.symbols import Definition, Lifecycle, Message, Symbol
 from model.language.terms import Enumeration, Individual, Number, Value
 
 T0 = TypeVar("T0")

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Protocol, Self, TypeVar, overload
 
 if TYPE_CHECKING:
-    from model.language.state import Symbol
+    from model.language.symbols import Symbol
 
 # --------------------------------------------------------------------------------------------------------- nodes
 

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from model.language import Symbol
-from model.language.terms import Apply, Variable
+from model.language.terms import Apply, Node
+from model.language.walk import parts
 
 
-def is_transient(node: Any) -> bool:
+def is_transient(node: Node) -> bool:
     """Whether a claim reads events or the state after a step."""
-    return any(item.after or item.symbol.kind == "event" for item in _applied(node))
+    return any(read.after or read.symbol.kind == "event" for read in _applied(node))
 
 
-def events_in(node: Any) -> frozenset[Symbol]:
+def events_in(node: Node) -> frozenset[Symbol]:
     """The events that a claim reads."""
-    return frozenset(item.symbol for item in _applied(node) if item.symbol.kind == "event")
+    return frozenset(read.symbol for read in _applied(node) if read.symbol.kind == "event")
 
 
-def _applied(node: Any) -> Iterator[Apply]:
-    """All that is read, from the outside inwards."""
-    if isinstance(node, tuple):
-        for item in node:
-            yield from _applied(item)
-        return
-    if isinstance(node, Apply):
-        yield node
-        yield from _applied(node.arguments)
-    elif not isinstance(node, Variable):
-        for name in getattr(node, "__dataclass_fields__", ()):
-            yield from _applied(getattr(node, name))
+def _applied(node: Node) -> Iterator[Apply]:
+    return (part for part in parts(node) if isinstance(part, Apply))

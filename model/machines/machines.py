@@ -21,7 +21,7 @@ from transitions import EventData, Machine, MachineError
 
 from model.language import Action, Change, Lifecycle, Move, Protocol, Role
 from model.language.terms import Constant, Formula, Number, Variable
-from model.language.transition import free
+from model.language.walk import free
 from model.machines.closures import Closure, Environment, Tables, closure
 from model.reference.configuration import Configuration
 from model.reference.interpreter import Events

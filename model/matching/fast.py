@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from model.language import Action, Change, Message, Symbol
 from model.language.terms import Apply, Formula, Number, Truth, Variable
+from model.language.walk import parts
 from model.matching.compiled import Compiled, parameters
-from model.matching.forgotten import parts
 from model.matching.layout import Tables, first
 from model.matching.relaxed import Hearsay
 from model.matching.source import Names

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from model.language import Protocol, Symbol
 from model.language.terms import Apply, Compare, Constant, Enumeration, Formula, Node, Not, Number, Truth
-from model.language.transition import rebuilt
+from model.language.walk import parts
 from model.matching.interval_set import IntervalSet
 from model.reference.state import Tuple
 
@@ -105,15 +105,3 @@ def _read(protocol: Protocol) -> Iterator[Node]:
                 yield from (change.value, change.condition, *change.arguments)
     for message in protocol.messages:
         yield message.spent
-
-
-def parts(node: Node) -> list[Node]:
-    """A node and all that it is made of."""
-    found: list[Node] = []
-
-    def note(node: Node) -> Node:
-        found.append(node)
-        return node
-
-    rebuilt(node, note)
-    return found

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from model.language import Action, Change, Message, Protocol, Symbol
 from model.language.terms import Apply, Formula, Node, Truth, Variable
-from model.language.transition import rebuilt
+from model.language.walk import parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,9 @@ def _read(action: Action) -> Iterator[tuple[Symbol, Node | None]]:
             continue
         nodes += [change.value, change.condition, *change.arguments]
     seen: list[tuple[Symbol, Node | None]] = []
-
-    def note(node: Node) -> Node:
-        if isinstance(node, Apply):
-            seen.append((node.symbol, node.arguments[0] if node.arguments else None))
-        return node
-
     for node in nodes:
-        rebuilt(node, note)
+        applied = (part for part in parts(node) if isinstance(part, Apply))
+        seen += [(read.symbol, read.arguments[0] if read.arguments else None) for read in applied]
     for change in action.changes:  # a bulk change of a function or formula reads what is there, to know what differs
         if change.symbol.kind == "state" and change.symbol.result is Formula and change.binders:
             seen.append((change.symbol, change.arguments[0]))

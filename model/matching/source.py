@@ -32,7 +32,7 @@ from model.language.terms import (
     Truth,
     Variable,
 )
-from model.language.transition import free, substitute
+from model.language.walk import free, substitute
 from model.matching.layout import Layout, first
 
 Names = Mapping[Variable, str]

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, count
 
 from model.language import Action, Change, Protocol
 from model.language.notation import change_notation, notation
@@ -41,7 +41,7 @@ from model.language.terms import (
     Truth,
     Variable,
 )
-from model.language.transition import free, fresh, rebuilt, substitute, unfolded
+from model.language.walk import free, fresh, parts, rebuilt, substitute, unfolded
 
 RULES = ("drop", "negate", "untaken", "swap", "order", "mistake", "member", "skip", "widen", "older", "unsaid")
 
@@ -148,23 +148,14 @@ def _wrong(protocol: Protocol, node: Node) -> Iterator[tuple[str, str, Node]]:
 
 def _parts(node: Node, find: Callable[[Node], list[Node]]) -> Iterator[tuple[Node, Node, Node]]:
     """Each part that `find` has something for: the part, what is put there, and the whole with it there."""
-    seen: list[tuple[int, Node, Node]] = []
+    for place, old in enumerate(parts(node)):
+        for new in find(old):
+            visited = count()
 
-    def note(node: Node) -> Node:
-        seen.extend((count[0], node, new) for new in find(node))
-        count[0] += 1
-        return node
+            def put(part: Node, place: int = place, new: Node = new, visited: Iterator[int] = visited) -> Node:
+                return new if next(visited) == place else part
 
-    count = [0]
-    rebuilt(node, note)
-    for place, old, new in seen:
-        at = [0]
-
-        def put(node: Node, place: int = place, new: Node = new, at: list[int] = at) -> Node:
-            at[0] += 1
-            return new if at[0] == place + 1 else node
-
-        yield old, new, rebuilt(node, put)
+            yield old, new, rebuilt(node, put)
 
 
 def _swapped(node: Node) -> Iterator[tuple[str, Node]]:

@@ -26,7 +26,8 @@ import z3
 from model.language import Action, Message, Promise, Protocol
 from model.language.checks import faults
 from model.language.terms import And, Apply, Implies, Node, Not, Truth, Variable
-from model.language.transition import after, changed, rebuilt, substitute, symbols
+from model.language.transition import after, changed, symbols
+from model.language.walk import rebuilt, substitute
 from model.proof.finite_models import Small, find_small
 from model.proof.symbolic import Translator, conjuncts
 

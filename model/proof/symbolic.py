@@ -31,7 +31,7 @@ from model.language.terms import (
     Value,
     Variable,
 )
-from model.language.transition import free, unfolded
+from model.language.walk import free, unfolded
 from model.proof.propositions import applied, conjunction, disjunction
 
 Environment = dict[Variable, Any]

@@ -23,7 +23,7 @@ from model.explore.kernel.ground import AFTER, Ground, Happenings, Instance
 from model.language import Assumption, Promise, Sometimes
 from model.language.terms import Node, Variable
 from model.language.transient import is_transient
-from model.language.transition import unfolded
+from model.language.walk import unfolded
 from model.proof.propositions import Propositions
 
 Choice = tuple[object, ...]

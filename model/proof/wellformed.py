@@ -13,7 +13,8 @@ from typing import Any
 from model.language import Action, Alternatives, Lifecycle, Move, Protocol
 from model.language.checks import idle_deviations
 from model.language.terms import And, Compare, Node, Not, Or, Quantified, Variable
-from model.language.transition import after, changed, substitute, symbols, unfolded
+from model.language.transition import after, changed, symbols
+from model.language.walk import substitute, unfolded
 from model.proof.prove import Claim, Proof, Prover, text_claim
 
 

@@ -35,7 +35,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from model.errors import BadInput
+from model.bad_input import BadInput
 from model.language import Protocol, Symbol
 from model.language.terms import Enumeration, Formula, Number, Value
 

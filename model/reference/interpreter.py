@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any
 
-from model.errors import BadInput
+from model.bad_input import BadInput
 from model.language import Action, Change, Message, Promise, Protocol, Sometimes, Symbol
 from model.language.terms import (
     And,
@@ -40,6 +40,7 @@ from model.language.terms import (
     Value,
     Variable,
 )
+from model.language.walk import free
 from model.reference.configuration import Configuration
 from model.reference.state import Element, Occurrence, State, Tuple, elements, initial_state
 
@@ -452,33 +453,6 @@ class _Source:
             return f"(({symbol.name!r}, {arguments}) in V)"
         table = f"{'A' if after else 'T'}[{symbol.name!r}]"
         return f"({arguments} in {table})" if symbol.result is Formula else f"{table}[{arguments}]"
-
-
-def free(node: Node) -> set[Variable]:
-    """The variables of a node that no quantifier in it binds."""
-    match node:
-        case Variable():
-            return {node}
-        case Constant() | Truth():
-            return set()
-        case Named(_, _, body):
-            return free(body)
-        case Plus(number) | Times(number):
-            return free(number)
-        case Compare(_, left, right) | Sum(left, right):
-            return free(left) | free(right)
-        case Not(operand):
-            return free(operand)
-        case And(operands) | Or(operands):
-            return set().union(*map(free, operands)) if operands else set()
-        case Implies(premise, conclusion):
-            return free(premise) | free(conclusion)
-        case Choose(condition, chosen, otherwise):
-            return free(condition) | free(chosen) | free(otherwise)
-        case Quantified(_, variables, body):
-            return free(body) - set(variables)
-        case Apply(_, arguments):
-            return set().union(*map(free, arguments)) if arguments else set()
 
 
 def all_choices(action: Action, configuration: Configuration) -> Iterable[Tuple]:

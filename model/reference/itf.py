@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from model.errors import BadInput
+from model.bad_input import BadInput
 from model.language import Protocol, Symbol
 from model.language.notation import notation
 from model.language.terms import Formula, Number, Value

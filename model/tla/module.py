@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from model.errors import BadInput
+from model.bad_input import BadInput
 from model.explore.kernel.emit import ENVIRONMENT_ROLES, OWED
 from model.language import (
     Action,
@@ -33,8 +33,9 @@ from model.language import (
 )
 from model.language.terms import Apply, Formula, Named, Node, Number, Quantified, Titled, Value, Variable
 from model.language.transition import symbols
-from model.tla.changes import LINE, bounds, branches, function_after, relation_after, tuples
-from model.tla.terms import WIDTH, Names, Scope, Vocabulary, lines, quoted, reads_events
+from model.language.walk import children, parts
+from model.tla.expressions import WIDTH, Names, Scope, Vocabulary, lines, quoted, reads_events
+from model.tla.updates import LINE, bounds, branches, function_after, relation_after, tuples
 
 OWN: Final = """
     Allows Fairness Forgets Init Kept Messages Next Nobody_is_stuck Observe Send Spec Spent Types Watched
@@ -193,10 +194,10 @@ class _Writer:
         """Each after those that it speaks of."""
         made: set[object] = set()
 
-        def named_in(node: object) -> Iterator[str]:
+        def named_in(node: Node) -> Iterator[str]:
             if isinstance(node, Named) and node.definition in self._words.operators:
                 yield from make(node.definition)
-            for part in node if isinstance(node, tuple) else _parts(node):
+            for part in (*node.arguments, node.body) if isinstance(node, Named) else children(node):
                 yield from named_in(part)
 
         def make(titled: Titled) -> Iterator[str]:
@@ -359,16 +360,9 @@ def _unspent(message: Message[Any]) -> Named:
 
 def _of_states(scope: Scope, node: Node, column: int) -> str:
     """One side of a promise of runs. TLC takes a definition in it for a formula of runs too, unless it is compared."""
-    if any(isinstance(part, Named) for part in _within(node)):
+    if any(isinstance(part, Named) for part in parts(node)):
         return f"{scope.text(node, column, 6)} = TRUE"
     return scope.text(node, column, 3)
-
-
-def _within(node: object) -> Iterator[object]:
-    """A node and all that it is made of."""
-    yield node
-    for part in node if isinstance(node, tuple) else _parts(node):
-        yield from _within(part)
 
 
 def _for_all(claim: Promise | Assumption) -> Node:
@@ -382,12 +376,6 @@ def _for_some(claim: Sometimes) -> Node:
 def _first(enumeration: type[Value]) -> str:
     names: list[str] = enumeration.names()  # type: ignore[attr-defined]
     return names[0]
-
-
-def _parts(node: object) -> Iterator[object]:
-    """What a node is made of."""
-    for name in getattr(node, "__dataclass_fields__", ()):
-        yield getattr(node, name)
 
 
 def _comment(text: str) -> str:

@@ -14,8 +14,8 @@ from model.language import Eventuality, Promise, Protocol
 from model.language.terms import Number
 from model.reference.configuration import Configuration
 from model.reference.state import Element
+from model.tla.expressions import WIDTH, lines, quoted
 from model.tla.module import AND, OR, Module, identifier
-from model.tla.terms import WIDTH, lines, quoted
 
 GIVEN: Final = "world_"
 """What the names of the world's definitions begin with."""

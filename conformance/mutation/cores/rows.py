@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from conformance.mutation.cores.core_digests import digests_of_cores
 from conformance.mutation.cores.engines import ENGINES, comparisons
 from conformance.mutation.cores.loading import cores_with, source
 from conformance.mutation.cores.modules import MODULES
+from conformance.mutation.digests import inputs_of_cores
 from conformance.mutation.processes import processes
 from conformance.mutation.table import IMPLEMENTATION, Answer, Check, Kill, Matrix, Row
 from conformance.protocols import PROTOCOLS
@@ -42,7 +42,7 @@ def made_anew(protocol: Protocol, progress: Callable[[int, str], None] | None = 
         protocol.name,
         IMPLEMENTATION,
         {name: about for name, (about, _) in ENGINES.items()},
-        digests_of_cores(protocol),
+        inputs_of_cores(protocol),
         tuple(sorted(checks)),
         tuple(rows),
     )

@@ -8,9 +8,9 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from conformance.replay.alcor.live_replays import SCHEME, LiveReplays, parse_where, replay_live
 from conformance.replay.alcor.peers import Where
 from conformance.replay.alcor.probes import PROBES
-from conformance.replay.alcor.replays import SCHEME, LiveReplays, parse_where, replay_live
 from conformance.replay.replays import Vector
 from conformance.replay.targets import TARGETS
 from impl.cli.console import progress_bar

@@ -1,29 +1,29 @@
-"""Our agent on Alcor's wire: the transport of an agent's service, with gRPC in place of a broker.
+"""Our agent on Alcor's wire format: the transport of an agent's service, with gRPC instead of a broker.
 
-The core decides everything; this translates. A yes from NCM carries no version and no place: they come with the neighbor that NCM
-pushes before it, so a yes without one installs nothing.
+The core decides everything; this module translates. NCM's consent carries no version and no place: they come with the neighbor that
+NCM pushes before it, so a consent without a neighbor installs nothing.
 
-| a reply to a request leaves unset, or says | what is made of it |
+| reply to a request | interpretation |
 |---|---|
-| no status with the request's id | no answer: asked again, a few times, until the held packet is given up |
+| no status with the request's id | no answer: asked again, a few times, until the held packet is dropped |
 | a status with another id, or none | ignored, and counted |
-| SUCCESS (which an unset status reads) | nothing by itself |
-| SUCCESS, and the neighbor came since the request was sent | granted, in the neighbor's version and place |
-| SUCCESS, and no neighbor yet | nothing, until it comes or the held packet is given up |
-| SUCCESS, and the neighbor that came was deleted | refused: gone |
+| SUCCESS (also the value of an unset status) | nothing by itself |
+| SUCCESS, and the neighbor arrived since the request was sent | granted, with the neighbor's version and place |
+| SUCCESS, and no neighbor yet | nothing, until it arrives or the held packet is dropped |
+| SUCCESS, and the neighbor that arrived was deleted | refused: gone |
 | PENDING | no answer |
-| any other status, a number that is none, or several of which one is no SUCCESS | refused; the wire has no reasons, so: unknown |
+| any other status, an invalid number, or several with one that is not SUCCESS | refused; the wire has no reasons, so: unknown |
 | an error of the call | asked again, if that can help |
 
-| a pushed goal state leaves unset, or says | what is made of it |
+| pushed goal state | interpretation |
 |---|---|
-| an older revision than is known | OUT_OF_ORDER; the newer one stays |
-| the revision that is known | SUCCESS if it says the same, else INVALID_ARG |
+| an older revision than the known one | OUT_OF_ORDER; the newer one stays |
+| the known revision | SUCCESS if its content is the same, else INVALID_ARG |
 | a neighbor of a network in which this host has had no port | INVALID_ARG |
-| meant for another epoch, or before this agent has begun one | FAILURE |
+| for another epoch, or before this agent has begun one | FAILURE |
 
-For what else a goal state leaves unset see `statements`. Our NCM names the epoch it speaks to in metadata; what comes without
-one is taken for the present epoch.
+For other unset fields of a goal state see `goal_states`. Our NCM names the epoch that it addresses in metadata; a call without one
+is for the present epoch.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ from impl.wire.alcor.schema import Schema
 from impl.wire.codec import decode
 
 ATTEMPTS_MAX: Final = 3
-"""To ask one thing of NCM; the service gives the held packet up in its own time."""
+"""Attempts to send one request to NCM; the service drops the held packet after its own time limit."""
 ASKS_SECONDS_MAX: Final = 60.0
-"""That a request is remembered for, if its neighbor never comes; no held packet waits as long."""
+"""How long a request is remembered if its neighbor never arrives; no held packet waits as long."""
 WORTH_REPEATING: Final = {
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -78,18 +78,18 @@ WORTH_REPEATING: Final = {
 
 @dataclass(slots=True)
 class _Ask:
-    """A request that NCM has not answered, or whose neighbor has not come."""
+    """A request that NCM has not answered, or whose neighbor has not arrived."""
 
     request: Request
     since: float
     """In monotonic seconds."""
     consented: bool = False
     heard: Statement | None = None
-    """The newest that was pushed of the destination since."""
+    """The newest statement pushed for the destination since then."""
 
 
 class AcaGateway(Inbox, GoalStateServer):
-    """A connection with one session, both in one: see `impl.transport.interface`."""
+    """A connection and its only session in one: see `impl.transport.interface`."""
 
     def __init__(
         self,
@@ -121,26 +121,27 @@ class AcaGateway(Inbox, GoalStateServer):
         self._begin(0)
 
     def _begin(self, epoch: int) -> None:
-        """A new epoch: nothing has been heard in it. On the service's thread, as all that it sets."""
+        """Begins a new epoch, in which nothing has been received. Called on the service's thread, like everything that sets
+        these fields."""
         self._epoch = epoch
         self._said: dict[Pod, Statement] = {}
-        """What the core has applied of each pod."""
+        """What the core has applied for each pod."""
         self._networks: set[str] = set()
         """Networks in which this host has had a port."""
         self._asks: dict[int, _Ask] = {}
         self._confirmed: dict[Pod, int] = {}
 
     def open(self) -> AcaGateway:
-        """Begins to serve; NCM need not be there yet."""
+        """Starts serving; NCM need not be reachable yet."""
         if self.start_serving():
             self._caller.open()
             self._log.info("listens on %s", self.where)
         return self
 
-    # ------------------------------------------------------------------------------- what comes in, by gRPC
+    # --------------------------------------------------------------------------------------- incoming calls
 
     async def apply(self, goal: Any, epoch: int | None) -> Any:
-        """The reply to a goal state, once the core has judged it."""
+        """The reply to a goal state, after the core has decided about it."""
         items = read(goal, self.schema, self.host, self.where.address, self._place_of)
         reply = self.schema.GoalStateOperationReply()
         if items:
@@ -160,10 +161,10 @@ class AcaGateway(Inbox, GoalStateServer):
             return self.host
         return self.directory.name_of(address) or name_after(address)
 
-    # ----------------------------------------------------------------------------------- what is asked of NCM
+    # ---------------------------------------------------------------------------------------- requests to NCM
 
     async def _ask(self, request: Any, epoch: int, answered: Callable[[int], Iterator[Delivery]]) -> None:
-        """Asks until there is an answer, a few times; what the answer is good for is decided on the service's thread."""
+        """Asks until there is an answer, a few times; the answer is evaluated on the service's thread."""
         call = self.schema.HostRequest(format_version=1, state_requests=[request])
         pause = self.deadlines.retry_first
         for _ in range(ATTEMPTS_MAX):
@@ -175,10 +176,10 @@ class AcaGateway(Inbox, GoalStateServer):
             pause = min(2 * pause, self.deadlines.retry_max)
 
     async def _exchange(self, call: Any, epoch: int) -> int | None:
-        """One attempt; none: there is no answer, and it may be asked again."""
+        """One attempt; None: there is no answer, and the request may be repeated."""
         method = self._caller.channel.unary_unary(path(GOAL_STATES, REQUEST))
         try:
-            # While the connection comes about an attempt waits; failing at once would use all of them up.
+            # The attempt waits while the connection is being established; failing at once would use up all attempts.
             data = await method(
                 call.SerializeToString(),
                 timeout=self.deadlines.request,
@@ -187,7 +188,7 @@ class AcaGateway(Inbox, GoalStateServer):
             )
             reply = parse(self.schema.HostRequestReply, data, REQUEST_BYTES_MAX)
         except grpc.aio.AioRpcError as problem:
-            self.counted.count(f"NCM cannot be asked ({problem.code().name})")
+            self.counted.count(f"cannot send a request to NCM ({problem.code().name})")
             return None if problem.code() in WORTH_REPEATING else int(self.schema.OperationStatus.PENDING)
         except Malformed as problem:
             self.counted.count(f"NCM's reply: {problem}")
@@ -200,15 +201,16 @@ class AcaGateway(Inbox, GoalStateServer):
             if operation_statuse.request_id == wanted
         ]
         if len(said) < len(reply.operation_statuses):
-            self.counted.count("a status for a request that was not asked")
+            self.counted.count("a status for a request that was not sent")
         if not said or statuses.PENDING in said:
             return None
         return int(next((status for status in said if status != statuses.SUCCESS), statuses.SUCCESS))
 
-    # ------------------------------------------------------------------- translated, on the service's thread
+    # ------------------------------------------------------------------ translation, on the service's thread
 
     def _apply(self, epoch: int | None, items: list[Item], verdicts: asyncio.Future[list[int]]) -> Iterator[Delivery]:
-        """What a goal state says, one by one, each judged by whether the core confirms it."""
+        """Passes the content of a goal state to the core, one statement at a time; the core's confirmation gives each one's
+        status."""
         statuses, found = self.schema.OperationStatus, []
         for item in items:
             heard = {statuses.SUCCESS}
@@ -237,16 +239,16 @@ class AcaGateway(Inbox, GoalStateServer):
         self.loop.call(lambda: None if verdicts.done() else verdicts.set_result(found))
 
     def _doubt(self, statement: Statement) -> str:
-        """Why a statement is not handed on; empty: there is no reason."""
+        """The reason for not passing a statement on; empty: none."""
         known = self._said.get(statement.pod)
         if known is not None and known.version == statement.version and known.place != statement.place:
-            return "another place for a revision that is known"
+            return "another place for a known revision"
         if statement.place not in (None, self.host) and statement.pod.vpc not in self._networks:
             return "of a network in which this host has no port"
         return ""
 
     def _hear(self, statement: Statement) -> Iterator[Delivery]:
-        """The core has applied it: whoever asked for it, and was told yes, has its answer."""
+        """The core has applied the statement: requests for it that NCM has consented to are answered."""
         self._said[statement.pod] = statement
         if statement.place == self.host:
             self._networks.add(statement.pod.vpc)
@@ -257,7 +259,7 @@ class AcaGateway(Inbox, GoalStateServer):
                     yield from self._conclude(number, ask)
 
     def _conclude(self, number: int, ask: _Ask) -> Iterator[Delivery]:
-        """Yes, and the neighbor is there."""
+        """Answers a request: NCM has consented, and the neighbor is there."""
         assert ask.heard is not None
         del self._asks[number]
         answer: Granted | Refused = Refused(self.host, ask.request.epoch, number, Reason.GONE)
@@ -278,14 +280,14 @@ class AcaGateway(Inbox, GoalStateServer):
         if ask.heard is not None:
             yield from self._conclude(number, ask)
         else:
-            self.counted.count("a yes before its neighbor, or without one")
+            self.counted.count("a consent before its neighbor, or without one")
 
     def _greeted(self, status: int) -> Iterator[Delivery]:
         if status != self.schema.OperationStatus.SUCCESS:
-            self.counted.count("NCM does not take up a restart")
+            self.counted.count("NCM does not handle an agent's restart")
         return iter(())
 
-    # ---------------------------------------------------------------------------------------- a connection
+    # ------------------------------------------------------------------------------------------ connection
 
     def open_session(self, subscription: str, topics: Sequence[str]) -> AcaGateway:
         return self

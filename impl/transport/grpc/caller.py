@@ -1,4 +1,4 @@
-"""A way to a server, from an address of the caller's own choice where the address is the identity."""
+"""A client's channel to a server, from a chosen source address where the address is the identity."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class Caller:
 
     @property
     def channel(self) -> Any:
-        """The channel, on the loop's thread."""
-        assert self._channel is not None, "the way is not open"
+        """The channel; on the loop's thread."""
+        assert self._channel is not None, "the channel is not open"
         return self._channel
 
     def open(self) -> None:
-        """Makes the channel; who is called need not be there yet."""
+        """Creates the channel; the server need not be reachable yet."""
         self._loop.run(self.dial())
 
     async def dial(self) -> Any:
-        """The channel, made if it is not there; on the loop's thread."""
+        """The channel, created if necessary; on the loop's thread."""
         if self._channel is None:
             target = str(self._where)
             if self._source is not None:
@@ -39,11 +39,11 @@ class Caller:
         return self._channel
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes the channel."""
         self._loop.run(self.hang_up())
 
     async def hang_up(self) -> None:
-        """Hangs up, on the loop's thread."""
+        """Closes the channel; on the loop's thread."""
         if self._channel is not None:
             way, self._channel = self._channel, None
             await way.close()

@@ -1,10 +1,10 @@
-"""DPM's side of the direct channel: calls agents, a host at a time each, and says what they reply.
+"""DPM's side of the direct channel: it calls agents, hosts independently of each other, and passes on their replies.
 
-What is under way to a host, or waits for that, is one revision and one asking for each of its VPCs, the newest. A call that fails
-is not repeated here: DPM reminds hosts that have not confirmed, and asks again those that have not answered, in its own time. So
-nothing here need be durable.
+For each host, one revision and one subscribe request per VPC, the newest, are in progress or waiting. A failed call is not repeated
+here: DPM reminds hosts that have not confirmed, and asks again those that have not answered, at its own intervals. So nothing here
+needs to be durable.
 
-| what becomes of an asking to subscribe | what DPM's core hears |
+| result of a subscribe request | what DPM's core receives |
 |---|---|
 | done | accepted |
 | refused | declined |
@@ -38,14 +38,14 @@ from impl.wire.alcor.schema import Schema
 from impl.wire.codec import decode
 
 NO_ANSWER: Final = (Result.TIMED_OUT, Result.UNREACHABLE, Result.PASSED_OVER)
-"""They say nothing of whether the agent has subscribed."""
+"""Results that do not show whether the agent has subscribed."""
 
 Hear = Callable[[Notice, str], object]
-"""Told what a host has said in reply, and which host it is."""
+"""Called with a host's reply, and the name of the host."""
 
 
 class Calls:
-    """Calls to all agents. Made anywhere; `tell` may be used from any thread but the loop's, and never waits."""
+    """Calls to all agents. May be created on any thread; `tell` may be used from any thread except the loop's, and never waits."""
 
     def __init__(
         self,
@@ -61,17 +61,17 @@ class Calls:
         self.loop, self.schema, self.directory, self.identity, self.source = loop, schema, directory, identity, source
         self.deadlines = deadlines or Deadlines()
         self.counted = RateLimitedLog(logging.getLogger("ondemand.dpm"), logging.INFO)
-        """What was said, and what failed, by what it was."""
+        """What was received, and what failed, by kind."""
         self.client = SubscriptionClient(loop, schema, directory, identity, subscription_port, self.deadlines, source)
         self._hear: Hear | None = None
         self._hosts: dict[str, _Host] = {}
 
     def reply_to(self, hear: Hear) -> None:
-        """Says from now on what agents reply; from the loop's thread."""
+        """Sets the function that receives the agents' replies; called from the loop's thread."""
         self._hear = hear
 
     def tell(self, message: Push | Subscribe) -> None:
-        """Calls the agent that this is for, soon."""
+        """Schedules the call to the agent that this message is for."""
         self.loop.call(self._put, message)
 
     def _put(self, message: Push | Subscribe) -> None:
@@ -80,16 +80,16 @@ class Calls:
         self._hosts[message.host].put(message)
 
     def heard(self, notice: Notice) -> None:
-        """An agent has replied; on the loop's thread."""
-        assert self._hear is not None, "nobody listens to what agents reply"
+        """Passes on an agent's reply; on the loop's thread."""
+        assert self._hear is not None, "no receiver is set for the agents' replies"
         self._hear(notice, notice.host)
 
     def count(self, host: str, what: str) -> None:
-        """Something was not as hoped."""
+        """Counts an event that should not happen."""
         self.counted.count(what, f"{host}: {what}")
 
     def close(self) -> None:
-        """Calls nobody any more."""
+        """Stops calling."""
         self.loop.run(self._hang_up())
 
     async def _hang_up(self) -> None:
@@ -99,13 +99,14 @@ class Calls:
 
 
 class _Host:
-    """One host: its revisions go one after the other, and beside them its askings. All on the loop's thread."""
+    """One host: its revisions are sent one after the other, and its subscribe requests in parallel to them. All on the loop's
+    thread."""
 
     def __init__(self, calls: Calls, name: str) -> None:
         self._calls, self._name = calls, name
         self._pushes: dict[str, Push] = {}
         self._askings: dict[str, Subscribe] = {}
-        """By VPC, both: what waits to be said, the newest only."""
+        """By VPC, both: the newest message that waits to be sent."""
         self._caller: Caller | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -139,7 +140,7 @@ class _Host:
         calls = self._calls
         where = calls.directory.find(self._name)
         if where is None:
-            calls.count(self._name, "a host that has no address")
+            calls.count(self._name, "a host without an address")
             return
         if self._caller is None:
             self._caller = Caller(calls.loop, calls.identity, where, self._name, calls.source)
@@ -148,7 +149,7 @@ class _Host:
             async with asyncio.timeout(calls.deadlines.push):
                 reply = await push_once(await self._caller.dial(), calls.schema, goal, push.epoch)
         except CannotBeSaid as problem:
-            calls.count(self._name, f"a revision cannot be said on this wire ({problem})")
+            calls.count(self._name, f"a revision cannot be encoded on this wire ({problem})")
         except TimeoutError:
             calls.count(self._name, "a revision was not confirmed in time")
         except grpc.aio.AioRpcError as problem:
@@ -169,11 +170,11 @@ class _Host:
             self._calls.counted["accepted"] += 1
             self._calls.heard(Accepted(host, epoch, vpc, attempt))
         elif result is Result.REFUSED:
-            self._calls.count(host, "an asking to subscribe was refused")
+            self._calls.count(host, "a subscribe request was refused")
             self._calls.heard(Declined(host, epoch, vpc, attempt))
         else:
             assert result in NO_ANSWER
-            self._calls.count(host, f"an asking to subscribe: {result.value}")
+            self._calls.count(host, f"a subscribe request: {result.value}")
 
     async def end(self) -> None:
         self._pushes, self._askings = {}, {}
@@ -185,13 +186,13 @@ class _Host:
 
 
 class DirectConnection:
-    """DPM's connection to the broker, but for revisions and askings that are for one host: those are calls."""
+    """DPM's connection to the broker, except that revisions and subscribe requests for one host become calls."""
 
     def __init__(self, broker: Connection, calls: Calls) -> None:
         self._broker, self._calls = broker, calls
 
     def publish(self, letters: Sequence[Letter]) -> None:
-        """See `impl.transport.interface.Connection`. A call need not have succeeded when this returns."""
+        """See `impl.transport.interface.Connection`. Calls may still be in progress when this returns."""
         said = [(letter, decode(letter.data)) for letter in letters]
         self._broker.publish([letter for letter, message in said if not isinstance(message, Push | Subscribe)])
         for _, message in said:
@@ -199,10 +200,10 @@ class DirectConnection:
                 self._calls.tell(message)
 
     def open_session(self, subscription: str, topics: Sequence[str]) -> Session:
-        """See there."""
+        """See `impl.transport.interface.Connection`."""
         return self._broker.open_session(subscription, topics)
 
     def close(self) -> None:
-        """See there."""
+        """See `impl.transport.interface.Connection`."""
         self._calls.close()
         self._broker.close()

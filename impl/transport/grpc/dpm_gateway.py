@@ -1,16 +1,17 @@
-"""Our DPM on Alcor's wire, in place of Alcor's test controller: the transport of a DPM's service, with gRPC for a broker.
+"""Our DPM on Alcor's wire format, in place of Alcor's test controller: the transport of a DPM's service, with gRPC instead of a
+broker.
 
-Each change is a goal state of its own, with the network and the subnet that its port needs. DPM knows of a pod its VNI and its IP
-only, so that ids and MAC addresses are made of these, and the subnet is as large as the network.
+Each change is a separate goal state, with the network and the subnet that its port needs. DPM knows only a pod's VNI and IP, so
+that ids and MAC addresses are derived from these, and the subnet is as large as the network.
 
-| NCM's reply leaves unset, or says | what is made of it |
+| NCM's reply | interpretation |
 |---|---|
-| no status that names the port, with its kind and operation (Alcor's NCM) | nothing is known, so the change is sent again |
-| SUCCESS (which an unset status reads), for the port | done |
+| no status that names the port, with its kind and operation (Alcor's NCM) | no outcome, so the change is sent again |
+| SUCCESS (also the value of an unset status), for the port | done |
 | FAILURE | failed |
 | OUT_OF_ORDER | superseded |
-| PENDING, a number that is none, or an error of the call | nothing is known yet, so the change is sent again |
-| INVALID_ARG | said in the log, and sent again: NCM may learn what it lacks |
+| PENDING, an invalid number, or an error of the call | no outcome yet, so the change is sent again |
+| INVALID_ARG | logged, and sent again: NCM may receive later what it lacks |
 """
 
 from __future__ import annotations
@@ -50,13 +51,13 @@ from impl.wire.alcor.schema import Schema
 from impl.wire.codec import decode
 
 PUSHES_MAX: Final = 16
-"""Under way at once; further changes wait."""
+"""Changes in progress at once; further ones wait."""
 REPLY_SECONDS: Final = 5.0
-"""For NCM to reply, beyond the time that it has for the hosts."""
+"""The time for NCM to reply, beyond the time that it has for the hosts."""
 
 
 class DpmGateway(Inbox):
-    """A connection with one session, both in one: see `impl.transport.interface`."""
+    """A connection and its only session in one: see `impl.transport.interface`."""
 
     def __init__(
         self,
@@ -76,18 +77,18 @@ class DpmGateway(Inbox):
         self._caller = Caller(loop, identity, ncm, ncm_name, source)
         self._room = asyncio.Semaphore(PUSHES_MAX)
         self._under_way: set[tuple[Pod, int]] = set()
-        """On the loop's thread: what is sent again meanwhile need not go twice."""
+        """On the loop's thread: changes in progress, which need not be sent twice."""
 
     def open(self) -> DpmGateway:
-        """Gets ready to call; NCM need not be there yet."""
+        """Prepares for calls; NCM need not be reachable yet."""
         self._caller.open()
         return self
 
     def check(self, pod: Pod, host: str | None = None) -> None:
-        """Whether a decision can be said on this wire.
+        """Checks that a decision can be expressed on this wire.
 
         Raises:
-            IllegalInput: the pod is no VNI and IP, or there is no such host.
+            IllegalInput: the pod is not a VNI and IP, or there is no such host.
         """
         try:
             ipaddress.ip_address(pod.address)
@@ -95,9 +96,11 @@ class DpmGateway(Inbox):
         except ValueError:
             vni = 0
         if not 0 < vni <= VNI_MAX or str(vni) != pod.vpc:
-            raise IllegalInput(f"{pod} is no pod on this wire: write VNI/IP, with a VNI from 1 to {VNI_MAX}")
+            raise IllegalInput(f"invalid pod {pod} on this wire: expected VNI/IP, with a VNI from 1 to {VNI_MAX}")
         if host is not None and self.directory.find(host) is None:
-            raise IllegalInput(f"{host!r} is no host: write its name in the file of hosts, or its address with hyphens")
+            raise IllegalInput(
+                f"unknown host {host!r}: write its name in the file of hosts, or its address with hyphens"
+            )
 
     # -------------------------------------------------------------------------------------------- to NCM
 
@@ -107,7 +110,7 @@ class DpmGateway(Inbox):
             if isinstance(message, Config):
                 self.loop.call(self._begin, message)
             else:
-                self.counted.count(f"a {type(message).__name__} cannot be said on this wire")
+                self.counted.count(f"a {type(message).__name__} cannot be sent on this wire")
 
     def _begin(self, config: Config) -> None:
         if (config.pod, config.version) not in self._under_way:
@@ -124,7 +127,7 @@ class DpmGateway(Inbox):
             self._under_way.discard((config.pod, config.version))
 
     async def _exchange(self, config: Config) -> Any | None:
-        """Sends the change on a stream of its own; NCM's reply, or none."""
+        """Sends the change on a separate stream; NCM's reply, or None."""
         goal = goal_state(self.schema, config, self.directory)
         method = self._caller.channel.stream_stream(path(GOAL_STATES, PUSH_STREAM))
         try:
@@ -149,7 +152,7 @@ class DpmGateway(Inbox):
         return None
 
     def _outcome(self, config: Config, reply: Any | None) -> Outcome | None:
-        """How the change has ended; none: nothing is known of that."""
+        """How the change has ended; None: unknown."""
         kinds, operations, statuses = self.schema.ResourceType, self.schema.OperationType, self.schema.OperationStatus
         if reply is None:
             return None
@@ -161,11 +164,13 @@ class DpmGateway(Inbox):
             == (port_id(config.pod), kinds.PORT, operation)
         }
         if len(said) != 1:
-            self.counted.count("NCM's reply says nothing, or several things, of the port")
+            self.counted.count("NCM's reply has no status, or several different ones, for the port")
             return None
         (status,) = said
         if status == statuses.INVALID_ARG:
-            self.counted.count(f"NCM does not take version {config.version} of {config.pod}; its log says why")
+            self.counted.count(
+                f"NCM does not accept version {config.version} of {config.pod}; see its log for the reason"
+            )
         outcomes = {
             statuses.SUCCESS: Outcome.DONE,
             statuses.FAILURE: Outcome.FAILED,
@@ -173,7 +178,7 @@ class DpmGateway(Inbox):
         }
         return outcomes.get(status)
 
-    # ------------------------------------------------------------------------------------ a connection
+    # -------------------------------------------------------------------------------------- connection
 
     def open_session(self, subscription: str, topics: Sequence[str]) -> DpmGateway:
         return self
@@ -187,16 +192,16 @@ def _heard(report: Report) -> Iterator[Delivery]:
 
 
 def port_id(pod: Pod) -> str:
-    """The id of a pod's port. What is added to it names its neighbor."""
+    """The id of a pod's port. A suffix to it names its neighbor."""
     return f"port-{pod.vpc}-{pod.address}"
 
 
 def goal_state(
     schema: Schema, config: Config, directory: Directory, port: str | None = None, subnet: str | None = None
 ) -> Any:
-    """A change as a goal state: the port, listed for its host; its neighbor, listed for nobody; the network and the subnet.
+    """A change as a goal state: the port, listed for its host; its neighbor, listed for no host; the network and the subnet.
 
-    The ids of port and subnet are made of the pod, unless they are given.
+    The ids of port and subnet are derived from the pod, unless they are given.
     """
     pod, gone = config.pod, config.place is None
     where = directory.find(config.place) if config.place is not None else None

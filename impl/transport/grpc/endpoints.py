@@ -1,6 +1,6 @@
-"""The paths of Alcor's services, the limits that both ends keep, and how a server is opened.
+"""The paths of Alcor's services, the limits that both ends observe, and the opening of servers.
 
-Messages are handled as bytes up to where they are parsed, so that what does not parse is refused with a sentence of ours, and
+Messages are handled as bytes until they are parsed, so that unparsable bytes are refused with a sentence of the project, and
 counted.
 """
 
@@ -30,47 +30,47 @@ AGENT_PORT: Final = 50001
 SUBSCRIPTION_PORT: Final = 50002
 
 EPOCH: Final = "ondemand-epoch"
-"""Metadata of a call: the epoch of the agent that speaks or is spoken to. Alcor's programs neither send nor read it."""
+"""Metadata of a call: the epoch of the agent that sends it or receives it. Alcor's programs neither send nor read it."""
 
 GOAL_STATE_BYTES_MAX: Final = 4 * 1024 * 1024
-"""Of a goal state; what the libraries of both sides take unless told otherwise."""
+"""The size limit of a goal state; the default of the libraries on both sides."""
 REQUEST_BYTES_MAX: Final = 64 * 1024
-"""Of a request, or a reply to one: a request of Alcor's agent has about 100 bytes."""
+"""The size limit of a request, or a reply to one: a request of Alcor's agent has about 100 bytes."""
 TRANSPORT_BYTES_MAX: Final = 2 * GOAL_STATE_BYTES_MAX
-"""Beyond this the library refuses by itself; up to it we do, with a sentence, and count."""
+"""The library refuses larger messages by itself; up to this limit we refuse them, with a sentence, and count."""
 CALLS_MAX: Final = 10_000
-"""Under way at one server; more are refused by the library."""
+"""Calls in progress at one server; the library refuses more."""
 
 
 class Malformed(Exception):
-    """Bytes that are no message; the text says what was expected. It quotes no payload."""
+    """Bytes that are not a valid message; the text says what was expected. It quotes no payload."""
 
 
 @dataclass(frozen=True)
 class Deadlines:
-    """How long calls may take. All in seconds."""
+    """The time limits of calls. All in seconds."""
 
     push: float = 5.0
-    """One push to an agent, from dialling to the end of the stream."""
+    """One push to an agent, from dialing to the end of the stream."""
     answer: float = 10.0
-    """An agent's request at NCM, the push before the answer included; then the answer is no."""
+    """An agent's request at NCM, including the push before the answer; after that the answer is a refusal."""
     outcome: float = 10.0
-    """A goal state of DPM at NCM; what has not ended by then is reported as pending."""
+    """A goal state of DPM at NCM; changes that have not ended by then are reported as pending."""
     request: float = 4.0
-    """One attempt of an agent to ask NCM."""
+    """One attempt of an agent to send a request to NCM."""
     apply: float = 4.0
-    """A goal state at an agent; then it was not applied."""
+    """A goal state at an agent; after that it counts as not applied."""
     subscribe: float = 5.0
-    """A subscription, from dialling to the reply."""
+    """A subscription, from dialing to the reply."""
     retry_first: float = 0.1
-    """Before the first repetition; it doubles each time."""
+    """The pause before the first repetition; it doubles each time."""
     retry_max: float = 5.0
-    """Before any repetition."""
+    """The limit of that pause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a server listens, or is dialled."""
+    """The address that a server listens on, or that a client dials."""
 
     address: str
     port: int
@@ -80,7 +80,7 @@ class Endpoint:
 
 
 def endpoint(text: str, port: int) -> Endpoint:
-    """`ADDRESS` or `ADDRESS:PORT`; the port is the default one.
+    """`ADDRESS` or `ADDRESS:PORT`; without a port, the default one.
 
     Raises:
         BadDeployment: it is neither.
@@ -93,7 +93,7 @@ def endpoint(text: str, port: int) -> Endpoint:
         ipaddress.ip_address(address)
         found = int(number)
     except ValueError as problem:
-        raise BadDeployment(f"{text!r} is no address; write IP, or IP:PORT") from problem
+        raise BadDeployment(f"invalid address {text!r}: write IP, or IP:PORT") from problem
     if not 0 <= found <= 65535:
         raise BadDeployment(f"{text!r}: a port is a number up to 65535")
     return Endpoint(address, found)
@@ -106,11 +106,11 @@ def parse(kind: Any, data: bytes, bytes_max: int) -> Any:
         Malformed: it is too large, or does not parse.
     """
     if len(data) > bytes_max:
-        raise Malformed(f"{len(data)} bytes, and a {kind.DESCRIPTOR.name} has {bytes_max} at most")
+        raise Malformed(f"{len(data)} bytes; a {kind.DESCRIPTOR.name} has at most {bytes_max}")
     try:
         return kind.FromString(data)
     except DecodeError as problem:
-        raise Malformed(f"the bytes are no {kind.DESCRIPTOR.name}") from problem
+        raise Malformed(f"the bytes do not parse as a {kind.DESCRIPTOR.name}") from problem
 
 
 def path(service: str, method: str) -> str:
@@ -124,15 +124,15 @@ OPTIONS: Final = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),  # the library's own two minutes would outlast every wait of ours
+    ("grpc.max_reconnect_backoff_ms", 2_000),  # the library's own two minutes would outlast all our waits
 )
-"""Of every channel and server."""
+"""The options of every channel and server."""
 
 
 async def serve(
     services: Mapping[str, Mapping[str, Any]], where: Endpoint, credentials: Any | None
 ) -> tuple[Any, Endpoint]:
-    """Opens a server for these methods of these services; without credentials it is plaintext. Port 0 takes any that is free.
+    """Opens a server for these methods of these services; without credentials it is plaintext. Port 0 takes any free one.
 
     Raises:
         EnvironmentProblem: it cannot listen there.
@@ -160,10 +160,10 @@ def channel(target: str, credentials: Any | None, name: str) -> Any:
 
 
 def epoch_of(metadata: Sequence[tuple[str, str | bytes]] | None) -> int | None:
-    """The epoch that a call names; none: the caller knows nothing of epochs.
+    """The epoch in a call's metadata; None: the caller does not use epochs.
 
     Raises:
-        Malformed: it is no number from 1 to 2^63-1.
+        Malformed: it is not a number from 1 to 2^63-1.
     """
     said = [value for key, value in metadata or () if key == EPOCH]
     if not said:

@@ -1,4 +1,4 @@
-"""A thread that runs what waits: all gRPC of a process. Services have threads of their own, and hand over."""
+"""The thread with the event loop of all gRPC of a process. Services have their own threads, and hand work over."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Loop:
-    """Started when made. One a process: the library does not work well with several."""
+    """Started when created. One per process: the library does not work well with several."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -27,29 +27,29 @@ class Loop:
         self._loop.run_forever()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Has the thread do the work, and waits for it. Called from other threads only."""
+        """Runs the coroutine on the loop's thread, and waits for it. Called from other threads only."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Has the thread begin the work."""
+        """Starts the coroutine on the loop's thread."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def call(self, function: Any, *arguments: Any) -> None:
-        """Has the thread call a function soon. Does nothing once the loop is closed."""
+        """Schedules a function call on the loop's thread. Does nothing once the loop is closed."""
         try:
             self._loop.call_soon_threadsafe(function, *arguments)
         except RuntimeError:
             logging.getLogger("ondemand.grpc").debug("the loop is closed")
 
     def task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Begins work from within the thread, and keeps it alive."""
+        """Starts a task from within the thread, and keeps it alive."""
         made = self._loop.create_task(work)
         self._tasks.add(made)
         made.add_done_callback(self._tasks.discard)
         return made
 
     def close(self) -> None:
-        """Ends the thread; what still waits is cancelled."""
+        """Ends the thread; waiting work is cancelled."""
         if self._loop.is_closed():
             return
         self.run(self._cancel())

@@ -1,18 +1,18 @@
-"""What a goal state says to an agent: of which pods, in which version, at which place.
+"""The content of a goal state for an agent: pods, with versions and places.
 
-| left unset, or zero | what is made of it |
+| unset or zero field | interpretation |
 |---|---|
-| everything (a warm-up) | nothing is said, and the reply is empty |
+| everything (a warm-up) | no content, and the reply is empty |
 | revision of a port or neighbor | refused: nothing could be ordered by it |
-| operation of a port or neighbor (reads INFO), or GET | refused, although an agent of Alcor takes INFO for an update |
-| `update_type` (reads DELTA) or `admin_state_up` of a port that is placed | refused |
+| operation of a port or neighbor (reads as INFO), or GET | refused, although an agent of Alcor takes INFO for an update |
+| `update_type` (reads as DELTA) or `admin_state_up` of a port that is placed | refused |
 | device and owner of a port that is updated | the port is deleted |
 | host of a port | this one |
 | host of a neighbor | refused, unless it is deleted |
 | subnet of a port or neighbor, or its VNI | refused: the pod's network would be a guess |
 | operation of a network or subnet, and its revision | not read: they only describe |
 
-A deleted port says that the pod is gone, unless a neighbor in the same goal state says where it is now.
+A deleted port means that the pod is gone, unless a neighbor in the same goal state gives its present place.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from impl.wire.alcor.schema import Schema
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A version of a pod; no place: it is gone."""
+    """A version of a pod; without a place the pod is gone."""
 
     pod: Pod
     version: int
@@ -44,7 +44,7 @@ class Item:
     operation: int
     statements: list[Statement]
     problem: str = ""
-    """Why it cannot be believed."""
+    """The reason for rejecting it; empty: none."""
 
 
 def read(goal: Any, schema: Schema, host: str, address: str, place_of: Callable[[str], str | None]) -> list[Item]:
@@ -108,7 +108,7 @@ class _Reading:
         if operation != kinds.DELETE:
             place = self._place_of(neighbor.host_ip_address)
             if place is None:
-                raise Wrong("host_ip_address is the address of no host")
+                raise Wrong("host_ip_address is not the address of a known host")
         return self._statements(neighbor, place)
 
     def _statements(self, configuration: Any, place: str | None) -> list[Statement]:

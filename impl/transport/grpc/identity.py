@@ -1,7 +1,7 @@
-"""Who calls. With mutual TLS it is the name in the client's certificate; never the payload's word.
+"""The identity of callers. With mutual TLS it is the name in the client's certificate; never a claim in the payload.
 
-Alcor's programs speak plaintext and take the socket's address for the caller. That is possible here too, but somebody has to ask
-for it: whoever can take an address can speak for its host then.
+Alcor's programs use plaintext and identify a caller by the address of its socket. That is possible here too, but must be requested
+explicitly: a program that can take an address can then act as the host at that address.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ CERTIFICATE, ADDRESS = "certificate", "address"
 
 
 class Identity(Protocol):
-    """How callers are told apart, and what channels are made of."""
+    """How callers are identified, and the credentials of channels."""
 
     def caller(self, context: Any) -> str | None:
-        """The name of who makes this call, read from the call itself; none: it has none that counts."""
+        """The name of the caller, taken from the call itself; None: it has no valid one."""
 
     def server(self) -> Any | None:
-        """Credentials of a server; none: plaintext."""
+        """Credentials of a server; None: plaintext."""
 
     def client(self) -> Any | None:
-        """Credentials of a client; none: plaintext."""
+        """Credentials of a client; None: plaintext."""
 
 
 @dataclass(frozen=True)
 class ByCertificate:
-    """Mutual TLS: both ends show a certificate of the same authority, and the name in it is who they are."""
+    """Mutual TLS: both ends present a certificate of the same authority, and the name in it is the identity."""
 
     certificate: bytes
     key: bytes = field(repr=False)
     authority: bytes
 
     def caller(self, context: Any) -> str | None:
-        """The alternative name of the certificate's subject, or its common name if there is none; of several names none counts."""
+        """The subject alternative name of the certificate, or its common name if there is none; of several names, none is valid."""
         known = context.auth_context()
         names: Sequence[bytes] = known.get("x509_subject_alternative_name") or known.get("x509_common_name") or []
         return str(names[0], "utf-8", "replace") if len(names) == 1 else None
@@ -57,7 +57,7 @@ class ByCertificate:
 
 @dataclass(frozen=True)
 class ByAddress:
-    """What Alcor does: the other end of the socket is who calls. What has no name in the directory is called by its address."""
+    """Alcor's way: the remote address of the socket is the identity. An address without a name in the directory is its own name."""
 
     directory: Directory
 
@@ -81,10 +81,10 @@ def choose_identity(
     authority: Path | None,
     process: str,
 ) -> Identity:
-    """How a process tells callers apart, from what its user has said.
+    """The way in which a process identifies callers, from the user's options.
 
     Raises:
-        BadDeployment: nothing was said, or not enough, or a file cannot be read.
+        BadDeployment: options are missing or conflict, or a file cannot be read.
     """
     files = {"--certificate": certificate, "--key": key, "--authority": authority}
     given = {option: path for option, path in files.items() if path is not None}
@@ -92,14 +92,14 @@ def choose_identity(
         if given:
             raise BadDeployment(f"{next(iter(given))} and --identity address exclude each other; leave one of them out")
         logging.getLogger(f"ondemand.{process}").warning(
-            "takes the address of a socket for the identity of the caller, unencrypted: for Alcor's own programs, in a network "
+            "identifies callers by socket address, unencrypted: use this only for Alcor's own programs, in a network "
             "where nobody can take another's address"
         )
         return ByAddress(directory)
     if len(given) < len(files):
         missing = ", ".join(option for option in files if option not in given)
         raise BadDeployment(
-            f"callers could not be told apart: {missing} is missing; give all of {', '.join(files)}, or --identity address"
+            f"callers cannot be identified: {missing} is missing; give all of {', '.join(files)}, or --identity address"
         )
     read = {option: _read(option, path) for option, path in given.items()}
     return ByCertificate(read["--certificate"], read["--key"], read["--authority"])
@@ -111,5 +111,5 @@ def _read(option: str, path: Path) -> bytes:
     except OSError as problem:
         raise BadDeployment(f"{option} {path}: cannot be read ({problem.strerror}); name a PEM file") from problem
     if b"-----BEGIN " not in data:
-        raise BadDeployment(f"{option} {path}: is no PEM file")
+        raise BadDeployment(f"{option} {path}: is not a PEM file")
     return data

@@ -1,24 +1,25 @@
-"""Our NCM on Alcor's wire: the transport of an NCM service, with gRPC in place of a broker.
+"""Our NCM on Alcor's wire format: the transport of an NCM service, with gRPC instead of a broker.
 
-The core decides everything; this translates, and keeps the order of things: a request is answered yes only after its goal state was
-pushed and acknowledged. What the core sends is kept in memory only, so at its start NCM tells every host again what it was told.
+The core decides everything; this module translates, and keeps the order: a request is granted only after its goal state was pushed
+and acknowledged. The core's messages are kept in memory only, so at its start NCM tells every host again what it was told.
 
-An agent of Alcor knows no epochs, and says nothing when it starts. A host is therefore met when it is registered, in epoch 1; its
-requests are of whichever epoch NCM has met, and `AGENT_RESTARTED` begins the next. Our own agent names its epochs in metadata.
+An agent of Alcor knows no epochs, and sends nothing when it starts. A host therefore counts as seen when it is registered, in epoch
+1; its requests belong to the epoch that NCM has seen last, and `AGENT_RESTARTED` begins the next. Our own agent names its epochs in
+metadata.
 
-| a request leaves unset, or says | what is made of it |
+| request | interpretation |
 |---|---|
 | no request at all | a reply without statuses |
-| kind of request (reads ON_DEMAND) | a question, which consents to nothing |
-| a kind that is not there | INVALID_ARG |
-| id empty, too long, or twice in one call | INVALID_ARG, under the id as it came |
-| VNI 0, or too large; an address empty, or none | INVALID_ARG |
-| ethertype, protocol, ports | not read: where a pod is does not depend on them |
+| kind of request unset (reads as ON_DEMAND) | a request for a route, which consents to nothing |
+| an unknown kind | INVALID_ARG |
+| id empty, too long, or twice in one call | INVALID_ARG, under the id as received |
+| VNI 0, or too large; an address empty, or invalid | INVALID_ARG |
+| ethertype, protocol, ports | not read: the place of a pod does not depend on them |
 | a host that is not registered, or an epoch that is over | FAILURE |
-| refused by the core: unknown, gone, another's source, another network | FAILURE; the wire has no reasons |
-| granted, and the push not acknowledged in time | FAILURE; the push itself is tried again |
+| refused by the core: unknown, gone, another host's source, another network | FAILURE; the wire has no reasons |
+| granted, and the push not acknowledged in time | FAILURE; the push itself is repeated |
 
-For what DPM leaves unset see `resources`, and for what agents reply see `push`.
+For unset fields of DPM's goal states see `resources`, and for agents' replies see `push`.
 """
 
 from __future__ import annotations
@@ -66,18 +67,18 @@ from impl.wire.codec import decode
 
 REQUESTS_PER_CALL_MAX: Final = 1_000
 REQUESTS_PER_HOST_MAX: Final = 1_000
-"""Calls of one host under way; a host that asks more is refused, and no other is."""
+"""Calls of one host in progress; further calls of this host are refused, and no other host is affected."""
 REQUEST_ID_CHARACTERS_MAX: Final = 128
 GOALS_PER_STREAM_MAX: Final = 100
-"""Goal states of one stream under way; the next is read when the first of them has been answered."""
+"""Goal states of one stream in progress; the next is read when the first of them has been answered."""
 DEAD_LETTER_BYTES_MAX: Final = 65_536
-"""Kept of bytes that are no message."""
+"""The part that is kept of bytes that are not a valid message."""
 REPLY_VERSION: Final = 1
 """`format_version` of a reply to a request."""
 
 
 class _Question:
-    """One request of a call. Made on the loop's thread, decided on the service's."""
+    """One request of a call. Created on the loop's thread, decided on the service's."""
 
     def __init__(self, request: Any, number: int, gateway: NcmGateway) -> None:
         self.request, self.number = request, number
@@ -92,23 +93,23 @@ class _Question:
         self._gateway.loop.call(self.settle_here, status)
 
     def settle_here(self, status: int) -> None:
-        """Answers, from the thread of the loop."""
+        """Answers, from the loop's thread."""
         if not self.answer.done():
             self.answer.set_result(status)
 
     def grant(self, granted: bool) -> None:
-        """The push was acknowledged, or not."""
+        """Answers by whether the push was acknowledged."""
         statuses = self._gateway.schema.OperationStatus
         self.settle_here(statuses.SUCCESS if granted else statuses.FAILURE)
 
     def handled(self) -> None:
-        """The core has seen it. If it said nothing, the answer is no."""
+        """The core has handled the request. If it sent no answer, the request is refused."""
         if not self.is_taken:
             self.settle(self._gateway.schema.OperationStatus.FAILURE)
 
 
 class NcmGateway(Inbox):
-    """A connection with one session, both in one: see `impl.transport.interface`. Publishing never waits for a host."""
+    """A connection and its only session in one: see `impl.transport.interface`. Publishing never waits for a host."""
 
     def __init__(
         self,
@@ -130,16 +131,16 @@ class NcmGateway(Inbox):
         self.counted = RateLimitedLog(self._log)
         """What was refused before it reached the core, by reason."""
         self._core: Ncm | None = None
-        self._numbers = iter(range(time.time_ns(), 2**63))  # a request from before a crash is nobody's now
+        self._numbers = iter(range(time.time_ns(), 2**63))  # nobody waits for a request from before a crash
         self._questions: dict[int, _Question] = {}
         self._calls: Counter[str] = Counter()
         self._goals: dict[tuple[Pod, int], list[Goal]] = {}
-        """Who waits for the outcome of a change. Used from the service's thread only."""
+        """The goal states that wait for the outcome of a change. Used from the service's thread only."""
         self._pushes = Pushes(loop, schema, directory, identity, self.deadlines, self._confirmed, source)
         self._server: Any = None
 
     def open(self, core: Ncm) -> NcmGateway:
-        """Begins to serve. The core is only looked at: who is registered, and which epoch it has met."""
+        """Starts serving. Reads from the core which hosts are registered, and the epochs it has seen."""
         self._core = core
         self._at_hand = self._registrations()
         if self._server is None:
@@ -153,23 +154,23 @@ class NcmGateway(Inbox):
             self._log.info("listens on %s", self.where)
         return self
 
-    # ------------------------------------------------------------------------------- what comes in, by gRPC
+    # --------------------------------------------------------------------------------------- incoming calls
 
     async def _request(self, data: bytes, context: Any) -> bytes:
         host = self.identity.caller(context)
         if host is None or self.directory.find(host) is None:
-            await self._refuse(context, grpc.StatusCode.PERMISSION_DENIED, "the caller is no host", host)
+            await self._refuse(context, grpc.StatusCode.PERMISSION_DENIED, "the caller is not a known host", host)
         assert host is not None
         try:
             epoch = epoch_of(context.invocation_metadata())
             call = parse(self.schema.HostRequest, data, REQUEST_BYTES_MAX)
             if len(call.state_requests) > REQUESTS_PER_CALL_MAX:
-                raise Malformed(f"{len(call.state_requests)} requests, and a call has {REQUESTS_PER_CALL_MAX} at most")
+                raise Malformed(f"{len(call.state_requests)} requests; a call has at most {REQUESTS_PER_CALL_MAX}")
         except Malformed as problem:
             self._set_aside(host, str(problem), data)
             await self._refuse(context, grpc.StatusCode.INVALID_ARGUMENT, str(problem), host)
         if self._calls[host] >= REQUESTS_PER_HOST_MAX:
-            sentence = f"{REQUESTS_PER_HOST_MAX} calls of this host are under way; wait for some of them"
+            sentence = f"{REQUESTS_PER_HOST_MAX} calls of this host are in progress; wait for some of them"
             await self._refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, sentence, host)
         questions = [_Question(request, next(self._numbers), self) for request in call.state_requests]
         self._questions |= {question.number: question for question in questions}
@@ -182,7 +183,7 @@ class NcmGateway(Inbox):
             self._calls[host] -= 1
             for question in questions:
                 del self._questions[question.number]
-                question.grant(False)  # too late, or the caller has gone: nobody reads what comes now
+                question.grant(False)  # too late, or the caller has gone: nobody reads later answers
         reply = self.schema.HostRequestReply(format_version=REPLY_VERSION if questions else 0)
         for question in questions:
             reply.operation_statuses.add(
@@ -206,7 +207,7 @@ class NcmGateway(Inbox):
             reading.cancel()
 
     async def _read_goals(self, context: Any, replies: asyncio.Queue[Goal | Malformed | None]) -> None:
-        """Hands each goal state over as it comes; a host that is slow to confirm one does not hold up the next."""
+        """Passes on each goal state as it arrives; a host that is slow to confirm one does not delay the next."""
         while (data := await context.read()) is not grpc.aio.EOF:
             try:
                 goal = Goal(parse(self.schema.GoalStateV2, data, GOAL_STATE_BYTES_MAX), self.schema, self.loop)
@@ -233,7 +234,7 @@ class NcmGateway(Inbox):
         applied = Applied(host, parcel.epoch, parcel.pod, parcel.version)
         self.put(lambda: iter([delivery(topics.requests(host), applied)]))
 
-    # ------------------------------------------------------------------- translated, on the service's thread
+    # ------------------------------------------------------------------ translation, on the service's thread
 
     @property
     def _ncm(self) -> Ncm:
@@ -241,7 +242,7 @@ class NcmGateway(Inbox):
         return self._core
 
     def _registrations(self) -> Iterator[Delivery]:
-        """What the file of hosts says, for a core that has heard another one before."""
+        """Updates a core that was started with another file of hosts."""
         names = self.directory.names
         if names is None:
             return
@@ -252,14 +253,14 @@ class NcmGateway(Inbox):
             yield from self._registration(host)
 
     def _registration(self, host: str) -> Iterator[Delivery]:
-        """An agent of Alcor greets nobody, so whatever is there counts as met."""
+        """An agent of Alcor sends no greeting, so every registered host counts as seen."""
         if self._ncm.met_epoch(host) is None:
             yield delivery(topics.HOSTS, Registered(host, registration_number()))
         if self._ncm.met_epoch(host) == 0:
             yield delivery(topics.requests(host), Hello(host, 1))
 
     def _configure(self, goal: Goal) -> Iterator[Delivery]:
-        """Changes of a goal state, one by one; hosts that DPM names and nobody has heard of are registered first."""
+        """The changes of a goal state, one by one; unknown hosts that DPM names are registered first."""
         for config in goal.taken_by(self.resources):
             if config.place is not None and self.directory.names is None:
                 yield from self._registration(config.place)
@@ -267,7 +268,7 @@ class NcmGateway(Inbox):
             yield delivery(topics.GOAL_STATES, config)
 
     def _ask(self, host: str, epoch: int | None, questions: Sequence[_Question]) -> Iterator[Delivery]:
-        """Questions of one call, in order; those whose caller has gone meanwhile are not asked any more."""
+        """The requests of one call, in order; those whose caller has gone meanwhile are skipped."""
         statuses, kinds = self.schema.OperationStatus, self.schema.RequestType
         ids: set[str] = set()
         for question in questions:
@@ -287,7 +288,7 @@ class NcmGateway(Inbox):
                     asked = Request(host, epoch if epoch is not None else max(met, 1), question.number, *pods)
                     yield delivery(topics.requests(host), asked, question.handled)
                 else:
-                    raise Malformed("a request of this kind is not known")
+                    raise Malformed("unknown kind of request")
             except Malformed as problem:
                 self.counted[str(problem)] += 1
                 question.settle(statuses.INVALID_ARG)
@@ -299,13 +300,13 @@ class NcmGateway(Inbox):
 
         return delivery(topics.requests(host), Hello(host, epoch), handled)
 
-    # ------------------------------------------------------------------------------------------- a session
+    # --------------------------------------------------------------------------------------------- session
 
     def stop_listening(self, topic: str) -> None:
-        """The host's queue goes, if it takes part no more or starts from nothing."""
+        """Removes the host's queue when the host no longer takes part or starts with empty state."""
         self.loop.call(self._pushes.withdraw, topic.removeprefix(topics.requests("")))
 
-    # ---------------------------------------------------------------------------------------- a connection
+    # ------------------------------------------------------------------------------------------ connection
 
     def open_session(self, subscription: str, topics: Sequence[str]) -> NcmGateway:
         return self
@@ -333,7 +334,7 @@ class NcmGateway(Inbox):
         told = self.resources.told(message.host, message.pod, message.version, message.place)
         if told is None:
             self._log.error(
-                "knows no port of %s version %d, and cannot tell %s of it", message.pod, message.version, message.host
+                "no port is known for %s version %d; cannot tell %s of it", message.pod, message.version, message.host
             )
             return
         parcel = Parcel(message.pod, message.version, message.epoch, message.place is not None, told)
@@ -363,4 +364,4 @@ def _pod(vni: int, address: str) -> Pod:
     try:
         return Pod(str(vni), checked_address(address))
     except Wrong as problem:
-        raise Malformed("an address of the request is no IP address in its usual form") from problem
+        raise Malformed("an address of the request is not an IP address in its usual form") from problem

@@ -1,15 +1,15 @@
-"""Telling hosts: one queue a host, one message a stream, one stream at a time; what is slow or dead holds up nobody else.
+"""Pushes to hosts: one queue per host, one message per stream, one stream at a time; a slow or dead host delays no other.
 
-A queue holds the newest version of each pod only, so that it cannot outgrow what the host was told. What is not acknowledged is
-sent again, with growing pauses, for as long as nothing newer takes its place: whoever was told is told the newest.
+A queue holds only the newest version of each pod, so that it cannot outgrow what the host was told. Unacknowledged parcels are sent
+again, with growing pauses, until something newer replaces them: a host that was told of a pod is told its newest version.
 
-| the agent's reply leaves unset, or says | what is made of it |
+| agent's reply | interpretation |
 |---|---|
 | no reply, or the stream does not end with OK | nothing is acknowledged |
 | a status that names no resource of this push with its kind and operation | no consent; a refusal counts all the same |
 | no status for a port | the port is not acknowledged: every agent reports on ports |
-| no status for a neighbor | the end of the stream is all that an agent of Alcor says about neighbors, and counts |
-| SUCCESS (which an unset status reads), with the id, kind and operation of a resource | acknowledged |
+| no status for a neighbor | acknowledged by the end of the stream: an agent of Alcor reports nothing else on neighbors |
+| SUCCESS (also the value of an unset status), with the id, kind and operation of a resource | acknowledged |
 | OUT_OF_ORDER, with the same | acknowledged: the agent knows a newer version; no request is granted by it |
 | any other status | not acknowledged |
 """
@@ -45,9 +45,9 @@ from impl.transport.grpc.resources import Told
 from impl.wire.alcor.schema import Schema
 
 PARCELS_MAX: Final = 200
-"""In one message."""
+"""Parcels in one message."""
 PARCEL_BYTES_MAX: Final = GOAL_STATE_BYTES_MAX // 2
-"""In one message; the rest is room for what one parcel alone may have, and for the list of resources."""
+"""Bytes in one message; the rest is room for the maximum of a single parcel, and for the list of resources."""
 
 
 @dataclass(slots=True)
@@ -58,10 +58,10 @@ class Parcel:
     version: int
     epoch: int
     placed: bool
-    """The version has a place."""
+    """Whether the version has a place."""
     told: Told
     waiting: list[Callable[[bool], None]] = field(default_factory=list)
-    """Requests that are answered with yes once this is acknowledged, and with no if it is not."""
+    """Requests that are granted once this is acknowledged, and refused if it is not."""
 
     def settle(self, granted: bool) -> None:
         """Answers the requests."""
@@ -71,7 +71,7 @@ class Parcel:
 
 
 class Pushes:
-    """The queues of all hosts. Used from the thread of the loop only."""
+    """The queues of all hosts. Used from the loop's thread only."""
 
     def __init__(
         self,
@@ -89,18 +89,18 @@ class Pushes:
         self._hosts: dict[str, _Host] = {}
 
     def put(self, host: str, parcel: Parcel) -> None:
-        """Sends a parcel soon."""
+        """Schedules a parcel."""
         if host not in self._hosts:
             self._hosts[host] = _Host(self, host)
         self._hosts[host].put(parcel)
 
     def close(self) -> None:
-        """Sends nothing more."""
+        """Stops sending."""
         for host in list(self._hosts):
             self.withdraw(host)
 
     def withdraw(self, host: str) -> None:
-        """The host takes part no more."""
+        """The host no longer takes part."""
         gone = self._hosts.pop(host, None)
         if gone is not None:
             gone.end()
@@ -113,11 +113,11 @@ class _Host:
         self._pushes, self._name = pushes, name
         self._epoch = 0
         self._waiting: dict[Pod, Parcel] = {}
-        """The newest of each pod, all of the newest epoch."""
+        """The newest parcel of each pod, all of the newest epoch."""
         self._news = asyncio.Event()
         self._caller: Caller | None = None
         self._one_by_one = False
-        """After a failure: one resource that the agent cannot stand must not keep the others from it."""
+        """Set after a failure, so that one resource that the agent cannot handle does not block the others."""
         self._task = pushes.loop.task(self._run())
 
     def put(self, parcel: Parcel) -> None:
@@ -125,7 +125,7 @@ class _Host:
             parcel.settle(False)
             return
         if parcel.epoch > self._epoch:
-            # The agent has started anew: what was for it before would be news that nobody corrects.
+            # The agent has restarted: parcels for its earlier epoch would be news that nothing corrects.
             self._epoch = parcel.epoch
             for old in self._waiting.values():
                 old.settle(False)
@@ -167,7 +167,7 @@ class _Host:
                 await self._caller.hang_up()
 
     async def _attempt(self) -> bool:
-        """Sends what fits into one message; whether all of it was acknowledged."""
+        """Sends what fits into one message; returns whether all of it was acknowledged."""
         parcels = self._batch()
         reply = await self._exchange(parcels)
         whole = True
@@ -203,11 +203,11 @@ class _Host:
         return chosen
 
     async def _exchange(self, parcels: Sequence[Parcel]) -> Any | None:
-        """Sends them on a stream of their own; the agent's reply, or none."""
+        """Sends them on a separate stream; the agent's reply, or None."""
         pushes = self._pushes
         where = pushes.directory.find(self._name)
         if where is None:
-            self._count("a host that has no address")
+            self._count("a host without an address")
             return None
         goal = compose(pushes.schema, where.address, [parcel.told for parcel in parcels])
         if self._caller is None:
@@ -218,7 +218,7 @@ class _Host:
         except TimeoutError:
             self._count("an agent did not finish its stream in time")
         except grpc.aio.AioRpcError as problem:
-            self._count(f"an agent could not be told ({problem.code().name})")
+            self._count(f"a push to an agent failed ({problem.code().name})")
         except Malformed as problem:
             self._count(f"an agent's reply: {problem}")
         return None
@@ -228,11 +228,11 @@ class _Host:
 
 
 async def push_once(way: Any, schema: Schema, goal: Any, epoch: int) -> Any:
-    """Sends a goal state to an agent of this epoch, on a stream of its own over a channel; the agent's reply.
+    """Sends a goal state to an agent of this epoch, on a separate stream of a channel; the agent's reply.
 
     Raises:
         Malformed: the stream did not end with a reply and OK, or the reply does not parse.
-        AioRpcError: the agent could not be told.
+        AioRpcError: the call failed.
     """
     call = way.stream_stream(path(GOAL_STATES, PUSH_STREAM))(metadata=((EPOCH, str(epoch)),))
     try:
@@ -244,7 +244,7 @@ async def push_once(way: Any, schema: Schema, goal: Any, epoch: int) -> Any:
     finally:
         call.cancel()
     if data is grpc.aio.EOF or not last or code is not grpc.StatusCode.OK:
-        raise Malformed(f"the stream ended without one and OK ({code.name})")
+        raise Malformed(f"the stream ended without a reply and OK ({code.name})")
     return parse(schema.GoalStateOperationReply, data, GOAL_STATE_BYTES_MAX)
 
 
@@ -267,14 +267,14 @@ def compose(schema: Schema, address: str, told: Iterable[Told]) -> Any:
 
 
 def judge(schema: Schema, told: Told, reply: Any) -> bool | None:
-    """Whether a reply acknowledges what was told: true; false, since a newer version is known; none, it does not."""
+    """Whether a reply acknowledges what was told: True; False, because a newer version is known; None, it does not."""
     kinds, operations, statuses = schema.ResourceType, schema.OperationType, schema.OperationStatus
     goal = told.goal
     expected = {identifier: (kinds.PORT, goal.port_states[identifier].operation_type) for identifier in told.ports}
     expected |= {
         identifier: (kinds.NEIGHBOR, goal.neighbor_states[identifier].operation_type) for identifier in told.neighbors
     }
-    assert all(operation != operations.INFO for _, operation in expected.values()), "what is told is never INFO"
+    assert all(operation != operations.INFO for _, operation in expected.values()), "no resource is pushed with INFO"
     heard: dict[str, set[int]] = {}
     for status in reply.operation_statuses:
         identifier, verdict = status.resource_id, status.operation_status

@@ -1,8 +1,8 @@
-"""A goal state that DPM has pushed to NCM, from its coming to the reply.
+"""A goal state that DPM has pushed to NCM, from its arrival to the reply.
 
-Each of its resources gets a status of its own: SUCCESS once everybody has confirmed it, FAILURE if somebody did not in time,
-OUT_OF_ORDER if a newer revision came first, PENDING if it has not ended yet, and INVALID_ARG if it cannot be taken; the others of
-that goal state are FAILURE then, since nothing of it was taken. Sent again, it is answered by what has become of it.
+Each of its resources gets a status: SUCCESS once all hosts have confirmed it, FAILURE if a host did not in time, OUT_OF_ORDER if a
+newer revision came first, PENDING if it has not ended yet, and INVALID_ARG if it is rejected; the others of that goal state are
+FAILURE then, since nothing of it was accepted. A repeated goal state is answered by the outcomes of the first.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REPLY_VERSION: Final = 100
 
 
 class Goal:
-    """One goal state. Made on the loop's thread; taken, and heard of, on the service's."""
+    """One goal state. Created on the loop's thread; accepted, and completed, on the service's."""
 
     def __init__(self, goal: Any, schema: Schema, loop: Loop) -> None:
         self._goal, self._schema, self._loop = goal, schema, loop
@@ -33,11 +33,11 @@ class Goal:
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def taken_by(self, resources: Resources) -> Iterator[Config]:
-        """Has the resources kept, and yields the changes to be made one by one."""
+        """Stores the resources, and yields the resulting changes one by one."""
         try:
             self._changes = resources.take(self._goal)
         except GoalStateRefused as problem:
-            logging.getLogger("ondemand.ncm").warning("takes nothing of a goal state: %s", problem)
+            logging.getLogger("ondemand.ncm").warning("accepts nothing of a goal state: %s", problem)
             self._refused = self._statuses_of(problem)
             self._tell(self._taken)
             self._tell(self._ended)
@@ -80,7 +80,7 @@ class Goal:
         self._loop.call(lambda: None if future.done() else future.set_result(None))
 
     async def reply(self, seconds: float) -> bytes:
-        """The reply, once all has ended, or this time has passed."""
+        """The reply, once all changes have ended, or this time has passed."""
         await self._taken
         await asyncio.wait([self._ended], timeout=seconds)
         made = self._schema.GoalStateOperationReply(format_version=REPLY_VERSION)
@@ -97,7 +97,7 @@ class Goal:
         return bytes(made.SerializeToString())
 
     def _status(self, change: Change) -> int:
-        """The worst of what has become of a resource's addresses."""
+        """The worst outcome of a resource's addresses."""
         statuses = self._schema.OperationStatus
         outcomes = [self._outcomes.get((config.pod, config.version)) for config in change.configs]
         worst: int = statuses.SUCCESS

@@ -1,6 +1,6 @@
 """An agent's server for goal states. NCM pushes them on Alcor's wire, and DPM where it calls agents directly.
 
-One message a stream, one reply, and the end: also for a stream that says nothing, or is never half-closed.
+One message per stream, one reply, and the end: also for a stream without a message, or one that is never half-closed.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from impl.transport.grpc.rate_limited_log import RateLimitedLog
 from impl.wire.alcor.schema import Schema
 
 STREAMS_MAX: Final = 100
-"""Pushes under way at an agent; NCM and DPM need one, Alcor's NCM ten with their warm-ups."""
+"""Pushes in progress at an agent; NCM and DPM need one, Alcor's NCM ten with its warm-ups."""
 
 
 class Unavailable(Exception):
-    """The agent can apply nothing now; the text says why."""
+    """The agent cannot apply anything at the moment; the text says why."""
 
 
 class GoalStateServer(ABC):
     """Serves goal states that one caller pushes.
 
-    Agents extend it, and are not called back by it: what refers to each other would be freed who knows when, by whichever thread.
+    Agents extend it instead of being called back by it: a reference cycle would be freed at an unknown time, by any thread.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class GoalStateServer(ABC):
         log: logging.Logger,
         deadlines: Deadlines,
     ) -> None:
-        """`pusher`: the name or address that may push; `role`: what people call it."""
+        """`pusher`: the name or address that may push; `role`: the name of that role in messages to people."""
         self.where = where
         self.counted = RateLimitedLog(log)
         """What was refused or ignored before it reached the core, by reason."""
@@ -66,14 +66,14 @@ class GoalStateServer(ABC):
 
     @abstractmethod
     async def apply(self, goal: Any, epoch: int | None) -> Any:
-        """The reply to a goal state that is meant for this epoch (none: the caller knows nothing of epochs); on the loop's thread.
+        """The reply to a goal state for this epoch (None: the caller does not use epochs); on the loop's thread.
 
         Raises:
-            Unavailable: it can be applied some other time.
+            Unavailable: it can be applied at another time.
         """
 
     def start_serving(self) -> bool:
-        """Begins to serve; whether it did not before.
+        """Starts serving; returns whether it did not serve before.
 
         Raises:
             EnvironmentProblem: it cannot listen there.
@@ -95,7 +95,7 @@ class GoalStateServer(ABC):
             async with asyncio.timeout(self.deadlines.apply):
                 await self._push(context)
         except TimeoutError:
-            await self._refuse(context, grpc.StatusCode.DEADLINE_EXCEEDED, "no goal state came, or it took too long")
+            await self._refuse(context, grpc.StatusCode.DEADLINE_EXCEEDED, "no goal state arrived in time")
         finally:
             self._streams -= 1
 
@@ -120,7 +120,7 @@ class GoalStateServer(ABC):
         await context.abort(code, sentence)
 
     def stop_serving(self) -> bool:
-        """Serves no more; whether it did before."""
+        """Stops serving; returns whether it served before."""
         if self._server is None:
             return False
         server, self._server = self._server, None

@@ -1,7 +1,7 @@
-"""Calls from an address of one's own choice.
+"""Calls from a chosen source address.
 
 The library cannot bind the source address of a channel. Where the address is the identity, and a machine has several, a relay does
-it: the channel ends at a socket in a folder that only this user can enter, and the relay goes on from there, bytes for bytes.
+it: the channel ends at a socket in a folder that only this user can enter, and the relay forwards the bytes from there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CHUNK_BYTES_MAX: Final = 65_536
 
 
 class Relay:
-    """Used from the thread of the loop only."""
+    """Used from the loop's thread only."""
 
     def __init__(self, source: str, where: Endpoint) -> None:
         self._source, self._where = source, where
@@ -50,7 +50,7 @@ class Relay:
                         for item in (there, back):
                             item.cancel()
             except (OSError, asyncio.CancelledError):
-                pass  # the channel sees that its connection has ended, and says so
+                pass  # the channel sees that its connection has ended, and reports it
             finally:
                 self._connections.discard(task)
 

@@ -1,19 +1,19 @@
-"""What DPM has said of networks and ports, kept, checked, and turned into what a host is told.
+"""DPM's networks and ports: stored, checked, and turned into what a host is told.
 
-A port says where its addresses are: each is a pod, its revision the pod's version. Revisions of one address have to grow over all
-ports that ever have it. A neighbor says nothing new: it must agree with its port, and goes to whoever asks for it. Networks and
-subnets are descriptions, and travel with every port and neighbor, since an agent can do nothing without them.
+A port gives the place of its addresses: each is a pod, and the port's revision is the pod's version. Revisions of one address must
+grow across all ports that ever have it. A neighbor adds nothing new: it must agree with its port, and goes to the hosts that ask
+for it. Networks and subnets are descriptions, and accompany every port and neighbor, since an agent needs them.
 
-| left unset, or zero | what is made of it |
+| unset or zero field | interpretation |
 |---|---|
-| revision of anything | refused: nothing could be ordered by it, and an agent of Alcor may die of it |
-| operation of a port or neighbor (reads INFO) | refused: neither creates nor deletes |
-| operation of a network or subnet (reads INFO) | a description, like CREATE and UPDATE |
-| `admin_state_up` of a port that is placed | refused: an agent of Alcor may die of it |
-| `update_type` of a port that is placed (reads DELTA) | refused: a part would be taken for the whole |
-| device and owner of a port that is updated | the port is deleted, as an agent of Alcor understands it |
+| revision of anything | refused: nothing could be ordered by it, and an agent of Alcor may crash on it |
+| operation of a port or neighbor (reads as INFO) | refused: it neither creates nor deletes |
+| operation of a network or subnet (reads as INFO) | a description, like CREATE and UPDATE |
+| `admin_state_up` of a port that is placed | refused: an agent of Alcor may crash on it |
+| `update_type` of a port that is placed (reads as DELTA) | refused: a part would be taken for the whole |
+| device and owner of a port that is updated | the port is deleted, as an agent of Alcor interprets it |
 | `tunnel_id` of a network | refused: no request could name it |
-| `tunnel_id` of a subnet | the network's; another one than the network's is refused |
+| `tunnel_id` of a subnet | the network's; a different one is refused |
 | host of a port that is placed | refused, unless the list of a host names the port |
 """
 
@@ -35,24 +35,24 @@ from impl.wire.alcor.schema import Schema
 VNI_MAX: Final = 2**24 - 1
 IDENTIFIER_CHARACTERS_MAX: Final = 253
 DEAD_LETTERS_MAX: Final = 1_000
-"""Kept; older ones go."""
+"""The number of dead letters kept; older ones are removed."""
 FORMAT_VERSION: Final = 102
-"""Of the goal states that DPM sends, and of ours."""
+"""`format_version` of the goal states that DPM sends, and of ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A resource that cannot be taken, and why."""
+    """A resource that is rejected, and the reason."""
 
     kind: str
-    """Of the resource: a member of `ResourceType`."""
+    """The kind of the resource: a member of `ResourceType`."""
     id: str
     operation: int
     sentence: str
 
 
 class GoalStateRefused(Exception):
-    """Nothing of a goal state was taken."""
+    """Nothing of a goal state was accepted."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("; ".join(f"{problem.kind} {problem.id!r}: {problem.sentence}" for problem in problems))
@@ -61,13 +61,13 @@ class GoalStateRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one resource of a goal state asks NCM for."""
+    """The changes that one resource of a goal state requests from NCM."""
 
     kind: str
     id: str
     operation: int
     configs: tuple[Config, ...]
-    """Empty: it says nothing that NCM does not know."""
+    """Empty: the resource contains nothing new to NCM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +77,13 @@ class Told:
     goal: Any = field(repr=False)
     """A `GoalStateV2` without the list of the host's resources."""
     ports: frozenset[str]
-    """Resources that the agent reports on one by one."""
+    """Resources that the agent reports on individually."""
     neighbors: frozenset[str]
     """Resources that an agent of Alcor does not report on."""
 
 
 class Resources:
-    """The tables, in a file of their own. Used by one thread at a time."""
+    """The tables, in a separate file. Used by one thread at a time."""
 
     def __init__(self, path: Path | None, schema: Schema, directory: Directory) -> None:
         self._path, self._schema, self._directory = path, schema, directory
@@ -112,15 +112,17 @@ class Resources:
         except sqlite3.OperationalError as problem:
             raise EnvironmentProblem(f"{self._path}: cannot be read or written ({problem})") from problem
         except sqlite3.DatabaseError as problem:
-            raise BadDeployment(f"{self._path}: is no store of resources ({problem}); name another file") from problem
+            raise BadDeployment(
+                f"{self._path}: is not a store of resources ({problem}); name another file"
+            ) from problem
 
-    # ---------------------------------------------------------------------------------------- what DPM says
+    # --------------------------------------------------------------------------------------- input from DPM
 
     def take(self, goal: Any) -> list[Change]:
-        """Keeps what a goal state says, and returns what it asks NCM for: one change a resource, networks first.
+        """Stores the content of a goal state, and returns the changes for NCM: one per resource, networks first.
 
         Raises:
-            GoalStateRefused: some of it cannot be taken; nothing of it was.
+            GoalStateRefused: a resource is rejected; nothing of the goal state was accepted.
         """
         with self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
@@ -132,7 +134,7 @@ class Resources:
         return changes
 
     def set_aside(self, origin: str, reason: str, data: bytes) -> None:
-        """Keeps bytes that are no message, for whoever looks into it."""
+        """Stores bytes that are not a valid message, for later inspection."""
         with self._translated():
             run = self._connection.execute
             run("INSERT INTO dead_letter (origin, reason, data) VALUES (?, ?, ?)", (origin, reason, data))
@@ -141,14 +143,14 @@ class Resources:
             )
 
     def dead_letters(self) -> list[tuple[str, str, bytes]]:
-        """What was set aside: origin, reason and bytes, oldest first."""
+        """The dead letters: origin, reason and bytes, oldest first."""
         rows = self._connection.execute("SELECT origin, reason, data FROM dead_letter ORDER BY number")
         return [(origin, reason, data) for origin, reason, data in rows]
 
-    # ----------------------------------------------------------------------------------- what a host is told
+    # --------------------------------------------------------------------------------------- output to hosts
 
     def told(self, host: str, pod: Pod, version: int, place: str | None) -> Told | None:
-        """What a host is told of a version of a pod; none: DPM has said nothing of it here."""
+        """What a host is told of a version of a pod; None: DPM has not sent it here."""
         with self._translated():
             row = self._row(pod, version)
             if row is None:
@@ -156,7 +158,8 @@ class Resources:
             port = self._schema.PortConfiguration.FromString(row[0])
             goal = self._schema.GoalStateV2(format_version=FORMAT_VERSION)
             ports = self._ports(goal, port, host, pod, version, place)
-            # Of a pod that is not at the host there is always a neighbor: what a deleted port had is not said by its list alone.
+            # For a pod that is not at the host there is always a neighbor: the list alone does not say which addresses
+            # a deleted port had.
             neighbors = {self._neighbor(goal, port, pod, version, place)} if place != host else set()
             self._describe(goal, port)
             return Told(goal, frozenset(ports), frozenset(neighbors))
@@ -171,7 +174,7 @@ class Resources:
         return found
 
     def _ports(self, goal: Any, port: Any, host: str, pod: Pod, version: int, place: str | None) -> set[str]:
-        """The host's own port with this address, if it is there, and those that had it and are there no more."""
+        """The host's own port with this address, if it is placed there, and the ports that had it and are no longer there."""
         kinds = self._schema.OperationType
         wanted = {port.id: (kinds.CREATE, port)} if place == host else {}
         rows = self._connection.execute(
@@ -191,7 +194,7 @@ class Resources:
         return set(wanted)
 
     def _is_at(self, port: str, host: str) -> bool:
-        """Some address of the port is at the host, as far as DPM has said."""
+        """Whether some address of the port is at the host, according to DPM."""
         rows = self._connection.execute(
             "SELECT host FROM port AS one WHERE id = ? AND version ="
             " (SELECT MAX(version) FROM port WHERE vni = one.vni AND ip = one.ip)",
@@ -200,7 +203,7 @@ class Resources:
         return any(found == host for (found,) in rows)
 
     def _neighbor(self, goal: Any, port: Any, pod: Pod, version: int, place: str | None) -> str:
-        """The pod as others see it. Of a port with several addresses each is a neighbor, since each is asked for by itself."""
+        """The pod as other hosts see it. Each address of a port is a separate neighbor, since each is requested separately."""
         schema = self._schema
         identifier = f"{port.id}_n" if len(port.fixed_ips) < 2 else f"{port.id}_n_{pod.address}"
         state = goal.neighbor_states[identifier]
@@ -231,7 +234,7 @@ class Resources:
         return found.address if found is not None else ""
 
     def close(self) -> None:
-        """Gives the file back."""
+        """Releases the file."""
         self._connection.close()
 
 
@@ -246,7 +249,7 @@ class _Reading:
         self._listed = self._lists()
 
     def read(self) -> list[Change]:
-        """Writes all that can be taken, and notes what cannot."""
+        """Writes everything that is acceptable, and notes the rest."""
         goal = self._goal
         changes: list[Change] = []
         for kind, states, read in (
@@ -267,10 +270,10 @@ class _Reading:
             ("GATEWAY", goal.gateway_states),
         ):
             for identifier in sorted(states):
-                sentence = "this NCM passes on ports and neighbors only; send it to the agents by another way"
+                sentence = "this NCM passes on ports and neighbors only; send other kinds to the agents directly"
                 self.problems.append(Problem(kind, identifier, states[identifier].operation_type, sentence))
         for identifier in sorted(set(self._listed) - set(goal.port_states)):
-            self.problems.append(Problem("PORT", identifier, 0, "a host lists it, and its state is missing"))
+            self.problems.append(Problem("PORT", identifier, 0, "a host lists it, but its state is missing"))
         return changes
 
     def _noting(
@@ -288,7 +291,7 @@ class _Reading:
             return ()
 
     def _lists(self) -> Mapping[str, set[str]]:
-        """The hosts' addresses by the ports that they are to have."""
+        """The hosts' addresses by the ports listed for them."""
         listed: dict[str, set[str]] = {}
         for address, resources in self._goal.host_resources.items():
             for resource in resources.resources:
@@ -326,7 +329,7 @@ class _Reading:
         return []
 
     def _replace(self, table: str, configuration: Any, kind: Any, more: Mapping[str, Any]) -> None:
-        """Keeps a description, unless a newer one is there."""
+        """Stores a description, unless a newer one is stored."""
         row = self._run(f"SELECT configuration FROM {table} WHERE id = ?", (configuration.id,)).fetchone()  # noqa: S608
         if row is not None and kind.FromString(row[0]).revision_number > configuration.revision_number:
             return
@@ -351,7 +354,7 @@ class _Reading:
             if self._run("SELECT 1 FROM subnet WHERE id = ?", (item.subnet_id,)).fetchone() is None:
                 raise Wrong(f"subnet {item.subnet_id!r} is unknown; send its state along")
         places: dict[str, str | None] = dict.fromkeys(wanted, host)
-        places |= {ip: None for ip in before if ip not in places}  # an address that the port has no more
+        places |= {ip: None for ip in before if ip not in places}  # an address that the port no longer has
         return [self._place(vni, ip, port, place) for ip, place in places.items()]
 
     def _host(self, port: Any) -> str:
@@ -369,7 +372,7 @@ class _Reading:
         return host
 
     def _addresses(self, port: str) -> list[str]:
-        """The addresses whose newest version is of this port, and placed."""
+        """The addresses whose newest version belongs to this port and is placed."""
         rows = self._run(
             "SELECT ip FROM port AS one WHERE id = ? AND host IS NOT NULL AND version ="
             " (SELECT MAX(version) FROM port WHERE vni = one.vni AND ip = one.ip)",
@@ -378,7 +381,7 @@ class _Reading:
         return [ip for (ip,) in rows]
 
     def _place(self, vni: int, ip: str, port: Any, host: str | None) -> Config:
-        """Keeps a version of a pod, which never says another thing than it said first."""
+        """Stores a version of a pod, whose content never changes."""
         version = port.revision_number
         row = self._run(
             "SELECT id, host FROM port WHERE vni = ? AND ip = ? AND version = ?", (vni, ip, version)
@@ -388,11 +391,11 @@ class _Reading:
             values = (vni, ip, version, port.id, host, kept.SerializeToString())
             self._run("INSERT INTO port (vni, ip, version, id, host, configuration) VALUES (?, ?, ?, ?, ?, ?)", values)
         elif row != (port.id, host):
-            raise Wrong(f"revision {version} of {ip} said another thing before; a change needs a new revision")
+            raise Wrong(f"revision {version} of {ip} had other content before; a change needs a new revision")
         return Config(Pod(str(vni), ip), version, host)
 
     def _completed(self, vni: int, ip: str, port: Any) -> Any:
-        """A port that is deleted may leave out what a neighbor is deleted by."""
+        """The state of a deleted port, completed by what is needed to delete its neighbor."""
         kept = self._schema.PortConfiguration()
         kept.CopyFrom(port)
         row = self._run(
@@ -418,15 +421,15 @@ class _Reading:
                 (vni, checked_address(item.ip_address), neighbor.revision_number),
             ).fetchone()
             if row is None or row[0] != host:
-                raise Wrong("its port does not say the same; send the port's state of this revision along, or before")
+                raise Wrong("its port has other content; send the port's state of this revision with it, or before it")
         return []
 
 
 def is_gone(schema: Schema, operation: int, port: Any) -> bool:
-    """Whether a port's state says that the port is gone, as an agent of Alcor understands it.
+    """Whether a port's state means that the port is gone, as an agent of Alcor interprets it.
 
     Raises:
-        Wrong: it says neither this nor that it is placed.
+        Wrong: it means neither this nor that the port is placed.
     """
     kinds = schema.OperationType
     if operation == kinds.DELETE or (operation == kinds.UPDATE and not port.device_id and not port.device_owner):
@@ -437,19 +440,19 @@ def is_gone(schema: Schema, operation: int, port: Any) -> bool:
 
 
 class Wrong(ValueError):
-    """Something is wrong with a resource; the text says what."""
+    """A resource is wrong; the text says how."""
 
 
 def checked_address(text: str) -> str:
-    """The text, if it is an IP address as one usually writes it.
+    """The text, if it is an IP address in its usual form.
 
     Raises:
-        Wrong: it is none.
+        Wrong: it is not.
     """
     try:
         is_usual = str(ipaddress.ip_address(text)) == text
     except ValueError:
         is_usual = False
     if not is_usual:
-        raise Wrong(f"{text!r} is no IP address in its usual form")
+        raise Wrong(f"{text!r} is not an IP address in its usual form")
     return text

@@ -1,26 +1,26 @@
-"""A revision of what a VPC's hosts share, as a goal state of Alcor's, and what a reply says of it.
+"""A revision of a VPC's shared state as a goal state of Alcor's, and the interpretation of its reply.
 
-A goal state carries one revision of one VPC to one host: a subnet state for what is said of subnets, a security-group state for the
-rules of security groups. The text of each is the resource's name; where it is a network it is the subnet's CIDR too.
+A goal state carries one revision of one VPC to one host: a subnet state for the subnets, a security-group state for the rules of
+security groups. The text of each is the resource's name; if it is a network it is also the subnet's CIDR.
 
-| a pushed goal state leaves unset, or says | what is made of it |
+| pushed goal state | interpretation |
 |---|---|
 | a resource that the list of this host does not name | INVALID_ARG |
-| an id that is not the key | INVALID_ARG |
+| an id that differs from the key | INVALID_ARG |
 | revision 0 | INVALID_ARG: nothing could be ordered by it |
-| operation (reads INFO), CREATE or UPDATE | the resource is as described |
+| operation unset (reads as INFO), CREATE or UPDATE | the resource is as described |
 | another operation | INVALID_ARG |
-| `update_type` (reads DELTA) | INVALID_ARG: a part would be taken for the whole |
-| a VPC that cannot be one | INVALID_ARG |
+| `update_type` unset (reads as DELTA) | INVALID_ARG: a part would be taken for the whole |
+| an invalid VPC name | INVALID_ARG |
 | more than one VPC or revision, or a kind twice | INVALID_ARG, for all of it |
 | any other resource | INVALID_ARG: ports and neighbors come from NCM |
-| one resource with INVALID_ARG | FAILURE of the others: a revision is applied as a whole, or not |
+| one resource with INVALID_ARG | FAILURE of the others: a revision is applied as a whole, or not at all |
 
-| a reply leaves unset, or says | what is made of it |
+| reply | interpretation |
 |---|---|
 | no status that names a resource with its kind and operation | the revision is not confirmed |
-| SUCCESS (which an unset status reads), and nothing else, for each resource by its id, kind and operation | confirmed |
-| any other status, or a number that is none, for one of the resources | not confirmed |
+| SUCCESS (also the value of an unset status) and nothing else, for each resource by id, kind and operation | confirmed |
+| any other status, or an invalid number, for one of the resources | not confirmed |
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from impl.transport.grpc.resources import FORMAT_VERSION
 from impl.wire.alcor.schema import Schema
 
 TYPES: Final[Mapping[Kind, str]] = {Kind.SUBNET: "SUBNET", Kind.GROUP_RULES: "SECURITYGROUP"}
-"""What kind of resource says each kind of what is shared."""
+"""The resource type for each kind of shared state."""
 
 REVISION_MAX: Final = 2**32 - 1
-"""The largest that the wire has room for."""
+"""The largest revision that fits on the wire."""
 
 
 class CannotBeSaid(Exception):
-    """A revision for which the wire has no room; the text says why."""
+    """A revision that does not fit on the wire; the text says why."""
 
 
 def resource_id(vpc: str, kind: Kind) -> str:
-    """The id of the resource that says this kind of what a VPC shares."""
+    """The id of the resource for this kind of a VPC's shared state."""
     return f"{vpc}/{kind.value}"
 
 
@@ -59,7 +59,7 @@ def compose(schema: Schema, push: Push, address: str) -> Any:
     """The goal state for the host at this address.
 
     Raises:
-        CannotBeSaid: a part is no text, or the revision is too large.
+        CannotBeSaid: a part is not text, or the revision is too large.
     """
     if push.revision > REVISION_MAX:
         raise CannotBeSaid(f"{push.vpc}: revision {push.revision} is more than {REVISION_MAX}")
@@ -69,7 +69,7 @@ def compose(schema: Schema, push: Push, address: str) -> Any:
         try:
             text = part.data.decode()
         except UnicodeDecodeError as problem:
-            raise CannotBeSaid(f"{identifier}: is no text") from problem
+            raise CannotBeSaid(f"{identifier}: is not text") from problem
         state = states_of(goal, part.kind)[identifier]
         state.operation_type = schema.OperationType.UPDATE
         configuration = state.configuration
@@ -107,27 +107,27 @@ def confirms(schema: Schema, push: Push, reply: Any) -> bool:
 
 @dataclass(slots=True)
 class Resource:
-    """One resource of a goal state, as an agent reads it."""
+    """One resource of a goal state, as read by an agent."""
 
     kind: str
     """A member of `ResourceType`."""
     id: str
     operation: int
     problem: str = ""
-    """Why it cannot be taken; empty: it can."""
+    """The reason for rejecting it; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A goal state as an agent reads it."""
+    """A goal state, as read by an agent."""
 
     resources: tuple[Resource, ...]
     push: Push | None
-    """The revision that it says; none: it says none that can be taken."""
+    """The revision that it contains; None: it contains no acceptable one."""
 
 
 def read(schema: Schema, goal: Any, host: str, address: str, epoch: int) -> Reading:
-    """What a goal state says to the host at this address, in this epoch of its agent."""
+    """The content of a goal state for the host at this address, in this epoch of its agent."""
     listed = (
         {(each_resource.type, each_resource.id) for each_resource in goal.host_resources[address].resources}
         if _lists(goal, address)
@@ -165,7 +165,7 @@ def _lists(goal: Any, address: str) -> bool:
 
 
 def _doubt(schema: Schema, state: Any, identifier: str) -> str:
-    """What is wrong with a state by itself; empty: nothing."""
+    """What is wrong with a single state; empty: nothing."""
     configuration, operations = state.configuration, schema.OperationType
     if configuration.id != identifier or not identifier:
         return "its id and its key must be the same"
@@ -176,7 +176,7 @@ def _doubt(schema: Schema, state: Any, identifier: str) -> str:
     if configuration.update_type != schema.UpdateType.FULL:
         return "update_type is not FULL"
     if not VPC_NAME.fullmatch(configuration.vpc_id):
-        return "vpc_id is no VPC's name"
+        return "vpc_id is not a valid VPC name"
     return ""
 
 

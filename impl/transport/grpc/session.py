@@ -1,7 +1,7 @@
-"""What both gateways hand to their services: deliveries that are made when they are wanted, on the service's thread.
+"""The session that both gateways offer their services: deliveries are created on demand, on the service's thread.
 
-A call that comes in is put aside as a generator. The service's thread runs it, one delivery at a time: the next is made only when
-the core has dealt with the one before, so that it can say what the core knows by then.
+An incoming call is queued as a generator. The service's thread runs it, one delivery at a time: the next is created only after the
+core has handled the one before, so that it can use what the core knows by then.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ class Inbox:
         self._at_hand: Iterator[Delivery] = iter(())
 
     def put(self, translate: Callable[[], Iterator[Delivery]]) -> None:
-        """Has the service's thread run this soon. From any thread; never waits."""
+        """Schedules this on the service's thread. From any thread; never waits."""
         self._inputs.put(translate)
 
     def listen(self, topic: str, subscription: str = "") -> None:
-        """Whoever may call is listened to."""
+        """Does nothing: every permitted caller is listened to."""
 
     def stop_listening(self, topic: str) -> None:
-        """Whoever may call is listened to."""
+        """Does nothing: every permitted caller is listened to."""
 
     def receive(self, seconds: float) -> Delivery | None:
-        """The next delivery; none if nothing came within this time."""
+        """The next delivery; None if nothing arrived within this time."""
         end = time.monotonic() + seconds
         while True:
             delivery = next(self._at_hand, None)
@@ -52,16 +52,16 @@ class Inbox:
         self._inputs.put(None)
 
     def is_connected(self) -> bool:
-        """The server is there; whether others are is seen by calling them."""
+        """True: the server is up; whether peers are reachable shows when they are called."""
         return True
 
     def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
-        """Tells whoever waits that the core has dealt with these."""
+        """Notifies those who wait that the core has handled these."""
         for delivery in deliveries:
             if delivery.handle is not None:
                 delivery.handle()
 
 
 def delivery(topic: str, message: Message, handled: Callable[[], None] | None = None) -> Delivery:
-    """A message as if it had come in by this topic; `handled` is called once the core has dealt with it."""
+    """A message as if it had arrived on this topic; `handled` is called after the core has handled it."""
     return Delivery(topic, encode(message), "", "", time.time(), handled)

@@ -1,18 +1,18 @@
-"""Asking an agent to listen to a topic of the message queue, or to listen no more: Alcor's `SubscribeInfoProvisioner`.
+"""Requests to an agent to subscribe to a topic of the message queue, or to leave it: Alcor's `SubscribeInfoProvisioner`.
 
 The message has room for one topic and a key, and for nothing else: no address of the queue, no second topic, no topic for
-acknowledgments, no position to start from, no message to seek to. All of that has to be agreed on beforehand.
+acknowledgments, no position to start from, no message to seek to. All of that must be agreed on beforehand.
 
-| left unset, or zero | what is made of it |
+| unset or zero field | interpretation |
 |---|---|
-| operation (reads Subscribe) | a subscription, which the topic and key have to make sense of |
-| an operation that is not there | INVALID_ARG |
+| operation (reads as Subscribe) | a subscription, whose topic and key must be valid |
+| an unknown operation | INVALID_ARG |
 | topic | INVALID_ARG |
 | key of a subscription | INVALID_ARG |
 | epoch in the metadata of the call | the agent's present one |
-| status of a reply (reads SUCCESS) | done, since SUCCESS looks like this on the wire; only if the call itself ended with OK |
+| status of a reply (reads as SUCCESS) | done, since SUCCESS looks like this on the wire; only if the call itself ended with OK |
 
-A call that ends in any other way says nothing of whether the agent has subscribed.
+A call that ends in any other way does not show whether the agent has subscribed.
 """
 
 from __future__ import annotations
@@ -50,33 +50,34 @@ from impl.transport.grpc.identity import Identity
 from impl.wire.alcor.schema import Schema
 
 TEXT_CHARACTERS_MAX: Final = 253
-"""Of a topic or a key."""
+"""The length limit of a topic or a key."""
 
 
 class Result(Enum):
-    """What became of a request to subscribe, or to leave."""
+    """The result of a request to subscribe, or to leave."""
 
     DONE = "done"
     REFUSED = "refused"
-    """The agent has answered: no. Nothing has changed there."""
+    """The agent has refused. Nothing has changed there."""
     TIMED_OUT = "timed out"
-    """No answer came in time. It may have been done."""
+    """No answer arrived in time. It may have been done."""
     UNREACHABLE = "unreachable"
-    """The agent is not there, or does not serve this."""
+    """The agent is not reachable, or does not offer this service."""
     PASSED_OVER = "passed over"
-    """The agent has not dealt with it: it is for another epoch, or no newer than what was dealt with. So this answers nothing."""
+    """The agent has not handled it: it is for another epoch, or not newer than a handled one. So this is not an answer."""
 
 
 class Subscriber(Protocol):
-    """What listens to topics at an agent. Called from a thread of its own, one call at a time; doing it again is no failure."""
+    """The agent's listener to topics. Called from a separate thread, one call at a time; a repetition is not a failure."""
 
     def subscribe(self, topic: str, key: str, epoch: int | None) -> Result:
         """Listens to this topic, by this key, from now on. Returns when it does: DONE, REFUSED, or PASSED_OVER.
 
-        With an epoch it is meant for an agent of this epoch only, and may come late."""
+        With an epoch it is meant for an agent of this epoch only, and may arrive late.
+        """
 
     def unsubscribe(self, topic: str) -> Result:
-        """Listens to this topic no more. Returns when it does not: DONE, or REFUSED."""
+        """Stops listening to this topic. Returns when it has stopped: DONE, or REFUSED."""
 
 
 class SubscriptionServer:
@@ -101,7 +102,7 @@ class SubscriptionServer:
         self._server: Any = None
 
     def open(self) -> SubscriptionServer:
-        """Begins to serve.
+        """Starts serving.
 
         Raises:
             EnvironmentProblem: it cannot listen there.
@@ -125,15 +126,15 @@ class SubscriptionServer:
         except TimeoutError:
             await self._refuse(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the queue did not answer in time")
         if status is None:
-            await self._refuse(context, grpc.StatusCode.FAILED_PRECONDITION, "it is for another epoch, or came late")
+            await self._refuse(context, grpc.StatusCode.FAILED_PRECONDITION, "it is for another epoch, or arrived late")
         return bytes(self._schema.SubscribeOperationReply(operationStatus=status).SerializeToString())
 
     async def _obey(self, info: Any, epoch: int | None) -> int | None:
-        """The status of the reply; none: there is nothing to say."""
+        """The status of the reply; None: no status."""
         kinds, statuses = self._schema.SubscribeOperation, self._schema.OperationStatus
         problem = doubt(info.topic, info.key, subscribes=info.subscribe_operation == kinds.Subscribe)
         if info.subscribe_operation not in (kinds.Subscribe, kinds.Unsubscribe):
-            problem = "the operation is not known"
+            problem = "unknown operation"
         if problem:
             self._count(problem)
             return int(statuses.INVALID_ARG)
@@ -155,7 +156,7 @@ class SubscriptionServer:
         logging.getLogger("ondemand.subscriptions").warning("refuses a subscription: %s", sentence)
 
     def close(self) -> None:
-        """Serves no more."""
+        """Stops serving."""
         if self._server is not None:
             self._loop.run(self._server.stop(None))
             self._server = None
@@ -173,7 +174,7 @@ def doubt(topic: str, key: str, *, subscribes: bool) -> str:
 
 @dataclass(frozen=True)
 class SubscriptionClient:
-    """DPM's side: asks agents. Each call waits, for no longer than its deadline; from any thread but the loop's."""
+    """DPM's side: sends requests to agents. Each call waits no longer than its deadline; from any thread except the loop's."""
 
     loop: Loop
     schema: Schema
@@ -182,14 +183,14 @@ class SubscriptionClient:
     port: int = SUBSCRIPTION_PORT
     deadlines: Deadlines = field(default_factory=Deadlines)
     source: str | None = None
-    """The address to call from; none: whichever the system takes."""
+    """The source address of calls; None: the system chooses it."""
 
     def subscribe(self, host: str, topic: str, key: str) -> Result:
         """Asks a host's agent to listen to a topic."""
         return self.loop.run(self.ask(host, topic, key))
 
     def unsubscribe(self, host: str, topic: str) -> Result:
-        """Asks a host's agent to listen to a topic no more."""
+        """Asks a host's agent to stop listening to a topic."""
         return self.loop.run(self._call(host, self.schema.SubscribeOperation.Unsubscribe, topic, "", None))
 
     async def ask(self, host: str, topic: str, key: str, epoch: int | None = None) -> Result:

@@ -1,11 +1,11 @@
 """Alcor's own messages, in both numberings.
 
-The numbers of `NeighborConfiguration` changed in August 2022, so that the two do not understand each other: *pin* is what came
-before (December 2021), *head* what came after. Which one a deployment speaks is its choice; nothing on the wire tells. Both have
-the package `alcor.schema`, which is part of the services' paths, so each lives in a pool of its own.
+The field numbers of `NeighborConfiguration` changed in August 2022, so that the two versions do not understand each other: *pin* is
+from before the change (December 2021), *head* from after it. A deployment chooses one; nothing on the wire identifies it. Both have
+the package `alcor.schema`, which is part of the services' paths, so each lives in a separate descriptor pool.
 
-The messages are stated in the folder pin/, and where they differ in head/. The descriptors beside them are generated:
-`ondemand golden wire`.
+The messages are declared in the folder pin/, and where they differ in head/. The descriptors beside them are generated: `ondemand
+golden wire`.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ NUMBERINGS: Final = (PIN, HEAD)
 class Schema:
     """The messages and enumerations of one numbering, each by its name: `schema.GoalStateV2()`, `schema.OperationType.DELETE`.
 
-    They are typed as anything, since the two numberings are different classes with mostly the same fields.
+    They are typed as Any, since the two numberings are different classes with mostly the same fields.
     """
 
     def __init__(self, numbering: str) -> None:
         self.numbering = numbering
         self.pool = descriptor_pool.DescriptorPool()
         files = descriptor_pb2.FileDescriptorSet.FromString(descriptors(numbering).read_bytes())
-        for file in files.file:  # those that others import come first
+        for file in files.file:  # files that others import come first
             self.pool.Add(file)
         self.files = tuple(file.name for file in files.file)
 
@@ -46,13 +46,13 @@ class Schema:
             try:
                 made = EnumTypeWrapper(self.pool.FindEnumTypeByName(f"{PACKAGE}.{name}"))
             except KeyError:
-                raise AttributeError(f"{self.numbering}: no message or enumeration {PACKAGE}.{name}") from None
+                raise AttributeError(f"{self.numbering}: there is no message or enumeration {PACKAGE}.{name}") from None
         setattr(self, name, made)
         return made
 
     @property
     def names_host_macs(self) -> bool:
-        """A neighbor says the MAC address of its host."""
+        """Whether a neighbor contains the MAC address of its host."""
         return "host_mac_address" in self.NeighborConfiguration.DESCRIPTOR.fields_by_name
 
 
@@ -64,7 +64,9 @@ def schema(numbering: str) -> Schema:
         BadDeployment: there is no such numbering.
     """
     if numbering not in NUMBERINGS:
-        raise BadDeployment(f"{numbering!r} is no numbering of Alcor's messages; choose among {', '.join(NUMBERINGS)}")
+        raise BadDeployment(
+            f"Unknown numbering {numbering!r} of Alcor's messages: choose among {', '.join(NUMBERINGS)}"
+        )
     return Schema(numbering)
 
 
@@ -74,6 +76,6 @@ def descriptors(numbering: str) -> Path:
 
 
 def sources(numbering: str) -> tuple[list[Path], list[str]]:
-    """The folders to look for files in, the first that has one wins; and the names of all files."""
+    """The folders to search for files, in order of precedence; and the names of all files."""
     folders = [FOLDER / PIN] if numbering == PIN else [FOLDER / numbering, FOLDER / PIN]
     return folders, sorted(path.name for path in (FOLDER / PIN).glob("*.proto"))

@@ -26,7 +26,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from model.errors import BadInput
+from model.bad_input import BadInput
 from model.explore.kernel.boolean import Expression
 from model.explore.kernel.goals import GOALS_OF_A_WORD, Goal
 from model.explore.kernel.ground import AFTER, Ground, Instance

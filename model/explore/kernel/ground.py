@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-from model.errors import BadInput
+from model.bad_input import BadInput
 from model.explore.kernel.boolean import Algebra, Expression
 from model.language import Action, Change, Message, Promise, Protocol, Sometimes, Symbol
 from model.language.terms import (

@@ -19,7 +19,7 @@ from conformance.evidence import gathering, staleness
 from conformance.protocols import named
 from conformance.replay.replays import Replays, Vector, vectors_of
 from impl.cli.exits import Exit
-from model.errors import BadInput
+from model.bad_input import BadInput
 from spec.on_demand.protocol import PROTOCOL
 from tests.conformance.cli.test_commands import Command, ondemand
 from tests.conformance.cli.test_specification import ondemand as ondemand_in

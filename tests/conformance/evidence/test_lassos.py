@@ -16,7 +16,7 @@ from conformance.evidence.lassos import Lasso, folder_of, hopes_of, may_forget, 
 from conformance.evidence.variants import breaking
 from conformance.protocols import PROTOCOLS
 from impl.cli.exits import Exit, Problem
-from model.errors import BadInput
+from model.bad_input import BadInput
 from model.explore.live import Liveness, live, never_asked
 from model.language import Protocol, Variant
 from model.reference import itf

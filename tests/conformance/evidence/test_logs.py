@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from conformance.cli.check import _conclusion, _findings
+from conformance.evidence import logs
 from conformance.evidence.gathering import Evidence
 from conformance.evidence.logs import is_logged, logged
 from conformance.logs.names import LOGGED
 from conformance.logs.verdict import Verdict
-from impl.cli.exits import Exit
+from impl.cli.exits import Exit, Problem
 from model.language import Protocol
 from spec.on_demand.protocol import PROTOCOL as ON_DEMAND
 from tests.conformance.logs.test_validate import BAD, judged, written
@@ -58,3 +59,10 @@ def test_a_log_that_says_too_little_is_no_pass() -> None:
         each_finding for each_finding in _findings(found, None) if each_finding.title == "the log is inconclusive"
     )
     assert finding.undecided
+
+
+def test_a_statement_whose_steps_read_what_others_change_gets_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lines could be matched in one order that fits and in another that does not."""
+    monkeypatch.setattr(logs, "FACTS", {})
+    with pytest.raises(Problem, match="Logs of on-demand cannot be matched: store reads at, which place of another"):
+        logs.logged(ON_DEMAND, None)

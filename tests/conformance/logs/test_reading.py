@@ -176,7 +176,9 @@ def test_what_is_no_line_of_a_log_is_named_with_line_and_field(tmp_path: Path, r
 
 def test_an_unknown_field_is_named(tmp_path: Path) -> None:
     found = refused(log(tmp_path, but(), but(sequenze=1)))
-    assert found.startswith(":2: sequenze: unknown field of an event 'sequenze' (did you mean sequence?); choose one of ")
+    assert found.startswith(
+        ":2: sequenze: unknown field of an event 'sequenze' (did you mean sequence?); choose one of "
+    )
 
 
 def test_the_line_that_is_wrong_is_counted_over_blocks_and_nothing_before_it_is_lost(tmp_path: Path) -> None:

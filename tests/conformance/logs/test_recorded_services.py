@@ -190,7 +190,7 @@ def test_a_file_that_cannot_be_there_is_refused_in_a_sentence(tmp_path: Path) ->
 FULL = """
 import logging, pathlib, resource, signal, sys
 
-from impl.recording.file import FileSink
+from impl.events.file import FileSink
 logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (30, resource.RLIM_INFINITY))
@@ -212,7 +212,7 @@ def test_a_disk_that_is_full_ends_the_log_and_not_the_process(tmp_path: Path) ->
     said = done.stdout.splitlines()
     assert said[-1] == "[True, True, False, False, False]"
     assert len(said) == 2
-    assert "records nothing more, and goes on without" in said[0]
+    assert "the event log ends here, and the service continues without it" in said[0]
     line = b'{"service":1}\n'
     assert path.read_bytes() == line + line + line[:2]
     FileSink(path).close()

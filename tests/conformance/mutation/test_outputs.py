@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from conformance.cli.matrix import matrix
-from conformance.mutation.digests import digests_of
+from conformance.mutation.digests import inputs_of_statement
+from conformance.mutation.figures import summary_of
+from conformance.report.mutation_table import foot
 from spec.on_demand.protocol import PROTOCOL
 from tests.conformance.mutation.test_table import MATRIX, SURVIVOR
 
@@ -21,9 +23,10 @@ ROOT = Path(__file__).parent.parent.parent.parent
 def survived(monkeypatch: pytest.MonkeyPatch) -> None:
     """A checked-in table with a survivor, of this statement."""
     rows = tuple(replace(row, name=row.name.replace("act", "grant"), of="grant") for row in MATRIX.rows)
-    table = replace(MATRIX, protocol=PROTOCOL.name, rows=rows, digests=digests_of(PROTOCOL))
+    table = replace(MATRIX, protocol=PROTOCOL.name, rows=rows, inputs=inputs_of_statement(PROTOCOL))
     assert any(row.fate == "survives" for row in rows)
-    monkeypatch.setattr("conformance.cli.matrix.read", lambda *_: table)
+    summary = replace(summary_of(table, foot(table)), reasons={})
+    monkeypatch.setattr("conformance.cli.matrix.read_summary", lambda *_: summary)
     monkeypatch.setenv("GITHUB_WORKSPACE", str(ROOT))
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)

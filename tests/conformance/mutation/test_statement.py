@@ -12,12 +12,13 @@ from rich.console import Console
 from conformance.cli.check import print_conclusion
 from conformance.cli.matrix import matrix
 from conformance.evidence.gathering import Evidence
-from conformance.mutation import table
-from conformance.mutation.show import for_readme, in_readme, page, page_of
+from conformance.mutation import figures, table
+from conformance.mutation.figures import read
 from conformance.mutation.statement import BATCH, batches, checks_of, engines_of, own_actions, rows_of
 from conformance.mutation.status import HALVES, Held, held
-from conformance.mutation.table import STATEMENT, read
+from conformance.mutation.table import STATEMENT
 from conformance.protocols import named
+from conformance.report.mutation_table import for_readme, in_readme
 from impl.cli.exits import Exit, Problem
 from model.mutation.rules import mutants_of
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
@@ -60,16 +61,13 @@ def test_every_mutant_has_answers_by_known_engines_and_checks(rows: dict[str, ta
         assert explored is None or "pinned" not in row.answers
 
 
-def test_rows_that_are_made_anew_are_those_of_the_table(rows: dict[str, table.Row]) -> None:
-    """Of one action; all of them are made anew by `make matrix`. What else is in a batch decides which pins are looked at."""
+def test_rows_that_are_made_again_are_as_the_summary_says(rows: dict[str, table.Row]) -> None:
+    """Of one action; `make matrix` makes all of them."""
     kept = read(MESSAGE_QUEUE.name, STATEMENT)
     assert kept is not None
-    found = {row.name: row for row in kept.rows if row.name in rows}
-    assert found.keys() == rows.keys()
-    for engine in ("explored", "replayed", "logged"):
-        assert {name: row.answers.get(engine) for name, row in rows.items()} == {
-            name: row.answers.get(engine) for name, row in found.items()
-        }
+    assert {name for name, row in rows.items() if row.fate == "equivalent"} == rows.keys() & set(kept.equivalent)
+    survivors = {survivor.name for survivor in kept.survivors}
+    assert {name for name, row in rows.items() if row.fate == "survives"} == rows.keys() & survivors
 
 
 def test_most_mutants_are_killed_by_several_engines(rows: dict[str, table.Row]) -> None:
@@ -79,9 +77,9 @@ def test_most_mutants_are_killed_by_several_engines(rows: dict[str, table.Row]) 
 
 
 def test_a_protocol_without_its_table_is_undecided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "FOLDER", tmp_path / "conformance" / "matrix")
+    monkeypatch.setattr(figures, "FOLDER", tmp_path / "mutation")
     found = held(PROTOCOL)
-    assert found.matrices == ()
+    assert found.summaries == ()
     assert [code for code, _ in found.faults] == [Exit.UNDECIDED] * len(
         [halve for halve in HALVES.values() if PROTOCOL.name in halve.protocols]
     )
@@ -96,7 +94,7 @@ def test_a_protocol_that_has_no_matrix_is_asked_for_none() -> None:
 def test_what_is_checked_in_is_of_today_and_green(name: str) -> None:
     found = held(named(name))
     assert found.faults == ()
-    assert found.matrices
+    assert found.summaries
 
 
 def test_the_command_shows_what_is_checked_in() -> None:
@@ -109,11 +107,9 @@ def test_the_command_shows_what_is_checked_in() -> None:
     assert all(item["survives"] == 0 and item["mutants"] > 0 for item in shown)
 
 
-def test_the_pages_and_the_readme_are_of_the_tables() -> None:
-    tables = [each_matrix for name in HALVES[STATEMENT].protocols for each_matrix in held(named(name)).matrices]
-    assert in_readme() == for_readme(tables), "put the figures there anew: make matrix"
-    for each_table in tables:
-        assert page_of(each_table).read_text(encoding="utf-8") == page(each_table)
+def test_the_documented_figures_are_those_of_the_summaries() -> None:
+    summaries = [kept for name in HALVES[STATEMENT].protocols for kept in held(named(name)).summaries]
+    assert in_readme() == for_readme(summaries), "run `make matrix`"
 
 
 def test_the_command_refuses_a_protocol_without_a_matrix() -> None:

@@ -26,7 +26,7 @@ from impl.on_demand.aca import Aca
 from impl.on_demand.dpm import Dpm
 from impl.on_demand.ncm import Channel, Ncm
 from impl.storage.store import Store
-from model.errors import BadInput
+from model.bad_input import BadInput
 from model.reference import itf
 from model.reference.interpreter import Interpreter
 from spec.on_demand.protocol import PROTOCOL

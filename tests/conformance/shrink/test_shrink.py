@@ -21,7 +21,7 @@ from conformance.replay.driver import Cores
 from conformance.replay.lockstep import Leaving, replay
 from conformance.replay.replays import Vector, read_vectors, vectors_of
 from conformance.replay.targets import open_target
-from conformance.shrink.show import print_shrunk
+from conformance.report.shrunk import print_shrunk
 from conformance.shrink.shrink import Shrunk, shrink
 from conformance.shrink.wrong import kind_of
 from conformance.vectors.generation import worlds

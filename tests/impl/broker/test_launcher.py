@@ -1,4 +1,5 @@
-"""The broker's launcher: what is missing is said in one sentence, nothing outlives its owner, and secrets stay in their files."""
+"""The broker's launcher: a missing prerequisite gives one clear sentence, no process outlives its owner, and secrets stay in
+their files."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from tests.ports import free_port
 
 @pytest.fixture
 def jar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jar:
-    """A small jar in a cache folder of the test's own, on a machine without a network."""
+    """A small jar in the test's own cache folder, on a machine without a network."""
     small = min(locked_jars(), key=lambda locked_jar: len(str(locked_jar)))
     fetch([small])
     there = small.path(cache_folder() / "jars")
@@ -54,7 +55,7 @@ def test_a_damaged_jar_is_fetched_again_and_never_used(jar: Jar, tmp_path: Path)
 def test_a_cache_that_cannot_be_written_is_said(jar: Jar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("ONDEMAND_CACHE", str(tmp_path / "file"))
-    with pytest.raises(EnvironmentProblem, match="set ONDEMAND_CACHE to a folder that can"):
+    with pytest.raises(EnvironmentProblem, match="set ONDEMAND_CACHE to a writable folder"):
         fetch([jar])
 
 
@@ -71,7 +72,7 @@ def test_any_port_is_one_that_is_free_and_no_other_takes(monkeypatch: pytest.Mon
     port = free_port()
     monkeypatch.setattr(launcher, "PORTS", range(port, port + 1))
     with pytest.raises(EnvironmentProblem, match=f"No port from {port:,} to {port:,} is free"), start_broker():
-        pass  # the one port is for clients, and none is left for administration
+        pass  # the only port is for clients, and none is left for administration
 
 
 def test_a_folder_that_cannot_be_written_or_holds_no_key_is_said(tmp_path: Path) -> None:
@@ -79,7 +80,10 @@ def test_a_folder_that_cannot_be_written_or_holds_no_key_is_said(tmp_path: Path)
     with pytest.raises(BadDeployment, match="cannot be written"), start_broker(folder=tmp_path / "file"):
         pass
     (tmp_path / "signing.key").write_bytes(b"short")
-    with pytest.raises(BadDeployment, match="has 5 bytes, and a signing key has 32"), start_broker(folder=tmp_path):
+    with (
+        pytest.raises(BadDeployment, match="has 5 bytes; a signing key needs at least 32"),
+        start_broker(folder=tmp_path),
+    ):
         pass
 
 
@@ -109,7 +113,7 @@ def test_a_broker_ends_with_its_owner_however_that_ends_and_shows_no_secret(tmp_
 
 
 def addresses(process: int) -> set[str]:
-    """Where a process listens."""
+    """The addresses that a process listens on."""
     descriptors = Path(f"/proc/{process}/fd").iterdir()
     own = {
         os.readlink(descriptor).removeprefix("socket:[").removesuffix("]")

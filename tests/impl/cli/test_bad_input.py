@@ -1,4 +1,4 @@
-"""What is malformed, or from where it must not come, on a real broker: set aside or refused, and nothing else is lost."""
+"""Malformed or unauthorized input on a real broker is set aside or refused, and nothing else is lost."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ from tests.impl.wire.test_codec import messages
 WAIT = 20.0
 P1, P2, P3 = Pod("red", "p1"), Pod("red", "p2"), Pod("red", "p3")
 LARGEST = 5 * 1024 * 1024 - 200
-"""Bytes that the broker just takes."""
+"""The largest message that the broker accepts."""
 
 
 @dataclass
 class Scene:
-    """NCM and DPM run; h1 has its agent; h2 is spoken for by the test itself, over a connection with h2's own token."""
+    """NCM and DPM run; h1 has its agent; the test itself acts for h2, over a connection with h2's own token."""
 
     system: System
     ncm: NcmService
@@ -71,7 +71,7 @@ class Scene:
         return [decode(delivery.data) for delivery in deliveries if delivery]
 
     def goes_on(self) -> None:
-        """Everybody still works: a new pod is placed, confirmed and asked for."""
+        """All services still work: a new pod is placed, confirmed and requested."""
         self.dpm.place(P1, "h1").result(WAIT)
         wait_until(lambda: (P1, 1) not in self.dpm.dpm.pending(), "a change to be confirmed", self.system.problems)
         self.h1.send(P1, P3)
@@ -80,7 +80,7 @@ class Scene:
 
 @pytest.fixture
 def scene(deployment: Deployment) -> Iterator[Scene]:
-    """A scene in a namespace of its own."""
+    """A scene in its own namespace."""
     with running(deployment) as system:
         ncm = NcmService(system.store("ncm"), system.role("ncm"), Timing(remind_every=600.0))
         dpm = DpmService(system.store("dpm"), system.role("dpm"))
@@ -120,11 +120,11 @@ def test_what_is_malformed_is_set_aside_and_nothing_else_is_lost(
     aside = [session.receive(WAIT) for _ in bad]
     assert [item.data for item in aside if item] == [data[:SET_ASIDE_BYTES_MAX] for data in bad]
     assert [item.tag for item in aside if item] == [
-        "requests-h2: the bytes are no protobuf message",
+        "requests-h2: the bytes do not parse as a protobuf message",
         "requests-h2: hello.epoch: expected a number from 1 to 2^63-1, found 0",
-        "requests-h2: an envelope of no known kind",
-        "requests-h2: an envelope of no known kind",
-        f"requests-h2: {LARGEST} bytes, and a message has 16384 at most",
+        "requests-h2: an envelope of an unknown kind",
+        "requests-h2: an envelope of an unknown kind",
+        f"requests-h2: {LARGEST} bytes; a message has at most 16384",
     ]
     assert caplog.text.count("sets aside a message from requests-h2") == len(bad)
     assert "secret" not in caplog.text
@@ -176,7 +176,7 @@ def test_nobody_decides_or_confirms_in_anothers_name(scene: Scene) -> None:
 
 
 def test_a_host_whose_topics_are_gone_stops_nobody(scene: Scene, deployment: Deployment) -> None:
-    """NCM has written to the host before, has more for it, and hears only later that it was removed."""
+    """NCM has written to the host before, has more messages for it, and learns only later that it was removed."""
     scene.dpm.place(P2, "h2").result(WAIT)
     scene.say(Hello("h2", 1))
     assert scene.heard(1) == [Route("h2", 1, P2, 1, "h2")]
@@ -201,7 +201,7 @@ def test_what_was_stored_for_a_host_that_is_gone_does_not_stop_ncm_at_its_next_s
 
 
 def test_a_registration_that_comes_late_or_again_does_nothing() -> None:
-    """After a crash the broker delivers again what it was not yet told of; no hello may be forgotten by that."""
+    """After a crash the broker redelivers what was not acknowledged; NCM must not forget a hello because of that."""
     ncm, dpm = Ncm(), Channel("dpm")
 
     def greeted(message: Message, channel: Channel = dpm) -> int | None:
@@ -253,7 +253,7 @@ def test_no_message_on_any_channel_makes_ncm_stumble_or_speak_to_strangers(said:
 
 @pytest.mark.parametrize("host", ["", "H1", "h_1", "-h1", "h/1", "h" * 64, "h1-partition-0", "partition-partition-12"])
 def test_a_name_that_no_topics_can_have_is_refused_before_the_broker_is_asked(host: str) -> None:
-    with pytest.raises(BadDeployment, match="is no name for a host: "):
+    with pytest.raises(BadDeployment, match=r"Invalid host name .*: "):
         topics.checked_host_name(host)
 
 

@@ -1,4 +1,4 @@
-"""A line of an event log, as it stands in a file."""
+"""A line of an event log, as stored in a file."""
 
 from __future__ import annotations
 

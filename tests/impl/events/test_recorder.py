@@ -1,4 +1,4 @@
-"""What a recorder does at the edges: full sinks, large states, ids that are no ids, and inputs that are several steps."""
+"""Edge cases of a recorder: full sinks, large states, malformed ids, and inputs that are several steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DPM, H1, H2 = Channel("dpm"), Channel("host", "h1"), Channel("host", "h2")
 
 
 class Lines:
-    """A sink that keeps what it is given, as long as there is room."""
+    """A sink that keeps its lines, as long as there is room."""
 
     def __init__(self, room: int = 1_000) -> None:
         self.lines: list[Line] = []
@@ -35,7 +35,7 @@ class Lines:
 
 
 class Large:
-    """A core that has a large state, and nothing to say of a step."""
+    """A projection with a large state and no entries for a step."""
 
     def after(self, event: Event, sends: Sequence[Send]) -> State:
         return {}
@@ -51,7 +51,7 @@ def recorder_of(sink: Lines, projection: Projection, lines_per_state: int = 10_0
 
 
 def ncm() -> tuple[Ncm, Lines, Recorder]:
-    """NCM with two hosts, of which only h2 was met, and a pod at each."""
+    """NCM with two hosts, of which only h2 was seen, and a pod at each."""
     core, sink = Ncm(), Lines()
     for message in (Registered("h1"), Registered("h2"), Config(P1, 1, "h1"), Config(P2, 1, "h2")):
         core.receive(message, DPM)
@@ -94,7 +94,7 @@ def test_what_a_sink_has_no_room_for_leaves_a_gap_and_no_message_claims_it() -> 
 
 
 def test_an_id_that_is_none_is_not_repeated() -> None:
-    """It is the sender's word, and a sender may say anything."""
+    """The id is the sender's claim, which may be anything."""
     core, sink, recorder = ncm()
     recorder.note(core.receive(Request("h2", 1, 1, P2, P1), H2), 'x" : "forged' * 1_000)
     assert sink.lines[-1].taken is None

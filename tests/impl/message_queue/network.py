@@ -1,4 +1,4 @@
-"""The channel part's cores with a broker of a few lines between them: what is delivered when, if at all, is for the test."""
+"""The message-queue cores with a small simulated broker between them; the test decides what is delivered, and when."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from impl.messages import (
 from impl.wire.codec import decode, encode
 
 SMALL = Thresholds(many_ports=5, many_in_a_group=5, patience=2)
-"""The smallest thresholds there can be: five ports are many, three are few, and four are neither."""
+"""The smallest possible thresholds: five ports are large, three are small, and four are neither."""
 
 SETTLE_STEPS_MAX = 2_000
-"""For a few hosts to come to rest; a run that needs more goes round in circles."""
+"""Enough for a few hosts to become idle; a run that needs more does not terminate."""
 
 
 @dataclass
 class Broker:
-    """Topics, who may read them, and what is kept for whom."""
+    """Topics, their permitted readers, and the backlogs."""
 
     topics: set[str] = field(default_factory=set)
     permitted: set[tuple[str, str]] = field(default_factory=set)
     kept: dict[tuple[str, str], list[Published]] = field(default_factory=dict)
-    """By host and VPC: a subscription, with what it has not acknowledged."""
+    """By host and VPC: a subscription, with its unacknowledged messages."""
     refused: set[tuple[str, str]] = field(default_factory=set)
-    """Who cannot subscribe although it is permitted."""
+    """Hosts that cannot subscribe although they are permitted."""
 
     def administer(self, message: Message) -> None:
-        """Does what DPM asks for."""
+        """Executes DPM's administrative requests."""
         match message:
             case OpenTopic(vpc):
                 self.topics.add(vpc)
@@ -61,7 +61,7 @@ class Broker:
                 raise AssertionError(message)
 
     def subscribe(self, host: str, vpc: str) -> bool:
-        """A durable subscription from here on, unless there is one; whether the host may have it."""
+        """Creates a durable subscription from here on, unless there is one; returns whether the host may have it."""
         if (host, vpc) not in self.permitted - self.refused or vpc not in self.topics:
             return False
         self.kept.setdefault((host, vpc), [])
@@ -69,7 +69,7 @@ class Broker:
 
 
 class Network:
-    """DPM, agents, and what is on its way."""
+    """DPM, agents, and the messages in flight."""
 
     def __init__(
         self,
@@ -94,10 +94,10 @@ class Network:
         for host in hosts:
             self.perform(self.dpm.register(Registered(host)))
 
-    # --------------------------------------------------------------------------------------------- what happens
+    # -------------------------------------------------------------------------------------------------- actions
 
     def perform(self, effects: Effects) -> Effects:
-        """Sends what is to be sent; every message goes through the wire's form."""
+        """Sends the messages; every one is encoded and decoded."""
         for send in effects.sends:
             message = decode(encode(send.message))
             self.ever.add(message)
@@ -118,12 +118,12 @@ class Network:
         return effects
 
     def start(self, *hosts: str) -> None:
-        """These agents start, or start anew."""
+        """Starts or restarts these agents."""
         for host in hosts or self.agents:
             self.perform(self.agents[host].start())
 
     def to_agent(self, host: str, message: Push | Subscribe) -> None:
-        """A message from the inbox is handled."""
+        """An agent handles a message from its inbox."""
         agent = self.agents[host]
         self.received[host].append(message)
         if isinstance(message, Push):
@@ -136,7 +136,7 @@ class Network:
             self.perform(agent.decline(message))
 
     def from_topic(self, host: str, vpc: str) -> None:
-        """The oldest message that the topic keeps for the host is handled and acknowledged."""
+        """An agent handles and acknowledges the oldest message in its backlog of the topic."""
         agent, kept = self.agents[host], self.broker.kept[host, vpc]
         self.received[host].append(kept[0])
         self.perform(agent.receive(kept[0], f"multicast-{vpc}"))
@@ -144,17 +144,17 @@ class Network:
         del kept[0]
 
     def to_dpm(self, speaker: str, message: Message) -> None:
-        """A notice is handled."""
+        """DPM handles a notice."""
         self.perform(self.dpm.receive(message, speaker))
 
     def crash_dpm(self) -> None:
-        """DPM starts anew from what it has stored."""
+        """DPM restarts from its stored state."""
         again = self._make(self._decision)
         again.restore(self.dpm.snapshot())
         assert again.observe() == self.dpm.observe()
         self.dpm = again
 
-    # ------------------------------------------------------------------------------------------- what may happen
+    # ------------------------------------------------------------------------------------------- enabled actions
 
     def deliveries(self) -> Iterator[Callable[[], None]]:
         """Everything that can be delivered now."""
@@ -167,7 +167,7 @@ class Network:
             yield lambda notice=notice: self._notice(notice)  # type: ignore[misc]
 
     def readable(self) -> list[tuple[str, str]]:
-        """Who can read something from which VPC's topic."""
+        """The hosts and VPCs for which a message can be read from the topic."""
         return [
             (host, vpc)
             for (host, vpc), kept in self.broker.kept.items()
@@ -183,11 +183,11 @@ class Network:
         self.to_dpm(*notice)
 
     def decisions(self) -> list[Callable[[], Effects]]:
-        """What DPM would decide now."""
+        """The decisions that DPM would take now."""
         return [operation for vpc in self.dpm.observe()["channel"] for operation in self.dpm.due(vpc)]
 
     def timers(self) -> list[Callable[[], Effects]]:
-        """What DPM would do after waiting."""
+        """The actions of DPM after waiting."""
         dpm, found = self.dpm, list[Callable[[], Effects]]()
         for vpc in dpm.observe()["channel"]:
             for host in dpm.asked(vpc):
@@ -197,7 +197,7 @@ class Network:
         return found
 
     def settle(self, generator: random.Random | None = None) -> None:
-        """Delivers and decides until nothing is left to be done, with time passing only when nothing else happens."""
+        """Delivers and decides until nothing is left to do; time passes only when nothing else happens."""
         for _ in range(SETTLE_STEPS_MAX):
             decisions, deliveries = self.decisions(), list(self.deliveries())
             if decisions:
@@ -213,17 +213,17 @@ class Network:
         raise AssertionError("it goes round in circles")
 
     def revise(self, vpc: str, data: bytes = b"rules") -> None:
-        """The VPC's rules change."""
+        """Changes the VPC's rules."""
         self.perform(self.dpm.revise(vpc, Kind.GROUP_RULES, data))
 
     def add(self, vpc: str, **ports: int) -> None:
-        """Ports come to hosts."""
+        """Adds ports at hosts."""
         for host, count in ports.items():
             for _ in range(count):
                 self.perform(self.dpm.add_port(host, vpc))
 
     def remove(self, vpc: str, **ports: int) -> None:
-        """Ports go."""
+        """Removes ports from hosts."""
         for host, count in ports.items():
             for _ in range(count):
                 self.perform(self.dpm.remove_port(host, vpc))

@@ -1,4 +1,4 @@
-"""DPM and agents with their channel parts on a real broker, in threads of their own; whatever an agent gets is kept."""
+"""DPM and agents with their message-queue parts on a real broker, in threads; everything that an agent receives is kept."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from impl.transport.interface import Delivery
 SMALL = Thresholds(many_ports=5, many_in_a_group=5, patience=2)
 
 QUICK = Timing(asked_first=0.3, asked_max=0.6, remind_every=0.5, resend_every=600.0, subscribe_max=0.5)
-"""Waits that a test need not notice. Nobody answers for pods, since no NCM runs."""
+"""Waits too short to slow a test down. No answers for pods arrive, since no NCM runs."""
 
 WAIT = 20.0
 
 
 class Recording(AcaService):
-    """An agent that keeps what it gets, and what it has applied."""
+    """An agent that keeps what it receives, and what it has applied."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.got: list[tuple[str, Message]] = []
-        """Every message, with the topic that it came by."""
+        """Every message, with the topic that it arrived on."""
         self.applied: list[tuple[str, int, Kind, bytes]] = []
         self.deaf = False
-        """Whether askings to subscribe are passed over, as by an agent that hangs."""
+        """Whether it ignores subscribe requests, as an agent that hangs."""
         handlers = Handlers(subnet=self._handler(Kind.SUBNET), group_rules=self._handler(Kind.GROUP_RULES))
         options["handlers"] = handlers
         super().__init__(*arguments, **options)
@@ -52,12 +52,12 @@ class Recording(AcaService):
         return super().take(message, delivery)
 
     def revisions(self, kind: type[Push] | type[Published]) -> list[int]:
-        """The revisions that came this way."""
+        """The revisions that arrived this way."""
         return [one.revision for _, one in self.got if isinstance(one, kind)]
 
 
 class Counting:
-    """An administration that keeps what it was asked for."""
+    """An administration that keeps its requests."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.asked: list[Administrative] = []
@@ -69,17 +69,17 @@ class Counting:
         self._real.perform(work)
 
     def close(self) -> None:
-        """See there."""
+        """See `impl.broker.vpc_topics.Administration`."""
         self._real.close()
 
 
 class Scene:
-    """A DPM, and hosts that are registered."""
+    """A DPM, and registered hosts."""
 
     make_administration: type[Counting] = Counting
 
     def __init__(self, system: System, *hosts: str, timing: Timing = QUICK, events: Sink | None = None) -> None:
-        """`events`: where the event logs of all go."""
+        """`events`: the sink of all event logs."""
         self.system, self.deployment, self.timing, self.events = system, system.deployment, timing, events
         self.files: dict[str, AgentFile] = {host: add_host(self.deployment, host) for host in hosts}
         self.agents: dict[str, Recording] = {}
@@ -89,7 +89,7 @@ class Scene:
         self._number = 0
 
     def new_dpm(self) -> DpmService:
-        """A DPM on the scene's one store."""
+        """A DPM on the scene's only store."""
         return DpmService(
             self.system.store("dpm"),
             self.system.role("dpm"),
@@ -100,7 +100,7 @@ class Scene:
         )
 
     def start(self, *hosts: str) -> None:
-        """DPM and these agents run."""
+        """Starts DPM and these agents."""
         self.system.start(self.dpm)
         for host in hosts:
             self.start_agent(host)
@@ -116,11 +116,11 @@ class Scene:
         return agent
 
     def until(self, condition: Callable[[], object], what: str) -> None:
-        """Waits for something, with a name and a limit."""
+        """Waits for a condition, with a name and a limit."""
         wait_until(lambda: bool(condition()), what, self.system.problems)
 
     def seen(self, what: str, key: object) -> Any:
-        """A part of the state of DPM's channel part, as its own thread sees it."""
+        """A part of the state of DPM's message-queue part, as seen by its own thread."""
         found: list[Any] = []
 
         def look() -> Effects:
@@ -131,7 +131,7 @@ class Scene:
         return found[0]
 
     def place(self, vpc: str, **counts: int) -> None:
-        """Pods come to hosts."""
+        """Adds pods at hosts."""
         for host, count in counts.items():
             for _ in range(count):
                 self._number += 1
@@ -140,13 +140,13 @@ class Scene:
                 self._pods.setdefault((vpc, host), []).append(pod)
 
     def remove(self, vpc: str, **counts: int) -> None:
-        """Pods go."""
+        """Removes pods."""
         for host, count in counts.items():
             for _ in range(count):
                 self.dpm.remove(self._pods[vpc, host].pop()).result(WAIT)
 
     def revise(self, vpc: str, data: bytes) -> int:
-        """The VPC's rules change; returns the revision."""
+        """Changes the VPC's rules; returns the revision."""
         effects = self.dpm.revise(vpc, Kind.GROUP_RULES, data).result(WAIT)
         revision: int = effects.events[0].fields["revision"]
         return revision
@@ -156,7 +156,7 @@ class Scene:
         self.until(lambda: self.seen("channel", vpc) == channel, f"{vpc} to be on {channel}")
 
     def until_done(self, vpc: str, revision: int) -> None:
-        """Waits until all have confirmed."""
+        """Waits until all hosts have confirmed."""
         self.until(lambda: self.seen("outcome", (vpc, revision)) == "done", f"revision {revision} of {vpc} to be done")
 
     def at_broker(self, vpc: str) -> tuple[list[str], set[str]]:
@@ -167,14 +167,14 @@ class Scene:
             return admin.subscriptions(topic), {topics.host_of(role) for role in roles}
 
     def backlog(self, vpc: str, host: str) -> int:
-        """What the topic keeps for the host."""
+        """The host's backlog of the topic."""
         with Admin(self.deployment) as admin:
             path = f"/persistent/{self.deployment.namespace}/{topics.multicast(vpc)}/stats"
             stats = admin._call("GET", path, params={"getPreciseBacklog": True}).json()
         return int(stats["subscriptions"][topics.reader(host)]["msgBacklog"])
 
     def addressed(self) -> bool:
-        """Whether every agent got only what is for its host, or of a VPC's topic."""
+        """Whether every agent received only messages for its host, or of a VPC's topic."""
         return all(
             topic == topics.multicast(message.vpc)
             if isinstance(message, Published)
@@ -184,14 +184,14 @@ class Scene:
         )
 
     def vpcs_heard_of(self, host: str) -> set[str]:
-        """The VPCs that an agent got anything about."""
+        """The VPCs that an agent received anything about."""
         messages = [message for _, message in self.agents[host].got]
         return {message.vpc for message in messages if isinstance(message, Push | Published | Subscribe)}
 
 
 @contextmanager
 def scene(deployment: Deployment, *hosts: str, timing: Timing = QUICK, events: Sink | None = None) -> Iterator[Scene]:
-    """A scene for the length of a block."""
+    """A scene for the duration of a block."""
     with running(deployment) as system:
         made = Scene(system, *hosts, timing=timing, events=events)
         try:

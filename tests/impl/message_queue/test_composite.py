@@ -1,4 +1,4 @@
-"""DPM and an agent as wholes: pods are ports that count, and one input is one record."""
+"""DPM and an agent as composites: pods count as ports, and one input is one record."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ P1, P2, P3 = Pod("red", "p1"), Pod("red", "p2"), Pod("red", "p3")
 
 
 def whole_dpm() -> CompositeDpm:
-    """A DPM that has seen nothing."""
+    """A DPM with empty state."""
     return CompositeDpm(Dpm(), MessageQueueDpm(Thresholds(many_ports=5)))
 
 

@@ -1,4 +1,5 @@
-"""DPM's and an agent's channel parts, in memory: the life of a channel, and every rule that keeps hosts from missing a revision."""
+"""The message-queue cores of DPM and an agent, in memory: the life of a channel, and every rule that keeps hosts from missing a
+revision."""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ from tests.impl.message_queue.network import SMALL, Network
 
 @pytest.fixture
 def network() -> Network:
-    """Three hosts that were met, each with a port of `red`; nothing is shared yet."""
+    """Three hosts that were seen, each with a port of `red`; nothing is shared yet."""
     made = Network(["h1", "h2", "h3"])
     made.start()
     made.add("red", h1=1, h2=1, h3=1)
@@ -51,7 +52,7 @@ def large(network: Network) -> Network:
 
 
 def pushes(network: Network, host: str) -> list[int]:
-    """The revisions that the host was sent directly."""
+    """The revisions that were sent to the host directly."""
     return [item.revision for item in network.received[host] if isinstance(item, Push)]
 
 

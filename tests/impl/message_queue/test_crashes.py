@@ -1,4 +1,4 @@
-"""DPM crashes before and after everything that it has the broker's administration do, and completes what it was at."""
+"""DPM crashes before and after every request to the broker's administration, and completes its work after a restart."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.impl.message_queue.system import WAIT, Counting, Scene, scene
 
 
 class Crash(Exception):
-    """Ends DPM's thread, with nothing done that was not done."""
+    """Ends DPM's thread without any cleanup."""
 
 
 class Crashing(Counting):
-    """Asked for something for the first time it crashes before doing it; for the second time, after."""
+    """Crashes before executing the first request of a kind, and after executing the second."""
 
     def perform(self, work: Administrative) -> None:
         """See `impl.broker.vpc_topics.Administration`."""
@@ -37,7 +37,7 @@ class Crashing(Counting):
 
 
 class Reborn(Scene):
-    """A scene whose DPM is started again whenever it has crashed."""
+    """A scene that restarts DPM whenever it has crashed."""
 
     make_administration = Crashing
 
@@ -56,20 +56,20 @@ class Reborn(Scene):
                 self.dpm = self.new_dpm()
 
     def start(self, *hosts: str) -> None:
-        """DPM and these agents run."""
+        """Starts DPM and these agents."""
         self._thread.start()
         for host in hosts:
             self.start_agent(host)
 
     def end(self) -> None:
-        """DPM runs no more."""
+        """Stops DPM."""
         self._ending.set()
         while self._thread.is_alive():
             self.dpm.stop()
             self._thread.join(0.1)
 
     def insist(self, command: Callable[[], Any]) -> Any:
-        """Has a command obeyed, by this DPM or the next. One that has stopped has obeyed nothing."""
+        """Submits a command until a DPM has executed it, this one or its successor. A DPM that has stopped did not execute it."""
         end = time.monotonic() + WAIT
         while True:
             try:
@@ -79,7 +79,7 @@ class Reborn(Scene):
                     raise
 
     def come_to(self, channel: str, data: bytes) -> None:
-        """Waits until `red` is on this channel, and all have confirmed something new."""
+        """Waits until `red` is on this channel, and all hosts have confirmed something new."""
         revision = self.insist(lambda: self.revise("red", data))
         self.until(
             lambda: self.insist(lambda: self.seen("outcome", ("red", revision))) == "done", f"{revision} to be done"
@@ -89,7 +89,7 @@ class Reborn(Scene):
 
 @contextmanager
 def reborn(deployment: Deployment, *hosts: str) -> Iterator[Reborn]:
-    """Such a scene for the length of a block."""
+    """Such a scene for the duration of a block."""
     with running(deployment) as system:
         made = Reborn(system, *hosts)
         made.start(*hosts)

@@ -1,4 +1,4 @@
-"""DPM and agents in processes of their own, killed without a warning in the middle of a switch and with a backlog."""
+"""DPM and agents in separate processes, killed without warning in the middle of a switch and with a backlog."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def applied(agent: Program) -> list[int]:
 def test_a_switch_is_completed_by_a_dpm_that_was_killed_in_the_middle_of_it(
     deployment: Deployment, tmp_path: Path
 ) -> None:
-    """h2 hangs, so that the channel stays half open until DPM has been killed and has started anew."""
+    """h2 hangs, so that the topic stays half open until DPM has been killed and restarted."""
     with programs(deployment, tmp_path, OPTIONS) as system:
         h1, h2, dpm = system.agent("h1"), system.agent("h2"), system.dpm
         for program in (dpm, h1, h2):

@@ -1,8 +1,8 @@
-"""Whatever happens in whatever order, no host misses a revision, and none hears of a VPC where it has nothing.
+"""In any order of events, no host misses a revision, and none receives anything of a VPC in which it has no port.
 
-Each run is made of ports that come and go, revisions, lost and late and repeated messages, silent and restarting agents, refusals,
-and DPM starting anew; after every step the state is held against what must always be true, and at the end all must come to rest.
-Implementations with one rule changed are noticed.
+Each run consists of added and removed ports, revisions, lost, late and repeated messages, silent and restarting agents, refusals,
+and restarts of DPM. Invariants are checked after every step, and at the end everything must become idle. The runs detect
+implementations with one rule changed.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ RUNS = 60
 
 
 class Broken(Exception):
-    """Something that must always be true is not."""
+    """An invariant is violated."""
 
 
 def demand(holds: bool, what: str) -> None:
-    """Says what is broken."""
+    """Raises with the name of the violated invariant."""
     if not holds:
         raise Broken(what)
 
 
 class Run:
-    """One run by a seed."""
+    """One run, given by a seed."""
 
     def __init__(
         self,
@@ -72,10 +72,10 @@ class Run:
         self.handled: dict[str, int] = {}
         self.ended: set[object] = set()
         self.channels: list[str] = []
-        """What each switch led to."""
+        """The channel after each switch."""
 
     def go(self) -> None:
-        """All steps, with a look after each; then to rest."""
+        """Takes all steps, checks after each, and then becomes idle."""
         network = self.network
         for vpc in VPCS:
             network.perform(network.dpm.add_vpc(vpc))
@@ -86,14 +86,14 @@ class Run:
             self.look()
         network.silent.clear()
         for inbox in network.inboxes.values():
-            inbox.clear()  # what was on its way is lost: reminders and askings must make up for it
+            inbox.clear()  # messages in flight are lost: reminders and repeated requests must make up for it
         network.start()
         network.settle(self.generator)
         self.look()
         self.rests()
 
     def step(self) -> None:
-        """Something happens."""
+        """Takes a random step."""
         network, choose = self.network, self.generator.choice
         host, vpc = choose(HOSTS), choose(VPCS)
         weighted: list[tuple[int, Callable[[], object]]] = [
@@ -140,10 +140,10 @@ class Run:
             one = self.generator.choice(inbox)
             inbox.append(one) if self.generator.random() < 0.5 else inbox.remove(one)
 
-    # ------------------------------------------------------------------------------------- what is always true
+    # ---------------------------------------------------------------------------------------------- invariants
 
     def look(self) -> None:
-        """Holds the state against what must be true."""
+        """Checks the invariants."""
         seen = self.network.dpm.observe()
         for vpc in VPCS:
             self._one_decision(vpc, seen)
@@ -203,7 +203,7 @@ class Run:
         demand((host, message.vpc) in self.had_ports, f"{host} heard of {message.vpc}, where it never had a port")
 
     def rests(self) -> None:
-        """Nothing is left to be done: all revisions have gone out and ended, and every channel is what its size asks for."""
+        """Nothing is left to do: all revisions were sent and have ended, and every channel is the one for its size."""
         seen = self.network.dpm.observe()
         demand(seen["sent"] == seen["rules"], "something never went out")
         demand("pending" not in seen["outcome"].values(), "a revision was never reported")
@@ -230,7 +230,7 @@ def test_no_host_misses_a_revision_whatever_happens() -> None:
         run.go()
         seen.update(run.channels)
         seen.update(type(item).__name__ for item in run.network.ever)
-    # The runs would be of no use if these did not happen.
+    # The runs would be useless if these did not happen.
     assert all(seen[channel] >= RUNS / 2 for channel in ("opening", "mq", "closing", "grpc")), seen
     assert all(seen[name] >= RUNS / 2 for name in ("Published", "Accepted", "Declined", "EndSubscription")), seen
 
@@ -256,7 +256,7 @@ WRONG_AGENTS = [ConfirmsWithoutApplying, TakesTheOlder]
 
 
 def noticed(**cores: object) -> str:
-    """What some run says of an implementation; nothing: no run notices."""
+    """The first violation that a run detects in an implementation; empty: none."""
     for seed in range(RUNS):
         try:
             Run(seed, **cores).go()  # type: ignore[arg-type]

@@ -1,4 +1,5 @@
-"""The channel on a real broker: its whole life, agents that are silent, refused, away and gone, and what each receives."""
+"""The message queue on a real broker: the life of a channel, agents that are silent, refused, away and gone, and what each
+receives."""
 
 from __future__ import annotations
 
@@ -94,7 +95,7 @@ def test_an_agent_that_never_answers_is_given_up_and_told_directly(deployment: D
 
 
 def test_an_agent_that_the_broker_refuses_declines_and_is_told_directly(deployment: Deployment) -> None:
-    """Somebody else reads by the agent's subscription, so the agent cannot."""
+    """Another client reads by the agent's subscription, so the agent cannot."""
     with scene(deployment, "h1", "h2") as on:
         with_administrator = on.system.role("admin")()
         on.start("h1", "h2")
@@ -210,7 +211,7 @@ def test_alcors_own_service_can_have_an_agent_subscribe_and_stop(deployment: Dep
 
 
 class InMemory:
-    """An administration of a broker that lets everybody do everything."""
+    """The administration of a broker without permissions."""
 
     def __init__(self) -> None:
         self.asked: list[Administrative] = []
@@ -220,18 +221,18 @@ class InMemory:
         self.asked.append(work)
 
     def close(self) -> None:
-        """See there."""
+        """See `impl.broker.vpc_topics.Administration`."""
 
 
 class MarksLater(DpmService):
-    """Administrative work is marked as done some time later, like messages."""
+    """Marks administrative work as done some time later, like messages."""
 
     def _is_marked_at_once(self, sends: Sequence[Send]) -> bool:
         return False
 
 
 def repeated_after_a_crash(kind: type[DpmService]) -> list[Message]:
-    """What a DPM that is killed when its host has just subscribed would have the administration do once more."""
+    """The administrative work that is repeated when DPM is killed just after its host has subscribed."""
     store = MemoryStore()
     dpm = kind(store, MemoryBroker().connect, administration=InMemory(), decision=SMALL)
     dpm._connection = MemoryBroker().connect()
@@ -245,7 +246,7 @@ def repeated_after_a_crash(kind: type[DpmService]) -> list[Message]:
         lambda: channel.receive(Accepted("h1", 1, "red", 1), "h1"),
     ]
     for step in steps:
-        dpm._perform(of_channel(step()))
+        dpm.perform(of_channel(step()))
     again = CompositeDpm(Dpm(), MessageQueueDpm(SMALL))
     unpublished = [item.send.message for item in store.load(again)]
     assert again.channel.observe()["subscription"] == {("h1", "red"): "subscribed"}
@@ -253,13 +254,13 @@ def repeated_after_a_crash(kind: type[DpmService]) -> list[Message]:
 
 
 def test_what_the_administration_has_done_is_not_done_again_after_a_crash() -> None:
-    """A subscription that has begun since would end by it."""
+    """Repeating it would end a subscription that has begun since."""
     assert repeated_after_a_crash(DpmService) == []
     assert repeated_after_a_crash(MarksLater) == [OpenTopic("red"), Permit("h1", "red")]
 
 
 class Taken(MemoryStore):
-    """A store that another instance has taken over behind the last change."""
+    """A store that another instance has taken over after the last change."""
 
     def confirm(self) -> None:
         raise Deposed("another instance has taken over")
@@ -274,10 +275,10 @@ def test_a_dpm_that_was_deposed_while_it_was_paused_asks_for_nothing(store: type
     opened = of_channel(dpm.channel.open_topic("red"))
     if store is Taken:
         with pytest.raises(Deposed):
-            dpm._perform(opened)
+            dpm.perform(opened)
         assert administration.asked == []
     else:
-        dpm._perform(opened)
+        dpm.perform(opened)
         assert administration.asked == [OpenTopic("red")]
 
 
@@ -287,7 +288,7 @@ def refuse(vpc: str, revision: int, data: bytes) -> None:
 
 
 class AcknowledgesAtOnce(AcaService):
-    """Whatever comes by a topic is acknowledged before it is applied."""
+    """Acknowledges messages of a topic before they are applied."""
 
     def take(self, message: Message, delivery: Delivery) -> Effects:
         self.session.acknowledge([delivery])
@@ -295,7 +296,7 @@ class AcknowledgesAtOnce(AcaService):
 
 
 def kept_after_a_failure(kind: type[AcaService]) -> tuple[list[bytes], list[Message]]:
-    """What the topic still has for an agent that ended because it could not apply it; and what the agent had told DPM."""
+    """The topic's backlog for an agent that ended because it could not apply a revision, and the agent's messages to DPM."""
     broker = MemoryBroker()
     for topic, reader in (("notices-h1", "dpm"), ("inbox-h1", "aca"), ("multicast-red", "host-h1")):
         broker.subscribe(topic, reader)

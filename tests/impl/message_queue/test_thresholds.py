@@ -1,4 +1,4 @@
-"""Large and small exclude each other, and one port more or less flips nothing."""
+"""Large and small exclude each other, and one port more or less changes nothing."""
 
 from __future__ import annotations
 

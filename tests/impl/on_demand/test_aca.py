@@ -1,4 +1,4 @@
-"""Limits of an agent that no bounded world comes near, so that neither replays nor logs see them."""
+"""Limits of an agent that no bounded configuration reaches, so that neither replays nor logs cover them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SOURCE = Pod("red", "10.0.0.1")
 
 @pytest.fixture
 def agent() -> Aca:
-    """An agent that has started, with a pod of its own."""
+    """An agent that has started, with one local pod."""
     started = Aca("h1")
     started.start()
     started.receive(Route("h1", 1, SOURCE, 1, "h1"))
@@ -21,7 +21,7 @@ def agent() -> Aca:
 
 
 def held(agent: Aca, count: int) -> None:
-    """So many packets wait, each for another pod."""
+    """Makes this many packets wait, each for a different pod."""
     for number in range(count):
         effects = agent.packet(number, SOURCE, Pod("red", f"10.1.{number >> 8}.{number & 255}"))
         assert [event.name for event in effects.events] == ["ask"]

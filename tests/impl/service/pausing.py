@@ -1,7 +1,7 @@
 """An NCM or DPM that stops itself, as by SIGSTOP, at a chosen point: `python -m tests.impl.service.pausing ROLE POINT`.
 
-It leads its journal, and stops when it is at the given point of its work on pod `red/p2`. It goes on when it is continued. A DPM
-places that pod, as soon as it is ready.
+It leads its journal, and stops at the given point of its work on pod `red/p2`. It continues on SIGCONT. A DPM places that pod as
+soon as it is ready.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ POINTS = ("before taking", "before append", "behind append", "behind send")
 
 
 class Pause:
-    """Stops the whole process when it first comes to its point."""
+    """Stops the whole process when it first reaches its point."""
 
     def __init__(self, point: str) -> None:
         self._point: str | None = point
 
     def at(self, point: str, what: Any) -> None:
-        """The process is at this point of its work on something."""
+        """The process has reached this point of its work on an object."""
         if point == self._point and "p2" in repr(what):
             self._point = None
             os.kill(os.getpid(), signal.SIGSTOP)
 
 
 class PausingStore(JournalStore):
-    """A store that says where it is."""
+    """A store that reports its progress."""
 
     def __init__(self, deployment: Deployment, role: str, pause: Pause) -> None:
         super().__init__(lambda: open_log(deployment, role))
@@ -57,7 +57,7 @@ class PausingStore(JournalStore):
 
 
 class PausingConnection(PulsarConnection):
-    """A connection that says where it is."""
+    """A connection that reports its progress."""
 
     def __init__(self, deployment: Deployment, role: str, pause: Pause) -> None:
         super().__init__(deployment, deployment.token(role), displaces=True)
@@ -69,7 +69,7 @@ class PausingConnection(PulsarConnection):
 
 
 def main(role: str, point: str) -> int:
-    """Runs until it is deposed; the exit code is the command line's."""
+    """Runs until it is deposed; returns the exit code of the command line."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     deployment, pause = from_environment(), Pause(point)
     assert deployment is not None

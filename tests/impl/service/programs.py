@@ -1,4 +1,4 @@
-"""Services as their users run them: `ondemand run ...` in processes of their own, which may be killed at any moment."""
+"""Services as users run them: `ondemand run ...` in separate processes, which may be killed at any moment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from impl.broker.hosts import add_host, write_agent_file
 from impl.broker.tokens import write_secret
 
 WAIT_SECONDS_MAX = 60.0
-"""For anything that a program is to say or do; most of it takes a second, and Python itself has to start."""
+"""The limit for any output or action of a program; most take a second, and Python itself has to start."""
 
 
 def ondemand(*arguments: str) -> list[str]:
@@ -25,7 +25,7 @@ def ondemand(*arguments: str) -> list[str]:
 
 
 def environment(deployment: Deployment, folder: Path) -> dict[str, str]:
-    """The settings that lead to a deployment, with its secrets in files of this folder."""
+    """The environment variables of a deployment, with its secrets in files of this folder."""
     return {
         **os.environ,
         "PULSAR_URL": deployment.service_url,
@@ -37,7 +37,7 @@ def environment(deployment: Deployment, folder: Path) -> dict[str, str]:
 
 
 class Program:
-    """One service. Killed or stopped it may be started again; what it said stays."""
+    """One service. It may be started again after it was killed or stopped; its output is kept."""
 
     def __init__(
         self, name: str, folder: Path, variables: dict[str, str], *arguments: str, journal: bool = False
@@ -57,14 +57,14 @@ class Program:
             )
 
     def say(self, line: str) -> None:
-        """A decision or a packet. It may be lost if the program is killed before it has answered."""
+        """Sends a decision or a packet. It may be lost if the program is killed before it has answered."""
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.write(line.encode() + b"\n")
         self._process.stdin.flush()
 
     def kill(self) -> None:
-        """Kills it without a warning."""
+        """Kills it without warning."""
         assert self._process is not None
         self._process.kill()
         self.wait()
@@ -76,12 +76,12 @@ class Program:
         return self.wait()
 
     def pause(self) -> None:
-        """Stops it where it is, with all it holds."""
+        """Suspends it, with everything it holds."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Lets it go on."""
+        """Resumes it."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
@@ -95,22 +95,22 @@ class Program:
         return code
 
     def end(self) -> None:
-        """Leaves nothing running."""
+        """Kills it if it still runs."""
         if self._process is not None:
             self.kill()
 
     @property
     def output(self) -> str:
-        """What it said on standard output."""
+        """Its standard output."""
         return self._output.read_text(encoding="utf-8")
 
     @property
     def log(self) -> str:
-        """What it logged."""
+        """Its log."""
         return self._log.read_text(encoding="utf-8")
 
     def say_until(self, line: str, text: str) -> None:
-        """Says a line again and again until the program has said a text: what packets do until their route is there."""
+        """Repeats a line until the program has printed a text: packets are dropped until their route is there."""
         end = time.monotonic() + WAIT_SECONDS_MAX
         while text not in self.output:
             assert time.monotonic() < end, f"{self.name} did not say {text!r} in {WAIT_SECONDS_MAX:g} s:\n{self.log}"
@@ -118,7 +118,7 @@ class Program:
             time.sleep(0.1)
 
     def wait_for(self, *texts: str, logged: bool = False) -> None:
-        """Waits until it has said, or logged, one of these texts."""
+        """Waits until it has printed, or logged, one of these texts."""
         end, text = time.monotonic() + WAIT_SECONDS_MAX, " or ".join(texts)
         while not any(each_text in (self.log if logged else self.output) for each_text in texts):
             if self._process is not None and self._process.poll() is not None:
@@ -141,7 +141,7 @@ class Programs:
         self._instances: list[Program] = []
 
     def agent(self, host: str, *arguments: str) -> Program:
-        """Registers a host; its agent sees nothing of the environment's secrets."""
+        """Registers a host; its agent does not get the environment's secrets."""
         path = self._folder / f"{host}.agent.json"
         write_agent_file(add_host(self.deployment, host), path)
         bare = {name: value for name, value in self.variables.items() if not name.startswith("PULSAR")}
@@ -154,14 +154,14 @@ class Programs:
         return self._instances[-1]
 
     def end(self) -> None:
-        """Leaves nothing running."""
+        """Kills everything that still runs."""
         for program in (self.ncm, self.dpm, *self.agents.values(), *self._instances):
             program.end()
 
 
 @contextmanager
 def programs(deployment: Deployment, folder: Path, dpm: Sequence[str] = ()) -> Iterator[Programs]:
-    """Programs that are killed at the end, whatever has happened. `dpm`: its options."""
+    """Programs that are always killed at the end. `dpm`: its options."""
     made = Programs(deployment, folder, dpm)
     try:
         yield made

@@ -115,19 +115,19 @@ class Pausing:
         return lambda: text in self._log.read_text(encoding="utf-8")
 
     def is_paused(self) -> bool:
-        """It has come to its point."""
+        """Whether it has reached its point."""
         state = os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG)
         assert state is None or state.si_code == os.CLD_STOPPED, self._log.read_text(encoding="utf-8")
         return state is not None
 
     def goes_on(self) -> tuple[int, str]:
-        """Continues it; returns how it ended, and what it said."""
+        """Continues it; returns its exit code, and its log."""
         self._process.send_signal(signal.SIGCONT)
         code = self._process.wait(30)
         return code, self._log.read_text(encoding="utf-8")
 
     def end(self) -> None:
-        """Leaves nothing running."""
+        """Kills it if it still runs."""
         self._process.kill()
         self._process.wait()
 
@@ -144,13 +144,13 @@ def paused(deployment: Deployment, role: str, point: str, folder: Path) -> Itera
 
 
 def taking_over(deployment: Deployment, role: str) -> tuple[JournalStore, Callable[[], PulsarConnection]]:
-    """Store and connection of an instance that deposes the one that leads."""
+    """Store and connection of an instance that deposes the leader."""
     store = JournalStore(lambda: open_log(deployment, role, take_over=True))
     return store, lambda: PulsarConnection(deployment, deployment.token(role), displaces=True)
 
 
 def stored(deployment: Deployment, role: str, core: Any) -> dict[str, Any]:
-    """What the journal of a role says, and nobody leads."""
+    """The state in the journal of a role without a leader."""
     store = JournalStore(lambda: open_log(deployment, role))
     store.load(core)
     store.close()

@@ -1,4 +1,4 @@
-"""Services in processes of their own on a real broker: killed, stopped, without a broker, and with a broker that comes back."""
+"""Services in separate processes on a real broker: killed, stopped, without a broker, and with a broker that returns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PODS = 12
 
 
 def test_whatever_is_killed_nothing_accepted_is_lost(deployment: Deployment, tmp_path: Path) -> None:
-    """NCM, DPM and an agent are killed in turn while changes come in; every change that was accepted reaches its end."""
+    """NCM, DPM and an agent are killed in turn while changes arrive; every accepted change completes."""
     with programs(deployment, tmp_path) as system:
         h1, h2 = system.agent("h1"), system.agent("h2")
         victims = (system.ncm, system.dpm, h1, h2)
@@ -31,7 +31,7 @@ def test_whatever_is_killed_nothing_accepted_is_lost(deployment: Deployment, tmp
         for number in range(PODS):
             system.dpm.wait_for(f"done red/p{number} version 1")
         assert system.dpm.output.count("accepted") == PODS
-        # The agent that was started last may not have been sent its own pods again yet.
+        # The agent that was started last may not have received its own pods again yet.
         h1.say_until("packet red/p0 red/p1", "forward red/p0 red/p1 to h2")
         assert [program.stop() for program in victims] == [0, 0, 0, 0]
 
@@ -49,7 +49,7 @@ def test_services_wait_for_a_broker_that_is_gone_and_go_on_where_they_were(tmp_p
         system.dpm.say("place red/p1 h1")
         system.dpm.wait_for("accepted red/p1 version 1")
         first.close()
-        # NCM has not been heard, so all of them say things again and again: whoever is just at that finds out by it.
+        # NCM has not answered, so all of them repeat their messages: the one that does so next detects the loss.
         for program in (system.dpm, h1, h2):
             program.wait_for("the connection to the broker is lost", "trying again in 0.1 s", logged=True)
         system.dpm.say("place red/p2 h2")

@@ -1,4 +1,4 @@
-"""Services: nothing accepted is lost, bad messages stop nobody, and a broker that does not answer is waited for."""
+"""Services: no accepted input is lost, bad messages stop no service, and a broker that does not answer is waited for."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class World:
         return self._connect(self.broker)
 
     def start(self, *services: Service) -> None:
-        """Runs services in threads of their own."""
+        """Runs services in threads."""
         for service in services:
             thread = threading.Thread(target=service.run)
             thread.start()
@@ -89,7 +89,7 @@ class World:
                 self._threads.remove((service, thread))
 
     def place_both(self) -> None:
-        """P1 at h1 and P2 at h2, confirmed."""
+        """Places P1 at h1 and P2 at h2, and waits for the confirmations."""
         self.dpm.place(P1, "h1").result(10)
         self.dpm.place(P2, "h2").result(10)
         wait_until(lambda: not self.dpm.dpm.pending(), "confirmation", [])
@@ -193,7 +193,7 @@ def test_a_message_in_anothers_name_has_no_effect(world: World) -> None:
 
 
 class Failing(MemoryConnection):
-    """A connection to a broker that often does not answer; what it was asked to publish may have arrived or not."""
+    """A connection to a broker that often does not answer; published messages may or may not have arrived."""
 
     calls = 0
 
@@ -255,7 +255,7 @@ def test_what_cannot_be_stored_ends_the_service_and_is_not_said_to_be_done() -> 
 
 
 def test_what_comes_due_at_once_is_stored_one_by_one() -> None:
-    """A snapshot that is made with the first report must not hold the second one's effect, whose message is not stored yet."""
+    """A snapshot made with the first report must not contain the effect of the second one, whose message is not stored yet."""
     store = MemoryStore()
     ncm = NcmService(store, MemoryBroker().connect)
     for pod in (P1, P2):
@@ -277,7 +277,7 @@ class Cut(MemorySession):
 
 
 class Withdrawn(MemoryConnection):
-    """A connection that is cut after its first session began, by a broker that does not know the token any more."""
+    """A connection that is cut after its first session began, by a broker that no longer accepts the token."""
 
     begun = False
 
@@ -296,7 +296,7 @@ def test_an_agent_whose_registration_was_withdrawn_ends_and_says_so(caplog: pyte
 
 
 def test_an_agent_says_hello_again_until_it_hears_of_ncm(world: World) -> None:
-    """NCM may have forgotten the first one: the host was registered anew after it."""
+    """NCM may have forgotten the first greeting: the host was registered again after it."""
     world.start(world.ncm, world.h1)
     wait_until(lambda: world.ncm.ncm.was_met("h1"), "the first hello", [])
     world.broker.publish([Letter("hosts", encode(Registered("h1", 2)))])

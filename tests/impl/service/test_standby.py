@@ -1,4 +1,4 @@
-"""One instance leads, others stand by; a deposed one says nothing that its successor does not know, and hides nothing from it."""
+"""One instance leads, others stand by; a deposed one neither sends nor acknowledges anything that its successor does not know."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from impl.core import Effects
 from impl.errors import Deposed
 from impl.messages import Applied, Config, Hello, Message, Pod, Registered
 from impl.on_demand.ncm import Channel, Ncm
+from impl.process import Process, Work
 from impl.service.dpm import DpmService
 from impl.service.loop import Service
 from impl.service.ncm import NcmService
@@ -25,11 +26,11 @@ from impl.wire.codec import decode, encode
 
 P1 = Pod("red", "p1")
 SLOW = Timing(remind_every=3_600.0, resend_every=3_600.0)
-"""Nothing is said again in the time of a test."""
+"""No message is repeated during a test."""
 
 
 class Running:
-    """Services in threads of their own; what ended each is kept."""
+    """Services in threads; the exception that ended each is kept."""
 
     def __init__(self) -> None:
         self._threads: list[tuple[Service, threading.Thread]] = []
@@ -82,7 +83,7 @@ def broker() -> MemoryBroker:
 
 
 def said(broker: MemoryBroker, topic: str) -> list[Message]:
-    """What has been published on a topic since this was asked last."""
+    """The messages published on a topic since the last call."""
     session = broker.connect().open_session("witness", [topic])
     found = []
     while (delivery := session.receive(0.0)) is not None:
@@ -120,7 +121,7 @@ def test_who_stands_by_can_be_stopped(running: Running, broker: MemoryBroker) ->
     assert running.ended == {}
 
 
-# ------------------------------------------------------------------------------- nothing said that is not stored
+# ------------------------------------------------------------------------------- nothing sent that is not stored
 
 
 class DeposedAtTheRecord(MemoryLog):
@@ -132,16 +133,23 @@ class DeposedAtTheRecord(MemoryLog):
         super().append(entries)
 
 
-class SendsFirst(DpmService):
-    """Publishes before it has stored."""
+class PublishesFirst(Process):
+    """Publishes before it stores."""
 
-    def _perform(self, effects: Effects, taken: str = "") -> None:
-        self._publish(effects.sends)
-        super()._perform(Effects(effects.record, (), effects.events), taken)
+    def _perform(self, effects: Effects, taken: str = "") -> Work:
+        yield from self._publish(effects.sends)
+        yield from super()._perform(Effects(effects.record, (), effects.events), taken)
+        return effects
+
+
+class SendsFirst(DpmService):
+    """A DPM that does."""
+
+    runner = PublishesFirst
 
 
 def said_when_deposed(kind: type[DpmService], running: Running, broker: MemoryBroker) -> list[Message]:
-    """What a DPM has said that was deposed just before it could store its decision."""
+    """The messages of a DPM that was deposed just before it could store its decision."""
     journal = MemoryJournal("journal-dpm")
     dpm = kind(JournalStore(lambda: DeposedAtTheRecord(journal, take_over=True)), broker.connect, SLOW)
     running.start(dpm)
@@ -166,16 +174,16 @@ def test_one_that_sends_before_it_stores_would_be_noticed(running: Running, brok
 
 
 class Unconfirmed(JournalStore):
-    """A store that takes itself for its own, whatever has happened."""
+    """A store that always takes itself for the leader's."""
 
     def confirm(self) -> None:
-        """Without asking."""
+        """Confirms without asking."""
 
 
 def left_by_a_deposed(kind: type[JournalStore], running: Running, broker: MemoryBroker) -> list[Message]:
-    """What is left for the successor of a message that meant nothing to an NCM that was paused with it.
+    """The messages left for the successor of an NCM that was paused while handling a message without effect.
 
-    The NCM is paused when it has received a confirmation of the host's second epoch, of which it has not heard. Its successor has.
+    The NCM is paused when it has received a confirmation of the host's second epoch, which it does not know. Its successor does.
     """
     journal = MemoryJournal("journal-ncm")
     arrived, goes_on = threading.Event(), threading.Event()

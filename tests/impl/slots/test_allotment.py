@@ -1,4 +1,4 @@
-"""Slots are allotted so that two hosts of a VPC never share one, whatever is refused or restarted in between."""
+"""No two hosts of a VPC ever share a slot, whatever is refused or restarted in between."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_two_hosts_never_share_a_slot_however_they_come_and_go() -> None:
         assert set(slots) == present
         assert len(set(slots.values())) == len(slots)
         assert all(FIRST_SLOT <= slot <= LAST_SLOT for slot in slots.values())
-    assert max(allotment.hosts("red").values()) <= 40  # what was given back is given out again
+    assert max(allotment.hosts("red").values()) <= 40  # slots given back are assigned again
 
 
 def test_a_host_keeps_its_slot_and_has_another_in_another_vpc() -> None:

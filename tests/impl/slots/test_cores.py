@@ -1,4 +1,4 @@
-"""What the cores of the topology with slots do with what no run of the protocol holds: late, forged, illegal; and restarts."""
+"""The cores of the topology with slots on inputs that no run of the protocol contains: late, forged, illegal; and restarts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from impl.storage.store import MemoryStore
 
 
 def asked() -> SlotsDpm:
-    """A DPM that has asked h1 to its slot, in its second epoch."""
+    """A DPM that has asked h1 to attend its slot, in its second epoch."""
     dpm = SlotsDpm()
     dpm.allot("red", "h1")
     dpm.hear(Hello("h1", 2), "h1")
@@ -37,14 +37,14 @@ def asked() -> SlotsDpm:
 
 
 def subscribed() -> SlotsDpm:
-    """The same, and h1 came."""
+    """The same, after h1 has accepted."""
     dpm = asked()
     dpm.hear(Accepted("h1", 2, "red", 1), "h1")
     return dpm
 
 
 def ignored(effects: Effects) -> bool:
-    """Nothing came of it."""
+    """Whether the input had no effect."""
     return effects.record is None and effects.sends == () and effects.events[0].name == "ignore"
 
 
@@ -76,7 +76,7 @@ def test_who_has_confirmed_is_published_to_at_the_slot_it_was_told_and_all_other
     (told,) = dpm.say("red", "h1", b"two").sends
     assert (told.topic, told.message) == ("unicast-red", Told("h1", "red", 2, b"two"))
     assert slot_of(told.key) == dpm.allotment.slot("red", "h1")
-    assert dpm.say("red", "h2", b"three").sends == ()  # never met: it is sent when it is
+    assert dpm.say("red", "h2", b"three").sends == ()  # never seen: it is sent when the host is seen
 
 
 def test_a_confirmation_counts_for_its_host_epoch_and_revision_only() -> None:
@@ -105,7 +105,7 @@ def test_what_the_filler_was_handed_goes_directly_and_it_is_the_newest() -> None
     dpm.say("red", "h1", b"two")
     (goal,) = dpm.hand_back(old).sends
     assert goal.message == Goal("h1", 2, "red", 2, b"two")
-    assert dpm.lost("red", "h1") == Effects()  # seen again
+    assert dpm.lost("red", "h1") == Effects()  # already seen
 
 
 def test_a_host_is_asked_a_few_times_in_an_epoch_and_no_more() -> None:
@@ -173,7 +173,7 @@ def test_an_agent_does_only_what_is_newer_and_for_its_epoch() -> None:
         with pytest.raises(IllegalInput, match=r"ACA h1 \(epoch 2, turn 0 of red\)"):
             agent.accept(stale)
     agent.leave(Leave("h1", 2, "red", 2))
-    assert not agent.is_to_do(Attend("h1", 2, "red", 1, 5))  # overtaken by what takes it back
+    assert not agent.is_to_do(Attend("h1", 2, "red", 1, 5))  # overtaken by the request that revokes it
     agent.accept(Attend("h1", 2, "red", 3, 5))
     assert agent.slot("red") == 5
 
@@ -190,7 +190,7 @@ def test_an_agent_applies_before_it_acknowledges_and_never_what_is_anothers() ->
     assert not agent.may_acknowledge(others)
     assert ignored(agent.take(Goal("h1", 2, "red", 9, b"")))
     assert ignored(agent.take(Goal("h1", 1, "red", 2, b"")))
-    agent.take(Told("h1", "red", 1, b""))  # comes again, late
+    agent.take(Told("h1", "red", 1, b""))  # redelivered, late
     assert agent.known("red") == 2
     assert agent.may_acknowledge(Told("h1", "red", 1, b""))
 

@@ -1,4 +1,4 @@
-"""The hash that decides where a key goes, against the vectors that were computed with the broker's own library."""
+"""The hash that maps keys to slots, compared with vectors computed with the broker's own library."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from impl.messages import FIRST_SLOT, LAST_SLOT
 from impl.slots.hashing import SLOTS, key_for, murmur3, slot_of
 
 VECTORS = [
-    # key, its hash, its slot, and the slot of that slot's decimal text: what the original tells an agent.
+    # key, its hash, its slot, and the slot of that slot's decimal text, which is what the original sends to an agent.
     ("192.168.1.1", 4253952048, 10288, 1735),
     ("192.168.1.2", 1071034940, 45628, 15628),
     ("192.168.1.3", 3511749820, 3260, 55060),

@@ -1,4 +1,4 @@
-"""Hosts with slots as their users run them: DPM with its filler, and three agents, which may be killed at any moment."""
+"""Hosts with slots as users run them: DPM with its filler, and three agents, which may be killed at any moment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOSTS = ("h1", "h2", "h3")
 
 
 class WithSlots(Program):
-    """A service where hosts have slots."""
+    """A service for hosts with slots."""
 
     def __init__(self, name: str, folder: Path, variables: dict[str, str], *arguments: str) -> None:
         super().__init__(name, folder, variables, *arguments)
@@ -83,8 +83,8 @@ def test_what_cannot_be_is_refused_in_a_sentence(services: dict[str, WithSlots])
     dpm.start()
     for line, said in (
         ("join red h9", "h9 is not registered; register it with `ondemand host add h9`: join red"),
-        ("join a/b h1", "'a/b' is no name for a VPC"),
-        ("join red h/1", "'h/1' is no name for a host"),
+        ("join a/b h1", "Invalid VPC name 'a/b'"),
+        ("join red h/1", "Invalid host name 'h/1'"),
         ("tell red h1 x", "h1 takes no part in red: join red h1 first"),
         ("tell red h1", "Invalid decision 'tell red h1': expected join VPC HOST, or tell VPC HOST TEXT."),
     ):

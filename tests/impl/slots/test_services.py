@@ -1,4 +1,4 @@
-"""DPM with its filler, and agents, in threads on a real broker: what comes to the wrong slot, and what is handed back."""
+"""DPM with its filler, and agents, in threads on a real broker: messages at the wrong slot, and messages that are handed back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ QUICK = Timing(asked_first=1.0, subscribe_max=0.5)
 
 
 class Recording(SlotsAcaService):
-    """An agent that keeps what it gets."""
+    """An agent that keeps what it receives."""
 
     got: list[Message]
 
@@ -46,7 +46,7 @@ class Scene:
     applied: dict[str, list[int]] = field(default_factory=dict)
 
     def member(self, host: str) -> Member:
-        """How a host stands to the VPC, as DPM's own thread sees it."""
+        """The state of a host in the VPC, as seen by DPM's own thread."""
         found: list[Member] = []
 
         def look() -> Effects:
@@ -61,7 +61,7 @@ class Scene:
         self.until(lambda: self.member(host).stage == Stage.SUBSCRIBED.value, f"{host} to attend its slot")
 
     def until(self, condition: object, what: str) -> None:
-        """Waits for something, with a name and a limit."""
+        """Waits for a condition, with a name and a limit."""
         assert callable(condition)
         wait_until(lambda: bool(condition()), what, self.system.problems)
 

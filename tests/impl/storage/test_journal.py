@@ -1,4 +1,4 @@
-"""A journal has one writer, loses nothing that was appended, whatever is compacted, and notices when it has had two."""
+"""A journal has one writer, loses no appended entry, whatever is compacted, and detects two simultaneous writers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ONE, OTHER, LATE = Entry("a", b"one"), Entry("a", b"other"), Entry("a", b"late")
 
 @pytest.fixture(params=["memory", "pulsar"])
 def opened(request: pytest.FixtureRequest) -> Iterator[OpenLog]:
-    """Both kinds of log; all that was opened is closed at the end."""
+    """Both kinds of log; all opened ones are closed at the end."""
     logs: list[Log] = []
     open_one: OpenLog
     if request.param == "memory":
@@ -56,7 +56,7 @@ def opened(request: pytest.FixtureRequest) -> Iterator[OpenLog]:
 
 
 def led(log: Log) -> Log:
-    """The log, led by this instance as soon as nobody else does."""
+    """The log, led by this instance as soon as no other one leads."""
     end = time.monotonic() + WAIT_SECONDS_MAX
     while True:
         try:
@@ -97,7 +97,7 @@ def test_who_is_deposed_appends_nothing_any_more(opened: OpenLog) -> None:
 
 
 class Waits(PulsarLog):
-    """Holds the topic by the producer that waited for it."""
+    """Keeps the producer that waited for the topic."""
 
     def _hold(self) -> bool:
         self._producer = self._create(pulsar.ProducerAccessMode.WaitForExclusive)
@@ -105,10 +105,10 @@ class Waits(PulsarLog):
 
 
 class Fences(PulsarLog):
-    """Holds the topic by the producer that deposed the one before."""
+    """Keeps the producer that deposed the one before."""
 
     def _depose(self) -> None:
-        """The producer does it."""
+        """The producer itself deposes."""
 
     def _hold(self) -> bool:
         self._producer = self._create(pulsar.ProducerAccessMode.ExclusiveWithFencing)
@@ -118,7 +118,7 @@ class Fences(PulsarLog):
 
 
 class Shares(PulsarLog):
-    """Holds the topic by a producer like any other."""
+    """Uses an ordinary shared producer."""
 
     def _hold(self) -> bool:
         self._producer = self._create(pulsar.ProducerAccessMode.Shared)
@@ -126,7 +126,8 @@ class Shares(PulsarLog):
 
 
 def stays_deposed(deployment: Deployment, kind: type[PulsarLog], monkeypatch: pytest.MonkeyPatch) -> bool:
-    """A leader is deposed by force; then the topic moves, and its successor goes. Whether only the successor could write."""
+    """A leader is deposed by force; then the topic moves, and its successor ends. Returns whether only the successor could
+    write."""
     monkeypatch.setattr("impl.storage.pulsar_log.SEND_SECONDS_MAX", 1)
     token, topic = deployment.token("dpm"), journal_topic("dpm")
     first = kind(deployment, token, topic)
@@ -203,7 +204,7 @@ def test_a_topic_is_compacted_and_what_is_not_needed_may_be_thrown_away(deployme
                     assert time.monotonic() < end, "the topic was not compacted in time"
                     time.sleep(0.02)
         log.append([ONE])
-        # The last lap is compacted too, and the keeper has passed the one before.
+        # The last lap is compacted too, and the keeper's subscription has passed the one before.
         assert list(log.read()) == [*(Entry(f"{number}", b"2") for number in range(20)), ONE]
         assert kept(deployment, log.name) == 20 + 1 + 1
     finally:
@@ -211,7 +212,7 @@ def test_a_topic_is_compacted_and_what_is_not_needed_may_be_thrown_away(deployme
 
 
 def kept(deployment: Deployment, topic: str) -> int:
-    """How many entries the keeper of a journal has not passed."""
+    """The number of entries that the keeper of a journal has not passed."""
     with Admin(deployment) as admin:
         stats = admin._call(
             "GET", f"/persistent/{deployment.namespace}/{topic}/stats", params={"getPreciseBacklog": True}
@@ -260,7 +261,7 @@ def test_whatever_happens_nothing_appended_is_lost(run: Run) -> None:
 
 
 def follow(run: Run) -> None:
-    """A DPM decides, is killed within an append, or deposed; each successor is to have all that was appended before."""
+    """A DPM decides, is killed within an append, or deposed; each successor must have everything that was appended before."""
     journal, random = MemoryJournal("journal-dpm"), Random(1)
     log, store, dpm, unsent = started(journal)
     expected, owed = dpm.snapshot(), list(unsent)
@@ -284,7 +285,7 @@ def follow(run: Run) -> None:
                 except Crash:
                     pass
                 log, store, dpm, again = started(journal)
-                if dpm.snapshot() != expected:  # all of the record was there, and the snapshot behind it was not
+                if dpm.snapshot() != expected:  # the record was complete, and the snapshot after it was not
                     assert len(again) == before + 1
                     expected, owed = dpm.snapshot(), list(again)
                 assert again == owed
@@ -331,7 +332,7 @@ def test_the_log_stays_short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Lost(MemoryLog):
-    """A log that takes records, and no snapshots for a while."""
+    """A log that accepts records, but no snapshots for a while."""
 
     def append(self, entries: Sequence[Entry]) -> None:
         if entries[0].key.startswith("snapshot"):
@@ -348,9 +349,9 @@ def test_a_snapshot_that_is_not_taken_is_made_up_for_before_anything_is_overwrit
     store.load(dpm)
     for number in range(8):
         store.append(decided(dpm, number), dpm)
-    with pytest.raises(EnvironmentProblem, match="is full, and takes no snapshot"):
+    with pytest.raises(EnvironmentProblem, match="is full, and accepts no snapshot"):
         store.append(decided(dpm, 8), dpm)
-    assert "takes no snapshot now: no answer" in caplog.text
+    assert "accepts no snapshot at the moment: no answer" in caplog.text
     _, store, again, _ = started(journal)
     assert sum(again.latest(Pod("red", f"p{number}")) for number in range(3)) == 8
     store.append(decided(again, 9), again)
@@ -358,7 +359,7 @@ def test_a_snapshot_that_is_not_taken_is_made_up_for_before_anything_is_overwrit
 
 
 class Unfenced(MemoryLog):
-    """A log that takes entries from whoever has led once."""
+    """A log that accepts entries from every instance that has ever led."""
 
     def append(self, entries: Sequence[Entry]) -> None:
         self._journal.entries += entries
@@ -375,7 +376,7 @@ def test_a_journal_that_two_have_written_at_once_is_refused(first_writes: str) -
     order = (0, 1) if first_writes == "before" else (1, 0)
     for number in order:
         stores[number].append(decided(cores[number], number), cores[number])
-    with pytest.raises(BadDeployment, match="two instances have written it at once"):
+    with pytest.raises(BadDeployment, match="two instances wrote to it at once"):
         started(journal)
 
 
@@ -383,11 +384,11 @@ class Marks(MemoryLog):
     """A log that loses every entry that is not waited for."""
 
     def append_soon(self, entry: Entry) -> None:
-        """It is lost."""
+        """Loses the entry."""
 
 
 def test_a_mark_is_not_lost_if_anything_is_stored_behind_it() -> None:
-    """Work for the administration must not be done again once anything has been built upon it."""
+    """Administrative work must not be repeated after anything depends on it."""
     journal = MemoryJournal("journal-dpm")
     log = Marks(journal, take_over=True)
     store, dpm = JournalStore(lambda: log), Dpm()
@@ -409,7 +410,7 @@ class LoadsFirst(JournalStore):
 
 
 def test_a_store_that_loads_before_it_fences_misses_what_came_in_between() -> None:
-    """The same happens to one that fences first, without harm: the earlier one's append is refused."""
+    """The same happens without harm to one that fences first: the earlier instance's append is refused."""
 
     def latest_after_taking_over(kind: type[JournalStore]) -> tuple[int, int]:
         journal = MemoryJournal("journal-dpm")
@@ -440,7 +441,7 @@ HEAD = b'{"term": 1, "number": 1, "of": 1}\n'
 @pytest.mark.parametrize(
     ("entries", "match"),
     [
-        ([Entry("record/1/0", b"text")], "is no journal, or is damaged"),
+        ([Entry("record/1/0", b"text")], "is not a journal, or is damaged"),
         (
             [Entry("record/1/0", b'{"term": 1, "number": 2, "of": 1}\n{"change": null, "sends": []}')],
             "record 1 is missing",
@@ -454,7 +455,7 @@ HEAD = b'{"term": 1, "number": 1, "of": 1}\n'
             ],
             "damaged",
         ),
-        ([Entry("sent", b'{"term": 1}\n')], "is no journal, or is damaged"),
+        ([Entry("sent", b'{"term": 1}\n')], "is not a journal, or is damaged"),
     ],
 )
 def test_a_damaged_journal_is_refused(entries: list[Entry], match: str) -> None:

@@ -1,4 +1,4 @@
-"""A store loses nothing that was appended, and says what it cannot read."""
+"""A store loses no appended record, and reports what it cannot read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DPM = Channel("dpm")
 
 
 def fed(store: Store) -> Ncm:
-    """An NCM with a little history in this store."""
+    """An NCM with a short history in this store."""
     ncm = Ncm()
     assert store.load(ncm) == []
     store.append(ncm.register(Registered("h1")), ncm)
@@ -32,7 +32,7 @@ def fed(store: Store) -> Ncm:
 
 
 Open = Callable[[], Store]
-"""Opens the store of one NCM; open again, it has what was stored."""
+"""Opens the store of one NCM; opened again, it contains what was stored."""
 
 
 @pytest.fixture(params=["sqlite", "memory", "journal", "journal on pulsar"])
@@ -109,12 +109,12 @@ def test_another_processs_store_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("this is no database, and long enough to be sure of it\n" * 40)
-    with pytest.raises(BadDeployment, match="is no store of ncm"):
+    with pytest.raises(BadDeployment, match="is not a store of ncm"):
         SqliteStore(tmp_path / "text", "ncm")
 
 
 def test_a_store_has_one_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second process would go on from a state that the first has changed since."""
+    """A second process would continue from a state that the first has changed since."""
     monkeypatch.setattr("impl.storage.store.LOCKED_SECONDS_MAX", 0.0)
     store = SqliteStore(tmp_path / "s.sqlite", "ncm")
     with pytest.raises(EnvironmentProblem, match="another process uses this store"):
@@ -132,5 +132,5 @@ def test_a_damaged_store_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_store_in_no_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadDeployment, match="name a file in a folder that is there"):
+    with pytest.raises(BadDeployment, match="name a file in an existing folder"):
         SqliteStore(tmp_path / "none" / "s.sqlite", "ncm")

@@ -1,4 +1,4 @@
-"""Both transports keep the same contract."""
+"""Both transports fulfil the same contract."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ def test_what_is_not_acknowledged_comes_again(connections: tuple[Connection, Con
 
 
 def test_nothing_more_comes_from_a_topic_that_is_not_listened_to(connections: tuple[Connection, Connection]) -> None:
-    """Registered anew, a host has another topic of the same name: what came by the earlier one is not the new host's word."""
+    """After a new registration a host has a different topic of the same name; messages of the earlier one are not the new
+    host's."""
     agent, ncm = connections
     session = ncm.open_session("ncm", ["requests-h1"])
     agent.publish([Letter("requests-h1", b"one"), Letter("requests-h1", b"two"), Letter("requests-h1", b"three")])
@@ -132,7 +133,7 @@ def test_ncm_and_dpm_may_do_no_more_than_their_part(deployment: Deployment) -> N
 
 
 def may_write(connection: Connection, topic: str) -> bool:
-    """Whether the broker lets it happen."""
+    """Whether the broker allows it."""
     try:
         connection.publish([Letter(topic, b"x")])
     except NotAllowed:
@@ -141,7 +142,7 @@ def may_write(connection: Connection, topic: str) -> bool:
 
 
 def may_read(connection: Connection, topic: str, subscription: str) -> bool:
-    """Whether the broker lets it happen."""
+    """Whether the broker allows it."""
     try:
         connection.open_session(subscription, [topic]).close()
     except NotAllowed:
@@ -181,7 +182,7 @@ def test_a_token_that_somebody_else_signed_opens_nothing(
     monkeypatch.setattr("impl.transport.pulsar.OPERATION_SECONDS_MAX", 1)
     forger = PulsarConnection(deployment, mint(new_key(), "ncm"))
     try:
-        # The broker hangs up on it without a word, which looks like one that is away.
+        # The broker disconnects it without a reason, which looks like a broker that is away.
         with pytest.raises(Unreachable, match="does not accept the token"):
             forger.publish([Letter("outcomes", b"x")])
     finally:
@@ -198,7 +199,7 @@ def test_a_message_that_the_broker_does_not_take_is_not_tried_again(deployment: 
 
 
 def test_a_topic_that_was_made_anew_is_written_to_again(deployment: Deployment) -> None:
-    """The producer of the earlier topic is of no use, and must not be waited for."""
+    """The producer of the earlier topic is useless, and must not be waited for."""
     ncm = PulsarConnection(deployment, deployment.token("ncm"))
     try:
         for _ in range(2):
@@ -234,5 +235,5 @@ def test_every_topic_keeps_what_nobody_has_read_yet() -> None:
 
 
 def test_an_address_that_is_none_is_refused() -> None:
-    with pytest.raises(BadDeployment, match="'nowhere' is no broker's address"):
+    with pytest.raises(BadDeployment, match="Invalid broker address 'nowhere'"):
         PulsarConnection(Deployment("nowhere", "", "", b""), "token")

@@ -1,4 +1,4 @@
-"""Messages survive the wire, and what is no message is refused with its field."""
+"""Messages survive the wire, and malformed ones are refused with the name of the field."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_generated_messages_are_current(tmp_path: Path) -> None:
     ]
     subprocess.run([*command, str(wire / "ondemand.proto")], check=True)
     for name in ("ondemand_pb2.py", "ondemand_pb2.pyi"):
-        assert (wire / name).read_text() == (tmp_path / name).read_text(), f"make {name} anew from ondemand.proto"
+        assert (wire / name).read_text() == (tmp_path / name).read_text(), f"generate {name} again from ondemand.proto"
 
 
 def test_the_largest_revision_fits_into_a_message() -> None:
@@ -109,9 +109,9 @@ def envelope(kind: str, **fields: object) -> bytes:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "no known kind"),
-        (b"\xff\xff", "no protobuf message"),
-        (b"x" * (MESSAGE_BYTES_MAX + 1), "16384 at most"),
+        (b"", "an unknown kind"),
+        (b"\xff\xff", "do not parse as a protobuf message"),
+        (b"x" * (MESSAGE_BYTES_MAX + 1), "at most 16384"),
         (envelope("hello", host="h1"), "hello.epoch: expected a number"),
         (envelope("hello", epoch=1), "hello.host: expected a host's name"),
         (envelope("hello", host="h" * 300, epoch=1), "hello.host: expected a host's name"),
@@ -119,8 +119,8 @@ def envelope(kind: str, **fields: object) -> bytes:
         (envelope("registered", host="h1"), "registered.registration: expected a number"),
         (envelope("registered", host="h 1"), "registered.host: expected a host's name"),
         (envelope("request", host="h1", epoch=1, request=1), "request.source: is missing"),
-        (envelope("refused", host="h1", epoch=1, request=1), "refused.reason: 0 is no reason"),
-        (envelope("refused", host="h1", epoch=1, request=1, reason=99), "refused.reason: 99 is no reason"),
+        (envelope("refused", host="h1", epoch=1, request=1), "refused.reason: 0 is not a known reason"),
+        (envelope("refused", host="h1", epoch=1, request=1, reason=99), "refused.reason: 99 is not a known reason"),
         (envelope("subscribe", host="h1", epoch=1, attempt=1), "subscribe.vpc: expected a VPC's name"),
         (envelope("subscribe", host="h1", epoch=1, vpc="a/b", attempt=1), "subscribe.vpc: expected a VPC's name"),
         (envelope("permit", host="h1", vpc="red-partition-1"), "permit.vpc: expected a VPC's name"),
@@ -130,14 +130,14 @@ def envelope(kind: str, **fields: object) -> bytes:
         (envelope("leave", host="h1", epoch=1, vpc="red"), "leave.turn: expected a number"),
         (
             envelope("told", host="h1", vpc="red", revision=1, data=bytes(m.PAYLOAD_BYTES_MAX + 1)),
-            "told.data: 12289 bytes, and a revision has 12288 at most",
+            "told.data: 12289 bytes; a revision has at most 12288",
         ),
-        (revision(), "published.parts: expected some, each kind once and in order"),
-        (revision((1, b""), (1, b"")), "published.parts: expected some, each kind once and in order"),
-        (revision((2, b""), (1, b"")), "published.parts: expected some, each kind once and in order"),
-        (revision((0, b"")), "published.parts.kind: 0 is no kind"),
-        (revision((7, b"")), "published.parts.kind: 7 is no kind"),
-        (revision((1, bytes(m.PAYLOAD_BYTES_MAX + 1))), "12289 bytes, and a revision has 12288 at most"),
+        (revision(), "published.parts: expected one or more, each kind once and in order"),
+        (revision((1, b""), (1, b"")), "published.parts: expected one or more, each kind once and in order"),
+        (revision((2, b""), (1, b"")), "published.parts: expected one or more, each kind once and in order"),
+        (revision((0, b"")), "published.parts.kind: 0 is not a known kind"),
+        (revision((7, b"")), "published.parts.kind: 7 is not a known kind"),
+        (revision((1, bytes(m.PAYLOAD_BYTES_MAX + 1))), "12289 bytes; a revision has at most 12288"),
     ],
 )
 def test_what_is_no_message_is_refused_with_its_field(data: bytes, said: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from conformance import configurations
 from conformance.evidence.variants import VariantCounterexample, read_variants, refuted_by_exploration
 from conformance.protocols import PROTOCOLS
-from model.errors import BadInput
+from model.bad_input import BadInput
 from model.explore.explore import explore
 from model.explore.kernel import search
 from model.language import Promise, Protocol, sometimes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from model.language import Promise, Sometimes
 from model.language.transient import events_in, is_transient
-from model.language.transition import unfolded
+from model.language.walk import unfolded
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
 from spec.on_demand.protocol import PROTOCOL as ON_DEMAND
 

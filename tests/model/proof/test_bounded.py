@@ -10,7 +10,7 @@ import z3
 from conformance import configurations
 from conformance.evidence.variants import VariantCounterexample, read_variants
 from impl.cli.exits import EXIT_OF, Exit
-from model.errors import BadInput
+from model.bad_input import BadInput
 from model.explore.explore import explore
 from model.explore.kernel.ground import Ground
 from model.language import Promise, Protocol, always

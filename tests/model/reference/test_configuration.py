@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance import configurations
-from model.errors import BadInput
+from model.bad_input import BadInput
 from model.explore.explore import explore
 from model.reference.configuration import load
 from model.reference.interpreter import Interpreter

@@ -12,7 +12,7 @@ from conformance.evidence.lassos import Lasso, read_lassos
 from conformance.evidence.variants import VariantCounterexample, negative_of, read_variants
 from conformance.protocols import PROTOCOLS
 from conformance.replay.replays import read_vectors
-from model.errors import BadInput
+from model.bad_input import BadInput
 from model.explore.explore import Exploration, explore
 from model.explore.live import live
 from model.language import Protocol, Variant, message

@@ -82,12 +82,12 @@ def test_names_are_unique_and_every_mutant_compiles(module: str) -> None:
 
 
 def test_a_mutant_stands_on_the_line_of_its_function() -> None:
-    found = line_of("ncm.Ncm._in_one_vpc", "on-demand")
+    found = line_of("on_demand.ncm.Ncm._in_one_vpc", "on-demand")
     assert found is not None
     path = Path(found.file)
     assert path.name == "ncm.py"
     assert "def _in_one_vpc(" in path.read_text(encoding="utf-8").splitlines()[found.line - 1]
-    assert line_of("ncm.Ncm.nothing_of_this_name", "on-demand") is None
+    assert line_of("on_demand.ncm.Ncm.nothing_of_this_name", "on-demand") is None
 
 
 def test_a_changed_module_reaches_what_builds_on_it() -> None:

@@ -1,6 +1,7 @@
-"""Certificates for tests, made of nothing but arithmetic: no library of the project makes them, nor is a tool for it everywhere.
+"""Certificates for tests, made by plain arithmetic: no library of the project makes them, and no tool for it is available
+everywhere.
 
-X.509 with ECDSA on P-256, as little of each as mutual TLS needs. The keys protect nothing.
+X.509 with ECDSA on P-256, only as much of each as mutual TLS needs. The keys protect nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Point = tuple[int, int] | None
 
 
 def add(each_point: Point, other: Point) -> Point:
-    """The sum of two points; none is the point at infinity."""
+    """The sum of two points; None is the point at infinity."""
     if each_point is None or other is None:
         return other if each_point is None else each_point
     (x1, y1), (x2, y2) = each_point, other
@@ -92,7 +93,7 @@ def pem(label: str, content: bytes) -> str:
 
 @dataclass(frozen=True)
 class Files:
-    """What mutual TLS takes."""
+    """The files for mutual TLS."""
 
     certificate: Path
     key: Path

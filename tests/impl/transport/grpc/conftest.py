@@ -20,7 +20,7 @@ def loop() -> Iterator[Loop]:
 
 @pytest.fixture
 def world(loop: Loop, request: pytest.FixtureRequest) -> Iterator[World]:
-    """A world that is stopped at the end; its numbering is the pin's unless the test says otherwise."""
+    """A world that is stopped at the end; its numbering is the pin's unless the test sets another."""
     made = World(loop, getattr(request, "param", PIN))
     yield made
     made.close()

@@ -1,4 +1,4 @@
-"""NCM and agents of ours over real sockets, each host at a loopback address of its own."""
+"""Our NCM and agents over real sockets, each host at its own loopback address."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from tests.ports import free_port
 
 TIMING = Timing(answer_max=15.0, refusal_pause=0.1, remind_every=0.3, confirm_max=1.5, hello_every=0.3)
 HASTY = replace(TIMING, answer_max=0.5)
-"""Of an agent whose packets are to be given up."""
+"""For an agent whose packets are to be dropped."""
 DEADLINES = Deadlines(push=1.0, answer=3.0, outcome=4.0, request=1.0, apply=1.0, subscribe=1.0, retry_first=0.05)
 PATIENT = 20.0
 
 
 def block() -> str:
-    """Three bytes of loopback addresses that no other process of these tests uses now."""
+    """Three bytes of loopback addresses that no other process of these tests uses at the moment."""
     number = os.getpid() % 60_000
     return f"127.{10 + number // 250}.{number % 250}"
 
@@ -46,14 +46,14 @@ def certificate(files: Files) -> ByCertificate:
 
 
 class World:
-    """What runs, and how it is stopped. Host n is at address n of the block; NCM and DPM are at 100 and 101."""
+    """The running services, and their shutdown. Host n is at address n of the block; NCM and DPM are at 100 and 101."""
 
     def __init__(self, loop: Loop, numbering: str = PIN) -> None:
         self.loop, self.numbering = loop, numbering
         self.schema: Schema = schema(numbering)
         self.block = block()
         self.port = free_port()
-        """Of every agent."""
+        """The port of every agent."""
         self.directory = Directory(None, self.port)
         self.ncm_at = Endpoint(self.address(100), free_port())
         self.store, self.resources = MemoryStore(), Resources(None, self.schema, self.directory)
@@ -70,7 +70,7 @@ class World:
         return self.address(number).replace(".", "-")
 
     def run(self, service: Service) -> None:
-        """Runs a service in a thread of its own, until `stop` or the end."""
+        """Runs a service in a thread, until `stop` or the end."""
 
         def body() -> None:
             try:
@@ -93,7 +93,7 @@ class World:
                 self._threads.remove(pair)
 
     def ncm(self, identity: Identity | None = None, **options: Any) -> AlcorNcmService:
-        """Our NCM; run a second time it goes on from the store of the first."""
+        """Our NCM; when run a second time it continues from the store of the first."""
         self.gateway = NcmGateway(
             self.loop,
             self.schema,

@@ -1,8 +1,8 @@
-"""Stand-ins for Alcor's programs, written from what is known of them and sharing nothing with ours but the messages.
+"""Stand-ins for Alcor's programs, written from what is known of them and sharing nothing with ours except the messages.
 
-An agent reads one message a stream, replies and finishes; it reports on ports and not on neighbors; it serves at the address that
-it calls from. An NCM pushes on a stream of its own for each message, then answers. A controller sends goal states on one stream,
-and counts a reply for each. All speak plaintext, unless they are given certificates.
+An agent reads one message per stream, replies and finishes; it reports on ports and not on neighbors; it serves at the address that
+it calls from. An NCM pushes on a separate stream for each message, then answers. A controller sends goal states on one stream, and
+counts a reply for each. All use plaintext, unless they are given certificates.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def dial(target: str, files: Files | None, name: str) -> Any:
 
 @dataclass(frozen=True)
 class Port:
-    """A port that a controller speaks of."""
+    """A port in a controller's goal states."""
 
     ip: str
     host: str
@@ -69,12 +69,12 @@ class Port:
 
     @property
     def id(self) -> str:
-        """The port's id; what is added to it names its neighbor."""
+        """The port's id; a suffix to it names its neighbor."""
         return f"port-{self.vni}-{self.ip}"
 
 
 def describe(goal: Any, numbering: str, port: Port) -> str:
-    """Puts the network and the subnet of a port into a goal state; returns the subnet's id."""
+    """Adds the network and the subnet of a port to a goal state; returns the subnet's id."""
     known = schema(numbering)
     vpc = goal.vpc_states[port.vpc].configuration
     vpc.id, vpc.revision_number, vpc.tunnel_id, vpc.cidr = port.vpc, 2, port.vni, "10.0.0.0/8"
@@ -86,7 +86,7 @@ def describe(goal: Any, numbering: str, port: Port) -> str:
 
 
 def put_port(goal: Any, numbering: str, port: Port) -> Any:
-    """Puts a port into a goal state, and into the list of its host; returns its state."""
+    """Adds a port to a goal state, and to the list of its host; returns its state."""
     known = schema(numbering)
     subnet = describe(goal, numbering, port)
     state = goal.port_states[port.id]
@@ -105,7 +105,7 @@ def put_port(goal: Any, numbering: str, port: Port) -> Any:
 
 
 def put_neighbor(goal: Any, numbering: str, port: Port) -> Any:
-    """Puts the neighbor of a port into a goal state; returns its state."""
+    """Adds the neighbor of a port to a goal state; returns its state."""
     known = schema(numbering)
     subnet = describe(goal, numbering, port)
     state = goal.neighbor_states[f"{port.id}_n"]
@@ -141,7 +141,7 @@ class Controller:
         return self.push_bytes(*(goal.SerializeToString() for goal in goals), seconds=seconds)
 
     def push_bytes(self, *data: bytes, seconds: float = WAIT_SECONDS_MAX) -> list[dict[str, str]]:
-        """The same, with whatever bytes."""
+        """The same, with arbitrary bytes."""
         names = self._schema.OperationStatus.Name
         replies = self._channel.stream_stream(PUSH)(iter(data), timeout=seconds)
         found = []
@@ -157,7 +157,7 @@ class Controller:
         return found
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes the channel."""
         self._channel.close()
 
 
@@ -166,18 +166,18 @@ class Controller:
 
 @dataclass
 class Manners:
-    """How an agent behaves towards whoever pushes."""
+    """The behavior of an agent towards a pusher."""
 
     finishes: bool = True
     replies: bool = True
     seconds: float = 0.0
-    """Before it replies."""
+    """The delay before it replies."""
     verdict: str = "SUCCESS"
     """Its status for every port, and for neighbors if `reports_neighbors`."""
     reports_ports: bool = True
     reports_neighbors: bool = False
     garbles: bool = False
-    """Replies with what is no message."""
+    """Replies with bytes that are not a message."""
 
 
 @dataclass
@@ -187,18 +187,18 @@ class StandInAgent:
     address: str
     port: int
     ncm: str
-    """Where to ask; a target of the library, since it has to be called from `address`."""
+    """The target for its requests, given as the library's target because calls must come from `address`."""
     numbering: str = PIN
     files: Files | None = None
     manners: Manners = field(default_factory=Manners)
     pushed: list[Any] = field(default_factory=list)
-    """Every goal state that came, in order."""
+    """Every goal state received, in order."""
     neighbors: dict[tuple[int, str], str] = field(default_factory=dict)
-    """What it would send packets by: the host's address by VNI and address."""
+    """Its forwarding table: the host's address by VNI and address."""
     ports: set[str] = field(default_factory=set)
 
     def start(self) -> StandInAgent:
-        """Serves."""
+        """Starts serving."""
         self._schema = schema(self.numbering)
         self._released = threading.Event()
         self._server = serve(
@@ -236,7 +236,7 @@ class StandInAgent:
         return data
 
     def _apply(self, goal: Any) -> None:
-        """As an agent of Alcor does: ports first; a neighbor without its subnet is refused, silently."""
+        """Like an agent of Alcor: ports first; a neighbor without its subnet is refused, silently."""
         operation = self._schema.OperationType
         for identifier, state in goal.port_states.items():
             assert state.configuration.revision_number > 0, "a debug build dies of it"
@@ -274,7 +274,7 @@ class StandInAgent:
         return made
 
     def ask(self, *questions: Any, seconds: float = WAIT_SECONDS_MAX) -> list[tuple[str, str]]:
-        """Asks; the statuses in order, each with its id."""
+        """Sends requests; the statuses in order, each with its id."""
         call = self._schema.HostRequest(state_requests=questions)
         reply = self._schema.HostRequestReply.FromString(self.ask_bytes(call.SerializeToString(), seconds))
         names = self._schema.OperationStatus.Name
@@ -284,19 +284,19 @@ class StandInAgent:
         ]
 
     def ask_for(self, source: str, destination: str, vni: int = VNI, **fields: Any) -> str:
-        """Asks for one pod; the status, which must have the request's id."""
+        """Requests one pod; the status, which must have the request's id."""
         question = self.question(source, destination, vni, **fields)
         ((identifier, status),) = self.ask(question)
         assert identifier == question.request_id
         return status
 
     def ask_bytes(self, data: bytes, seconds: float = WAIT_SECONDS_MAX) -> bytes:
-        """Asks with whatever bytes."""
+        """Sends arbitrary bytes."""
         reply: bytes = self._channel.unary_unary(ASK)(data, timeout=seconds)
         return reply
 
     def stop(self) -> None:
-        """Is gone."""
+        """Stops."""
         self._released.set()
         self._server.stop(None).wait()
         self._channel.close()
@@ -307,10 +307,10 @@ class StandInAgent:
 
 @dataclass
 class StandInNcm:
-    """An NCM of Alcor: what it answers is the test's choice."""
+    """An NCM of Alcor; the test chooses its answers."""
 
     where: str
-    """Where it listens."""
+    """The address that it listens on."""
     agent: str
     """The agent that it pushes to."""
     numbering: str = PIN
@@ -321,7 +321,7 @@ class StandInNcm:
     """Requests, in order."""
 
     def start(self) -> StandInNcm:
-        """Serves."""
+        """Starts serving."""
         self._schema = schema(self.numbering)
         self._server = serve(
             {"RequestGoalStates": grpc.unary_unary_rpc_method_handler(self._request)}, self.where, self.files
@@ -345,11 +345,11 @@ class StandInNcm:
         return result
 
     def push(self, goal: Any, *, half_closes: bool = True) -> dict[str, str]:
-        """Pushes on a stream of its own; the statuses by resource."""
+        """Pushes on a separate stream; the statuses by resource."""
         return self.push_bytes(goal.SerializeToString(), half_closes=half_closes)
 
     def push_bytes(self, data: bytes, *, half_closes: bool = True) -> dict[str, str]:
-        """The same, with whatever bytes."""
+        """The same, with arbitrary bytes."""
         done = threading.Event()
 
         def messages() -> Iterator[bytes]:
@@ -367,6 +367,6 @@ class StandInNcm:
         }
 
     def stop(self) -> None:
-        """Is gone."""
+        """Stops."""
         self._server.stop(None).wait()
         self._channel.close()

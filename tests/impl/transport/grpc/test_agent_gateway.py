@@ -1,4 +1,4 @@
-"""Our agent talks to Alcor's NCM: what it believes, what installs a route, and what it makes of an NCM that misbehaves."""
+"""Our agent talks to Alcor's NCM: what it accepts, what installs a route, and how it handles an NCM that misbehaves."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Pair:
         return goal
 
     def answers(self, answer: Callable[[Any], list[tuple[str, str | int]]]) -> None:
-        """What NCM answers from now on."""
+        """Sets NCM's answers from now on."""
         self.ncm.answer = answer
 
     def sends(self) -> str:
-        """Pod 1 sends to pod 2; what becomes of the packet."""
+        """Pod 1 sends to pod 2; returns the fate of the packet."""
         self.agent.send(P1, P2)
         return self.agent.ended_with
 
@@ -80,7 +80,7 @@ def test_a_warm_up_gets_an_empty_reply_and_the_end_of_its_stream(world: World) -
     assert pair.ncm.push_bytes(b"", half_closes=False) == {}
 
 
-# ------------------------------------------------------------------------------------- what NCM may answer
+# ------------------------------------------------------------------------------------------- NCM's answers
 
 
 @pytest.mark.parametrize(
@@ -133,12 +133,12 @@ def test_any_status_but_success_is_a_refusal_even_with_a_neighbor(world: World, 
 
 
 def test_a_yes_waits_for_its_neighbor(world: World) -> None:
-    """An NCM that does not wait for the agent may answer before the goal state that it announces arrives."""
+    """An NCM that does not wait for the agent may answer before the goal state of the answer arrives."""
     pair = Pair(world)
     pair.answers(lambda request: [(request.request_id, "SUCCESS")])
     pair.agent.ended.clear()
     pair.agent.packet(P1, P2)
-    world.wait(lambda: "a yes before its neighbor, or without one" in gateway(pair).counted, "the yes")
+    world.wait(lambda: "a consent before its neighbor, or without one" in gateway(pair).counted, "the yes")
     assert not pair.agent.ended.is_set()
     pair.ncm.push(pair.neighbor())
     assert pair.agent.ended.wait(WAIT_SECONDS_MAX)
@@ -146,12 +146,12 @@ def test_a_yes_waits_for_its_neighbor(world: World) -> None:
 
 
 def gateway(pair: Pair) -> Any:
-    """What connects the agent."""
+    """The agent's connection."""
     return pair.agent._connection
 
 
 def test_a_yes_needs_a_neighbor_that_came_since_the_request(world: World) -> None:
-    """What was pushed earlier may be out of date by now."""
+    """A neighbor pushed earlier may be outdated by now."""
     pair = Pair(world, HASTY)
     pair.ncm.push(pair.neighbor())
     pair.answers(lambda request: [(request.request_id, "SUCCESS")])
@@ -175,11 +175,14 @@ def test_an_ncm_that_is_away_is_asked_again_and_the_packet_is_given_up_in_time(w
     pair = Pair(world, HASTY)
     pair.ncm.stop()
     assert pair.sends() == "give up"
-    world.wait(lambda: gateway(pair).counted["NCM cannot be asked (DEADLINE_EXCEEDED)"] >= ATTEMPTS_MAX, "all attempts")
+    world.wait(
+        lambda: gateway(pair).counted["cannot send a request to NCM (DEADLINE_EXCEEDED)"] >= ATTEMPTS_MAX,
+        "all attempts",
+    )
 
 
 def test_an_ncm_that_is_slow_is_asked_again(world: World) -> None:
-    """Its first answer comes after the deadline of an attempt."""
+    """Its first answer arrives after the deadline of an attempt."""
     pair = Pair(world)
     late = threading.Event()
 
@@ -194,7 +197,7 @@ def test_an_ncm_that_is_slow_is_asked_again(world: World) -> None:
     late.set()
 
 
-# ------------------------------------------------------------------------------------- what NCM may push
+# ------------------------------------------------------------------------------------------ NCM's pushes
 
 
 @pytest.mark.parametrize(
@@ -224,7 +227,7 @@ def test_a_neighbor_that_leaves_out_what_it_says_is_not_believed(world: World, f
 
 
 def spoiled(goal: Any, spoil: Callable[[Any], None]) -> Any:
-    """A goal state with something changed."""
+    """A goal state with one change."""
     spoil(goal)
     return goal
 
@@ -319,7 +322,7 @@ def test_a_port_that_moves_away_is_where_its_neighbor_says(world: World) -> None
 
 
 def test_the_other_numbering_is_not_believed(world: World) -> None:
-    """A neighbor of the head, read as one of the pin, is no message, or has no address; nothing is guessed."""
+    """A neighbor of the head, read as one of the pin, does not parse, or has no address; nothing is guessed."""
     pair = Pair(world)
     said = []
     for host in ("127.0.0.2", "10.0.0.2"):
@@ -337,7 +340,7 @@ def test_the_other_numbering_is_not_believed(world: World) -> None:
 
 
 def code_of(call: Any) -> tuple[grpc.StatusCode, str]:
-    """How a call that fails ended: code and sentence."""
+    """Code and sentence of a failed call."""
     with pytest.raises(grpc.RpcError) as raised:
         call()
     return raised.value.code(), raised.value.details()
@@ -351,9 +354,9 @@ def test_only_ncm_may_push_and_only_messages(world: World) -> None:
     assert code_of(lambda: stranger.push(pair.neighbor())) == denied
     stranger.stop()
     invalid = grpc.StatusCode.INVALID_ARGUMENT
-    assert code_of(lambda: pair.ncm.push_bytes(b"\xff\xff")) == (invalid, "the bytes are no GoalStateV2")
+    assert code_of(lambda: pair.ncm.push_bytes(b"\xff\xff")) == (invalid, "the bytes do not parse as a GoalStateV2")
     code, sentence = code_of(lambda: pair.ncm.push_bytes(b"\0" * (4 * 2**20 + 1)))
-    assert (code, sentence) == (invalid, "4194305 bytes, and a GoalStateV2 has 4194304 at most")
+    assert (code, sentence) == (invalid, "4194305 bytes; a GoalStateV2 has at most 4194304")
     assert pair.agent.knows() == [P1]
 
 
@@ -368,7 +371,7 @@ def test_a_stream_that_says_nothing_is_ended(world: World) -> None:
 
     code, sentence = code_of(lambda: list(call(nothing(), timeout=WAIT_SECONDS_MAX)))
     silent.set()
-    assert (code, sentence) == (grpc.StatusCode.DEADLINE_EXCEEDED, "no goal state came, or it took too long")
+    assert (code, sentence) == (grpc.StatusCode.DEADLINE_EXCEEDED, "no goal state arrived in time")
 
 
 def test_one_stream_too_many_is_refused_and_the_others_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

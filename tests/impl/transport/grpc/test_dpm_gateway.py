@@ -1,4 +1,4 @@
-"""Our DPM on Alcor's wire, and what NCM makes of goal states that leave something out."""
+"""Our DPM on Alcor's wire format, and NCM's handling of goal states with unset fields."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHANGE = Config(POD, 1, "127-0-0-1")
 
 
 def gateway(world: World) -> DpmGateway:
-    """What connects DPM; nothing is called here."""
+    """DPM's connection; nothing is called here."""
     identity = ByAddress(world.directory)
     return DpmGateway(world.loop, world.schema, world.directory, identity, Endpoint("127.0.0.1", 1), "ncm")
 
@@ -63,19 +63,19 @@ def test_what_cannot_be_said_on_this_wire_is_refused(world: World) -> None:
     dpm = gateway(world)
     dpm.check(POD, "127-0-0-1")
     for pod in (Pod("red", "10.0.0.1"), Pod("0", "10.0.0.1"), Pod("021", "10.0.0.1"), Pod("21", "p1")):
-        with pytest.raises(IllegalInput, match="is no pod on this wire"):
+        with pytest.raises(IllegalInput, match=r"invalid pod .* on this wire"):
             dpm.check(pod)
-    with pytest.raises(IllegalInput, match="'h1' is no host"):
+    with pytest.raises(IllegalInput, match="unknown host 'h1'"):
         dpm.check(POD, "h1")
 
 
 def resources() -> Resources:
-    """Tables in memory, of hosts that are named after their addresses."""
+    """Tables in memory, for hosts that are named after their addresses."""
     return Resources(None, schema(PIN), Directory(None))
 
 
 def configs(tables: Resources, goal: Any) -> list[Config]:
-    """The changes that a goal state asks for."""
+    """The changes that a goal state requests."""
     return [config for change in tables.take(goal) for config in change.configs]
 
 
@@ -99,19 +99,19 @@ def port(goal: Any) -> Any:
         (lambda g: setattr(port(g).configuration, "admin_state_up", False), "admin_state_up is false"),
         (lambda g: setattr(port(g).configuration, "update_type", 0), "update_type is DELTA"),
         (lambda g: port(g).configuration.ClearField("fixed_ips"), "it has no address"),
-        (lambda g: setattr(port(g).configuration.fixed_ips[0], "ip_address", ""), "'' is no IP address"),
+        (lambda g: setattr(port(g).configuration.fixed_ips[0], "ip_address", ""), "'' is not an IP address"),
         (lambda g: setattr(port(g).configuration.fixed_ips[0], "subnet_id", "x"), "subnet 'x' is unknown"),
         (lambda g: setattr(port(g).configuration, "vpc_id", "x"), "network 'x' is unknown"),
         (lambda g: setattr(port(g).configuration, "id", "x"), "its id is 'x'"),
         (lambda g: g.host_resources.clear(), "it is listed for no host"),
         (lambda g: setattr(port(g).configuration.host_info, "ip_address", "127.0.0.9"), "it is at 2 hosts at once"),
-        (lambda g: g.port_states.clear(), "a host lists it, and its state is missing"),
+        (lambda g: g.port_states.clear(), "a host lists it, but its state is missing"),
         (lambda g: setattr(g.vpc_states["vpc"].configuration, "tunnel_id", 0), "tunnel_id is 0"),
         (lambda g: setattr(g.vpc_states["vpc"].configuration, "revision_number", 0), "revision_number is 0"),
         (lambda g: setattr(g.vpc_states["vpc"], "operation_type", 4), "described by INFO, CREATE or UPDATE"),
         (lambda g: setattr(g.subnet_states["vpc-subnet"].configuration, "cidr", "10.0.0.0"), "has no length"),
         (lambda g: setattr(g.subnet_states["vpc-subnet"].configuration, "tunnel_id", 22), "and the network's is 21"),
-        (lambda g: put_neighbor(g, PIN, Port("10.0.0.1", "127.0.0.2")), "its port does not say the same"),
+        (lambda g: put_neighbor(g, PIN, Port("10.0.0.1", "127.0.0.2")), "its port has other content"),
         (lambda g: put_neighbor(g, PIN, Port("10.0.0.1", "127.0.0.1", operation="INFO")), "a neighbor is created"),
         (lambda g: setattr(g.router_states["r"].configuration, "id", "r"), "passes on ports and neighbors only"),
     ],

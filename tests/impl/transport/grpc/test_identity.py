@@ -1,4 +1,4 @@
-"""Who calls: by certificate, or by address where somebody has asked for it. And which settings are refused."""
+"""The identity of callers: by certificate, or by address where it is requested. And the settings that are refused."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Secured:
         return made
 
     def stand_in(self, number: int, files: Files) -> StandInAgent:
-        """An agent of Alcor's kind, with this certificate, at a host."""
+        """An agent like Alcor's, with this certificate, at a host."""
         world = self.world
         made = StandInAgent(world.address(number), world.port, str(world.ncm_at), files=files).start()
         world._stack.callback(made.stop)
@@ -48,7 +48,7 @@ class Secured:
 
 
 def test_with_certificates_names_are_who_calls(world: World, tmp_path: Path) -> None:
-    """All calls come from one address here; the certificates tell the hosts apart."""
+    """All calls come from the same address here; the certificates distinguish the hosts."""
     secured = Secured(world, tmp_path)
     h1 = world.agent(1, "h1", certificate(secured.issue("h1", "h1")))
     h2 = secured.stand_in(2, secured.issue("ignored", "h2"))
@@ -63,7 +63,7 @@ def test_with_certificates_names_are_who_calls(world: World, tmp_path: Path) -> 
 
 
 def code_of(call: Callable[[], object]) -> grpc.StatusCode:
-    """How a call that fails ended."""
+    """The status code of a failed call."""
     with pytest.raises(grpc.RpcError) as raised:
         call()
     code: grpc.StatusCode = raised.value.code()
@@ -92,7 +92,7 @@ def test_a_certificate_of_another_role_or_of_several_names_is_not_enough(world: 
 
 
 def test_ncm_tells_no_agent_that_shows_another_name(world: World, tmp_path: Path) -> None:
-    """What is at the address of host 2 has the certificate of host 3."""
+    """The program at the address of host 2 has the certificate of host 3."""
     secured = Secured(world, tmp_path)
     impostor = secured.stand_in(2, secured.issue("h3", "h3"))
     two = Port("10.0.0.2", world.address(2))
@@ -143,7 +143,7 @@ def test_without_an_identity_nothing_starts(tmp_path: Path) -> None:
     with pytest.raises(BadDeployment, match=r"--key .*away.key: cannot be read \(No such file"):
         choose_identity(None, directory, files.certificate, tmp_path / "away.key", files.authority, "ncm")
     (tmp_path / "x.key").write_text("no key")
-    with pytest.raises(BadDeployment, match=r"--key .*x.key: is no PEM file"):
+    with pytest.raises(BadDeployment, match=r"--key .*x.key: is not a PEM file"):
         choose_identity(None, directory, files.certificate, tmp_path / "x.key", files.authority, "ncm")
     chosen = choose_identity(None, directory, files.certificate, files.key, files.authority, "ncm")
     assert isinstance(chosen, ByCertificate)
@@ -154,17 +154,17 @@ def test_identity_by_address_is_said_in_the_log(caplog: pytest.LogCaptureFixture
     with caplog.at_level(logging.WARNING, "ondemand"):
         chosen = choose_identity(ADDRESS, Directory(None), None, None, None, "ncm")
     assert isinstance(chosen, ByAddress)
-    assert "takes the address of a socket for the identity of the caller" in caplog.text
+    assert "identifies callers by socket address" in caplog.text
 
 
 class Call:
-    """A call that came from somewhere."""
+    """A call from a given peer."""
 
     def __init__(self, peer: str) -> None:
         self._peer = peer
 
     def peer(self) -> str:
-        """Where from."""
+        """The peer."""
         return self._peer
 
 
@@ -199,15 +199,15 @@ def test_hosts_are_found_by_name_and_by_address(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "names no host"),
+        ("", "contains no host"),
         ("h1", "line 1: expected a name and an address, found 1 words"),
-        ("h1 10.0.0.1\nH2 10.0.0.2", "line 2: 'H2' is no name of a host"),
-        ("10-0-0-1 10.0.0.2", "line 1: '10-0-0-1' is no name of a host"),
-        ("h1 host.example", "line 1: 'host.example' is no address; write IP, or IP:PORT"),
-        ("h1 10.0.0.1:x", "line 1: '10.0.0.1:x' is no address"),
+        ("h1 10.0.0.1\nH2 10.0.0.2", "line 2: invalid host name 'H2'"),
+        ("10-0-0-1 10.0.0.2", "line 1: invalid host name '10-0-0-1'"),
+        ("h1 host.example", "line 1: invalid address 'host.example': write IP, or IP:PORT"),
+        ("h1 10.0.0.1:x", "line 1: invalid address '10.0.0.1:x'"),
         ("h1 10.0.0.1:70000", "line 1: '10.0.0.1:70000': a port is a number up to 65535"),
-        ("h1 10.0.0.1\nh1 10.0.0.2", "line 2: the name or the address is there already"),
-        ("h1 10.0.0.1\nh2 10.0.0.1", "line 2: the name or the address is there already"),
+        ("h1 10.0.0.1\nh1 10.0.0.2", "line 2: the name or the address is used twice"),
+        ("h1 10.0.0.1\nh2 10.0.0.1", "line 2: the name or the address is used twice"),
     ],
 )
 def test_a_wrong_file_of_hosts_is_refused_with_its_line(tmp_path: Path, text: str, said: str) -> None:

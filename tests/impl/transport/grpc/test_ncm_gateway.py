@@ -1,4 +1,4 @@
-"""Our NCM serves Alcor's agents: what it pushes, when it answers, and what it makes of agents that misbehave."""
+"""Our NCM serves Alcor's agents: what it pushes, when it answers, and how it handles agents that misbehave."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class Pair:
         self.push(self.one, self.two)
 
     def push(self, *ports: Port, status: str = "SUCCESS") -> None:
-        """Pushes ports, all of which must come to this."""
+        """Pushes ports, all of which must get this status."""
         (statuses,) = self.controller.push(goal_of(*ports, numbering=self.world.numbering))
         assert {port.id: statuses[port.id] for port in ports} == {port.id: status for port in ports}
 
 
 @pytest.mark.parametrize("world", NUMBERINGS, indirect=True)
 def test_the_first_packet_of_an_agent_of_alcor(world: World) -> None:
-    """A request is answered yes after the neighbor was pushed and acknowledged; nobody was told before."""
+    """A request is granted after the neighbor was pushed and acknowledged; no host was told before."""
     pair = Pair(world)
     h1, h2 = pair.h1, pair.h2
     assert (h1.ports, h2.ports) == ({pair.one.id}, {pair.two.id})
@@ -200,7 +200,7 @@ def test_a_dead_agent_is_answered_no_and_told_once_it_is_back(world: World) -> N
     address = pair.h1.address
     asker = world.relayed(1)
     pair.h1.stop()
-    # The agent can ask, and cannot be told.
+    # The agent can send requests, but cannot be reached.
     deaf = StandInAgent(address, 0, asker)
     deaf._schema = schema(PIN)
     deaf._channel = grpc.insecure_channel(asker)
@@ -211,7 +211,7 @@ def test_a_dead_agent_is_answered_no_and_told_once_it_is_back(world: World) -> N
 
 
 def test_a_slow_host_delays_no_other(world: World) -> None:
-    """Host 1 does not finish what it was pushed; meanwhile another host is answered, and a change elsewhere is done."""
+    """Host 1 does not finish a push; meanwhile another host is answered, and a change elsewhere completes."""
     pair = Pair(world, deadlines=Deadlines(push=WAIT_SECONDS_MAX, answer=WAIT_SECONDS_MAX))
     pair.h1.manners = Manners(seconds=WAIT_SECONDS_MAX)
     statuses: list[str] = []
@@ -339,7 +339,7 @@ def test_an_older_revision_changes_nothing(world: World) -> None:
 
 
 def test_what_was_told_is_told_again_when_ncm_starts_anew(world: World) -> None:
-    """The agent has lost everything meanwhile, and an agent of Alcor tells nobody."""
+    """The agent has lost everything meanwhile, and an agent of Alcor reports that to nobody."""
     pair = Pair(world)
     pair.h1.ask_for("10.0.0.1", "10.0.0.2")
     world.resources = Kept(world)
@@ -352,7 +352,7 @@ def test_what_was_told_is_told_again_when_ncm_starts_anew(world: World) -> None:
 
 
 class Kept(Resources):
-    """What another has kept in memory, as a file would."""
+    """Keeps in memory what another instance has stored, as a file would."""
 
     def __init__(self, world: World) -> None:
         super().__init__(None, world.schema, world.directory)
@@ -388,7 +388,7 @@ def test_requests_of_an_epoch_that_is_over_are_refused(world: World) -> None:
 
 
 def code_of(call: Any) -> tuple[grpc.StatusCode, str]:
-    """How a call that fails ended: code and sentence."""
+    """Code and sentence of a failed call."""
     with pytest.raises(grpc.RpcError) as raised:
         call()
     return raised.value.code(), raised.value.details()
@@ -410,17 +410,20 @@ def test_what_is_no_message_is_refused_with_a_sentence_and_set_aside(world: Worl
     asked = (b"\xff\xff", large, many[: REQUEST_BYTES_MAX * 3])
     sentences = [code_of(lambda data=data: pair.h1.ask_bytes(data)) for data in asked]
     assert sentences[:2] == [
-        (invalid, "the bytes are no HostRequest"),
-        (invalid, f"{len(large)} bytes, and a HostRequest has {REQUEST_BYTES_MAX} at most"),
+        (invalid, "the bytes do not parse as a HostRequest"),
+        (invalid, f"{len(large)} bytes; a HostRequest has at most {REQUEST_BYTES_MAX}"),
     ]
     assert sentences[2][0] == invalid
     good = goal_of(Port("10.0.0.8", pair.h1.address)).SerializeToString()
-    assert code_of(lambda: pair.controller.push_bytes(good, b"\xff\xff")) == (invalid, "the bytes are no GoalStateV2")
+    assert code_of(lambda: pair.controller.push_bytes(good, b"\xff\xff")) == (
+        invalid,
+        "the bytes do not parse as a GoalStateV2",
+    )
     world.wait(lambda: len(world.resources.dead_letters()) == 4, "the dead letters")
     origins = {origin for origin, _, _ in world.resources.dead_letters()}
     assert origins == {world.host(1), world.host(101)}
     assert "port-21-10.0.0.8" in pair.h1.ports, "what came before it on the stream was taken"
-    assert world.gateway.counted["the bytes are no HostRequest"] == 1
+    assert world.gateway.counted["the bytes do not parse as a HostRequest"] == 1
 
 
 @pytest.mark.parametrize("epoch", ["", "0", "-1", "x", "9" * 30])
@@ -439,12 +442,12 @@ def test_too_many_requests_in_a_call_and_too_many_calls_of_a_host_are_refused(
     question = pair.h1.question("10.0.0.1", "10.0.0.2")
     assert code_of(lambda: pair.h1.ask(question, question)) == (
         grpc.StatusCode.INVALID_ARGUMENT,
-        "2 requests, and a call has 1 at most",
+        "2 requests; a call has at most 1",
     )
     monkeypatch.setattr(ncm_module, "REQUESTS_PER_HOST_MAX", 0)
     code, sentence = code_of(lambda: pair.h1.ask(question))
     assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert "calls of this host are under way" in sentence
+    assert "calls of this host are in progress" in sentence
 
 
 def test_goal_states_of_version_1_are_not_served(world: World) -> None:
@@ -457,7 +460,7 @@ def test_goal_states_of_version_1_are_not_served(world: World) -> None:
 
 
 def test_one_resource_that_an_agent_cannot_stand_keeps_no_other_from_it(world: World) -> None:
-    """The agent breaks off every stream with a certain pod in it."""
+    """The agent breaks off every stream that contains a certain pod."""
     pair = Pair(world)
     whole = pair.h1._apply
 

@@ -1,4 +1,4 @@
-"""The services on Alcor's wire as their users run them: processes of their own, which may be killed at any moment."""
+"""The services on Alcor's wire as users run them: separate processes, which may be killed at any moment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class OnWire(Program):
 
 @contextmanager
 def running(*programs: Program) -> Iterator[None]:
-    """Programs that run, and are killed at the end whatever has happened."""
+    """Running programs, which are always killed at the end."""
     try:
         for program in programs:
             program.start()
@@ -37,7 +37,7 @@ def running(*programs: Program) -> Iterator[None]:
 
 
 def test_by_address_a_first_packet_is_forwarded_and_nothing_accepted_is_lost(tmp_path: Path) -> None:
-    """NCM is killed after the first packet; what it was told is there when it comes back."""
+    """NCM is killed after the first packet; its state is there when it returns."""
     net = block()
     ncm_at = f"{net}.100:{free_port()}"
     common = ["--identity", "address", "--agent-port", str(free_port())]
@@ -51,7 +51,7 @@ def test_by_address_a_first_packet_is_forwarded_and_nothing_accepted_is_lost(tmp
         dpm.say("place red/10.0.0.2 h2")
         dpm.wait_for("done 21/10.0.0.1 version 1")
         dpm.wait_for("done 21/10.0.0.2 version 1")
-        dpm.wait_for("refused: red/10.0.0.2 is no pod on this wire", logged=True)
+        dpm.wait_for("refused: invalid pod red/10.0.0.2 on this wire", logged=True)
         agents[0].say_until("packet 21/10.0.0.1 21/10.0.0.2", f"forward 21/10.0.0.1 21/10.0.0.2 to {h2}")
         ncm.kill()
         ncm.start()
@@ -59,7 +59,7 @@ def test_by_address_a_first_packet_is_forwarded_and_nothing_accepted_is_lost(tmp
         dpm.say(f"place 21/10.0.0.2 {h1}")
         dpm.wait_for("done 21/10.0.0.2 version 2")
         agents[0].say_until("packet 21/10.0.0.1 21/10.0.0.2", f"forward 21/10.0.0.1 21/10.0.0.2 to {h1}")
-        ncm.wait_for("takes the address of a socket for the identity of the caller", logged=True)
+        ncm.wait_for("identifies callers by socket address", logged=True)
         assert [program.stop() for program in (ncm, dpm, *agents)] == [0, 0, 0, 0]
 
 
@@ -84,7 +84,7 @@ def test_with_certificates_a_first_packet_is_forwarded(tmp_path: Path) -> None:
         dpm.say("place 21/10.0.0.2 h2")
         dpm.say("place 21/10.0.0.2 h9")
         dpm.wait_for("done 21/10.0.0.2 version 1")
-        dpm.wait_for("refused: 'h9' is no host", logged=True)
+        dpm.wait_for("refused: unknown host 'h9'", logged=True)
         agents[0].say_until("packet 21/10.0.0.1 21/10.0.0.2", "forward 21/10.0.0.1 21/10.0.0.2 to h2")
         dpm.say("remove 21/10.0.0.2")
         dpm.wait_for("done 21/10.0.0.2 version 2")
@@ -93,8 +93,8 @@ def test_with_certificates_a_first_packet_is_forwarded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["ncm", "127.0.0.1"], "callers could not be told apart: --certificate, --key, --authority is missing"),
-        (["ncm", "nowhere", "--identity", "address"], "'nowhere' is no address; write IP, or IP:PORT"),
+        (["ncm", "127.0.0.1"], "callers cannot be identified: --certificate, --key, --authority is missing"),
+        (["ncm", "nowhere", "--identity", "address"], "invalid address 'nowhere': write IP, or IP:PORT"),
         (["ncm", "127.0.0.1", "--identity", "address"], "--dpm has to be an IPv4 address with --identity address"),
         (["ncm", "127.0.0.1", "--hosts", "away"], "away: cannot be read"),
         (["aca", "127.0.0.1", "--listen", "::1", "--identity", "address"], "--listen ::1: no host has this address"),
@@ -120,7 +120,7 @@ def test_certificates_without_a_file_of_hosts_are_not_enough(tmp_path: Path) -> 
     assert (ended.returncode, "--hosts is missing" in ended.stderr) == (2, True)
 
 
-def test_a_port_that_is_taken_is_the_surroundings_fault(tmp_path: Path) -> None:
+def test_a_port_in_use_is_an_environment_problem(tmp_path: Path) -> None:
     address = f"{block()}.100"
     where = f"{address}:{free_port()}"
     options = ["--identity", "address", "--dpm", "127.0.0.1"]

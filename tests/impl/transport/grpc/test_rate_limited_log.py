@@ -1,4 +1,4 @@
-"""What is refused is counted, and said once."""
+"""Refusals are counted, and logged once."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def test_the_first_of_a_kind_is_logged_and_the_others_are_only_counted(caplog: p
         counted.count(what, f"h1: {what}")
     assert counted == {"no port": 3, "no name": 1}
     assert summary(counted) == "no name: 1, no port: 3"
-    said = "h1: {} (the first of its kind; others are only counted)"
+    said = "h1: {} (logged once; further ones are only counted)"
     assert caplog.messages == [said.format("no port"), said.format("no name")]

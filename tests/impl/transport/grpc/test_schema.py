@@ -1,4 +1,4 @@
-"""Alcor's messages have the numbers that Alcor's have, in both numberings."""
+"""Alcor's messages have the same numbers here as in Alcor, in both numberings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ENUMERATIONS = {
     "SecurityGroupConfiguration.Direction": "EGRESS INGRESS",
     "SubscribeOperation": "Subscribe Unsubscribe",
 }
-"""The members of each, numbered from 0 on."""
+"""The members of each, numbered from 0."""
 
 COMMON = "1 revision_number uint32, 2 request_id string, 3 id string, 4 update_type UpdateType"
 ADDRESSES = "1 ip_address string, 2 mac_address string"
@@ -147,7 +147,7 @@ LATER_MESSAGES = {
     "GatewayConfiguration.arion": "1 vpc_id string, 2 vni uint32, 3 subnet_id string, 4 port_inband_operation uint32",
     "NeighborRulesRequest": "1 format_version uint32, 2 request_id string, 3 neigborstates rep NeighborState",
 }
-"""What differs at HEAD."""
+"""The differences at HEAD."""
 
 METHODS = {
     "GoalStateProvisioner": {
@@ -175,7 +175,7 @@ def local(name: str) -> str:
 
 
 def field(item: Any) -> str:
-    """A field as the tables above say it."""
+    """A field in the form of the tables above."""
     label = "rep " if item.is_repeated else ""
     kind = SCALARS.get(item.type)
     if item.message_type is not None:
@@ -190,7 +190,7 @@ def field(item: Any) -> str:
 
 
 def everything(numbering: str) -> tuple[dict[str, str], dict[str, str]]:
-    """All messages and enumerations of a numbering, as the tables above say them."""
+    """All messages and enumerations of a numbering, in the form of the tables above."""
     messages: dict[str, str] = {}
     enumerations: dict[str, str] = {}
 
@@ -265,7 +265,7 @@ def values(descriptor: Any, depth: int = 0) -> st.SearchStrategy[dict[str, Any]]
 
 
 def fits(item: Any, depth: int) -> bool:
-    """Messages within messages are tried three deep; maps are put in by hand elsewhere."""
+    """Nested messages are tried three levels deep; maps are filled elsewhere."""
     return item.message_type is None or (depth < 3 and not item.message_type.GetOptions().map_entry)
 
 
@@ -295,7 +295,7 @@ def test_what_is_said_in_one_numbering_is_read_in_it(numbering: str, data: st.Da
 
 
 def test_the_head_takes_a_neighbors_host_for_a_mac_address() -> None:
-    """The host's IP lands in the MAC address of the host, and a fixed address in the IP of the host."""
+    """The host's IP ends up in the MAC address of the host, and a fixed address in the IP of the host."""
     pin, head = schema(PIN), schema(HEAD)
     said = pin.NeighborConfiguration(
         revision_number=3, id="p1_n", mac_address="6c:dd:ee:00:00:01", host_ip_address="127.0.0.2"
@@ -309,7 +309,7 @@ def test_the_head_takes_a_neighbors_host_for_a_mac_address() -> None:
 
 
 def test_the_pin_takes_a_neighbors_host_for_a_fixed_address() -> None:
-    """The host's MAC address lands in its IP. Its IP, read as a message, is none, or by chance one that says nothing."""
+    """The host's MAC address ends up in its IP. Its IP, read as a message, does not parse, or happens to parse as an empty one."""
     pin, head = schema(PIN), schema(HEAD)
     said = head.NeighborConfiguration(host_mac_address="6c:dd:ee:00:00:02", host_ip_address="127.0.0.2")
     understood = pin.NeighborConfiguration.FromString(said.SerializeToString())
@@ -322,7 +322,7 @@ def test_the_pin_takes_a_neighbors_host_for_a_fixed_address() -> None:
 
 
 def test_a_numbering_that_is_not_there_is_refused() -> None:
-    with pytest.raises(BadDeployment, match="'tail' is no numbering of Alcor's messages; choose among pin, head"):
+    with pytest.raises(BadDeployment, match="Unknown numbering 'tail' of Alcor's messages: choose among pin, head"):
         schema("tail")
-    with pytest.raises(AttributeError, match=r"head: no message or enumeration alcor\.schema\.GoalStateV3"):
+    with pytest.raises(AttributeError, match=r"head: there is no message or enumeration alcor\.schema\.GoalStateV3"):
         _ = schema(HEAD).GoalStateV3

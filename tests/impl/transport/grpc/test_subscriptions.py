@@ -1,4 +1,4 @@
-"""Subscriptions over gRPC: who may ask, what is asked, and that a refusal and a silence are told apart."""
+"""Subscriptions over gRPC: who may request them, the contents of a request, and the difference between a refusal and silence."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SUBSCRIBE = "/alcor.schema.SubscribeInfoProvisioner/PushNodeSubscribeInfo"
 
 
 class Listening:
-    """Notes what it is asked."""
+    """Keeps the requests it receives."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, ...]] = []
@@ -61,7 +61,7 @@ class Pair:
         self.channel = grpc.insecure_channel(str(self.server.where))
 
     def say(self, data: bytes) -> str:
-        """Says whatever bytes; the status."""
+        """Sends arbitrary bytes; returns the status."""
         reply = self.channel.unary_unary(SUBSCRIBE)(data, timeout=10)
         status = schema(PIN).SubscribeOperationReply.FromString(reply).operationStatus
         return str(schema(PIN).OperationStatus.Name(status))
@@ -137,7 +137,7 @@ def test_only_dpm_may_ask_and_only_with_a_message(world: World, pair: Pair) -> N
         pair.say(b"\xff\xff")
     assert (raised.value.code(), raised.value.details()) == (
         grpc.StatusCode.INVALID_ARGUMENT,
-        "the bytes are no NodeSubscribeInfo",
+        "the bytes do not parse as a NodeSubscribeInfo",
     )
     other = Pair(world, dpm="127-0-0-9")
     assert other.client.subscribe(other.host, "vpc-1", "1") is Result.REFUSED
@@ -145,7 +145,7 @@ def test_only_dpm_may_ask_and_only_with_a_message(world: World, pair: Pair) -> N
     other.close()
 
 
-def test_a_port_that_is_taken_is_the_surroundings_fault(world: World, pair: Pair) -> None:
+def test_a_port_in_use_is_an_environment_problem(world: World, pair: Pair) -> None:
     identity = ByAddress(Directory(None))
     second = SubscriptionServer(world.loop, world.schema, identity, pair.server.where, "dpm", pair.listening)
     with pytest.raises(EnvironmentProblem, match="cannot listen there; is the port in use"):
@@ -153,7 +153,7 @@ def test_a_port_that_is_taken_is_the_surroundings_fault(world: World, pair: Pair
 
 
 def test_calls_wait_no_longer_than_the_loop(loop: Loop) -> None:
-    """A loop that is closed ends what waits in it."""
+    """Closing a loop ends the calls that wait in it."""
     own = Loop()
     waiting = own.start(_for_ever())
     own.close()

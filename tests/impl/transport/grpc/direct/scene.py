@@ -1,4 +1,4 @@
-"""DPM and agents on a real broker, with calls for their direct channel; each host at a loopback address of its own."""
+"""DPM and agents on a real broker, with calls for the direct channel; each host at its own loopback address."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ from tests.ports import free_port
 DPM_AT = f"{block()}.101"
 
 Identities = Callable[[str], Identity]
-"""How each process, by its name, tells callers apart."""
+"""The identity checker of each process, by its name."""
 
 
 class DirectScene(Scene):
-    """A scene whose DPM calls its agents. With certificates DPM is called `dpm`; by address, after where it calls from."""
+    """A scene whose DPM calls its agents. With certificates DPM is called `dpm`; by address, after the address that it calls
+    from."""
 
     make_server: type[AgentServer] = AgentServer
 
@@ -41,7 +42,7 @@ class DirectScene(Scene):
         self.schema = schema(PIN)
         self.where = {host: Endpoint(f"{net}.{n}", free_port()) for n, host in enumerate(hosts, 1)}
         self.port = free_port()
-        """For askings, at every host."""
+        """The port for subscribe requests, at every host."""
         directory = Directory(self.where)
         authority = Authority(folder)
         self.identity: Identities = (
@@ -80,7 +81,7 @@ class DirectScene(Scene):
         return agent
 
     def serve(self, host: str, dpm: str = "") -> None:
-        """The host's agent serves calls from now on; others than DPM's only if that is said."""
+        """The host's agent serves calls from now on; calls from other callers than DPM only if requested."""
         self.servers[host] = self.make_server(
             self.loop,
             self.schema,
@@ -93,7 +94,7 @@ class DirectScene(Scene):
         ).open()
 
     def stop_agent(self, host: str) -> None:
-        """The host's agent is gone."""
+        """Stops the host's agent."""
         self.servers.pop(host).close()
         self.system.stop_one(self.agents[host])
 
@@ -102,7 +103,7 @@ class DirectScene(Scene):
         self.until(lambda: self.seen("confirmed", (host, vpc)) == revision, f"{host} to confirm revision {revision}")
 
     def came_by_the_inbox(self, host: str) -> int:
-        """How many messages the broker has taken for a host's inbox."""
+        """The number of messages that the broker has accepted for a host's inbox."""
         with Admin(self.deployment) as admin:
             path = f"/persistent/{self.deployment.namespace}/{topics.inbox(host)}/stats"
             return int(admin._call("GET", path).json()["msgInCounter"])
@@ -125,7 +126,7 @@ def direct_scene(
     deadlines: Deadlines = DEADLINES,
     kind: type[DirectScene] = DirectScene,
 ) -> Iterator[DirectScene]:
-    """A scene for the length of a block."""
+    """A scene for the duration of a block."""
     with running(deployment) as system:
         made = kind(system, loop, folder, *hosts, by_address=by_address, deadlines=deadlines)
         try:

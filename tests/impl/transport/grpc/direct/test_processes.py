@@ -1,4 +1,4 @@
-"""DPM and agents with calls between them as their users run them: processes of their own, which may be killed at any moment."""
+"""DPM and agents with direct calls as users run them: separate processes, which may be killed at any moment."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def by_certificate(system: Programs, folder: Path) -> list[Program]:
 
 
 def by_address(system: Programs, folder: Path) -> list[Program]:
-    """DPM and two agents that are called by their addresses."""
+    """DPM and two agents that are identified by their addresses."""
     net = block()
     options = ["--direct", "grpc", "--identity", "address", "--agent-port", str(free_port())]
     options += ["--subscription-port", str(free_port())]
@@ -93,20 +93,23 @@ def test_a_vpc_grows_and_shrinks_while_an_agent_and_dpm_are_killed(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["aca", "--direct", "grpc"], "--listen is missing; with --direct grpc it says where DPM reaches this agent"),
-        (["aca", "--direct", "grpc", "--listen", "127.0.0.1"], "callers could not be told apart"),
-        (["aca", "--direct", "grpc", "--listen", "here"], "'here' is no address; write IP, or IP:PORT"),
+        (
+            ["aca", "--direct", "grpc"],
+            "--listen is missing; --direct grpc needs the address at which DPM reaches this agent",
+        ),
+        (["aca", "--direct", "grpc", "--listen", "127.0.0.1"], "callers cannot be identified"),
+        (["aca", "--direct", "grpc", "--listen", "here"], "invalid address 'here': write IP, or IP:PORT"),
         (
             ["aca", "--direct", "grpc", "--listen", "127.0.0.2", "--identity", "address", "--dpm", "127.0.0.9"],
             "--listen 127.0.0.2: belongs to 127-0-0-2 and not to 127-0-0-1",
         ),
         (
             ["aca", "--direct", "grpc", "--listen", "127.0.0.1", "--identity", "address"],
-            "--dpm has to be an IPv4 address with --identity address",
+            "--dpm: expected an IPv4 address with --identity address",
         ),
         (["aca", "--listen", "127.0.0.1"], "--listen needs --direct grpc; add that, or leave the option out"),
-        (["dpm", "--direct", "grpc"], "callers could not be told apart"),
-        (["dpm", "--direct", "grpc", "--identity", "address", "--source", "x"], "'x' is no address"),
+        (["dpm", "--direct", "grpc"], "callers cannot be identified"),
+        (["dpm", "--direct", "grpc", "--identity", "address", "--source", "x"], "invalid address 'x'"),
         (["dpm", "--source", "127.0.0.1"], "--source needs --direct grpc; add that, or leave the option out"),
         (["dpm", "--direct", "carrier-pigeon"], "Invalid value for '--direct'"),
     ],

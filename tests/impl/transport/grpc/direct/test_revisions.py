@@ -1,4 +1,4 @@
-"""Revisions on Alcor's wire: what is said, what an agent makes of it, and what counts as a confirmation."""
+"""Revisions on Alcor's wire: their encoding, an agent's interpretation, and what counts as a confirmation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_revision_is_read_as_it_was_said(numbering: str) -> None:
 @pytest.mark.parametrize(
     ("push", "said"),
     [
-        (Push("h1", 1, "red", 1, (Part(Kind.SUBNET, b"\xff"),)), "red/subnet: is no text"),
+        (Push("h1", 1, "red", 1, (Part(Kind.SUBNET, b"\xff"),)), "red/subnet: is not text"),
         (Push("h1", 1, "red", 2**32, PUSH.parts), "revision 4294967296 is more than 4294967295"),
     ],
     ids=["bytes", "revision"],
@@ -119,7 +119,7 @@ def test_a_goal_state_with_anything_wrong_says_no_revision(spoil: Callable[[Any]
 
 
 def reply(*statuses: tuple[str, str, str, int]) -> Any:
-    """A reply with these statuses: id, kind, operation and verdict."""
+    """A reply with these statuses: id, kind, operation and status."""
     made = SCHEMA.GoalStateOperationReply()
     for identifier, kind, operation, verdict in statuses:
         made.operation_statuses.add(

@@ -1,4 +1,4 @@
-"""Both channels at once: topics at a real broker, and calls of Alcor's services for what is for one host."""
+"""Both channels at once: topics at a real broker, and calls of Alcor's services for messages to one host."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_host_that_serves_no_askings_is_given_up_and_told_by_calls(
         on.until_channel("red", "mq")
         assert on.seen("barred", ("h2", "red"))
         assert on.seen("attempt", ("h2", "red")) == on.dpm.channel.decision.patience
-        assert on.calls.counted["an asking to subscribe: unreachable"] >= 1
+        assert on.calls.counted["a subscribe request: unreachable"] >= 1
         on.until_done("red", on.revise("red", b"one"))
         assert on.agents["h1"].revisions(Published) == [1]
         assert (on.agents["h2"].revisions(Push), on.agents["h2"].revisions(Published)) == ([1], [])
@@ -87,9 +87,9 @@ def test_a_refusal_a_silence_and_an_absence_are_three_things(
         counted, patience = on.calls.counted, on.dpm.channel.decision.patience
         assert [on.seen("barred", (host, "red")) for host in ("h1", "h2", "h3")] == [True, True, True]
         assert [on.seen("attempt", (host, "red")) for host in ("h1", "h2", "h3")] == [patience, 1, patience]
-        on.until(lambda: counted["an asking to subscribe: timed out"] >= 1, "the silence to be counted")
-        assert counted["an asking to subscribe was refused"] == 1
-        assert counted["an asking to subscribe: unreachable"] >= 1
+        on.until(lambda: counted["a subscribe request: timed out"] >= 1, "the silence to be counted")
+        assert counted["a subscribe request was refused"] == 1
+        assert counted["a subscribe request: unreachable"] >= 1
 
 
 def test_a_revision_that_was_lost_with_its_agent_is_told_to_the_next_one(
@@ -141,11 +141,11 @@ def test_a_reply_that_says_nothing_confirms_nothing_and_the_revision_is_repeated
 
 
 PATIENT = Deadlines(push=600.0, subscribe=600.0, apply=600.0)
-"""Whoever waits for a host that hangs waits longer than any test."""
+"""A caller that waits for a host that hangs waits longer than any test."""
 
 
 class HangsAtH2(AgentServer):
-    """An agent that takes every call, and at host h2 never ends one."""
+    """An agent that accepts every call, and at host h2 never ends one."""
 
     async def apply(self, goal: Any, epoch: int | None) -> Any:
         if self._agent.process == "h2":

@@ -26,8 +26,8 @@ from model.language.terms import (
     Truth,
     Variable,
 )
-from model.language.transition import fresh
-from model.tla.terms import WIDTH, Scope
+from model.language.walk import fresh
+from model.tla.expressions import WIDTH, Scope
 
 TRUE = Truth(True)
 FALSE = Truth(False)

@@ -12,9 +12,9 @@ from typing import Final
 
 import pytest
 
+from conformance.replay.alcor.live_replays import LiveReplays, addresses_of, parse_where, replay_live
 from conformance.replay.alcor.peers import Waits, Where
 from conformance.replay.alcor.probes import PROBES, executed
-from conformance.replay.alcor.replays import LiveReplays, addresses_of, parse_where, replay_live
 from conformance.replay.alcor.run import NOT_DRIVEN
 from conformance.replay.replays import Vector, read_vectors, vectors_of
 from impl.cli.exits import Exit
@@ -507,9 +507,9 @@ def test_an_address_that_is_in_use_is_no_verdict(world: World, start: Callable[.
 @pytest.mark.parametrize(
     ("target", "controller", "first", "sentence"),
     [
-        ("alcor://", "127.0.0.101", "127.0.0.1", "--target alcor://: '' is no address"),
-        ("alcor://moon", "127.0.0.101", "127.0.0.1", "'moon' is no address"),
-        ("alcor://127.0.0.1:0x", "127.0.0.101", "127.0.0.1", "is no address"),
+        ("alcor://", "127.0.0.101", "127.0.0.1", "--target alcor://: invalid address ''"),
+        ("alcor://moon", "127.0.0.101", "127.0.0.1", "invalid address 'moon'"),
+        ("alcor://127.0.0.1:0x", "127.0.0.101", "127.0.0.1", "invalid address"),
         ("alcor://127.0.0.1", "moon", "127.0.0.1", "--controller 'moon' is no IPv4 address"),
         ("alcor://127.0.0.1", "127.0.0.101", "::1", "--first-host '::1' is no IPv4 address"),
         ("alcor://127.0.0.1", "127.0.0.2", "127.0.0.1", "--controller 127.0.0.2 is the address of a host too"),
@@ -590,7 +590,7 @@ def test_the_command_line_shows_every_divergence_and_the_first_in_full(
             "--store is for target memory and pulsar only",
         ),
         (["--numbering=head"], Exit.BAD_INPUT, "--numbering is for target alcor://HOST:PORT only"),
-        (["--target=alcor://moon"], Exit.BAD_INPUT, "'moon' is no address"),
+        (["--target=alcor://moon"], Exit.BAD_INPUT, "invalid address 'moon'"),
         (["--target=moon"], Exit.BAD_INPUT, "'moon' is not one of 'memory', 'pulsar', 'alcor://HOST:PORT'"),
     ],
 )

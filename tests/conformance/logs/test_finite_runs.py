@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from conformance.logs.finite_runs import run_of
 from conformance.logs.fleet import record_in_memory
 from conformance.logs.reading import LogFile
-from conformance.logs.runs import run_of
 from conformance.mutation.faulty import cores_of
 from conformance.replay.targets import open_target
 from conformance.replay.unexercised import permissiveness
@@ -69,7 +69,7 @@ def test_what_one_refuses_of_it_is_found(run: Trace) -> None:
 
 def test_the_command_takes_logs(ondemand: Command, logs: list[Path]) -> None:
     named = [part for log in logs for part in ("--log", log)]
-    ended = ondemand("permissive", *named, "--log-steps", "20", "--json", "-")
+    ended = ondemand("unexercised", *named, "--log-steps", "20", "--json", "-")
     assert ended.code == 0
     (result,) = json.loads(ended.out)
     assert (result["runs"], result["steps"], result["verdict"]) == (1, 20, "holds")
@@ -80,10 +80,10 @@ def test_logs_that_say_nothing_or_something_wrong_are_told(ondemand: Command, lo
     empty.write_text("", encoding="utf-8")
     with pytest.raises(Problem):
         run_of([LogFile(empty)], steps_max=5)
-    assert "none.ndjson: cannot be read" in sentence(ondemand("permissive", "--log", "none.ndjson"))
+    assert "none.ndjson: cannot be read" in sentence(ondemand("unexercised", "--log", "none.ndjson"))
     lines = logs[0].read_text(encoding="utf-8").splitlines(keepends=True)
     first = next(number for number, line in enumerate(lines) if '"on-demand.place"' in line)
     wrong.write_text("".join(lines[:first] + lines[first + 1 :]), encoding="utf-8")
-    ended = ondemand("permissive", "--log", wrong)
+    ended = ondemand("unexercised", "--log", wrong)
     assert ended.code == 3
     assert "the logs do not conform there; ask ondemand validate why" in ended.err

@@ -22,7 +22,8 @@ from conformance.report.trace_table import call_of, forever
 from conformance.report.violation import broken_for
 from model.language import Eventuality, Promise, Protocol, Variant
 from model.language.notation import notation
-from model.language.terms import And, Apply, Compare, Formula, Implies, Named, Node, Not, Or, Plus, Sum, Times
+from model.language.terms import Apply, Choose, Formula, Named, Node, Quantified
+from model.language.walk import children
 from model.reference import itf
 from model.reference.interpreter import Interpreter
 from model.reference.lasso import values_of
@@ -236,25 +237,15 @@ def _atoms(
 
     def walk(part: Node) -> None:
         match part:
-            case And(operands) | Or(operands):
-                for term in operands:
-                    walk(term)
-            case Implies(premise, conclusion):
-                walk(premise)
-                walk(conclusion)
-            case Not(operand):
-                walk(operand)
-            case Compare(_, left, right) | Sum(left, right):
-                walk(left)
-                walk(right)
-            case Plus(number, _) | Times(number, _):
-                walk(number)
             case Named(definition, arguments, _):
                 note(definition.name, arguments, part)
             case Apply(symbol, arguments, later):
                 note(f"{symbol.name}′" if later else symbol.name, arguments, part)
-            case _:
+            case Quantified() | Choose():
                 pass
+            case _:
+                for child in children(part):
+                    walk(child)
 
     walk(node)
     return list(found)

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from conformance.cli import docs
-from conformance.documents import design_document
+from conformance.documents import findings_page
 from conformance.evidence.lassos import folder_of, read_lassos
 from conformance.evidence.variants import negative_of
 from conformance.protocols import PROTOCOLS
@@ -55,7 +55,7 @@ def test_a_finding_is_shown_by_a_variant_or_says_why_not(finding: Finding) -> No
 
 def diagrams() -> dict[str, str]:
     """The diagrams of the page that is kept, by the variant under which they stand."""
-    text = design_document.PAGE.read_text(encoding="utf-8")
+    text = findings_page.PAGE.read_text(encoding="utf-8")
     found = re.findall(r"^\*\*`(\w+)`\*\*, in the place of .*?```mermaid\n(.*?)```", text, re.DOTALL | re.MULTILINE)
     assert len({name for name, _ in found}) == len(found)
     return dict(found)
@@ -67,9 +67,9 @@ def test_every_variant_that_is_named_has_one_diagram() -> None:
 
 @pytest.mark.parametrize("variant", NAMED, ids=lambda variant: variant.name)
 def test_a_diagram_is_of_a_kept_run_that_breaks_what_the_page_says(variant: Variant) -> None:
-    protocol = design_document.protocol_of(variant)
+    protocol = findings_page.protocol_of(variant)
     name = variant.name.replace("_", "-")
-    one = design_document.shown(variant)
+    one = findings_page.shown(variant)
     assert one.file in {*negative_of(protocol).glob(f"{name}.*"), *folder_of(protocol).glob(f"{name}.*")}
     trace, meta, changed = itf.read_with_meta(one.file, protocol)
     assert one.claim in variant.breaks
@@ -83,33 +83,33 @@ def test_a_diagram_is_of_a_kept_run_that_breaks_what_the_page_says(variant: Vari
 
 
 def test_a_run_that_breaks_nothing_is_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = design_document.shown(queue.has_no_hysteresis)
+    one = findings_page.shown(queue.has_no_hysteresis)
     whole = one.trace
     short = replace(whole, states=whole.states[:-1], steps=whole.steps[:-1])
     itf.write(short, tmp_path / one.file.name, one.changed, meta={"diverges_at": one.diverges_at})
-    monkeypatch.setattr(design_document, "negative_of", lambda protocol: tmp_path)
+    monkeypatch.setattr(findings_page, "negative_of", lambda protocol: tmp_path)
     with pytest.raises(AssertionError, match="breaks nothing that the variant names"):
-        design_document.shown.__wrapped__(queue.has_no_hysteresis)
+        findings_page.shown.__wrapped__(queue.has_no_hysteresis)
 
 
 def test_the_page_is_current() -> None:
-    assert design_document.page_is_current(), "it is stale; write it anew with `ondemand docs`"
+    assert findings_page.page_is_current(), "it is stale; write it anew with `ondemand docs`"
 
 
 def test_a_stale_page_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stale = tmp_path / "page.md"
     stale.write_text(
-        design_document.PAGE.read_text(encoding="utf-8").replace("never_flaps", "seldom_flaps"), encoding="utf-8"
+        findings_page.PAGE.read_text(encoding="utf-8").replace("never_flaps", "seldom_flaps"), encoding="utf-8"
     )
     monkeypatch.setattr(docs, "PAGE", stale)
-    monkeypatch.setattr(docs, "page_is_current", lambda: stale.read_text(encoding="utf-8") == design_document.page())
+    monkeypatch.setattr(docs, "page_is_current", lambda: stale.read_text(encoding="utf-8") == findings_page.page())
     result = CliRunner().invoke(docs.docs, ["--check"], standalone_mode=False)
     assert result.return_value == 1
     assert "page.md is stale" in result.output
 
 
 def test_links_within_the_page_lead_somewhere() -> None:
-    text = design_document.PAGE.read_text(encoding="utf-8")
+    text = findings_page.PAGE.read_text(encoding="utf-8")
     headings = {
         "#" + re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-")
         for line in text.splitlines()
@@ -120,6 +120,6 @@ def test_links_within_the_page_lead_somewhere() -> None:
     for link in links:
         if not link.startswith("#"):
             file, _, claim = link.partition("#")
-            target = design_document.PAGE.parent / file
+            target = findings_page.PAGE.parent / file
             assert target.exists(), link
             assert not claim or f"### `{claim}`\n" in target.read_text(encoding="utf-8"), link

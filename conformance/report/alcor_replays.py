@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
-from conformance.replay.alcor.replays import LiveReplays
+from conformance.replay.alcor.live_replays import LiveReplays
 from impl.cli.console import plain_table
 
 COLOURS = {"conforms": "green", "diverges": "red", "undecided": "yellow"}

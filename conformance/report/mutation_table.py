@@ -1,66 +1,69 @@
-"""A kill matrix for readers: a summary in the terminal, and the whole table as a page."""
+"""Mutation tables for readers: a summary in the terminal, and a whole table as a page."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
 
-from conformance.mutation.table import IMPLEMENTATION, Answer, Kill, Matrix, Undecided, path_of
+from conformance.mutation.figures import Summary
+from conformance.mutation.table import IMPLEMENTATION, Answer, Kill, Matrix, Undecided, reasons_path, rows_path
 from impl.cli.console import plain_table
 
 SURVIVORS_SHOWN = 12
-"""Survivors with their reasons that a summary lists; the page has all of them."""
+"""Survivors with their reasons that a summary lists; the file of reasons has all of them."""
 
 
-def page_of(matrix: Matrix) -> Path:
-    """The file of the page: beside the table."""
-    return path_of(matrix.protocol, matrix.half).with_suffix(".md")
+def page_path(matrix: Matrix) -> Path:
+    """The file of the page: beside the whole table."""
+    return rows_path(matrix.protocol, matrix.half).with_suffix(".md")
 
 
-def print_summary(matrix: Matrix, console: Console) -> None:
+def print_summary(summary: Summary, console: Console) -> None:
     """Engines by mutants killed, what remains with its reasons, and the two lines at the foot."""
     table = plain_table(
-        f"Mutants of {matrix.protocol} ({matrix.half}): {len(matrix.rows)}",
+        f"Mutants of {summary.protocol} ({summary.half}): {summary.mutants}",
         left=["engine"],
         right=["killed", "by it alone", "survive", "undecided"],
     )
-    for engine, *counts in figures(matrix):
-        table.add_row(engine, *(f"{count:,}" for count in counts))
+    for name, *counts in figures(summary):
+        table.add_row(name, *(f"{count:,}" for count in counts))
     console.print(table)
-    for line in summary_lines(matrix):
+    for line in summary_lines(summary):
         console.print(line, highlight=False, markup=False)
-    shown = [*matrix.of_fate("survives"), *matrix.of_fate("excused")]
-    for row in shown[:SURVIVORS_SHOWN]:
-        colour = "green" if row.reason else "red"
+    shown = [*summary.unexplained, *summary.excused]
+    for survivor in shown[:SURVIVORS_SHOWN]:
+        reason = summary.reasons.get(survivor.name)
         console.print(
-            f"  [{colour}]survives[/] {escape(row.name)}: {escape(row.reason or 'no reason is given')}", soft_wrap=True
+            f"  [{'green' if reason else 'red'}]survives[/] {escape(survivor.name)}: {escape(reason or 'no reason is given')}",
+            soft_wrap=True,
         )
     if len(shown) > SURVIVORS_SHOWN:
-        console.print(f"  ... and {len(shown) - SURVIVORS_SHOWN} more with a reason: {page_of(matrix).name}")
+        path = reasons_path(summary.protocol, summary.half)
+        console.print(f"  ... and {len(shown) - SURVIVORS_SHOWN} more with a reason: {path.name}")
 
 
-def figures(matrix: Matrix) -> Iterator[tuple[str, int, int, int, int]]:
+def figures(summary: Summary) -> list[tuple[str, int, int, int, int]]:
     """For each engine: mutants that it kills, that it alone kills, that survive it, and that it left undecided."""
-    for engine in matrix.engines:
-        killed, undecided = len(matrix.killed_by(engine)), len(matrix.undecided_by(engine))
-        left = len(matrix.asked(engine)) - killed - undecided
-        yield engine, killed, len(matrix.killed_only_by(engine)), left, undecided
-
-
-def summary_lines(matrix: Matrix) -> list[str]:
-    """What became of the mutants, and the foot of the table."""
-    excused, surviving = len(matrix.of_fate("excused")), len(matrix.of_fate("survives"))
-    lines = [
-        f"{len(matrix.of_fate('killed'))} of {len(matrix.rows)} mutants are killed, {len(matrix.of_fate('equivalent'))} are shown "
-        f"to be equivalent, {excused} survive for a reason"
-        + (f", {surviving} survive." if surviving else ", none without one.")
+    return [
+        (name, engine.killed, engine.alone, engine.survive, engine.undecided)
+        for name, engine in summary.engines.items()
     ]
-    return [*lines, *foot(matrix)]
+
+
+def summary_lines(summary: Summary) -> list[str]:
+    """What became of the mutants, and the foot of the table."""
+    unexplained = len(summary.unexplained)
+    return [
+        f"{summary.killed} of {summary.mutants} mutants are killed, {len(summary.equivalent)} are shown to be equivalent, "
+        f"{len(summary.excused)} survive with a reason"
+        + (f", {unexplained} without." if unexplained else ", none without."),
+        *summary.foot,
+    ]
 
 
 def foot(matrix: Matrix) -> list[str]:
@@ -99,23 +102,24 @@ def _listed(matrix: Matrix) -> str:
     return "; ".join(parts)
 
 
-def page(matrix: Matrix) -> str:
-    """The whole table in Markdown."""
-    head = f"{matrix.protocol}, {matrix.half}"
+def page(matrix: Matrix, summary: Summary) -> str:
+    """A whole table in Markdown."""
     lines = [
-        f"# Kill matrix: {head}",
+        f"# Mutation table: {matrix.protocol}, {matrix.half}",
         "",
         "Made by `make matrix`. Each mutant, and the first check of each engine that notices it.",
     ]
     lines += ["", "| engine | asks | killed | by it alone | survive | undecided |", "|---|---|--:|--:|--:|--:|"]
-    for engine, *counts in figures(matrix):
+    for engine, *counts in figures(summary):
         lines.append(f"| {engine} | {matrix.engines[engine]} | {' | '.join(map(str, counts))} |")
-    for line in summary_lines(matrix):
+    for line in summary_lines(summary):
         lines += ["", line]
-    remaining = [*matrix.of_fate("survives"), *matrix.of_fate("excused")]
-    if remaining:
+    if summary.survivors:
         lines += ["", "## Survivors", "", "| mutant | why nothing has to notice it |", "|---|---|"]
-        lines += [f"| {_cell(row.name)} | {_cell(row.reason) or '**no reason is given**'} |" for row in remaining]
+        for survivor in summary.survivors:
+            lines.append(
+                f"| {_cell(survivor.name)} | {_cell(summary.reasons.get(survivor.name, '**no reason is given**'))} |"
+            )
     equivalent = matrix.of_fate("equivalent")
     if equivalent:
         lines += ["", "## Equivalent", "", "| mutant | shown by |", "|---|---|"]
@@ -146,17 +150,19 @@ def _answer(answer: Answer | None) -> str:
     return f"? {answer.because}" if isinstance(answer, Undecided) else "" if answer is None else "-"
 
 
-def as_json(matrix: Matrix) -> dict[str, Any]:
-    """The form that the command line writes: figures, and what survives. The table itself is a JSON file."""
-    fates = ("killed", "equivalent", "excused", "survives")
+def as_json(summary: Summary) -> dict[str, Any]:
+    """The form that the command line writes: figures, and what survives without a reason."""
     return {
-        "protocol": matrix.protocol,
-        "half": matrix.half,
-        "mutants": len(matrix.rows),
-        **{fate: sum(row.fate == fate for row in matrix.rows) for fate in fates},
-        "engines": {engine: len(matrix.killed_by(engine)) for engine in matrix.engines},
-        "survivors": [row.name for row in matrix.rows if row.fate == "survives"],
-        "summary": summary_lines(matrix),
+        "protocol": summary.protocol,
+        "half": summary.half,
+        "mutants": summary.mutants,
+        "killed": summary.killed,
+        "equivalent": len(summary.equivalent),
+        "excused": len(summary.excused),
+        "survives": len(summary.unexplained),
+        "engines": {name: engine.killed for name, engine in summary.engines.items()},
+        "survivors": [survivor.name for survivor in summary.unexplained],
+        "summary": summary_lines(summary),
     }
 
 
@@ -164,7 +170,7 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-README: Final = Path(__file__).parent.parent.parent / "README.md"
+README: Final = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- matrix -->\n", "<!-- /matrix -->"
 
 
@@ -173,20 +179,19 @@ def in_readme() -> str:
     return README.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
 
 
-def write_readme(matrices: Sequence[Matrix]) -> None:
+def write_readme(summaries: Sequence[Summary]) -> None:
     """Puts the figures of all matrices into the README."""
     text = README.read_text(encoding="utf-8")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    README.write_text(f"{before}{BEGIN}{for_readme(matrices)}{END}{after}", encoding="utf-8")
+    README.write_text(f"{before}{BEGIN}{for_readme(summaries)}{END}{after}", encoding="utf-8")
 
 
-def for_readme(matrices: Sequence[Matrix]) -> str:
+def for_readme(summaries: Sequence[Summary]) -> str:
     """The figures of all matrices: what became of the mutants, and how many each engine kills (and it alone)."""
     lines = ["| mutants of | made | killed | equivalent | survive for a reason | by engine (by it alone) |"]
     lines += ["|---|--:|--:|--:|--:|---|"]
-    for matrix in matrices:
-        by = ", ".join(f"{engine} {killed} ({alone})" for engine, killed, alone, *_ in figures(matrix))
-        fates = " | ".join(str(len(matrix.of_fate(fate))) for fate in ("killed", "equivalent", "excused"))
-        link = f"[{matrix.protocol}, {matrix.half}]({page_of(matrix).relative_to(README.parent).as_posix()})"
-        lines.append(f"| {link} | {len(matrix.rows)} | {fates} | {by} |")
+    for summary in summaries:
+        by = ", ".join(f"{engine} {killed} ({alone})" for engine, killed, alone, *_ in figures(summary))
+        counts = f"{summary.mutants} | {summary.killed} | {len(summary.equivalent)} | {len(summary.excused)}"
+        lines.append(f"| {summary.protocol}, {summary.half} | {counts} | {by} |")
     return "\n".join(lines) + "\n"

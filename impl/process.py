@@ -1,0 +1,259 @@
+"""The process runner: what a process does with an input, as a sequence of outputs. It has no I/O, threads or clock.
+
+An input is a delivery, or a command (a call of the core: an operator's decision, a packet, a timer that fires). For each there is a
+generator of outputs, which an adapter performs one after the other: a service on a broker, a lock-step replay, a fleet in one
+thread. The order is the same everywhere:
+
+| output | what it does | sent next |
+|---|---|---|
+| `Append` | makes the change of state and the messages that go with it durable, together | what is to be marked as sent |
+| `Publish`, `Administer` | sends messages, has the broker's administration do its part, in the order of the core's sends | |
+| `MarkSent` | these need not be published again after a crash | |
+| `Confirm` | returns only if nobody else had taken the store over | |
+| `Acknowledge` | these inputs do not come again | |
+| `SetAside` | keeps what cannot be read, so that one bad message stops nothing | |
+
+A crash is possible between any two outputs. It repeats messages and loses none: an input is acknowledged only after its effects are
+durable and published. Effects without a durable change are not stored, since the same input produces them again; such an input is
+acknowledged only after the store has confirmed that no other instance had taken it over by then. (An instance that was paused and
+has been deposed since could find nothing to do in a message that its successor, which knows more, has to act on.)
+
+An adapter that may not perform `Publish` throws `NotAllowed` into the generator; every other problem ends the process, which starts
+again from its store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final, Protocol
+
+from impl.core import ADMINISTRATION, Effects, Event, Send
+from impl.errors import NotAllowed
+from impl.events.recorder import Recorder
+from impl.messages import Message, Published
+from impl.storage.store import Outgoing
+from impl.transport.interface import Delivery, Letter
+from impl.wire.codec import MalformedMessage, decode, encode
+
+MARKS_MAX: Final = 100
+"""Published messages that are not yet marked as sent; after a crash this many may be published again."""
+
+OWED_MAX: Final = 100
+"""Inputs that changed nothing and are not yet acknowledged; after a crash they are delivered again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Store these effects. The adapter answers with what is to be marked as sent."""
+
+    effects: Effects
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Publish these messages, in order."""
+
+    sends: tuple[Send, ...]
+    origins: tuple[str, ...]
+    """The id of each message in the event log; empty if no log is kept."""
+
+    def letters(self, tag: str = "") -> list[Letter]:
+        """The messages as a transport takes them."""
+        named = zip(self.sends, self.origins, strict=True)
+        return [Letter(send.topic, encode(send.message), send.key, tag, origin) for send, origin in named]
+
+
+@dataclass(frozen=True, slots=True)
+class Administer:
+    """Have the broker's administration do this. It may be done again, as long as nothing else has been stored since."""
+
+    work: Message
+
+
+@dataclass(frozen=True, slots=True)
+class MarkSent:
+    """Mark these as sent."""
+
+    outgoing: tuple[Outgoing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """Make sure that nobody else had taken the store over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """Acknowledge these inputs."""
+
+    deliveries: tuple[Delivery, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Keep an input that cannot be read, with the reason."""
+
+    delivery: Delivery
+    reason: str
+
+
+Output = Append | Publish | Administer | MarkSent | Confirm | Acknowledge | SetAside
+Work = Generator[Output, Any, Effects]
+"""The outputs of one input; its result is what the core answered."""
+
+
+class Role(Protocol):
+    """What a runner must know of its process."""
+
+    def take(self, message: Message, delivery: Delivery) -> Effects:
+        """Passes a message to the core."""
+
+    def happened(self, event: Event) -> None:
+        """Called for every event of the core, once the effects are durable."""
+
+    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
+        """Called for a message that can never be published. The process continues if this returns."""
+
+
+class Process:
+    """One process: a core with the bookkeeping of what it still owes."""
+
+    def __init__(self, role: Role, recorder: Recorder | None = None) -> None:
+        self.recorder = recorder
+        """Writes the event log; None: no event log."""
+        self._role = role
+        self._unmarked: list[Outgoing] = []
+        self._owed: list[Delivery] = []
+        """Inputs that changed nothing durable, to be acknowledged."""
+        self._published: dict[str, Published] = {}
+        """Deliveries from VPCs' topics that are not yet acknowledged, while an event log is kept."""
+
+    def recover(self, unpublished: Sequence[Outgoing]) -> Work:
+        """After a start: publishes again what was stored and not marked as sent."""
+        if unpublished:
+            yield from self._publish([outgoing.send for outgoing in unpublished])
+            yield MarkSent(tuple(unpublished))
+        return Effects()
+
+    def disconnected(self) -> None:
+        """The session was lost: what was not acknowledged is delivered again."""
+        self._owed = []
+        self._published.clear()
+
+    def deliver(self, delivery: Delivery) -> Work:
+        """One delivery."""
+        effects = Effects()
+        try:
+            message = decode(delivery.data)
+        except MalformedMessage as problem:
+            reason = f"{delivery.topic}: {problem}"
+            yield SetAside(delivery, reason)
+            if self.recorder is not None:
+                self.recorder.set_aside(reason)
+        else:
+            effects = self._role.take(message, delivery)
+            yield from self._perform(effects, delivery.origin)
+            if self.recorder is not None and isinstance(message, Published):
+                self._published[delivery.identity] = message
+        if effects.record is not None:
+            yield from self._acknowledge([delivery])
+            return effects
+        self._owed.append(delivery)
+        if len(self._owed) >= OWED_MAX:
+            yield from self.settle()
+        return effects
+
+    def command(self, call: Callable[[], Effects]) -> Work:
+        """One call of the core."""
+        effects = call()
+        yield from self._perform(effects)
+        return effects
+
+    def settle(self) -> Work:
+        """What may wait for a quiet moment."""
+        if self._unmarked:
+            yield from self._mark()
+        if self._owed:
+            yield Confirm()
+            owed, self._owed = self._owed, []
+            yield from self._acknowledge(owed)
+        return Effects()
+
+    def leave(self) -> Work:
+        """Before the process ends: nothing that was published is published again after the next start."""
+        if self._unmarked:
+            yield from self._mark()
+        return Effects()
+
+    def _perform(self, effects: Effects, taken: str = "") -> Work:
+        """The caller's duties of `impl.core`. `taken`: the input message's id in its sender's event log."""
+        outgoing: Sequence[Outgoing] = (yield Append(effects)) if effects.record is not None else ()
+        origins = self.recorder.note(effects, taken) if self.recorder is not None else ()
+        # The events are durable now, so a released packet need not wait until its confirmation is published.
+        for event in effects.events:
+            self._role.happened(event)
+        yield from self._publish(effects.sends, origins)
+        self._unmarked += outgoing
+        # Administrative work must not be repeated once something is built on it: a subscription that was created again would end.
+        # So it is marked before anything else can be stored, and a mark is as durable as whatever is stored after it.
+        administered = any(send.topic == ADMINISTRATION for send in effects.sends)
+        if self._unmarked and (administered or len(self._unmarked) >= MARKS_MAX):
+            yield from self._mark()
+        return effects
+
+    def _publish(self, sends: Sequence[Send], origins: Sequence[str] = ()) -> Work:
+        named = list(zip(sends, origins or [""] * len(sends), strict=True))
+        for is_administrative, group in groupby(named, key=lambda item: item[0].topic == ADMINISTRATION):
+            if not is_administrative:
+                yield from self._publish_messages(list(group))
+                continue
+            for send, _ in group:
+                # Another instance may have taken over while this one was paused, and must not have its withdrawals undone.
+                yield Confirm()
+                yield Administer(send.message)
+        return Effects()
+
+    def _publish_messages(self, named: Sequence[tuple[Send, str]]) -> Work:
+        sends, origins = zip(*named, strict=True)
+        try:
+            yield Publish(sends, origins)
+        except NotAllowed as problem:
+            if len(named) == 1:
+                self._role.undeliverable(sends[0], problem)
+                return Effects()
+            for item in named:  # the messages before and after the refused one are published all the same
+                yield from self._publish_messages([item])
+        return Effects()
+
+    def _mark(self) -> Work:
+        outgoing, self._unmarked = tuple(self._unmarked), []
+        yield MarkSent(outgoing)
+        return Effects()
+
+    def _acknowledge(self, deliveries: Sequence[Delivery]) -> Work:
+        if self.recorder is not None:
+            for delivery in deliveries:
+                published = self._published.pop(delivery.identity, None)
+                if published is not None:
+                    self.recorder.consumed(published)
+        yield Acknowledge(tuple(deliveries))
+        return Effects()
+
+
+def run(work: Work, perform: Callable[[Output], Any]) -> Effects:
+    """Performs all outputs of an input, and returns what the core answered. `NotAllowed` is the runner's to deal with."""
+    answer: Any = None
+    refused: NotAllowed | None = None
+    while True:
+        try:
+            output = work.send(answer) if refused is None else work.throw(refused)
+        except StopIteration as ended:
+            effects: Effects = ended.value
+            return effects
+        answer, refused = None, None
+        try:
+            answer = perform(output)
+        except NotAllowed as problem:
+            refused = problem

@@ -1,0 +1,127 @@
+"""The one walk over terms: what a node is made of, and nodes made from others.
+
+Every engine that looks for something in a term, or changes one, does it with these functions, so that a new kind of node is added
+here and nowhere else. (What gives a node its meaning, an evaluation or a translation, has a case for each kind of its own.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from model.language.terms import (
+    And,
+    Apply,
+    Choose,
+    Compare,
+    Constant,
+    Implies,
+    Named,
+    Node,
+    Not,
+    Or,
+    Plus,
+    Quantified,
+    Sum,
+    Times,
+    Truth,
+    Variable,
+)
+
+Substitution = Mapping[Variable, Node]
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The nodes that give this one its meaning, in the order in which they are written.
+
+    Of a definition that is its body; the arguments beside it are for readers.
+    """
+    match node:
+        case Variable() | Constant() | Truth():
+            return ()
+        case Plus(child) | Times(child) | Not(child) | Quantified(_, _, child) | Named(_, _, child):
+            return (child,)
+        case Sum(left, right) | Compare(_, left, right) | Implies(left, right):
+            return left, right
+        case And(nodes) | Or(nodes) | Apply(_, nodes):
+            return nodes
+        case Choose(condition, chosen, otherwise):
+            return condition, chosen, otherwise
+
+
+def with_children(node: Node, new: Sequence[Node]) -> Node:
+    """The node made of other nodes: as many as `children` gives, in that order."""
+    match node:
+        case Variable() | Constant() | Truth():
+            return node
+        case Plus(_, amount):
+            return Plus(new[0], amount)
+        case Times(_, factor):
+            return Times(new[0], factor)
+        case Not():
+            return Not(new[0])
+        case Quantified(quantifier, variables, _):
+            return Quantified(quantifier, variables, new[0])
+        case Sum():
+            return Sum(new[0], new[1])
+        case Compare(operator):
+            return Compare(operator, new[0], new[1])
+        case Implies():
+            return Implies(new[0], new[1])
+        case And():
+            return And(tuple(new))
+        case Or():
+            return Or(tuple(new))
+        case Apply(symbol, _, after):
+            return Apply(symbol, tuple(new), after)
+        case Choose():
+            return Choose(new[0], new[1], new[2])
+        case Named(definition, arguments, _):
+            return Named(definition, arguments, new[0])
+
+
+def parts(node: Node) -> Iterator[Node]:
+    """The node and everything inside it, the inner ones first."""
+    for child in children(node):
+        yield from parts(child)
+    yield node
+
+
+def rebuilt(node: Node, change: Callable[[Node], Node]) -> Node:
+    """The node with `change` applied to every part, the inner ones first."""
+    return change(with_children(node, [rebuilt(child, change) for child in children(node)]))
+
+
+def free(node: Node) -> set[Variable]:
+    """The variables that no quantifier in the node binds."""
+    if isinstance(node, Variable):
+        return {node}
+    found = set[Variable]().union(*map(free, children(node)))
+    return found - set(node.variables) if isinstance(node, Quantified) else found
+
+
+def substitute(node: Node, by: Substitution) -> Node:
+    """The node with variables replaced; bound variables are renamed where they would capture a free one."""
+    if isinstance(node, Variable):
+        return by.get(node, node)
+    if isinstance(node, Quantified):
+        inner = {variable: value for variable, value in by.items() if variable not in node.variables}
+        captured = set[Variable]().union(*map(free, inner.values()))
+        renamed = {variable: fresh(variable, captured) for variable in node.variables if variable in captured}
+        names = tuple(renamed.get(variable, variable) for variable in node.variables)
+        return Quantified(node.quantifier, names, substitute(node.body, {**inner, **renamed}))
+    made = with_children(node, [substitute(child, by) for child in children(node)])
+    if isinstance(made, Named):
+        return Named(made.definition, tuple(substitute(argument, by) for argument in made.arguments), made.body)
+    return made
+
+
+def fresh(variable: Variable, taken: set[Variable]) -> Variable:
+    """The variable under a name that is not taken."""
+    while variable in taken:
+        variable = Variable(variable.name + "_", variable.sort)
+    return variable
+
+
+def unfolded(node: Node) -> Node:
+    """The node without names of definitions."""
+    return rebuilt(node, lambda part: part.body if isinstance(part, Named) else part)
