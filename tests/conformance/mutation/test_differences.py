@@ -109,7 +109,7 @@ def test_a_row_that_is_killed_by_another_check_is_red_too(kept: Matrix, monkeypa
     )
     code, printed = checked(replace(kept, rows=tuple(deeper if row is seen else row for row in kept.rows)), monkeypatch)
     assert code == 1
-    assert "is not what was made" in printed
+    assert "is stale. Run `make matrix`." in printed
 
 
 def test_status_says_what_is_current_and_what_is_not_and_why(kept: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:
