@@ -180,7 +180,7 @@ def test_what_goes_wrong_at_the_start_is_small_already() -> None:
     assert (found.divergence.step, found.tried, found.exit) == (0, [], Exit.VIOLATED)
     shown = io.StringIO()
     print_shrunk(found, Console(file=shown, width=80))
-    assert "It does so at the start already" in shown.getvalue()
+    assert "It diverges in the initial state: there is nothing to shrink." in shown.getvalue()
 
 
 def test_what_a_core_only_would_do_is_made_small() -> None:
@@ -265,7 +265,7 @@ def test_the_smallest_of_a_run_that_leaves_can_be_replayed(ondemand: Command, tm
     assert ondemand("replay", small).code == 0
     (vector,) = read_vectors([small], PROTOCOL)
     assert vector.diverges_at == len(vector.trace.steps)
-    assert vector.trace.description.startswith("Made small of grants-the-next-version.")
+    assert vector.trace.description.startswith("Shrunk from grants-the-next-version.")
 
 
 def test_replay_makes_the_first_divergence_small(ondemand: Command) -> None:
