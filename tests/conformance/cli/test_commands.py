@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, Protocol
 from xml.etree import ElementTree
 
+import click
 import pytest
 from rich.console import Console
 
 from conformance import configurations
 from conformance.cli.check import print_conclusion, print_evidence
-from conformance.cli.main import COMMANDS, main
+from conformance.cli.main import COMMANDS, main, program
 from conformance.evidence import gathering
 from conformance.evidence.gathering import BrokerInBackground, Evidence, gather
 from conformance.evidence.variants import negative_of
@@ -86,12 +87,21 @@ def xml(file: Path) -> ElementTree.Element:
 # ---------------------------------------------------------------------------------------------------------- usage
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_itself(name: str, ondemand: Command) -> None:
-    ended = ondemand(name, "--help")
-    assert ended.code == 0
-    if "Commands:" not in ended.out:
-        assert "Example" in ended.out
+def helps() -> Iterator[tuple[str, ...]]:
+    """Every command, and every command of a group."""
+    for name in COMMANDS:
+        yield (name,)
+        command = program.get_command(click.Context(program), name)
+        if isinstance(command, click.Group):
+            yield from ((name, below) for below in command.list_commands(click.Context(command)))
+
+
+@pytest.mark.parametrize("names", list(helps()), ids=" ".join)
+def test_every_command_explains_itself_with_examples(names: tuple[str, ...], ondemand: Command) -> None:
+    ended = ondemand(*names, "--help")
+    assert (ended.code, ended.err) == (0, "")
+    assert re.search(r"^  Examples?:$", ended.out, re.MULTILINE)
+    assert re.search(rf"ondemand (--spec spec )?{' '.join(names)}\b", ended.out)
 
 
 def test_the_program_lists_its_commands(ondemand: Command) -> None:
