@@ -1,6 +1,6 @@
 """The named configurations: those in `conformance/data/configurations`, by protocol, and any file that a user names.
 
-Those in a folder `live` are for what happens eventually: in them everybody can do what others count on.
+The configurations in a folder `live` are for eventualities: in them every process can do what others depend on.
 """
 
 from __future__ import annotations
@@ -10,33 +10,39 @@ from typing import Final
 
 from conformance.data.files import kept
 from conformance.protocols import PROTOCOLS, base, named, wanted
-from impl.cli.console import no_such
+from impl.cli.console import listed, no_such
 from impl.cli.exits import Exit, Problem
 from model.language import Protocol
 from model.reference.configuration import Configuration, load
 
 LIVE: Final = "live"
 BENCH: Final = "bench"
-"""The configuration whose numbers the README gives."""
+"""The configuration of the benchmark."""
 
 
-def _folder(protocol: Protocol) -> Path:
+def folder(protocol: Protocol) -> Path:
+    """The folder of a protocol's configurations."""
     return kept("configurations", base(protocol).name)
 
 
+def live_folder(protocol: Protocol) -> Path:
+    """The folder of the configurations in which eventualities are decided."""
+    return folder(protocol) / LIVE
+
+
 def live_names(protocol: Protocol) -> list[str]:
-    """The names of those in which it is decided what happens eventually."""
-    return sorted(path.stem for path in (_folder(protocol) / LIVE).glob("*.toml"))
+    """The names of the configurations in which eventualities are decided."""
+    return sorted(path.stem for path in live_folder(protocol).glob("*.toml"))
 
 
 def names(protocol: Protocol) -> list[str]:
-    """The names of those that are explored; `bench` is the last, since it takes the longest."""
-    found = sorted(path.stem for path in _folder(protocol).glob("*.toml"))
+    """The names of the configurations that are explored; `bench` comes last, since it takes the longest."""
+    found = sorted(path.stem for path in folder(protocol).glob("*.toml"))
     return sorted(found, key=lambda name: name == BENCH)
 
 
 def first(protocol: Protocol) -> str:
-    """The configuration of a protocol that is taken where none is named: the one that leaves the least out."""
+    """The default configuration of a protocol: the one that leaves out the fewest actions."""
 
     def left_out(name: str) -> int:
         configuration = find(name, protocol)
@@ -52,22 +58,26 @@ def every_name() -> list[str]:
 
 def path_of(name: str, protocol: Protocol) -> Path:
     """The file of a named configuration."""
-    folder = _folder(protocol)
-    return (folder / LIVE if name in live_names(protocol) else folder) / f"{name}.toml"
+    return (live_folder(protocol) if name in live_names(protocol) else folder(protocol)) / f"{name}.toml"
 
 
 def find(name: str, protocol: Protocol) -> Configuration:
-    """The configuration of this name, or in this file."""
+    """The configuration of this name, or in this file.
+
+    Raises:
+        Problem: there is none of this name.
+        BadInput: the file cannot be read, or is malformed.
+    """
     known = names(protocol) + live_names(protocol)
     if name in known:
         return load(path_of(name, protocol), protocol)
     if not Path(name).suffix:
-        raise Problem(f"{no_such('configuration', name, known)}, or name a TOML file", Exit.BAD_INPUT)
+        raise Problem(f"{no_such('configuration', name, known)}, or a TOML file", Exit.BAD_INPUT)
     return load(Path(name), protocol)
 
 
 def meant(config: str | None, protocol_name: str | None, variant: str | None) -> Protocol:
-    """The one protocol that is meant: by name, by variant, or since it has a configuration of this name; else the first.
+    """The protocol that a command is about: by name, by variant, by its configuration of this name; else the first.
 
     Raises:
         Problem: a name does not exist.
@@ -78,9 +88,11 @@ def meant(config: str | None, protocol_name: str | None, variant: str | None) ->
         for protocol in PROTOCOLS:
             if config in names(protocol) + live_names(protocol):
                 return protocol
-        raise Problem(f"{no_such('configuration', config, every_name())}, or name a TOML file", Exit.BAD_INPUT)
+        raise Problem(f"{no_such('configuration', config, every_name())}, or a TOML file", Exit.BAD_INPUT)
     return named(PROTOCOLS[0].name)
 
 
-CONFIG_HELP: Final = f"{', '.join(every_name())}, or a TOML file of your own"
-"""What may stand behind --config."""
+CONFIG_HELP: Final = (
+    f"A configuration by name ({listed(every_name(), 6)}; see conformance/data/configurations), or a TOML file"
+)
+"""What --config takes."""

@@ -1,13 +1,14 @@
-"""The protocols that are stated, and which of them a command is about."""
+"""The stated protocols, and which of them a command is about."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import click
 
 from conformance.data.files import PROGRAM
-from impl.cli.console import no_such
+from impl.cli.console import listed, no_such
 from impl.cli.exits import Exit, Problem
 from model.language import Protocol, Variant
 from spec.failover.protocol import PROTOCOL as FAILOVER
@@ -17,31 +18,49 @@ from spec.slots.protocol import PROTOCOL as SLOTS
 from spec.small_networks.protocol import PROTOCOL as SMALL_NETWORKS
 
 PROTOCOLS: Final = (ON_DEMAND, SMALL_NETWORKS, MESSAGE_QUEUE, SLOTS, FAILOVER)
-"""In reading order. Names of protocols, of their configurations and of their variants are unique over all of them."""
+"""In reading order. The names of protocols, configurations and variants are unique over all of them."""
 
 REPLAYED: Final = frozenset({ON_DEMAND.name, MESSAGE_QUEUE.name})
-"""Those whose runs are replayed on the implementation, step by step."""
+"""The protocols whose runs are replayed on the implementation, step by step."""
+
+
+def spelled(name: str) -> str:
+    """The name of a protocol as it is declared: with hyphens, also where the user wrote underscores."""
+    return name.replace("_", "-")
 
 
 def named(name: str) -> Protocol:
-    """The protocol of this name.
+    """The protocol of this name, written with hyphens or underscores.
 
     Raises:
         Problem: there is none.
     """
+    return chosen(name, [protocol.name for protocol in PROTOCOLS])
+
+
+def chosen(name: str, among: Sequence[str], otherwise: str = "") -> Protocol:
+    """The protocol of this name, written with hyphens or underscores, if it is `among` those that a command takes.
+
+    `otherwise`: what the other protocols lack, such as "has no event logs".
+
+    Raises:
+        Problem: there is none of this name, or the command does not take it.
+    """
     for protocol in PROTOCOLS:
-        if protocol.name == name:
-            return protocol
-    raise Problem(no_such("protocol", name, [protocol.name for protocol in PROTOCOLS]), Exit.BAD_INPUT)
+        if protocol.name == spelled(name):
+            if protocol.name in among:
+                return protocol
+            raise Problem(f"--protocol: {protocol.name} {otherwise}; choose one of {listed(among)}", Exit.BAD_INPUT)
+    raise Problem(no_such("protocol", name, among), Exit.BAD_INPUT)
 
 
 def base(protocol: Protocol) -> Protocol:
-    """The protocol as it is stated, of one that may have a variant in it."""
+    """The stated protocol, of one that may have a variant in it."""
     return named(protocol.name.split(" with ")[0])
 
 
 def variant_of(name: str) -> tuple[Protocol, Variant]:
-    """The variant of this name, and the protocol that it is a deviation from.
+    """The variant of this name, and the protocol that it deviates from.
 
     Raises:
         Problem: there is none.
@@ -54,21 +73,24 @@ def variant_of(name: str) -> tuple[Protocol, Variant]:
 
 
 def wanted(name: str | None, variant: str | None) -> list[Protocol]:
-    """The protocols that a command is about: the one that is named, the variant's with the variant in it, or all.
+    """The protocols that a command is about: the named one, the variant's with the variant in it, or all.
 
     Raises:
-        Problem: a name does not exist, or the variant is of another protocol.
+        Problem: a name does not exist, or the variant belongs to another protocol.
     """
     if variant is None:
         return list(PROTOCOLS) if name is None else [named(name)]
-    protocol, chosen = variant_of(variant)
+    protocol, deviation = variant_of(variant)
     if name is not None and named(name) is not protocol:
-        raise Problem(f"{variant} is a variant of {protocol.name}, not of {name}; leave --protocol out", Exit.BAD_INPUT)
-    return [protocol.with_variant(chosen)]
+        raise Problem(
+            f"--variant {variant} belongs to {protocol.name} and not to {spelled(name)}; leave --protocol out",
+            Exit.BAD_INPUT,
+        )
+    return [protocol.with_variant(deviation)]
 
 
 def again(command: str, variant: str | None = None) -> str:
-    """What one types to see it again."""
+    """The command line that reproduces a result."""
     return f"{PROGRAM} {command}{f' --variant {variant}' if variant else ''}"
 
 
@@ -76,10 +98,12 @@ protocol_option = click.option(
     "--protocol",
     "protocol_name",
     metavar="NAME",
-    help=f"{', '.join(protocol.name for protocol in PROTOCOLS)}. [default: all, or the one that is meant]",
+    help=f"{listed(protocol.name for protocol in PROTOCOLS)}. "
+    "[default: all, or the protocol that --config or --variant belongs to]",
 )
 variant_option = click.option(
     "--variant",
     metavar="NAME",
-    help="Put a deviation in the place of the action that it replaces, to see the check bite; the reference documents list them.",
+    help="Replace one action by this variant, which breaks the protocol, to see the check fail. The reference documents list the "
+    "variants.",
 )

@@ -1,4 +1,4 @@
-"""`ondemand bench`: the numbers of the README."""
+"""`ondemand bench`: measures the figures in the documentation."""
 
 from __future__ import annotations
 
@@ -29,36 +29,36 @@ AGENTS_MAX: Final = 5_000
 @click.option(
     "--only",
     type=click.Choice(PARTS),
-    help="One part: how fast it is, how it scales, what it costs to keep event logs, what is made of them, "
-    "or how validating them grows, which is measured only if it is asked for. [default: all others]",
+    help="Measure one part: the speed of the engines, scaling with agents, the cost of event logs, the use of event logs, or the "
+    "growth of validation with the length of logs. [default: all parts but growth]",
 )
 @click.option(
     "--lines",
     type=click.IntRange(LINES_MIN),
     default=LINES,
     show_default=True,
-    help="Of the logs in the part about growth, which are kept in a temporary folder meanwhile: 8 million take 3.3 GB.",
+    help="The lines of the logs in the part growth. They are kept in a temporary folder: 8 million lines take 3.3 GB.",
 )
 @click.option(
     "--agents",
     type=click.IntRange(AGENTS[0], AGENTS_MAX),
     default=max(AGENTS),
     show_default=True,
-    help="The largest number of agents in the part about scale.",
+    help="The largest number of agents in the part scale.",
 )
-@click.option("--readme", is_flag=True, help="Put the figures into the README of this checkout.")
+@click.option("--readme", is_flag=True, help="Write the figures into the documentation of this checkout.")
 @json_option
 def bench(only: str | None, lines: int, agents: int, readme: bool, json_file: str | None) -> int:
-    """Measure the numbers of the README, and print them with their conditions. Being slow is no failure.
+    """Measure the figures in the documentation, and print them with their conditions. A slow result is not a failure.
 
     \b
     Examples:
-      ondemand bench                              all parts but growth, twenty minutes, with a broker of its own
-      ondemand bench --only speed                 some thirty seconds
-      ondemand bench --only scale --agents 100    how messages grow with hosts, up to a hundred agents
-      ondemand bench --only record                what it costs to keep event logs, some thirty seconds
-      ondemand bench --only logs                  event logs: recorded, validated, explained and watched, ten minutes
-      ondemand bench --only growth                time and memory for 1, 2, 4 and 8 million lines, twelve minutes, 3.3 GB
+      ondemand bench                              all parts but growth: 20 minutes, starts a broker
+      ondemand bench --only speed                 proofs, exploration, replay and first packets: 30 seconds
+      ondemand bench --only scale --agents 100    messages by number of hosts, up to 100 agents
+      ondemand bench --only record                the cost of writing event logs: 30 seconds
+      ondemand bench --only logs                  recording, validating, explaining and watching logs: 10 minutes
+      ondemand bench --only growth                time and memory for 1, 2, 4 and 8 million lines: 12 minutes, 3.3 GB
       ondemand bench --json -                     every figure as JSON
     """
     found: dict[str, Any] = {}
@@ -82,7 +82,7 @@ def _speed(readme: bool, json_file: str | None) -> dict[str, Any]:
     if not numbers.sound:
         write_json(numbers.as_json(), json_file)
         raise Problem(
-            "What was measured does not hold, so its figures mean nothing; see `ondemand check`.", Exit.VIOLATED
+            "The measured checks do not hold, so the figures mean nothing; run `ondemand check`.", Exit.VIOLATED
         )
     if readme:
         put_into_readme(numbers)
@@ -93,7 +93,7 @@ def _print(about: str, rows: Iterable[Sequence[str]], json_file: str | None) -> 
     table = Table(title=f"Measured on {about}", title_justify="left", show_lines=True)
     table.add_column("what", ratio=3)
     table.add_column("measured", ratio=2)
-    table.add_column("to reach", ratio=2)
+    table.add_column("target", ratio=2)
     for row in rows:
         table.add_row(*row)
     console_for(json_file).print(table)

@@ -1,4 +1,4 @@
-"""`ondemand bounded`: short violations in worlds that are too large to explore."""
+"""`ondemand bounded`: short violations in configurations that are too large to explore."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from model.reference.configuration import SIZE, of_sizes
 
 @click.command()
 @click.option(
-    "--config", "configs", multiple=True, metavar="NAME", help=f"{configurations.CONFIG_HELP}; may be repeated."
+    "--config", "configs", multiple=True, metavar="NAME", help=f"{configurations.CONFIG_HELP}; can be repeated."
 )
 @click.option(
     "--sizes",
     metavar="SORT=NUMBER,...",
-    help=f"Members of sorts and bounds of numbers, {SIZE} where nothing is said; constants are anything. "
-    "[default: a world of these]",
+    help=f"The number of members of each sort, and the bound of each number. What is not given is {SIZE}; the solver chooses the "
+    "constants. [default: a configuration of these sizes]",
 )
 @click.option(
     "--steps",
@@ -48,7 +48,7 @@ from model.reference.configuration import SIZE, of_sizes
     default=STEPS_MAX,
     show_default=True,
     metavar="NUMBER",
-    help="Steps of a run at most.",
+    help="The most steps of a run.",
 )
 @click.option(
     "--seconds-max",
@@ -56,7 +56,7 @@ from model.reference.configuration import SIZE, of_sizes
     default=SECONDS_MAX,
     show_default=True,
     metavar="NUMBER",
-    help="Stop, undecided, after so many seconds in one world.",
+    help="The most seconds for one configuration; beyond them the result is undecided.",
 )
 @save_option
 @protocol_option
@@ -74,20 +74,20 @@ def bounded(
     json_file: str | None,
     outputs: Outputs,
 ) -> int:
-    """Ask a solver whether any run of a few steps breaks a promise.
+    """Have a solver look for a short run that breaks a promise.
 
-    Shortest runs first, so there is no shorter way to the violation that is found. With --sizes the constants (who is correct,
-    which pods share a VPC) are chosen by the solver too. Nothing found is undecided, since longer runs may break a promise.
+    Shorter runs are tried first, so a counterexample is a shortest one. With --sizes the solver also chooses the constants (which
+    hosts are correct, which pods share a VPC). If it finds nothing, the result is undecided: longer runs may break a promise.
 
     \b
     Examples:
-      ondemand bounded                                     two of everything
+      ondemand bounded                                     two members of every sort
       ondemand bounded --sizes Host=3,Pod=3 --steps 5      more hosts and pods
       ondemand bounded --config migration --steps 15       a named configuration
-      ondemand bounded --variant serves_the_deleted        see a promise broken
+      ondemand bounded --variant serves_the_deleted        a variant that breaks a promise
     """
     if configs and sizes is not None:
-        raise Problem("--config and --sizes: a world is given by one of them; leave out the other", Exit.BAD_INPUT)
+        raise Problem("--config and --sizes: each of them gives a configuration; leave one of them out", Exit.BAD_INPUT)
     protocol = configurations.meant(configs[0] if configs else None, protocol_name, variant)
     console = console_for(json_file)
     wanted = [configurations.find(name, protocol) for name in configs] or [
@@ -109,17 +109,20 @@ def bounded(
         if found[-1].trace is not None:
             break
     print_bounded(found, protocol, console)
-    for item in found:
-        _show(item, protocol, save, console)
-    results = [item.as_json() for item in found]
-    # One object for one configuration, a list for several: what was asked for decides, not where it ended.
+    for unrolled in found:
+        _show(unrolled, protocol, save, console)
+    results = [unrolled.as_json() for unrolled in found]
+    # One object for one configuration, a list for several: what was asked decides, not how many were unrolled.
     write_json(results[0] if len(wanted) == 1 else results, json_file)
-    ended = worst(EXIT_OF[item.verdict] for item in found)
-    result = Result("bounded", ended, sum(item.seconds for item in found))
-    for item in found:
-        why, source = f"{item.verdict} {item.violated or item.because}", source_of(item.violated, protocol)
-        result.cases.append(Case(item.configuration, item.verdict, why, item.seconds, source))
-        result.findings.append(_finding(item, protocol))
+    ended = worst(EXIT_OF[unrolled.verdict] for unrolled in found)
+    result = Result("bounded", ended, sum(unrolled.seconds for unrolled in found))
+    for unrolled in found:
+        why, source = (
+            f"{unrolled.verdict} {unrolled.violated or unrolled.because}",
+            source_of(unrolled.violated, protocol),
+        )
+        result.cases.append(Case(unrolled.configuration, unrolled.verdict, why, unrolled.seconds, source))
+        result.findings.append(_finding(unrolled, protocol))
     outputs.write(result)
     return int(ended)
 
@@ -130,7 +133,7 @@ def _read_sizes(given: str | None) -> dict[str, int]:
         name, _, number = part.partition("=")
         if not re.fullmatch(r"\s*[0-9]{1,9}\s*", number) or name.strip() in sizes:
             raise Problem(
-                f"--sizes: expected a sort or number, once, with its size, as in Host=3,Version=2; found {part!r}",
+                f"--sizes: expected each sort or number once, with its size, as in Host=3,Version=2; found {part!r}",
                 Exit.BAD_INPUT,
             )
         sizes[name.strip()] = int(number)
@@ -138,24 +141,24 @@ def _read_sizes(given: str | None) -> dict[str, int]:
 
 
 def print_bounded(found: list[Bounded], protocol: Protocol, console: Console) -> None:
-    """A table of what was looked at."""
+    """A table of the configurations that were unrolled."""
     figures = ("steps", "facts", "choices", "reached", "seconds")
-    table = plain_table("Unrolled", left=["world"], right=figures, mark=True)
-    for item in found:
+    table = plain_table("Unrolled", left=["configuration"], right=figures, mark=True)
+    for unrolled in found:
         table.add_row(
-            item.configuration,
-            str(item.depth),
-            f"{item.facts:,}",
-            f"{item.instances:,}",
-            f"{len(item.reached)}/{len(protocol.sometimes)}",
-            f"{item.seconds:.2f}",
-            MARKS[item.verdict],
+            unrolled.configuration,
+            str(unrolled.depth),
+            f"{unrolled.facts:,}",
+            f"{unrolled.instances:,}",
+            f"{len(unrolled.reached)}/{len(protocol.sometimes)}",
+            f"{unrolled.seconds:.2f}",
+            MARKS[unrolled.verdict],
         )
     console.print(table)
 
 
 def _show(result: Bounded, protocol: Protocol, save: Path | None, console: Console) -> None:
-    """What was found, or what stopped the looking."""
+    """Prints the counterexample, or why there is none."""
     if result.trace is not None:
         print_violation(console, result.violated, protocol, result.trace, shortest=True)
         if save is not None:
@@ -165,7 +168,7 @@ def _show(result: Bounded, protocol: Protocol, save: Path | None, console: Conso
 
 
 def _finding(result: Bounded, protocol: Protocol) -> Finding:
-    """Of each world there is one: what is broken in it, or that nothing is known."""
+    """The finding of one configuration: what is broken, or why it is undecided."""
     if result.trace is None:
         return Finding(f"bounded {result.configuration}", _undecided(result), undecided=True)
     sentence = " ".join(doc_of(result.violated, protocol).split())
@@ -176,10 +179,10 @@ def _finding(result: Bounded, protocol: Protocol) -> Finding:
 
 def _undecided(result: Bounded) -> str:
     stopped = {
-        "bound": "longer ones were not looked at; a larger --steps goes further",
-        "time": "then the time was over; a larger --seconds-max goes further",
-        "unknown": "then the solver gave up; a smaller world may help",
+        "bound": "longer runs were not tried; raise --steps to go further",
+        "time": "the time limit ended the search; raise --seconds-max to go further",
+        "unknown": "the solver gave up; try a smaller configuration",
     }[result.because]
     if result.depth < 0:
-        return f"Undecided: of {result.configuration} not even the start was looked at; {stopped}"
-    return f"Undecided: in {result.configuration} no run of at most {result.depth} steps breaks a promise; {stopped}"
+        return f"Undecided: not even the initial state of {result.configuration} was checked; {stopped}"
+    return f"Undecided: no run of at most {result.depth} steps in {result.configuration} breaks a promise; {stopped}"

@@ -1,10 +1,14 @@
-"""`ondemand check`: the main job."""
+"""`ondemand check`: all evidence for all promises."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import Final
 
 import click
 from rich.console import Console
@@ -16,29 +20,52 @@ from conformance.cli.explore import print_explorations
 from conformance.cli.live import print_broken, print_graphs
 from conformance.cli.prove import print_claim
 from conformance.cli.replay import print_replays
-from conformance.evidence.gathering import BrokerInBackground, Evidence, gather
+from conformance.evidence.gathering import (
+    SIMULATED_RUNS,
+    SIMULATED_STEPS,
+    BrokerInBackground,
+    Evidence,
+    gather,
+    simulated_in,
+)
+from conformance.evidence.lassos import folder_of
+from conformance.evidence.variants import negative_of
 from conformance.logs.explanation import explain
+from conformance.mutation.figures import Summary
 from conformance.protocols import again, base, protocol_option, variant_option, wanted
+from conformance.report.explanation_screen import print_explanation
 from conformance.report.mutation_table import print_summary, summary_lines
 from conformance.report.result import VERDICT_OF, Case, Finding, Result, Section, source_of
 from conformance.report.violation import broken, print_violation
 from conformance.report.writing import Outputs, outputs_options
 from impl.broker.deployment import from_environment
-from impl.cli.console import MARKS, PLAIN_MARKS, console_for, json_option, plain_table, progress_bar, write_json
+from impl.cli.console import (
+    MARKS,
+    PLAIN_MARKS,
+    Tell,
+    console_for,
+    json_option,
+    listed,
+    plain_table,
+    progress_bar,
+    write_json,
+)
 from impl.cli.exits import Exit, worst
+from model.explore.explore import Exploration
 
 MARK = {**MARKS, "?": "[yellow]?[/]", "-": "-"}
 
-Progress = Callable[[int, str], None]
-
-WIDE = 140
+WIDE: Final = 140
 """Columns from which on the table has the promises in English beside their names."""
 
-CLAIMS_SHOWN = 3
-"""Counterexamples to induction that are printed; the rest are named."""
+CLAIMS_SHOWN: Final = 3
+"""Counterexamples to induction that are printed; the other claims are named."""
 
-ENGINES = ("proved", "explored", "simulated", "replayed")
-"""What gives evidence. What happens eventually is decided over all states that are explored, and by nothing else."""
+ENGINES: Final = ("proved", "explored", "simulated", "replayed")
+"""The kinds of evidence for a promise. Eventualities are decided over explored states only."""
+
+REPRODUCE: Final = "To reproduce:"
+"""What stands before a command that shows a violation again."""
 
 
 @click.command()
@@ -47,22 +74,23 @@ ENGINES = ("proved", "explored", "simulated", "replayed")
 @json_option
 @outputs_options
 def check(protocol_name: str | None, variant: str | None, json_file: str | None, outputs: Outputs) -> int:
-    """All of it: every promise with its evidence, in one table.
+    """Check everything, and print one table of promises and their evidence.
 
-    Proved without bounds; explored exhaustively in every named configuration; exercised at random; replayed step by step on the
-    implementation, in memory and over a real Pulsar broker ($PULSAR_URL, or one that is started); there, a deployment is recorded
-    as well, and its logs are validated. What happens eventually is
-    decided over every state. What is red ends the check, and shows the promise, the shortest way there, and a sequence diagram.
+    Promises are proved without bounds, explored exhaustively in every named configuration, and simulated at random. The
+    implementation is replayed against the vectors step by step, in memory and over a real Pulsar broker ($PULSAR_URL, or one that
+    is started); a deployment on both is recorded, and its logs are validated. Eventualities are decided over every state. The first
+    violation ends the check: it shows the promise, a shortest counterexample, a sequence diagram, and the command that reproduces
+    it.
 
     \b
     Examples:
-      ondemand check
-      ondemand check --protocol message-queue
-      ondemand check --variant forgets_whom_it_told    see it turn red
-      ondemand check --json evidence.json
+      ondemand check                                   all protocols, several minutes
+      ondemand check --protocol message-queue          one protocol
+      ondemand check --variant forgets_whom_it_told    a variant that breaks a promise
+      ondemand check --json evidence.json              the result as JSON
     """
     protocols = wanted(protocol_name, variant)
-    from_environment()  # half a setting is bad usage, and known before the work begins
+    from_environment()  # fails here, and not after minutes, if only a part of the broker's settings is given
     console = console_for(json_file)
     started = time.perf_counter()
     gathered: list[Evidence] = []
@@ -70,8 +98,8 @@ def check(protocol_name: str | None, variant: str | None, json_file: str | None,
         for protocol in protocols:
             with progress_bar(f"Checking {protocol.name}") as progress:
 
-                def tell(what: str, done: int, total: int | None, word: str, progress: Progress = progress) -> None:
-                    progress(done, f"{what} {f'of {total} ' if total else ''}{word}")
+                def tell(what: str, done: int, total: int | None, word: str, progress: Tell = progress) -> None:
+                    progress(done, f"{what} {word}", total)
 
                 gathered.append(
                     gather(
@@ -87,7 +115,7 @@ def check(protocol_name: str | None, variant: str | None, json_file: str | None,
             if gathered[-1].is_red:
                 break
         seconds = time.perf_counter() - started
-        # Said before the broker stops, which takes a moment.
+        # Printed before the broker stops, which takes a moment.
         ended = worst([found.exit for found in gathered] + [Exit.UNDECIDED] * (len(gathered) < len(protocols)))
         print_conclusion(gathered, ended, seconds, variant, console)
         result = {"protocols": {found.protocol.name: found.as_json() for found in gathered}}
@@ -107,7 +135,7 @@ def check(protocol_name: str | None, variant: str | None, json_file: str | None,
 
 
 def _cases(found: Evidence) -> Iterator[Case]:
-    """One for each promise, and one for the protocol as a whole: it may be red where no promise is."""
+    """A test case for each promise, and one for the protocol as a whole, which can fail where no promise does."""
     for promise in found.protocol.promises:
         if not promise.lemma:
             row = found.row(promise)
@@ -121,14 +149,14 @@ def _cases(found: Evidence) -> Iterator[Case]:
 
 
 def _verdict(marks: Sequence[str]) -> str:
-    """Of several marks of one promise."""
+    """The verdict that several marks of a promise give."""
     if set(marks) <= {"holds", "-"}:
         return "holds"
     return "violated" if "violated" in marks else "undecided"
 
 
 def _section(found: Evidence) -> Section:
-    """The table of promise and evidence."""
+    """The table of promises and evidence for a summary."""
     mark = {**PLAIN_MARKS, "?": "?", "-": "-"}
     rows = [
         (promise.name, *(mark[item] for item in found.row(promise)))
@@ -138,14 +166,15 @@ def _section(found: Evidence) -> Section:
     rows += [
         (eventuality.name, "", mark[found.lasting(eventuality)], "", "") for eventuality in found.protocol.eventualities
     ]
-    return Section(f"Every promise of {found.protocol.name} with its evidence", ("promise", *ENGINES), rows)
+    return Section(f"Promises of {found.protocol.name} and their evidence", ("promise", *ENGINES), rows)
 
 
 def _findings(found: Evidence, variant: str | None) -> Iterator[Finding]:
-    """What is red, each with the way there; then what else keeps the check from being green."""
+    """The violations, each with its counterexample; then what else keeps the check from passing."""
     for exploration in found.explorations:
         if exploration.trace is not None:
-            yield from explore.findings_of(exploration, found.protocol, variant)
+            for finding in explore.findings_of(exploration, found.protocol, variant):
+                yield replace(finding, again=_explore_again(found, exploration, variant))
     for decision in found.decisions:
         if decision.verdict == "violated":
             yield from live.findings_of(decision, found.protocol, variant)
@@ -155,7 +184,8 @@ def _findings(found: Evidence, variant: str | None) -> Iterator[Finding]:
     if simulated is not None and simulated.trace is not None:
         name, protocol = simulated.violated, found.protocol
         show = partial(print_violation, name=name, protocol=protocol, trace=simulated.trace, shortest=False)
-        yield Finding(name, "broken in simulation", source_of(name, protocol), show=show)
+        command = _simulate_again(found, variant)
+        yield Finding(name, "broken in simulation", source_of(name, protocol), command, show)
     for replays in found.replays.values():
         yield from replay.findings_of(replays)
     for logged in found.logs.values():
@@ -166,7 +196,9 @@ def _findings(found: Evidence, variant: str | None) -> Iterator[Finding]:
 
 
 def print_evidence(found: Evidence, console: Console) -> None:
-    """The table of promise and evidence of a protocol, what is behind it, and what is red in full."""
+    """The counterexample, if there is one; then the table of promises and evidence, and what it is based on."""
+    if found.is_red:
+        _print_red(found, console)
     if found.explorations:
         print_explorations(found.explorations, console)
         console.print()
@@ -174,11 +206,11 @@ def print_evidence(found: Evidence, console: Console) -> None:
         print_graphs(found.decisions, console)
         console.print()
     wide = console.width >= WIDE
-    table = plain_table(f"Every promise of {found.protocol.name} with its evidence", left=["promise"])
+    table = plain_table(f"Promises of {found.protocol.name} and their evidence", left=["promise"])
     for engine in ENGINES:
         table.add_column(engine, justify="center", no_wrap=True)
     if wide:
-        table.add_column("in words")
+        table.add_column("in English")
     for promise in found.protocol.promises:
         if not promise.lemma:
             words = [promise.doc.splitlines()[0]] if wide else []
@@ -189,141 +221,219 @@ def print_evidence(found: Evidence, console: Console) -> None:
         table.add_row(eventuality.name, "", MARK[found.lasting(eventuality)], "", "", *words)
     console.print(table)
     if found.exit is not Exit.HOLDS:
-        why = ": what is red ends the check" if found.is_red else ""
-        console.print(f"[green]✓[/] holds   [red]✗[/] broken   [yellow]?[/] not known{why}")
+        why = ": the first violation ended the check" if found.is_red else ""
+        console.print(f"[green]✓[/] holds   [red]✗[/] broken   [yellow]?[/] unknown{why}")
     console.print()
-    for summary in found.mutants.summaries if found.mutants else ():
+    for summary in _tables(found):
         print_summary(summary, console)
         console.print()
     for line in _summary(found):
         console.print(line, highlight=False)
     console.print()
-    _print_red(found, console)
+    for replays in found.replays.values():
+        if replays.verdict == "undecided":
+            print_replays(replays, console)
+
+
+def _tables(found: Evidence) -> Sequence[Summary]:
+    """The summaries of the mutation tables; none after a violation, since they are about a statement without it."""
+    return () if found.is_red or found.mutants is None else found.mutants.summaries
 
 
 def print_conclusion(
     gathered: Sequence[Evidence], ended: Exit, seconds: float, variant: str | None, console: Console
 ) -> None:
-    """At the end, where one looks first: whether everything holds, and if not, what to do."""
+    """What failed or is missing, each with what to do about it; the last line says whether everything holds."""
     conclusion = [line for found in gathered for line in _conclusion(found, variant)]
-    colour, word = {
+    color, word = {
         Exit.HOLDS: ("green", "All promises hold."),
-        Exit.VIOLATED: ("red", "FAILED."),
-        Exit.ENVIRONMENT: ("yellow", "Something could not be run."),
+        Exit.ENVIRONMENT: ("yellow", "Not everything could be run."),
     }.get(ended, ("yellow", "Undecided."))
-    console.print(f"[bold {colour}]{word}[/] ({seconds:.0f} s)", highlight=False)
+    if failed := _failures(gathered):
+        color, word = "red", f"FAILED: {failed}"
     for line in conclusion:
-        console.print(f"  [{colour}]{escape(line)}[/]", highlight=False, soft_wrap=True)
+        console.print(f"[{color}]{escape(line)}[/]", highlight=False, soft_wrap=True)
+    console.print(f"[bold {color}]{word}[/] ({seconds:.0f} s)", highlight=False, soft_wrap=True)
+
+
+def _failures(gathered: Sequence[Evidence]) -> str:
+    """How much failed, by kind; empty if nothing did."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for found in gathered:
+        broken_here = {item.violated for item in found.explorations if item.trace is not None}
+        if found.simulation is not None and found.simulation.verdict == "violated":
+            broken_here.add(found.simulation.violated)
+        counts["broken promise", "broken promises"] += len(broken_here)
+        lasting = {
+            outcome.eventuality.name
+            for decision in found.decisions
+            for outcome in decision.outcomes
+            if outcome.verdict == "violated"
+        }
+        counts["broken eventuality", "broken eventualities"] += len(lasting)
+        counts["unproved claim", "unproved claims"] += len(_unproved(found, "violated"))
+        counts["diverging vector", "diverging vectors"] += sum(
+            result.divergence is not None for replays in found.replays.values() for _, result in replays.results
+        )
+        counts["diverging log", "diverging logs"] += sum(log.verdict == "diverges" for log in found.logs.values())
+        other_counts = sum(item.verdict == "violated" and item.trace is None for item in found.explorations)
+        counts["configuration with other counts", "configurations with other counts"] += other_counts
+        counts["unnoticed variant", "unnoticed variants"] += len(found.unnoticed)
+        counts["state never reached", "states never reached"] += len(found.unreached)
+        counts["action never taken", "actions never taken"] += len(found.unused)
+        counts["mutant or reason to look at", "mutants or reasons to look at"] += len(
+            _of_matrices(found, Exit.VIOLATED)
+        )
+    return ", ".join(f"{count:,} {names[count > 1]}" for names, count in counts.items() if count)
+
+
+def _unproved(found: Evidence, verdict: str | None = None) -> list[str]:
+    """The claims that do not hold, or that have this verdict."""
+    claims = found.proof.claims if found.proof is not None else ()
+    return [claim.name for claim in claims if (claim.verdict == verdict if verdict else claim.verdict != "holds")]
 
 
 def _summary(found: Evidence) -> list[str]:
     lines = []
     if found.proof is not None:
-        lines.append(
-            f"proved: {len(found.proof.claims)} claims, {found.proof.checks:,} checks, {found.proof.seconds:.1f} s"
-        )
+        what = "proved" if found.proof.verdict == "holds" else "proof, to the first claim that fails"
+        checks = f"{found.proof.checks:,} checks, {found.proof.seconds:.1f} s"
+        lines.append(f"{what}: {len(found.proof.claims)} claims, {checks}")
     if found.explorations:
         states = sum(exploration.distinct for exploration in found.explorations)
-        lines.append(f"explored: {len(found.explorations)} configurations, {states:,} states")
+        lines.append(f"explored: {_configurations(found.explorations)}, {states:,} states")
     if found.decisions:
         states = sum(decision.distinct for decision in found.decisions)
-        lines.append(f"live: {len(found.decisions)} configurations, {states:,} states, each fair run of them")
+        lines.append(f"live: {_configurations(found.decisions)}, {states:,} states, every fair run over them")
     if found.simulation is not None:
         lines.append(f"simulated: {found.simulation.runs} runs, {found.simulation.steps:,} steps")
     if found.noticed:
-        lines.append(f"variants: {len(found.noticed)} that break a promise on purpose, each noticed")
-    for name, one in found.replays.items():
-        steps = one.total(lambda each: each.steps)
-        rate = steps / max(one.seconds, 1e-9)
-        lines.append(f"replayed on {name}: {len(one.results)} vectors, {steps:,} steps, {rate:,.0f} steps/s")
+        lines.append(f"variants: {len(found.noticed)}, each noticed by a promise or eventuality")
+    for name, replays in found.replays.items():
+        steps = replays.total(lambda each: each.steps)
+        rate = steps / max(replays.seconds, 1e-9)
+        lines.append(f"replayed on {name}: {len(replays.results)} vectors, {steps:,} steps, {rate:,.0f} steps/s")
     for name, verdict in found.logs.items():
         lines.append(f"logs on {name}: {verdict.events:,} events of a deployment, {verdict.verdict}")
-    for summary in found.mutants.summaries if found.mutants else ():
+    for summary in _tables(found):
         lines.append(f"mutants of the {summary.half}, {summary.age()} days old: {summary_lines(summary)[0]}")
     return lines
 
 
+def _configurations(explored: Sequence[object]) -> str:
+    return f"{len(explored)} {'configuration' if len(explored) == 1 else 'configurations'}"
+
+
 def _conclusion(found: Evidence, variant: str | None) -> list[str]:
-    """In sentences: what is red, then what is missing, each with what to do about it."""
+    """What failed, then what is missing, in sentences; each with what to do about it."""
     lines = []
     for exploration in found.explorations:
         if exploration.trace is not None:
-            command = again(f"explore --config {exploration.configuration}", variant)
-            lines.append(
-                f"{exploration.violated} {broken(exploration.violated)} in {exploration.configuration}; again: {command}."
-            )
+            command, name = _explore_again(found, exploration, variant), exploration.violated
+            lines.append(f"{name} {broken(name)} in {exploration.configuration}. {REPRODUCE} {command}")
     for decision in found.decisions:
-        for outcome in decision.outcomes:
-            if outcome.verdict == "violated":
-                command = again(f"live --config {decision.configuration}", variant)
-                lines.append(f"{outcome.eventuality.name} is broken in {decision.configuration}; again: {command}.")
-    unproved = [claim.name for claim in found.proof.claims if claim.verdict != "holds"] if found.proof else []
-    if unproved:
-        more = "" if lines else " No way there was found from the start: perhaps the proof lacks a lemma."
-        lines.append(f"Not proved: {', '.join(unproved)}; in full: {again('prove', variant)}.{more}")
+        names = [outcome.eventuality.name for outcome in decision.outcomes if outcome.verdict == "violated"]
+        if names:
+            command = again(f"live --config {decision.configuration}", variant)
+            if not found.reproducible:
+                command = again(f"check --protocol {base(found.protocol).name}", variant)
+            are = "is" if len(names) == 1 else "are"
+            lines.append(f"{listed(names)} {are} broken in {decision.configuration}. {REPRODUCE} {command}")
+    if unproved := _unproved(found):
+        more = "" if lines else " No counterexample from the initial state was found: perhaps the proof lacks a lemma."
+        command = again("prove", variant) if variant else again(f"prove --protocol {found.protocol.name}")
+        lines.append(f"Not proved: {listed(unproved)}.{more} {REPRODUCE} {command}")
     if found.simulation is not None and found.simulation.verdict == "violated":
-        lines.append(f"{found.simulation.violated} is broken in simulation.")
+        name = found.simulation.violated
+        lines.append(f"{name} {broken(name)} in simulation. {REPRODUCE} {_simulate_again(found, variant)}")
     for name, replays in found.replays.items():
         if replays.verdict != "conforms":
             how = "could not be driven through every vector"
             if first := replays.divergence:
-                how = f"leaves the specification in {first.trace} at step {first.step}: {first.field}"
-            lines.append(f"The implementation {how}; again: {again(f'replay --target {name}')}.")
+                how = f"diverges from the specification in {first.trace} at step {first.step}: {first.field}"
+            command = again(f"replay --protocol {base(found.protocol).name} --target {name}")
+            lines.append(f"The implementation {how}. {REPRODUCE} {command}")
     for name, verdict in found.logs.items():
         if verdict.divergence is not None and verdict.verdict == "diverges":
             record, because = verdict.divergence.record, verdict.divergence.because
-            lines.append(f"The log of a deployment on {name} leaves the specification: {record.line.event}: {because}.")
+            what = f"The log of a deployment on {name} diverges from the specification: {record.line.event}: {because}"
         elif verdict.broken:
-            lines.append(f"The logs of a deployment on {name}: {verdict.why}.")
+            what = f"The logs of a deployment on {name}: {verdict.why}"
         elif verdict.verdict != "conforms":
-            lines.append(f"The logs of a deployment on {name} say too little: {verdict.why}.")
+            what = f"The logs of a deployment on {name} are inconclusive: {verdict.why}"
+        else:
+            continue
+        lines.append(f"{what}. {REPRODUCE} {again(f'check --protocol {base(found.protocol).name}')}")
     return [*lines, *_weak(found), *_open(found)]
 
 
+def _explore_again(found: Evidence, exploration: Exploration, variant: str | None) -> str:
+    """The command that finds the violation of an exploration again."""
+    if found.reproducible or exploration.trace is None:
+        return again(f"explore --config {exploration.configuration}", variant)
+    steps = len(exploration.trace.steps)
+    return again(f"bounded --config {exploration.configuration} --steps {steps}", variant)
+
+
+def _simulate_again(found: Evidence, variant: str | None) -> str:
+    """The command that finds the violation of the simulation again."""
+    stated = base(found.protocol)
+    where = f"--protocol {stated.name} --config {simulated_in(stated)}"
+    return again(f"simulate {where} --runs {SIMULATED_RUNS} --steps {SIMULATED_STEPS}", variant)
+
+
 def _weak(found: Evidence) -> list[str]:
-    """What is red, and has no way there: counts, and what the statement says too little for."""
+    """What failed without a counterexample: counts, and promises that are too weak."""
     lines = []
     for exploration in found.explorations:
         if exploration.verdict == "violated" and exploration.trace is None:
             pins = f"conformance/data/configurations/{base(found.protocol).name}/{exploration.configuration}.toml"
             lines.append(
-                f"{exploration.configuration}: {exploration.violated}; if the change is meant, pin the new count in {pins}."
+                f"{exploration.configuration}: {exploration.violated}; if the change is intended, pin the new counts in {pins} "
+                f"with `{again(f'golden counts {base(found.protocol).name}')}`."
             )
     if found.unnoticed:
         lines.append(
-            f"A promise was weakened: nothing notices {'; '.join(found.unnoticed)} any more. "
-            f"The ways: ondemand show conformance/data/vectors/{base(found.protocol).name}/negative/NAME.itf.json, "
-            f"or one in conformance/data/lassos/{base(found.protocol).name}."
+            f"A promise was weakened: nothing notices {listed(found.unnoticed, separator='; ')} any more. "
+            f"To see the counterexample: {again(f'show {_run_of(found)}')}"
         )
     if found.unreached:
-        lines.append(f"Never reached in any configuration: {', '.join(found.unreached)}.")
+        lines.append(f"Never reached in any configuration: {listed(found.unreached)}.")
     if found.unused:
-        lines.append(f"Never taken in any configuration: {', '.join(found.unused)}.")
+        lines.append(f"Never taken in any configuration: {listed(found.unused)}.")
     return [*lines, *_of_matrices(found, Exit.VIOLATED)]
 
 
+def _run_of(found: Evidence) -> Path:
+    """The file with the run of the first variant that is not noticed any more."""
+    stated, name = base(found.protocol), found.unnoticed[0].split()[0].replace("_", "-")
+    return next(folder_of(stated).glob(f"{name}.*.itf.json"), negative_of(stated) / f"{name}.itf.json")
+
+
 def _open(found: Evidence) -> list[str]:
-    """What was not run, or not to its end."""
+    """What was not run, or not to its end; after a violation, only what could not be run."""
     lines = []
     if not found.is_red:
         explored = {exploration.configuration for exploration in found.explorations if exploration.complete}
         explored |= {decision.configuration for decision in found.decisions if decision.complete}
         open_ones = [name for name in (*found.configurations, *found.live_configurations) if name not in explored]
-        lines += [f"Not explored to the end: {', '.join(open_ones)}."] * bool(open_ones)
+        lines += [f"Not explored to the end: {listed(open_ones)}."] * bool(open_ones)
         lines += ["Nothing was proved."] * (found.proof is None)
         undecided = found.simulation is None or found.simulation.verdict == "undecided"
         lines += ["Nothing was simulated."] * undecided
     lines += [f"Not run: {item}." for item in found.missing]
-    lines += [f"Not replayed in full: {found.stale}."] if found.stale else []
+    if not found.is_red:
+        lines += [found.stale] if found.stale else []
     return [*lines, *_of_matrices(found, Exit.UNDECIDED)]
 
 
 def _of_matrices(found: Evidence, code: Exit) -> list[str]:
-    """What is wrong with the kill matrices, and makes the check end with this."""
-    return [sentence for of, sentence in found.mutants.faults if of is code] if found.mutants else []
+    """What is wrong with the mutation tables and makes the check end with this code; nothing after a violation."""
+    return [] if found.is_red or found.mutants is None else [text for of, text in found.mutants.faults if of is code]
 
 
 def _print_red(found: Evidence, console: Console) -> None:
+    """The counterexamples, each with its promise and a sequence diagram."""
     reachable = False
     for exploration in found.explorations:
         if exploration.trace is not None:
@@ -331,13 +441,16 @@ def _print_red(found: Evidence, console: Console) -> None:
             print_violation(console, exploration.violated, found.protocol, exploration.trace, shortest=True)
     reachable = print_broken(found.decisions, found.protocol, console) is not None or reachable
     if found.proof is not None:
-        # A way from the start says more than a counterexample to induction.
+        # A run from the initial state says more than a counterexample to induction.
         wrong = [claim for claim in found.proof.claims if claim.verdict == "violated"]
         for claim in wrong[: 0 if reachable else CLAIMS_SHOWN]:
             print_claim(claim, found.protocol, console)
     if found.simulation is not None and found.simulation.trace is not None:
         print_violation(console, found.simulation.violated, found.protocol, found.simulation.trace, shortest=False)
     for replays in found.replays.values():
-        if replays.verdict != "conforms":
+        if replays.verdict == "diverges":
             print_replays(replays, console)
-            console.print()
+    for verdict in found.logs.values():
+        if verdict.divergence is not None:
+            print_explanation(explain(verdict.divergence), console)
+    console.print()

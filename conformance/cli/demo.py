@@ -1,4 +1,4 @@
-"""`ondemand demo`: the protocol on a real broker, free-running."""
+"""`ondemand demo`: runs the protocol on a real broker."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from impl.events.file import FileSink
     "--events",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Append the event logs of all four processes to this file. [default: keep none]",
+    help="Append the event logs of all four processes to this file. [default: keep no log]",
 )
 @json_option
 @outputs_options
 def demo(events: Path | None, json_file: str | None, outputs: Outputs) -> int:
-    """One NCM, one test controller in DPM's place, two hosts with a pod each, on a real broker.
+    """Run NCM, a test controller in DPM's place and two hosts with one pod each on a real broker.
 
-    Shows that host 1 knows nothing of pod 2 until a pod of its own sends to it; how long the first packet is held; and which
+    The demo shows that host 1 does not know pod 2 until its own pod sends to it, how long the first packet is held, and which
     messages each agent received.
 
     \b
     Examples:
-      ondemand demo
-      ondemand demo --events demo.ndjson                   and write down what all four processes do
-      PULSAR_URL=pulsar://broker:6650 ... ondemand demo    on a broker that runs already
+      ondemand demo                                      on a broker that is started for it
+      ondemand demo --events demo.ndjson                 with the event logs of all processes
+      . broker/environment && ondemand demo              on a broker that runs already
     """
     console = console_for(json_file)
     with closing(FileSink(events)) if events else nullcontext() as sink, open_deployment(console=ERRORS) as deployment:
@@ -48,7 +48,7 @@ def demo(events: Path | None, json_file: str | None, outputs: Outputs) -> int:
     result = Result("demo", Exit.HOLDS if seen.holds else Exit.VIOLATED)
     for claim, holds in (
         ("Host h1 learned of the remote pod on demand, and not before.", seen.learned_on_demand),
-        ("Neither agent received what is the other's.", seen.neither_received_the_others),
+        ("No agent received a message for the other.", seen.neither_received_the_others),
     ):
         console.print(f"[green]✓[/] {claim}" if holds else f"[red]✗ This does not hold:[/] {claim}", highlight=False)
         result.cases.append(Case(claim, "holds" if holds else "violated", "this does not hold"))

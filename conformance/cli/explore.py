@@ -1,4 +1,4 @@
-"""`ondemand explore`: every state of bounded configurations."""
+"""`ondemand explore`: visits every state of bounded configurations."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from model.reference import itf
     "configs",
     multiple=True,
     metavar="NAME",
-    help=f"{configurations.CONFIG_HELP}; may be repeated. [default: all that are named]",
+    help=f"{configurations.CONFIG_HELP}; can be repeated. [default: all named configurations]",
 )
 @click.option(
     "--states-max",
@@ -47,7 +47,7 @@ from model.reference import itf
     default=STATES_MAX,
     show_default=True,
     metavar="NUMBER",
-    help="Stop, undecided, after so many states.",
+    help="The most states to visit in a configuration; beyond them the result is undecided.",
 )
 @save_option
 @protocol_option
@@ -63,17 +63,17 @@ def explore(
     json_file: str | None,
     outputs: Outputs,
 ) -> int:
-    """Visit every state of a bounded configuration, breadth first, and check every promise in each.
+    """Visit every state of a bounded configuration, breadth first, and check every promise in each state.
 
-    Without --config, every named configuration is explored. The first violation found ends it, and there is no shorter way to it
-    in that configuration.
+    Without --config, all named configurations are explored. The first violation ends the exploration; its counterexample is a
+    shortest one in that configuration.
 
     \b
     Examples:
       ondemand explore                                   every named configuration
-      ondemand explore --config two-hosts                one of them
-      ondemand explore --config my.toml --json -         one of your own
-      ondemand explore --variant serves_the_deleted      see a promise broken
+      ondemand explore --config two-hosts                one named configuration
+      ondemand explore --config my.toml --json -         your own configuration, the result as JSON
+      ondemand explore --variant serves_the_deleted      a variant that breaks a promise
     """
     console = console_for(json_file)
     if configs:
@@ -88,67 +88,68 @@ def explore(
         if found[-1].trace is not None:
             break
     print_explorations(found, console)
-    for (_, protocol), one in zip(asked, found, strict=False):  # what comes after a violation is not explored
-        if one.trace is not None:
-            print_violation(console, one.violated, protocol, one.trace, shortest=True)
+    for (_, protocol), exploration in zip(asked, found, strict=False):  # after a violation nothing is explored
+        if exploration.trace is not None:
+            print_violation(console, exploration.violated, protocol, exploration.trace, shortest=True)
             if save is not None:
-                write_text(save, itf.dumps(told(one.violated, protocol, one.trace), protocol))
-        if one.verdict == "undecided":
+                write_text(save, itf.dumps(told(exploration.violated, protocol, exploration.trace), protocol))
+        if exploration.verdict == "undecided":
             console.print(
-                f"[yellow]{one.configuration}: stopped after {one.distinct:,} states, at depth {one.depth}; "
-                "a larger --states-max goes further.[/]",
+                f"[yellow]{exploration.configuration}: undecided, stopped after {exploration.distinct:,} states "
+                f"at depth {exploration.depth}; raise --states-max to go further.[/]",
                 highlight=False,
             )
-    results = [item.as_json() for item in found]
-    # One object for one configuration, a list for several: what was asked for decides, not where it ended.
+    results = [exploration.as_json() for exploration in found]
+    # One object for one configuration, a list for several: what was asked decides, not how many were explored.
     write_json(results[0] if len(asked) == 1 else results, json_file)
-    ended = worst(EXIT_OF[item.verdict] for item in found)
-    result = Result("explore", ended, sum(item.seconds for item in found), sections=[section_of(found)])
-    for (_, protocol), one in zip(asked, found, strict=False):
-        why = f"{one.verdict} {one.violated}".strip()
-        source = source_of(one.violated, protocol)
-        result.cases.append(Case(one.configuration, one.verdict, why, one.seconds, source))
-        result.findings += findings_of(one, protocol, variant)
+    ended = worst(EXIT_OF[exploration.verdict] for exploration in found)
+    result = Result("explore", ended, sum(exploration.seconds for exploration in found), sections=[section_of(found)])
+    for (_, protocol), exploration in zip(asked, found, strict=False):
+        why = f"{exploration.verdict} {exploration.violated}".strip()
+        source = source_of(exploration.violated, protocol)
+        result.cases.append(Case(exploration.configuration, exploration.verdict, why, exploration.seconds, source))
+        result.findings += findings_of(exploration, protocol, variant)
     outputs.write(result)
     return int(ended)
 
 
 def explored(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, changed: bool = False) -> Exploration:
-    """One exploration with its progress bar. `changed`: a protocol for which forgetting spent messages is not proved."""
+    """One exploration with a progress bar. `changed`: forgetting spent messages is not proved for the protocol."""
     configuration = configurations.find(name, protocol)
+    expected = configuration.pinned.get("distinct")
     with progress_bar(f"Exploring {configuration.name}") as progress:
 
         def tell(distinct: int, depth: int, seconds: float) -> None:
             rate = distinct / max(seconds, 1e-9) / 1e6
-            progress(distinct, f"depth {depth}, {rate:.2f} M states/s")
+            progress(distinct, f"depth {depth}, {rate:.2f} M states/s", None if changed else expected)
 
         return visit(protocol, configuration, states_max=states_max, progress=tell, forget_spent=not changed)
 
 
 def print_explorations(found: list[Exploration], console: Console) -> None:
-    """A table of what was visited, and what was pinned and not found again."""
+    """A table of what was visited, and the pinned counts that were not found."""
     figures = ("states", "transitions", "depth", "bits", "seconds", "compile", "M/s")
     table = plain_table("Explored", left=["configuration"], right=figures, mark=True)
-    for item in found:
+    for exploration in found:
         table.add_row(
-            item.configuration,
-            f"{item.distinct:,}",
-            f"{item.transitions:,}",
-            str(item.depth),
-            str(item.bits),
-            f"{item.seconds:.2f}",
-            f"{item.compile_seconds:.2f}",
-            f"{item.distinct / max(item.seconds, 1e-9) / 1e6:.2f}",
-            MARKS[item.verdict],
+            exploration.configuration,
+            f"{exploration.distinct:,}",
+            f"{exploration.transitions:,}",
+            str(exploration.depth),
+            str(exploration.bits),
+            f"{exploration.seconds:.2f}",
+            f"{exploration.compile_seconds:.2f}",
+            f"{exploration.distinct / max(exploration.seconds, 1e-9) / 1e6:.2f}",
+            MARKS[exploration.verdict],
         )
     console.print(table)
-    for item in found:
-        if item.verdict == "violated" and item.trace is None:
-            console.print(f"[red]{item.configuration}: {escape(item.violated)}[/]", highlight=False)
+    for exploration in found:
+        if exploration.verdict == "violated" and exploration.trace is None:
+            console.print(f"[red]{exploration.configuration}: {escape(exploration.violated)}[/]", highlight=False)
 
 
 def findings_of(exploration: Exploration, protocol: Protocol, variant: str | None) -> Iterator[Finding]:
-    """What is wrong with an exploration, with the way there."""
+    """What is wrong with an exploration, with its counterexample."""
     command = again(f"explore --config {exploration.configuration}", variant)
     if exploration.trace is not None:
         sentence = " ".join(doc_of(exploration.violated, protocol).split())
@@ -165,9 +166,15 @@ def findings_of(exploration: Exploration, protocol: Protocol, variant: str | Non
 
 
 def section_of(found: Sequence[Exploration]) -> Section:
-    """What was explored."""
+    """The table of explorations for a summary."""
     rows = [
-        (item.configuration, f"{item.distinct:,}", f"{item.transitions:,}", str(item.depth), PLAIN_MARKS[item.verdict])
-        for item in found
+        (
+            exploration.configuration,
+            f"{exploration.distinct:,}",
+            f"{exploration.transitions:,}",
+            str(exploration.depth),
+            PLAIN_MARKS[exploration.verdict],
+        )
+        for exploration in found
     ]
     return Section("Explored", ("configuration", "states", "transitions", "depth", ""), rows)

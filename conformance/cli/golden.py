@@ -1,25 +1,38 @@
-"""`ondemand golden`: generated files, anew."""
+"""`ondemand golden`: writes the generated files."""
 
 from __future__ import annotations
 
 import click
 
+from conformance.cli.prove import print_claim
 from conformance.documents.golden import PARTS, write_golden
+from conformance.evidence.mistakes import Counterexample, Mistake
+from conformance.report.violation import print_violation
+from impl.cli.console import ERRORS
 
 
 @click.command()
 @click.argument("wanted", nargs=-1, metavar=f"[{'|'.join(PARTS)}|PROTOCOL]...")
 def golden(wanted: tuple[str, ...]) -> int:
-    """Write what is generated from the specification anew: counts, vectors, tables of kills, lassos, documents.
+    """Write the files that are generated from the specification: counts, vectors, variants, lassos, documents.
 
-    Read the difference before you commit it. With --spec, what belongs to a specification of your own is written into the folder
-    `conformance` beside it.
+    Without arguments, all parts of all protocols are written. Read the difference before you commit it. If a promise does not hold,
+    or nothing notices a variant, the files of that part are left as they are and the command ends with 1. With --spec, the files of
+    your own specification are written to the folder `conformance` beside it.
 
     \b
     Examples:
-      ondemand golden                              all of it
-      ondemand golden counts vectors on-demand     some of it, of one protocol
-      ondemand --spec spec golden                  of a specification of your own
+      ondemand golden                              all parts of all protocols
+      ondemand golden counts vectors on-demand     two parts of one protocol
+      ondemand --spec spec golden                  the files of your own specification
     """
-    write_golden(wanted)
+    try:
+        write_golden(wanted, click.echo)
+    except Mistake as mistake:
+        for shown in mistake.shown:
+            if isinstance(shown, Counterexample):
+                print_violation(ERRORS, shown.promise, shown.protocol, shown.trace, shortest=True)
+            else:
+                print_claim(*shown, ERRORS)
+        raise
     return 0

@@ -1,4 +1,4 @@
-"""`ondemand live`: what happens eventually."""
+"""`ondemand live`: decides eventualities."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from impl.cli.console import (
     PLAIN_MARKS,
     console_for,
     json_option,
+    listed,
     plain_table,
     progress_bar,
     save_option,
@@ -36,7 +37,7 @@ from model.reference import itf
 LIVE_NAMES: Final = [name for protocol in PROTOCOLS for name in configurations.live_names(protocol)]
 
 NOT_ASKED: Final = "·"
-"""What is shown where a premise never holds."""
+"""The mark of an eventuality whose premise never holds."""
 
 
 @click.command()
@@ -45,7 +46,7 @@ NOT_ASKED: Final = "·"
     "configs",
     multiple=True,
     metavar="NAME",
-    help=f"{', '.join(LIVE_NAMES)}, or {configurations.CONFIG_HELP}; may be repeated. [default: the first {len(LIVE_NAMES)}]",
+    help=f"One of {', '.join(LIVE_NAMES)}; any other configuration; or a TOML file; can be repeated. [default: the named ones]",
 )
 @click.option(
     "--states-max",
@@ -53,7 +54,7 @@ NOT_ASKED: Final = "·"
     default=STATES_MAX,
     show_default=True,
     metavar="NUMBER",
-    help="Stop, undecided, after so many states.",
+    help="The most states to visit in a configuration; beyond them the result is undecided.",
 )
 @save_option
 @protocol_option
@@ -69,24 +70,28 @@ def live(
     json_file: str | None,
     outputs: Outputs,
 ) -> int:
-    """Decide what happens eventually, over every state of a bounded configuration.
+    """Decide every eventuality over all states of a bounded configuration.
 
-    Whoever is bound to do something does not put it off for ever (weak fairness, for each choice of an action's parameters); all
-    others may stop at any time. What is found broken comes with a run that breaks it: a way, and what then repeats for ever.
+    Fair actions are weakly fair for each choice of their parameters: one that stays enabled is taken eventually. All other actions
+    may never be taken. A violation comes with a lasso: a run to a state, and the steps that repeat for ever from there.
 
     \b
     Examples:
-      ondemand live                                          what is promised, where it can be kept
-      ondemand live --config answers                         without time-outs
-      ondemand live --config two-hosts --json -              any configuration will do
-      ondemand live --variant hears_of_success_only          see it broken
+      ondemand live                                          the configurations in which all eventualities can hold
+      ondemand live --config answers                         a configuration without time-outs
+      ondemand live --config two-hosts --json -              any other configuration, the result as JSON
+      ondemand live --variant hears_of_success_only          a variant that breaks an eventuality
     """
     console = console_for(json_file)
     forget = variant is None or may_forget(*variant_of(variant))
     if configs:
         asked = [(name, configurations.meant(name, protocol_name, variant)) for name in configs]
     else:
-        asked = [(name, item) for item in wanted(protocol_name, variant) for name in configurations.live_names(item)]
+        asked = [
+            (name, protocol)
+            for protocol in wanted(protocol_name, variant)
+            for name in configurations.live_names(protocol)
+        ]
     found: list[Liveness] = []
     for name, protocol in asked:
         found.append(decided(name, protocol, states_max=states_max, forget=forget))
@@ -95,36 +100,40 @@ def live(
     print_graphs(found, console)
     shown, idle = None, []
     for protocol in dict.fromkeys(protocol for _, protocol in asked[: len(found)]):
-        own = [one for (_, of), one in zip(asked, found, strict=False) if of is protocol]
+        own = [liveness for (_, of), liveness in zip(asked, found, strict=False) if of is protocol]
         console.print()
         print_outcomes(own, protocol, console)
         shown = print_broken(own, protocol, console)
         if shown is not None and save is not None:
             assert shown.lasso is not None
             write_text(save, itf.dumps(told(shown.eventuality.name, protocol, shown.lasso), protocol))
-        occurred = any(outcome.occurred for item in own for outcome in item.outcomes)
-        # Of what was stopped it is not known; a configuration of the user's own may ask for a part only, but not for nothing.
-        if shown is None and all(item.complete for item in own) and not (configs and occurred):
+        occurred = any(outcome.occurred for liveness in own for outcome in liveness.outcomes)
+        # Unknown if one was stopped. A configuration of the user's own may exercise some eventualities only, but not none.
+        if shown is None and all(liveness.complete for liveness in own) and not (configs and occurred):
             idle += never_asked(own, protocol.eventualities)
-    for item in found:
-        if item.verdict == "undecided":
+    for liveness in found:
+        if liveness.verdict == "undecided":
             console.print(
-                f"[yellow]{item.configuration}: stopped after {item.distinct:,} states and {item.transitions:,} steps; "
-                "a larger --states-max goes further.[/]",
+                f"[yellow]{liveness.configuration}: undecided, stopped after {liveness.distinct:,} states and "
+                f"{liveness.transitions:,} steps; raise --states-max to go further.[/]",
                 highlight=False,
             )
     if idle:
-        console.print(f"[yellow]Never asked for in any of these configurations: {', '.join(idle)}.[/]", highlight=False)
-    results = [item.as_json() for item in found]
-    # One object for one configuration, a list for several: what was asked for decides, not where it ended.
+        console.print(
+            f"[yellow]Premise never true in any of these configurations: {listed(idle)}.[/]",
+            highlight=False,
+            soft_wrap=True,
+        )
+    results = [liveness.as_json() for liveness in found]
+    # One object for one configuration, a list for several: what was asked decides, not how many were decided.
     write_json(results[0] if len(asked) == 1 else results, json_file)
-    ended = worst([*(EXIT_OF[item.verdict] for item in found), *([Exit.UNDECIDED] if idle else [])])
-    result = Result("live", ended, sum(item.seconds for item in found))
-    for (_, protocol), item in zip(asked, found, strict=False):
-        result.cases += _cases(item)
-        result.findings += findings_of(item, protocol, variant)
-        result.sections.append(_section(item))
-    result.findings += [Finding("live", f"never asked for: {name}", undecided=True) for name in idle]
+    ended = worst([*(EXIT_OF[liveness.verdict] for liveness in found), *([Exit.UNDECIDED] if idle else [])])
+    result = Result("live", ended, sum(liveness.seconds for liveness in found))
+    for (_, protocol), liveness in zip(asked, found, strict=False):
+        result.cases += _cases(liveness)
+        result.findings += findings_of(liveness, protocol, variant)
+        result.sections.append(_section(liveness))
+    result.findings += [Finding("live", f"its premise is never true: {name}", undecided=True) for name in idle]
     outputs.write(result)
     return int(ended)
 
@@ -138,12 +147,12 @@ def _cases(liveness: Liveness) -> Iterator[Case]:
 
 def _section(liveness: Liveness) -> Section:
     rows = [(outcome.eventuality.name, PLAIN_MARKS[outcome.verdict]) for outcome in liveness.outcomes]
-    title = f"What happens eventually in {liveness.configuration}, over {liveness.distinct:,} states"
+    title = f"Eventualities in {liveness.configuration}, over {liveness.distinct:,} states"
     return Section(title, ("eventuality", ""), rows)
 
 
 def findings_of(liveness: Liveness, protocol: Protocol, variant: str | None) -> Iterator[Finding]:
-    """What is broken in a configuration, each with a run that breaks it."""
+    """What is broken in a configuration, each with its lasso."""
     command = again(f"live --config {liveness.configuration}", variant)
     for outcome in liveness.outcomes:
         if outcome.lasso is not None:
@@ -158,12 +167,12 @@ def findings_of(liveness: Liveness, protocol: Protocol, variant: str | None) -> 
             said = f"broken in {liveness.configuration}: {sentence}"
             yield Finding(outcome.eventuality.name, said, outcome.eventuality.source, command, show)
     if liveness.verdict == "undecided":
-        said = f"undecided: stopped after {liveness.distinct:,} states"
+        said = f"undecided, stopped after {liveness.distinct:,} states"
         yield Finding(f"live {liveness.configuration}", said, again=command, undecided=True)
 
 
 def decided(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, forget: bool = True) -> Liveness:
-    """What is decided in one configuration, with its progress bar."""
+    """Decides the eventualities in one configuration, with a progress bar."""
     configuration = configurations.find(name, protocol)
     with progress_bar(f"Deciding in {configuration.name}") as progress:
         return decide(
@@ -171,40 +180,40 @@ def decided(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, forg
             configuration,
             states_max=states_max,
             forget_spent=forget,
-            progress=lambda what, done, total: progress(done, f"{f'of {total} ' if total else ''}{what}"),
+            progress=lambda what, done, total: progress(done, what, total),
         )
 
 
 def print_graphs(found: Sequence[Liveness], console: Console) -> None:
-    """A table of the configurations."""
+    """A table of the explored configurations."""
     figures = ("states", "steps", "depth", "bits", "seconds", "compile", "MB")
     table = plain_table("Decided over", left=["configuration"], right=figures, mark=True)
-    for item in found:
+    for liveness in found:
         table.add_row(
-            item.configuration,
-            f"{item.distinct:,}",
-            f"{item.transitions:,}",
-            str(item.depth),
-            str(item.bits),
-            f"{item.seconds:.2f}",
-            f"{item.compile_seconds:.2f}",
-            f"{item.bytes / 1e6:.0f}",
-            MARKS[item.verdict],
+            liveness.configuration,
+            f"{liveness.distinct:,}",
+            f"{liveness.transitions:,}",
+            str(liveness.depth),
+            str(liveness.bits),
+            f"{liveness.seconds:.2f}",
+            f"{liveness.compile_seconds:.2f}",
+            f"{liveness.bytes / 1e6:.0f}",
+            MARKS[liveness.verdict],
         )
     console.print(table)
 
 
 def print_outcomes(found: Sequence[Liveness], protocol: Protocol, console: Console) -> None:
-    """A table of what was decided in each configuration."""
-    table = plain_table(f"What happens eventually in {protocol.name}", left=["eventuality"])
-    for item in found:
-        table.add_column(item.configuration, justify="center", no_wrap=True)
-    outcomes = [{outcome.eventuality.name: outcome for outcome in item.outcomes} for item in found]
+    """A table of eventualities by configurations."""
+    table = plain_table(f"Eventualities of {protocol.name}", left=["eventuality"])
+    for liveness in found:
+        table.add_column(liveness.configuration, justify="center", no_wrap=True)
+    columns = [{outcome.eventuality.name: outcome for outcome in liveness.outcomes} for liveness in found]
     for eventuality in protocol.eventualities:
-        table.add_row(eventuality.name, *(_mark(each_outcome.get(eventuality.name)) for each_outcome in outcomes))
+        table.add_row(eventuality.name, *(_mark(outcomes.get(eventuality.name)) for outcomes in columns))
     console.print(table)
-    if any(outcome.verdict == "holds" and not outcome.occurred for item in found for outcome in item.outcomes):
-        console.print(f"{NOT_ASKED} holds, since its premise never does", highlight=False)
+    if any(outcome.verdict == "holds" and not outcome.occurred for liveness in found for outcome in liveness.outcomes):
+        console.print(f"{NOT_ASKED} holds, since its premise is never true", highlight=False)
 
 
 def _mark(outcome: Outcome | None) -> str:
@@ -214,8 +223,8 @@ def _mark(outcome: Outcome | None) -> str:
 
 
 def print_broken(found: Sequence[Liveness], protocol: Protocol, console: Console) -> Outcome | None:
-    """Shows the run that breaks the first eventuality that is broken, names the others, and returns what is shown."""
-    broken = [(item, outcome) for item in found for outcome in item.outcomes if outcome.lasso is not None]
+    """Prints the lasso of the first broken eventuality, names the others, and returns what is printed."""
+    broken = [(liveness, outcome) for liveness in found for outcome in liveness.outcomes if outcome.lasso is not None]
     if not broken:
         return None
     first = broken[0][1]
@@ -225,10 +234,11 @@ def print_broken(found: Sequence[Liveness], protocol: Protocol, console: Console
     where = broken[0][0]
     if where.left_out:
         console.print(
-            f"{where.configuration} leaves out what somebody is bound to do ({', '.join(where.left_out)}): "
-            "what counts on that may be broken for no other reason.",
+            f"{where.configuration} leaves out fair actions ({listed(where.left_out)}): an eventuality that depends on them may be "
+            "broken for this reason alone.",
             highlight=False,
+            soft_wrap=True,
         )
     if others := [outcome.eventuality.name for _, outcome in broken[1:]]:
-        console.print(f"Broken too: {', '.join(others)}.", highlight=False)
+        console.print(f"Also broken: {listed(others)}.", highlight=False, soft_wrap=True)
     return first

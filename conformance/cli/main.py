@@ -1,4 +1,4 @@
-"""`ondemand`: the checks, and the services beside them. Each command is a module, loaded only when it is asked for."""
+"""`ondemand`: the checks and the services. Each command is a module that is imported only when it runs."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from impl.cli.program import Command, Commands, run_program
 from model.bad_input import BadInput
 
 _HELP: Final[Mapping[str, str]] = {
-    "check": "Check everything: one table of promises and their evidence.",
-    "prove": "Prove every promise, without bounds.",
+    "check": "Check everything, and print one table of promises and their evidence.",
+    "prove": "Prove every promise without bounds.",
     "explore": "Visit every state of a bounded configuration.",
     "bounded": "Look for a short violation in a configuration too large to explore.",
-    "live": "Decide what happens eventually, in every fair run of a bounded configuration.",
-    "simulate": "Run the role machines at random, for long.",
+    "live": "Decide every eventuality over all fair runs of a bounded configuration.",
+    "simulate": "Run the role machines at random, and check every promise.",
     "replay": "Replay traces on the implementation, step by step.",
-    "shrink": "Make a run that diverges small, and report how often it diverges.",
-    "unexercised": "Offer the implementation what the statement permits and no replay has done.",
+    "shrink": "Shrink a run that diverges, and report how often it diverges.",
+    "unexercised": "Find what the statement permits and the implementation never does.",
     "record": "Collect the event logs of a running deployment.",
     "validate": "Decide whether the logs of a deployment are a behavior of the specification.",
     "watch": "Compare a deployment with the specification while it runs.",
     "show": "Print a trace as a table and a sequence diagram.",
-    "step": "Take steps of the role machines by hand.",
-    "demo": "Run one NCM, one test controller and two hosts with a pod each, on a real broker.",
+    "step": "Take steps of the role machines by hand or from a script.",
+    "demo": "Run NCM, a test controller and two hosts on a real broker.",
     "bench": "Measure the figures in the documentation.",
     "matrix": "Mutate the statement and the implementation by rule, and report which check notices.",
     "docs": "Write the documents that are generated from the specification.",
-    "golden": "Write all generated files again.",
+    "golden": "Write all generated files.",
 }
 COMMANDS: Final[Mapping[str, Command]] = {
     **{name: Command(f"conformance.cli.{name}", help_text) for name, help_text in _HELP.items()},
@@ -48,26 +48,27 @@ OURS: Final = ("spec", "model", "impl", "conformance")
 
 
 class _Checks(Commands):
-    """The commands of this program. What is wrong with the specification is said with file and line."""
+    """The commands of this program. A specification that cannot be loaded is reported with file and line."""
 
     def load(self, module: str) -> object:
         try:
             return importlib.import_module(module)
-        except Exception as problem:  # a statement may fail in any way that a program can
+        except Exception as problem:  # a statement can fail in any way that a program can
             place = specification.place_of(problem)
             if place is None:
                 if isinstance(problem, ModuleNotFoundError) and not str(problem.name).startswith(OURS):
                     sentence = f"This command needs the Python package {problem.name}: install alcor-on-demand[check]"
                     raise Problem(sentence, Exit.ENVIRONMENT) from problem
                 raise
-            (file, line), said = place, " ".join(str(problem).split()) or type(problem).__name__
+            (file, line), text = place, problem.msg if isinstance(problem, SyntaxError) else str(problem)
+            said = " ".join(text.split()) or type(problem).__name__
             _annotate(file, line, said)
             raise Problem(f"{os.path.relpath(file)}, line {line}: {said}", Exit.BAD_INPUT) from problem
 
 
 def _annotate(file: str, line: int, said: str) -> None:
-    """Shows the problem beside its line, where a build reads annotations."""
-    # Imported here: outputs need the language, and which specification is in use is known only by now.
+    """Writes the problem as an annotation, if a build reads annotations."""
+    # Imported here: these modules import the specification, and which one is in use is known only now.
     from conformance.report.result import Finding, Result
     from conformance.report.writing import Outputs
     from model.language import Source
@@ -91,15 +92,15 @@ def _use(_: click.Context, __: click.Parameter, folder: Path | None) -> None:
     is_eager=True,
     expose_value=False,
     callback=_use,
-    help="A specification of your own: a copy of spec/ with your changes. [default: the one that is installed]",
+    help="Your own specification: a copy of the folder spec with your changes. [default: the installed one]",
 )
 def program() -> None:
     """Alcor's on-demand protocol: proved, explored, executed, and replayed on a real broker.
 
     \b
     Examples:
-      ondemand check                        all promises with all evidence
-      ondemand explore --config two-hosts   one configuration
+      ondemand check                        all promises and their evidence
+      ondemand explore --config two-hosts   all states of one configuration
       ondemand replay --target pulsar       every vector on a real broker
     """
 

@@ -20,7 +20,7 @@ from conformance.mutation.figures import write as write_summary
 from conformance.mutation.making import made
 from conformance.mutation.status import HALVES, held
 from conformance.mutation.table import IMPLEMENTATION, STATEMENT, Half, Matrix, read, rows_path, shown_path, write
-from conformance.protocols import named
+from conformance.protocols import chosen, named
 from conformance.report.mutation_table import (
     as_json,
     figures,
@@ -33,7 +33,7 @@ from conformance.report.mutation_table import (
 )
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.writing import Outputs, outputs_options
-from impl.cli.console import console_for, json_option, no_such, progress_bar, write_json
+from impl.cli.console import console_for, json_option, progress_bar, write_json
 from impl.cli.exits import Exit, Problem, worst
 from model.language import Protocol, Source
 
@@ -41,18 +41,21 @@ COVERED: Final = HALVES[STATEMENT].protocols
 
 
 @click.command()
-@click.option("--protocol", "protocol_name", metavar="NAME", help=f"{', '.join(COVERED)}. [default: both]")
-@click.option("--half", type=click.Choice(list(HALVES)), help="Mutants of what. [default: both]")
+@click.option("--protocol", "protocol_name", metavar="NAME", help=f"{' or '.join(COVERED)}. [default: both]")
+@click.option("--half", type=click.Choice(list(HALVES)), help="Mutate the statement, or the cores. [default: both]")
 @click.option(
-    "--status", "only_status", is_flag=True, help="Make nothing; report which tables are current, and why not."
+    "--status",
+    "only_status",
+    is_flag=True,
+    help="Mutate nothing; report which tables are current, and why others are not.",
 )
 @click.option(
     "--check",
     "only_check",
     is_flag=True,
-    help="Write nothing checked in; exit with 1 if a table is not as its summary says.",
+    help="Write no checked-in file; exit with 1 if a summary is stale.",
 )
-@click.option("--shown", "only_shown", is_flag=True, help="Make nothing; show the summaries that are checked in.")
+@click.option("--shown", "only_shown", is_flag=True, help="Mutate nothing; print the checked-in summaries.")
 @json_option
 @outputs_options
 def matrix(
@@ -64,29 +67,29 @@ def matrix(
     json_file: str | None,
     outputs: Outputs,
 ) -> int:
-    """Mutate the statement and the cores by rule, and ask every engine about every mutant.
+    """Mutate the statement and the cores by rule, and run every engine on every mutant.
 
-    A mutant of the statement is an action with one thing wrong: a conjunct of its guard dropped or negated, two parameters
-    swapped, older for newer, a change skipped or widened, a message not sent. It is killed if a claim is no longer inductive, a
-    promise breaks in some run, counts of states change, or a vector or the logs of a correct fleet do not fit. A mutant of a core
-    has one thing wrong in its source. It is killed if it leaves a vector, a run of a variant or a free run in lock-step, or if the
-    logs of a fleet of it do not fit the statement. A survivor fails the build unless it has a written reason.
+    A mutant of the statement is an action with one fault: a conjunct of its guard dropped or negated, two parameters swapped, older
+    for newer, a change skipped or widened, a message not sent. It is killed if a claim is no longer inductive, a promise breaks in
+    some run, counts of states change, or a vector or the logs of a correct fleet do not fit. A mutant of a core has one fault in
+    its source. It is killed if it diverges in lock-step from a vector, a run of a variant or a free run, or if the logs of a fleet
+    of it do not fit the statement. A survivor fails the build unless it has a written reason.
 
-    The whole tables go to build/mutation; what is checked in is a summary of each. Both halves take about ten minutes.
+    The full tables are written to build/mutation; a summary of each is checked in. Both halves take about ten minutes.
 
     \b
     Examples:
-      ondemand matrix                           all tables, on all cores
-      ondemand matrix --status                  which tables are current; exit 3 if one is not
-      ondemand matrix --protocol on-demand
-      ondemand matrix --half implementation     mutants of the cores alone
-      ondemand matrix --check                   make the tables again and compare them with the summaries
-      ondemand matrix --shown --json -
+      ondemand matrix                           all tables
+      ondemand matrix --status                  which tables are current; exits with 3 if one is not
+      ondemand matrix --protocol on-demand      the tables of one protocol
+      ondemand matrix --half implementation     mutants of the cores only
+      ondemand matrix --check                   compute the tables, and compare them with the summaries
+      ondemand matrix --shown --json -          the checked-in summaries as JSON
     """
-    if protocol_name is not None and protocol_name not in COVERED:
-        raise Problem(no_such("protocol with a mutation table", protocol_name, COVERED), Exit.BAD_INPUT)
-    protocols = [named(name) for name in COVERED if protocol_name in (None, name)]
-    halves = [each for each in HALVES if half in (None, each)]
+    protocols = [named(name) for name in COVERED]
+    if protocol_name is not None:
+        protocols = [chosen(protocol_name, COVERED, "has no mutation tables")]
+    halves = [every for every in HALVES if half in (None, every)]
     console = console_for(json_file)
     if only_status:
         return int(_status(protocols, halves, console, json_file))
@@ -122,7 +125,7 @@ def matrix(
 
 
 def _status(protocols: Sequence[Protocol], halves: Sequence[Half], console: Console, json_file: str | None) -> Exit:
-    """Which tables are current, which are not, and why."""
+    """Prints which tables are current, and why the others are not."""
     rows = []
     for half in halves:
         for protocol in protocols:
@@ -142,10 +145,10 @@ def _status(protocols: Sequence[Protocol], halves: Sequence[Half], console: Cons
 
 
 def _cases(summary: Summary) -> Iterator[Case]:
-    """One for the table, and one for each mutant that survives without a reason, on the line of what it is made of."""
+    """A test case for the table, and one for each mutant that survives without a reason, at the line of what is mutated."""
     yield Case(f"{summary.protocol}, {summary.half}", "holds", f"{summary.mutants} mutants")
     for survivor in summary.unexplained:
-        yield Case(survivor.name, "violated", "nothing notices it", source=_source(survivor.of, summary))
+        yield Case(survivor.name, "violated", "no check notices it", source=_source(survivor.of, summary))
 
 
 def _findings(summary: Summary) -> Iterator[Finding]:
@@ -174,7 +177,7 @@ def _checked_in(protocols: Sequence[Protocol], halves: Sequence[Half]) -> list[S
         for protocol in protocols:
             summary = read_summary(protocol.name, half)
             if summary is None:
-                raise Problem(f"{shown_path(path_of(protocol.name, half))}: no such file. {REMEDY}", Exit.BAD_INPUT)
+                raise Problem(f"{shown_path(path_of(protocol.name, half))} is missing. {REMEDY}", Exit.BAD_INPUT)
             found.append(summary)
     return found
 
@@ -183,7 +186,7 @@ def _made(protocols: Sequence[Protocol], halves: Sequence[Half]) -> list[Matrix]
     found = []
     if STATEMENT in halves:
         with progress_bar("Mutants of the statement") as progress:
-            found += made(protocols, lambda done, total: progress(done, f"of {total} questions"))
+            found += made(protocols, lambda done, total: progress(done, "questions", total))
     if IMPLEMENTATION in halves:
         for protocol in protocols:
             with progress_bar(f"Mutants of the cores of {protocol.name}", count_of(protocol)) as progress:
@@ -209,19 +212,19 @@ def _write(table: Matrix, summary: Summary, console: Console) -> None:
     page_path(table).write_text(page(table, summary), encoding="utf-8")
     write_summary(summary)
     for path in (path_of(table.protocol, table.half), page_path(table)):
-        console.print(f"{shown_path(path)} is written.", highlight=False)
+        console.print(f"Wrote {shown_path(path)}.", highlight=False)
 
 
 def _not_as_made(table: Matrix, summary: Summary) -> list[str]:
-    """What the checked-in summary says otherwise than the table that was made, in sentences; empty: nothing."""
+    """Sentences about the differences between the checked-in summary and the computed table; empty if there are none."""
     path = shown_path(path_of(table.protocol, table.half))
     kept = read_summary(table.protocol, table.half)
     if kept is None:
-        return [f"{path}: no such file. {REMEDY}"]
+        return [f"{path} is missing. {REMEDY}"]
     if replace(kept, made=summary.made, inputs=summary.inputs) == summary:
         return []
-    was, is_now = {one.name for one in kept.survivors}, {one.name for one in summary.survivors}
-    found = [f"{path} is not what was made. {REMEDY}"]
+    was, is_now = {survivor.name for survivor in kept.survivors}, {survivor.name for survivor in summary.survivors}
+    found = [f"{path} is stale. {REMEDY}"]
     found += [f"{name}: survives now" for name in sorted(is_now - was)]
     found += [f"{name}: is killed now" for name in sorted(was - is_now)]
     whole = read(table.protocol, table.half)

@@ -1,4 +1,4 @@
-"""`ondemand prove`: every promise, without bounds."""
+"""`ondemand prove`: proves every promise without bounds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ from model.reference.state import State
 
 
 @click.command()
-@click.option("--all", "thorough", is_flag=True, help="Pursue every question even after a counterexample was found.")
+@click.option(
+    "--all", "thorough", is_flag=True, help="Check every claim in full, even after a counterexample was found."
+)
 @protocol_option
 @variant_option
 @json_option
@@ -35,26 +37,26 @@ def prove(
 ) -> int:
     """Prove every promise with no bound on hosts, pods, versions, epochs, requests or messages.
 
-    Also that the statement is well-formed, that every guard can be satisfied, and that spent messages may be forgotten. A
-    promise that is not inductive comes with a counterexample: a small state that satisfies every promise, and a step that
-    breaks one. The state need not be reachable; `ondemand explore` looks for a way from the start.
+    It is also proved that the statement is well-formed, that every guard can be satisfied, and that spent messages may be
+    forgotten. A promise that is not inductive comes with a counterexample to induction: a small state that satisfies every promise,
+    and a step that breaks one. The state need not be reachable; `ondemand explore` looks for a run from the initial state.
 
     \b
     Examples:
-      ondemand prove
-      ondemand prove --protocol message-queue
-      ondemand prove --variant serves_the_deleted
-      ondemand prove --json proofs.json
+      ondemand prove                                 every protocol
+      ondemand prove --protocol message-queue        one protocol
+      ondemand prove --variant serves_the_deleted    a variant that breaks a promise
+      ondemand prove --json proofs.json              the result as JSON
     """
     console = console_for(json_file)
     together, result = Proof([]), Result("prove")
     for protocol in wanted(protocol_name, variant):
         with progress_bar(f"Proving {protocol.name}") as progress:
-            proof = everything(protocol, thorough=thorough, progress=lambda done, total: progress(done, f"of {total}"))
+            proof = everything(protocol, thorough=thorough, progress=lambda done, total: progress(done, "", total))
         print_proof(proof, protocol, console)
         if proof.verdict == "violated":
             command = again("explore", variant) if variant else again(f"explore --protocol {protocol.name}")
-            console.print(f"Whether there is a way there from the start: {command}", highlight=False, soft_wrap=True)
+            console.print(f"To look for a run from the initial state: {command}", highlight=False, soft_wrap=True)
         result.cases += cases_of(proof, protocol)
         result.findings += findings_of(proof, protocol, variant)
         result.sections.append(section_of(proof, protocol))
@@ -66,14 +68,14 @@ def prove(
 
 
 def cases_of(proof: Proof, protocol: Protocol) -> Iterator[Case]:
-    """A case for each claim."""
+    """A test case for each claim."""
     for claim in proof.claims:
         why = f"{claim.verdict} {claim.because}".strip()
         yield Case(claim.name, claim.verdict, why, claim.seconds, source_of(claim.name, protocol))
 
 
 def findings_of(proof: Proof, protocol: Protocol, variant: str | None) -> Iterator[Finding]:
-    """What does not hold, each with its counterexample."""
+    """What does not hold, with its counterexample."""
     command = again("prove", variant) if variant else again(f"prove --protocol {protocol.name}")
     for claim in proof.claims:
         if claim.verdict != "holds":
@@ -81,7 +83,7 @@ def findings_of(proof: Proof, protocol: Protocol, variant: str | None) -> Iterat
             step = small.occurrence if small is not None else None
             yield Finding(
                 claim.name,
-                f"not kept by {step}" if step is not None else f"{_said(claim)} {claim.because}".strip(),
+                f"not preserved by {step}" if step is not None else f"{_said(claim)} {claim.because}".strip(),
                 source_of(claim.name, protocol),
                 command,
                 partial(print_claim, claim, protocol),
@@ -90,11 +92,11 @@ def findings_of(proof: Proof, protocol: Protocol, variant: str | None) -> Iterat
 
 
 def _said(claim: Claim) -> str:
-    return "not kept" if claim.verdict == "violated" else "undecided"
+    return "not proved" if claim.verdict == "violated" else "undecided"
 
 
 def section_of(proof: Proof, protocol: Protocol) -> Section:
-    """What was proved, by kind of claim."""
+    """The table of proofs for a summary, by kind of claim."""
     rows = [
         (KINDS[kind], f"{len(part.claims):,}", f"{part.checks:,}", PLAIN_MARKS[part.verdict])
         for kind, part in _by_kind(proof)
@@ -108,7 +110,7 @@ def _by_kind(proof: Proof) -> Iterator[tuple[str, Proof]]:
 
 
 def everything(protocol: Protocol, *, thorough: bool = False, progress: object = None) -> Proof:
-    """Well-formedness and all proofs as one."""
+    """Well-formedness and all proofs, as one proof."""
     assert progress is None or callable(progress)
     shape = wellformed(protocol)
     proof = prove_all(protocol, thorough=thorough, progress=progress)
@@ -116,19 +118,19 @@ def everything(protocol: Protocol, *, thorough: bool = False, progress: object =
 
 
 KINDS = {
-    "text": "the text is well-formed",
-    "alternatives": "of alternatives exactly one applies",
+    "text": "the statement is well-formed",
+    "alternatives": "exactly one alternative applies",
     "lifecycle": "lifecycles move only as declared",
     "always": "promises about states",
     "two-state": "promises about steps",
-    "lemma": "lemmas that carry them",
-    "spent": "what is spent may be forgotten",
+    "lemma": "lemmas that support them",
+    "spent": "spent messages may be forgotten",
     "satisfiable": "every guard can be satisfied",
 }
 
 
 def print_proof(proof: Proof, protocol: Protocol, console: Console) -> None:
-    """A table by kind of claim, and what does not hold in full."""
+    """A table by kind of claim, and in full what does not hold."""
     figures = ("claims", "checks", "seconds")
     table = plain_table(f"Proved without bounds: {protocol.name}", left=["what"], right=figures, mark=True)
     for kind, part in _by_kind(proof):
@@ -145,9 +147,9 @@ def print_proof(proof: Proof, protocol: Protocol, console: Console) -> None:
 
 
 def print_claim(claim: Claim, protocol: Protocol, console: Console) -> None:
-    """What is wrong with a claim: in English, and with a counterexample to induction."""
-    colour = "red" if claim.verdict == "violated" else "yellow"
-    console.print(f"[{colour}]{_said(claim)}: [bold]{claim.name}[/] {escape(claim.because)}[/]", highlight=False)
+    """What is wrong with a claim: in English, and as a counterexample to induction."""
+    color = "red" if claim.verdict == "violated" else "yellow"
+    console.print(f"[{color}]{_said(claim)}: [bold]{claim.name}[/] {escape(claim.because)}[/]", highlight=False)
     for promise in protocol.promises:
         if promise.name == claim.name:
             _print_indented(escape(" ".join(promise.doc.splitlines()[0].split())), console)
@@ -172,11 +174,11 @@ def _print_indented(text: str, console: Console) -> None:
 
 
 def _short(state: State) -> list[tuple[str, str]]:
-    """What is set in a state, by symbol."""
+    """What is true in a state, by symbol."""
     found = []
     for name, tuples in state.relations.items():
         if tuples:
-            found.append((name, " ".join(f"({','.join(map(str, each_tuple))})" for each_tuple in sorted(tuples))))
+            found.append((name, " ".join(f"({','.join(map(str, arguments))})" for arguments in sorted(tuples))))
     for name, table in state.functions.items():
         values = [
             f"({','.join(map(str, key))})={value}" for key, value in sorted(table.items()) if value not in (0, "none")

@@ -1,4 +1,4 @@
-"""`ondemand record`: the event logs of a running deployment, as one file."""
+"""`ondemand record`: collects the event logs of a running deployment into one file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from impl.cli.exits import Exit, Problem
 from impl.cli.host import the_deployment
 
 LOOK_SECONDS: Final = 1.0
-"""Between two looks at what was written meanwhile, and at which processes are new."""
+"""Time between two checks for new lines and new processes."""
 
 MINUTES_OF_A_DAY: Final = 24 * 60
 
@@ -31,42 +31,42 @@ MINUTES_OF_A_DAY: Final = 24 * 60
     default="events.ndjson",
     show_default=True,
     metavar="FILE",
-    help="Where the lines go; - is standard output.",
+    help="The file for the lines; - is standard output.",
 )
-@click.option("--follow", is_flag=True, help="Go on with what is written from now on, until interrupted.")
+@click.option("--follow", is_flag=True, help="Continue with the lines that are written from now on, until interrupted.")
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
     metavar="TIME",
-    help="Leave out what was written before, as 2025-01-31T12:00:00 in local time. [default: from the beginning]",
+    help="Leave out lines that were written before this local time, such as 2025-01-31T12:00:00. [default: the beginning]",
 )
 @click.option(
     "--keep-days",
     type=click.FloatRange(min=0, min_open=True),
     metavar="DAYS",
-    help="How long the broker keeps what is written, from now on. [default: as before, and at first for ever]",
+    help="How many days the broker keeps lines, from now on. [default: unchanged; at first, for ever]",
 )
 @json_option
 def record(out: str, follow: bool, since: datetime | None, keep_days: float | None, json_file: str | None) -> int:
     """Collect the event logs of a running deployment.
 
-    It prepares a topic for each process, which only that process may write to; services that run with --events broker write there.
-    This reads them all and takes nothing away. Lines of one process keep their order.
+    Each process has its own event topic, which only it may write to; services write there with --events broker. This command
+    creates missing topics, reads all of them, and leaves their lines in place. The lines of a process keep their order.
 
     \b
     Examples:
-      ondemand record                            once before anything is recorded: prepares the topics
-      ondemand run ncm --events broker           and so for dpm and the agents, each in a shell of its own
-      ondemand record                            what was written so far, to event_topics.ndjson
-      ondemand record --out - | ondemand validate -
+      ondemand record                                  create the topics, before the services start
+      ondemand run ncm --events broker                 run each service with its event log on the broker
+      ondemand record                                  write the lines so far to events.ndjson
+      ondemand record --out - | ondemand validate -    validate the lines so far
       ondemand record --follow --out live.ndjson --keep-days 7
     """
-    deployment = the_deployment()
     if out == "-" and json_file == "-":
-        raise click.UsageError("--out - and --json - both want standard output; name a file for one of them")
+        raise click.UsageError("--out - and --json - both use standard output; name a file for one of them")
+    deployment = the_deployment()
     topics.prepare(deployment)
     event_topics.prepare(deployment, None if keep_days is None else max(1, round(keep_days * MINUTES_OF_A_DAY)))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as an interrupt: what was collected is written whole
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like an interrupt: whole lines are written
     count, processes = 0, list[str]()
     moment = since.astimezone().timestamp() if since is not None else None
     with Collector(deployment, moment) as collector, _opened(out) as file, progress_bar("Lines") as progress:
@@ -87,11 +87,11 @@ def record(out: str, follow: bool, since: datetime | None, keep_days: float | No
     write_json({"lines": count, "topics": processes, "out": out}, json_file)
     if not count:
         ERRORS.print(
-            "Nothing was recorded; the topics are prepared: run services with --events broker.", highlight=False
+            "There are no lines yet. The topics are ready: run the services with --events broker.", highlight=False
         )
         return Exit.UNDECIDED
     if out != "-":
-        ERRORS.print(f"{count:,} lines of {len(processes)} topics are in {out}.", highlight=False, soft_wrap=True)
+        ERRORS.print(f"Wrote {count:,} lines of {len(processes)} topics to {out}.", highlight=False, soft_wrap=True)
     return Exit.HOLDS
 
 

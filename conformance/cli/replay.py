@@ -1,22 +1,23 @@
-"""`ondemand replay`: traces on the implementation, in lock-step."""
+"""`ondemand replay`: replays traces on the implementation in lock-step."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
+from conformance.evidence.gathering import shipped_vectors
 from conformance.mutation.faulty import cores_of, faulty_option
-from conformance.protocols import PROTOCOLS, REPLAYED, again
+from conformance.protocols import PROTOCOLS, REPLAYED, again, chosen
 from conformance.replay.alcor.options import OPTIONS, TargetName, check_options, is_live, replay_asked
 from conformance.replay.lockstep import Replay
-from conformance.replay.replays import Replays, Vector, read_vectors, replay_all, vectors_of
+from conformance.replay.replays import Replays, Vector, read_vectors, replay_all
 from conformance.replay.targets import STORES, open_with_broker
 from conformance.report.alcor_replays import print_live
 from conformance.report.divergence import print_divergence, said
@@ -30,36 +31,40 @@ from impl.cli.wire_options import with_options
 from model.language import Source
 from spec.on_demand.protocol import PROTOCOL as ON_DEMAND
 
+PROTOCOL_HELP: Final = f"{' or '.join(sorted(REPLAYED))}. [default: both, or the protocols of TRACES]"
+
 
 def live_options(command: Any) -> Any:
-    """Adds how an NCM of Alcor is spoken to."""
+    """Adds the options for an NCM of Alcor."""
     return with_options(command, *OPTIONS)
 
 
 @click.command()
 @click.argument("traces", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--target", type=TargetName(), default="memory", show_default=True, help="Where to replay.")
+@click.option("--protocol", "protocol_name", metavar="NAME", help=PROTOCOL_HELP)
 @click.option(
     "--store",
     type=click.Choice(STORES),
     default="own",
     show_default=True,
-    help="Where NCM and DPM keep their state: each in a store of its own, or in a journal that another could take over.",
+    help="Where NCM and DPM keep their state: each in its own store, or in a journal that another instance could take over.",
 )
 @live_options
 @click.option(
     "--shrink",
     "shrinks",
     is_flag=True,
-    help="Make the first divergence small, as `ondemand shrink` does; not of an NCM of Alcor.",
+    help="Shrink the first divergence, as `ondemand shrink` does. Not with alcor://HOST:PORT.",
 )
 @faulty_option
-@click.option("--received", is_flag=True, help="Show what came to each agent, in the order in which it came.")
+@click.option("--received", is_flag=True, help="Print the messages that each agent received, in order.")
 @json_option
 @outputs_options
 def replay(
     traces: tuple[Path, ...],
     target: str,
+    protocol_name: str | None,
     store: str,
     shrinks: bool,
     faulty: str | None,
@@ -68,57 +73,81 @@ def replay(
     outputs: Outputs,
     **wire: Any,
 ) -> int:
-    """Replay traces on the implementation, step by step, and compare everything after each step.
+    """Replay traces on the implementation, step by step, and compare states and messages after each step.
 
-    TRACES are ITF files or folders of them; without any, all shipped vectors are replayed. Target `memory` runs within this
-    program; `pulsar` uses the broker of $PULSAR_URL, or starts one, with authentication on. `alcor://HOST:PORT` is an NCM that
-    runs: it is held against vectors, and further runs, over Alcor's own gRPC. DPM and the hosts are played from addresses of this
-    machine, which NCM has to reach. What that interface cannot express is named, with the reason.
+    TRACES are ITF files, or folders of them; by default all shipped vectors are replayed. The target `memory` runs inside this
+    program; `pulsar` uses the broker of $PULSAR_URL, or starts one, with authentication. `alcor://HOST:PORT` is a running NCM of
+    Alcor: it is compared with the vectors, and with further runs, over its gRPC interface. DPM and the hosts are simulated at
+    addresses of this machine, which that NCM must reach. What its interface cannot express is listed with the reason.
 
     \b
     Examples:
-      ondemand replay                            every vector, in memory
-      ondemand replay --target pulsar            every vector, on a real broker
-      ondemand replay --target pulsar --store journal
-      ondemand replay trace.itf.json --json -    one trace, the result as JSON
-      ondemand replay trace.itf.json --received  and what each agent received
-      ondemand replay --faulty learns_the_older --shrink
-      ondemand replay --target alcor://127.0.0.100:9016
+      ondemand replay                                       every vector, in memory
+      ondemand replay --protocol message-queue              every vector of one protocol
+      ondemand replay --target pulsar                       every vector, on a real broker
+      ondemand replay --target pulsar --store journal       the same, with the state at the broker
+      ondemand replay trace.itf.json --json -               one trace, the result as JSON
+      ondemand replay trace.itf.json --received             one trace, and what each agent received
+      ondemand replay --faulty learns_the_older --shrink    a faulty implementation, with a small counterexample
+      ondemand replay --target alcor://127.0.0.100:9016     an NCM of Alcor that runs
     """
     check_options(target, wire)
     cores = cores_of(faulty)
     if is_live(target):
         if shrinks or faulty is not None:
-            raise Problem(f"--shrink and --faulty: mean nothing for {target}; leave them out", Exit.BAD_INPUT)
-        vectors = _read(traces, {ON_DEMAND.name}, "in which Alcor's NCM has no part")
+            raise Problem(f"--shrink and --faulty: not possible with --target {target}; leave them out", Exit.BAD_INPUT)
+        vectors = _read(traces, [ON_DEMAND.name], protocol_name, "which does not involve Alcor's NCM")
         against = replay_asked(target, vectors, wire, alone=bool(traces))
         print_live(against, console_for(json_file))
         _print_first(against, console_for(json_file))
         return _written(against, target, received, json_file, outputs)
-    vectors = _read(traces, REPLAYED, "which no implementation follows step by step")
+    vectors = read_replayed(traces, protocol_name)
     with (
-        open_with_broker(target, store=store, console=ERRORS) as surroundings,
+        open_with_broker(target, store=store, console=ERRORS) as opened,
         progress_bar("Replaying", len(vectors)) as progress,
     ):
-        found = replay_all(vectors, surroundings, cores=cores, progress=progress)
+        found = replay_all(vectors, opened, cores=cores, progress=progress)
         wrong = next((vector for vector, one in found.results if one.divergence is not None), None)
-        shrunk = shrink(wrong, surroundings, cores=cores, progress=progress) if shrinks and wrong is not None else None
+        shrunk = shrink(wrong, opened, cores=cores, progress=progress) if shrinks and wrong is not None else None
     print_replays(found, console_for(json_file))
     return _written(found, target, received, json_file, outputs, shrunk)
 
 
-def _read(traces: tuple[Path, ...], replayed: Collection[str], otherwise: str) -> list[Vector]:
-    """The traces that were named, or all shipped ones of these protocols."""
-    shipped = [vectors_of(protocol) for protocol in PROTOCOLS if protocol.name in replayed]
-    vectors = read_vectors(traces or shipped, *PROTOCOLS)
+def read_replayed(traces: Sequence[Path], protocol_name: str | None = None, *, empty: bool = False) -> list[Vector]:
+    """The named traces, or all shipped vectors, of the protocol of this name, or of all protocols that are replayed.
+
+    `empty`: traces without a step are taken too.
+
+    Raises:
+        Problem: a name does not exist, a trace is of another protocol or has no step, or the shipped vectors are stale.
+        BadInput: a file is no trace.
+    """
+    why = "which the implementation does not follow step by step"
+    return _read(traces, sorted(REPLAYED), protocol_name, why, empty=empty)
+
+
+def _read(
+    traces: Sequence[Path], replayed: Sequence[str], protocol_name: str | None, otherwise: str, *, empty: bool = False
+) -> list[Vector]:
+    wanted = replayed
+    if protocol_name is not None:
+        wanted = [chosen(protocol_name, replayed, "is not replayed on this target").name]
+    if not traces:
+        vectors, warnings = shipped_vectors([protocol for protocol in PROTOCOLS if protocol.name in wanted])
+        for sentence in warnings:
+            ERRORS.print(sentence, highlight=False, markup=False, soft_wrap=True)
+        return vectors
+    vectors = read_vectors(traces, *PROTOCOLS)
     for vector in vectors:
-        if vector.base.name not in replayed:
+        name = vector.base.name
+        if name not in replayed:
             raise Problem(
-                f"{vector.name}: is a trace of {vector.base.name}, {otherwise}; "
-                f"replay traces of {' or '.join(sorted(replayed))}",
+                f"{vector.name}: a trace of {name}, {otherwise}; name a trace of {' or '.join(replayed)}",
                 Exit.BAD_INPUT,
             )
-        if not vector.trace.steps:
+        if name not in wanted:
+            raise Problem(f"{vector.name}: a trace of {name}; leave --protocol {wanted[0]} out", Exit.BAD_INPUT)
+        if not vector.trace.steps and not empty:
             raise Problem(f"{vector.name}: states: expected a step after the start, found none", Exit.BAD_INPUT)
     return vectors
 
@@ -131,7 +160,7 @@ def _written(
     outputs: Outputs,
     shrunk: Shrunk | None = None,
 ) -> int:
-    """What was made small, the messages that came, if they are wanted, and files; the exit code."""
+    """Prints the shrunk divergence and the received messages, if they are wanted, and writes the files; returns the exit code."""
     result = found.as_json()
     if shrunk is not None:
         print_shrunk(shrunk, console_for(json_file))
@@ -160,14 +189,14 @@ def _cases(found: Replays) -> Iterator[Case]:
 
 
 def _source(vector: Vector, result: Replay) -> Source | None:
-    """The action of the specification that the implementation leaves, if it is a step of the trace."""
+    """The action of the specification from which the implementation diverges, if it is a step of the trace."""
     if result.divergence is None or not 0 < result.divergence.step <= len(vector.trace.steps):
         return None
     return source_of(vector.trace.steps[result.divergence.step - 1].action, vector.base)
 
 
 def findings_of(found: Replays) -> Iterator[Finding]:
-    """What was not driven to its end, and each divergence with the way there."""
+    """What was not driven to its end, and each divergence with the run to it."""
     title, command = f"replay on {found.target}", again(f"replay --target {found.target}")
     for name, because in found.unsettled:
         yield Finding(title, f"{name} was not driven to its end: {because}", again=command, undecided=True)
@@ -178,7 +207,7 @@ def findings_of(found: Replays) -> Iterator[Finding]:
 
 
 def section_of(*found: Replays) -> Section:
-    """What was replayed of each protocol."""
+    """The table of replays by protocol for a summary."""
     rows = []
     for item in found:
         for name in dict.fromkeys(vector.base.name for vector, _ in item.results):
@@ -196,7 +225,7 @@ def print_replays(found: Replays, console: Console) -> None:
     table = plain_table(f"Replayed on {found.target}", right=figures, left=[])
     table.add_column("verdict")
     steps = found.total(lambda item: item.steps)
-    colour = {"conforms": "green", "diverges": "red", "undecided": "yellow"}[found.verdict]
+    color = {"conforms": "green", "diverges": "red", "undecided": "yellow"}[found.verdict]
     table.add_row(
         f"{len(found.results):,}",
         f"{steps:,}",
@@ -204,7 +233,7 @@ def print_replays(found: Replays, console: Console) -> None:
         f"{found.total(lambda item: item.crashes):,}",
         f"{found.seconds:.2f}",
         f"{steps / max(found.seconds, 1e-9):,.0f}",
-        f"[{colour}]{found.verdict}[/]",
+        f"[{color}]{found.verdict}[/]",
     )
     console.print(table)
     console.print()
@@ -222,9 +251,9 @@ def _print_first(found: Replays, console: Console) -> None:
 
 
 def print_received(found: Replays, console: Console) -> None:
-    """What came to each agent in each trace. That each message is for its host, or for a VPC of it, is part of every replay."""
+    """The messages that each agent received in each trace. Every replay checks that each is for the host or for a VPC of it."""
     for vector, result in found.results:
         console.print(f"[bold]{escape(vector.name)}[/]", highlight=False)
         for host, messages in result.received.items():
-            came = ", ".join(messages) or "nothing"
-            console.print(Padding(f"{host}: {escape(came)}", (0, 0, 0, 2)), highlight=False)
+            received = ", ".join(messages) or "nothing"
+            console.print(Padding(f"{host}: {escape(received)}", (0, 0, 0, 2)), highlight=False)

@@ -1,4 +1,4 @@
-"""`ondemand show`: a trace as a table and a sequence diagram, or the protocol itself in TLA+."""
+"""`ondemand show`: prints a trace as a table and a sequence diagram, or the protocol in TLA+."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from model.tla.tlc import world
 
 @click.command()
 @click.argument("trace", type=click.Path(path_type=Path), required=False)
-@click.option("--mermaid", is_flag=True, help="Print the sequence diagram in Mermaid, and nothing else.")
+@click.option("--mermaid", is_flag=True, help="Print only the sequence diagram, in Mermaid.")
 @click.option(
     "--svg",
     type=click.Path(path_type=Path),
     metavar="FILE",
     callback=writable,
-    help="Write the sequence diagram as a picture.",
+    help="Write the sequence diagram as an SVG picture.",
 )
-@click.option("--full", is_flag=True, help="Show the whole state after each step, not only what changed.")
-@click.option("--tla", "as_tla", is_flag=True, help="Print the protocol as a TLA+ module; no trace is needed.")
+@click.option("--full", is_flag=True, help="Print the whole state after each step, not only the changes.")
+@click.option("--tla", "as_tla", is_flag=True, help="Print the protocol as a TLA+ module; takes no TRACE.")
 @click.option(
     "--config",
     metavar="NAME",
-    help=f"With --tla: also this bounded world, as TLC takes it; {configurations.CONFIG_HELP}.",
+    help=f"With --tla: also write a bounded configuration for TLC. {configurations.CONFIG_HELP}.",
 )
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="With --tla: write the files into this folder, instead of printing them.",
+    help="With --tla: write the files into this folder instead of printing them.",
 )
 @protocol_option
 @variant_option
@@ -56,29 +56,29 @@ def show(
     protocol_name: str | None,
     variant: str | None,
 ) -> int:
-    """Print a trace as a table in which changes stand out, and a sequence diagram; or the protocol in TLA+.
+    """Print a trace as a table of changes and a sequence diagram, or print the protocol in TLA+.
 
-    TRACE is an ITF file: a shipped vector, or what `ondemand explore --save` or `ondemand step` has written.
+    TRACE is an ITF file: a shipped vector, or a file that `ondemand explore --save` or `ondemand step` wrote.
 
     \b
     Examples:
-      ondemand show trace.itf.json
-      ondemand show trace.itf.json --mermaid
-      ondemand show trace.itf.json --svg trace.svg
-      ondemand show --tla                                  the whole statement
-      ondemand show --tla --config two-hosts --folder tla  and a bounded world of it, for TLC
+      ondemand show trace.itf.json                           a table and a sequence diagram
+      ondemand show trace.itf.json --mermaid                 the diagram in Mermaid
+      ondemand show trace.itf.json --svg trace.svg           the diagram as a picture
+      ondemand show --tla                                    the whole statement in TLA+
+      ondemand show --tla --config two-hosts --folder tla    with a bounded configuration for TLC
     """
     if as_tla:
         if trace is not None or mermaid or svg is not None or full:
-            raise Problem("--tla: prints the protocol, and no trace; leave TRACE and its options out", Exit.BAD_INPUT)
+            raise Problem("--tla: prints the protocol; leave TRACE and its options out", Exit.BAD_INPUT)
         show_tla(configurations.meant(config, protocol_name, variant), config, folder, changed=variant is not None)
         return 0
     if any(option is not None for option in (config, folder, protocol_name, variant)):
         raise Problem(
-            "--config, --folder, --protocol, --variant: are for a protocol in TLA+; add --tla", Exit.BAD_INPUT
+            "--config, --folder, --protocol and --variant: need --tla; add it, or leave them out", Exit.BAD_INPUT
         )
     if trace is None:
-        raise Problem("TRACE: is missing; name a trace file, or print the protocol with --tla", Exit.BAD_INPUT)
+        raise Problem("TRACE is missing; name a trace file, or print the protocol with --tla", Exit.BAD_INPUT)
     if trace.is_dir():
         raise Problem(f"{trace}: is a folder; name one trace file in it", Exit.BAD_INPUT)
     (vector,) = read_vectors([trace], *PROTOCOLS)
@@ -93,15 +93,15 @@ def show(
     print_diagram(console, vector.trace, vector.protocol)
     if vector.diverges_at is not None:
         console.print(
-            f"Step {vector.diverges_at} is not the protocol's: an implementation that conforms does otherwise."
+            f"Step {vector.diverges_at} leaves the protocol: a conforming implementation does not take it, or takes it differently."
         )
     return 0
 
 
 def show_tla(protocol: Protocol, config: str | None, folder: Path | None, *, changed: bool) -> None:
-    """Prints or writes a protocol as a TLA+ module, and with a configuration the world and what TLC is to check in it.
+    """Prints or writes a protocol as a TLA+ module, and for a configuration the module and the properties that TLC checks.
 
-    `changed`: a variant is put in, for which it is not proved that spent messages can be forgotten.
+    `changed`: the protocol has a variant, for which it is not proved that spent messages may be forgotten.
     """
     exported = module(protocol)
     files = {f"{exported.name}.tla": exported.text}
@@ -113,7 +113,7 @@ def show_tla(protocol: Protocol, config: str | None, folder: Path | None, *, cha
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
             raise Problem(
-                f"{folder}: cannot be made ({problem.strerror}); name another folder", Exit.BAD_INPUT
+                f"{folder}: cannot be created ({problem.strerror}); name another folder", Exit.BAD_INPUT
             ) from problem
     for name, text in files.items():
         if folder is None:

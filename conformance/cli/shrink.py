@@ -1,4 +1,4 @@
-"""`ondemand shrink`: a divergence made small."""
+"""`ondemand shrink`: shrinks a run that diverges."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
+from conformance.cli.replay import read_replayed
 from conformance.mutation.faulty import cores_of, faulty_option
-from conformance.protocols import PROTOCOLS, REPLAYED
-from conformance.replay.replays import read_vectors
 from conformance.replay.targets import STORES, TARGETS, open_with_broker
 from conformance.report.divergence import print_divergence, said
 from conformance.report.result import Case, Finding, Result, source_of
@@ -24,9 +23,20 @@ from impl.cli.exits import Exit, Problem
 @click.command()
 @click.argument("trace", type=click.Path(path_type=Path))
 @click.option("--target", type=click.Choice(TARGETS), default="memory", show_default=True, help="Where to replay.")
-@click.option("--store", type=click.Choice(STORES), default="own", show_default=True, help="As for replay.")
 @click.option(
-    "--times", type=click.IntRange(1), default=5, show_default=True, metavar="NUMBER", help="Runs of each candidate."
+    "--store",
+    type=click.Choice(STORES),
+    default="own",
+    show_default=True,
+    help="Where NCM and DPM keep their state, as for replay.",
+)
+@click.option(
+    "--times",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    metavar="NUMBER",
+    help="The number of runs of each candidate.",
 )
 @faulty_option
 @save_option
@@ -42,35 +52,27 @@ def shrink(
     json_file: str | None,
     outputs: Outputs,
 ) -> int:
-    """Make a run that diverges small: on a model of what is wrong, and confirmed on the target.
+    """Shrink a run that diverges on a model of the fault, and confirm the result on the target.
 
-    TRACE is replayed until it diverges. What was seen is explained by changed actions of the specification, or by a context that
-    is learned; runs in which that would show are made as short as possible without the target. Then the smallest are run there,
-    each several times, and the report gives the smallest that diverges likewise, with how often it does.
+    TRACE is replayed until it diverges. The divergence is explained by changed actions of the specification, or by a learned
+    context. Runs that would show such a fault are shortened without the target. The shortest of them are then run on the target,
+    each several times, and the report gives the shortest that diverges in the same way, and how often it does.
 
     \b
     Examples:
-      ondemand shrink trace.itf.json --save small.itf.json
-      ondemand shrink trace.itf.json --target pulsar --times 20
-      ondemand shrink trace.itf.json --faulty learns_the_older
+      ondemand shrink trace.itf.json --save small.itf.json         save the shortest run
+      ondemand shrink trace.itf.json --target pulsar --times 20    on a real broker
+      ondemand shrink trace.itf.json --faulty learns_the_older     a faulty implementation
     """
-    (vector, *more) = read_vectors([trace], *PROTOCOLS)
+    (vector, *more) = read_replayed([trace])
     if more:
-        raise Problem(f"{trace}: is a folder; name one trace", Exit.BAD_INPUT)
-    if vector.base.name not in REPLAYED:
-        raise Problem(
-            f"{vector.name}: is a trace of {vector.base.name}, which no implementation follows step by step; "
-            f"name a trace of {' or '.join(sorted(REPLAYED))}",
-            Exit.BAD_INPUT,
-        )
-    if not vector.trace.steps:
-        raise Problem(f"{vector.name}: states: expected a step after the start, found none", Exit.BAD_INPUT)
+        raise Problem(f"{trace}: is a folder; name one trace file in it", Exit.BAD_INPUT)
     cores = cores_of(faulty)
     with (
-        open_with_broker(target, store=store, console=ERRORS) as surroundings,
+        open_with_broker(target, store=store, console=ERRORS) as opened,
         progress_bar("Shrinking") as progress,
     ):
-        found = make_small(vector, surroundings, cores=cores, times=times, progress=progress)
+        found = make_small(vector, opened, cores=cores, times=times, progress=progress)
     if save is not None and found.smallest is not None:
         write_text(save, saved(found, found.smallest))
     print_shrunk(found, console_for(json_file))

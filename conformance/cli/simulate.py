@@ -1,4 +1,4 @@
-"""`ondemand simulate`: long random runs of the role machines."""
+"""`ondemand simulate`: random runs of the role machines."""
 
 from __future__ import annotations
 
@@ -20,13 +20,29 @@ from model.reference import itf
 
 @click.command()
 @click.option(
-    "--config", metavar="NAME", help=f"{configurations.CONFIG_HELP}. [default: two-hosts, or the protocol's first]"
+    "--config",
+    metavar="NAME",
+    help=f"{configurations.CONFIG_HELP}. [default: the one that leaves out the fewest actions]",
 )
-@click.option("--runs", type=click.IntRange(1), default=100, show_default=True, metavar="NUMBER", help="Random runs.")
 @click.option(
-    "--steps", type=click.IntRange(1), default=60, show_default=True, metavar="NUMBER", help="Steps of a run at most."
+    "--runs",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    metavar="NUMBER",
+    help="The number of random runs.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, metavar="NUMBER", help="The same seed, the same runs.")
+@click.option(
+    "--steps", type=click.IntRange(1), default=60, show_default=True, metavar="NUMBER", help="The most steps of a run."
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    metavar="NUMBER",
+    help="The seed; the same seed gives the same runs.",
+)
 @save_option
 @protocol_option
 @variant_option
@@ -43,15 +59,15 @@ def simulate(
     json_file: str | None,
     outputs: Outputs,
 ) -> int:
-    """Run the role machines at random, with every promise checked at every step.
+    """Run the role machines at random, and check every promise at every step.
 
-    Larger worlds than can be explored may be simulated. What breaks a promise is made as short as possible.
+    Simulation covers configurations that are too large to explore. A counterexample is shrunk before it is shown.
 
     \b
     Examples:
-      ondemand simulate
-      ondemand simulate --runs 1000 --seed 7
-      ondemand simulate --variant pushes_to_all
+      ondemand simulate                            100 runs of the default configuration
+      ondemand simulate --runs 1000 --seed 7       more runs, from another seed
+      ondemand simulate --variant pushes_to_all    a variant that breaks a promise
     """
     protocol = configurations.meant(config, protocol_name, variant)
     config = config or configurations.first(protocol)
@@ -69,7 +85,7 @@ def simulate(
     console.print(
         f"{MARKS[found.verdict]} {found.configuration}: {found.runs:,} runs, {found.steps:,} steps; "
         f"{len(found.actions)} of {len(protocol.actions)} actions were taken, "
-        f"{len(found.reached)} of {len(protocol.sometimes)} things that must be reachable were reached; "
+        f"{len(found.reached)} of {len(protocol.sometimes)} states that must be reachable were reached; "
         f"{found.seconds:.1f} s (seed {seed})",
         highlight=False,
     )
@@ -79,8 +95,8 @@ def simulate(
     if found.trace is not None:
         print_violation(console, found.violated, protocol, found.trace, shortest=False)
         command = again(f"simulate --config {config} --runs {runs} --steps {steps} --seed {seed}", variant)
-        console.print(f"Again: {command}", highlight=False, soft_wrap=True)
-        wrong = f"broken in {found.configuration} after {len(found.trace.steps)} steps; again: {command}"
+        console.print(f"To run it again: {command}", highlight=False, soft_wrap=True)
+        wrong = f"broken in {found.configuration} after {len(found.trace.steps)} steps; to run it again: {command}"
         show = partial(print_violation, name=found.violated, protocol=protocol, trace=found.trace, shortest=False)
         result.findings.append(Finding(found.violated, wrong, source, command, show))
         if save is not None:

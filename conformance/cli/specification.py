@@ -1,7 +1,7 @@
-"""A specification of the user's own, in the place of the one beside these engines.
+"""The user's own specification, in place of the one that comes with the engines.
 
-What is taken from elsewhere is the statement alone; the language that it is written in belongs to the engines. So a folder is a
-copy of `spec`, of the same version, with what the user has changed.
+Only the statement is the user's; its language belongs to the engines. So the folder is a copy of `spec`, of the same version, with
+the user's changes.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ PACKAGE: Final = "spec"
 
 
 def use(given: Path) -> None:
-    """Has everything from now on take the specification in this folder. Before anything is taken from another.
+    """Makes every later import take the specification in this folder. No specification may have been imported before.
 
     Raises:
-        Problem: there is none, or it is incomplete.
+        Problem: the folder has no specification, or an incomplete one.
     """
     folder, ours = given.resolve(), _ours()
     if folder == ours:
         return
     assert PACKAGE not in sys.modules, "a specification is in use already"
     if not (folder / "__init__.py").is_file():
-        raise Problem(f"--spec {given}: is no specification; name a copy of the folder {ours}", Exit.BAD_INPUT)
+        raise Problem(f"--spec {given}: not a specification; name a copy of the folder {ours}", Exit.BAD_INPUT)
     for file in sorted(item.relative_to(ours) for item in ours.rglob("*.py")):
         if not (folder / file).is_file():
             raise Problem(
-                f"{given / file}: is missing; copy all of {ours}, and change what is different", Exit.BAD_INPUT
+                f"{given / file} is missing; copy all of {ours} again, and make your changes in the copy",
+                Exit.BAD_INPUT,
             )
     spec = importlib.util.spec_from_file_location(
         PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)]
@@ -45,7 +46,7 @@ def use(given: Path) -> None:
 
 
 def _ours() -> Path:
-    """The folder of the specification beside these engines."""
+    """The folder of the specification that comes with the engines."""
     found = importlib.util.find_spec(PACKAGE)
     assert found is not None
     assert found.origin is not None
@@ -53,7 +54,7 @@ def _ours() -> Path:
 
 
 def place_of(problem: BaseException) -> tuple[str, int] | None:
-    """File and line of the specification that is in use, if that is what cannot be loaded; none: something else is wrong."""
+    """The file and line of the specification in use that cannot be loaded; None if the problem is elsewhere."""
     folder = Path(str(getattr(sys.modules.get(PACKAGE), "__file__", ""))).resolve().parent
     if isinstance(problem, SyntaxError) and problem.filename is not None:
         places = [(problem.filename, problem.lineno or 1)]

@@ -1,4 +1,4 @@
-"""`ondemand step`: take steps of the role machines by hand, or from a script."""
+"""`ondemand step`: takes steps of the role machines by hand or from a script."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conformance import configurations
 from conformance.protocols import protocol_option, variant_option
 from conformance.report.trace_table import call_of, changes_between
 from conformance.report.violation import doc_of
-from impl.cli.console import no_such, write_text
+from impl.cli.console import listed, no_such, write_text
 from impl.cli.exits import Exit, Problem
 from model.language import Action
 from model.language.notation import notation
@@ -28,31 +28,35 @@ from model.reference.state import Element, Occurrence, State, Trace, elements
 HELP = """\
   3                     take step 3 of the list
   ask h1 r1 p1 p2       take this step: an action with its choices
-  l                     list what is possible
-  s                     show the state
-  u                     undo a step
+  l                     list the enabled steps
+  s                     print the state
+  u                     undo the last step
   w FILE                write the steps as an ITF trace, for show and replay
   q                     quit
 A line that begins with # is a comment."""
 
 
 @click.command()
-@click.option("--config", help=f"{configurations.CONFIG_HELP}. [default: the first]", metavar="NAME")
 @click.option(
-    "--mermaid", "diagram", metavar="LIFECYCLE", help="Print a lifecycle's state diagram in Mermaid, and end."
+    "--config",
+    help=f"{configurations.CONFIG_HELP}. [default: the one that leaves out the fewest actions]",
+    metavar="NAME",
+)
+@click.option(
+    "--mermaid", "diagram", metavar="LIFECYCLE", help="Print only the state diagram of a lifecycle, in Mermaid."
 )
 @protocol_option
 @variant_option
 def step(config: str | None, diagram: str | None, protocol_name: str | None, variant: str | None) -> int:
-    """Take steps of the role machines by hand: what is possible is listed, you choose. A broken promise is told at once.
+    """Take steps of the role machines by hand: choose from the list of enabled steps. A broken promise is reported at once.
 
-    From a pipe or file the steps are taken one a line, and the first line that is wrong ends it.
+    Steps can also come from a pipe or file, one in each line; the first wrong line ends the command.
 
     \b
     Examples:
-      ondemand step
-      ondemand step --config migration
-      ondemand step --mermaid route_state
+      ondemand step                          the default configuration
+      ondemand step --config migration       a named configuration
+      ondemand step --mermaid route_state    the state diagram of a lifecycle
       printf 'place p1 h1\\nstore p1 1\\nw trace.itf.json\\n' | ondemand step
     """
     protocol = configurations.meant(config, protocol_name, variant)
@@ -74,7 +78,7 @@ def step(config: str | None, diagram: str | None, protocol_name: str | None, var
 
 
 class _Refused(Exception):
-    """A line cannot be followed; its text says why, and what can."""
+    """A line cannot be executed; the text says why, and what is possible."""
 
 
 class _Walk:
@@ -87,15 +91,15 @@ class _Walk:
         self._states: list[State] = [system.state]
         self._steps: list[Occurrence] = []
         self._broken: list[bool] = []
-        """Of each step, whether it broke a promise."""
+        """For each step, whether it broke a promise."""
 
     @property
     def broken(self) -> bool:
-        """Whether a step that was taken, and not undone, broke a promise."""
+        """Whether a step that was not undone broke a promise."""
         return any(self._broken)
 
     def by_hand(self) -> None:
-        """Asks for lines until the user has enough."""
+        """Prompts for lines until the user quits."""
         self._console.print(f"[bold]{escape(self._system.configuration.doc)}[/]\n{HELP}\n")
         self._list()
         while True:
@@ -114,10 +118,10 @@ class _Walk:
                 self._list()
 
     def by_script(self) -> None:
-        """Takes what standard input says, showing each line before what comes of it.
+        """Executes the lines of standard input, printing each line before its result.
 
         Raises:
-            Problem: a line cannot be followed.
+            Problem: a line cannot be executed.
         """
         for number, line in enumerate(sys.stdin, start=1):
             if line.strip() and not line.strip().startswith("#"):
@@ -129,7 +133,7 @@ class _Walk:
                 raise Problem(f"standard input, line {number}: {problem}", Exit.BAD_INPUT) from problem
 
     def _follow(self, line: str) -> bool:
-        """Does what a line says; false: that was the last one."""
+        """Executes a line; false if it was the last one."""
         word, _, rest = line.partition(" ")
         if word == "q" and not rest:
             return False
@@ -137,7 +141,7 @@ class _Walk:
             self._undo()
         elif word == "s" and not rest:
             changes = changes_between(None, self._states[-1], self._system.protocol)
-            self._print(changes or ["nothing has happened yet"])
+            self._print(changes or ["the initial state"])
         elif word == "l" and not rest:
             self._list()
         elif word in ("?", "h", "help"):
@@ -149,34 +153,36 @@ class _Walk:
         return True
 
     def _chosen(self, line: str) -> Occurrence:
-        """The step that a line means: a number of the list, or an action with its choices."""
+        """The step that a line names: by its number in the list, or as an action with its choices."""
         if line.isdecimal():
             enabled = self._system.enabled()
             if not 0 < int(line) <= len(enabled):
-                raise _Refused(f"there is no step {line}; {len(enabled)} are possible, and l lists them")
+                raise _Refused(f"there is no step {line}; {len(enabled)} are enabled, and l lists them")
             return enabled[int(line) - 1]
         name, *given = re.sub(r"[(),]", " ", line).split()
         if name not in self._actions:
-            raise _Refused(f"{no_such('action', name, self._actions)}; ? shows what else a line may say")
+            raise _Refused(f"{no_such('action', name, self._actions)}; ? prints the commands")
         action = self._actions[name]
         values = [value.partition("=")[2] or value for value in given]
         if len(values) != len(action.parameters):
             wanted = " ".join(parameter.name for parameter in action.parameters)
-            raise _Refused(f"{name} has {len(action.parameters)} choices: {name} {wanted}")
+            raise _Refused(
+                f"{name}: expected {len(action.parameters)} choices, found {len(values)}; write {name} {wanted}"
+            )
         choices = tuple(
-            (one.name, self._element(one.name, one.sort, value))
-            for one, value in zip(action.parameters, values, strict=True)
+            (parameter.name, self._element(parameter.name, parameter.sort, value))
+            for parameter, value in zip(action.parameters, values, strict=True)
         )
         chosen = Occurrence(name, choices)
         if not self._interpreter.is_enabled(self._states[-1], chosen):
-            raise _Refused(f"{chosen} is not possible here: {self._why_not(action, chosen)}")
+            raise _Refused(f"{chosen} is not enabled: {self._why_not(action, chosen)}")
         return chosen
 
     def _element(self, name: str, sort: type, value: str) -> Element:
         among = elements(sort, self._system.configuration)
         found: Element = int(value) if issubclass(sort, Number) and value.isdecimal() else value
         if found not in among:
-            raise _Refused(f"{name}: expected one of {', '.join(map(str, among))}, found {value!r}")
+            raise _Refused(f"{name}: expected one of {listed(map(str, among))}, found {value!r}")
         return found
 
     def _why_not(self, action: Action, chosen: Occurrence) -> str:
@@ -186,7 +192,7 @@ class _Walk:
         for part in self._interpreter.conjuncts(self._states[-1], chosen):
             if not part.held:
                 return f"{notation(part.node)} is false"
-        return "a number would leave its bound"
+        return "a number would exceed its bound"
 
     def _take(self, chosen: Occurrence) -> None:
         try:
@@ -208,7 +214,7 @@ class _Walk:
 
     def _undo(self) -> None:
         if not self._steps:
-            raise _Refused("no step was taken that could be undone")
+            raise _Refused("there is no step to undo")
         undone = self._steps.pop()
         self._states.pop()
         self._broken.pop()
@@ -217,7 +223,7 @@ class _Walk:
 
     def _write(self, file: str) -> None:
         if not file:
-            raise _Refused("w wants the name of a file: w trace.itf.json")
+            raise _Refused("w needs the name of a file; write w trace.itf.json")
         trace = Trace(
             self._system.protocol.name,
             self._system.configuration,
@@ -226,17 +232,17 @@ class _Walk:
             "Stepped by hand.",
         )
         write_text(Path(file), itf.dumps(trace, self._system.protocol))
-        self._console.print(f"  {escape(file)} is written: {len(self._steps)} steps")
+        self._console.print(f"  wrote {len(self._steps)} steps to {escape(file)}")
 
     def _list(self) -> None:
-        """What is possible, by who does it."""
+        """Prints the enabled steps by role."""
         numbered = list(enumerate(self._system.enabled(), start=1))
         for role, steps in groupby(numbered, key=lambda item: self._actions[item[1].action].role.name):
             self._console.print(f"[bold]{role}[/]")
             for number, occurrence in steps:
                 self._console.print(f"{number:4} {escape(str(occurrence))}")
         if not numbered:
-            self._console.print("Nothing is possible any more; u undoes a step.")
+            self._console.print("No step is enabled; u undoes the last step.")
 
     def _print(self, lines: list[str]) -> None:
         for line in lines:

@@ -1,4 +1,4 @@
-"""`ondemand unexercised`: what the statement permits, and the implementation never did."""
+"""`ondemand unexercised`: what the statement permits and the implementation never does."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
+from conformance.cli.replay import PROTOCOL_HELP, read_replayed
 from conformance.logs.finite_runs import run_of
 from conformance.logs.reading import LogFile
 from conformance.mutation.faulty import cores_of, faulty_option
-from conformance.protocols import PROTOCOLS, REPLAYED, named
+from conformance.protocols import PROTOCOLS, REPLAYED, chosen
 from conformance.replay.lockstep import Divergence
-from conformance.replay.replays import read_vectors, vectors_of
 from conformance.replay.targets import TARGETS, open_with_broker
 from conformance.replay.unexercised import Permitted, Unexercised, Verdict, by_action, permissiveness
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.writing import Outputs, outputs_options
 from impl.cli.console import ERRORS, console_for, json_option, plain_table, progress_bar, write_json
-from impl.cli.exits import Exit, Problem, worst
+from impl.cli.exits import Exit, worst
 
 LOG_STEPS = 150
-"""Steps of logs that are looked at: what is enabled is asked for anew in each state, of all members that were named."""
+"""Steps of logs that are examined. In each state the enabled steps are computed again, for all members that the logs name."""
 
 SHOWN_MAX = 12
-"""Findings that are shown of a protocol; all of them are in the JSON."""
+"""Findings that are printed for a protocol; the JSON has all of them."""
 
 
 @click.command()
@@ -38,14 +38,14 @@ SHOWN_MAX = 12
 @click.option(
     "--protocol",
     "protocol_name",
-    type=click.Choice(sorted(REPLAYED)),
-    help="Only this protocol. [default: all that are replayed]",
+    metavar="NAME",
+    help=PROTOCOL_HELP,
 )
 @click.option(
     "--top",
     type=click.IntRange(0),
     metavar="NUMBER",
-    help="Offer only so many, the most often permitted first; the rest is undecided. [default: all]",
+    help="Offer only so many steps, the most often permitted first; the rest is undecided. [default: all]",
 )
 @click.option(
     "--log",
@@ -53,7 +53,7 @@ SHOWN_MAX = 12
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Event logs of one deployment: their beginning counts as a run, and without TRACES as the only one. May be repeated.",
+    help="An event log of the deployment; can be repeated. The beginning of the logs is another run; without TRACES, the only one.",
 )
 @click.option(
     "--log-steps",
@@ -61,7 +61,7 @@ SHOWN_MAX = 12
     default=LOG_STEPS,
     show_default=True,
     metavar="NUMBER",
-    help="Steps of the logs that are looked at, at most.",
+    help="The most steps of the logs that are examined.",
 )
 @faulty_option
 @json_option
@@ -77,39 +77,33 @@ def unexercised(
     json_file: str | None,
     outputs: Outputs,
 ) -> int:
-    """Ask of every state that replays were in what the statement permits there and the implementation never did.
+    """Find what the statement permits in the states of replays and the implementation never does.
 
-    TRACES are ITF files or folders of them; without any, all shipped vectors are replayed. What is permitted is sorted by action
-    and context. Where no trace took a step, the step is offered at the end of the shortest run there: it is done, refused
-    (which is allowed, unless what happens eventually counts on it), cannot be driven, or the implementation diverges.
+    TRACES are ITF files, or folders of them; by default all shipped vectors are replayed. Permitted steps are grouped by action and
+    context. A step that no trace takes is offered at the end of the shortest run to its state: the implementation takes it, refuses
+    it (which is allowed, unless an eventuality depends on it), cannot be driven to it, or diverges.
 
     \b
     Examples:
-      ondemand unexercised                           all vectors, in memory
-      ondemand unexercised --target pulsar --top 50  the most often permitted, on a real broker
-      ondemand unexercised --log dpm.ndjson --log ncm.ndjson --log h1.ndjson
-      ondemand unexercised --faulty never_evicts     an agent that does less than it might
+      ondemand unexercised                             all vectors, in memory
+      ondemand unexercised --target pulsar --top 50    the 50 most often permitted steps, on a real broker
+      ondemand unexercised --log ncm.ndjson --log h1.ndjson
+      ondemand unexercised --faulty never_evicts       an agent that does less than it may
     """
     cores = cores_of(faulty)
-    shipped = [vectors_of(named(name)) for name in sorted(REPLAYED) if protocol_name in (None, name)]
-    vectors = read_vectors(traces or shipped, *PROTOCOLS) if traces or not logs else []
-    for vector in vectors:
-        if vector.base.name not in REPLAYED:
-            raise Problem(
-                f"{vector.name}: is a trace of {vector.base.name}, which no implementation follows step by step; "
-                f"name traces of {' or '.join(sorted(REPLAYED))}",
-                Exit.BAD_INPUT,
-            )
+    if protocol_name is not None:
+        protocol_name = chosen(protocol_name, sorted(REPLAYED), "is not replayed").name
+    vectors = read_replayed(traces, None if traces else protocol_name, empty=True) if traces or not logs else []
     followed = [("logs", run_of([LogFile(log) for log in logs], steps_max=log_steps))] if logs else []
     results = []
-    with open_with_broker(target, console=ERRORS) as surroundings:
+    with open_with_broker(target, console=ERRORS) as opened:
         for protocol in PROTOCOLS:
             mine = [vector for vector in vectors if vector.base is protocol]
             logged = [(name, run) for name, run in followed if run.protocol == protocol.name]
             if (mine or logged) and protocol_name in (None, protocol.name):
                 with progress_bar(protocol.name) as progress:
                     found = permissiveness(
-                        protocol, mine, surroundings, cores=cores, followed=logged, tries_max=top, progress=progress
+                        protocol, mine, opened, cores=cores, followed=logged, tries_max=top, progress=progress
                     )
                 results.append(found)
     console = console_for(json_file)
@@ -117,7 +111,7 @@ def unexercised(
         print_permissiveness(found, console)
     write_json([each_result.as_json() for each_result in results], json_file)
     ended = worst(found.exit for found in results) if results else Exit.UNDECIDED
-    result = Result("permissive", ended, sum(found.seconds for found in results))
+    result = Result("unexercised", ended, sum(found.seconds for found in results))
     for found in results:
         result.cases += _cases(found)
         result.findings += _findings(found)
@@ -140,14 +134,14 @@ def _cases(found: Unexercised) -> Iterator[Case]:
 
 
 def _findings(found: Unexercised) -> Iterator[Finding]:
-    """What diverges; what is refused is allowed."""
+    """The divergences; refusals are allowed."""
     for divergence in found.divergences[:1]:
-        yield Finding("permissive", _diverges(divergence))
+        yield Finding("unexercised", _diverges(divergence))
     for finding in found.findings[:SHOWN_MAX]:
         if finding.verdict == "diverges":
             show = partial(_print_finding, found, finding)
             yield Finding(
-                "permissive",
+                "unexercised",
                 f"{finding.shown}: {finding.because}",
                 source_of(finding.context.action, found.protocol),
                 show=show,
@@ -163,11 +157,11 @@ def _section(found: Unexercised) -> Section:
 
 
 def _diverges(divergence: Divergence) -> str:
-    return f"{divergence.trace}, step {divergence.step}, {divergence.action}: {divergence.field} is not as expected"
+    return f"{divergence.trace}, step {divergence.step}, {divergence.action}: {divergence.field} differs"
 
 
 def print_permissiveness(found: Unexercised, console: Console) -> None:
-    """A row for each action, then what was not simply done when it was offered."""
+    """A row for each action, then the offered steps that the implementation did not simply take."""
     table = plain_table(
         f"Permitted in the {found.states:,} states of {found.runs:,} runs of {found.protocol.name} on {found.target}",
         left=("action",),
@@ -189,27 +183,27 @@ def print_permissiveness(found: Unexercised, console: Console) -> None:
     console.print()
     for divergence in found.divergences[:1]:
         said = escape(_diverges(divergence))
-        console.print(f"[red]{len(found.divergences):,} of the runs themselves diverge:[/] {said}; see replay.")
+        console.print(
+            f"[red]{len(found.divergences):,} of the runs diverge without an offered step:[/] {said}. Run `ondemand replay`."
+        )
     for finding in found.findings[:SHOWN_MAX]:
         _print_finding(found, finding, console)
     more = len(found.findings) - SHOWN_MAX
     if more > 0:
-        console.print(f"... and {more:,} more; --json has all of them.", highlight=False)
+        console.print(f"and {more:,} more; --json has all of them", highlight=False)
     if not found.states:
-        console.print("[yellow]Undecided:[/] no state was looked at.")
+        console.print("[yellow]Undecided:[/] no state was examined.")
     console.print(_conclusion(found), highlight=False)
     console.print()
 
 
 def _print_finding(found: Unexercised, permitted: Permitted, console: Console) -> None:
-    colour = {"diverges": "red", "refused": "cyan"}.get(permitted.verdict, "yellow")
+    color = {"diverges": "red", "refused": "cyan"}.get(permitted.verdict, "yellow")
     counted = (
-        ", and what happens eventually counts on it"
-        if permitted.verdict == "refused" and found.is_fair(permitted)
-        else ""
+        ", although an eventuality depends on it" if permitted.verdict == "refused" and found.is_fair(permitted) else ""
     )
     console.print(
-        f"[{colour}]{permitted.verdict}[/]{counted}, permitted {permitted.times:,} times: {escape(permitted.shown)}",
+        f"[{color}]{permitted.verdict}[/]{counted}, permitted {permitted.times:,} times: {escape(permitted.shown)}",
         highlight=False,
     )
     if permitted.tried is not None:
@@ -218,7 +212,7 @@ def _print_finding(found: Unexercised, permitted: Permitted, console: Console) -
         said = (
             permitted.because
             if permitted.divergence is None
-            else f"{permitted.divergence.field} is not as expected; {permitted.because}"
+            else f"{permitted.divergence.field} differs; {permitted.because}"
         )
         console.print(Padding(escape(f"{where}: {said}"), (0, 0, 0, 2)), highlight=False)
 
@@ -226,7 +220,7 @@ def _print_finding(found: Unexercised, permitted: Permitted, console: Console) -
 def _conclusion(found: Unexercised) -> str:
     counts = Counter(item.verdict for item in found.never_done)
     if not counts and found.states:
-        return "Everything that is permitted was done."
+        return "The implementation took every permitted step."
     verdicts: dict[Verdict, str] = {
         "done": "done when offered",
         "refused": "refused",
@@ -236,4 +230,4 @@ def _conclusion(found: Unexercised) -> str:
     }
     said = ", ".join(f"{counts[verdict]:,} {words}" for verdict, words in verdicts.items() if counts[verdict])
     total = sum(counts.values())
-    return f"Of {total:,} contexts in which something was permitted and not done: {said}. ({found.seconds:.1f} s)"
+    return f"Of {total:,} contexts in which a permitted step was never taken: {said}. ({found.seconds:.1f} s)"

@@ -1,11 +1,11 @@
-"""`ondemand validate`: are the logs of a deployment a behaviour of the specification?"""
+"""`ondemand validate`: decides whether the logs of a deployment are a behavior of the specification."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -17,6 +17,7 @@ from conformance.logs.names import LOGGED
 from conformance.logs.one_pass import validate as run
 from conformance.logs.reading import LogFile
 from conformance.logs.verdict import Verdict
+from conformance.protocols import chosen
 from conformance.report.explanation_page import as_page
 from conformance.report.explanation_screen import print_explanation
 from conformance.report.result import Case, Finding, Result, source_of
@@ -25,7 +26,6 @@ from impl.cli.console import (
     bytes_bar,
     console_for,
     json_option,
-    no_such,
     progress_bar,
     writable,
     write_json,
@@ -34,33 +34,33 @@ from impl.cli.console import (
 from impl.cli.exits import Exit, Problem
 from model.language import Protocol, Source
 
+PROTOCOL_HELP: Final = f"{' or '.join(sorted(protocol.name for protocol in LOGGED))}. [default: both]"
+
 
 def matching_options(command: Any) -> Any:
-    """What lines mean, and where the explanation goes: the same for logs that are whole and for those that grow."""
+    """Adds the options for matching lines and for the explanation, which `validate` and `watch` share."""
     for option in reversed(
         [
-            click.option(
-                "--protocol", "protocol_name", metavar="NAME", help="Only what this protocol says. [default: all]"
-            ),
+            click.option("--protocol", "protocol_name", metavar="NAME", help=PROTOCOL_HELP),
             click.option(
                 "--window",
                 type=click.IntRange(1),
                 default=WINDOW,
                 show_default=True,
                 metavar="LINES",
-                help="Lines that may wait for lines of other processes.",
+                help="The most lines that may wait for lines of other processes.",
             ),
             click.option(
                 "--byzantine",
                 multiple=True,
                 metavar="HOST",
-                help="This host's agent may do what it likes. [default: none]",
+                help="A host whose agent may deviate from the protocol; can be repeated. [default: none]",
             ),
             click.option(
                 "--without",
                 multiple=True,
                 metavar="PROCESS",
-                help="This process keeps no log (dpm, ncm, aca/HOST; aca: no agent does): what it did is put in. "
+                help="A process without a log: dpm, ncm, aca/HOST, or aca for all agents; can be repeated. Its steps are inferred. "
                 "[default: none]",
             ),
             click.option(
@@ -69,7 +69,7 @@ def matching_options(command: Any) -> Any:
                 type=click.Path(path_type=Path),
                 metavar="FILE",
                 callback=writable,
-                help="Write the explanation of the first line that does not fit as a page for the browser.",
+                help="Write the explanation of the first line that does not fit as an HTML page.",
             ),
         ]
     ):
@@ -92,31 +92,31 @@ def validate(
     json_file: str | None,
     outputs: Outputs,
 ) -> int:
-    """Decide whether the logs of a deployment are a behaviour of the specification.
+    """Decide whether the logs of a deployment are a behavior of the specification.
 
-    LOGS are event logs as services write them with --events: one file for each process, or several processes in one file, in
-    any order, compressed if the name ends in .gz; - is standard input. Lines of different processes are joined by the messages
-    that they sent and took, never by clock. The first line that does not fit is explained: what is false of it, which step would
-    have fitted, the smallest change of the log after which it goes on, and which promise it breaks.
+    LOGS are the event logs that services write with --events: a file for each process, or files with several processes, in any
+    order; compressed if the name ends in .gz; - is standard input. Lines of different processes are ordered by the messages that
+    they sent and received, never by clocks. The first line that does not fit is explained: what is false about it, which step would
+    have fitted, the smallest change of the log that fits, and which promise it breaks.
 
     \b
     Examples:
       ondemand validate dpm.ndjson ncm.ndjson h1.ndjson h2.ndjson
-      ondemand validate all.ndjson.gz --json -       the verdict as JSON
-      ondemand validate *.ndjson --byzantine h3      h3 is no agent of ours
-      ondemand validate ncm.ndjson --without dpm --without aca
-      ondemand validate *.ndjson --html why.html     why it does not fit, as a page
+      ondemand validate all.ndjson.gz --json -                    the verdict as JSON
+      ondemand validate *.ndjson --byzantine h3                   h3 does not run our agent
+      ondemand validate ncm.ndjson --without dpm --without aca    with the log of NCM alone
+      ondemand validate *.ndjson --html why.html                  the explanation as a page
     """
     protocols = logged(protocol_name)
     if len(set(logs)) < len(logs):
         twice = next(log for log in logs if logs.count(log) > 1)
-        raise Problem(f"{twice}: is named twice; name each log once", Exit.BAD_INPUT)
+        raise Problem(f"{twice} is named twice; name each log once", Exit.BAD_INPUT)
     sizes = [Path(log).stat().st_size for log in logs if Path(log).is_file() and not log.endswith(".gz")]
     with bytes_bar("Validating", sum(sizes) if len(sizes) == len(logs) else None) as progress:
         files = [LogFile(log) for log in logs]
         found = run(files, protocols=protocols, window=window, byzantine=byzantine, without=without, progress=progress)
     notes = [
-        f"the clock of {process} goes back at {place}; nothing is ordered by it"
+        f"The clock of {process} goes back at {place}; lines are not ordered by clocks."
         for file in files
         for process, place in file.clocks_back.items()
     ]
@@ -132,7 +132,7 @@ def report_verdict(
     json_file: str | None,
     outputs: Outputs,
 ) -> int:
-    """Explains a verdict, and tells it to everybody who asked: people, scripts, and builds. `what`: the logs that it is about."""
+    """Prints a verdict with its explanation, writes the outputs, and returns the exit code. `what`: names the logs."""
     with progress_bar("Explaining"):
         explanation = explain(found.divergence) if found.divergence is not None else None
     print_verdict(found, explanation, notes, console_for(json_file))
@@ -156,13 +156,11 @@ def logged(name: str | None) -> list[Protocol]:
     Raises:
         Problem: there is none.
     """
-    if name is not None and name not in {item.name for item in LOGGED}:
-        raise Problem(no_such("protocol with logs", name, [item.name for item in LOGGED]), Exit.BAD_INPUT)
-    return [item for item in LOGGED if name in (None, item.name)]
+    return list(LOGGED) if name is None else [chosen(name, [item.name for item in LOGGED], "has no event logs")]
 
 
 def findings_of(found: Verdict, explanation: Explanation | None) -> Iterator[Finding]:
-    """That the logs diverge, on the line of the promise that they break, or that they say too little."""
+    """That the logs diverge, at the line of the promise that they break, or that they are inconclusive."""
     if found.verdict != "conforms":
         show = partial(print_explanation, explanation) if explanation is not None else None
         title, undecided = "the log diverges from the specification", False
@@ -172,7 +170,7 @@ def findings_of(found: Verdict, explanation: Explanation | None) -> Iterator[Fin
 
 
 def _source(found: Verdict, explanation: Explanation | None) -> Source | None:
-    """The promise that is broken, or else the action that the line would be."""
+    """The promise that is broken, or else the action that the line claims."""
     if found.broken:
         return found.broken[0].promise.source
     if explanation is None or found.divergence is None:
@@ -184,7 +182,7 @@ def _source(found: Verdict, explanation: Explanation | None) -> Source | None:
 
 
 def print_verdict(found: Verdict, explanation: Explanation | None, notes: Sequence[str], console: Console) -> None:
-    """The verdict for people; first why it is none that is green."""
+    """Prints the verdict, after the explanation of a line that does not fit."""
     if explanation is not None:
         print_explanation(explanation, console)
         console.print()

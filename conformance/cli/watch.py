@@ -1,4 +1,4 @@
-"""`ondemand watch`: the specification beside a deployment that runs."""
+"""`ondemand watch`: compares a running deployment with the specification."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from impl.errors import EnvironmentProblem
 
 RETRY_SECONDS: Final = 1.0
 LOST_SECONDS_MAX: Final = 300.0
-"""For a broker that is away to come back, before the watch ends."""
+"""How long a watch waits for a broker that is unreachable before it ends."""
 
 
 @click.command()
@@ -39,13 +39,13 @@ LOST_SECONDS_MAX: Final = 300.0
     type=click.Path(path_type=Path),
     metavar="FILE",
     callback=writable,
-    help="Keep here how far the watch has come, and go on from there if there is one.",
+    help="The file for the state of the watch. If it exists, the watch resumes from it.",
 )
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
     metavar="TIME",
-    help="Leave out what was written before; each log counts from the first whole state that it tells. [default: the beginning]",
+    help="Leave out lines that were written before. Each log counts from its first complete state. [default: the beginning]",
 )
 @click.option(
     "--every",
@@ -53,11 +53,11 @@ LOST_SECONDS_MAX: Final = 300.0
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="Between two lines about how far it is.",
+    help="The time between two progress lines.",
 )
-@click.option("--once", is_flag=True, help="End when everything that is there by now has been taken.")
+@click.option("--once", is_flag=True, help="End when all lines that exist now have been checked.")
 @click.option(
-    "--metrics", metavar="HOST:PORT", help="Offer metrics to Prometheus there; a port alone is this machine's own."
+    "--metrics", metavar="HOST:PORT", help="Serve metrics for Prometheus at this address; a port alone means 127.0.0.1."
 )
 @json_option
 @outputs_options
@@ -76,22 +76,25 @@ def watch(
     json_file: str | None,
     outputs: Outputs,
 ) -> int:
-    """Hold a deployment against the specification while it runs.
+    """Compare a deployment with the specification while it runs.
 
-    The deployment is the one whose broker $PULSAR_URL names, with services that run with --events broker; or LOGS: files that
-    grow, and folders of such files (*.ndjson). The first line that does not fit ends the watch with exit code 1 and the explanation
-    that `ondemand validate` gives; lines that are lost end it with 3, since what they told is not known. Until then a line a
-    minute says how far it is. Ctrl-C or SIGTERM ends it behind the lines that were read, with its checkpoint; a second one at once.
+    Without LOGS, the event topics of the broker at $PULSAR_URL are watched, to which services write with --events broker. LOGS are
+    files that grow, or folders of such files (*.ndjson). The first line that does not fit ends the watch with exit code 1 and the
+    explanation of `ondemand validate`. Lost lines end it with 3, since their content is unknown. Every minute a line reports the
+    progress. Ctrl-C or SIGTERM ends the watch after the lines that were read, and writes the checkpoint; a second one ends it at
+    once.
 
     \b
     Examples:
-      ondemand watch                                      from the beginning of what the broker keeps
-      ondemand watch --checkpoint watch.json --metrics 9100
-      ondemand watch --since 2025-01-31T12:00:00          only what comes from then on
-      ondemand watch logs/                                the files that services write with --events FILE
+      ondemand watch                                           all lines that the broker keeps
+      ondemand watch --checkpoint watch.json --metrics 9100    with a checkpoint and metrics
+      ondemand watch --since 2025-01-31T12:00:00               the lines from this time on
+      ondemand watch logs/                                     the files that services write with --events FILE
     """
     if logs and since is not None:
-        raise click.UsageError("--since is for the broker's event topics; files are watched from their beginning")
+        raise click.UsageError(
+            "--since needs the event topics of a broker; files are watched from their beginning, so leave it or LOGS out"
+        )
     deployment = None if logs else the_deployment()
     address = address_of(metrics) if metrics is not None else None
     protocols = logged(protocol_name)
@@ -108,7 +111,7 @@ def watch(
     if kept is not None:
         checkpoints.resumed(kept, validation)
         ERRORS.print(
-            f"Goes on behind {validation.causal_order.lines:,} lines that {checkpoint} tells of.", highlight=False
+            f"Resuming after the {validation.causal_order.lines:,} lines that {checkpoint} covers.", highlight=False
         )
     source: Source
     if deployment is None:
@@ -117,12 +120,12 @@ def watch(
         source = TopicSource(deployment, positions, since.astimezone().timestamp() if since is not None else None)
     found: Verdict | None = None
     try:
-        one = Watch(source, validation, checkpoint=checkpoint, options=options, positions=positions)
-        with offered(one, address), _signals() as asked:
-            found = _watched(one, _Teller(one, every, once, asked), asked)
-            one.save()
+        running = Watch(source, validation, checkpoint=checkpoint, options=options, positions=positions)
+        with offered(running, address), _signals() as asked:
+            found = _watched(running, _Teller(running, every, once, asked), asked)
+            running.save()
             if found is None and asked:
-                ERRORS.print(_Teller(one, every, once, asked).so_far(), highlight=False, soft_wrap=True)
+                ERRORS.print(_Teller(running, every, once, asked).so_far(), highlight=False, soft_wrap=True)
                 return 128 + asked[0]
     finally:
         source.close()
@@ -134,8 +137,8 @@ def watch(
 
 @contextmanager
 def _signals() -> Iterator[Sequence[int]]:
-    """The signals that ask for an end, as they come. The first one only asks: between two rounds all lines that were read have been
-    taken, and in the middle of one a checkpoint would tell of lines that nobody has looked at. The second one is an interrupt."""
+    """The signals that request an end, as they arrive. The first one takes effect between two rounds, when all lines that were read
+    have been checked; in the middle of a round a checkpoint would cover unchecked lines. The second one is an interrupt."""
     asked: list[int] = []
 
     def ask(number: int, _frame: FrameType | None) -> None:
@@ -144,16 +147,16 @@ def _signals() -> Iterator[Sequence[int]]:
         asked.append(number)
 
     heard = [item for item in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(item) != signal.SIG_IGN]
-    before = {message: signal.signal(message, ask) for message in heard}
+    before = {number: signal.signal(number, ask) for number in heard}
     try:
         yield asked
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Teller:
-    """Says now and then how far the watch is."""
+    """Prints the progress of a watch at intervals."""
 
     def __init__(self, watch: Watch, every: float, once: bool, asked: Sequence[int]) -> None:
         self._watch, self._every, self._once, self._asked = watch, every, once, asked
@@ -161,27 +164,27 @@ class _Teller:
         self._lines, self._at = watch.validation.causal_order.lines, time.monotonic()
 
     def __call__(self) -> bool:
-        """Whether to go on."""
+        """Whether the watch continues."""
         if time.monotonic() >= self._next:
             ERRORS.print(self.so_far(), highlight=False, soft_wrap=True)
             self._next = time.monotonic() + self._every
-            gc.collect()  # it is off while lines are taken; a watch that runs for weeks is not to rely on there being no circle
+            gc.collect()  # disabled while lines are checked; a watch that runs for weeks must not depend on there being no cycles
         return not (self._asked or (self._once and self._watch.caught_up))
 
     def so_far(self) -> str:
-        """A line about how far it is."""
+        """The progress in one line."""
         order, now = self._watch.validation.causal_order, time.monotonic()
         rate = (order.lines - self._lines) / max(now - self._at, 1e-9)
         self._lines, self._at = order.lines, now
         behind = self._watch.seconds_behind(time.time())
         return (
             f"{datetime.now().astimezone():%H:%M:%S}  conforms so far: {order.lines:,} lines of {len(order.processes)} "
-            f"processes, {rate:,.0f} lines/s, {order.waiting:,} wait, {behind:.1f} s behind"
+            f"processes, {rate:,.0f} lines/s, {order.waiting:,} waiting, {behind:.1f} s behind"
         )
 
 
 def _watched(watch: Watch, told: Callable[[], bool], asked: Sequence[int]) -> Verdict | None:
-    """Runs the watch until it ends, or an end is asked for; a broker that is away is waited for."""
+    """Runs the watch until it ends or an end is requested; waits for a broker that is unreachable."""
     lost: float | None = None
     while not asked:
         try:
@@ -190,7 +193,7 @@ def _watched(watch: Watch, told: Callable[[], bool], asked: Sequence[int]) -> Ve
             now = time.monotonic()
             if lost is None or watch.came_since(lost):
                 lost = now
-                ERRORS.print(f"{problem}; waits for it.", highlight=False, soft_wrap=True)
+                ERRORS.print(f"{problem}; waiting for the broker.", highlight=False, soft_wrap=True)
             if now - lost >= LOST_SECONDS_MAX:
                 raise
             time.sleep(RETRY_SECONDS)

@@ -1,7 +1,7 @@
-"""What is kept of a statement beside the code: its configurations, vectors, lassos, and counterexamples of variants.
+"""The data files of a statement: its configurations, vectors, lassos, and the counterexamples of its variants.
 
-They stand in `conformance/data`, beside the `spec` that is in use. A specification of the user's own need not have all of them:
-for a protocol that was not changed those that come with the engines will do.
+They are in `conformance/data`, beside the `spec` that is in use. A user's own specification need not have all of them: for a
+protocol that it does not change, the files that come with the engines are used.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ KINDS: Final[tuple[Kind, ...]] = ("configurations", "vectors", "lassos", "varian
 SHIPPED: Final = Path(__file__).resolve().parent
 _BESIDE: Final = Path(next(iter(spec.__path__))).resolve().parent
 OWN: Final = _BESIDE / "conformance" / "data"
-"""Of the specification that is in use: the same, unless it is the user's own."""
+"""The folder for the specification in use: `SHIPPED`, unless it is the user's own."""
 
 PROGRAM: Final = "ondemand" if OWN == SHIPPED else f"ondemand --spec {os.path.relpath(_BESIDE / 'spec')}"
-"""What one types to ask something of the specification that is in use."""
+"""The program, with the option that selects the specification in use."""
 
 
 def kept(kind: Kind, name: str) -> Path:
-    """The folder, or the file, of one protocol."""
+    """The data folder or file of one protocol."""
     own = OWN / kind / name
     return own if own.exists() else SHIPPED / kind / name
 
 
 def adopt(kind: Kind, name: str) -> None:
-    """Makes what comes with the engines the user's own, so that it may be changed; what is the user's own already stays."""
+    """Copies a file or folder that comes with the engines beside the user's specification, unless it is there already."""
     own, shipped = OWN / kind / name, SHIPPED / kind / name
     if own.exists() or not shipped.exists():
         return

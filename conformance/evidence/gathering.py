@@ -1,12 +1,13 @@
-"""All evidence for all promises: proved, explored, decided, simulated, replayed; gathered as early as it can be.
+"""Gathers all evidence for all promises: proved, explored, decided, simulated, replayed.
 
-The broker starts at once, in the background, since it takes the longest to come; what needs none runs meanwhile. What is red ends
-the gathering.
+The broker starts at once, in the background, since its start takes the longest; what needs no broker runs meanwhile. The first
+violation ends the gathering.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from rich.console import Console
 from conformance import configurations
 from conformance.evidence.lassos import Lasso, folder_of, read_lassos
 from conformance.evidence.logs import is_logged, logged
+from conformance.evidence.staleness import EARLIER, Part, earlier, stale, stale_parts
 from conformance.evidence.variants import promises_of
 from conformance.logs.verdict import Verdict
 from conformance.mutation.status import Held, held
@@ -25,7 +27,7 @@ from conformance.replay.replays import Replays, Vector, read_vectors, replay_all
 from conformance.replay.targets import open_target
 from impl.broker.deployment import Deployment
 from impl.broker.launcher import open_deployment
-from impl.cli.exits import EXIT_OF, Exit, worst
+from impl.cli.exits import EXIT_OF, Exit, Problem, worst
 from impl.errors import EnvironmentProblem
 from model.bad_input import BadInput
 from model.explore.explore import Exploration, explore
@@ -34,55 +36,63 @@ from model.language import Eventuality, Promise, Protocol
 from model.machines.simulate import Simulation, simulate
 from model.proof.prove import Proof, prove
 from model.proof.wellformed import wellformed
-from model.reference.configuration import Configuration, load
 from model.reference.interpreter import Interpreter
 
 SIMULATED_RUNS = 60
 SIMULATED_STEPS = 50
 SIMULATED = "one-network"
-"""A world of the vectors: it is larger than any that is explored. A protocol without it is simulated in what is explored."""
+"""A configuration of the vectors, larger than any that is explored. A protocol without it is simulated in its default one."""
 
 Told = Callable[[str, int, int | None, str], None]
-"""Told of progress: what is done, how much, of how much, and a word about it."""
+"""Reports progress: what is in work, how much is done, of how much (None if unknown), and a remark."""
 
 TARGETS = ("memory", "pulsar")
 
 
 @dataclass
 class Evidence:
-    """What every engine found; none: it was not run."""
+    """The results of every engine; None where it was not run."""
 
     protocol: Protocol
     configurations: tuple[str, ...]
-    """All that are to be explored."""
+    """The configurations to explore."""
     live_configurations: tuple[str, ...] = ()
-    """All in which it is to be decided what happens eventually."""
+    """The configurations in which to decide eventualities."""
     proof: Proof | None = None
     explorations: list[Exploration] = field(default_factory=list)
     decisions: list[Liveness] = field(default_factory=list)
     simulation: Simulation | None = None
     replays: dict[str, Replays] = field(default_factory=dict)
     logs: dict[str, Verdict] = field(default_factory=dict)
-    """Of deployments that were recorded: where they ran, and whether their logs are a behaviour of the protocol."""
+    """By target of a recorded deployment: whether its logs are a behavior of the protocol."""
     missing: list[str] = field(default_factory=list)
-    """What the surroundings did not let run, with the reason."""
+    """What could not run here, with the reason."""
     noticed: list[str] = field(default_factory=list)
-    """Variants whose known runs are still seen to break what they are said to break."""
+    """Variants whose counterexamples still break what the variants name."""
     unnoticed: list[str] = field(default_factory=list)
-    """Variants that break something no more, each with what they used to break: it was weakened."""
-    stale: str = ""
-    """Why the vectors say nothing, or too little, about this statement; empty if they are its own."""
+    """Variants whose counterexamples no longer break anything, each with what it broke: that was weakened."""
+    outdated: dict[Part, str] = field(default_factory=dict)
+    """Generated files that are not of this statement, each with the reason."""
     mutants: Held | None = None
-    """The kill matrices, and what is wrong with them; none: of a variant."""
+    """The mutation tables, and what is wrong with them; None for a variant."""
+    reproducible: bool = True
+    """Whether `ondemand explore` and `live`, which forget spent messages, find the violation too."""
+
+    @property
+    def stale(self) -> str:
+        """The sentence for the outdated files; empty if there are none."""
+        if not self.outdated:
+            return ""
+        return stale(list(self.outdated), self.protocol, next(iter(self.outdated.values())))
 
     @property
     def replayed(self) -> bool:
-        """Whether the implementation is held against this protocol by replays."""
+        """Whether the implementation is compared with this protocol by replays."""
         return base(self.protocol).name in REPLAYED
 
     @property
     def exit(self) -> Exit:
-        """What a check ends with. What was not run is undecided at best."""
+        """The exit code of a check. What was not run is undecided at best."""
         codes = [Exit.ENVIRONMENT] * len(self.missing)
         codes.append(Exit.UNDECIDED if self.proof is None else EXIT_OF[self.proof.verdict])
         codes += [EXIT_OF[exploration.verdict] for exploration in self.explorations]
@@ -111,7 +121,7 @@ class Evidence:
     def is_red(self) -> bool:
         """Something is violated for certain; more evidence would not change that.
 
-        Counts that differ from the pinned ones are no such thing: after a change that was meant, all of them are wanted at once.
+        Counts that differ from the pinned ones do not count: after an intended change, the user wants to see all of them at once.
         """
         verdicts: list[str] = [
             exploration.verdict for exploration in self.explorations if exploration.trace is not None
@@ -125,9 +135,9 @@ class Evidence:
 
     @property
     def unreached(self) -> list[str]:
-        """What must be reachable, and no exploration reached; and eventualities whose premise holds nowhere.
+        """What must be reachable and was not reached by any exploration, and eventualities whose premise holds nowhere.
 
-        Empty where one stopped early.
+        Empty if an exploration stopped early.
         """
         missing = []
         if self._explored_all():
@@ -144,7 +154,7 @@ class Evidence:
 
     @property
     def unused(self) -> list[str]:
-        """Actions that no exploration took; empty if one stopped early."""
+        """Actions that no exploration took; empty if an exploration stopped early."""
         if not self._explored_all():
             return []
         inherited = self.protocol.extends.actions if self.protocol.extends else ()
@@ -152,15 +162,15 @@ class Evidence:
         return [action.name for action in self.protocol.actions if action.name not in taken and action not in inherited]
 
     def row(self, promise: Promise) -> tuple[str, str, str, str]:
-        """For a promise: whether it is proved, explored, simulated, and kept by the implementation.
+        """For a promise: the marks for proof, exploration, simulation and replay.
 
-        `?`: not known; `-`: nothing is replayed.
+        `?`: unknown; `-`: the protocol is not replayed.
         """
         proved = "?"
         if self.proof is not None:
             mine = [claim for claim in self.proof.claims if claim.name.split(":")[0] == promise.name]
             proved = _mark({str(claim.verdict) for claim in mine})
-            # All promises and lemmas carry each other's proofs: none is proved while another is not kept.
+            # All promises and lemmas are hypotheses of each other's proofs: none is proved while one of them fails.
             if proved == "holds" and self.proof.verdict != "holds":
                 proved = "?"
         seen: set[str] = set()
@@ -184,7 +194,7 @@ class Evidence:
         return proved, explored, simulated, replayed
 
     def lasting(self, eventuality: Eventuality) -> str:
-        """For an eventuality: whether it was decided to hold wherever it is asked for; with `?` for not known."""
+        """For an eventuality: whether it holds in every configuration that decides it; `?`: unknown."""
         verdicts: set[str] = set()
         for decision in self.decisions:
             verdicts |= {outcome.verdict for outcome in decision.outcomes if outcome.eventuality is eventuality}
@@ -221,7 +231,7 @@ def _mark(verdicts: set[str]) -> str:
 
 
 class BrokerInBackground:
-    """Starts the broker while other things run; what went wrong is raised where it is asked for."""
+    """Starts the broker while other things run; a failure is raised when the broker is needed."""
 
     def __init__(self) -> None:
         self._wanted = threading.Event()
@@ -235,7 +245,7 @@ class BrokerInBackground:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stops it. One that still comes up is not waited for: it stops by itself, at the latest when this program ends."""
+        """Stops the broker. One that is still starting is not waited for; it stops when this program ends at the latest."""
         self._done.set()
         if self._wanted.is_set():
             self._thread.join()
@@ -251,7 +261,7 @@ class BrokerInBackground:
             self._wanted.set()
 
     def get(self) -> Deployment:
-        """Waits for the broker."""
+        """Waits for the broker and returns its deployment."""
         self._wanted.wait()
         if self._problem is not None:
             raise self._problem
@@ -268,9 +278,9 @@ def gather(
     broker: BrokerInBackground,
     told: Told,
 ) -> Evidence:
-    """Gathers all evidence for a protocol. As soon as something is violated, nothing more is run.
+    """Gathers all evidence for a protocol, up to the first violation.
 
-    `stated`: the protocol without a variant, of which the vectors are runs.
+    `stated`: the protocol without a variant; the vectors are its runs.
 
     Raises:
         BadInput: a configuration or vector is malformed.
@@ -297,36 +307,53 @@ def gather(
 
 
 def current_vectors(found: Evidence, stated: Protocol) -> list[Vector]:
-    """The shipped vectors; none, if they are no runs of the statement any more, since it was changed."""
-    digest = f'"digest": "{stated.digest()}"'
-    folder = vectors_of(stated)
-    current = all(digest in path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*.itf.json"))
+    """The shipped vectors; none, if they are no longer runs of the statement, since it was changed."""
     try:
-        vectors = read_vectors([folder], stated)
+        vectors = read_vectors([vectors_of(stated)], stated)
     except BadInput as problem:
-        if current:
+        parts = stale_vectors(stated)
+        if not parts:
             raise
-        found.stale = f"the vectors are runs of an earlier statement ({problem}); {REMEDY}"
+        found.outdated |= dict.fromkeys(parts, earlier(problem))
         return []
-    if not current:
-        found.stale = f"the vectors are runs of an earlier statement, and cover too little of this one; {REMEDY}"
+    found.outdated |= dict.fromkeys(stale_vectors(stated), f"{EARLIER}, and cover too little of this one")
     return vectors
 
 
-REMEDY = "write them anew with `make golden`, and read the difference"
+def stale_vectors(stated: Protocol) -> list[Part]:
+    """Which of a protocol's vectors and counterexamples of variants are runs of an earlier statement."""
+    folder = vectors_of(stated)
+    return stale_parts(stated, {"vectors": folder}) and stale_parts(
+        stated, {"vectors": folder, "variants": folder / "negative"}
+    )
+
+
+def shipped_vectors(protocols: Sequence[Protocol]) -> tuple[list[Vector], list[str]]:
+    """The shipped vectors of these protocols, and a sentence for each protocol whose vectors are stale but can still be read.
+
+    Raises:
+        Problem: vectors are stale, and are no runs of the statement.
+        BadInput: a vector is malformed.
+    """
+    vectors, sentences = [], []
+    for protocol in protocols:
+        found = Evidence(protocol, ())
+        read = current_vectors(found, protocol)
+        if not read:
+            raise Problem(found.stale, Exit.BAD_INPUT)
+        vectors += read
+        sentences += [found.stale] if found.stale else []
+    return vectors, sentences
 
 
 def current_lassos(found: Evidence, stated: Protocol) -> list[Lasso]:
-    """The shipped lassos; none, if they are no runs of variants of the statement any more, since it was changed."""
+    """The shipped lassos; none, if they are no longer runs of variants of the statement, since it was changed."""
     try:
         return read_lassos(stated)
     except BadInput as problem:
-        paths = folder_of(stated).glob("*.itf.json")
-        texts = [path.read_text(encoding="utf-8", errors="replace") for path in paths]
-        digests = [stated.with_variant(variant).digest() for variant in stated.variants]
-        if all(any(digest in text for digest in digests) for text in texts):
+        if not stale_parts(stated, {"lassos": folder_of(stated)}):
             raise
-        found.stale = found.stale or f"the lassos are runs of an earlier statement ({problem}); {REMEDY}"
+        found.outdated["lassos"] = earlier(problem)
         return []
 
 
@@ -338,18 +365,36 @@ def _prove(found: Evidence, told: Told) -> None:
     found.proof = proof
     if proof.verdict == "holds":
         return
-    # What is not inductive may be reachable: look for a way there at once. Most ways are among the first thousands of states.
+    # What is not inductive may be reachable: look for a counterexample at once. Most are among the first thousands of states.
     if not _find_way(found, told, NEAR):
-        # Or nothing wrong is done, and somebody waits in vain.
+        # Perhaps no promise breaks, but an eventuality does.
         for name in found.live_configurations:
             _decide(found, name, told, forget=False, states_max=FAR)
             if found.decisions[-1].verdict == "violated":
-                return
-        _find_way(found, told, FAR)
+                break
+        else:
+            _find_way(found, told, FAR)
+    if found.protocol is base(found.protocol):
+        found.reproducible = _is_reproduced(found)
+
+
+def _is_reproduced(found: Evidence) -> bool:
+    """Whether the violation, found without forgetting spent messages, is found as well where they are forgotten.
+
+    For a changed statement forgetting is not proved, and the commands that explore and decide still forget.
+    """
+    if found.explorations and found.explorations[-1].trace is not None:
+        broken = found.explorations[-1]
+        configuration = replace(configurations.find(broken.configuration, found.protocol), pinned={})
+        return explore(found.protocol, configuration, states_max=FAR).verdict == "violated"
+    if found.decisions and found.decisions[-1].verdict == "violated":
+        configuration = configurations.find(found.decisions[-1].configuration, found.protocol)
+        return live(found.protocol, configuration).verdict == "violated"
+    return True
 
 
 NEAR, FAR = 100_000, 1_500_000
-"""States at most in each configuration when a way to what is not proved is looked for."""
+"""The most states in each configuration when looking for a counterexample to what is not proved."""
 
 
 def _find_way(found: Evidence, told: Told, states_max: int) -> bool:
@@ -363,7 +408,7 @@ def _find_way(found: Evidence, told: Told, states_max: int) -> bool:
 
 
 def notice(found: Evidence, vectors: Sequence[Vector], stated: Protocol) -> None:
-    """Walks every variant's way: at its end a promise must be seen broken, or it was weakened."""
+    """Executes the counterexample of every variant: at its end a promise must be broken, or the promise was weakened."""
     variants = {stated.with_variant(variant).name: variant for variant in stated.variants}
     for vector in vectors:
         if vector.diverges_at is None:
@@ -380,7 +425,7 @@ def notice(found: Evidence, vectors: Sequence[Vector], stated: Protocol) -> None
 
 
 def notice_lassos(found: Evidence, lassos: Sequence[Lasso], stated: Protocol) -> None:
-    """Asks the interpreter whether every lasso still breaks what it is said to break."""
+    """Has the interpreter confirm that every lasso still breaks its eventuality."""
     for lasso in lassos:
         if not lasso.still_breaks(stated):
             found.unnoticed.append(f"{lasso.variant.name} (it broke {lasso.eventuality.name})")
@@ -390,12 +435,15 @@ def notice_lassos(found: Evidence, lassos: Sequence[Lasso], stated: Protocol) ->
 
 def _explore(found: Evidence, name: str, told: Told, *, forget: bool = True, states_max: int = 200_000_000) -> None:
     configuration = configurations.find(name, found.protocol)
-    if not forget:  # then there are more states than those that were counted
+    if not forget:  # there are more states than the pinned ones
         configuration = replace(configuration, pinned={})
 
     def tell(distinct: int, depth: int, seconds: float) -> None:
         told(
-            f"Exploring {name}", distinct, None, f"depth {depth}, {distinct / max(seconds, 1e-9) / 1e6:.1f} M states/s"
+            f"Exploring {name}",
+            distinct,
+            configuration.pinned.get("distinct"),
+            f"depth {depth}, {distinct / max(seconds, 1e-9) / 1e6:.1f} M states/s",
         )
 
     found.explorations.append(
@@ -415,18 +463,19 @@ def _decide(found: Evidence, name: str, told: Told, *, forget: bool = True, stat
     )
 
 
-def _simulated(found: Evidence) -> Configuration:
+def simulated_in(stated: Protocol) -> str:
+    """The configuration in which a protocol is simulated: a file, relative to the present folder, or a name."""
     from conformance.vectors.generation import configurations_folder
 
-    stated = base(found.protocol)
     larger = configurations_folder(stated) / f"{SIMULATED}.toml"
-    return load(larger, stated) if larger.exists() else configurations.find(configurations.first(stated), stated)
+    return os.path.relpath(larger) if larger.exists() else configurations.first(stated)
 
 
 def _simulate(found: Evidence, told: Told) -> None:
+    stated = base(found.protocol)
     found.simulation = simulate(
         found.protocol,
-        _simulated(found),
+        configurations.find(simulated_in(stated), stated),
         runs=SIMULATED_RUNS,
         steps=SIMULATED_STEPS,
         progress=lambda runs, steps: told("Simulating", runs, SIMULATED_RUNS, f"{steps} steps"),
@@ -456,7 +505,7 @@ def _replay(
 
 
 def _log(found: Evidence, name: str, broker: BrokerInBackground, told: Told) -> None:
-    """Records a small deployment and validates its logs. What a variant says is not recorded: the deployment follows ours."""
+    """Records a small deployment and validates its logs. The deployment runs our implementation, so variants are not recorded."""
     told(f"Recording and validating on {name}", 0, None, "")
     try:
         found.logs[name] = logged(found.protocol, None if name == "memory" else broker.get())

@@ -1,8 +1,8 @@
-"""How we know that the live engine bites: for each variant that lets somebody wait in vain, runs that show it.
+"""Evidence that the live engine finds violations: for each variant that breaks an eventuality, a fair run that shows it.
 
-`conformance/data/lassos` has, in a folder for each protocol, one file for each eventuality that a variant names. Each is a run of
-the variant in which everybody does what he is bound to do, and which breaks the eventuality; the interpreter says so of it anew.
-Such a run says nothing about an implementation, since no finite part of it need be wrong: it is not replayed.
+`conformance/data/lassos` has, in a folder for each protocol, one file for each eventuality that a variant names. Each is a fair run
+of the variant that breaks the eventuality, and the interpreter confirms that again. Such a run says nothing about an
+implementation, since no finite part of it need be wrong: it is not replayed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from pathlib import Path
 
 from conformance import configurations
 from conformance.data.files import kept
-from conformance.protocols import base
+from conformance.evidence.mistakes import Mistake
+from conformance.evidence.staleness import stale
+from conformance.protocols import again, base
 from impl.cli.exits import Exit, Problem
 from model.explore.live import live
 from model.language import Eventuality, Protocol, Variant
@@ -35,7 +37,7 @@ class Lasso:
     """Whether spent messages are left out of its states."""
 
     def still_breaks(self, protocol: Protocol) -> bool:
-        """Whether the interpreter finds it a run of the variant, fair, and against the eventuality."""
+        """Whether the interpreter confirms that it is a fair run of the variant that violates the eventuality."""
         interpreter = Interpreter(protocol.with_variant(self.variant), self.trace.configuration)
         values = values_of(interpreter, self.trace, self.eventuality)
         return values is not None and not why_no_counterexample(
@@ -45,11 +47,11 @@ class Lasso:
 
 def hopes_of(variant: Variant) -> list[Eventuality]:
     """The eventualities that a variant breaks."""
-    return [each_break for each_break in variant.breaks if isinstance(each_break, Eventuality)]
+    return [broken for broken in variant.breaks if isinstance(broken, Eventuality)]
 
 
 def may_forget(protocol: Protocol, variant: Variant) -> bool:
-    """Whether spent messages may be forgotten: it is proved of the protocol, and has to be proved of a variant."""
+    """Whether spent messages may be forgotten. It is proved for the protocol, and must be proved for a variant."""
     return prove(protocol.with_variant(variant), actions=[variant.action]).verdict == "holds"
 
 
@@ -59,12 +61,16 @@ def folder_of(protocol: Protocol) -> Path:
 
 
 def path_of(variant: Variant, eventuality: Eventuality, protocol: Protocol) -> Path:
-    """Where the run is."""
+    """The file of the run."""
     return folder_of(protocol) / f"{variant.name}.{eventuality.name}.itf.json".replace("_", "-")
 
 
 def lassos_of(variant: Variant, protocol: Protocol) -> Iterator[Lasso]:
-    """A run for each eventuality that a variant names, from the first configuration that has one."""
+    """A run for each eventuality that a variant names, from the first configuration that has one.
+
+    Raises:
+        Mistake: no configuration shows that the variant breaks one of them.
+    """
     changed, forgets = protocol.with_variant(variant), may_forget(protocol, variant)
     found: dict[Eventuality, Trace] = {}
     for name in configurations.live_names(protocol):
@@ -75,39 +81,50 @@ def lassos_of(variant: Variant, protocol: Protocol) -> Iterator[Lasso]:
             if outcome.lasso is not None:
                 found.setdefault(outcome.eventuality, outcome.lasso)
     for eventuality in hopes_of(variant):
-        assert eventuality in found, f"{variant.name}: no configuration shows that it breaks {eventuality.name}"
+        if eventuality not in found:
+            command = again("live", variant.name)
+            raise Mistake(
+                f"The lassos of {protocol.name} are not written: no configuration shows that {variant.name} breaks "
+                f"{eventuality.name}; add one to {configurations.live_folder(protocol)}, or correct the variant. "
+                f"To see what is decided, run `{command}`."
+            )
         yield Lasso(variant, eventuality, found[eventuality], forgets)
 
 
 def write_lassos(protocol: Protocol, told: Callable[[str], None]) -> None:
-    """Writes all of them anew."""
-    folder_of(protocol).mkdir(parents=True, exist_ok=True)
-    for old in folder_of(protocol).glob("*.itf.json"):
-        old.unlink()
+    """Writes the lassos of all variants; nothing is written unless all of them are found. `told`: hears each variant's name.
+
+    Raises:
+        Mistake: no configuration shows that a variant breaks what it names.
+    """
+    found: list[Lasso] = []
     for variant in protocol.variants:
         if hopes_of(variant):
             told(variant.name)
-            for lasso in lassos_of(variant, protocol):
-                shown = replace(lasso.trace, description=f"{variant.doc} So {lasso.eventuality.name} is broken.")
-                meta = {"breaks": lasso.eventuality.name, "forgets": lasso.forgets}
-                itf.write(
-                    shown, path_of(variant, lasso.eventuality, protocol), protocol.with_variant(variant), meta=meta
-                )
+            found += lassos_of(variant, protocol)
+    folder_of(protocol).mkdir(parents=True, exist_ok=True)
+    for old in folder_of(protocol).glob("*.itf.json"):
+        old.unlink()
+    for lasso in found:
+        variant, eventuality = lasso.variant, lasso.eventuality
+        shown = replace(lasso.trace, description=f"{variant.doc} So {eventuality.name} is broken.")
+        meta = {"breaks": eventuality.name, "forgets": lasso.forgets}
+        itf.write(shown, path_of(variant, eventuality, protocol), protocol.with_variant(variant), meta=meta)
 
 
 def read_lassos(protocol: Protocol) -> list[Lasso]:
-    """Those that were written.
+    """Reads the lassos of all variants.
 
     Raises:
-        BadInput: a file is no run of a variant.
-        Problem: one that should be there is not.
+        BadInput: a file is not a run of its variant.
+        Problem: a file is missing.
     """
     found = []
     for variant in protocol.variants:
         for eventuality in hopes_of(variant):
             path = path_of(variant, eventuality, protocol)
             if not path.exists():
-                raise Problem(f"{path}: is missing; write it with `make golden`", Exit.BAD_INPUT)
+                raise Problem(stale(["lassos"], protocol, f"{path} is missing"), Exit.BAD_INPUT)
             trace, meta, _ = itf.read_with_meta(path, protocol)
             found.append(Lasso(variant, eventuality, trace, bool(meta.get("forgets"))))
     return found

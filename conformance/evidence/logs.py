@@ -1,4 +1,4 @@
-"""Logs as evidence: a small deployment of real cores is recorded, and its logs are held against the specification."""
+"""Logs as evidence: a small deployment of real cores is recorded, and its logs are checked against the specification."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from model.matching.order import readings
 
 AGENTS: Final = 10
 EVENTS: Final = 6_000
-"""In memory: late and repeated messages, restarts, moves and refusals come up by the hundred."""
+"""In memory: hundreds of late and repeated messages, restarts, moves and refusals."""
 
 AGENTS_ON_BROKER: Final = 4
 EVENTS_ON_BROKER: Final = 600
-"""On the broker, where agents take their time: some seconds."""
+"""On the broker, where agents are slower: some seconds."""
 
 
 def is_logged(protocol: Protocol) -> bool:
-    """Whether deployments keep logs of this protocol as it is stated."""
+    """Whether deployments keep logs of this protocol as stated."""
     return any(item.name == protocol.name for item in LOGGED)
 
 

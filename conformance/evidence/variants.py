@@ -1,9 +1,9 @@
-"""How we know that the checks bite: every variant, and which check kills it how.
+"""Evidence that the checks find violations: for every variant, the checks that notice it, and a counterexample.
 
-`kills/` has a table for each protocol: for each variant the claims that are not proved any more (promises that the variant names,
-or supporting lemmas that carry their proof), and the configuration in which exploration finds a shortest way to a named promise.
-That way is also a negative vector: an implementation that conforms leaves it at the step where the variant does. Variants that do
-nothing wrong and let somebody wait in vain are not in it: `conformance.evidence.lassos` has what they break.
+`conformance/data/variants` has a table for each protocol: for each variant the claims that are no longer proved (promises that the
+variant names, or lemmas that carry their proof), and the configuration in which exploration finds a shortest counterexample to a
+named promise. That counterexample is also a negative vector: a conforming implementation leaves it at the step where the variant
+leaves the protocol. Variants that break only eventualities are not in the table; see `conformance.evidence.lassos`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ from typing import Any, Final
 
 from conformance import configurations
 from conformance.data.files import kept
+from conformance.evidence.mistakes import Counterexample, Mistake
+from conformance.evidence.staleness import stale
+from conformance.protocols import again
 from conformance.replay.replays import vectors_of
+from impl.cli.exits import Exit, Problem
 from model.explore.explore import Exploration, explore
 from model.language import Promise, Protocol, Variant
-from model.proof.prove import prove
+from model.proof.prove import Claim, prove
 from model.reference import itf
 from model.reference.interpreter import Interpreter
 from model.reference.state import Trace
 
 STATES_MAX: Final = 3_000_000
-"""States of one configuration at most; a variant is refuted after thousands."""
+"""The most states of one configuration; a variant is refuted after thousands."""
 
 
 def negative_of(protocol: Protocol) -> Path:
@@ -39,15 +43,15 @@ def _table_of(protocol: Protocol) -> Path:
 
 @dataclass(frozen=True)
 class VariantCounterexample:
-    """How a variant dies."""
+    """How a variant is noticed."""
 
     variant: str
     proved: tuple[str, ...]
-    """Claims that are violated, in the order in which they are asked."""
+    """Claims that are violated, in the order in which they are checked."""
     config: str
     promise: str
     depth: int
-    """Steps of a shortest way to the broken promise."""
+    """Steps of a shortest counterexample to the promise."""
 
     def as_json(self) -> dict[str, Any]:
         """A row of the table."""
@@ -62,23 +66,27 @@ class VariantCounterexample:
 
 def promises_of(variant: Variant) -> list[Promise]:
     """The promises that a variant breaks."""
-    return [each_break for each_break in variant.breaks if isinstance(each_break, Promise)]
+    return [broken for broken in variant.breaks if isinstance(broken, Promise)]
 
 
 def breaking(protocol: Protocol) -> list[Variant]:
-    """The variants that break promises; the others only let somebody wait in vain."""
+    """The variants that break promises; the others break only eventualities."""
     return [variant for variant in protocol.variants if promises_of(variant)]
 
 
+def violated_by(variant: Variant, protocol: Protocol) -> list[Claim]:
+    """The claims that the variant violates. Only its own action is checked, since all others are proved."""
+    proof = prove(protocol.with_variant(variant), actions=[variant.action])
+    return [claim for claim in proof.claims if claim.verdict == "violated"]
+
+
 def refuted_by_proof(variant: Variant, protocol: Protocol) -> tuple[str, ...]:
-    """The claims that the variant violates; only its own action is asked about, since all others are proved."""
-    changed = protocol.with_variant(variant)
-    proof = prove(changed, actions=[variant.action])
-    return tuple(dict.fromkeys(claim.name for claim in proof.claims if claim.verdict == "violated"))
+    """The names of the claims that the variant violates."""
+    return tuple(dict.fromkeys(claim.name for claim in violated_by(variant, protocol)))
 
 
 def refuted_by_exploration(variant: Variant, protocol: Protocol, config: str) -> Exploration:
-    """Looks for a promise that the variant names. Nothing is forgotten: for a variant that is not justified."""
+    """Looks for a violation of a promise that the variant names. No message is forgotten: for a variant that is not proved."""
     return explore(
         protocol.with_variant(variant),
         configurations.find(config, protocol),
@@ -90,8 +98,8 @@ def refuted_by_exploration(variant: Variant, protocol: Protocol, config: str) ->
     )
 
 
-def first_difference(trace: Trace, variant: Variant, protocol: Protocol) -> int:
-    """The first step (from 1 on) that the protocol itself does not make, or makes otherwise."""
+def first_difference(trace: Trace, variant: Variant, protocol: Protocol) -> int | None:
+    """The first step, from 1 on, that the protocol itself does not take, or takes with another result; None if there is none."""
     interpreter = Interpreter(protocol, trace.configuration)
     changed = Interpreter(protocol.with_variant(variant), trace.configuration)
     for number, step in enumerate(trace.steps):
@@ -100,43 +108,85 @@ def first_difference(trace: Trace, variant: Variant, protocol: Protocol) -> int:
             continue
         if not interpreter.is_enabled(state, step) or interpreter.apply(state, step) != changed.apply(state, step):
             return number + 1
-    raise AssertionError(f"{variant.name}: its trace is a run of the protocol itself")
+    return None
 
 
 def refuted(variant: Variant, protocol: Protocol) -> tuple[VariantCounterexample, Trace, int]:
-    """How a variant dies, the way there, and the step at which it leaves the protocol."""
-    proved = refuted_by_proof(variant, protocol)
-    assert proved, f"{variant.name}: nothing that is proved notices it"
+    """How a variant is noticed, its counterexample, and the step at which that leaves the protocol.
+
+    Raises:
+        Mistake: no claim or no configuration notices the variant, or its counterexample is a run of the protocol itself.
+    """
+    changed, claims = protocol.with_variant(variant), violated_by(variant, protocol)
+    if not claims:
+        raise _mistake(
+            protocol,
+            f"nothing notices {variant.name}, every claim is still proved with it; strengthen a promise, or correct the variant",
+            again("prove", variant.name),
+        )
     for config in configurations.names(protocol):
         if config == configurations.BENCH:
             continue
         found = refuted_by_exploration(variant, protocol, config)
         if found.trace is not None:
+            step = first_difference(found.trace, variant, protocol)
+            if step is None:
+                raise _mistake(
+                    protocol,
+                    f"the counterexample of {variant.name} is a run of {protocol.name} itself, which breaks {found.violated} too",
+                    again(f"bounded --config {config} --steps {len(found.trace.steps)}"),
+                    Counterexample(protocol, found.violated, found.trace),
+                )
+            proved = tuple(dict.fromkeys(claim.name for claim in claims))
             counterexample = VariantCounterexample(variant.name, proved, config, found.violated, len(found.trace.steps))
-            return counterexample, found.trace, first_difference(found.trace, variant, protocol)
-    raise AssertionError(f"{variant.name}: no configuration shows that it breaks a promise")
+            return counterexample, found.trace, step
+    names = ", ".join(promise.name for promise in promises_of(variant))
+    raise _mistake(
+        protocol,
+        f"no configuration shows that {variant.name} breaks {names}; add one to {configurations.folder(protocol)}, "
+        "or correct the variant",
+        again("explore", variant.name),
+        (claims[0], changed),
+    )
+
+
+def _mistake(protocol: Protocol, why: str, command: str, *shown: Counterexample | tuple[Claim, Protocol]) -> Mistake:
+    sentence = f"The counterexamples of variants of {protocol.name} are not written: {why}. To see it, run `{command}`."
+    return Mistake(sentence, *shown)
 
 
 def write_variants(protocol: Protocol, told: Callable[[str], None]) -> None:
-    """Writes the table and the negative vectors anew."""
+    """Writes the table and the negative vectors; nothing is written unless all are found. `told`: hears each variant's name.
+
+    Raises:
+        Mistake: a variant is not noticed as it should be.
+    """
+    found = []
+    for variant in breaking(protocol):
+        told(variant.name)
+        found.append((variant, *refuted(variant, protocol)))
     negative = negative_of(protocol)
     negative.mkdir(exist_ok=True, parents=True)
     for old in negative.glob("*.itf.json"):
         old.unlink()
-    rows = []
-    for variant in breaking(protocol):
-        told(variant.name)
-        counterexample, trace, step = refuted(variant, protocol)
-        rows.append(counterexample.as_json())
+    for variant, _, trace, step in found:
         shown = Trace(trace.protocol, trace.configuration, trace.states, trace.steps, variant.doc)
         path = negative / f"{variant.name.replace('_', '-')}.itf.json"
         itf.write(shown, path, protocol.with_variant(variant), meta={"diverges_at": step})
+    rows = [counterexample.as_json() for _, counterexample, _, _ in found]
     _table_of(protocol).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
 def read_variants(protocol: Protocol) -> list[VariantCounterexample]:
-    """The table as it was written."""
-    rows = json.loads(_table_of(protocol).read_text(encoding="utf-8"))
+    """Reads the table.
+
+    Raises:
+        Problem: there is none.
+    """
+    path = _table_of(protocol)
+    if not path.exists():
+        raise Problem(stale(["variants"], protocol, f"{path} is missing"), Exit.BAD_INPUT)
+    rows = json.loads(path.read_text(encoding="utf-8"))
     return [
         VariantCounterexample(row["variant"], tuple(row["not proved"]), row["explored in"], row["breaks"], row["depth"])
         for row in rows

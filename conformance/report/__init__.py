@@ -1,1 +1,1 @@
-"""What a build shows of a command: test cases, annotations, a summary. Commands say once what they found."""
+"""Results as people and builds read them: tables, diagrams, test cases, annotations, a summary. A command states it once."""

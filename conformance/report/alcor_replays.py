@@ -1,4 +1,4 @@
-"""What the command line shows of replays against an NCM of Alcor."""
+"""Prints replays on an NCM of Alcor."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from conformance.replay.alcor.live_replays import LiveReplays
-from impl.cli.console import plain_table
+from impl.cli.console import listed, plain_table
 
-COLOURS = {"conforms": "green", "diverges": "red", "undecided": "yellow"}
+COLORS = {"conforms": "green", "diverges": "red", "undecided": "yellow"}
 
 
 def print_live(found: LiveReplays, console: Console) -> None:
-    """A table of what was driven, why the rest was not, and every kind of divergence with an example."""
+    """Prints what was driven, why the rest was not, and every kind of divergence with an example."""
     figures = ("traces", "driven", "not to the end", "steps", "calls", "seconds")
     table = plain_table(f"Replayed on {found.target}", right=figures)
     table.add_column("verdict")
@@ -24,7 +24,7 @@ def print_live(found: LiveReplays, console: Console) -> None:
         f"{found.total(lambda item: item.steps):,}",
         f"{found.total(lambda item: item.deliveries):,}",
         f"{found.seconds:.2f}",
-        f"[{COLOURS[found.verdict]}]{found.verdict}[/]",
+        f"[{COLORS[found.verdict]}]{found.verdict}[/]",
     )
     console.print(table)
     console.print()
@@ -56,6 +56,6 @@ def _print_reasons(found: LiveReplays, console: Console) -> None:
     for reason, names in sorted(reasons.items(), key=lambda pair: (-len(pair[1]), pair[0])):
         title = f"[yellow]{len(names)} not driven to the end:[/] {escape(reason)}"
         console.print(title, highlight=False)
-        console.print(Padding(escape(", ".join(names)), (0, 0, 0, 2)), highlight=False)
+        console.print(Padding(escape(listed(names)), (0, 0, 0, 2)), highlight=False)
     if reasons:
         console.print()

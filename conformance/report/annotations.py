@@ -1,4 +1,4 @@
-"""Annotations of a build on GitHub's machines: what is red stands beside the line of the specification that it is about."""
+"""Annotations of a GitHub build: a violation appears beside the line of the specification that it is about."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from conformance.report.result import Finding, Result
 
 
 def as_annotations(result: Result) -> Iterator[str]:
-    """A line for each finding, what is wrong for certain first: only the first ten of a step are shown."""
-    for finding in sorted(result.findings, key=lambda one: one.undecided):
+    """A line for each finding, violations first: GitHub shows only the first ten of a step."""
+    for finding in sorted(result.findings, key=lambda finding: finding.undecided):
         yield _annotation(finding)
 
 
@@ -24,12 +24,12 @@ def _annotation(finding: Finding) -> str:
             text = f"{text} ({shown(finding.source)}, line {finding.source.line})"
     properties["title"] = finding.title
     level = "warning" if finding.undecided else "error"
-    said = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in properties.items())
-    return f"::{level} {said}::{_escaped(text)}"
+    listed = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in properties.items())
+    return f"::{level} {listed}::{_escaped(text)}"
 
 
 def _escaped(text: str, besides: str = "") -> str:
-    """A property ends at a comma, and its name at a colon; a message may have both."""
+    """Escapes text for an annotation. `besides`: further characters, since a property ends at a comma and its name at a colon."""
     for character in f"%\r\n{besides}":
         text = text.replace(character, f"%{ord(character):02X}")
     return text

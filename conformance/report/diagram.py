@@ -1,7 +1,7 @@
-"""A trace as a sequence diagram: lifelines, the messages that were taken, and what every step did.
+"""A trace as a sequence diagram: lifelines, the messages that are received, and the steps.
 
-One diagram, drawn by `text`, `mermaid` and `svg`. A message is drawn where it is taken, since that is where it matters; it says in
-which step it was sent if that was not the step before. A message that nobody took ends in the air, where it was sent.
+The same diagram is drawn as text, in Mermaid and as SVG. A message is drawn at the step that receives it, with the number of the
+step that sent it if that is not the step before. A message that is not received ends between lifelines, at the step that sent it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from model.reference.state import Occurrence, Trace, Tuple
 
 @dataclass(frozen=True)
 class Arrow:
-    """A message: from and to which lifeline (by place). `arrives` is false for one that nobody took."""
+    """A message between two lifelines, which are given by their places. `arrives`: whether it is received."""
 
     source: int
     target: int
@@ -27,7 +27,7 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Note:
-    """What a step did, at the lifeline of who did it."""
+    """A step, at the lifeline of its role."""
 
     lifeline: int
     step: int
@@ -42,12 +42,12 @@ class Diagram:
     lifelines: tuple[str, ...]
     rows: tuple[Arrow | Note, ...]
     loop: int | None = None
-    """Rows before those that repeat for ever; None if nothing does."""
+    """The number of rows before those that repeat for ever; None if none do."""
 
 
 def printable(text: str) -> str:
-    """One line without characters that would steer a terminal, or that XML does not allow: files come from anywhere."""
-    return " ".join("".join(item if item.isprintable() else " " for item in text).split())
+    """The text in one line, without characters that control a terminal or that XML does not allow: files are not trusted."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def diagram_of(trace: Trace, protocol: Protocol) -> Diagram:
@@ -66,7 +66,7 @@ class _Drawing:
         for role in protocol.roles:
             members = trace.configuration.sorts[role.each.__name__] if role.each is not None else (role.name,)
             for member in members:
-                # Several roles of one member are one lifeline: a Byzantine agent sits where a correct one would.
+                # Several roles of a member share one lifeline: a Byzantine agent is drawn where a correct one would be.
                 seen.setdefault(member, role.name if role.each is None else f"{role.name} {member}")
         self._places = {member: place for place, member in enumerate(seen)}
         self._lifelines = list(seen.values())
@@ -81,7 +81,7 @@ class _Drawing:
             loop = len(rows) if number == self._trace.loop else loop
             actor = self._actor(step)
             for name, arguments in taken[number]:
-                message = next(each_message for each_message in self._messages if each_message.name == name)
+                message = next(known for known in self._messages if known.name == name)
                 since = sent.get((name, arguments), number - 1)
                 late = f"  (sent in step {since + 1})" if since != number - 1 else ""
                 source = self._place(message.sender, message, arguments, self._actor(self._trace.steps[since]))
@@ -108,7 +108,7 @@ class _Drawing:
         ]
 
     def _place(self, role: Role, message: Message[Any], arguments: Tuple, otherwise: int) -> int:
-        """The lifeline of a message's sender or receiver; `otherwise` where the message does not say which one of them it is."""
+        """The lifeline of a message's sender or receiver; `otherwise` if the message does not identify the member of the role."""
         if role.each is None:
             return self._places[role.name]
         fields = zip(message.parameters, arguments, strict=True)
@@ -136,13 +136,13 @@ def _call(name: str, arguments: Tuple) -> str:
 # ---------------------------------------------------------------------------------------------------------- text
 
 GAP_MIN, GAP_MAX = 12, 36
-"""Columns between two lifelines."""
+"""The columns between two lifelines."""
 
-LEGEND = "■ a step   ▶ a message that is taken   × one that nobody takes here"
+LEGEND = "■ step   ▶ message received   × message not received here"
 
 
 def as_text(diagram: Diagram, width: int = 120) -> str:
-    """The diagram in characters. What would pass the right edge is moved to the left, over the lifelines."""
+    """The diagram as text. Labels that would pass the right edge are moved to the left, over the lifelines."""
     gap = max(GAP_MIN, min(GAP_MAX, (width - 10) // max(len(diagram.lifelines) - 1, 1)))
     columns = [4 + gap * place for place in range(len(diagram.lifelines))]
     lines = [_heading(diagram.lifelines, columns)]
@@ -199,7 +199,7 @@ def _arrow(row: Arrow, columns: list[int], width: int) -> list[str]:
 
 
 def as_mermaid(diagram: Diagram, marked: int | None = None) -> str:
-    """The diagram in Mermaid's language. `marked`: a step that stands on another ground. What repeats for ever has a frame."""
+    """The diagram in Mermaid. `marked`: the number of a step to highlight. The steps that repeat for ever have a frame."""
     lines = ["sequenceDiagram"]
     lines += [f"    participant L{place} as {name}" for place, name in enumerate(diagram.lifelines)]
     for place, row in enumerate(diagram.rows):
@@ -220,13 +220,13 @@ def as_mermaid(diagram: Diagram, marked: int | None = None) -> str:
 
 _STEP, _GAP_MIN, _MARGIN_MIN = 30, 200, 70
 LETTER = 7.4
-"""The width of a letter at this size; fonts differ a little, so it is generous."""
+"""The width of a letter at this size; generous, since fonts differ."""
 _FONT = "font-family='ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace' font-size='12'"
 _TITLE_LINE = 16
 
 
 def as_svg(diagram: Diagram) -> str:
-    """The diagram as a picture, as wide as its longest labels need."""
+    """The diagram as an SVG picture, as wide as its longest labels need."""
     columns, width = _svg_columns(diagram)
     title = textwrap.wrap(diagram.title, int((width - 32) / LETTER)) if diagram.title else []
     head = 22 + _TITLE_LINE * len(title)
@@ -254,8 +254,8 @@ def as_svg(diagram: Diagram) -> str:
         y = top + _STEP * place
         parts += _svg_note(row, columns, y) if isinstance(row, Note) else _svg_arrow(row, columns, y)
     parts.append(
-        f"<text x='16' y='{height - 14}' {_FONT} fill='#555555'>blue: a message that is taken; "
-        "red, with ×: one that nobody takes here</text>"
+        f"<text x='16' y='{height - 14}' {_FONT} fill='#555555'>blue: message received; "
+        "red, with ×: message not received here</text>"
     )
     parts.append("</svg>")
     return "\n".join(parts) + "\n"
@@ -266,14 +266,14 @@ def _note_half(row: Note) -> int:
 
 
 def _svg_columns(diagram: Diagram) -> tuple[list[int], int]:
-    """Where the lifelines are, and how wide the picture is: every note and label has its place."""
+    """The positions of the lifelines and the width of the picture, with room for every note and label."""
     last = len(diagram.lifelines) - 1
     left = right = _MARGIN_MIN
     gap = _GAP_MIN
     for row in diagram.rows:
         if isinstance(row, Arrow):
-            matcher = 1 if not row.arrives else max(abs(row.source - row.target), 1)
-            gap = max(gap, round((len(row.label) * LETTER + 24) / matcher))
+            gaps = 1 if not row.arrives else max(abs(row.source - row.target), 1)
+            gap = max(gap, round((len(row.label) * LETTER + 24) / gaps))
             continue
         left = max(left, _note_half(row) + 8 if row.lifeline == 0 else 0)
         right = max(right, _note_half(row) + 8 if row.lifeline == last else 0)
@@ -292,18 +292,18 @@ def _svg_note(row: Note, columns: list[int], y: int) -> list[str]:
 
 def _svg_arrow(row: Arrow, columns: list[int], y: int) -> list[str]:
     start, end = columns[row.source], columns[row.target]
-    colour, head, anchor, x = "#1f5fa8", "marker-end='url(#head)'", "middle", (start + end) // 2
+    color, head, anchor, x = "#1f5fa8", "marker-end='url(#head)'", "middle", (start + end) // 2
     if not row.arrives:
-        # It ends in the air behind its label, which begins where it does.
+        # The line ends behind its label; both begin at the sender.
         sign = 1 if end > start else -1
-        colour, head, anchor, x = "#b03a3a", "", "start" if sign > 0 else "end", start + 8 * sign
+        color, head, anchor, x = "#b03a3a", "", "start" if sign > 0 else "end", start + 8 * sign
         end = start + sign * max((columns[1] - columns[0]) // 2, round(len(row.label) * LETTER) + 18)
-    parts = [f"<line x1='{start}' y1='{y}' x2='{end}' y2='{y}' stroke='{colour}' stroke-width='1.4' {head}/>"]
+    parts = [f"<line x1='{start}' y1='{y}' x2='{end}' y2='{y}' stroke='{color}' stroke-width='1.4' {head}/>"]
     if not row.arrives:
         cross = f"M{end - 4} {y - 4} L{end + 4} {y + 4} M{end - 4} {y + 4} L{end + 4} {y - 4}"
-        parts.append(f"<path d='{cross}' stroke='{colour}' stroke-width='1.6'/>")
+        parts.append(f"<path d='{cross}' stroke='{color}' stroke-width='1.6'/>")
     parts.append(
-        f"<text x='{x}' y='{y - 6}' text-anchor='{anchor}' {_FONT} fill='{colour}' "
+        f"<text x='{x}' y='{y - 6}' text-anchor='{anchor}' {_FONT} fill='{color}' "
         f"stroke='#ffffff' stroke-width='4' paint-order='stroke'>{_escaped(row.label)}</text>"
     )
     return parts

@@ -1,4 +1,4 @@
-"""A divergence, shown: the implementation and the specification side by side, and the way there."""
+"""Prints a divergence: the implementation and the specification side by side, and the run to it."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def said(divergence: Divergence) -> str:
 
 
 def listed(value: object) -> str:
-    """What was expected, or observed: tuples beside each other."""
+    """An expected or observed value; a list of tuples in one line."""
     if not isinstance(value, list):
         return str(value)
-    return ", ".join(f"({', '.join(map(str, item))})" for item in value) or "none"
+    return ", ".join(f"({', '.join(map(str, arguments))})" for arguments in value) or "none"
 
 
 def print_divergence(trace: Trace, protocol: Protocol, divergence: Divergence, console: Console) -> None:
-    """What was expected, what was observed, and the way there. `protocol`: whose run the trace is."""
-    says = Text(f"{divergence.action}\n\n{divergence.field}\n")
-    says.append(f"  expected  {listed(divergence.expected)}\n", "green")
-    says.append(f"  observed  {listed(divergence.observed)}\n", "red")
-    says.append(f"\n{divergence.because}")
-    title = f"[bold red]{escape(divergence.trace)}, step {divergence.step}: another result than the specification's[/]"
-    console.print(Panel(says, title=title, border_style="red", title_align="left"))
-    console.print("The way there:", highlight=False)
+    """Prints what was expected, what was observed, and the run to it. `protocol`: whose run the trace is."""
+    text = Text(f"{divergence.action}\n\n{divergence.field}\n")
+    text.append(f"  expected  {listed(divergence.expected)}\n", "green")
+    text.append(f"  observed  {listed(divergence.observed)}\n", "red")
+    text.append(f"\n{divergence.because}")
+    title = f"[bold red]{escape(divergence.trace)}, step {divergence.step}: diverges from the specification[/]"
+    console.print(Panel(text, title=title, border_style="red", title_align="left"))
+    console.print("The run up to this step:", highlight=False)
     print_diagram(console, prefix(trace, divergence.step), protocol)

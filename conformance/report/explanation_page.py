@@ -1,6 +1,6 @@
-"""An explanation as a page for the browser: one file, with nothing to load and nothing that runs.
+"""An explanation as an HTML page: one file that loads nothing and runs no script.
 
-What a log says is escaped wherever it stands; logs come from anywhere.
+All text of a log is escaped: logs are not trusted.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""An explanation on one screen: what the line says, what is false of it, what would have fitted, and the way there.
+"""An explanation on one screen: what the line says, what is false about it, what would have fitted, and the run up to it.
 
-A screen is 40 lines of 100 columns. The diagram gets what the rest leaves, and loses its oldest lines first.
+A screen is 40 lines of 100 columns. The diagram gets the lines that are left, and loses its oldest lines first.
 """
 
 from __future__ import annotations
@@ -16,35 +16,36 @@ from rich.text import Text
 from conformance.logs.explanation import Candidate, Explanation
 from conformance.logs.wording import change, contrast, decisive
 from conformance.report.diagram import LEGEND, Arrow, Diagram, as_text, printable
+from impl.cli.console import listed
 from model.explaining.reasons import Part, call
 
 SCREEN_LINES: Final = 40
 SCREEN_COLUMNS: Final = 100
 
 _DIAGRAM_LINES_MIN: Final = 6
-"""Fewer lines show nothing: the lifelines' names, a step, and the legend."""
+"""With fewer lines a diagram shows no step: the names of the lifelines, a step, and the legend."""
 
 
 _TITLE_ROOM: Final = 6
-"""Columns that the name of the last lifeline needs to the right of it."""
+"""The columns that the name of the last lifeline needs to its right."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the screen, and how it is shown."""
+    """A line of the screen with its style."""
 
     text: str
     style: str = ""
 
 
 def print_explanation(explanation: Explanation, console: Console) -> None:
-    """Prints it."""
+    """Prints an explanation."""
     for line in screen(explanation, min(console.width, SCREEN_COLUMNS)):
         console.print(Text(line.text, line.style), soft_wrap=True)
 
 
 def screen(explanation: Explanation, width: int = SCREEN_COLUMNS) -> list[Line]:
-    """All lines; so many that they fit on one screen, however long the guard."""
+    """The lines of an explanation; they fit on one screen, however long the guard is."""
     lines = [item for part in _parts(explanation) for item in _wrapped(part, width)]
     most = SCREEN_LINES - _DIAGRAM_LINES_MIN - 1
     if len(lines) > most:
@@ -53,7 +54,7 @@ def screen(explanation: Explanation, width: int = SCREEN_COLUMNS) -> list[Line]:
 
 
 def _wrapped(line: Line, width: int) -> Iterator[Line]:
-    """A line in as many as it needs, each but the first indented further."""
+    """A line, wrapped; every line but the first is indented further."""
     text = printable_line(line.text)
     indent = " " * (len(text) - len(text.lstrip()) + 4)
     for item in textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False) or [""]:
@@ -61,14 +62,14 @@ def _wrapped(line: Line, width: int) -> Iterator[Line]:
 
 
 def printable_line(text: str) -> str:
-    """The text without what would steer a terminal, its indentation kept."""
+    """The text without characters that control a terminal, with its indentation."""
     return " " * (len(text) - len(text.lstrip(" "))) + printable(text)
 
 
 def _parts(explanation: Explanation) -> Iterator[Line]:
     record = explanation.record
     yield Line(f"{record.file}, line {record.number}: {record.line.process} says {explanation.says}", "bold red")
-    follow = [f"{part.text} is false" for each_candidate in explanation.candidates[:1] for part in each_candidate.guard]
+    follow = [f"{part.text} is false" for candidate in explanation.candidates[:1] for part in candidate.guard]
     follow += map(contrast, explanation.differences)
     if not any(explanation.because.startswith(item) for item in follow):
         yield Line(f"  {explanation.because}.")
@@ -89,12 +90,12 @@ def _parts(explanation: Explanation) -> Iterator[Line]:
     for broken in explanation.broken[:2]:
         about = ", ".join(f"{name} = {value}" for name, value in broken.values)
         what = "a lemma, " if broken.promise.lemma else ""
-        yield Line(f"Taken at its word, the line breaks {what}{broken.promise.name}", "bold")
-        yield Line(f"  {first_sentence(broken.promise.doc)} Not so for {about}.")
+        yield Line(f"If the line is true, it breaks {what}{broken.promise.name}", "bold")
+        yield Line(f"  {first_sentence(broken.promise.doc)} Broken for {about}.")
     if len(explanation.broken) > 2:
-        yield Line(f"  and {', '.join(item.promise.name for item in explanation.broken[2:])}")
+        yield Line(f"  and {listed(broken.promise.name for broken in explanation.broken[2:])}")
     if explanation.gave_up:
-        yield Line("Not everything was searched: there may be more, or something nearer.", "yellow")
+        yield Line("The search was cut short: there may be more, or something nearer.", "yellow")
 
 
 def _candidate(candidate: Candidate, *, first: bool) -> Iterator[Line]:
@@ -104,7 +105,7 @@ def _candidate(candidate: Candidate, *, first: bool) -> Iterator[Line]:
         if candidate.possible:
             yield Line(f"  possible with the same message: {call(candidate.action, choices)}", "green")
         else:
-            texts = ", ".join(item.text for item in false) or "a choice is not known"
+            texts = ", ".join(item.text for item in false) or "a choice is unknown"
             yield Line(f"  nor was it {candidate.action}: {texts}", "dim")
         return
     yield Line(f"{candidate.action}: {first_sentence(candidate.doc)}", "bold")
@@ -119,7 +120,7 @@ def _candidate(candidate: Candidate, *, first: bool) -> Iterator[Line]:
 
 
 def first_sentence(doc: str) -> str:
-    """What a declaration says first."""
+    """The first sentence of a declaration."""
     whole = " ".join(doc.split())
     return whole.split(". ")[0].rstrip(".") + "."
 
@@ -128,14 +129,14 @@ def _listed(guard: Sequence[Part], held: bool | None) -> str:
     return "; ".join(conjunct.text for conjunct in guard if conjunct.held is held)
 
 
-def _diagram(diagram: Diagram, width: int, matcher: int) -> list[Line]:
-    """As much of the diagram as there is room for."""
+def _diagram(diagram: Diagram, width: int, most: int) -> list[Line]:
+    """The last rows of the diagram that fit in this number of lines."""
     rows = list(diagram.rows)
     while True:
         text = (
             as_text(replace(diagram, rows=tuple(rows)), width - _TITLE_ROOM).replace(LEGEND, "").rstrip().splitlines()
         )
-        lines = [Line("The way there", "bold"), *(Line(item[:width]) for item in text)]
-        if len(lines) <= matcher or len(rows) <= 1:
-            return lines[:matcher]
+        lines = [Line("The run up to this line", "bold"), *(Line(item[:width]) for item in text)]
+        if len(lines) <= most or len(rows) <= 1:
+            return lines[:most]
         rows = rows[2:] if isinstance(rows[0], Arrow) else rows[1:]

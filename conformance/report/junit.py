@@ -9,12 +9,12 @@ from xml.etree import ElementTree
 from conformance.report.places import shown
 from conformance.report.result import Result
 
-_UNSPEAKABLE: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML has no way to say."""
+_FORBIDDEN: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML does not allow."""
 
 
 def as_junit(result: Result) -> str:
-    """One suite. What does not hold is a failure, and what is not decided is one too: it is no pass."""
+    """One suite. What does not hold is a failure, and so is what is undecided."""
     wrong = sum(case.verdict != "holds" for case in result.cases)
     root = ElementTree.Element(
         "testsuite",
@@ -23,17 +23,17 @@ def as_junit(result: Result) -> str:
         failures=str(wrong),
         time=f"{result.seconds:.3f}",
     )
-    for case_ in result.cases:
+    for asked in result.cases:
         case = ElementTree.SubElement(
-            root, "testcase", classname=result.command, name=_plain(case_.name), time=f"{case_.seconds:.3f}"
+            root, "testcase", classname=result.command, name=_plain(asked.name), time=f"{asked.seconds:.3f}"
         )
-        if case_.source is not None:
-            case.set("file", shown(case_.source))
-            case.set("line", str(case_.source.line))
-        if case_.verdict != "holds":
-            ElementTree.SubElement(case, "failure", type=case_.verdict, message=_plain(case_.why or case_.verdict))
+        if asked.source is not None:
+            case.set("file", shown(asked.source))
+            case.set("line", str(asked.source.line))
+        if asked.verdict != "holds":
+            ElementTree.SubElement(case, "failure", type=asked.verdict, message=_plain(asked.why or asked.verdict))
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
 def _plain(text: str) -> str:
-    return _UNSPEAKABLE.sub("?", text)
+    return _FORBIDDEN.sub("?", text)

@@ -1,4 +1,4 @@
-"""Files as the readers of a build know them: relative to their repository."""
+"""File names as the readers of a build know them: relative to their repository."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ STATEMENT: Final = Path(next(iter(spec.__path__))).resolve()
 
 
 def repository() -> Path:
-    """The folder that the build is about: `$GITHUB_WORKSPACE`, or the present one."""
+    """The repository of the build: `$GITHUB_WORKSPACE`, or the present folder."""
     return Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd()).resolve()
 
 
 def in_repository(source: Source) -> str | None:
-    """The file's path in the repository; none: it belongs to another one, or to an installed package."""
+    """The file's path in the repository; None if it belongs to another one, or to an installed package."""
     file, root = Path(source.file).resolve(), repository()
     for folder in file.parents:
         if folder == root:

@@ -1,4 +1,4 @@
-"""What a command found, in the form from which every output is made."""
+"""The result of a command, from which every output is made."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from model.language import Protocol, Source
 Verdict = Literal["holds", "violated", "undecided"]
 
 VERDICT_OF: Final = {Exit.HOLDS: "holds", Exit.VIOLATED: "violated"}
-"""The verdict in one word; with any other exit nothing is known."""
+"""The verdict for an exit code; any other exit code is undecided."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One thing that was asked."""
+    """One checked claim."""
 
     name: str
     verdict: str
-    """`holds`; anything else is no pass: `violated`, or `undecided`."""
+    """`holds`, `violated` or `undecided`; only `holds` is a pass."""
     why: str = ""
-    """What is wrong, in a sentence; empty if nothing is."""
+    """What is wrong, in a sentence; empty if it holds."""
     seconds: float = 0.0
     source: Source | None = None
-    """Where it is stated."""
+    """Where the claim is stated."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is red, or not decided."""
+    """A violation, or something undecided."""
 
     title: str
-    """The promise, or what was run."""
+    """The promise, or the name of what was run."""
     text: str
     """What is wrong, in a sentence."""
     source: Source | None = None
-    """The line of the specification that this is about."""
+    """The line of the specification that it is about."""
     again: str = ""
-    """The command that shows it again."""
+    """The command that reproduces it."""
     show: Callable[[Console], None] | None = None
-    """Prints all of it, with the way there, as on a terminal."""
+    """Prints it in full, with its counterexample, as on a terminal."""
     undecided: bool = False
-    """Nothing is wrong for certain."""
+    """Whether it is undecided, and not a violation."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Section:
 
 @dataclass
 class Result:
-    """What a command found."""
+    """The result of a command."""
 
     command: str
     exit: Exit = Exit.UNDECIDED
@@ -69,10 +69,10 @@ class Result:
     findings: list[Finding] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
     figures: list[str] = field(default_factory=list)
-    """Counts, each with what is counted."""
+    """Counts, each with its unit."""
 
 
 def source_of(name: str, protocol: Protocol) -> Source | None:
-    """Where what bears this name is declared; what stands behind a colon is a question about it."""
+    """Where this name is declared. What follows a colon in it is a question about the declaration."""
     declaration = protocol.declaration(name.split(":")[0])
     return declaration.source if declaration is not None else None

@@ -1,4 +1,4 @@
-"""A trace as a table: one row for each step, with what it changed."""
+"""A trace as a table: one row for each step, with its changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHOWN = ("state", "message", "history")
 
 
 def changes_between(before: State | None, after: State, protocol: Protocol) -> list[str]:
-    """What a step changed, as lines in the markup of `rich`; without a state before, everything that is set."""
+    """The changes of a step, as lines in the markup of `rich`; without a state before, everything that is set."""
     lines = []
     for symbol in protocol.symbols:
         if symbol.kind not in _SHOWN:
@@ -40,7 +40,7 @@ def changes_between(before: State | None, after: State, protocol: Protocol) -> l
 
 
 def call_of(name: str, arguments: Tuple) -> str:
-    """A name with its arguments, as people write it."""
+    """A name with its arguments: name(a, b)."""
     return f"{name}({', '.join(map(str, arguments))})"
 
 
@@ -49,17 +49,17 @@ def _line(text: str, style: str) -> str:
 
 
 def print_trace(trace: Trace, protocol: Protocol, console: Console, *, full: bool = False) -> None:
-    """Prints a trace; `full`: the whole state after each step, not only what changed."""
+    """Prints a trace. `full`: the whole state after each step, not only the changes."""
     interpreter = Interpreter(protocol, trace.configuration)
     if description := printable(trace.description):
         console.print(description, markup=False, highlight=False)
     table = Table(show_lines=True)
     table.add_column("step", justify="right")
     table.add_column("action")
-    changed = "what changed: [green]+ new, → sent[/], [red]- gone[/], [yellow]old ⇒ new[/]"
+    changed = "changes: [green]+ new, → sent[/], [red]- gone[/], [yellow]old ⇒ new[/]"
     table.add_column("the whole state" if full else changed)
     if full or not trace.steps:
-        table.add_row("0", "start", "\n".join(changes_between(None, trace.states[0], protocol)) or "nothing yet")
+        table.add_row("0", "start", "\n".join(changes_between(None, trace.states[0], protocol)) or "nothing is set")
     for number, step in enumerate(trace.steps, start=1):
         before, after = trace.states[number - 1], trace.states[number]
         lines = changes_between(None if full else before, after, protocol)
@@ -75,7 +75,7 @@ def print_trace(trace: Trace, protocol: Protocol, console: Console, *, full: boo
 
 
 def forever(trace: Trace) -> str:
-    """What a lasso does in the end."""
+    """How a lasso ends."""
     first, last = (trace.loop or 0) + 1, len(trace.steps)
     if first > last:
         return "Then nothing more happens"

@@ -1,4 +1,4 @@
-"""What a red exploration or simulation shows: the promise in English, the way there, and a sequence diagram."""
+"""Prints a violation: the promise in English, a counterexample, and a sequence diagram."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from model.language.notation import notation
 from model.reference.interpreter import Interpreter
 from model.reference.state import Element, Trace
 
-DEADLOCK: Final = "Somebody waits, and no action of any role is possible any more."
+DEADLOCK: Final = "A process waits, and no action of any role is enabled."
 
 
 def doc_of(name: str, protocol: Protocol) -> str:
@@ -27,21 +27,22 @@ def doc_of(name: str, protocol: Protocol) -> str:
 
 
 def broken(name: str) -> str:
-    """What has become of it: a promise is broken, a deadlock is there."""
+    """The predicate for a violation: a promise is broken, a deadlock is possible."""
     return "is possible" if name == "deadlock" else "is broken"
 
 
 def print_violation(console: Console, name: str, protocol: Protocol, trace: Trace, *, shortest: bool) -> None:
-    """Prints all of it. `shortest`: there is no shorter way."""
-    says = Text()
-    says.append(doc_of(name, protocol))
+    """Prints a violation in full. `shortest`: there is no shorter counterexample."""
+    text = Text()
+    text.append(doc_of(name, protocol))
     for promise in protocol.promises:
         if promise.name == name:
-            says.append(f"\n\n{notation(promise.formula)}", "dim")
+            text.append(f"\n\n{notation(promise.formula)}", "dim")
     if about := _about(name, protocol, trace):
-        says.append(f"\n\nBroken for {about}.", "bold")
-    console.print(Panel(says, title=f"[bold red]{name} {broken(name)}[/]", border_style="red", title_align="left"))
-    console.print(f"{'The shortest' if shortest else 'A'} way there, in {len(trace.steps)} steps:", highlight=False)
+        text.append(f"\n\nBroken for {about}.", "bold")
+    console.print(Panel(text, title=f"[bold red]{name} {broken(name)}[/]", border_style="red", title_align="left"))
+    steps = f"{len(trace.steps)} {'step' if len(trace.steps) == 1 else 'steps'}"
+    console.print(f"{'A shortest' if shortest else 'A'} counterexample, {steps}:", highlight=False)
     print_trace(replace(trace, description=""), protocol, console)
     print_diagram(console, trace, protocol)
 
@@ -49,15 +50,15 @@ def print_violation(console: Console, name: str, protocol: Protocol, trace: Trac
 def print_lasso(
     console: Console, eventuality: Eventuality, values: Mapping[str, Element], protocol: Protocol, trace: Trace
 ) -> None:
-    """Prints a fair run that breaks what is to happen eventually."""
+    """Prints a fair run that breaks an eventuality."""
     about = ", ".join(f"{key} = {value}" for key, value in values.items())
-    says = Text()
-    says.append(eventuality.doc)
-    says.append(f"\n\n{notation(eventuality.premise)}\nleads to {notation(eventuality.conclusion)}", "dim")
-    says.append(f"\n\nBroken for {about}.", "bold")
+    text = Text()
+    text.append(eventuality.doc)
+    text.append(f"\n\n{notation(eventuality.premise)}\nleads to {notation(eventuality.conclusion)}", "dim")
+    text.append(f"\n\nBroken for {about}.", "bold")
     title = f"[bold red]{eventuality.name} is broken[/]"
-    console.print(Panel(says, title=title, border_style="red", title_align="left"))
-    console.print("A run that breaks it, although nobody stops doing what he is bound to do:", highlight=False)
+    console.print(Panel(text, title=title, border_style="red", title_align="left"))
+    console.print("A fair run that breaks it:", highlight=False)
     print_trace(replace(trace, description=""), protocol, console)
     print_diagram(console, trace, protocol)
 
@@ -69,19 +70,19 @@ def print_diagram(console: Console, trace: Trace, protocol: Protocol) -> None:
 
 
 def told(name: str, protocol: Protocol, trace: Trace) -> Trace:
-    """The way to a violation with a description, for a file."""
-    return replace(trace, description=f"A way to a broken promise, {name}: {' '.join(doc_of(name, protocol).split())}")
+    """The counterexample with a description, for a file."""
+    return replace(trace, description=f"A counterexample to {name}: {' '.join(doc_of(name, protocol).split())}")
 
 
 def _about(name: str, protocol: Protocol, trace: Trace) -> str:
-    """For which values the promise is broken at the end of the trace, as people write them."""
-    promise = next((each_promise for each_promise in protocol.promises if each_promise.name == name), None)
+    """The values for which the promise is broken at the end of the trace, in one line."""
+    promise = next((promise for promise in protocol.promises if promise.name == name), None)
     values = broken_for(promise, protocol, trace) if promise and trace.steps else {}
     return ", ".join(f"{key} = {value}" for key, value in values.items())
 
 
 def broken_for(promise: Promise, protocol: Protocol, trace: Trace) -> dict[str, Element]:
-    """For which values of its parameters the promise is broken at the end of a trace of at least one step; none if it is not."""
+    """The parameters for which the promise is broken at the end of a trace of at least one step; empty if it is not broken."""
     interpreter = Interpreter(protocol, trace.configuration)
     before, after = trace.states[-2:]
     if promise.kind == "always":

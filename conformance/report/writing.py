@@ -1,4 +1,4 @@
-"""Where outputs go: the options that name files, and what a build on GitHub's machines reads by itself."""
+"""Writes outputs: to the files that options name, and to what a GitHub build reads."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from impl.cli.exits import Exit, Problem
 
 @dataclass(frozen=True)
 class Outputs:
-    """The files that the user has named."""
+    """The output files that the user named."""
 
     junit: str | None = None
     summary: str | None = None
 
     def write(self, result: Result) -> None:
-        """Writes what was asked for, and what the build reads: annotations, and its page.
+        """Writes the named files, and for a GitHub build its annotations and its summary page.
 
         Raises:
             Problem: a file cannot be written.
@@ -63,14 +63,14 @@ _junit_option = click.option(
     "junit_file",
     metavar="FILE",
     callback=writable,
-    help="Write the result as JUnit XML, each case with the file and line where it is stated.",
+    help="Write the result as JUnit XML; each case has the file and line where it is stated.",
 )
 _summary_option = click.option(
     "--summary",
     "summary_file",
     metavar="FILE",
     callback=writable,
-    help="Write a summary in Markdown. The file that $GITHUB_STEP_SUMMARY names gets it in any case.",
+    help="Write a summary in Markdown. It is also added to the file that $GITHUB_STEP_SUMMARY names.",
 )
 
 

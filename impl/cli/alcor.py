@@ -1,4 +1,4 @@
-"""`ondemand alcor`: the services on Alcor's own wire, without a broker."""
+"""`ondemand alcor`: the services over Alcor's gRPC interfaces, without a broker."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import click
 
+from impl.cli.direct_options import dpm_name_option
+from impl.cli.program import Subcommands
 from impl.cli.run import Printing, TellingDpm, log_lines, pod_of, serve, state_option
 from impl.cli.wire_options import WIRE_OPTIONS, Wire, with_options
 from impl.core import IllegalInput
@@ -26,33 +28,40 @@ OPTIONS: Final = (click.argument("ncm", metavar="NCM"), state_option, *WIRE_OPTI
 
 
 def wire_options(command: Any) -> Any:
-    """Adds what all processes have in common."""
+    """Adds the options that all processes share."""
     return with_options(command, *OPTIONS)
 
 
 ncm_name_option: Final = click.option(
-    "--ncm-name", metavar="NAME", help="What NCM's certificate says (default: ncm), or NCM's address."
+    "--ncm-name",
+    metavar="NAME",
+    help="The name in NCM's certificate, or with --identity address NCM's address. [default: ncm, or the argument NCM]",
 )
 
 
-@click.group()
-@click.option(
-    "--verbose", "-v", is_flag=True, help="Log everything that happens, not only what is out of the ordinary."
-)
+@click.group(cls=Subcommands)
+@click.option("--verbose", "-v", is_flag=True, help="Log every event, also those of debug level.")
 def alcor(verbose: bool) -> None:
-    """Run a service on Alcor's own wire (gRPC): ncm, dpm or aca. NCM is ADDRESS or ADDRESS:PORT.
+    """Run a service over Alcor's gRPC interfaces: ncm, dpm or aca. The argument NCM is ADDRESS or ADDRESS:PORT.
 
-    Callers show certificates of one authority. Alcor's own programs have none: for them, --identity address takes the address of a
-    socket for who calls. A VPC is its VNI, and a host without a name is its address with hyphens.
+    Callers present certificates of one authority. Alcor's own programs have no certificates; with --identity address, the source
+    address of a connection identifies the caller. A VPC is named by its VNI. A host without a name is named by its address, with
+    hyphens.
+
+    \b
+    Examples:
+      ondemand alcor ncm 127.0.0.100 --identity address --dpm 127.0.0.101
+      ondemand alcor dpm 127.0.0.100 --identity address --source 127.0.0.101
+      ondemand alcor aca 127.0.0.100 --identity address --listen 127.0.0.1
     """
     log_lines(verbose=verbose)
 
 
 @alcor.command()
 @wire_options
-@click.option("--dpm", metavar="NAME", help="What DPM's certificate says (default: dpm), or DPM's address.")
+@dpm_name_option
 def ncm(state: Path | None, dpm: str | None, **options: Any) -> int:
-    """Run NCM, for agents of ours and of Alcor's.
+    """Run NCM, for our agents and for Alcor's.
 
     \b
     Examples:
@@ -78,9 +87,9 @@ def ncm(state: Path | None, dpm: str | None, **options: Any) -> int:
 @alcor.command()
 @wire_options
 @ncm_name_option
-@click.option("--source", metavar="ADDRESS", help="The address to call from.")
+@click.option("--source", metavar="ADDRESS", help="The local address from which DPM calls.")
 def dpm(state: Path | None, ncm_name: str | None, source: str | None, **options: Any) -> int:
-    """Run DPM. Each line of standard input is a decision: `place VNI/IP HOST`, or `remove VNI/IP`.
+    """Run DPM. Each line of standard input is a decision: `place VNI/IP HOST` or `remove VNI/IP`.
 
     \b
     Example:
@@ -103,7 +112,9 @@ def dpm(state: Path | None, ncm_name: str | None, source: str | None, **options:
             case ["remove", pod]:
                 service.remove(checked(pod)).result()
             case _:
-                raise IllegalInput(f"{' '.join(words)!r} is no decision: place VNI/IP HOST, or remove VNI/IP")
+                raise IllegalInput(
+                    f"Invalid decision {' '.join(words)!r}: expected place VNI/IP HOST, or remove VNI/IP."
+                )
 
     return serve(service, decide)
 
@@ -111,8 +122,12 @@ def dpm(state: Path | None, ncm_name: str | None, source: str | None, **options:
 @alcor.command()
 @wire_options
 @ncm_name_option
-@click.option("--listen", metavar="ADDRESS[:PORT]", required=True, help="This host's address, where NCM reaches it.")
-@click.option("--host", metavar="NAME", help="This host's name, if no file of hosts says it.")
+@click.option(
+    "--listen", metavar="ADDRESS[:PORT]", required=True, help="This host's address, at which NCM reaches the agent."
+)
+@click.option(
+    "--host", metavar="NAME", help="This host's name. [default: the name that the file of --hosts gives for --listen]"
+)
 def aca(state: Path | None, ncm_name: str | None, listen: str, host: str | None, **options: Any) -> int:
     """Run a host's agent. Each line of standard input is a packet: `packet VNI/SOURCE VNI/DESTINATION`.
 
@@ -125,7 +140,9 @@ def aca(state: Path | None, ncm_name: str | None, listen: str, host: str | None,
     ncm_at, wire = endpoint(options["ncm"], NCM_PORT), Wire("aca", options)
     name = host or wire.directory.name_of(where.address)
     if name is None:
-        raise BadDeployment(f"--listen {where.address}: is the address of no host in the file of hosts")
+        raise BadDeployment(
+            f"--listen {where.address}: no host has this address; add it to the file of --hosts, or give --host"
+        )
     who = wire.name("--ncm-name", ncm_name, "ncm", ncm_at.address)
     gateway = AcaGateway(
         Loop(),
@@ -145,6 +162,6 @@ def aca(state: Path | None, ncm_name: str | None, listen: str, host: str | None,
             case ["packet", source, destination]:
                 service.packet(pod_of(source), pod_of(destination)).result()
             case _:
-                raise IllegalInput(f"{' '.join(words)!r} is no packet: packet VNI/SOURCE VNI/DESTINATION")
+                raise IllegalInput(f"Invalid packet {' '.join(words)!r}: expected packet VNI/SOURCE VNI/DESTINATION.")
 
     return serve(service, send)

@@ -1,4 +1,4 @@
-"""`ondemand broker`: a broker of our own."""
+"""`ondemand broker`: starts a Pulsar broker."""
 
 from __future__ import annotations
 
@@ -15,35 +15,49 @@ from impl.broker.tokens import write_secret
 from impl.broker.topics import prepare
 from impl.cli.console import ERRORS
 from impl.cli.exits import Exit, Problem
+from impl.cli.program import Subcommands
 
 LOOK_SECONDS: Final = 0.5
-"""Between two looks at whether the broker still runs."""
+"""Time between two checks that the broker still runs."""
 
 
-@click.group()
+@click.group(cls=Subcommands)
 def broker() -> None:
-    """Start a Pulsar broker."""
+    """Start a Pulsar broker.
+
+    \b
+    Example:
+      ondemand broker up
+    """
 
 
 @broker.command()
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=6650, show_default=True, help="For clients; 0 takes a free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=6650,
+    show_default=True,
+    help="The port for clients; 0 picks a free one.",
 )
 @click.option(
-    "--admin-port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="For administration."
+    "--admin-port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="The port for administration; 0 picks a free one.",
 )
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),
     default=Path("broker"),
     show_default=True,
-    help="Where its data, token and key are kept.",
+    help="The folder for the broker's data, token and key.",
 )
 def up(port: int, admin_port: int, folder: Path) -> int:
     """Start a broker with token authentication and permissions, and run it until it is interrupted.
 
-    The first start downloads the broker (about 245 MB). It may be stopped and started again: the folder keeps its data and its
-    key. In another shell, load the settings that it writes, and the other commands use this broker.
+    The first start downloads the broker (about 245 MB). The broker can be stopped and started again: the folder keeps its data and
+    its key. Load the settings that it writes into another shell, and the commands in that shell use this broker.
 
     \b
     Examples:
@@ -58,7 +72,7 @@ def up(port: int, admin_port: int, folder: Path) -> int:
             "broker that runs elsewhere",
             Exit.ENVIRONMENT,
         ) from missing
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as an interrupt, at any moment of the start too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like an interrupt, also during the start
     with start_broker(port=port, admin_port=admin_port, folder=folder, console=ERRORS) as deployment:
         prepare(deployment)
         settings = _write_settings(deployment, folder.resolve())
@@ -69,13 +83,13 @@ def up(port: int, admin_port: int, folder: Path) -> int:
         except KeyboardInterrupt:
             pass
         else:
-            raise Problem(f"The broker ended by itself: {last_words(folder)}", Exit.ENVIRONMENT)
+            raise Problem(f"The broker stopped unexpectedly: {last_words(folder)}", Exit.ENVIRONMENT)
     click.echo("The broker has stopped.")
     return 0
 
 
 def _write_settings(deployment: Deployment, folder: Path) -> Path:
-    """Writes what another shell needs to find the broker."""
+    """Writes the file of settings with which another shell finds the broker; returns its path."""
     token = write_secret(folder / "admin.token", deployment.admin_token)
     settings = {
         "PULSAR_URL": deployment.service_url,

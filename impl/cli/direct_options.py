@@ -1,4 +1,4 @@
-"""`--direct grpc` of DPM and agents: what is for one host goes by calls of Alcor's services, in place of the host's inbox."""
+"""The options of `--direct grpc`: DPM calls Alcor's services of an agent, instead of writing to the host's inbox."""
 
 from __future__ import annotations
 
@@ -17,14 +17,20 @@ from impl.transport.grpc.event_loop import Loop
 
 INBOX, GRPC = "inbox", "grpc"
 
+dpm_name_option: Final = click.option(
+    "--dpm",
+    metavar="NAME",
+    help="The name in DPM's certificate, or with --identity address DPM's address. [default: dpm]",
+)
+
 OPTIONS: Final = (
     click.option(
         "--direct",
         type=click.Choice([INBOX, GRPC]),
         default=INBOX,
         show_default=True,
-        help="How revisions and askings that are for one host get there: by its inbox at the broker, or by calls of Alcor's "
-        "services. DPM and its agents have to agree. The options that follow are for calls.",
+        help="How DPM sends revisions and subscription requests to a single host: through its inbox at the broker, or by calls of "
+        "Alcor's gRPC services. DPM and its agents must use the same. The options that follow are for grpc only.",
     ),
     *WIRE_OPTIONS,
     click.option(
@@ -32,33 +38,33 @@ OPTIONS: Final = (
         type=PORT,
         default=SUBSCRIPTION_PORT,
         show_default=True,
-        help="Where agents are asked to subscribe.",
+        help="The port at which agents take subscription requests.",
     ),
 )
 
 
 def dpm_options(command: Any) -> Any:
-    """Adds what DPM has to be told of calls."""
+    """Adds DPM's options for calls."""
     return with_options(
-        command, *OPTIONS, click.option("--source", metavar="ADDRESS", help="The address to call from.")
+        command, *OPTIONS, click.option("--source", metavar="ADDRESS", help="The local address from which DPM calls.")
     )
 
 
 def agent_options(command: Any) -> Any:
-    """Adds what an agent has to be told of calls."""
+    """Adds an agent's options for calls."""
     return with_options(
         command,
         *OPTIONS,
-        click.option("--listen", metavar="ADDRESS[:PORT]", help="This host's address, where DPM reaches it."),
-        click.option("--dpm", metavar="NAME", help="What DPM's certificate says (default: dpm), or DPM's address."),
+        click.option("--listen", metavar="ADDRESS[:PORT]", help="This host's address, at which DPM reaches the agent."),
+        dpm_name_option,
     )
 
 
 def calls(options: Mapping[str, Any]) -> Calls | None:
-    """DPM's calls as the options want them; none: by inboxes.
+    """DPM's calls as the options configure them; None without --direct grpc.
 
     Raises:
-        BadDeployment: an option is wrong, or missing.
+        BadDeployment: an option is wrong or missing.
     """
     if not _are_wanted(options):
         return None
@@ -77,30 +83,32 @@ def calls(options: Mapping[str, Any]) -> Calls | None:
 
 
 def server(host: str, options: Mapping[str, Any]) -> Callable[[AcaService], AgentServer] | None:
-    """What makes an agent's server as the options want it; none: by its inbox.
+    """A factory for an agent's server as the options configure it; None without --direct grpc.
 
     Raises:
-        BadDeployment: an option is wrong, or missing.
+        BadDeployment: an option is wrong or missing.
     """
     if not _are_wanted(options):
         return None
     if options["listen"] is None:
-        raise BadDeployment("--listen is missing; with --direct grpc it says where DPM reaches this agent")
+        raise BadDeployment("--listen is missing; --direct grpc needs the address at which DPM reaches this agent")
     where, wire = endpoint(options["listen"], options["agent_port"]), Wire("aca", options)
     named = wire.directory.name_of(where.address)
     if named != host and (wire.by_address or options["hosts"] is not None):
-        raise BadDeployment(f"--listen {where.address}: is the address of {named or 'no host'}, and this is {host}")
+        raise BadDeployment(
+            f"--listen {where.address}: belongs to {named or 'no host'} and not to {host}; correct it, or the file of --hosts"
+        )
     dpm = wire.name("--dpm", options["dpm"], "dpm", None)
     subscriptions = Endpoint(where.address, options["subscription_port"])
     return lambda agent: AgentServer(Loop(), wire.schema, wire.identity, agent, where, subscriptions, dpm)
 
 
 def _are_wanted(options: Mapping[str, Any]) -> bool:
-    """Whether there are to be calls. An option of theirs without them would be silently ignored, so it is refused."""
+    """Whether --direct grpc is given. Without it, an option for calls would be ignored silently, so it is refused."""
     if options["direct"] == GRPC:
         return True
     context = click.get_current_context()
     for name in options:
         if name != "direct" and context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{name.replace('_', '-')} is for --direct grpc; give that too, or leave it out")
+            raise click.UsageError(f"--{name.replace('_', '-')} needs --direct grpc; add that, or leave the option out")
     return False

@@ -1,4 +1,4 @@
-"""What the exit code of a command says, and which one wins when several apply."""
+"""The exit codes of commands, and which one wins when several apply."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Exit(IntEnum):
     """The exit codes of every command."""
 
     HOLDS = 0
-    """Everything asked for holds, conforms, or was done."""
+    """Everything that was asked holds, conforms, or is done."""
     VIOLATED = 1
     """A promise is violated, or a target diverges from the specification."""
     BAD_INPUT = 2
@@ -29,19 +29,19 @@ EXIT_OF: Final[Mapping[str, Exit]] = {
     "diverges": Exit.VIOLATED,
     "undecided": Exit.UNDECIDED,
 }
-"""What a command ends with when this is its verdict."""
+"""The exit code for each verdict."""
 
 _PRECEDENCE = (Exit.BAD_INPUT, Exit.ENVIRONMENT, Exit.VIOLATED, Exit.UNDECIDED)
 
 
 def worst(codes: Iterable[Exit]) -> Exit:
-    """The code a command ends with when its parts ended with these: the first of 2, 4, 1, 3 wins."""
+    """The exit code of a command whose parts ended with these codes: the first of 2, 4, 1, 3 wins."""
     seen = set(codes)
     return next((code for code in _PRECEDENCE if code in seen), Exit.HOLDS)
 
 
 class Problem(Exception):
-    """A command cannot go on; its text is one sentence that names the place and the remedy."""
+    """A command cannot continue; the text is one sentence that names the place and the remedy."""
 
     def __init__(self, sentence: str, code: Exit) -> None:
         super().__init__(sentence)

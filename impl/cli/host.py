@@ -1,4 +1,4 @@
-"""`ondemand host`: registers hosts, and removes them."""
+"""`ondemand host`: registers and removes hosts."""
 
 from __future__ import annotations
 
@@ -8,21 +8,34 @@ import click
 
 from impl.broker.deployment import Deployment, from_environment
 from impl.broker.hosts import add_host, remove_host, write_agent_file
-from impl.broker.topics import prepare
+from impl.broker.topics import checked_host_name, prepare
+from impl.cli.program import Subcommands
 from impl.errors import BadDeployment
 
 
 def the_deployment() -> Deployment:
-    """The broker of the environment; registering a host with one that ends at once would be of no use."""
+    """The deployment that the environment names.
+
+    Raises:
+        BadDeployment: there is none.
+    """
     deployment = from_environment()
     if deployment is None:
-        raise BadDeployment("PULSAR_URL is not set; start a broker with `ondemand broker up`, and set what it says")
+        raise BadDeployment(
+            "PULSAR_URL is not set; start a broker with `ondemand broker up`, and load the settings that it writes"
+        )
     return deployment
 
 
-@click.group()
+@click.group(cls=Subcommands)
 def host() -> None:
-    """Register a host, or remove one."""
+    """Register a host, or remove one.
+
+    \b
+    Examples:
+      ondemand host add h1
+      ondemand host remove h1
+    """
 
 
 @host.command()
@@ -31,30 +44,31 @@ def host() -> None:
     "--credentials",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Where the agent's file goes (default: NAME.agent.json).",
+    help="The file for the agent's address and token. [default: NAME.agent.json]",
 )
 def add(name: str, credentials: Path | None) -> int:
-    """Register a host: topics, permissions and a token of its own; NCM listens to it at once.
+    """Register a host with its own topics, permissions and token.
 
-    A host that is registered anew gets a new token, and the earlier one opens nothing any more.
+    NCM listens to the host at once. Registering a host again issues a new token and revokes the earlier one.
 
     \b
     Examples:
       ondemand host add h1
       ondemand host add h1 --credentials /etc/ondemand/agent.json
     """
+    checked_host_name(name)
     deployment = the_deployment()
     prepare(deployment)
     path = credentials or Path(f"{name}.agent.json")
     write_agent_file(add_host(deployment, name), path)
-    click.echo(f"Host {name} is registered; its agent runs with: ondemand run aca --credentials {path}")
+    click.echo(f"Host {name} is registered. Run its agent with: ondemand run aca --credentials {path}")
     return 0
 
 
 @host.command()
 @click.argument("name")
 def remove(name: str) -> int:
-    """Deregister a host, and remove its topics with everything in them.
+    """Deregister a host, and delete its topics with their messages.
 
     \b
     Example:

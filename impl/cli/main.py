@@ -1,4 +1,4 @@
-"""`ondemand-service`: the services alone. It needs no prover and no specification."""
+"""`ondemand-service`: the services alone, without provers and specifications."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import click
 from impl.cli.program import Command, Commands, run_program
 
 SERVICES: Final[Mapping[str, Command]] = {
-    "run": Command("impl.cli.run", "Run a service: dpm, ncm or aca."),
-    "alcor": Command("impl.cli.alcor", "Run a service on Alcor's own wire, without a broker."),
-    "slots": Command("impl.cli.slots", "Run DPM or an agent where hosts share their VPC's topic by slots."),
+    "run": Command("impl.cli.run", "Run a service over Pulsar: dpm, ncm or aca."),
+    "alcor": Command("impl.cli.alcor", "Run a service over Alcor's gRPC interfaces, without a broker."),
+    "slots": Command("impl.cli.slots", "Run DPM or an agent with one topic for each VPC, divided into slots."),
     "host": Command("impl.cli.host", "Register a host, or remove one."),
     "broker": Command("impl.cli.broker", "Start a Pulsar broker."),
 }
@@ -26,7 +26,7 @@ def program() -> None:
 
     \b
     Examples:
-      ondemand-service run ncm                              NCM, with the broker that PULSAR_URL names
+      ondemand-service run ncm                              NCM, on the broker that PULSAR_URL names
       ondemand-service host add h1                          register a host
       ondemand-service run aca --credentials h1.agent.json  the agent of that host
     """

@@ -1,9 +1,10 @@
-"""A command-line program: commands that are loaded when they are asked for, and one place where problems become exit codes."""
+"""A command-line program: commands are loaded on demand, and one place turns problems into exit codes."""
 
 from __future__ import annotations
 
 import importlib
 import io
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,14 +19,24 @@ from impl.errors import BadDeployment, EnvironmentProblem
 
 @dataclass(frozen=True)
 class Command:
-    """Where a command is, and what it does in one sentence: listing must not import every engine."""
+    """The module of a command, and its help in one sentence: listing the commands must not import every engine."""
 
     module: str
     help: str
 
 
 PIPE_CLOSED = 141
-"""What a shell reports for a program whose reader has closed the pipe. It is no verdict."""
+"""What a shell reports for a program whose reader closed the pipe. It is not a verdict."""
+
+
+class Subcommands(click.Group):
+    """A group of commands that names the nearest command when one does not exist."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        command = super().get_command(ctx, cmd_name)
+        if command is None:
+            raise click.UsageError(no_such("command", cmd_name, self.list_commands(ctx)), ctx)
+        return command
 
 
 class Commands(click.Group):
@@ -55,29 +66,29 @@ class Commands(click.Group):
 
 
 def _sentence(problem: click.ClickException) -> str:
-    """What is wrong with the usage, and where to read what is right."""
-    said = problem.format_message().rstrip(".")
+    """What is wrong with the usage, and the command that explains the right usage."""
+    said = re.sub(r"\. \(?Did you mean (.*\?)\)?$", r" (did you mean \1)", problem.format_message().rstrip("."))
     context = problem.ctx if isinstance(problem, click.UsageError) else None
     return f"{context.command_path}: {said}; see {context.command_path} --help" if context else said
 
 
 def run_program(program: click.Group, *bad_input: type[Exception]) -> None:
-    """Runs a command. Every problem that a user can cause ends with one sentence and its exit code.
+    """Runs a command. A problem that a user can cause ends it with one sentence and an exit code.
 
     Args:
         program: the group of commands.
-        bad_input: exceptions of other rooms that mean bad input; their text is the sentence.
+        bad_input: exceptions of other packages that mean bad input; their text is the sentence.
     """
     expected: tuple[type[Exception], ...] = (BadDeployment, *bad_input)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that has no ✓ shows ?, and the command goes on
+            stream.reconfigure(errors="replace")  # a terminal without ✓ shows ? instead of failing
     try:
         code = program.main(standalone_mode=False)
     except click.exceptions.Abort:
         end("Stopped.", 130)
     except SystemExit:
-        sys.exit(PIPE_CLOSED)  # what prints tables ends so when nobody reads them any more
+        sys.exit(PIPE_CLOSED)  # rich exits like this when the reader of a table is gone
     except click.exceptions.NoArgsIsHelpError as problem:
         problem.show()
         sys.exit(Exit.BAD_INPUT)

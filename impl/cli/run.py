@@ -1,4 +1,4 @@
-"""`ondemand run`: the services. Decisions and packets come on standard input, one a line."""
+"""`ondemand run`: the services. They read decisions and packets from standard input, one in each line."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from impl.broker.event_topics import prepare as prepare_events
 from impl.broker.hosts import read_agent_file
 from impl.broker.topics import prepare
 from impl.broker.vpc_topics import MulticastTopics
+from impl.cli.console import writable
 from impl.cli.direct_options import GRPC, agent_options, dpm_options, server
 from impl.cli.direct_options import calls as direct_calls
 from impl.cli.host import the_deployment
+from impl.cli.program import Subcommands
 from impl.core import Event, IllegalInput
 from impl.errors import EnvironmentProblem, Unreachable
 from impl.events.file import FileSink
@@ -42,50 +44,67 @@ from impl.transport.grpc.direct import DirectConnection
 from impl.transport.interface import Connection
 from impl.transport.pulsar import PulsarConnection
 
+BROKER: Final = "broker"
+"""The value of --events for the service's own topic."""
+
 state_option = click.option(
-    "--state", type=click.Path(path_type=Path), metavar="FILE", help="The service's store (default: NAME.sqlite)."
+    "--state",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The service's store. [default: a file named after the service, such as ncm.sqlite or HOST.sqlite]",
 )
 credentials_option = click.option(
     "--credentials",
     type=click.Path(path_type=Path),
     required=True,
     metavar="FILE",
-    help="As written by `ondemand host add`.",
+    help="The agent's file, which `ondemand host add` wrote.",
 )
 journal_option = click.option(
     "--journal",
     is_flag=True,
-    help="Keep the state at the broker, not in a file: of all instances that do so one leads, and the others stand by.",
+    help="Keep the state at the broker instead of a file. Of all instances with this option one leads, and the others stand by.",
 )
 take_over_option = click.option(
     "--take-over",
     is_flag=True,
-    help="With --journal: depose the instance that leads, at once. Without, wait until its connection is gone.",
+    help="With --journal: depose the leading instance at once, instead of waiting until its connection is lost.",
 )
+
+
+def _event_log(context: click.Context, parameter: click.Parameter, events: str | None) -> str | None:
+    return events if events == BROKER else writable(context, parameter, events)
+
+
 events_option = click.option(
     "--events",
     metavar="FILE",
-    help="Append the service's event log to this file, which no other process writes to; `broker`: to a topic of its own, from "
-    "where `ondemand record` collects it. [default: keep none]",
+    callback=_event_log,
+    help="Append the service's event log to this file, which no other process may write to. With `broker`, publish it to the "
+    "service's own topic, from which `ondemand record` collects it. [default: keep no log]",
 )
-BROKER: Final = "broker"
 seconds = click.FloatRange(min=0, min_open=True)
 
 
-@click.group()
-@click.option(
-    "--verbose", "-v", is_flag=True, help="Log everything that happens, not only what is out of the ordinary."
-)
+@click.group(cls=Subcommands)
+@click.option("--verbose", "-v", is_flag=True, help="Log every event, also those of debug level.")
 def run(verbose: bool) -> None:
-    """Run a service: dpm, ncm or aca. It stops gracefully on an interrupt, and may be killed at any moment.
+    """Run a service over Pulsar: dpm, ncm or aca.
 
-    Without a broker it waits for one, and says so.
+    A service stops gracefully on an interrupt, and can be killed at any moment without losing state. While the broker is
+    unreachable, it logs that and waits.
+
+    \b
+    Examples:
+      ondemand run ncm
+      ondemand run dpm
+      ondemand run aca --credentials h1.agent.json
     """
     log_lines(verbose=verbose)
 
 
 def log_lines(*, verbose: bool) -> None:
-    """Logs to standard error: lines for people and for programs alike, one event a line, never wrapped."""
+    """Logs to standard error, one event in each line, never wrapped: readable by people and by programs."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("ondemand")
@@ -104,9 +123,9 @@ def ncm(state: Path | None, journal: bool, take_over: bool, events: str | None) 
     \b
     Examples:
       . broker/environment && ondemand run ncm
-      . broker/environment && ondemand run ncm --journal    here, and on another machine
-      ondemand run ncm --events ncm.ndjson                  and write down what it does
-      ondemand run ncm --events broker                      the same, to be collected by ondemand record
+      . broker/environment && ondemand run ncm --journal    on two machines: one leads, one stands by
+      ondemand run ncm --events ncm.ndjson                  with an event log in a file
+      ondemand run ncm --events broker                      with an event log for ondemand record
     """
     store, connect = _as_role("ncm", state, journal=journal, take_over=take_over)
     with recording(events, partial(_topic_of, "ncm")) as sink:
@@ -115,7 +134,7 @@ def ncm(state: Path | None, journal: bool, take_over: bool, events: str | None) 
 
 @contextmanager
 def recording(events: str | None, topic: Callable[[], Sink]) -> Iterator[Sink | None]:
-    """Where an event log goes, if one is kept. `topic`: makes the sink that publishes it."""
+    """The sink of the event log, or None if no log is kept. `topic`: makes the sink that publishes it."""
     if events is None:
         yield None
         return
@@ -124,7 +143,7 @@ def recording(events: str | None, topic: Callable[[], Sink]) -> Iterator[Sink | 
 
 
 def _topic_of(role: str) -> TopicSink:
-    """The topic for the event log of a role; it is prepared, if it was not, once the broker is there."""
+    """The topic for the event log of a role. It is created once the broker is reachable, if it does not exist."""
     deployment = the_deployment()
 
     def prepared() -> None:
@@ -144,7 +163,7 @@ def _topic_of(role: str) -> TopicSink:
     default=Thresholds.many_ports,
     show_default=True,
     metavar="N",
-    help="Ports with which a VPC is large: what its hosts share goes by a topic of its own. Below four fifths it is small again.",
+    help="Ports from which a VPC is large, so that shared state goes through its topic. Below four fifths it is small again.",
 )
 @click.option(
     "--many-in-a-group",
@@ -152,7 +171,7 @@ def _topic_of(role: str) -> TopicSink:
     default=Thresholds.many_in_a_group,
     show_default=True,
     metavar="N",
-    help="The same for the ports of its largest security group.",
+    help="The same limit for the ports of its largest security group.",
 )
 @click.option(
     "--patience",
@@ -160,7 +179,7 @@ def _topic_of(role: str) -> TopicSink:
     default=Thresholds.patience,
     show_default=True,
     metavar="N",
-    help="How often in a row a host is asked to subscribe before it is told directly instead.",
+    help="Subscription requests to a host without an answer before DPM sends to it directly instead.",
 )
 @click.option(
     "--answer-wait",
@@ -168,7 +187,7 @@ def _topic_of(role: str) -> TopicSink:
     default=Timing.asked_first,
     show_default=True,
     metavar="SECONDS",
-    help="For the first answer to that; it doubles each time.",
+    help="Time to wait for the first answer to a subscription request; it doubles with each further request.",
 )
 @click.option(
     "--remind-every",
@@ -176,7 +195,7 @@ def _topic_of(role: str) -> TopicSink:
     default=Timing.remind_every,
     show_default=True,
     metavar="SECONDS",
-    help="Between two reminders of a host that has not confirmed a revision.",
+    help="Time between two reminders to a host that has not confirmed a revision.",
 )
 @click.option(
     "--fail-after",
@@ -184,7 +203,7 @@ def _topic_of(role: str) -> TopicSink:
     default=Timing.confirm_max,
     show_default=True,
     metavar="SECONDS",
-    help="Until a revision that not all have confirmed is reported as failed. Reminders go on.",
+    help="Time after which a revision that not every host confirmed is reported as failed. Reminders continue.",
 )
 @events_option
 @dpm_options
@@ -204,18 +223,17 @@ def dpm(
     """Run DPM. Each line of standard input is a decision:
 
     \b
-      place VPC/POD HOST             a pod is created at a host, or moves there
-      remove VPC/POD                 it is gone
-      share VPC subnet TEXT          what all hosts of the VPC are told of its subnets,
-      share VPC group-rules TEXT     or of the rules of its security groups
-      group VPC PORTS                the ports of its largest security group
+      place VPC/POD HOST             create a pod at a host, or move it there
+      remove VPC/POD                 remove a pod
+      share VPC subnet TEXT          tell all hosts of the VPC its subnets
+      share VPC group-rules TEXT     tell all hosts of the VPC the rules of its security groups
+      group VPC PORTS                set the number of ports of its largest security group
 
-    Standard output says of each decision when it is accepted, and later how it ended: done, superseded or failed. What was accepted
-    is not lost, whatever is killed.
+    Standard output reports when each decision is accepted, and later how it ended: done, superseded or failed. An accepted decision
+    survives a crash of any process.
 
-    With --direct grpc what is for one host goes by calls of Alcor's own services: it is asked to subscribe by
-    SubscribeInfoProvisioner, and told of a revision by GoalStateProvisioner; its replies are its answers. VPCs' topics stay as they
-    are.
+    With --direct grpc, DPM reaches a single host by calls of Alcor's services: SubscribeInfoProvisioner asks it to subscribe, and
+    GoalStateProvisioner sends it a revision. The replies are the host's answers. The topics of VPCs are used as before.
 
     \b
     Examples:
@@ -246,8 +264,7 @@ def dpm(
 def _check_recordable(events: str | None, direct: Mapping[str, Any]) -> None:
     if events is not None and direct["direct"] == GRPC:
         raise click.UsageError(
-            "--events with --direct grpc: calls carry no ids of messages, and replies are answers that no line would tell of; "
-            "leave one out"
+            "--events with --direct grpc: calls carry no message ids, and no line would record the replies; leave one of them out"
         )
 
 
@@ -263,7 +280,8 @@ def _decide(service: DpmService, words: list[str]) -> None:
             service.regroup(vpc, int(ports)).result()
         case _:
             raise IllegalInput(
-                f"{' '.join(words)!r} is no decision: place VPC/POD HOST, remove VPC/POD, share VPC KIND TEXT, or group VPC PORTS"
+                f"Invalid decision {' '.join(words)!r}: expected place VPC/POD HOST, remove VPC/POD, share VPC KIND TEXT, "
+                "or group VPC PORTS."
             )
 
 
@@ -275,15 +293,15 @@ def _decide(service: DpmService, words: list[str]) -> None:
 def aca(credentials: Path, state: Path | None, events: str | None, **direct: Any) -> int:
     """Run a host's agent. Each line of standard input is a packet: `packet VPC/SOURCE VPC/DESTINATION`.
 
-    Standard output says what becomes of each packet, and what is applied of what the hosts of a VPC share.
+    Standard output reports what happens to each packet, and each revision of shared state that the agent applies.
 
-    With --direct grpc the agent serves DPM's calls at this host's address, as `ondemand run dpm --help` says. For all else it needs
-    the broker as before.
+    With --direct grpc the agent serves DPM's calls at this host's address; see `ondemand run dpm --help`. All other messages still
+    go through the broker.
 
     \b
     Examples:
       ondemand run aca --credentials h1.agent.json
-      ondemand run aca --credentials h1.agent.json --events h1.ndjson    and write down what it does
+      ondemand run aca --credentials h1.agent.json --events h1.ndjson    with an event log in a file
       ondemand run aca --credentials h1.agent.json --direct grpc --listen 10.0.0.1 \\
           --certificate h1.crt --key h1.key --authority all.crt
       ondemand run aca --credentials 127-0-0-1.agent.json --direct grpc --listen 127.0.0.1 --identity address --dpm 127.0.0.101
@@ -311,20 +329,22 @@ def _send(service: AcaService, words: list[str]) -> None:
         case ["packet", source, destination]:
             service.packet(pod_of(source), pod_of(destination)).result()
         case _:
-            raise IllegalInput(f"{' '.join(words)!r} is no packet: packet VPC/SOURCE VPC/DESTINATION")
+            raise IllegalInput(f"Invalid packet {' '.join(words)!r}: expected packet VPC/SOURCE VPC/DESTINATION.")
 
 
 def _as_role(
     role: str, state: Path | None, *, journal: bool, take_over: bool
 ) -> tuple[Store, Callable[[], PulsarConnection]]:
-    """Where DPM or NCM keeps its state, and how it connects.
+    """The store of DPM or NCM, and a function that connects it to the broker.
 
-    The deployment is prepared, if it was not, once the broker is there.
+    The deployment is prepared once the broker is reachable, if it was not.
     """
     if journal and state is not None:
-        raise click.UsageError("--state names a file, and with --journal the state is at the broker; leave one out")
+        raise click.UsageError(
+            "--state names a file, but --journal keeps the state at the broker; leave one of them out"
+        )
     if take_over and not journal:
-        raise click.UsageError("--take-over needs --journal; a store in a file has one user, who has to be stopped")
+        raise click.UsageError("--take-over needs --journal; to move a store in a file, stop the service that uses it")
     deployment = the_deployment()
 
     def connect() -> PulsarConnection:
@@ -339,20 +359,20 @@ def _as_role(
 
 
 def connected(deployment: Deployment, role: str, *, displaces: bool = False) -> PulsarConnection:
-    """A role's connection, to a deployment that is prepared by now.
+    """The connection of a role to its deployment, which is prepared first.
 
     Raises:
-        Unreachable: the broker is not there (yet).
+        Unreachable: the broker cannot be reached (yet).
     """
     prepare_if_there(deployment)
     return PulsarConnection(deployment, deployment.token(role), displaces=displaces)
 
 
 def prepare_if_there(deployment: Deployment, prepare: Callable[[Deployment], None] = prepare) -> None:
-    """Prepares a deployment, if its broker is there; whoever calls this tries again if not. `prepare`: what is to be there.
+    """Prepares a deployment. `prepare`: creates what is needed at the broker.
 
     Raises:
-        Unreachable: the broker is not there (yet).
+        Unreachable: the broker cannot be reached (yet); the caller tries again.
     """
     try:
         prepare(deployment)
@@ -361,7 +381,7 @@ def prepare_if_there(deployment: Deployment, prepare: Callable[[Deployment], Non
 
 
 class TellingDpm(DpmService):
-    """DPM that says what it accepts, and what becomes of it."""
+    """DPM that prints each decision that it accepts, and how it ended."""
 
     def happened(self, event: Event) -> None:
         super().happened(event)
@@ -380,7 +400,7 @@ class TellingDpm(DpmService):
 
 
 class Printing:
-    """A dataplane that says what becomes of each packet."""
+    """A dataplane that prints what happens to each packet."""
 
     def forward(self, source: Pod, destination: Pod, place: str) -> None:
         say(f"forward {source} {destination} to {place}")
@@ -398,7 +418,7 @@ def _at(place: str | None) -> str:
 
 
 def say(line: str) -> None:
-    """A line on standard output; a reader that has gone does not stop the service."""
+    """Prints a line to standard output. A closed pipe does not stop the service."""
     try:
         click.echo(line)
     except BrokenPipeError:
@@ -406,28 +426,28 @@ def say(line: str) -> None:
 
 
 def pod_of(text: str) -> Pod:
-    """The pod that somebody has written.
+    """The pod that the text VPC/ADDRESS names.
 
     Raises:
-        IllegalInput: it is no pod.
+        IllegalInput: the text has another form.
     """
     vpc, _, address = text.partition("/")
     if not vpc or not address:
-        raise IllegalInput(f"{text!r} is no pod: write VPC/ADDRESS")
+        raise IllegalInput(f"Invalid pod {text!r}: expected VPC/ADDRESS.")
     return Pod(vpc, address)
 
 
 def _kind(text: str) -> Kind:
     kinds = {kind.value: kind for kind in Kind}
     if text not in kinds:
-        raise IllegalInput(f"{text!r} is nothing that hosts share: choose {' or '.join(kinds)}")
+        raise IllegalInput(f"Unknown kind of shared state {text!r}: expected {' or '.join(kinds)}.")
     return kinds[text]
 
 
 def serve(service: Service, command: Callable[[list[str]], None] | None) -> int:
-    """Runs a service until it is interrupted; lines of standard input become commands."""
+    """Runs a service until it is interrupted. Lines of standard input become commands."""
     for signalled in (signal.SIGINT, signal.SIGTERM):
-        # From another thread: the interrupted one may hold the very lock that stopping needs.
+        # From another thread: the interrupted thread may hold the lock that stopping needs.
         signal.signal(signalled, lambda *_: threading.Thread(target=service.stop).start())
     if command is not None:
         threading.Thread(target=_read, args=(service, command), daemon=True).start()

@@ -1,4 +1,4 @@
-"""`ondemand slots`: DPM and agents where the hosts of a VPC share one topic, each with a slot of its keys."""
+"""`ondemand slots`: DPM and agents where the hosts of a VPC share one topic, each with its own slot of keys."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from impl.broker.hosts import read_agent_file
 from impl.cli.host import the_deployment
+from impl.cli.program import Subcommands
 from impl.cli.run import connected, credentials_option, log_lines, say, serve, state_option
 from impl.core import Event, IllegalInput
 from impl.service.slots import SlotsAcaService, SlotsDpmService
@@ -16,16 +17,19 @@ from impl.storage.store import SqliteStore
 from impl.transport.pulsar import PulsarConnection
 
 
-@click.group()
-@click.option(
-    "--verbose", "-v", is_flag=True, help="Log everything that happens, not only what is out of the ordinary."
-)
+@click.group(cls=Subcommands)
+@click.option("--verbose", "-v", is_flag=True, help="Log every event, also those of debug level.")
 def slots(verbose: bool) -> None:
-    """Run DPM or an agent where hosts share their VPC's topic, each with a slot of its own.
+    """Run DPM or an agent with one topic for each VPC, in which every host has its own slot.
 
-    This is the topology of the design document, repaired as far as it can be. What cannot be repaired: a slot is no isolation. A
-    host that is Byzantine can read all of its VPC's topic, attend another's slot while that is free, and confirm in another's
-    name. Where hosts have to be kept apart, use `ondemand run`.
+    This is the topology of the design document, repaired as far as possible. One defect remains: a slot does not isolate. A
+    Byzantine host can read all of its VPC's topic, consume another host's slot while it is free, and confirm in another host's
+    name. If hosts must be isolated from each other, use `ondemand run`.
+
+    \b
+    Examples:
+      ondemand slots dpm
+      ondemand slots aca --credentials h1.agent.json
     """
     log_lines(verbose=verbose)
 
@@ -36,11 +40,11 @@ def dpm(state: Path | None) -> int:
     """Run DPM. Each line of standard input is a decision:
 
     \b
-      join VPC HOST          the host takes part in the VPC, with a slot of its own
-      tell VPC HOST TEXT     what is for this host has another revision
+      join VPC HOST          the host joins the VPC and gets a slot
+      tell VPC HOST TEXT     a new revision of what this host is told
 
-    Standard output says how each host is reached, by which way each revision went, and when it is confirmed. Slots that no agent
-    attends are attended by DPM itself, so that nobody waits for a host that is away.
+    Standard output reports the slot of each host, whether a revision went by the slot or directly, and when it is confirmed. DPM
+    itself consumes the slots that no agent consumes, so that no host waits for one that is away.
 
     \b
     Example:
@@ -57,13 +61,15 @@ def dpm(state: Path | None) -> int:
             case ["tell", vpc, host, *text] if text:
                 service.tell(vpc, host, " ".join(text).encode()).result()
             case _:
-                raise IllegalInput(f"{' '.join(words)!r} is no decision: join VPC HOST, or tell VPC HOST TEXT")
+                raise IllegalInput(
+                    f"Invalid decision {' '.join(words)!r}: expected join VPC HOST, or tell VPC HOST TEXT."
+                )
 
     return serve(service, decide)
 
 
 class TellingSlotsDpm(SlotsDpmService):
-    """DPM that says what it does, and what becomes of it."""
+    """DPM that prints what it does and how it ends."""
 
     def happened(self, event: Event) -> None:
         fields = event.fields
@@ -84,7 +90,7 @@ class TellingSlotsDpm(SlotsDpmService):
 @credentials_option
 @state_option
 def aca(credentials: Path, state: Path | None) -> int:
-    """Run a host's agent. Standard output says what is applied.
+    """Run a host's agent. Standard output reports each revision that it applies.
 
     \b
     Example:

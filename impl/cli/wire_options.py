@@ -1,4 +1,4 @@
-"""Options of whatever speaks Alcor's own wire, and what they say."""
+"""The options of the commands that use Alcor's gRPC interfaces."""
 
 from __future__ import annotations
 
@@ -18,28 +18,44 @@ FILE: Final = click.Path(path_type=Path)
 PORT: Final = click.IntRange(1, 65535)
 
 WIRE_OPTIONS: Final = (
-    click.option("--numbering", type=click.Choice(NUMBERINGS), default=PIN, show_default=True, help="Of the messages."),
-    click.option("--identity", type=click.Choice([CERTIFICATE, ADDRESS]), help="How callers are told apart."),
-    click.option("--certificate", type=FILE, metavar="PEM", help="The name in it is who this process is."),
-    click.option("--key", type=FILE, metavar="PEM", help="The certificate's key."),
-    click.option("--authority", type=FILE, metavar="PEM", help="Who has issued the certificates of all."),
-    click.option("--hosts", type=FILE, metavar="FILE", help="One host a line: NAME ADDRESS[:PORT]."),
-    click.option("--agent-port", type=PORT, default=AGENT_PORT, show_default=True, help="Where agents listen."),
+    click.option(
+        "--numbering",
+        type=click.Choice(NUMBERINGS),
+        default=PIN,
+        show_default=True,
+        help="The version of Alcor's messages, which decides their field numbers.",
+    ),
+    click.option(
+        "--identity",
+        type=click.Choice([CERTIFICATE, ADDRESS]),
+        help="What identifies a caller: its certificate, or its source address.",
+    ),
+    click.option(
+        "--certificate", type=FILE, metavar="PEM", help="This process's certificate, which contains its name."
+    ),
+    click.option("--key", type=FILE, metavar="PEM", help="The private key of the certificate."),
+    click.option(
+        "--authority", type=FILE, metavar="PEM", help="The certificate of the authority that issued all certificates."
+    ),
+    click.option("--hosts", type=FILE, metavar="FILE", help="A file with one host in each line: NAME ADDRESS[:PORT]."),
+    click.option(
+        "--agent-port", type=PORT, default=AGENT_PORT, show_default=True, help="The port at which agents listen."
+    ),
 )
 
 
 def with_options(command: Any, *options: Any) -> Any:
-    """A command with these options, in this order."""
+    """The command with these options, in this order."""
     for option in reversed(options):
         command = option(command)
     return command
 
 
 class Wire:
-    """What the options say.
+    """The wire that the options configure.
 
     Raises:
-        BadDeployment: one of them is wrong, or missing.
+        BadDeployment: an option is wrong or missing.
     """
 
     def __init__(self, process: str, options: Mapping[str, Any]) -> None:
@@ -50,16 +66,14 @@ class Wire:
         files = options["certificate"], options["key"], options["authority"]
         self.identity: Identity = choose_identity(options["identity"], self.directory, *files, process)
         if hosts is None and not self.by_address and process != "aca":
-            raise BadDeployment(
-                "--hosts is missing; certificates name hosts, so a file has to say where each of them is"
-            )
+            raise BadDeployment("--hosts is missing; certificates name hosts, and this file gives the address of each")
 
     def name(self, option: str, said: str | None, role: str, address: str | None) -> str:
-        """What DPM or NCM is called: by its certificate, or by its address."""
+        """The name of DPM or NCM: the one in its certificate, or one made of its address."""
         if not self.by_address:
             return said or role
         address = said or address or ""
         name = self.directory.name_of(address) or name_after(address)
         if name is None:
-            raise BadDeployment(f"{option} has to be an IPv4 address with --identity address, and is {address!r}")
+            raise BadDeployment(f"{option}: expected an IPv4 address with --identity address, found {address!r}")
         return name

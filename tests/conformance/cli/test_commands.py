@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -13,12 +14,13 @@ from pathlib import Path
 from typing import Any, Protocol
 from xml.etree import ElementTree
 
+import click
 import pytest
 from rich.console import Console
 
 from conformance import configurations
 from conformance.cli.check import print_conclusion, print_evidence
-from conformance.cli.main import COMMANDS, main
+from conformance.cli.main import COMMANDS, main, program
 from conformance.evidence import gathering
 from conformance.evidence.gathering import BrokerInBackground, Evidence, gather
 from conformance.evidence.variants import negative_of
@@ -85,12 +87,21 @@ def xml(file: Path) -> ElementTree.Element:
 # ---------------------------------------------------------------------------------------------------------- usage
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_itself(name: str, ondemand: Command) -> None:
-    ended = ondemand(name, "--help")
-    assert ended.code == 0
-    if "Commands:" not in ended.out:
-        assert "Example" in ended.out
+def helps() -> Iterator[tuple[str, ...]]:
+    """Every command, and every command of a group."""
+    for name in COMMANDS:
+        yield (name,)
+        command = program.get_command(click.Context(program), name)
+        if isinstance(command, click.Group):
+            yield from ((name, below) for below in command.list_commands(click.Context(command)))
+
+
+@pytest.mark.parametrize("names", list(helps()), ids=" ".join)
+def test_every_command_explains_itself_with_examples(names: tuple[str, ...], ondemand: Command) -> None:
+    ended = ondemand(*names, "--help")
+    assert (ended.code, ended.err) == (0, "")
+    assert re.search(r"^  Examples?:$", ended.out, re.MULTILINE)
+    assert re.search(rf"ondemand (--spec spec )?{' '.join(names)}\b", ended.out)
 
 
 def test_the_program_lists_its_commands(ondemand: Command) -> None:
@@ -102,41 +113,44 @@ def test_the_program_lists_its_commands(ondemand: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("chek",), "ondemand: 'chek' is no command (did you mean check?)"),
+        (("chek",), "ondemand: unknown command 'chek' (did you mean check?)"),
         (("explore", "--confg", "x"), "No such option '--confg'"),
         (("explore", "--states-max", "many"), "'many' is not a valid integer"),
         (("explore", "--states-max", "0"), "0 is not in the range"),
         (("explore", "more"), "Got unexpected extra argument (more)"),
-        (("explore", "--config", "two-host"), "'two-host' is no configuration (did you mean two-hosts?)"),
-        (("explore", "--config", ""), "'' is no configuration"),
+        (("explore", "--config", "two-host"), "unknown configuration 'two-host' (did you mean two-hosts?)"),
+        (("explore", "--config", ""), "unknown configuration ''"),
         (("explore", "--config", "none.toml"), "none.toml: cannot be read (No such file or directory)"),
         (("bounded", "--steps", "-1"), "-1 is not in the range"),
         (("bounded", "--seconds-max", "0"), "0.0 is not in the range"),
         (("bounded", "--sizes", "Hots=2"), "sizes: 'Hots' is neither a sort nor a number; expected among Host, Pod"),
-        (("bounded", "--sizes", "Host"), "--sizes: expected a sort or number, once, with its size"),
+        (("bounded", "--sizes", "Host"), "--sizes: expected each sort or number once, with its size"),
         (("bounded", "--sizes", "Host=2,Host=3"), "in Host=3,Version=2; found 'Host=3'"),
-        (("bounded", "--sizes", "Host=" + "9" * 5000), "--sizes: expected a sort or number, once, with its size"),
+        (("bounded", "--sizes", "Host=" + "9" * 5000), "--sizes: expected each sort or number once, with its size"),
         (("bounded", "--sizes", "Host=65"), "sizes: Host: expected 1 to 64 members, found 65"),
         (("bounded", "--sizes", "Host=60,Pod=60"), "configuration sizes: at has 10,800 possible arguments"),
-        (("bounded", "--sizes", "Host=2", "--config", "two-hosts"), "--config and --sizes: a world is given by one"),
+        (
+            ("bounded", "--sizes", "Host=2", "--config", "two-hosts"),
+            "--config and --sizes: each of them gives a configuration; leave one of them out",
+        ),
         (("simulate", "--runs", "0"), "0 is not in the range"),
-        (("prove", "--variant", "pushes_to_al"), "'pushes_to_al' is no variant (did you mean pushes_to_all?)"),
-        (("check", "--variant", "x"), "'x' is no variant; choose among answers_another_host"),
-        (("prove", "--json", "none/prove.json"), "there is no folder none"),
-        (("prove", "--json", "."), ". is a folder; name a file"),
-        (("prove", "--junit", "none/prove.xml"), "there is no folder none"),
-        (("explore", "--save", "none/way"), "there is no folder none"),
-        (("show",), "TRACE: is missing; name a trace file, or print the protocol with --tla"),
+        (("prove", "--variant", "pushes_to_al"), "unknown variant 'pushes_to_al' (did you mean pushes_to_all?)"),
+        (("check", "--variant", "x"), "unknown variant 'x'; choose one of answers_another_host"),
+        (("prove", "--json", "none/prove.json"), "the folder none does not exist; create it, or name another file"),
+        (("prove", "--json", "."), ". is a folder; name a file in it"),
+        (("prove", "--junit", "none/prove.xml"), "the folder none does not exist"),
+        (("explore", "--save", "none/way"), "the folder none does not exist"),
+        (("show",), "TRACE is missing; name a trace file, or print the protocol with --tla"),
         (("show", "none"), "none: cannot be read"),
         (("show", "."), ".: is a folder; name one trace file in it"),
-        (("show", WAY, "--svg", "none/way.svg"), "there is no folder none"),
+        (("show", WAY, "--svg", "none/way.svg"), "the folder none does not exist"),
         (("replay", "none"), "none: cannot be read"),
         (("replay", "--target", "moon"), "'moon' is not one of 'memory', 'pulsar'"),
-        (("step", "--mermaid", "route"), "'route' is no lifecycle (did you mean route_state?)"),
-        (("run", "nmc"), "No such command 'nmc'"),
+        (("step", "--mermaid", "route"), "unknown lifecycle 'route' (did you mean route_state?)"),
+        (("run", "nmc"), "unknown command 'nmc' (did you mean ncm?); choose one of aca, dpm, ncm"),
         (
             ("run", "ncm", "--journal", "--state", "x.sqlite"),
-            "with --journal the state is at the broker; leave one out",
+            "--state names a file, but --journal keeps the state at the broker; leave one of them out",
         ),
         (("run", "dpm", "--take-over"), "--take-over needs --journal"),
         (("run", "dpm", "--many-ports", "4"), "many ports: 4 leaves no room between large and small"),
@@ -276,11 +290,11 @@ def test_prove_shows_a_state_and_a_step_that_break_a_promise(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     ended = ondemand("prove", "--variant", "pushes_to_all", "--junit", tmp_path / "prove.xml")
     assert ended.code == 1
-    assert "not kept: learns_only_on_demand by store" in ended.out
+    assert "not proved: learns_only_on_demand by store" in ended.out
     assert "A host is sent a pod, and knows it, only if it asked for it in this epoch" in ended.out
     assert "and a step that breaks this one: store(" in ended.out
     assert re.search(
-        r"^::error file=spec/on_demand/promises.py,line=\d+,title=learns_only_on_demand::not kept by store\(",
+        r"^::error file=spec/on_demand/promises.py,line=\d+,title=learns_only_on_demand::not preserved by store\(",
         ended.err,
         re.M,
     )
@@ -342,20 +356,20 @@ def test_explore_shows_a_shortest_way_and_saves_it(
     # A list, since two were asked for, although the first one ended it.
     (result,) = json.loads(ended.out)
     assert (result["verdict"], result["violated"], result["complete"]) == ("violated", "learns_only_on_demand", False)
-    assert "The shortest way there, in 4 steps" in ended.err
+    assert "A shortest counterexample, 4 steps" in ended.err
     assert ",title=learns_only_on_demand::broken in two-hosts after 4 steps" in ended.err
     (case,) = xml(junit)
     assert case.find("failure") is not None
     (vector,) = read_vectors([way], PROTOCOL)
     assert "learns_only_on_demand" in vector.trace.description
-    assert "broken promise" in ondemand("show", way).out
+    assert "A counterexample to learns_only_on_demand" in ondemand("show", way).out
 
 
 def test_a_bound_is_undecided_and_never_a_pass(ondemand: Command) -> None:
     ended = ondemand("explore", "--config", "two-hosts", "--states-max", "50", "--json", "-")
     assert ended.code == 3
     assert json.loads(ended.out)["verdict"] == "undecided"
-    assert "two-hosts: stopped after" in ended.err
+    assert "two-hosts: undecided, stopped after" in ended.err
 
 
 def test_live_tells_what_happens_eventually(ondemand: Command, tmp_path: Path) -> None:
@@ -391,15 +405,15 @@ def test_live_shows_a_run_that_breaks_it_and_saves_it(
     assert sum(case.find("failure") is not None for case in xml(junit)) == 1
     shown = ondemand("show", way)
     assert shown.code == 0
-    assert "broken promise, agents_are_met" in shown.out
+    assert "A counterexample to agents_are_met" in shown.out
     assert "Then nothing more happens." in shown.out
 
 
 def test_live_says_what_a_configuration_leaves_out(ondemand: Command) -> None:
     ended = ondemand("live", "--config", "late-messages")
     assert ended.code == 1
-    assert "late-messages leaves out what somebody is bound to do (resend, remind, resume)" in ended.out
-    assert "Broken too: pauses_end." in ended.out
+    assert "late-messages leaves out fair actions (resend, remind, resume)" in ended.out
+    assert "Also broken: pauses_end." in ended.out
 
 
 def test_a_bound_on_live_is_undecided(ondemand: Command, tmp_path: Path) -> None:
@@ -407,7 +421,7 @@ def test_a_bound_on_live_is_undecided(ondemand: Command, tmp_path: Path) -> None
     ended = ondemand("live", "--config", "answers", "--states-max", "50", "--json", "-", "--junit", junit)
     assert ended.code == 3
     assert json.loads(ended.out)["verdict"] == "undecided"
-    assert "answers: stopped after" in ended.err
+    assert "answers: undecided, stopped after" in ended.err
     assert all(case.find("failure") is not None for case in xml(junit))
 
 
@@ -415,7 +429,7 @@ def test_what_is_never_asked_for_is_no_pass(ondemand: Command, monkeypatch: pyte
     monkeypatch.setattr(configurations, "live_names", lambda protocol: ["answers"])
     ended = ondemand("live", "--protocol", "on-demand")
     assert ended.code == 3
-    assert "Never asked for in any of these configurations: dpm_hears_of_every_version." in ended.out
+    assert "Premise never true in any of these configurations: dpm_hears_of_every_version." in ended.out
 
 
 def test_a_configuration_that_asks_for_nothing_is_no_pass(ondemand: Command, tmp_path: Path) -> None:
@@ -432,15 +446,15 @@ constants = {{ correct = [["h1"]], vpc_of = {{ p1 = "red" }} }}
     )
     ended = ondemand("live", "--config", file)
     assert ended.code == 3
-    assert "Never asked for in any of these configurations: held_packets_go_or_are_dropped" in ended.out
+    assert "Premise never true in any of these configurations: held_packets_go_or_are_dropped" in ended.out
 
 
 def test_what_was_stopped_is_not_said_to_ask_for_nothing(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configurations, "live_names", lambda protocol: ["answers"])
     ended = ondemand("live", "--protocol", "on-demand", "--states-max", "50")
     assert ended.code == 3
-    assert "answers: stopped after" in ended.out
-    assert "Never asked for" not in ended.out
+    assert "answers: undecided, stopped after" in ended.out
+    assert "Premise never true" not in ended.out
 
 
 def test_bounded_shows_a_shortest_way_and_saves_it(
@@ -456,13 +470,13 @@ def test_bounded_shows_a_shortest_way_and_saves_it(
     broken = result["violated"]  # both are broken as soon as a host is told what it never asked for
     assert broken in {"learns_only_on_demand", "stays_in_its_vpc"}
     assert (result["verdict"], result["depth"]) == ("violated", 4)
-    assert "The shortest way there, in 4 steps" in ended.err
+    assert "A shortest counterexample, 4 steps" in ended.err
     assert f",title={broken}::broken in sizes after 4 steps" in ended.err
     (case,) = xml(junit)
     assert case.find("failure") is not None
     (vector,) = read_vectors([way], PROTOCOL)
     assert broken in vector.trace.description
-    assert "broken promise" in ondemand("show", way).out
+    assert f"A counterexample to {broken}" in ondemand("show", way).out
 
 
 def test_no_violation_within_a_bound_is_undecided_and_never_a_pass(ondemand: Command, tmp_path: Path) -> None:
@@ -474,11 +488,13 @@ def test_no_violation_within_a_bound_is_undecided_and_never_a_pass(ondemand: Com
     assert [(result["verdict"], result["because"], result["depth"]) for result in results] == [
         ("undecided", "bound", 3)
     ] * 2
-    assert "Undecided: in two-hosts no run of at most 3 steps breaks a promise" in " ".join(ended.err.split())
+    assert "Undecided: no run of at most 3 steps in two-hosts breaks a promise" in " ".join(ended.err.split())
     assert all(case.find("failure") is not None for case in xml(junit))
     late = ondemand("bounded", "--seconds-max", "0.001")
     assert late.code == 3
-    assert "not even the start was looked at; then the time was over" in " ".join(late.out.split())
+    assert "not even the initial state of sizes was checked; the time limit ended the search" in " ".join(
+        late.out.split()
+    )
 
 
 def test_simulate_repeats_what_it_found(ondemand: Command, tmp_path: Path) -> None:
@@ -497,7 +513,7 @@ def test_simulate_ends_with_the_command_to_run_it_again(ondemand: Command, tmp_p
     assert ended.code == 1
     assert "versions_are_immutable is broken" in ended.out
     again = "ondemand simulate --config two-hosts --runs 20 --steps 20 --seed 0 --variant reuses_a_version"
-    assert f"Again: {again}" in ended.out
+    assert f"To run it again: {again}" in ended.out
     assert ondemand("show", way).code == 0
 
 
@@ -527,7 +543,7 @@ def test_replay_shows_where_an_implementation_leaves_the_specification(
     divergence = json.loads(ended.out)["divergence"]
     assert set(divergence) == {"trace", "step", "action", "field", "expected", "observed", "because"}
     assert divergence["trace"] == "leaks-to-another-tenant"
-    assert "The way there:" in ended.err
+    assert "The run up to this step:" in ended.err
     assert re.search(
         r"^::error file=spec/on_demand/ncm.py,line=\d+,title=replay on memory::leaks-to-another-tenant, step",
         ended.err,
@@ -566,18 +582,18 @@ def test_a_broken_promise_is_told_at_its_step(ondemand: Command) -> None:
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ("place p1 h1\n[/bold]\n", "line 2: '[/bold]' is no action"),
-        ("pace p1 h1\n", "line 1: 'pace' is no action (did you mean place?)"),
-        ("place p1\n", "line 1: place has 2 choices: place pod host"),
+        ("place p1 h1\n[/bold]\n", "line 2: unknown action '[/bold]'"),
+        ("pace p1 h1\n", "line 1: unknown action 'pace' (did you mean place?)"),
+        ("place p1\n", "line 1: place: expected 2 choices, found 1; write place pod host"),
         ("place p1 h9\n", "line 1: host: expected one of h1, h2, found 'h9'"),
         (
             "learn h1 1 p1 1\n",
-            "line 1: learn(host=h1, epoch=1, pod=p1, version=1) is not possible here: route(",
+            "line 1: learn(host=h1, epoch=1, pod=p1, version=1) is not enabled: route(",
         ),
         ("0\n", "line 1: there is no step 0"),
         ("99\n", "line 1: there is no step 99"),
-        ("u\n", "line 1: no step was taken that could be undone"),
-        ("w\n", "line 1: w wants the name of a file"),
+        ("u\n", "line 1: there is no step to undo"),
+        ("w\n", "line 1: w needs the name of a file; write w trace.itf.json"),
     ],
 )
 def test_a_line_that_cannot_be_followed_is_named(lines: str, said: str, ondemand: Command) -> None:
@@ -648,21 +664,28 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
     assert (result["verdict"], result["live"], result["simulate"], result["replay"]) == ("violated", [], None, [])
     assert [set(item) for item in result["explore"]] == [EXPLORED]
     told = ended.err
-    assert told.index("with its evidence") < told.index("What a version says never changes once DPM")
-    assert told.index("The shortest way there, in 2 steps:") < told.index("ACA h1") < told.index("FAILED.")
-    again = "again: ondemand explore --config late-messages --variant reuses_a_version"
-    assert f"versions_are_immutable is broken in late-messages; {again}" in told
+    # The counterexample comes first, and nothing is said of tables and vectors of the statement that is broken.
+    assert told.startswith("╭─ versions_are_immutable is broken ─")
+    assert told.index("What a version says never changes once DPM") < told.index("A shortest counterexample, 2 steps:")
+    assert told.index("A shortest counterexample, 2 steps:") < told.index("ACA h1") < told.index("and their evidence")
+    assert not re.search("(is|are) stale|[Mm]utants|Not explored|make matrix", told)
+    command = "ondemand explore --config late-messages --variant reuses_a_version"
+    conclusion = f"versions_are_immutable is broken in late-messages. To reproduce: {command}"
+    assert f"\n{conclusion}\n" in told
+    (last,) = (line for line in told.splitlines() if "FAILED" in line)
+    assert re.fullmatch(r"FAILED: 1 broken promise, 1 unproved claim \(\d+ s\)", last)
+    assert [line for line in told.splitlines() if not line.startswith("::")][-1] == last
     assert re.search(r"^::error file=spec/on_demand/promises.py,line=\d+,title=versions_are_immutable::", told, re.M)
     suite = xml(junit)
     red = {case.get("name") for case in suite if case.find("failure") is not None}
     where = {case.get("name"): case.get("file") for case in suite}
     assert where["versions_are_immutable"] == "spec/on_demand/promises.py"
     summary = page.read_text(encoding="utf-8")
-    assert summary.index("The shortest way there, in 2 steps:") < summary.index(
+    assert summary.index("A shortest counterexample, 2 steps:") < summary.index(
         "| versions\\_are\\_immutable | ✗ | ✗ |"
     )
     assert {"versions_are_immutable", "all evidence for on-demand with reuses_a_version"} <= red
-    assert all(len(line.rstrip()) <= 80 for line in told.split("FAILED.")[0].splitlines() if not line.startswith("::"))
+    assert all(len(line.rstrip()) <= 80 for line in told.split(conclusion)[0].splitlines() if not line.startswith("::"))
 
 
 def test_a_missing_broker_leaves_the_check_without_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -737,7 +760,9 @@ def test_counts_that_are_not_the_pinned_ones_are_red_and_end_nothing(cut_short: 
     found = Evidence(PROTOCOL, ("two-hosts",), proof=proof(), explorations=[other])
     assert found.exit is Exit.VIOLATED
     assert not found.is_red
-    assert "pin the new count in conformance/data/configurations/on-demand/two-hosts.toml" in printed(found)
+    pins = "conformance/data/configurations/on-demand/two-hosts.toml"
+    remedy = f"if the change is intended, pin the new counts in {pins} with `ondemand golden counts on-demand`."
+    assert remedy in printed(found)
 
 
 def test_vectors_of_an_earlier_statement_are_no_pass_and_no_end(
@@ -747,10 +772,19 @@ def test_vectors_of_an_earlier_statement_are_no_pass_and_no_end(
     found = Evidence(PROTOCOL, ("two-hosts",))
     file = trace_with(lambda data: data["#meta"].update(digest="0"), tmp_path)
     assert [vector.name for vector in gathering.current_vectors(found, PROTOCOL)] == ["changed"]
-    assert "cover too little of this one; write them anew with `make golden`" in found.stale
+    assert found.stale == (
+        "The vectors of on-demand are stale: they are runs of an earlier statement, and cover too little of this one. "
+        "Run `ondemand golden vectors on-demand`."
+    )
+    (tmp_path / "negative").mkdir()
+    shutil.copy(file, tmp_path / "negative")
+    assert gathering.stale_vectors(PROTOCOL) == ["vectors", "variants"]
     file.write_text(file.read_text(encoding="utf-8").replace('"place"', '"remove"'), encoding="utf-8")
     assert gathering.current_vectors(found, PROTOCOL) == []
-    assert "runs of an earlier statement (" in found.stale
+    assert found.stale.startswith(
+        f"The vectors and counterexamples of variants of on-demand are stale: they are runs of an earlier statement ({tmp_path}"
+    )
+    assert found.stale.endswith(" Run `ondemand golden vectors variants on-demand`.")
     assert found.exit is Exit.UNDECIDED
     assert found.as_json()["stale"] == found.stale
 
@@ -781,7 +815,7 @@ def test_only_traces_that_an_implementation_follows_are_replayed(ondemand: Comma
     slots = min(vectors_of(configurations.meant(None, "slots", None)).glob("**/*.itf.json"))
     ended = ondemand("replay", slots)
     assert ended.code == 2
-    assert "is a trace of slots, which no implementation follows step by step" in ended.err
+    assert "a trace of slots, which the implementation does not follow step by step" in ended.err
 
 
 def test_replay_shows_what_each_agent_received(ondemand: Command) -> None:

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,18 +15,10 @@ import pytest
 from conformance import configurations
 from conformance.data import files
 from conformance.protocols import PROTOCOLS
+from tests.conformance.cli.test_commands import Ended
 
 ROOT = Path(__file__).parents[3]
 FAILOVER = next(protocol for protocol in PROTOCOLS if protocol.name == "failover")
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What became of a command."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
@@ -68,10 +59,10 @@ def rename_grant(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda folder: shutil.rmtree(folder / "spec"), r"--spec spec: is no specification; name a copy of the folder"),
+        (lambda folder: shutil.rmtree(folder / "spec"), r"--spec spec: not a specification; name a copy of the folder"),
         (
             lambda folder: (folder / "spec" / "on_demand" / "dpm.py").unlink(),
-            r"spec/on_demand/dpm\.py: is missing; copy all of",
+            r"spec/on_demand/dpm\.py is missing; copy all of",
         ),
         (append("x = (", "on_demand/ncm.py"), r"spec/on_demand/ncm\.py, line \d+: '\(' was never closed"),
         (append("told(1)", "on_demand/ncm.py"), r"spec/on_demand/ncm\.py, line \d+: what is declared as"),
@@ -100,7 +91,7 @@ def test_a_build_is_told_the_line_that_cannot_be_loaded(own: Path) -> None:
 def test_a_fault_of_the_engines_is_not_blamed_on_the_specification(own: Path) -> None:
     ended = ondemand(own, "--spec", "spec", "prove", "--protocol", "no-such")
     assert ended.code == 2
-    assert "'no-such' is no protocol" in ended.err
+    assert "unknown protocol 'no-such'" in ended.err
 
 
 def test_what_belongs_to_an_own_specification_is_written_beside_it(own: Path) -> None:

@@ -20,8 +20,8 @@ EVICTS = NEGATIVE / "forgets-on-evicting.itf.json"
 
 
 def test_what_was_offered_is_told_to_people_and_scripts(ondemand: Command, tmp_path: Path) -> None:
-    file, junit = tmp_path / "permissive.json", tmp_path / "permissive.xml"
-    ended = ondemand("permissive", EVICTS, "--json", file, "--junit", junit)
+    file, junit = tmp_path / "unexercised.json", tmp_path / "unexercised.xml"
+    ended = ondemand("unexercised", EVICTS, "--json", file, "--junit", junit)
     assert (ended.code, ended.err) == (0, "")
     (result,) = json.loads(file.read_text(encoding="utf-8"))
     assert (result["protocol"], result["target"], result["verdict"]) == ("on-demand", "memory", "holds")
@@ -37,7 +37,7 @@ def test_what_was_offered_is_told_to_people_and_scripts(ondemand: Command, tmp_p
 
 
 def test_a_refusal_is_shown_with_the_way_there_and_is_no_failure(ondemand: Command) -> None:
-    ended = ondemand("permissive", EVICTS, "--faulty", "never_evicts", "--json", "-")
+    ended = ondemand("unexercised", EVICTS, "--faulty", "never_evicts", "--json", "-")
     assert ended.code == 0
     (result,) = json.loads(ended.out)
     (refused,) = [item for item in result["never_done"] if item["verdict"] == "refused"]
@@ -48,7 +48,7 @@ def test_a_refusal_is_shown_with_the_way_there_and_is_no_failure(ondemand: Comma
 
 
 def test_a_bound_on_what_is_offered_is_undecided(ondemand: Command) -> None:
-    ended = ondemand("permissive", EVICTS, "--top", "1")
+    ended = ondemand("unexercised", EVICTS, "--top", "1")
     assert ended.code == 3
     assert "not tried" in ended.out
     assert "--json has all of them" in ended.out
@@ -56,20 +56,20 @@ def test_a_bound_on_what_is_offered_is_undecided(ondemand: Command) -> None:
 
 def test_a_wrong_implementation_is_red(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    ended = ondemand("permissive", EVICTS, "--faulty", "forgets_on_evicting")
+    ended = ondemand("unexercised", EVICTS, "--faulty", "forgets_on_evicting")
     assert ended.code == 1
-    assert "1 of the runs themselves diverge" in ended.out
-    assert "::error title=permissive::forgets-on-evicting, step" in ended.err
+    assert "1 of the runs diverge without an offered step:" in ended.out
+    assert "::error title=unexercised::forgets-on-evicting, step" in ended.err
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--faulty", "never_evict"), "'never_evict' is no faulty (did you mean never_evicts?)"),
+        (("--faulty", "never_evict"), "'never_evict' (did you mean never_evicts?)"),
         (("--top", "-1"), "-1 is not in the range"),
         (("none.itf.json",), "none.itf.json: cannot be read"),
-        ((negative_of(named("slots")),), "which no implementation follows step by step"),
+        ((negative_of(named("slots")),), "which the implementation does not follow step by step"),
     ],
 )
 def test_wrong_usage_is_told_in_a_sentence(arguments: tuple[object, ...], said: str, ondemand: Command) -> None:
-    assert said in sentence(ondemand("permissive", *arguments))
+    assert said in sentence(ondemand("unexercised", *arguments))

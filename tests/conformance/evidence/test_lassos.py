@@ -153,7 +153,10 @@ def test_what_is_not_decided_everywhere_is_no_pass(decided: Sequence[Liveness]) 
 def test_lassos_of_an_earlier_statement_are_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = folder_of(PROTOCOL)
     monkeypatch.setattr(lassos, "kept", lambda _, name: tmp_path / name)
-    with pytest.raises(Problem, match=r"waits-without-a-deadline\..* is missing; write it with `make golden`"):
+    with pytest.raises(
+        Problem,
+        match=r"The lassos of on-demand are stale: .*\.itf\.json is missing\. Run `ondemand golden lassos on-demand`\.",
+    ):
         current_lassos(Evidence(PROTOCOL, ()), PROTOCOL)
     (tmp_path / PROTOCOL.name).mkdir()
     for path in folder.glob("*.itf.json"):
@@ -167,7 +170,8 @@ def test_lassos_of_an_earlier_statement_are_no_pass(tmp_path: Path, monkeypatch:
         data["#meta"]["digest"] = "0"
         path.write_text(json.dumps(data), encoding="utf-8")
     assert current_lassos(found, PROTOCOL) == []
-    assert "the lassos are runs of an earlier statement (" in found.stale
+    assert found.stale.startswith("The lassos of on-demand are stale: they are runs of an earlier statement (")
+    assert found.stale.endswith(" Run `ondemand golden lassos on-demand`.")
 
 
 # --------------------------------------------------------------------------------------------------------- files

@@ -70,7 +70,7 @@ SENTENCES: list[tuple[Bytes, str]] = [
     ),
     (
         lambda content: line(content, 7, replaced(b'"time_unix_nano"', b'"surprise"')),
-        ":7: surprise: 'surprise' is no field of an event",
+        ":7: surprise: unknown field of an event 'surprise'",
     ),
     (
         lambda content: line(content, 7, replaced(b'"sequence":7', b'"sequence":"7"')),

@@ -369,7 +369,7 @@ def test_it_fits_on_one_screen_which_names_line_and_process(planted: tuple[Fault
         "\n    ", " "
     )
     assert "The smallest change of the log" in text
-    assert "The way there" in text
+    assert "The run up to this line" in text
     assert f"{fault.line}. ✗ " in text
 
 

@@ -102,15 +102,15 @@ def test_a_line_of_another_repository_is_named_in_the_text(
     """The engines' own copy within the user's repository is no file of the user's."""
     monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
     other = tmp_path / "engines" / ("site-packages" if elsewhere == "site-packages" else "other")
-    (other / "spec").mkdir(parents=True)
+    (other / "spec" / "on_demand").mkdir(parents=True)
     if elsewhere == ".git":
         (other / ".git").mkdir()
     monkeypatch.setattr(places, "STATEMENT", other / "spec")
-    source = Source(str(other / "spec" / "promises.py"), 7)
+    source = Source(str(other / "spec" / "on_demand" / "promises.py"), 7)
     assert places.in_repository(source) is None
     (line,) = as_annotations(Result("prove", findings=[Finding("acts_once", "not kept", source)]))
     assert line == "::error title=acts_once::not kept (spec/on_demand/promises.py, line 7)"
-    own = Source(str(tmp_path / "spec" / "promises.py"), 7)
+    own = Source(str(tmp_path / "spec" / "on_demand" / "promises.py"), 7)
     assert places.in_repository(own) == "spec/on_demand/promises.py"
     assert places.shown(Source(str(tmp_path.parent / "x.py"), 1)) == "x.py"
 
@@ -119,7 +119,7 @@ def test_without_a_build_the_present_folder_is_the_repository(monkeypatch: pytes
     monkeypatch.delenv("GITHUB_WORKSPACE")
     monkeypatch.chdir(ROOT / "spec")
     assert BROKEN is not None
-    assert places.in_repository(BROKEN) == "promises.py"
+    assert places.in_repository(BROKEN) == "on_demand/promises.py"
 
 
 # -------------------------------------------------------------------------------------------------------- summary
@@ -135,7 +135,7 @@ def test_a_summary_has_what_is_red_first_with_the_way_folded_away() -> None:
     (way,) = re.findall(r"<details><summary>(.*?)</summary>\n\n(.*?)\n</details>", text, re.DOTALL)
     assert "a host &lt;is&gt; sent" in way[0]
     assert "spec/on_demand/promises.py:" in way[0]
-    assert way[1].startswith("Again: `ondemand explore`\n\n````text\n1 grant\n```\n"), (
+    assert way[1].startswith("To reproduce: `ondemand explore`\n\n````text\n1 grant\n```\n"), (
         "the fence is longer than any within"
     )
     assert "| newer\\_wins | ✓ |" in text
@@ -148,14 +148,14 @@ def test_a_summary_never_outgrows_what_the_page_takes(monkeypatch: pytest.Monkey
     monkeypatch.setattr(summary, "BYTES_MAX", 20_000)
     text = as_markdown(many)
     assert len(text.encode()) <= 20_000
-    assert "... and 150 more." in text
+    assert "and 150 more\n" in text
     assert 0 < text.count("<details>") < text.count("<code>stays_in_its_vpc</code>")
-    assert text.endswith("3 asked, 8 s\n\n"), "tables and counts stay"
+    assert text.endswith("3 checked, 8 s\n\n"), "tables and counts stay"
 
 
 def test_green_says_so() -> None:
     text = as_markdown(Result("prove", Exit.HOLDS, 2.0, [Case("acts_once", "holds")]))
-    assert text == "## ✓ ondemand prove: holds\n\n1 asked, 2 s\n\n"
+    assert text == "## ✓ ondemand prove: holds\n\n1 checked, 2 s\n\n"
 
 
 @pytest.mark.parametrize("code", [Exit.UNDECIDED, Exit.ENVIRONMENT])

@@ -143,14 +143,14 @@ def test_the_command_draws_what_is_asked_for(tmp_path: Path) -> None:
     assert picture.exists()
     full = CliRunner().invoke(show, [str(TRACE), "--full"])
     assert "the whole state" in full.output
-    assert re.search(r"Step \d+ is not the protocol's", full.output)
+    assert re.search(r"Step \d+ leaves the protocol", full.output)
 
 
 def test_the_command_prints_table_and_diagram(tmp_path: Path) -> None:
     picture = tmp_path / "trace.svg"
     result = CliRunner().invoke(show, [str(TRACE), "--svg", str(picture)])
     assert result.exit_code == 0
-    assert "what changed" in result.output
+    assert "changes:" in result.output
     assert "▶" in result.output
     assert picture.read_text().startswith("<svg")
 
@@ -184,13 +184,13 @@ def test_a_protocol_is_shown_in_tla(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "TRACE: is missing; name a trace file, or print the protocol with --tla"),
-        (["--tla", "--full"], "--tla: prints the protocol, and no trace"),
-        (["--folder", "."], "are for a protocol in TLA+; add --tla"),
+        ([], "TRACE is missing; name a trace file, or print the protocol with --tla"),
+        (["--tla", "--full"], "--tla: prints the protocol; leave TRACE and its options out"),
+        (["--folder", "."], "--config, --folder, --protocol and --variant: need --tla; add it, or leave them out"),
         (["--tla", "--config", "nowhere"], "nowhere"),
         (
             ["--tla", "--folder", "/dev/null/tla"],
-            "/dev/null/tla: cannot be made (Not a directory); name another folder",
+            "/dev/null/tla: cannot be created (Not a directory); name another folder",
         ),
     ],
 )

@@ -318,7 +318,7 @@ def metrics_of(port: int) -> dict[str, float]:
             "--metrics: invalid address 'here'; expected HOST:PORT, or PORT for this machine only",
         ),
         ([".", "--since", "2025-01-31"], "--since is for the broker's event topics"),
-        ([".", "--protocol", "slots"], "'slots' is no protocol with logs"),
+        ([".", "--protocol", "slots"], "--protocol: slots has no event logs; choose one of "),
         ([".", "--checkpoint", "no.json"], "no.json: is no checkpoint of a watch"),
     ],
 )

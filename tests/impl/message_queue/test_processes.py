@@ -100,9 +100,9 @@ def test_decisions_that_cannot_be_are_refused_in_a_sentence(deployment: Deployme
         dpm.start()
         for line, said in (
             ("share red subnet x", "red is unknown: place a pod there first"),
-            ("share red weather x", "'weather' is nothing that hosts share: choose subnet or group-rules"),
+            ("share red weather x", "Unknown kind of shared state 'weather': expected subnet or group-rules."),
             ("group red 7", "red is unknown"),
-            ("group red -7", "'group red -7' is no decision"),
+            ("group red -7", "Invalid decision 'group red -7'"),
             ("remove red/p1", "red/p1 is nowhere"),
         ):
             dpm.say(line)

@@ -86,7 +86,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(services: dict[str, WithSlots])
         ("join a/b h1", "Invalid VPC name 'a/b'"),
         ("join red h/1", "Invalid host name 'h/1'"),
         ("tell red h1 x", "h1 takes no part in red: join red h1 first"),
-        ("tell red h1", "'tell red h1' is no decision: join VPC HOST, or tell VPC HOST TEXT"),
+        ("tell red h1", "Invalid decision 'tell red h1': expected join VPC HOST, or tell VPC HOST TEXT."),
     ):
         dpm.say(line)
         dpm.wait_for(said, logged=True)

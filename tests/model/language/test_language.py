@@ -188,7 +188,7 @@ def test_names_of_configurations_and_variants_say_which_protocol_is_meant() -> N
     assert len(set(variants)) == len(variants)
     assert configurations.meant("thresholds", None, None).name == "message-queue"
     assert configurations.meant(None, None, "asks_for_ever").name == "message-queue with asks_for_ever"
-    with pytest.raises(Problem, match="asks_for_ever is a variant of message-queue, not of on-demand"):
+    with pytest.raises(Problem, match="--variant asks_for_ever belongs to message-queue and not to on-demand"):
         wanted("on-demand", "asks_for_ever")
-    with pytest.raises(Problem, match="'message-quue' is no protocol \\(did you mean message-queue"):
+    with pytest.raises(Problem, match="unknown protocol 'message-quue' \\(did you mean message-queue"):
         wanted("message-quue", None)

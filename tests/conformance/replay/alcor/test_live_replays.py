@@ -578,7 +578,7 @@ def test_the_command_line_shows_every_divergence_and_the_first_in_full(
     shown = " ".join(done.stdout.replace("│", " ").split())
     assert f"2 times: {kind} a-move, step 19, store(pod=p2, version=2) PushGoalStatesStream to h1" in shown
     assert "whoever_was_told_is_told_the_newest: To a host that was told of a pod" in shown
-    assert "The way there:" in shown
+    assert "The run up to this step:" in shown
 
 
 @pytest.mark.parametrize(

@@ -95,9 +95,9 @@ def test_with_certificates_a_first_packet_is_forwarded(tmp_path: Path) -> None:
     [
         (["ncm", "127.0.0.1"], "callers cannot be identified: --certificate, --key, --authority is missing"),
         (["ncm", "nowhere", "--identity", "address"], "invalid address 'nowhere': write IP, or IP:PORT"),
-        (["ncm", "127.0.0.1", "--identity", "address"], "--dpm has to be an IPv4 address with --identity address"),
+        (["ncm", "127.0.0.1", "--identity", "address"], "--dpm: expected an IPv4 address with --identity address"),
         (["ncm", "127.0.0.1", "--hosts", "away"], "away: cannot be read"),
-        (["aca", "127.0.0.1", "--listen", "::1", "--identity", "address"], "--listen ::1: is the address of no host"),
+        (["aca", "127.0.0.1", "--listen", "::1", "--identity", "address"], "--listen ::1: no host has this address"),
         (["dpm", "127.0.0.1", "--numbering", "tail"], "Invalid value for '--numbering'"),
     ],
 )

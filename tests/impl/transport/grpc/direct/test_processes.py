@@ -93,21 +93,24 @@ def test_a_vpc_grows_and_shrinks_while_an_agent_and_dpm_are_killed(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["aca", "--direct", "grpc"], "--listen is missing; with --direct grpc it says where DPM reaches this agent"),
+        (
+            ["aca", "--direct", "grpc"],
+            "--listen is missing; --direct grpc needs the address at which DPM reaches this agent",
+        ),
         (["aca", "--direct", "grpc", "--listen", "127.0.0.1"], "callers cannot be identified"),
         (["aca", "--direct", "grpc", "--listen", "here"], "invalid address 'here': write IP, or IP:PORT"),
         (
             ["aca", "--direct", "grpc", "--listen", "127.0.0.2", "--identity", "address", "--dpm", "127.0.0.9"],
-            "--listen 127.0.0.2: is the address of 127-0-0-2, and this is 127-0-0-1",
+            "--listen 127.0.0.2: belongs to 127-0-0-2 and not to 127-0-0-1",
         ),
         (
             ["aca", "--direct", "grpc", "--listen", "127.0.0.1", "--identity", "address"],
-            "--dpm has to be an IPv4 address with --identity address",
+            "--dpm: expected an IPv4 address with --identity address",
         ),
-        (["aca", "--listen", "127.0.0.1"], "--listen is for --direct grpc; give that too, or leave it out"),
+        (["aca", "--listen", "127.0.0.1"], "--listen needs --direct grpc; add that, or leave the option out"),
         (["dpm", "--direct", "grpc"], "callers cannot be identified"),
         (["dpm", "--direct", "grpc", "--identity", "address", "--source", "x"], "invalid address 'x'"),
-        (["dpm", "--source", "127.0.0.1"], "--source is for --direct grpc; give that too, or leave it out"),
+        (["dpm", "--source", "127.0.0.1"], "--source needs --direct grpc; add that, or leave the option out"),
         (["dpm", "--direct", "carrier-pigeon"], "Invalid value for '--direct'"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,

@@ -1,0 +1,394 @@
+"""The likely mistakes of a user: each is answered in one sentence that names the place and the remedy, and writes nothing.
+
+In a sentence, … stands for any text: what another package says about the same place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from conformance import configurations
+from conformance.cli import docs, replay
+from conformance.evidence import gathering, staleness
+from conformance.protocols import named
+from conformance.replay.replays import Replays, Vector, vectors_of
+from impl.cli.exits import Exit
+from model.bad_input import BadInput
+from spec.on_demand.protocol import PROTOCOL
+from tests.conformance.cli.test_commands import Command, ondemand
+from tests.conformance.cli.test_specification import ondemand as ondemand_in
+from tests.conformance.cli.test_specification import own
+
+__all__ = ["ondemand", "own"]
+
+TWO_HOSTS = configurations.path_of("two-hosts", PROTOCOL).read_text(encoding="utf-8")
+VECTOR = min(vectors_of(PROTOCOL).glob("*.itf.json"))
+SLOTS = min(vectors_of(named("slots")).glob("**/*.itf.json"))
+
+BROKER = "PULSAR_URL is not set; start a broker with `ondemand broker up`, and load the settings that it writes"
+PROTOCOLS = "on-demand, small-networks, message-queue, slots, failover"
+COMMANDS = (
+    "check, prove, explore, bounded, live, simulate, replay, shrink, unexercised, record, validate, watch and 12 more"
+)
+
+
+def changed(**meta: object) -> str:
+    """A vector with something changed in its description."""
+    data = json.loads(VECTOR.read_text(encoding="utf-8"))
+    data["#meta"].update(meta)
+    return json.dumps(data)
+
+
+def of_another_statement() -> str:
+    """A vector with an action that this statement does not have."""
+    data = json.loads(VECTOR.read_text(encoding="utf-8"))
+    data["states"][1]["mbt::actionTaken"] = "fly"
+    return json.dumps(data)
+
+
+FILES: Mapping[str, Callable[[], str]] = {
+    "zero.toml": lambda: TWO_HOSTS.replace("Version = 1", "Version = 0"),
+    "unfinished.toml": lambda: TWO_HOSTS.replace("Version = 1", "Version ="),
+    "sort.toml": lambda: TWO_HOSTS.replace("Host =", "Hots =", 1),
+    "text.itf.json": lambda: "hello\n",
+    "step.itf.json": lambda: changed(diverges_at=1000),
+    "fly.itf.json": of_another_statement,
+    "empty.ndjson": lambda: "",
+    "text.ndjson": lambda: "hello\n",
+    "agent.json": lambda: "{}",
+    "token": lambda: "a.b.c",
+    "key": lambda: "k" * 64,
+}
+"""What stands in the present folder."""
+
+CLOSED: Mapping[str, str] = {
+    "PULSAR_URL": "pulsar://127.0.0.1:1",
+    "PULSAR_ADMIN_URL": "http://127.0.0.1:1",
+    "PULSAR_ADMIN_TOKEN_FILE": "token",
+    "PULSAR_SIGNING_KEY_FILE": "key",
+}
+"""The settings of a broker that does not run."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The present folder, with a folder and files in it, and without the settings of a broker."""
+    for name in CLOSED:
+        monkeypatch.delenv(name, raising=False)
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text(), encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def snapshot(folder: Path) -> dict[Path, bytes]:
+    """All files with their contents."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+
+
+def says(line: str, sentence: str) -> bool:
+    """Whether a line is this sentence, with any text for …"""
+    return re.fullmatch(".*".join(map(re.escape, sentence.split("…"))), line) is not None
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        # usage
+        (
+            "chek",
+            f"ondemand: unknown command 'chek' (did you mean check?); choose one of {COMMANDS}; see ondemand --help",
+        ),
+        (
+            "run nmc",
+            "ondemand run: unknown command 'nmc' (did you mean ncm?); choose one of aca, dpm, ncm; see ondemand run --help",
+        ),
+        (
+            "explore --confg x",
+            "ondemand explore: No such option '--confg' (did you mean one of: '--config', '--json'?); see ondemand explore --help",
+        ),
+        ("shrink", "ondemand shrink: Missing argument 'TRACE'; see ondemand shrink --help"),
+        ("run aca", "ondemand run aca: Missing option '--credentials'; see ondemand run aca --help"),
+        (
+            "simulate --runs -1",
+            "ondemand simulate: Invalid value for '--runs': -1 is not in the range x>=1; see ondemand simulate --help",
+        ),
+        (
+            "bounded --steps -1",
+            "ondemand bounded: Invalid value for '--steps': -1 is not in the range x>=0; see ondemand bounded --help",
+        ),
+        (
+            "broker up --port 99999",
+            "ondemand broker up: Invalid value for '--port': 99999 is not in the range 0<=x<=65535; see ondemand broker up --help",
+        ),
+        (
+            "run ncm --journal --state x",
+            "ondemand run ncm: --state names a file, but --journal keeps the state at the broker; leave one of them out; "
+            "see ondemand run ncm --help",
+        ),
+        (
+            "run dpm --source 127.0.0.1",
+            "ondemand run dpm: --source needs --direct grpc; add that, or leave the option out; see ondemand run dpm --help",
+        ),
+        (
+            "run dpm --listen 127.0.0.1",
+            "ondemand run dpm: No such option '--listen' (did you mean '--state'?); see ondemand run dpm --help",
+        ),
+        (
+            "record --out - --json -",
+            "ondemand record: --out - and --json - both use standard output; name a file for one of them; see ondemand record "
+            "--help",
+        ),
+        (
+            "watch folder --since 2025-01-01",
+            "ondemand watch: --since needs the event topics of a broker; files are watched from their beginning, so leave it or "
+            "LOGS out; see ondemand watch --help",
+        ),
+        (
+            "replay --target alcor://127.0.0.1:1 --shrink",
+            "--shrink and --faulty: not possible with --target alcor://127.0.0.1:1; leave them out",
+        ),
+        ("show", "TRACE is missing; name a trace file, or print the protocol with --tla"),
+        ("show --tla text.itf.json", "--tla: prints the protocol; leave TRACE and its options out"),
+        # names
+        (
+            "prove --protocol on_demnd",
+            f"unknown protocol 'on_demnd' (did you mean on-demand?); choose one of {PROTOCOLS}",
+        ),
+        (
+            "replay --protocol slots",
+            "--protocol: slots is not replayed on this target; choose one of message-queue, on-demand",
+        ),
+        ("unexercised --protocol x", "unknown protocol 'x'; choose one of message-queue, on-demand"),
+        (
+            "validate --protocol slots text.ndjson",
+            "--protocol: slots has no event logs; choose one of on-demand, message-queue",
+        ),
+        ("matrix --protocol slots", "--protocol: slots has no mutation tables; choose one of on-demand, message-queue"),
+        (
+            "explore --config two-host",
+            "unknown configuration 'two-host' (did you mean two-hosts?); choose one of late-messages, …, thresholds and 9 more, "
+            "or a TOML file",
+        ),
+        (
+            "prove --variant pushes_to_al",
+            "unknown variant 'pushes_to_al' (did you mean pushes_to_all?); choose one of answers_another_host, … and 91 more",
+        ),
+        (
+            "prove --variant pushes_to_all --protocol slots",
+            "--variant pushes_to_all belongs to on-demand and not to slots; leave --protocol out",
+        ),
+        ("replay --faulty never_evict", "…'never_evict' (did you mean never_evicts?); choose one of … and 47 more"),
+        (
+            "golden vectros",
+            "unknown part or protocol 'vectros' (did you mean vectors?); choose one of wire, counts, vectors, variants, lassos, "
+            f"schema, docs, {PROTOCOLS}",
+        ),
+        ("step --mermaid route", "…unknown lifecycle 'route' (did you mean route_state?); choose one of …"),
+        # files
+        ("show none.itf.json", "none.itf.json: …"),
+        ("show folder", "folder: is a folder; name one trace file in it"),
+        ("replay none.itf.json", "none.itf.json: …"),
+        ("replay folder", "folder: …"),
+        ("replay text.itf.json", "text.itf.json: line 1: …"),
+        ("replay step.itf.json", "step.itf.json: #meta.diverges_at: …"),
+        ("replay fly.itf.json", 'fly.itf.json: step 1: mbt::actionTaken: …"fly"…'),
+        (
+            f"replay {SLOTS}",
+            "…: a trace of slots, which the implementation does not follow step by step; name a trace of message-queue or "
+            "on-demand",
+        ),
+        (f"replay --protocol message_queue {VECTOR}", "…: a trace of on-demand; leave --protocol message-queue out"),
+        ("validate empty.ndjson", "empty.ndjson: …"),
+        ("validate text.ndjson", "text.ndjson:1: …"),
+        ("validate none.ndjson", "none.ndjson: …"),
+        ("validate folder", "folder: …"),
+        ("validate text.ndjson text.ndjson", "text.ndjson is named twice; name each log once"),
+        ("run aca --credentials none.json", "none.json: … `ondemand host add`"),
+        ("run aca --credentials agent.json", "agent.json: … `ondemand host add`"),
+        (
+            "prove --json none/prove.json",
+            "ondemand prove: Invalid value for '--json': the folder none does not exist; create it, or name another file; "
+            "see ondemand prove --help",
+        ),
+        (
+            "prove --json folder",
+            "ondemand prove: Invalid value for '--json': folder is a folder; name a file in it; see ondemand prove --help",
+        ),
+        # configurations
+        ("explore --config none.toml", "none.toml: …"),
+        ("explore --config unfinished.toml", "unfinished.toml: … line 10, …"),
+        ("explore --config zero.toml", "zero.toml: bounds.Version: … 1 to 255, found 0"),
+        ("explore --config sort.toml", "sort.toml: sorts: …Host, Pod, Vpc, Request, found …Hots…"),
+        # brokers
+        ("host add h1", BROKER),
+        ("record", BROKER),
+        ("watch", BROKER),
+        ("run ncm", BROKER),
+        ("run dpm", BROKER),
+        ("slots dpm", BROKER),
+    ],
+)
+def test_a_mistake_is_answered_in_one_sentence(command: str, sentence: str, ondemand: Command, folder: Path) -> None:
+    before = snapshot(folder)
+    ended = ondemand(*command.split())
+    assert (ended.code, ended.out) == (Exit.BAD_INPUT, "")
+    (line,) = ended.err.splitlines()
+    assert says(line, sentence), line
+    assert snapshot(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        (
+            "fly h1\n",
+            "standard input, line 1: unknown action 'fly'; choose one of place, … and 20 more; ? prints the commands",
+        ),
+        ("# a comment\nplace p1 h9\n", "standard input, line 2: host: expected one of h1, h2, found 'h9'"),
+        ("place p1\n", "standard input, line 1: place: expected 2 choices, found 1; write place pod host"),
+        ("w none/x.itf.json\n", "none/x.itf.json: cannot be written (No such file or directory); name another file"),
+    ],
+)
+def test_a_line_that_is_wrong_is_named(lines: str, sentence: str, ondemand: Command, folder: Path) -> None:
+    before = snapshot(folder)
+    ended = ondemand("step", stdin=lines)
+    assert ended.code == Exit.BAD_INPUT
+    (line,) = ended.err.splitlines()
+    assert says(line, sentence), line
+    assert snapshot(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("command", "settings", "code", "sentence"),
+    [
+        ("host add h1", CLOSED, Exit.ENVIRONMENT, "…127.0.0.1:1…"),
+        ("record", CLOSED, Exit.ENVIRONMENT, "…127.0.0.1:1…"),
+        (
+            "host add h1",
+            {"PULSAR_URL": "pulsar://127.0.0.1:1"},
+            Exit.BAD_INPUT,
+            "PULSAR_URL is set and PULSAR_ADMIN_URL is not; …",
+        ),
+        ("host add H_1", CLOSED, Exit.BAD_INPUT, "…'H_1'…"),
+        ("run ncm --state none/ncm.sqlite", CLOSED, Exit.BAD_INPUT, "none/ncm.sqlite: …"),
+        (
+            "run ncm --events none/ncm.ndjson",
+            CLOSED,
+            Exit.BAD_INPUT,
+            "ondemand run ncm: Invalid value for '--events': the folder none does not exist; create it, or name another file; "
+            "see ondemand run ncm --help",
+        ),
+    ],
+)
+def test_what_a_broker_is_needed_for_says_what_is_missing(
+    command: str,
+    settings: Mapping[str, str],
+    code: Exit,
+    sentence: str,
+    ondemand: Command,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    before = snapshot(folder)
+    ended = ondemand(*command.split())
+    assert (ended.code, ended.out) == (code, "")
+    (line,) = ended.err.splitlines()
+    assert says(line, sentence), line
+    assert snapshot(folder) == before
+
+
+def test_a_port_in_use_is_named(ondemand: Command, folder: Path) -> None:
+    before = snapshot(folder)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        ended = ondemand("broker", "up", "--port", port, "--folder", "broker")
+    assert (ended.code, ended.out) == (Exit.ENVIRONMENT, "")
+    (line,) = ended.err.splitlines()
+    assert says(line, f"Port {port} …"), line
+    assert snapshot(folder) == before
+
+
+def test_a_stale_document_is_named_with_the_command_that_writes_it(
+    ondemand: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docs, "is_current", lambda protocol: protocol.name != "slots")
+    ended = ondemand("docs", "--check")
+    assert (ended.code, ended.out) == (Exit.VIOLATED, "")
+    assert ended.err == "spec/slots/protocol.md is stale. Run `ondemand docs`.\n"
+
+
+def test_documents_of_stale_runs_are_not_written(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write() -> bool:
+        raise BadInput("x.itf.json: step 3: place(p1, h1) is not possible here")
+
+    monkeypatch.setattr(docs, "is_current", lambda protocol: True)
+    monkeypatch.setattr(docs, "page_is_current", write)
+    monkeypatch.setattr(staleness, "stale_parts", lambda protocol, folders: ["lassos"] * (protocol.name == "slots"))
+    ended = ondemand("docs", "--check")
+    assert (ended.code, ended.out) == (Exit.BAD_INPUT, "")
+    assert ended.err == (
+        "The lassos of slots are stale: they are runs of an earlier statement (x.itf.json: step 3: place(p1, h1) is not possible "
+        "here). Run `ondemand golden lassos slots`.\n"
+    )
+
+
+def test_stale_vectors_are_not_replayed(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_: object) -> list[Vector]:
+        raise BadInput("x.itf.json: step 3: place(p1, h1) is not possible here")
+
+    monkeypatch.setattr(gathering, "read_vectors", read)
+    monkeypatch.setattr(gathering, "stale_vectors", lambda stated: ["vectors"])
+    for command in ("replay", "unexercised"):
+        ended = ondemand(command)
+        assert (ended.code, ended.out) == (Exit.BAD_INPUT, "")
+        assert ended.err.endswith(
+            "The vectors of on-demand are stale: they are runs of an earlier statement (x.itf.json: step 3: place(p1, h1) is not "
+            "possible here). Run `ondemand golden vectors on-demand`.\n"
+        )
+
+
+def test_stale_vectors_that_can_be_replayed_are_named(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "stale_vectors", lambda stated: ["vectors"])
+    monkeypatch.setattr(replay, "replay_all", lambda vectors, *_, **__: Replays("memory"))
+    ended = ondemand("replay", "--protocol", "message_queue")
+    assert ended.code == Exit.UNDECIDED
+    assert ended.err == (
+        "The vectors of message-queue are stale: they are runs of an earlier statement, and cover too little of this one. "
+        "Run `ondemand golden vectors message-queue`.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("recorded(pod) < version]", "recorded(pod, version) < version]", "spec/on_demand/ncm.py, line {}: …2…"),
+        ("to=Change.superseded)", "to=Change.supersedet)", "spec/on_demand/ncm.py, line {}: …'supersedet'…"),
+        ("NEVER = Epoch.of(0)", "NEVER = Epoch.of(0", "spec/on_demand/ncm.py, line {}: '(' was never closed"),
+    ],
+    ids=["arity", "state", "syntax"],
+)
+def test_a_specification_that_is_wrong_is_named_with_file_and_line(
+    old: str, new: str, sentence: str, own: Path
+) -> None:
+    file = own / "spec" / "on_demand" / "ncm.py"
+    text = file.read_text(encoding="utf-8")
+    number = text[: text.index(old)].count("\n") + 1
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    before = snapshot(own)
+    ended = ondemand_in(own, "--spec", "spec", "golden", "counts", "on-demand")
+    assert (ended.code, ended.out) == (Exit.BAD_INPUT, "")
+    (line,) = ended.err.splitlines()
+    assert says(line, sentence.format(number)), line
+    assert snapshot(own) == before
