@@ -1,4 +1,4 @@
-"""What was counted and measured, as data, as the table of the README, and as its picture. Nothing in them is typed by hand."""
+"""Counts and measurements as data, as the table of docs/benchmarks.md, and as its picture. Nothing in them is typed by hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from conformance.bench.scale_measurements import PODS, REVISION, Measured
 ROOT: Final = Path(__file__).parent.parent.parent
 DATA: Final = ROOT / "conformance" / "data" / "scale.json"
 PICTURE: Final = ROOT / "docs" / "scale.svg"
-README: Final = ROOT / "README.md"
+DOCUMENT: Final = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- scale -->\n", "<!-- /scale -->"
 
 HOSTS: Final = (2, 10, 30, 100, 300, 1_000, 3_000, 10_000)
@@ -72,14 +72,14 @@ def keep(data: Mapping[str, Any]) -> None:
     DATA.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.write_text(drawn(data), encoding="utf-8")
-    text = README.read_text(encoding="utf-8")
+    text = DOCUMENT.read_text(encoding="utf-8")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    README.write_text(f"{before}{BEGIN}{markdown(data)}{END}{after}", encoding="utf-8")
+    DOCUMENT.write_text(f"{before}{BEGIN}{markdown(data)}{END}{after}", encoding="utf-8")
 
 
-def in_readme() -> str:
-    """What stands in the README between the marks."""
-    return README.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
+def in_document() -> str:
+    """The text of the document between the marks."""
+    return DOCUMENT.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
 
 
 # -------------------------------------------------------------------------------------------------------- table
@@ -123,13 +123,13 @@ def heads(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def markdown(data: Mapping[str, Any]) -> str:
-    """Table and picture as they stand in the README."""
+    """Table and picture as they stand in the document."""
     head = heads(data)
     table = [f"| {' | '.join(row)} |\n" for row in (head, ("---",) * len(head), *rows(data))]
     network = {name: values["all"] for name, values in data["networks"].items()}
     sizes = ", ".join(f"{item['agents']:,}" for item in data["measured"])
     return (
-        "![Messages and bytes for one change, and messages for a whole network, against its size](docs/scale.svg)\n\n"
+        "![Messages and bytes for one change, and messages for a whole network, against its size](scale.svg)\n\n"
         f"{''.join(table)}\n"
         f"With h hosts of p pods each. Counted in runs of the statement up to {COUNTED_TO} hosts, where each law holds exactly, "
         "and extended by the laws; bytes are payloads in our own encoding, with as much to say in every design. All pods of a "
