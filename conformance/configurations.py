@@ -17,7 +17,7 @@ from model.reference.configuration import Configuration, load
 
 LIVE: Final = "live"
 BENCH: Final = "bench"
-"""The configuration whose numbers the README gives."""
+"""The configuration whose figures docs/benchmarks.md and the README give."""
 
 
 def _folder(protocol: Protocol) -> Path:

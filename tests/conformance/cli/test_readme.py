@@ -16,7 +16,7 @@ import pytest
 from conformance import configurations
 from conformance.bench.headline import headlines
 from conformance.cli.main import main, program
-from conformance.documents import design_document
+from conformance.documents.findings_page import PAGE
 from impl.cli.main import program as services
 from model.explore.live import live
 from spec.on_demand.protocol import PROTOCOL
@@ -27,7 +27,7 @@ __all__ = ["ondemand"]
 ROOT = Path(__file__).parents[3]
 README = ROOT / "README.md"
 README_LINES_MAX = 200
-DOCUMENTS = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")} - {design_document.PAGE})
+DOCUMENTS = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")} - {PAGE})
 """All Markdown that people write."""
 PROGRAMS = {"ondemand": program, "ondemand-service": services}
 
