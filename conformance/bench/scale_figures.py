@@ -131,14 +131,14 @@ def markdown(data: Mapping[str, Any]) -> str:
     return (
         "![Messages and bytes for one change, and messages for a whole network, against its size](scale.svg)\n\n"
         f"{''.join(table)}\n"
-        f"With h hosts of p pods each. Counted in runs of the statement up to {COUNTED_TO} hosts, where each law holds exactly, "
-        "and extended by the laws; bytes are payloads in our own encoding, with as much to say in every design. All pods of a "
-        f"network together: {network['push to all']} messages where every host is told, {network['on demand']} on demand, "
-        f"and {data['counted']['a route learned']['all']} for each route that somebody needs. Measured, as the dots show, "
-        f"are DPM, NCM and agents in one process, {data['pods_of_each_host']} pods at each of {sizes} hosts. The agents share "
-        "an identity and a connection, and keep nothing on disk; what is pushed to all is a revision of what the VPC's hosts "
-        "share, without NCM, and so is what the queue publishes; "
-        f"it says {len(REVISION)} bytes, and what the laws count {len(PLACEMENT)}. {data['conditions']}.\n"
+        f"h hosts have p pods each. Messages are counted in runs of the statement up to {COUNTED_TO} hosts, where each law holds "
+        "exactly, and extrapolated by the laws. Bytes are payloads in our own encoding, with equivalent content in every design. "
+        f"All pods of a network together take {network['push to all']} messages where every host is told, "
+        f"{network['on demand']} on demand, and {data['counted']['a route learned']['all']} for each route that is needed.\n\n"
+        f"The dots are measurements of DPM, NCM and agents in one process, with {data['pods_of_each_host']} pods at each of "
+        f"{sizes} hosts. The agents share an identity and a connection and keep nothing on disk. What is pushed to all, and what "
+        "the queue publishes, is a revision of what the VPC's hosts share, without NCM: "
+        f"{len(REVISION)} bytes of content, where the laws count {len(PLACEMENT)}. {data['conditions']}.\n"
     )
 
 
