@@ -1,7 +1,7 @@
-"""What a user of the engines can run into."""
+"""The error that users of the engines may see."""
 
 from __future__ import annotations
 
 
 class BadInput(Exception):
-    """A trace, configuration or choice is malformed: the text names file, line or step, field, and what was expected."""
+    """A trace, configuration or choice is malformed. The text names file, line or step, field, and what was expected."""

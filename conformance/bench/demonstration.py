@@ -1,7 +1,7 @@
-"""The demonstration: one NCM, one test controller in DPM's place, two hosts with a pod each, on a real broker, free-running.
+"""The demonstration: one NCM, one test controller in place of DPM, and two hosts with a pod each, on a real broker.
 
-It shows what the protocol is about: host 1 knows nothing of pod 2 until a pod of its own sends to it; the first packet is held,
-asked for and released; and neither agent receives what is the other's.
+It shows the core of the protocol: host 1 has no route to pod 2 until one of its pods sends to it; the first packet is held while
+the agent asks, then released; and neither agent receives messages meant for the other.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from impl.storage.store import SqliteStore
 from impl.transport.pulsar import PulsarConnection
 
 WAIT_SECONDS_MAX: Final = 30.0
-"""For anything that the demonstration waits for; it takes milliseconds."""
+"""Timeout for each wait; normally they take milliseconds."""
 
 POD_1: Final = Pod("red", "10.0.0.1")
 POD_2: Final = Pod("red", "10.0.0.2")
@@ -42,28 +42,28 @@ HOME: Final = {"h1": POD_1, "h2": POD_2}
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What was seen."""
+    """What was observed."""
 
     knew_before: list[Pod]
     """Pods that host 1 knew before the first packet."""
     knows_after: list[Pod]
     became: list[str]
-    """What became of the first packet, in order."""
+    """The agent's events for the first packet, in order."""
     first_packet_ms: float
     """From the packet to its release, in milliseconds."""
     second_packet_ms: float
-    """A packet over the route that is known now."""
+    """The same for a second packet, over the known route."""
     received: dict[str, list[ToAgent]]
     """The messages that each agent received, in order."""
 
     @property
     def learned_on_demand(self) -> bool:
-        """Host 1 knew nothing of pod 2 until a packet was held and asked for it."""
+        """Whether host 1 learned of pod 2 only after a packet was held and the agent asked."""
         return (self.knew_before, self.knows_after) == ([POD_1], [POD_1, POD_2]) and self.became == HELD_AND_RELEASED
 
     @property
     def neither_received_the_others(self) -> bool:
-        """Every message was for the agent that received it: about its own pod, or the answer to its own question."""
+        """Whether each agent received only messages about its own pod or answers to its own requests."""
         return all(
             message.host == host and (isinstance(message, Granted) or _subject(message) == HOME[host])
             for host, messages in self.received.items()
@@ -72,7 +72,7 @@ class Demonstration:
 
     @property
     def holds(self) -> bool:
-        """Everything that the demonstration is to show was seen."""
+        """Whether everything was observed that the demonstration is meant to show."""
         return self.learned_on_demand and self.neither_received_the_others
 
     def as_json(self) -> dict[str, Any]:
@@ -84,16 +84,18 @@ class Demonstration:
             "became": self.became,
             "first_packet_ms": round(self.first_packet_ms, 3),
             "second_packet_ms": round(self.second_packet_ms, 3),
-            "received": {host: [said(message) for message in messages] for host, messages in self.received.items()},
+            "received": {
+                host: [described(message) for message in messages] for host, messages in self.received.items()
+            },
         }
 
 
 HELD_AND_RELEASED: Final = ["ask", "learn", "release"]
-"""The agent's own words: it holds the packet and asks, learns where the pod is, and lets the packet go."""
+"""The agent's events: it holds the packet and asks, learns where the pod is, and releases the packet."""
 
 
 class System:
-    """Services of one deployment, each in a thread of its own, with stores in a temporary folder."""
+    """The services of one deployment, each in its own thread, with stores in a temporary folder."""
 
     def __init__(self, deployment: Deployment, folder: Path) -> None:
         self.deployment = deployment
@@ -102,7 +104,7 @@ class System:
         self.problems: list[BaseException] = []
 
     def start(self, service: Service) -> None:
-        """Runs a service, and waits until it is ready."""
+        """Starts a service and waits until it is ready."""
 
         def run() -> None:
             try:
@@ -121,29 +123,29 @@ class System:
         return SqliteStore(self._folder / f"{process}.sqlite", process)
 
     def role(self, role: str) -> Callable[[], PulsarConnection]:
-        """How DPM or NCM connects."""
+        """Returns the function with which DPM or NCM connects."""
         return lambda: PulsarConnection(self.deployment, self.deployment.token(role))
 
     def agent(self, file: AgentFile) -> Callable[[], PulsarConnection]:
-        """How an agent connects: with nothing but its own file."""
+        """Returns the function with which an agent connects: it needs only its own file."""
         return lambda: PulsarConnection(file.deployment(), file.token)
 
     def stop_one(self, service: Service) -> None:
-        """Stops a service; another one may go on with its store then."""
+        """Stops a service; another one may then use its store."""
         for entry in [entry for entry in self._threads if entry[0] is service]:
             service.stop()
             entry[1].join(WAIT_SECONDS_MAX)
             self._threads.remove(entry)
 
     def stop(self) -> None:
-        """Stops all services, the last one first."""
+        """Stops all services, last started first."""
         for service, _ in reversed(self._threads.copy()):
             self.stop_one(service)
 
 
 @contextmanager
 def running(deployment: Deployment) -> Iterator[System]:
-    """A system for the length of a block."""
+    """A system that runs inside the block."""
     prepare(deployment)
     with tempfile.TemporaryDirectory(prefix="ondemand-demo-") as folder:
         system = System(deployment, Path(folder))
@@ -154,23 +156,23 @@ def running(deployment: Deployment) -> Iterator[System]:
 
 
 def wait_until(condition: Callable[[], bool], what: str, problems: list[BaseException]) -> None:
-    """Waits for a condition, with a limit and a name."""
+    """Waits for a condition for at most `WAIT_SECONDS_MAX`; `what` names it in the error."""
     end = time.monotonic() + WAIT_SECONDS_MAX
     while not condition():
         if problems:
             raise problems[0]
         if time.monotonic() > end:
-            raise EnvironmentProblem(f"Waited {WAIT_SECONDS_MAX:g} s for {what}; see that the broker runs")
+            raise EnvironmentProblem(f"Waited {WAIT_SECONDS_MAX:g} s for {what}; check that the broker runs")
         time.sleep(0.002)
 
 
 class Watched(AcaService):
-    """An agent whose released packets can be waited for."""
+    """An agent that can wait for the end of a packet."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.became: list[str] = []
-        """What became of the packet that was sent last, and of what it brought about."""
+        """The names of the agent's events since the last packet was sent."""
         self.ended = threading.Event()
         self.ended_at = 0.0
         self.ended_with = ""
@@ -184,15 +186,15 @@ class Watched(AcaService):
             self.ended.set()
 
     def send(self, source: Pod, destination: Pod) -> float:
-        """Sends a packet, and waits until it is on its way; returns the seconds that took."""
-        self.submit(Effects).result(WAIT_SECONDS_MAX)  # nothing of an earlier packet is under way any more
+        """Sends a packet and waits until it is released or dropped; returns the seconds that took."""
+        self.submit(Effects).result(WAIT_SECONDS_MAX)  # all work for earlier packets is done after this
         self.ended.clear()
         self.became.clear()
         started = time.perf_counter()
         self.packet(source, destination)
         if not self.ended.wait(WAIT_SECONDS_MAX):
             raise EnvironmentProblem(
-                f"Waited {WAIT_SECONDS_MAX:g} s for the packet to {destination}; see that the broker runs"
+                f"Waited {WAIT_SECONDS_MAX:g} s for the packet to {destination}; check that the broker runs"
             )
         return self.ended_at - started
 
@@ -209,20 +211,20 @@ class Watched(AcaService):
 
 
 def demonstrate(deployment: Deployment, say: Callable[[str], None], events: Sink | None = None) -> Demonstration:
-    """Runs the demonstration; `say` is told what happens, and the services' event logs go to `events`."""
+    """Runs the demonstration; `say` receives each sentence of the narration, and `events` the services' event logs."""
     with running(deployment) as system:
         ncm = NcmService(system.store("ncm"), system.role("ncm"), events=events)
         dpm = DpmService(system.store("dpm"), system.role("dpm"), events=events)
         system.start(ncm)
         system.start(dpm)
-        say("NCM and a test controller, in DPM's place, have started.")
+        say("NCM and a test controller in place of DPM have started.")
         agents: dict[str, Watched] = {}
         for host in HOME:
             file = add_host(deployment, host)
             agents[host] = Watched(host, system.store(host), system.agent(file), events=events)
             agents[host].keep_received = True
             system.start(agents[host])
-            say(f"Host {host} is registered, and its agent has started with a token of its own.")
+            say(f"Host {host} is registered, and its agent has started with its own token.")
         for host, pod in HOME.items():
             dpm.place(pod, host).result(WAIT_SECONDS_MAX)
             say(f"The controller has placed pod {pod} at {host}.")
@@ -231,15 +233,15 @@ def demonstrate(deployment: Deployment, say: Callable[[str], None], events: Sink
         wait_until(lambda: not dpm.dpm.pending(), "all changes to be confirmed", system.problems)
         say("Both agents have confirmed, and NCM has reported both changes as done.")
         before = agents["h1"].knows()
-        say(f"Host h1 knows {_listed(before)}. Of {POD_2} it knows nothing.")
+        say(f"Host h1 knows {_listed(before)}. It does not know {POD_2}.")
         first = agents["h1"].send(POD_1, POD_2)
         became = list(agents["h1"].became)
-        happened = "held, asked for and released" if became == HELD_AND_RELEASED else ", ".join(became)
+        happened = "held until NCM answers, then released" if became == HELD_AND_RELEASED else ", ".join(became)
         say(f"{POD_1} sends its first packet to {POD_2}. It is {happened}: {first * 1000:.2f} ms.")
         second = agents["h1"].send(POD_1, POD_2)
-        say(f"The second packet goes straight to h2, over the route that h1 has now: {second * 1000:.2f} ms.")
+        say(f"The second packet goes directly to h2 over the route that h1 has now: {second * 1000:.2f} ms.")
         after = agents["h1"].knows()
-        say(f"Host h1 knows {_listed(after)}. Host h2 knows {_listed(agents['h2'].knows())}: nobody there has asked.")
+        say(f"Host h1 knows {_listed(after)}. Host h2 knows {_listed(agents['h2'].knows())}: it has not asked.")
         received = {
             host: [item for item in agent.received if isinstance(item, ToAgent)] for host, agent in agents.items()
         }
@@ -258,8 +260,8 @@ def _subject(message: ToAgent) -> Pod | None:
     return None if isinstance(message, Refused) else message.pod
 
 
-def said(message: ToAgent) -> str:
-    """A message in a line: what it is, for whom, and about what."""
+def described(message: ToAgent) -> str:
+    """A message as one line: its kind, receiver and content."""
     match message:
         case Route(host, epoch, pod, version, place):
             return f"Route for {host} (epoch {epoch}): {pod} version {version} is {_where(place)}"

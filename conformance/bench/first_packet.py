@@ -1,8 +1,8 @@
-"""How long the first packet to an unknown pod is held, beside a raw request and reply over the same broker.
+"""Latency of the first packet to an unknown pod, compared with a raw request and reply over the same broker.
 
 Pairs are interleaved: a first packet, a raw exchange, and so on. Both run in the same processes, with authentication, over
-persistent topics, with the same bytes on the wire. The first packet pays for the protocol besides: two cores, the mark in NCM's
-store that is flushed to disk before the answer goes out, and the agents' bookkeeping.
+persistent topics, with the same bytes on the wire. The first packet additionally pays for the protocol: two cores, the record in
+NCM's store that is flushed to disk before the answer is sent, and the agents' bookkeeping.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from impl.transport.pulsar import PulsarConnection
 from impl.wire.codec import encode
 
 RAW = "raw"
-"""A host that takes no part in the protocol: its topics carry the raw exchanges."""
+"""A host outside the protocol, whose topics carry the raw exchanges."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,18 @@ class FirstPackets:
 
     @property
     def median(self) -> float:
-        """Of the first packets."""
+        """Median of the first packets, in ms."""
         return statistics.median(self.packets)
 
     @property
     def raw_median(self) -> float:
-        """Of the raw exchanges."""
+        """Median of the raw exchanges, in ms."""
         return statistics.median(self.raw)
 
     @property
     def ratio(self) -> float:
         """The median of the pairs' ratios."""
-        return statistics.median(one / other for one, other in zip(self.packets, self.raw, strict=True))
+        return statistics.median(packet / raw for packet, raw in zip(self.packets, self.raw, strict=True))
 
     def as_json(self) -> dict[str, Any]:
         """The form that the benchmark writes."""
@@ -67,11 +67,11 @@ class FirstPackets:
 
 
 SinkOf = Callable[[str, AgentFile | None], Sink | None]
-"""Where the event log of a process goes: of a role, or of a host with its agent's file; none: it keeps none."""
+"""Returns the event sink of a process: of a role, or of a host with its agent's file; None for no log."""
 
 
 def no_log(process: str, file: AgentFile | None) -> Sink | None:
-    """Nobody keeps a log."""
+    """The sink of a process that keeps no log: None."""
     return None
 
 
@@ -81,7 +81,7 @@ def measure(
     progress: Callable[[int, str], None] | None = None,
     sink_of: SinkOf = no_log,
 ) -> FirstPackets:
-    """Measures so many pairs, after a tenth as many that warm everything up."""
+    """Measures `pairs` pairs, after a tenth as many (at least 10) for warming up."""
     warm = max(pairs // 10, 10)
     with running(deployment) as system:
         dpm, agent = _system(system, sink_of)
@@ -94,12 +94,12 @@ def measure(
         with _raw(deployment) as exchange:
             for number, pod in enumerate(remote):
                 packet = agent.send(source, pod) * 1000
-                # The agent's confirmation goes out first, so that it does not disturb the raw exchange.
+                # The agent sends its confirmation first, so that it does not disturb the raw exchange.
                 agent.submit(Effects).result(WAIT_SECONDS_MAX)
                 raw = exchange(pod) * 1000
                 if agent.ended_with != "release":
                     raise EnvironmentProblem(
-                        f"The packet to {pod} was not released ({agent.ended_with}); the figures would lie"
+                        f"The packet to {pod} was not released ({agent.ended_with}); the figures would be invalid"
                     )
                 if number >= warm:
                     found.packets.append(packet)
@@ -124,7 +124,7 @@ def _system(system: System, sink_of: SinkOf) -> tuple[DpmService, Watched]:
 
 @contextmanager
 def _raw(deployment: Deployment) -> Iterator[Callable[[Pod], float]]:
-    """One request and one reply of the protocol's size, with nothing but the broker between them."""
+    """A function that exchanges one request and one reply of the protocol's size over the broker, and returns the seconds."""
     credentials = topics.provision_host(deployment, RAW)
     file = AgentFile(RAW, deployment.service_url, deployment.namespace, credentials.token)
     asker = PulsarConnection(file.deployment(), file.token)
@@ -142,7 +142,7 @@ def _raw(deployment: Deployment) -> Iterator[Callable[[Pod], float]]:
         answer = answers.receive(WAIT_SECONDS_MAX)
         seconds = time.perf_counter() - started
         if answer is None:
-            raise EnvironmentProblem(f"Waited {WAIT_SECONDS_MAX:g} s for a raw reply; see that the broker runs")
+            raise EnvironmentProblem(f"Waited {WAIT_SECONDS_MAX:g} s for a raw reply; check that the broker runs")
         answers.acknowledge([answer])
         return seconds
 

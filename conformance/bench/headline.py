@@ -1,7 +1,7 @@
 """The figures of docs/benchmarks.md, each with its conditions: `make bench`.
 
-Nothing here fails for being slow: machines differ. What is compared is measured side by side in one run, and the rest says under
-which conditions it was measured.
+No figure fails for being slow, since machines differ. Figures to be compared are measured together in one run; the others state the
+conditions of the measurement.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from conformance.replay.replays import Replays, read_vectors, replay_all, vector
 from conformance.replay.targets import open_target
 from impl.broker.launcher import open_deployment
 from impl.cli.console import ERRORS, progress_bar
+from impl.cli.exits import Exit, Problem
 from model.explore.explore import Exploration, explore
 from model.language import Protocol
 from model.proof.prove import Proof, prove
@@ -46,11 +47,11 @@ HEADLINES: Final = (
 
 @dataclass(frozen=True)
 class Numbers:
-    """All that was measured."""
+    """All measurements."""
 
     conditions: str
     proof: Proof
-    """With what is well-formed."""
+    """Of the on-demand protocol, including well-formedness."""
     other_proofs: Proof
     """Of all other protocols together."""
     exploration: Exploration
@@ -58,7 +59,7 @@ class Numbers:
     first_packets: FirstPackets
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """What was measured, how fast it was, and what is to be reached."""
+        """Rows of the table: what was measured, the result, and the target."""
         found, replays, packets = self.exploration, self.replays, self.first_packets
         steps = replays.total(lambda replay: replay.steps)
         return [
@@ -85,7 +86,7 @@ class Numbers:
             (
                 f"lock-step on Pulsar, of both protocols: {len(replays.results)} vectors, {steps:,} steps, "
                 f"{replays.total(lambda replay: replay.deliveries):,} of them deliveries, "
-                f"{replays.total(lambda replay: replay.duplicates):,} duplicates besides, "
+                f"{replays.total(lambda replay: replay.duplicates):,} additional duplicates, "
                 f"{replays.total(lambda replay: replay.crashes):,} crashes, set-up included",
                 f"{steps / replays.seconds:.0f} steps/s",
                 "200 steps/s",
@@ -101,12 +102,12 @@ class Numbers:
 
     @property
     def sound(self) -> bool:
-        """Everything that was measured also held; figures of what does not hold mean nothing."""
+        """Whether everything that was measured also holds; else the figures mean nothing."""
         proved = {self.proof.verdict, self.other_proofs.verdict}
         return (proved, self.exploration.verdict, self.replays.verdict) == ({"holds"}, "holds", "conforms")
 
     def as_json(self) -> dict[str, Any]:
-        """All figures, by name."""
+        """All figures by name."""
         found = self.exploration
         return {
             "conditions": self.conditions,
@@ -129,7 +130,7 @@ class Numbers:
 
 
 def conditions() -> str:
-    """What the numbers depend on."""
+    """The machine and load that the figures depend on."""
     model = next(
         (line.split(":", 1)[1].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")),
         platform.processor() or "unknown processor",
@@ -147,7 +148,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def measured() -> Numbers:
-    """All numbers."""
+    """Runs all measurements."""
     about = conditions()
     with progress_bar("Proving") as progress:
         proof = _proved(PROTOCOL, progress)
@@ -207,7 +208,8 @@ def headlines() -> str:
         about, *lines = _part(DOCUMENT, text, part).splitlines()
         starts = tuple(f"| {start}" for name, start in HEADLINES if name == part)
         chosen = [line for line in lines if line.startswith(starts)]
-        assert len(chosen) == len(starts), f"{DOCUMENT}, part {part}: a headline figure is missing or repeated"
+        if len(chosen) != len(starts):
+            raise Problem(f"{DOCUMENT}, part {part}: expected one row for each headline figure", Exit.BAD_INPUT)
         first, last = len(rows) + 1, len(rows) + len(chosen)
         where = f"Row {last}" if first == last else f"Rows {first} to {last}"
         conditions.append(f"{where}: {about[0].lower()}{about[1:]}")
@@ -217,8 +219,13 @@ def headlines() -> str:
 
 
 def _part(path: Path, text: str, name: str) -> str:
-    """The text between the marks of a part."""
-    assert text.count(f"<!-- {name} -->") == text.count(f"<!-- /{name} -->") == 1, f"{path} has no part {name}"
+    """The text between the marks of a part.
+
+    Raises:
+        Problem: the file does not have exactly one such part.
+    """
+    if not text.count(f"<!-- {name} -->") == text.count(f"<!-- /{name} -->") == 1:
+        raise Problem(f"{path}: expected one part between <!-- {name} --> and <!-- /{name} -->", Exit.BAD_INPUT)
     return text.partition(f"<!-- {name} -->\n")[2].partition(f"<!-- /{name} -->")[0]
 
 

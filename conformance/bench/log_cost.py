@@ -1,4 +1,4 @@
-"""What it costs to keep event logs: the first packet to an unknown pod, and the work of a fleet, with and without."""
+"""The cost of event logs: latency of the first packet to an unknown pod, and processor time of a fleet, with and without logs."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from impl.events.recorder import Sink
 from impl.events.topic import TopicSink
 
 PAIRS: Final = 300
-"""First packets and raw exchanges, interleaved, for each way to keep logs."""
+"""Interleaved first packets and raw exchanges, for each kind of log."""
 
 STEPS: Final = 60_000
-"""Of the fleet: some hundred thousand lines."""
+"""Steps of the fleet: some hundred thousand lines."""
 
 NO_LOG, IN_FILES, IN_TOPICS = "no logs", "logs in files", "logs in topics of the broker"
 WAYS: Final = (NO_LOG, IN_FILES, IN_TOPICS)
@@ -35,22 +35,22 @@ Progress = Callable[[int, str], None]
 
 @dataclass(frozen=True)
 class Cost:
-    """What was measured."""
+    """The measurements."""
 
     first_packets: dict[str, FirstPackets]
-    """By the way that logs are kept."""
+    """By kind of log."""
     recorded: Recorded
-    """By a fleet in one thread; its seconds are those of the whole work."""
+    """The logs of a fleet in one thread; the seconds are those of the run with logs."""
     without: float
-    """The seconds of the same work without logs."""
+    """Seconds of the same run without logs."""
 
     @property
     def microseconds(self) -> float:
-        """Of a line."""
+        """Cost of one line."""
         return (self.recorded.seconds - self.without) / self.recorded.lines * 1e6
 
     def rows(self) -> list[tuple[str, str]]:
-        """What was measured, and what it was."""
+        """Rows of the table: what was measured, and the result."""
         found = [
             (
                 f"first packet to an unknown pod, {way}: medians of {len(packets.packets)} pairs, beside a raw request and reply",
@@ -63,14 +63,14 @@ class Cost:
             *found,
             (
                 f"a fleet of {AGENTS} agents with DPM and NCM in one thread, without a broker, {made.lines:,} lines of "
-                f"{made.bytes / made.lines:.0f} bytes, each written to its file by a call of its own",
+                f"{made.bytes / made.lines:.0f} bytes, each written to its file by a separate call",
                 f"{self.without:.1f} s of the processor without logs, {made.seconds:.1f} s with them: "
                 f"{self.microseconds:.0f} µs a line",
             ),
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """All figures, by name."""
+        """All figures by name."""
         return {
             "first_packet": {way: packets.as_json() for way, packets in self.first_packets.items()},
             "lines": self.recorded.lines,
@@ -95,7 +95,7 @@ def measure_cost(deployment: Deployment, progress: Progress, pairs: int = PAIRS,
 
 @contextmanager
 def _deployment(deployment: Deployment) -> Iterator[Deployment]:
-    """One of its own, so that nothing is left over from another."""
+    """A deployment in a fresh namespace, which is deleted afterwards."""
     tenant = deployment.namespace.split("/")[0]
     own = replace(deployment, namespace=f"{tenant}/cost-{secrets.token_hex(6)}")
     prepare(own)
@@ -109,7 +109,7 @@ def _deployment(deployment: Deployment) -> Iterator[Deployment]:
 
 
 def _sinks(way: str, deployment: Deployment, stack: ExitStack) -> SinkOf:
-    """Where logs go in this way; what is opened is closed with the stack."""
+    """The sinks for this kind of log; `stack` closes them."""
     if way == NO_LOG:
         return no_log
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ondemand-cost-")))

@@ -1,6 +1,6 @@
-"""How validation grows with the logs: time and memory after an eighth, a quarter, a half and all of one deployment's lines.
+"""Scaling of validation: time and memory after an eighth, a quarter, a half and all lines of one deployment.
 
-They are validated in one run, so that each row goes on from the one before: linear time and constant memory are seen, or not.
+All rows come from one run, so they show whether time is linear and memory constant.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from conformance.logs.reading import LogFile
 from impl.cli.exits import Exit, Problem
 
 LINES: Final = 8_000_000
-"""Of the whole run: eight times what one figure of validation is about."""
+"""Lines of the whole run: eight times those of the validation figure."""
 
 LINES_MIN: Final = 8 * PROGRESS_EVERY
-"""Fewer would be over before a row is looked at."""
+"""With fewer lines there would be no progress report before the first row."""
 
 PARTS: Final = (8, 4, 2, 1)
-"""A row after so manieth a part of the lines."""
+"""Denominators of the fractions of the lines after which a row is taken."""
 
 BYTES_A_LINE: Final = 420
-"""A line has 405 bytes on an average (`ondemand bench --only record`); some more, so that the disk is not filled."""
+"""A line has 405 bytes on average (`ondemand bench --only record`), rounded up so that the disk does not fill up."""
 
 _STATUS: Final = Path("/proc/self/status")
 
 
 def growth(progress: Progress, lines: int = LINES) -> list[Figure]:
-    """How validation grows, one figure for each number of lines.
+    """One figure for each number of lines.
 
     Raises:
-        Problem: the logs have no room in the folder for temporary files, or are not found to conform.
+        Problem: the temporary folder has too little space for the logs, or they do not conform.
     """
     with tempfile.TemporaryDirectory(prefix="ondemand-growth-") as name:
         _check_room(Path(name), lines)
@@ -59,7 +59,7 @@ def growth(progress: Progress, lines: int = LINES) -> list[Figure]:
         if left:  # the last look was less than `PROGRESS_EVERY` lines before the end
             rows.append(_figure(verdict.events, time.perf_counter() - began, time.process_time() - of_the_processor))
     if verdict.verdict != "conforms":
-        raise Problem(f"the logs of a deployment that follows the protocol: {verdict.verdict}", Exit.VIOLATED)
+        raise Problem(f"expected the recorded logs to conform, found {verdict.verdict}", Exit.VIOLATED)
     return rows
 
 
@@ -80,12 +80,12 @@ def _figure(lines: int, seconds: float, of_the_processor: float) -> Figure:
 
 
 def _resident() -> int:
-    """The bytes of memory that this process has now; where the system does not tell, the most that it had."""
+    """Current resident memory of this process in bytes; the peak where the system does not provide the current value."""
     try:
-        told = _STATUS.read_text(encoding="utf-8")
+        status = _STATUS.read_text(encoding="utf-8")
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return next(int(line.split()[1]) * 1024 for line in told.splitlines() if line.startswith("VmRSS:"))
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS:"))
 
 
 def _check_room(folder: Path, lines: int) -> None:
@@ -93,6 +93,6 @@ def _check_room(folder: Path, lines: int) -> None:
     if free < needed:
         raise Problem(
             f"{folder.parent}: {needed / 1e9:.1f} GB are needed for the logs, and {free / 1e9:.1f} GB are free; "
-            "set TMPDIR to a folder with matcher, or ask for fewer --lines",
+            "set TMPDIR to a folder with enough space, or pass fewer --lines",
             Exit.ENVIRONMENT,
         )

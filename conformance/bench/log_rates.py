@@ -1,6 +1,6 @@
-"""What is made of event logs, in figures: how fast they are validated, and how long the first line that does not fit is explained.
+"""Rates of log validation, and the time to explain the first line that does not fit.
 
-Nothing here fails for being slow; what was measured must hold, or its figure means nothing.
+No figure fails for being slow; but the verdicts must be the expected ones, or the figures mean nothing.
 """
 
 from __future__ import annotations
@@ -39,32 +39,30 @@ class Figure:
     measured: str
     to_reach: str
     data: Mapping[str, Any]
-    """The same for scripts."""
+    """The figures for scripts."""
 
     @property
     def row(self) -> tuple[str, str, str]:
-        """As it is shown."""
+        """The row as it is printed."""
         return self.what, self.measured, self.to_reach
 
 
 EXPLAINED_AGENTS: Final = 1_000
 EXPLAINED_EVENTS: Final = 100_000
-"""Of the deployment in whose logs a wrong is planted, near the end of NCM's."""
+"""Lines of the deployment in whose NCM log a fault is planted, near the end."""
 
 
 def explanation(progress: Progress) -> Figure:
-    """Explaining, and how long it takes: a grant of a version that nobody issued, in the logs of a large deployment."""
+    """Time to explain a grant of a version that was never issued, in the logs of a large deployment."""
     with tempfile.TemporaryDirectory() as name:
-        recorded = record_in_memory(
-            Path(name), EXPLAINED_EVENTS, agents=EXPLAINED_AGENTS, progress=lambda done, of: progress(done, of)
-        )
+        recorded = record_in_memory(Path(name), EXPLAINED_EVENTS, agents=EXPLAINED_AGENTS, progress=progress)
         _plant(next(path for path in recorded.files if path.stem == "ncm"))
         protocol = next(item for item in LOGGED if item.name == ON_DEMAND)
         verdict = validate([LogFile(path) for path in recorded.files], protocols=[protocol])
         if verdict.verdict != "diverges" or verdict.divergence is None:
-            raise Problem(f"a planted wrong was not found: {verdict.verdict}", Exit.VIOLATED)
+            raise Problem(f"the planted fault was not found: {verdict.verdict}", Exit.VIOLATED)
         tables = verdict.divergence.tables
-        entries = sum(len(tables.table(of)) for of in tables.layout.kept)
+        entries = sum(len(tables.table(symbol)) for symbol in tables.layout.kept)
         found = explain(verdict.divergence)
     return Figure(
         "explanation",
@@ -83,7 +81,7 @@ def explanation(progress: Progress) -> Figure:
 
 
 def _plant(path: Path) -> None:
-    """The last but some grants gets a version that nobody has issued."""
+    """Changes one of the last grants to a version that was never issued."""
     lines = path.read_bytes().splitlines()
     grants = [place for place, line in enumerate(lines) if b'"on-demand.grant"' in line]
     place = grants[len(grants) * 9 // 10]
@@ -98,19 +96,19 @@ def _plant(path: Path) -> None:
 VALIDATED_AGENTS: Final = 100
 VALIDATED_EVENTS: Final = 1_000_000
 VALIDATED_TIMES: Final = 3
-"""The fastest one counts: what else runs on a machine makes it slower, and nothing makes it faster."""
+"""The fastest run counts: other load only makes runs slower."""
 
 
 def validation(deployment: Deployment, progress: Progress, *, events: int = VALIDATED_EVENTS) -> Figure:
-    """Validating the logs of all processes of a deployment that was recorded on a broker, reading included, on one core, in a
-    process that does nothing else."""
+    """Validation rate for the logs of all processes of a deployment on a broker, including reading, on one core in a separate
+    process."""
     with tempfile.TemporaryDirectory() as name:
         recorded = record_on_broker(deployment, Path(name), events, agents=VALIDATED_AGENTS, progress=progress)
-        progress(events, "recorded; they are validated now")
+        progress(events, "recorded, validating")
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             verdict, validated, seconds, by_the_clock = pool.submit(_validated, recorded.files).result()
     if verdict != "conforms":
-        raise Problem(f"the logs of a deployment that follows the protocol: {verdict}", Exit.VIOLATED)
+        raise Problem(f"expected the recorded logs to conform, found {verdict}", Exit.VIOLATED)
     return Figure(
         "validation",
         f"validate the logs of a deployment on the broker, of {VALIDATED_AGENTS} agents, DPM and NCM, a file for each, both "
@@ -129,8 +127,8 @@ def validation(deployment: Deployment, progress: Progress, *, events: int = VALI
 
 
 def _validated(files: Sequence[Path]) -> tuple[str, int, float, float]:
-    """The verdict on these logs, how many events they are, and the seconds that it took: of the processor, and by the clock."""
-    validate([LogFile(files[0])])  # what is compiled once for all logs
+    """The verdict on these logs, the number of events, and the seconds: of the processor, and by the clock."""
+    validate([LogFile(files[0])])  # compiles what all validations share
     found = []
     for _ in range(VALIDATED_TIMES):
         began, of_the_processor = time.perf_counter(), time.process_time()

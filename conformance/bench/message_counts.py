@@ -1,8 +1,8 @@
-"""How many messages a change costs, counted in runs of the statement itself, and the law that the counts follow.
+"""The number of messages that a change costs, counted in runs of the statement, and the law that the counts follow.
 
-A run is a world in which nothing goes wrong: so many hosts with so many pods of one VPC each, all agents met. Then one more pod
-comes, and everything that follows from it happens. What is counted are the messages that the actions of the statement send; no
-formula is typed in. Laws are found by solving for the counts, and hold exactly at every counted size, or there is none.
+In a run nothing fails: there are h hosts with p pods each in one VPC, and all agents are greeted. Then one more pod is placed, and
+everything that follows from it happens. The messages that the statement's actions send are counted; no formula is typed in. A law
+is found by solving for the counts, and holds exactly at every counted size; else there is no law.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from spec.slots.protocol import PROTOCOL as SLOTS
 
 @dataclass(frozen=True, order=True)
 class Size:
-    """Hosts, and the pods that each has before the change."""
+    """The number of hosts, and of pods per host before the change."""
 
     hosts: int
     pods: int
 
 
 SIZES: Final = tuple(Size(hosts, pods) for hosts in (2, 3, 5, 8, 12) for pods in (1, 2, 4))
-"""Where the runs are made: more sizes than a law has terms, so that a wrong one is noticed."""
+"""Sizes of the runs: more than a law has terms, so that a wrong law is noticed."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one change brings about."""
+    """The messages of one change."""
 
     sent: Mapping[str, int]
-    """Messages that somebody publishes, by the name of the statement's message or topic."""
+    """Published messages, by the name of the statement's message or topic."""
     received: int
-    """Messages that agents receive, all hosts together."""
+    """Messages received by all agents together."""
 
 
-class World:
+class Run:
     """A run under construction."""
 
     def __init__(
@@ -56,38 +56,38 @@ class World:
         self._configuration = configuration
         self._interpreter = Interpreter(protocol, configuration)
         self._topics = topics or {}
-        """By action: the relation that holds what it publishes to a topic. One such step is one message, whoever gets copies."""
-        self._some: dict[tuple[str, ...], Interpreter] = {}
+        """By action: the relation for what it publishes to a topic. Such a step is one message, however many agents get it."""
+        self._restricted: dict[tuple[str, ...], Interpreter] = {}
         self.state: State = initial_state(protocol, configuration)
         self.sent: Counter[str] = Counter()
         self.received = 0
 
     def do(self, action: str, *choices: Element) -> None:
-        """An action with these choices, in the order of its parameters; it must be possible."""
+        """Takes an action with these choices, in the order of its parameters; it must be enabled."""
         names = [variable.name for variable in self._action(action).parameters]
         occurrence = Occurrence(action, tuple(zip(names, choices, strict=True)))
-        assert self._interpreter.is_enabled(self.state, occurrence), f"{occurrence} is not possible"
+        assert self._interpreter.is_enabled(self.state, occurrence), f"{occurrence} is not enabled"
         self._take(self._interpreter, occurrence)
 
     def settle(self, *actions: str) -> None:
-        """These actions, as long as one of them is possible. They must come to an end."""
-        if actions not in self._some:
+        """Takes these actions while any is enabled. They must terminate."""
+        if actions not in self._restricted:
             others = {action.name for action in self._protocol.actions} - set(actions)
-            some = replace(self._configuration, without=frozenset(others))
-            self._some[actions] = Interpreter(self._protocol, some)
-        interpreter = self._some[actions]
+            restricted = replace(self._configuration, without=frozenset(others))
+            self._restricted[actions] = Interpreter(self._protocol, restricted)
+        interpreter = self._restricted[actions]
         while possible := interpreter.enabled(self.state):
             for occurrence in possible:
                 if interpreter.is_enabled(self.state, occurrence):
                     self._take(interpreter, occurrence)
 
     def begin(self) -> None:
-        """Counts from here on."""
+        """Starts counting from zero."""
         self.sent.clear()
         self.received = 0
 
     def cost(self) -> Cost:
-        """What was counted."""
+        """The counts."""
         return Cost(dict(self.sent), self.received)
 
     def _action(self, name: str) -> Action:
@@ -105,138 +105,138 @@ class World:
         if topic is not None:
             self.sent[topic] += 1
             self.received += len(self.state.relations[topic] - before.relations[topic])
-        self.sent += Counter()  # forgets what is not there
+        self.sent += Counter()  # removes zero counts
 
 
-def _world(
+def _run_of(
     protocol: Protocol,
     size: Size,
     bounds: Mapping[str, int],
     topics: Mapping[str, str] | None = None,
     constants: Mapping[str, Mapping[tuple[Element, ...], Element]] | None = None,
-) -> World:
-    """One VPC, all of whose agents are correct, with numbers up to these."""
+) -> Run:
+    """A run with one VPC and correct agents only, with these bounds of numbers."""
     own = {sort.__name__ for sort in protocol.sorts}
     sizes = {"Host": size.hosts, "Pod": size.hosts * size.pods + 1, "Slot": size.hosts, "Vpc": 1, "Request": 1}
-    world = of_sizes("counted", protocol, {name: count for name, count in sizes.items() if name in own})
+    configuration = of_sizes("counted", protocol, {name: count for name, count in sizes.items() if name in own})
     given: dict[str, frozenset[tuple[Element, ...]] | Mapping[tuple[Element, ...], Element]] = {
-        **world.constants,
-        "correct": frozenset((host,) for host in world.sorts["Host"]),
+        **configuration.constants,
+        "correct": frozenset((host,) for host in configuration.sorts["Host"]),
         **(constants or {}),
     }
     if "usable" in given:
-        given["usable"] = frozenset((slot,) for slot in world.sorts["Slot"])
-    return World(protocol, replace(world, bounds={**world.bounds, **bounds}, constants=given), topics)
+        given["usable"] = frozenset((slot,) for slot in configuration.sorts["Slot"])
+    return Run(protocol, replace(configuration, bounds={**configuration.bounds, **bounds}, constants=given), topics)
 
 
 FOLLOWS: Final = ("store", "learn", "acknowledge", "report_done", "complete")
-"""What follows from a placement."""
+"""The actions that follow a placement."""
 
 
-def _placed(protocol: Protocol, size: Size) -> World:
-    """All agents are met, and all pods but the last placed, evenly."""
-    world = _world(protocol, size, {"Version": 1, "Epoch": 1})
+def _placed(protocol: Protocol, size: Size) -> Run:
+    """A run in which all agents are greeted and all pods but the last are placed, evenly."""
+    run = _run_of(protocol, size, {"Version": 1, "Epoch": 1})
     for host in range(1, size.hosts + 1):
-        world.do("restart", f"h{host}")
-    world.settle("greet")
-    world.begin()
+        run.do("restart", f"h{host}")
+    run.settle("greet")
+    run.begin()
     for pod in range(size.hosts * size.pods):
-        world.do("place", f"p{pod + 1}", f"h{pod % size.hosts + 1}")
-    world.settle(*FOLLOWS)
-    return world
+        run.do("place", f"p{pod + 1}", f"h{pod % size.hosts + 1}")
+    run.settle(*FOLLOWS)
+    return run
 
 
-def _place_another(protocol: Protocol, size: Size) -> World:
-    world = _placed(protocol, size)
-    world.begin()
-    world.do("place", f"p{size.hosts * size.pods + 1}", "h2")
-    world.settle(*FOLLOWS)
-    return world
+def _place_another(protocol: Protocol, size: Size) -> Run:
+    run = _placed(protocol, size)
+    run.begin()
+    run.do("place", f"p{size.hosts * size.pods + 1}", "h2")
+    run.settle(*FOLLOWS)
+    return run
 
 
 def on_demand(size: Size) -> Cost:
-    """A pod comes: its home is told, and nobody else."""
+    """A pod is placed: only its host is told."""
     return _place_another(ON_DEMAND, size).cost()
 
 
 def learned_route(size: Size) -> Cost:
-    """A host sends to a pod for the first time: it asks, and is answered."""
-    world = _place_another(ON_DEMAND, size)
+    """A host sends to a pod for the first time: it asks and gets an answer."""
+    run = _place_another(ON_DEMAND, size)
     remote = f"p{size.hosts * size.pods + 1}"
-    world.begin()
-    world.do("ask", "h1", "r1", "p1", remote)
-    world.do("grant", "h1", 1, "r1", "p1", remote, 1)
-    world.do("release", "h1", 1, "r1", "p1", remote, 1)
-    world.settle(*FOLLOWS)
-    return world.cost()
+    run.begin()
+    run.do("ask", "h1", "r1", "p1", remote)
+    run.do("grant", "h1", 1, "r1", "p1", remote, 1)
+    run.do("release", "h1", 1, "r1", "p1", remote, 1)
+    run.settle(*FOLLOWS)
+    return run.cost()
 
 
 def push_to_all(size: Size) -> Cost:
-    """A pod comes: every host is told."""
+    """A pod is placed: every host is told."""
     variant = next(each_variant for each_variant in ON_DEMAND.variants if each_variant.name == "pushes_to_all")
     return _place_another(ON_DEMAND.with_variant(variant), size).cost()
 
 
 def network_on_demand(size: Size) -> Cost:
-    """All pods of a network come, one after the other: a message to the home of each."""
+    """All pods of a network are placed in turn: the host of each is told."""
     return _placed(ON_DEMAND, size).cost()
 
 
 def network_pushed_to_all(size: Size) -> Cost:
-    """The same where every host is told of every pod."""
+    """The same if every host is told of every pod."""
     variant = next(each_variant for each_variant in ON_DEMAND.variants if each_variant.name == "pushes_to_all")
     return _placed(ON_DEMAND.with_variant(variant), size).cost()
 
 
 def one_message_per_host(size: Size) -> Cost:
-    """A pod comes: each host is told by a message of its own on the topic of its VPC, under a key of its slot."""
+    """A pod is placed: each host gets its own message on the topic of its VPC, with the key of its slot."""
     bounds = {"Epoch": 1, "Turn": 1, "Revision": size.hosts}
-    world = _world(SLOTS, size, bounds, {"publish": "logged"}, {"patience": {("v1",): 1}})
+    run = _run_of(SLOTS, size, bounds, {"publish": "logged"}, {"patience": {("v1",): 1}})
     hosts = [(f"h{number}", f"s{number}") for number in range(1, size.hosts + 1)]
     for host, slot in hosts:
-        world.do("start", host)
-        world.do("allot", "v1", host, slot)
-    world.settle("greet", "fill")
+        run.do("start", host)
+        run.do("allot", "v1", host, slot)
+    run.settle("greet", "fill")
     for host, slot in hosts:
-        world.do("ask", "v1", host, slot)
-    world.settle("attach", "hear_acceptance")
-    world.begin()
+        run.do("ask", "v1", host, slot)
+    run.settle("attach", "hear_acceptance")
+    run.begin()
     for host, slot in hosts:
-        world.do("publish", "v1", host, slot)
-    world.settle("dispatch", "learn", "acknowledge")
-    return world.cost()
+        run.do("publish", "v1", host, slot)
+    run.settle("dispatch", "learn", "acknowledge")
+    return run.cost()
 
 
 def one_message_per_network(size: Size) -> Cost:
-    """A pod comes: what the hosts of its VPC share is published once, and the broker hands it to each of them."""
+    """A pod is placed: the shared configuration of its VPC is published once, and the broker delivers it to each host."""
     ports = size.hosts * size.pods
     bounds = {"Revision": 1, "Epoch": 1, "Size": ports, "Attempt": 1, "Tries": 1}
-    one: dict[tuple[Element, ...], Element] = {("v1",): 1}
-    large = {"many_ports": one, "many_in_a_group": one, "patience": one}
-    world = _world(MESSAGE_QUEUE, size, bounds, {"publish": "backlog"}, large)
+    threshold: dict[tuple[Element, ...], Element] = {("v1",): 1}
+    large = {"many_ports": threshold, "many_in_a_group": threshold, "patience": threshold}
+    run = _run_of(MESSAGE_QUEUE, size, bounds, {"publish": "backlog"}, large)
     for number in range(size.hosts):
-        world.do("restart", f"h{number + 1}")
-    world.settle("greet")
+        run.do("restart", f"h{number + 1}")
+    run.settle("greet")
     for number in range(ports):
-        world.do("add_port", f"h{number % size.hosts + 1}", "v1")
-    world.settle("open_topic", "ask", "accept", "hear_acceptance", "finish_opening")
-    world.begin()
-    world.do("change_rules", "v1")
-    world.settle("publish", "receive", "consume", "acknowledge", "report_done")
-    return world.cost()
+        run.do("add_port", f"h{number % size.hosts + 1}", "v1")
+    run.settle("open_topic", "ask", "accept", "hear_acceptance", "finish_opening")
+    run.begin()
+    run.do("change_rules", "v1")
+    run.settle("publish", "receive", "consume", "acknowledge", "report_done")
+    return run.cost()
 
 
 @dataclass(frozen=True)
 class Design:
-    """A way to let hosts know that a pod comes."""
+    """A design: a way to tell hosts about a new pod."""
 
     protocol: str
-    """Whose statement it is a run of."""
+    """The protocol whose statement is run."""
     run: Callable[[Size], Cost]
 
 
 FROM_AGENTS: Final = ("hello", "request", "applied")
-"""The messages that agents send."""
+"""Messages sent by agents."""
 
 DESIGNS: Final[Mapping[str, Design]] = {
     "push to all": Design(ON_DEMAND.name, push_to_all),
@@ -245,13 +245,13 @@ DESIGNS: Final[Mapping[str, Design]] = {
     "on demand": Design(ON_DEMAND.name, on_demand),
     "a route learned": Design(ON_DEMAND.name, learned_route),
 }
-"""By name: a run in which a pod comes. The last is what on demand costs besides, for each route that somebody needs."""
+"""By name: a run in which a pod is placed. The last is the additional cost of on demand for each route that is needed."""
 
 NETWORKS: Final[Mapping[str, Design]] = {
     "push to all": Design(ON_DEMAND.name, network_pushed_to_all),
     "on demand": Design(ON_DEMAND.name, network_on_demand),
 }
-"""By name: a run in which all pods of a network come."""
+"""By name: a run in which all pods of a network are placed."""
 
 
 # ---------------------------------------------------------------------------------------------------------- laws
@@ -264,7 +264,7 @@ TERMS: Final[Mapping[str, Callable[[Size], int]]] = {
     "h²": lambda size: size.hosts**2,
     "p·h²": lambda size: size.pods * size.hosts**2,
 }
-"""What a law may be made of: h hosts with p pods each."""
+"""The terms of laws, for h hosts with p pods each."""
 
 
 @dataclass(frozen=True)
@@ -285,7 +285,7 @@ class Law:
 
 
 def total(laws: Iterable[Law]) -> Law:
-    """The law of a sum."""
+    """The sum of laws."""
     factors = Counter[str]()
     for law in laws:
         factors.update(law.factors)
@@ -293,7 +293,7 @@ def total(laws: Iterable[Law]) -> Law:
 
 
 def law_of(counts: Mapping[Size, int]) -> Law | None:
-    """The law with the fewest terms, two at most, that gives every count exactly; none if there is no such law."""
+    """The law with the fewest terms, at most two, that gives every count exactly; None if there is none."""
     if not any(counts.values()):
         return Law({})
     for terms in [*combinations(TERMS, 1), *combinations(TERMS, 2)]:
@@ -304,7 +304,7 @@ def law_of(counts: Mapping[Size, int]) -> Law | None:
 
 
 def _solved(rows: list[list[int]], values: list[int]) -> list[int] | None:
-    """Integer factors, none of them 0, that solve all equations; by the first equations that determine them."""
+    """Nonzero integer factors that solve all equations, computed from the first equations that determine them; else None."""
     for chosen in combinations(range(len(rows)), len(rows[0])):
         found = _cramer([rows[item] for item in chosen], [values[item] for item in chosen])
         if found is None:
@@ -320,7 +320,7 @@ def _solved(rows: list[list[int]], values: list[int]) -> list[int] | None:
 
 
 def _cramer(rows: list[list[int]], values: list[int]) -> list[Fraction] | None:
-    """The solution of one or two equations; none if they do not determine it."""
+    """The solution of one or two equations; None if they do not determine it."""
     if len(rows) == 1:
         return [Fraction(values[0], rows[0][0])] if rows[0][0] else None
     (a, b), (c, d) = rows
@@ -335,7 +335,7 @@ def _cramer(rows: list[list[int]], values: list[int]) -> list[Fraction] | None:
 
 @dataclass(frozen=True)
 class Counts:
-    """What one design costs at every counted size, and the laws."""
+    """The costs of a design at every counted size, and the laws."""
 
     design: Design
     costs: Mapping[Size, Cost]
@@ -344,20 +344,20 @@ class Counts:
     received: Law
 
     def messages(self, size: Size) -> int:
-        """Published for one change, by the laws."""
+        """Messages published for one change, by the laws."""
         return sum(law(size) for law in self.sent.values())
 
     def bytes(self, size: Size) -> int:
-        """Of their payloads."""
+        """Bytes of their payloads."""
         protocol = self.design.protocol
         return sum(bytes_of(protocol, kind) * law(size) for kind, law in self.sent.items())
 
     def from_above(self) -> Law:
-        """Those of the messages that do not come from agents."""
+        """The law of the messages that do not come from agents."""
         return total(law for kind, law in self.sent.items() if kind not in FROM_AGENTS)
 
     def all(self) -> Law:
-        """All messages."""
+        """The law of all messages."""
         return total(self.sent.values())
 
 
@@ -365,7 +365,7 @@ def counted(design: Design, sizes: tuple[Size, ...] = SIZES) -> Counts:
     """Runs a design at all sizes.
 
     Raises:
-        ValueError: the counts follow no law, so nothing can be said of larger sizes.
+        ValueError: the counts follow no law, so they cannot be extended to larger sizes.
     """
     costs = {size: design.run(size) for size in sizes}
     kinds = sorted({kind for cost in costs.values() for kind in cost.sent})

@@ -1,4 +1,4 @@
-"""How many bytes a message has on the wire: those of the implementation's own encoding, for names of the usual length."""
+"""Sizes of messages on the wire, in the implementation's encoding and with names of usual length."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HOST, _VPC = "host-0001", "red"
 _POD, _OTHER = Pod(_VPC, "10.1.2.3"), Pod(_VPC, "10.4.5.6")
 _CONFIG: Final = Config(_POD, 1, _HOST)
 PLACEMENT: Final = encode(_CONFIG)
-"""What a pod's coming is to a host: the same bytes in every design, be they a message or the content of one."""
+"""What a host has to learn about a new pod: the same bytes in every design, as a message or as the content of one."""
 
 SAMPLES: Final[dict[str, dict[str, Message]]] = {
     "on-demand": {
@@ -48,9 +48,9 @@ SAMPLES: Final[dict[str, dict[str, Message]]] = {
         "applied": Confirmed(_HOST, 1, _VPC, 1),
     },
 }
-"""What the implementation sends, by protocol, and by what the statement calls the message or the topic that it is published to."""
+"""Sample messages by protocol, and by the statement's name of the message or of the topic that it is published to."""
 
 
 def bytes_of(protocol: str, kind: str) -> int:
-    """The size of one message."""
+    """The size of one message in bytes."""
     return len(encode(SAMPLES[protocol][kind]))

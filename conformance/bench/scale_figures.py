@@ -23,10 +23,10 @@ DOCUMENT: Final = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- scale -->\n", "<!-- /scale -->"
 
 HOSTS: Final = (2, 10, 30, 100, 300, 1_000, 3_000, 10_000)
-"""Where the laws are evaluated."""
+"""Numbers of hosts at which the laws are evaluated."""
 COUNTED_TO: Final = max(size.hosts for size in SIZES)
 
-COLOURS: Final = {
+COLORS: Final = {
     "push to all": "#d1495b",
     "queue as built": "#c98a1b",
     "queue as corrected": "#3d8bd4",
@@ -38,7 +38,7 @@ GREY: Final = "#808080"
 
 
 def collected(conditions: str, measured: Iterable[Measured]) -> dict[str, Any]:
-    """All figures: the laws with their values, and what was measured."""
+    """All figures: the laws with their values, and the measurements."""
     return {
         "conditions": conditions,
         "pods_of_each_host": PODS,
@@ -62,13 +62,13 @@ def _values(found: Any) -> dict[str, Any]:
 
 
 def read() -> dict[str, Any]:
-    """The data that is kept."""
+    """The data in `DATA`."""
     data: dict[str, Any] = json.loads(DATA.read_text(encoding="utf-8"))
     return data
 
 
 def keep(data: Mapping[str, Any]) -> None:
-    """Keeps the data, and puts table and picture where they belong."""
+    """Writes the data, the picture, and the table in the README."""
     DATA.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.write_text(drawn(data), encoding="utf-8")
@@ -86,7 +86,7 @@ def in_document() -> str:
 
 
 def rows(data: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """By design: the laws of one change, and what it took where it was measured with the most agents."""
+    """Rows of the table by design: the laws of one change, and the measurement with the most agents."""
     largest = data["measured"][-1] if data["measured"] else {"changes": {}}
     found: list[tuple[str, ...]] = []
     for name, values in data["counted"].items():
@@ -110,7 +110,7 @@ def rows(data: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def heads(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """What stands above the columns."""
+    """The column headings."""
     agents = data["measured"][-1]["agents"] if data["measured"] else 0
     return (
         "for one pod that comes",
@@ -146,7 +146,7 @@ def markdown(data: Mapping[str, Any]) -> str:
 
 
 def drawn(data: Mapping[str, Any]) -> str:
-    """The picture: lines by the laws, dots as measured, on logarithmic axes. The same data, the same text."""
+    """The picture as SVG: lines for the laws, dots for measurements, on logarithmic axes. Deterministic."""
     settings: dict[Any, Any] = {
         "svg.hashsalt": "scale",
         "svg.fonttype": "none",
@@ -177,12 +177,12 @@ def drawn(data: Mapping[str, Any]) -> str:
 def _change(axes: Axes, data: Mapping[str, Any], what: str, title: str) -> None:
     ends = {}
     for name, values in data["counted"].items():
-        axes.plot(values["hosts"], values[what], color=COLOURS[name], linewidth=1.6)
+        axes.plot(values["hosts"], values[what], color=COLORS[name], linewidth=1.6)
         ends[name] = (values["hosts"][-1], values[what][-1])
     for item in data["measured"]:
         for name, change in item["changes"].items():
             amount = sum(change["messages"].values()) if what == "messages" else change["bytes"]
-            axes.plot([item["agents"]], [amount], "o", color=COLOURS[name], markersize=4)
+            axes.plot([item["agents"]], [amount], "o", color=COLORS[name], markersize=4)
     _finish(axes, title, "hosts", ends)
 
 
@@ -190,13 +190,13 @@ def _networks(axes: Axes, data: Mapping[str, Any]) -> None:
     ends = {}
     for name, values in data["networks"].items():
         ports = [hosts * data["pods_of_each_host"] for hosts in values["hosts"]]
-        axes.plot(ports, values["messages"], color=COLOURS[name], linewidth=1.6)
+        axes.plot(ports, values["messages"], color=COLORS[name], linewidth=1.6)
         ends[name] = (ports[-1], values["messages"][-1])
     _finish(axes, "messages until all ports are there", f"ports ({data['pods_of_each_host']} at each host)", ends)
 
 
 def _finish(axes: Axes, title: str, along: str, ends: Mapping[str, tuple[int, int]]) -> None:
-    """Axes, and the names of the lines at their ends, one above the other."""
+    """Sets up the axes, and labels the lines at their ends, without overlaps."""
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_title(title, fontsize=9, loc="left")
@@ -214,7 +214,7 @@ def _finish(axes: Axes, title: str, along: str, ends: Mapping[str, tuple[int, in
             (at, height),
             xytext=(5, 0),
             textcoords="offset points",
-            color=COLOURS[name],
+            color=COLORS[name],
             va="center",
             annotation_clip=False,
             fontsize=8.5,

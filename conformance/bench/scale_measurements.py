@@ -1,4 +1,4 @@
-"""The same changes over a real broker: DPM, NCM and up to a thousand agents, and what each change costs."""
+"""The same changes on a real broker with DPM, NCM and up to a thousand agents, and their cost."""
 
 from __future__ import annotations
 
@@ -33,48 +33,48 @@ from impl.transport.pulsar import PulsarConnection
 from impl.wire.codec import encode
 
 AGENTS: Final = (10, 30, 100, 300, 1_000)
-"""How many agents there are."""
+"""Numbers of agents."""
 
 PODS: Final = 10
-"""Of each host."""
+"""Pods of each host."""
 
 REPEATED: Final = 5
-"""Changes of each sort; the figures are their means."""
+"""Changes of each kind; the figures are their means."""
 
 VPC: Final = "red"
 WAIT_SECONDS_MAX: Final = 300.0
-"""For all hosts to be met, or all pods to be placed."""
+"""Timeout for greeting all hosts and for placing all pods."""
 
 PATIENT: Final = Timing(
     remind_every=600, confirm_max=600, resend_every=600, hello_every=600, asked_first=600, asked_max=600
 )
-"""Nothing is said again, so that what is counted is what a change takes."""
+"""No message is repeated, so that only the messages of a change are counted."""
 
 NEVER: Final = 2**63 - 1
 LARGE_GROUP: Final = 1_000_000
 REVISION: Final = b"\x0a\x0b10.0.0.0/16" * 4 + b"\x00"
-"""What a revision says: some dozen bytes, about as many as a pod's place takes."""
+"""The content of a revision: some dozen bytes, about as many as the place of a pod."""
 
 Progress = Callable[[int, str], None]
 
 
 @dataclass(frozen=True)
 class Change:
-    """What one change took, as the mean of several."""
+    """The cost of one change, as the mean of several."""
 
     messages: Mapping[str, float]
-    """Published, by kind."""
+    """Published messages by kind."""
     bytes: float
-    """Of their payloads."""
+    """Bytes of their payloads."""
     received: float
-    """Messages that agents received, together."""
+    """Messages received by all agents together."""
     seconds: float
-    """Until it was reported done, or the packet was on its way."""
+    """Until the change was reported done, or the packet was released."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One network: its size, and the changes by what was done."""
+    """The measurements of one network: its size, and its changes by design."""
 
     agents: int
     pods: int
@@ -82,18 +82,18 @@ class Measured:
     changes: Mapping[str, Change]
 
     def as_json(self) -> dict[str, Any]:
-        """The form that is kept."""
+        """The form in the data file."""
         return asdict(self)
 
 
 class _Dpm(DpmService):
-    """Whose events others look at: counted by name, from its own thread, since its state is changing all the time."""
+    """A DPM that counts its events by name in its own thread: its state must not be read from another one."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.seen: Counter[str] = Counter()
         self.done: set[int] = set()
-        """Revisions that ended well."""
+        """Revisions whose outcome is done."""
 
     def happened(self, event: Event) -> None:
         super().happened(event)
@@ -105,7 +105,7 @@ class _Dpm(DpmService):
 
 
 class _Ncm(NcmService):
-    """The same of NCM."""
+    """An NCM that counts its events by name."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -117,7 +117,7 @@ class _Ncm(NcmService):
 
 
 class _System:
-    """DPM, NCM and a fleet, in a namespace of their own."""
+    """DPM, NCM and a fleet, in their own namespace."""
 
     def __init__(self, deployment: Deployment, agents: int, folder: Path, progress: Progress) -> None:
         self.tally = Tally()
@@ -157,7 +157,7 @@ class _System:
             raise
 
     def wait(self, what: str, goal: int, done: Callable[[], int]) -> None:
-        """Waits until so much is done."""
+        """Waits until `done` reaches the goal."""
         end = time.monotonic() + WAIT_SECONDS_MAX
         while (now := done()) < goal:
             problem = self.fleet.problem or next(iter(self.problems), None)
@@ -170,7 +170,7 @@ class _System:
             time.sleep(0.002)
 
     def set_up(self) -> None:
-        """All hosts are registered and met, all pods placed."""
+        """Registers and greets all hosts, and places all pods."""
         connection = self._connect()
         registered = [Registered(host, registration_number()) for host in self.hosts]
         connection.publish([Letter(topics.HOSTS, encode(item), item.host) for item in registered])
@@ -179,7 +179,7 @@ class _System:
         self.wait("hosts registered", count, lambda: self.ncm.seen["register"])
         self.wait("hosts registered with DPM", count, lambda: self.dpm.seen["register"])
         self.fleet.start()
-        self.wait("agents met", count, lambda: min(self.ncm.seen["greet"], self.dpm.seen["greet"]))
+        self.wait("agents greeted", count, lambda: min(self.ncm.seen["greet"], self.dpm.seen["greet"]))
         placed = [
             self.dpm.place(_pod(number, index), host) for number in range(PODS) for index, host in enumerate(self.hosts)
         ]
@@ -190,8 +190,8 @@ class _System:
         return sum(agent.received.total() for agent in self.fleet.agents.values())
 
     def mean(self, change: Callable[[int], float]) -> Change:
-        """A change several times; it is given its number, and returns the seconds that it took."""
-        time.sleep(0.3)  # what the last one left behind has been published by now: confirmations, reports
+        """The mean of several changes. `change` receives its number and returns the seconds that it took."""
+        time.sleep(0.3)  # lets confirmations and reports of the last change arrive
         self.tally.take()
         before = self.received()
         seconds = [change(number) for number in range(REPEATED)]
@@ -205,14 +205,14 @@ class _System:
         )
 
     def place_another(self, number: int) -> float:
-        """A pod comes, until all have confirmed."""
+        """Places a pod and waits for all confirmations; returns the seconds."""
         before, started = self.dpm.seen["complete"], time.perf_counter()
         self.dpm.place(_pod(PODS, number), self.hosts[number % len(self.hosts)])
         self.wait("a pod placed", before + 1, lambda: self.dpm.seen["complete"])
         return time.perf_counter() - started
 
     def learn_a_route(self, number: int) -> float:
-        """A packet to a pod that its host has not sent to before."""
+        """Sends a packet to a pod that its host has not sent to before; returns the seconds until it is released."""
         here, there = number, (number + 1) % len(self.hosts)
         source, remote = _pod(0, here), _pod(0, there)
         agent = self.fleet.agents[self.hosts[here]]
@@ -222,7 +222,7 @@ class _System:
         return agent.released[remote] - started
 
     def revise(self, number: int) -> float:
-        """What all hosts share changes, until all have confirmed."""
+        """Publishes a revision of the shared configuration and waits for all confirmations; returns the seconds."""
         started = time.perf_counter()
         effects = self.dpm.revise(VPC, Kind.SUBNET, REVISION[:-1] + bytes([number])).result()
         revision = effects.events[0].fields["revision"]
@@ -230,12 +230,12 @@ class _System:
         return time.perf_counter() - started
 
     def open_topic(self) -> None:
-        """The VPC goes to its topic, with all its hosts."""
+        """Moves the VPC to its topic, with all its hosts."""
         self.dpm.regroup(VPC, LARGE_GROUP).result()
         self.wait("hosts subscribed", 1, lambda: self.dpm.seen["to mq"])
 
     def close(self) -> None:
-        """Ends everything."""
+        """Stops everything and deletes the namespace."""
         for service, thread in self._threads:
             service.stop()
             thread.join()
@@ -247,7 +247,7 @@ class _System:
 
 
 def _pod(number: int, index: int) -> Pod:
-    """This pod of this host."""
+    """The pod with this number at the host with this index."""
     return Pod(VPC, f"10.{number}.{index >> 8}.{index & 255}")
 
 
@@ -264,7 +264,7 @@ def _system(deployment: Deployment, agents: int, progress: Progress) -> Iterator
 
 
 def measure(deployment: Deployment, agents: int, progress: Progress) -> Measured:
-    """One network with so many agents."""
+    """Measures a network with `agents` agents."""
     started = time.perf_counter()
     with _system(deployment, agents, progress) as system:
         system.set_up()
@@ -273,7 +273,7 @@ def measure(deployment: Deployment, agents: int, progress: Progress) -> Measured
             "on demand": system.mean(system.place_another),
             "a route learned": system.mean(system.learn_a_route),
         }
-        system.revise(0)  # the first one makes producers
+        system.revise(0)  # the first one creates the producers
         changes["push to all"] = system.mean(system.revise)
         system.open_topic()
         system.revise(0)

@@ -1,4 +1,4 @@
-"""How fast a watch takes lines from a deployment's event topics."""
+"""The rate at which a watch takes lines from a deployment's event topics."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ from impl.cli.exits import Exit, Problem
 
 LINES: Final = 200_000
 TO_REACH: Final = 20_000
-"""Lines a second."""
+"""Lines per second."""
 
 
 def watched(deployment: Deployment, progress: Progress, *, lines: int = LINES, agents: int = AGENTS) -> Figure:
-    """Watching, and how fast it is. The topics are filled first, each line a message of its own; then one watch takes all of them,
-    as fast as it can."""
+    """The rate of a watch. The topics are filled first, one message per line; then one watch takes all lines as fast as it can."""
     with tempfile.TemporaryDirectory() as name:
         made = record_in_memory(Path(name), lines, agents=agents, progress=progress)
         topics.prepare(deployment)
@@ -41,7 +40,7 @@ def watched(deployment: Deployment, progress: Progress, *, lines: int = LINES, a
     return Figure(
         "watch",
         f"watch a deployment of {agents:,} agents, one core: {made.lines:,} lines from its event topics on the broker, of which "
-        f"{most:,} waited for others at the most",
+        f"at most {most:,} waited for others",
         f"{made.lines / seconds:,.0f} lines/s",
         f"{TO_REACH:,} lines/s",
         {"agents": agents, "lines": made.lines, "seconds": round(seconds, 3), "waited_most": most},
@@ -49,7 +48,7 @@ def watched(deployment: Deployment, progress: Progress, *, lines: int = LINES, a
 
 
 def _fill(deployment: Deployment, path: Path) -> None:
-    """Writes a log to its process's topic; by the administrator, for whom every topic is open."""
+    """Writes a log to its process's topic, with the administrator's token, which may write to every topic."""
     logs = event_topics.namespace(deployment)
     with Admin(logs) as admin:
         admin.create_topic(event_topics.topic(path.stem))
@@ -72,23 +71,23 @@ def _fill(deployment: Deployment, path: Path) -> None:
 def _taken(deployment: Deployment, lines: int, progress: Progress) -> tuple[float, int]:
     source = TopicSource(deployment)
     watch = Watch(source, Validation())
-    source.look()  # readers are there before the time is taken
+    source.look()  # opens the readers before the clock starts
     most = 0
 
-    def told() -> bool:
+    def keep_going() -> bool:
         nonlocal most
-        joining = watch.validation.joining
-        most = max(most, joining.waiting)
-        progress(joining.lines, f"of {lines:,} lines taken")
-        return joining.lines + joining.waiting < lines
+        order = watch.validation.causal_order
+        most = max(most, order.waiting)
+        progress(order.lines, f"of {lines:,} lines taken")
+        return order.lines + order.waiting < lines
 
     began = time.perf_counter()
-    stopped = watch.run(told)
+    stopped = watch.run(keep_going)
     seconds = time.perf_counter() - began
     source.close()
     if stopped is not None:
-        raise Problem(f"a log that conforms is said to be otherwise: {stopped.as_json()}", Exit.VIOLATED)
+        raise Problem(f"expected a conforming log to conform, found: {stopped.as_json()}", Exit.VIOLATED)
     verdict = watch.validation.finish()
     if verdict.verdict != "conforms" or verdict.events != lines:
-        raise Problem(f"not all of the log was taken: {verdict.as_json()}", Exit.VIOLATED)
+        raise Problem(f"the watch did not take the whole log: {verdict.as_json()}", Exit.VIOLATED)
     return seconds, most

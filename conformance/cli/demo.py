@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from conformance.bench.demonstration import demonstrate, said
+from conformance.bench.demonstration import demonstrate, described
 from conformance.report.result import Case, Finding, Result
 from conformance.report.writing import Outputs, outputs_options
 from impl.broker.launcher import open_deployment
@@ -43,7 +43,7 @@ def demo(events: Path | None, json_file: str | None, outputs: Outputs) -> int:
     for host, messages in seen.received.items():
         console.print(f"\nThe agent of {host} received:", highlight=False)
         for message in messages:
-            console.print(f"  {said(message)}", highlight=False, soft_wrap=True)
+            console.print(f"  {described(message)}", highlight=False, soft_wrap=True)
     console.print()
     result = Result("demo", Exit.HOLDS if seen.holds else Exit.VIOLATED)
     for claim, holds in (

@@ -107,7 +107,9 @@ def watch(
     validation = Validation(protocols=protocols, window=window, byzantine=byzantine, without=without)
     if kept is not None:
         checkpoints.resumed(kept, validation)
-        ERRORS.print(f"Goes on behind {validation.joining.lines:,} lines that {checkpoint} tells of.", highlight=False)
+        ERRORS.print(
+            f"Goes on behind {validation.causal_order.lines:,} lines that {checkpoint} tells of.", highlight=False
+        )
     source: Source
     if deployment is None:
         source = FileSource(logs, positions)
@@ -156,7 +158,7 @@ class _Teller:
     def __init__(self, watch: Watch, every: float, once: bool, asked: Sequence[int]) -> None:
         self._watch, self._every, self._once, self._asked = watch, every, once, asked
         self._next = time.monotonic() + every
-        self._lines, self._at = watch.validation.joining.lines, time.monotonic()
+        self._lines, self._at = watch.validation.causal_order.lines, time.monotonic()
 
     def __call__(self) -> bool:
         """Whether to go on."""
@@ -168,13 +170,13 @@ class _Teller:
 
     def so_far(self) -> str:
         """A line about how far it is."""
-        joining, now = self._watch.validation.joining, time.monotonic()
-        rate = (joining.lines - self._lines) / max(now - self._at, 1e-9)
-        self._lines, self._at = joining.lines, now
+        order, now = self._watch.validation.causal_order, time.monotonic()
+        rate = (order.lines - self._lines) / max(now - self._at, 1e-9)
+        self._lines, self._at = order.lines, now
         behind = self._watch.seconds_behind(time.time())
         return (
-            f"{datetime.now().astimezone():%H:%M:%S}  conforms so far: {joining.lines:,} lines of {len(joining.processes)} "
-            f"processes, {rate:,.0f} lines/s, {joining.waiting:,} wait, {behind:.1f} s behind"
+            f"{datetime.now().astimezone():%H:%M:%S}  conforms so far: {order.lines:,} lines of {len(order.processes)} "
+            f"processes, {rate:,.0f} lines/s, {order.waiting:,} wait, {behind:.1f} s behind"
         )
 
 

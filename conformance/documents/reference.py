@@ -1,4 +1,4 @@
-"""The reference of the design document, made from the specification: a `protocol.md` beside each protocol."""
+"""Generates the reference document of each protocol from the specification: a `protocol.md` beside its modules."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from model.machines.machines import mermaid
 from model.reference.configuration import Configuration
 
 ROOT: Final = OWN.parents[1]
-"""Of the specification that is in use."""
+"""The root of the specification that is in use."""
 
 
 def document_of(protocol: Protocol) -> Path:
-    """The file of a protocol's document: beside its statement."""
+    """The file of a protocol's document, beside its modules."""
     return Path(str(_own_modules(protocol)[0].__file__)).parent / "protocol.md"
 
 
 def _own_modules(protocol: Protocol) -> list[ModuleType]:
-    """Those that a protocol does not share with the one that it extends."""
+    """The modules that a protocol does not share with the one that it extends."""
     inherited = protocol.extends.modules if protocol.extends else ()
     return [module for module in protocol.modules if module not in inherited]
 
 
 def document(protocol: Protocol) -> str:
-    """The whole text, in Markdown. What a protocol has from the one that it extends stands in that one's document."""
+    """The document in Markdown. What a protocol inherits is in the document of the protocol that it extends."""
     return "\n".join(_lines(protocol)).rstrip() + "\n"
 
 
@@ -48,7 +48,7 @@ INHERITED: Final = (
 
 
 def _own(protocol: Protocol) -> Protocol:
-    """The protocol without what it inherits; but with the roles, which are headings."""
+    """The protocol without what it inherits, except roles with own actions, which are headings."""
     if protocol.extends is None:
         return protocol
     own: dict[str, Any] = {
@@ -65,7 +65,7 @@ def write_document(protocol: Protocol) -> None:
 
 
 def is_current(protocol: Protocol) -> bool:
-    """Whether the document says what the specification says."""
+    """Whether the document is up to date."""
     file = document_of(protocol)
     return file.exists() and file.read_text(encoding="utf-8") == document(protocol)
 
@@ -80,21 +80,21 @@ def _lines(protocol: Protocol) -> Iterator[str]:
     yield f"{done}: every engine reads the same declarations."
     yield ""
     if protocol.extends is not None:
-        yield f"It extends the {protocol.extends.name} protocol, in whose document everything stands that is not said here."
+        yield f"It extends the {protocol.extends.name} protocol, whose document contains everything that is not repeated here."
         yield ""
     yield from _prose(_own_modules(protocol)[0].__doc__)
-    whole = protocol
-    kills = {kill.variant: kill for kill in read_variants(protocol)}
-    lassos = read_lassos(whole)
-    protocol = _own(whole)
+    complete = protocol
+    counterexamples = {counterexample.variant: counterexample for counterexample in read_variants(protocol)}
+    lassos = read_lassos(complete)
+    protocol = _own(complete)
     yield from _overview(protocol)
     yield from _vocabulary(protocol)
     yield from _lifecycles(protocol)
     yield from _actions(protocol)
-    yield from _promises(protocol, kills)
+    yield from _promises(protocol, counterexamples)
     yield from _eventualities(protocol, lassos)
-    yield from _explorations(whole)
-    yield from _variants(protocol, kills, lassos)
+    yield from _explorations(complete)
+    yield from _variants(protocol, counterexamples, lassos)
 
 
 def _prose(text: str | None) -> list[str]:
@@ -103,16 +103,16 @@ def _prose(text: str | None) -> list[str]:
 
 
 def first_paragraph(text: str) -> str:
-    """The first paragraph of a docstring, in one line."""
+    """The first paragraph of a docstring as one line."""
     return " ".join(inspect.cleandoc(text).split("\n\n")[0].split())
 
 
-def _whole(text: str) -> str:
+def _paragraphs(text: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(text).split("\n\n"))
 
 
 def cell(text: str) -> str:
-    """The text as it may stand in a cell of a table."""
+    """The text escaped for a table cell."""
     return text.replace("|", "\\|")
 
 
@@ -124,24 +124,24 @@ NOTATION: Final = """## Notation
 | sign | means |
 |---|---|
 | `∧` `∨` `¬` `⇒` | and, or, not, implies; they bind in the order `¬`, `∧`, `∨`, `⇒` |
-| `∀ x: Sort.` `∃ x: Sort.` | for every one, for some one |
-| `known′(host, pod)` | the value after the step; without the stroke: before it |
+| `∀ x: Sort.` `∃ x: Sort.` | forevery value, for some value |
+| `known′(host, pod)` | the value after the step; without the prime: before it |
 | `request(host, …)` of a message | it was sent, in this step or at any time before |
-| `unspent request(host, …)` | it was sent and is not spent: it can still be taken |
+| `unspent request(host, …)` | it was sent and can still be taken |
 | `takes m`, `send m` | takes a message that is unspent; sends one |
 | `add`, `remove`, `:=` | the tuple holds after the step; it does not; the value after the step |
 """
 
 
 def _overview(protocol: Protocol) -> Iterator[str]:
-    yield "## What is promised\n"
-    yield "| promise | in words |\n|---|---|"
+    yield "## Promises at a glance\n"
+    yield "| promise | meaning |\n|---|---|"
     for promise in protocol.promises:
         if not promise.lemma:
             yield f"| [`{promise.name}`](#{promise.name}) | {cell(first_paragraph(promise.doc))} |"
     if protocol.eventualities:
-        yield "\nAnd of what happens eventually:\n"
-    yield "| eventuality | in words |\n|---|---|"
+        yield "\nEventualities:\n"
+    yield "| eventuality | meaning |\n|---|---|"
     for eventuality in protocol.eventualities:
         yield f"| [`{eventuality.name}`](#{eventuality.name}) | {cell(first_paragraph(eventuality.doc))} |"
     yield ""
@@ -177,7 +177,7 @@ def _vocabulary(protocol: Protocol) -> Iterator[str]:
         yield f"- spent: `{notation(message.spent)}`"
         yield f"- {'an answer does not spend it' if message.lasting else 'taking it spends it'}\n"
     yield "### Definitions\n"
-    yield "| definition | meaning | says |\n|---|---|---|"
+    yield "| definition | meaning | formula |\n|---|---|---|"
     for definition in protocol.definitions:
         if definition not in protocol.lifecycles:
             names = ", ".join(parameter.name for parameter in definition.parameters)
@@ -208,8 +208,8 @@ def _lifecycles(protocol: Protocol) -> Iterator[str]:
 
 def _actions(protocol: Protocol) -> Iterator[str]:
     yield "## Actions\n"
-    yield "Changes read the state before the step; what a step does not name stays as it is. An action that is *fair* does not stay"
-    yield "possible for ever, with the same choices, without being taken; on the others nobody may count.\n"
+    yield "Changes read the state before the step; what a step does not name stays the same. A *fair* action is not enabled forever"
+    yield "with the same choices without being taken; the other actions may never be taken.\n"
     for role in protocol.roles:
         yield f"### {role.name}\n"
         yield f"{first_paragraph(role.doc)}\n"
@@ -222,7 +222,7 @@ def _actions(protocol: Protocol) -> Iterator[str]:
 def _action(action: Action) -> Iterator[str]:
     names = ", ".join(f"{parameter.name}: {parameter.sort.__name__}" for parameter in action.parameters)
     yield f"#### `{action.name}({names})`\n"
-    yield f"{_whole(action.doc)}{' *Fair.*' if action.fair else ''}\n"
+    yield f"{_paragraphs(action.doc)}{' *Fair.*' if action.fair else ''}\n"
     yield "```"
     for number, line in enumerate(guard_lines(action)):
         yield f"{'when' if number == 0 else ' and'} {line}"
@@ -235,7 +235,7 @@ def _action(action: Action) -> Iterator[str]:
 
 def _alternatives(protocol: Protocol) -> Iterator[str]:
     yield "### Alternatives\n"
-    yield "Where this holds, exactly one of these actions is possible: nothing is left without an answer, and none has two.\n"
+    yield "Where the condition holds, exactly one of these actions is enabled: every request has an answer, and none has two.\n"
     yield "| where | exactly one of |\n|---|---|"
     for alternative in protocol.alternatives:
         actions = ", ".join(f"`{action.name}`" for action in alternative.choices)
@@ -246,32 +246,34 @@ def _alternatives(protocol: Protocol) -> Iterator[str]:
 # ------------------------------------------------------------------------------------------------------ promises
 
 
-def _promises(protocol: Protocol, kills: Mapping[str, VariantCounterexample]) -> Iterator[str]:
+def _promises(protocol: Protocol, counterexamples: Mapping[str, VariantCounterexample]) -> Iterator[str]:
     yield "## Promises\n"
-    yield "Each is proved inductive with no bound on the number of anything; checked in every state"
+    yield "Each is proved inductive without bounds; checked in every state"
     if protocol.name in REPLAYED:
-        yield "and step of the explored configurations and of simulated runs; and held against the implementation by replay."
+        yield "and step of the explored configurations and of simulated runs; and compared with the implementation by replay."
     else:
         yield "and step of the explored configurations and of simulated runs."
-    yield "Each has something that must be reachable beside it, so that it is not vacuous, and variants that break it, so that"
-    yield "the checks are seen to bite; `ondemand show` shows the way. `ondemand check` gathers all of this evidence anew.\n"
+    yield "Each names a situation that must be reachable, so that it is not vacuous, and variants that break it, so that the"
+    yield "checks are known to be effective; `ondemand show` shows the traces. `ondemand check` repeats all of these checks.\n"
     for promise in protocol.promises:
         if not promise.lemma:
-            yield from _promise(promise, protocol, kills)
+            yield from _promise(promise, protocol, counterexamples)
     yield "### Lemmas\n"
-    yield "They carry the proofs, and promise nothing by themselves.\n"
-    yield "| lemma | in words | says |\n|---|---|---|"
+    yield "Lemmas support the proofs; they are no promises.\n"
+    yield "| lemma | meaning | formula |\n|---|---|---|"
     for promise in protocol.promises:
         if promise.lemma:
             yield f"| `{promise.name}` | {cell(first_paragraph(promise.doc))} | `{cell(notation(promise.formula))}` |"
     yield ""
 
 
-def _promise(promise: Promise, protocol: Protocol, kills: Mapping[str, VariantCounterexample]) -> Iterator[str]:
+def _promise(
+    promise: Promise, protocol: Protocol, counterexamples: Mapping[str, VariantCounterexample]
+) -> Iterator[str]:
     kind = "in every step" if promise.kind == "two-state" else "in every state"
     names = ", ".join(f"{parameter.name}: {parameter.sort.__name__}" for parameter in promise.parameters)
     yield f"### `{promise.name}`\n"
-    yield f"{_whole(promise.doc)}\n"
+    yield f"{_paragraphs(promise.doc)}\n"
     yield f"```\n{kind}, for all {names}:"
     yield from _formula_lines(promise.formula)
     yield "```\n"
@@ -279,25 +281,27 @@ def _promise(promise: Promise, protocol: Protocol, kills: Mapping[str, VariantCo
         yield f"- reachable: `{witness.name}`. {first_paragraph(witness.doc)}"
     for variant in protocol.variants:
         if promise in variant.breaks:
-            kill = kills.get(variant.name)
+            counterexample = counterexamples.get(variant.name)
             steps = (
-                f" {_way(variant, protocol)} of {kill.depth} steps." if kill and kill.promise == promise.name else ""
+                f" {_way(variant, protocol)} of {counterexample.depth} steps."
+                if counterexample and counterexample.promise == promise.name
+                else ""
             )
             yield f"- broken by: `{variant.name}`. {first_paragraph(variant.doc)}{steps}"
     yield ""
 
 
 def _eventualities(protocol: Protocol, lassos: Sequence[Lasso]) -> Iterator[str]:
-    yield "## What happens eventually\n"
-    yield "Decided over every state of the configurations for it, in every run in which the fair actions are fair, for each choice"
-    yield "of their parameters. Runs may stutter, and a step that changes nothing is none.\n"
+    yield "## Eventualities\n"
+    yield "Decided forevery fair run of the configurations below, where an action is fair for each choice of its parameters. Runs"
+    yield "may stutter; a step that changes nothing does not count as taken.\n"
     for first in protocol.eventualities[:1]:
         stated = next(module for module in protocol.modules if vars(module).get(first.name) is first)
         yield from _prose(stated.__doc__)
     for eventuality in protocol.eventualities:
         names = ", ".join(f"{parameter.name}: {parameter.sort.__name__}" for parameter in eventuality.parameters)
         yield f"### `{eventuality.name}`\n"
-        yield f"{_whole(eventuality.doc)}\n"
+        yield f"{_paragraphs(eventuality.doc)}\n"
         yield f"```\nfor all {names}:"
         yield from _formula_lines(eventuality.premise)
         yield "leads to"
@@ -313,17 +317,17 @@ def _eventualities(protocol: Protocol, lassos: Sequence[Lasso]) -> Iterator[str]
 
 
 def _steps(lasso: Lasso) -> str:
-    """How long a lasso is."""
+    """The length of a lasso."""
     count, loop = len(lasso.trace.steps), lasso.trace.loop
     return f"{count} steps" if loop == count else f"{loop} steps and a loop of {count - (loop or 0)}"
 
 
 WIDE: Final = 100
-"""Columns that a formula may have in one line."""
+"""Columns of a formula above which an implication is split."""
 
 
 def _formula_lines(node: Node) -> Iterator[str]:
-    """A formula with one conjunct a line, and a long implication in two."""
+    """A formula with one conjunct per line, and a long implication on two lines."""
     parts = node.operands if isinstance(node, And) else (node,)
     for number, part in enumerate(parts):
         start = " and " if number else "     "
@@ -337,57 +341,63 @@ def _formula_lines(node: Node) -> Iterator[str]:
 
 def _way(variant: Variant, protocol: Protocol) -> str:
     file = negative_of(protocol) / f"{variant.name.replace('_', '-')}.itf.json"
-    return f"[A way]({_link(file, protocol)})"
+    return f"[A trace]({_link(file, protocol)})"
 
 
 def _link(file: Path, protocol: Protocol) -> str:
-    """The file as the document names it."""
+    """The path of a file relative to the document."""
     return os.path.relpath(file, document_of(protocol).parent)
 
 
 def _explorations(protocol: Protocol) -> Iterator[str]:
     yield "## Explored configurations\n"
-    yield "Every state within these bounds is visited. The counts are pinned: a change that changes them is seen.\n"
+    yield "Every state within these bounds is visited. The counts are pinned, so that every change of them is noticed.\n"
     yield "| configuration | bounds | what happens | states | transitions | depth |\n|---|---|---|---|---|---|"
     for name in configurations.names(protocol):
-        world = configurations.find(name, protocol)
-        counts = " | ".join(f"{world.pinned[count]:,}" if count in world.pinned else "" for count in COUNTS)
-        yield f"| `{name}` | {_sizes(world)} | {cell(world.doc)} | {counts} |"
+        configuration = configurations.find(name, protocol)
+        counts = " | ".join(
+            f"{configuration.pinned[count]:,}" if count in configuration.pinned else "" for count in COUNTS
+        )
+        yield f"| `{name}` | {_sizes(configuration)} | {cell(configuration.doc)} | {counts} |"
     yield ""
     if not configurations.live_names(protocol):
         return
-    yield "In these it is decided what happens eventually:\n"
-    yield "| configuration | bounds | what happens | what is decided |\n|---|---|---|---|"
+    yield "Eventualities are decided in these configurations:\n"
+    yield "| configuration | bounds | what happens | eventualities decided |\n|---|---|---|---|"
     for name in configurations.live_names(protocol):
-        world = configurations.find(name, protocol)
-        decided = sorted(world.eventually or [], key=[eventuality.name for eventuality in protocol.eventualities].index)
-        names = ", ".join(f"`{item}`" for item in decided) if world.eventually is not None else "everything"
-        yield f"| `{name}` | {_sizes(world)} | {cell(world.doc)} | {names} |"
+        configuration = configurations.find(name, protocol)
+        decided = sorted(
+            configuration.eventually or [], key=[eventuality.name for eventuality in protocol.eventualities].index
+        )
+        names = ", ".join(f"`{item}`" for item in decided) if configuration.eventually is not None else "all"
+        yield f"| `{name}` | {_sizes(configuration)} | {cell(configuration.doc)} | {names} |"
     yield ""
 
 
-def _sizes(world: Configuration) -> str:
-    sizes = [f"{len(members)} {sort}" for sort, members in world.sorts.items()]
-    sizes += [f"{number} ≤ {bound}" for number, bound in world.bounds.items()]
+def _sizes(configuration: Configuration) -> str:
+    sizes = [f"{len(members)} {sort}" for sort, members in configuration.sorts.items()]
+    sizes += [f"{number} ≤ {bound}" for number, bound in configuration.bounds.items()]
     return ", ".join(sizes)
 
 
 COUNTS: Final = ("distinct", "transitions", "depth")
 
 
-def _variants(protocol: Protocol, kills: Mapping[str, VariantCounterexample], lassos: Sequence[Lasso]) -> Iterator[str]:
+def _variants(
+    protocol: Protocol, counterexamples: Mapping[str, VariantCounterexample], lassos: Sequence[Lasso]
+) -> Iterator[str]:
     yield "## Variants\n"
-    yield "Deviations kept on purpose. Each that breaks a promise about states or steps fails to be proved, has a shortest way to"
-    replayed = ", and is told from the implementation by replay" if protocol.name in REPLAYED else ""
-    yield f"the broken promise{replayed}; each that breaks what happens eventually has a run"
-    yield "that shows it. `ondemand check --variant NAME` shows either.\n"
-    yield "| variant | instead of | where from | what is wrong | breaks | steps | found in |\n|---|---|---|---|---|---|---|"
+    yield "Deliberate deviations. One that breaks a promise about states or steps fails its proof, has a shortest trace to"
+    replayed = ", and is distinguished from the implementation by replay" if protocol.name in REPLAYED else ""
+    yield f"the broken promise{replayed}; one that breaks an eventuality has a fair run that"
+    yield "shows it. `ondemand check --variant NAME` shows either.\n"
+    yield "| variant | replaces | origin | deviation | breaks | steps | found in |\n|---|---|---|---|---|---|---|"
     for variant in protocol.variants:
         breaks = ", ".join(f"`{each_break.name}`" for each_break in variant.breaks)
-        kill = kills.get(variant.name)
+        counterexample = counterexamples.get(variant.name)
         lasso = next((each_lasso for each_lasso in lassos if each_lasso.variant is variant), None)
-        found = f"{kill.depth} | `{kill.config}`" if kill else " | "
-        if lasso is not None and not kill:
+        found = f"{counterexample.depth} | `{counterexample.config}`" if counterexample else " | "
+        if lasso is not None and not counterexample:
             found = f"{len(lasso.trace.steps)} | `{lasso.trace.configuration.name}`"
         yield (
             f"| `{variant.name}` | `{variant.replaces.name}` | {variant.kind.value} | {cell(first_paragraph(variant.doc))} "

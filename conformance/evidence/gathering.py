@@ -416,10 +416,10 @@ def _decide(found: Evidence, name: str, told: Told, *, forget: bool = True, stat
 
 
 def _simulated(found: Evidence) -> Configuration:
-    from conformance.vectors.generation import worlds_of
+    from conformance.vectors.generation import configurations_folder
 
     stated = base(found.protocol)
-    larger = worlds_of(stated) / f"{SIMULATED}.toml"
+    larger = configurations_folder(stated) / f"{SIMULATED}.toml"
     return load(larger, stated) if larger.exists() else configurations.find(configurations.first(stated), stated)
 
 

@@ -1,1 +1,1 @@
-"""Event logs: read, checked line by line, joined, validated, and explained where they leave the specification."""
+"""Event logs: read, checked line by line, put into causal order, validated, and explained where they leave the specification."""

@@ -1,7 +1,7 @@
-"""Many agents in one process: real cores, each with an inbox and subscriptions of its own at the broker, in one thread.
+"""Many agents in one thread: real cores, each with its own inbox and subscriptions at the broker.
 
-What differs from `impl.service.aca`: the agents share a connection (and so an identity, the administrator's), they keep their epoch
-in memory only, and nothing is asked again in time, since nothing is lost while the broker stays.
+Differences from `impl.service.aca`: the agents share a connection (and so the administrator's identity), they keep their epoch in
+memory only, and no request is repeated after a timeout, since nothing is lost while the broker runs.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from impl.transport.pulsar import PulsarConnection
 from impl.wire.codec import decode, encode
 
 AT_ONCE: Final = 16
-"""Requests to the broker that are under way together, where one after the other would wait most of the time."""
+"""Concurrent requests to the broker; one at a time would mostly wait."""
 
 NAP_SECONDS: Final = 0.001
-"""Between two looks at the inboxes when all were empty."""
+"""Pause between two polls of the inboxes when all were empty."""
 
 
 class Tally:
-    """What was published, by kind of message: how often, and how many bytes of payload."""
+    """Number and payload bytes of published messages, by kind."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -40,7 +40,7 @@ class Tally:
         self.bytes: Counter[str] = Counter()
 
     def note(self, letters: Iterable[Letter]) -> None:
-        """Counts what is published."""
+        """Counts published messages."""
         with self._lock:
             for letter in letters:
                 kind = type(decode(letter.data)).__name__
@@ -48,7 +48,7 @@ class Tally:
                 self.bytes[kind] += len(letter.data)
 
     def take(self) -> tuple[dict[str, int], int]:
-        """The messages by kind and the bytes of all since this was last asked."""
+        """The messages by kind and the total bytes since the last call; resets both."""
         with self._lock:
             messages, total = dict(self.messages), sum(self.bytes.values())
             self.messages.clear()
@@ -57,7 +57,7 @@ class Tally:
 
 
 class CountingConnection:
-    """A connection whose messages are counted."""
+    """A connection that counts published messages."""
 
     def __init__(self, connection: PulsarConnection, tally: Tally) -> None:
         self._connection = connection
@@ -84,34 +84,34 @@ class Agent:
         self.host = host
         self.session = session
         self.aca = Aca(host)
-        self.channel = MessageQueueAca(host)
-        self.whole = CompositeAca(self.aca, self.channel)
+        self.message_queue = MessageQueueAca(host)
+        self.composite = CompositeAca(self.aca, self.message_queue)
         self.received: Counter[str] = Counter()
         """Messages by kind."""
         self.released: dict[Pod, float] = {}
-        """When a held packet to a pod went on its way."""
+        """By destination: when the held packet was released, in seconds of `perf_counter`."""
 
     def take(self, message: Message, delivery: Delivery) -> Effects:
-        """What `impl.service.aca` does with a message."""
+        """Handles a message as `impl.service.aca` does."""
         self.received[type(message).__name__] += 1
         match message:
             case Push() | Published():
-                return self.channel.receive(message, delivery.topic)
+                return self.message_queue.receive(message, delivery.topic)
             case Subscribe():
-                if not self.channel.is_to_subscribe(message):
-                    return self.channel.pass_over(message)
+                if not self.message_queue.is_to_subscribe(message):
+                    return self.message_queue.pass_over(message)
                 self.session.listen(topics.multicast(message.vpc), topics.reader(self.host))
-                return self.channel.accept(message)
+                return self.message_queue.accept(message)
             case _:
                 return self.aca.receive(message)
 
 
 Command = Callable[[], list[tuple[Agent, Effects]]]
-"""What is done with agents, of their own accord."""
+"""Spontaneous actions of agents, with their effects."""
 
 
 class Fleet:
-    """The agents of these hosts. Their topics have to be there."""
+    """The agents of these hosts, whose topics must exist."""
 
     def __init__(self, deployment: Deployment, hosts: Sequence[str], tally: Tally) -> None:
         self._connection = CountingConnection(PulsarConnection(deployment, deployment.admin_token), tally)
@@ -125,17 +125,17 @@ class Fleet:
         self._thread = threading.Thread(target=self._run, name="fleet")
 
     def start(self) -> None:
-        """All agents begin their first epoch."""
+        """Starts all agents in their first epoch."""
         self._thread.start()
-        self.submit(lambda: [(agent, agent.whole.start()) for agent in self.agents.values()])
+        self.submit(lambda: [(agent, agent.composite.start()) for agent in self.agents.values()])
 
     def packet(self, host: str, number: int, source: Pod, destination: Pod) -> None:
-        """A pod of the host sends to another; the number is new."""
+        """A pod of the host sends a packet to another; `number` must be new."""
         agent = self.agents[host]
         self.submit(lambda: [(agent, agent.aca.packet(number, source, destination))])
 
     def close(self) -> None:
-        """Ends all agents."""
+        """Stops all agents."""
         self._stopping.set()
         self._thread.join()
         list(self._pool.map(lambda agent: agent.session.close(), self.agents.values()))
@@ -143,7 +143,7 @@ class Fleet:
         self._connection.close()
 
     def submit(self, command: Command) -> None:
-        """Has the fleet's thread run something on the agents' cores."""
+        """Runs a command on the agents' cores, in the fleet's thread."""
         with self._lock:
             self._commands.append(command)
 
@@ -157,10 +157,10 @@ class Fleet:
             raise
 
     def _round(self) -> bool:
-        """All commands, and what is in the inboxes; everything that follows is published together."""
+        """Runs all commands and one delivery of each inbox; publishes the results together. Returns whether there was any work."""
         with self._lock:
             commands, self._commands = self._commands, []
-        # What an agent has done is noted before it does anything else: who keeps a log looks at its core then.
+        # Effects are noted before the agent acts again: a recorder reads the core's state at that moment.
         letters = [letter for command in commands for entry in command() for letter in self.letters(*entry)]
         taken: list[tuple[Agent, Delivery]] = []
         for agent in self.agents.values():
@@ -168,18 +168,18 @@ class Fleet:
             if delivery is not None:
                 taken.append((agent, delivery))
         messages = [decode(delivery.data) for _, delivery in taken]
-        # Subscribing waits for the broker; the others are quick.
+        # Subscribing waits for the broker; other messages are handled quickly.
         together = self._pool.map if any(isinstance(message, Subscribe) for message in messages) else map
         effects = together(lambda item: item[0][0].take(item[1], item[0][1]), list(zip(taken, messages, strict=True)))
-        for (agent, delivery), one in zip(taken, effects, strict=True):
-            letters += self.letters(agent, one, delivery.origin)
+        for (agent, delivery), effect in zip(taken, effects, strict=True):
+            letters += self.letters(agent, effect, delivery.origin)
         self._connection.publish(letters)
         for agent, delivery in taken:
             agent.session.acknowledge([delivery])
         return bool(commands or taken)
 
     def letters(self, agent: Agent, effects: Effects, taken: str = "") -> list[Letter]:
-        """Notes what an agent has done, and what it sends for it. `taken`: the id of the message that brought it about."""
+        """Notes the effects of an agent and returns what it sends. `taken`: the id of the message that caused them."""
         now = time.perf_counter()
         for event in effects.events:
             if event.name == "release":
@@ -188,7 +188,7 @@ class Fleet:
 
 
 def by_pool(work: Callable[[Any], object], items: Iterable[Any], done: Callable[[int], None] | None = None) -> None:
-    """Does something with each item, several at a time."""
+    """Applies `work` to each item, `AT_ONCE` at a time; `done` receives the number of finished items."""
     with ThreadPoolExecutor(AT_ONCE, "scale") as pool:
         for number, _ in enumerate(pool.map(work, items), 1):
             if done is not None:

@@ -1,12 +1,12 @@
-"""CausalOrder: the lines of several processes in one order that can have been, found without any clock.
+"""Causal order: one possible order of the lines of several processes, found without clocks.
 
-A process's own lines have an order, and a message is taken after it was sent. Nothing else orders two lines of different
-processes. So a line waits, and all of its process behind it, until the line that sent its message has been taken; or, where the log
-does not say which line that was, until such a message is there. Any order that keeps to this is as good as any other for the
-protocols of which `model.matching.order` says so.
+The lines of one process are ordered, and a message is taken after it was sent. Nothing else orders lines of different processes.
+So a line, and every later line of its process, waits until the line that sent its message has been taken; where the log does not
+say which line that was, it waits until such a message is available. All orders that respect this are equivalent for the protocols
+for which `model.matching.order` says so.
 
-What waits is bounded by a *window* of lines. Beyond it, or at the end of the logs, whoever waits longest is looked at: the line
-that it waits for is not there, and what that means is for the caller to say.
+A *window* bounds the number of waiting lines. If it overflows, or the logs end, the caller examines a blocked process: the line
+that it waits for is missing, and the caller decides what that means.
 """
 
 from __future__ import annotations
@@ -23,60 +23,60 @@ from conformance.logs.reading import Record
 from impl.events.line import Line, Sent
 
 WINDOW: Final = 100_000
-"""Lines that may wait in all. A deployment whose processes write at different speeds is off by seconds: some ten thousand lines."""
+"""Lines that may wait in total. Processes that write at different speeds are seconds apart: some ten thousand lines."""
 
 _NOBODY: Final = sys.maxsize
-"""Instead of the number of a line, where nobody waits for one."""
+"""The line number if no process waits for a line."""
 
 RUNS_MAX: Final = 256
-"""Earlier runs of a process that are kept. What waits for a line of an older one waits for ever, and that is said."""
+"""Earlier runs of a process that are kept. A line that waits for an older run waits forever, and the verdict says so."""
 
 
 @dataclass(slots=True, eq=False)
 class Process:
-    """One process of the deployment, and how far its lines have been taken."""
+    """One process of the deployment, and its progress."""
 
     name: str
     role: str
     """`dpm`, `ncm` or `aca`."""
     host: str
-    """Of an agent."""
+    """Of an agent; empty for DPM and NCM."""
     run: str = ""
     sequence: int = 0
-    """Of the last line that was taken, in this run."""
+    """Of the last line taken in this run."""
     ended: dict[str, int] = field(default_factory=dict)
-    """Earlier runs, with their last line; the newest of them."""
+    """Earlier runs by id, each with its last sequence number; the newest `RUNS_MAX`."""
     runs_forgotten: int = 0
-    """Runs before these."""
+    """Number of older runs that were dropped."""
     waiting: deque[Record] = field(default_factory=deque)
-    """Lines that were read and not taken; only the first of them knows what it waits for."""
+    """Lines read and not yet taken. What the first one waits for is known; the others wait behind it."""
     awaited: int = _NOBODY
-    """The number of the first line of this run that others wait for; perhaps nobody does any more."""
+    """The first line of this run that others wait for; may be out of date if they no longer wait."""
     for_line: tuple[str, str, int] | None = None
-    """Process, run and number of the line that the first one waits for."""
+    """Process, run and number of the line that the first waiting line needs."""
     for_message: Sent | None = None
-    """What the first one waits for, where it is not known who sent it."""
+    """The message that the first waiting line needs, where the sending line is unknown."""
     late: bool = False
-    """Its log begins in its middle."""
+    """Its log begins in the middle of a run."""
     begun: set[str] = field(default_factory=set)
-    """The protocols of which its state is known: from the start, or since a line that tells all of it."""
+    """The protocols whose state at this process is known: from the start, or since a line with the full state."""
     free: bool = False
-    """What its first line waits for is not waited for any more."""
+    """Its first line is taken without what it waits for."""
 
     def has_taken(self, run: str, sequence: int) -> bool:
-        """Whether that line of this process has been taken, or belongs to a run whose end was lost."""
+        """Whether this line has been taken, or belongs to an earlier run whose end was lost."""
         if run == self.run:
             return sequence <= self.sequence
         return run in self.ended
 
     @property
     def started(self) -> bool:
-        """Whether any line has been taken."""
+        """Whether any line of the process has been taken."""
         return self.run != ""
 
 
 class OutOfOrder(Exception):
-    """A line whose number is not the next one of its process."""
+    """A line whose number is not the next one of its process: `expected` is."""
 
     def __init__(self, record: Record, process: Process, expected: int) -> None:
         super().__init__(record.place)
@@ -86,11 +86,11 @@ class OutOfOrder(Exception):
 
 
 Take = Callable[[Process, Record], Sent | None]
-"""Takes a line that is next; none: it is done. Else the message that it would take, which is not there."""
+"""Takes the next line of a process. Returns None if that worked, else the message that the line takes and that is not there."""
 
 
 class CausalOrder:
-    """Feed it records in the order of each file; it hands them on in an order that can have been."""
+    """Takes records in the order of each file and passes them on in causal order."""
 
     def __init__(
         self,
@@ -103,50 +103,50 @@ class CausalOrder:
         self.processes: dict[str, Process] = {}
         self.window = window
         self.waiting = 0
-        """Lines that were read and not taken."""
+        """Lines read and not yet taken."""
         self.lines = 0
-        """Lines that were taken."""
+        """Lines taken."""
         self.without = without
-        """Processes that keep no log, by name; a role stands for all processes of it."""
+        """Processes that keep no log, by name; a role stands for all its processes."""
         self._take = take
         self._is_there = is_there
         self._running: dict[str, Process] = {}
-        """The processes by name and present run, as ids of messages begin."""
+        """The processes by `name:run` of their current run, which is the prefix of a message id."""
         self._for_line: dict[str, list[tuple[int, int, Process]]] = {}
-        """Who waits, by the process and run waited for: heaps by the number of the line."""
+        """Blocked processes by the `name:run` that they wait for: heaps ordered by line number."""
         self._waited = count()
         self._for_message: list[Process] = []
 
     def fork(self, take: Take, is_there: Callable[[str, Sent], bool]) -> CausalOrder:
-        """Another one, as far as this one has come; nothing waits there."""
+        """A copy with the same progress and no waiting lines."""
         made = CausalOrder(take, is_there, window=self.window, without=self.without)
         made.lines = self.lines
         made.processes = {
             name: replace(
-                one,
-                ended=dict(one.ended),
-                begun=set(one.begun),
+                process,
+                ended=dict(process.ended),
+                begun=set(process.begun),
                 waiting=deque(),
                 awaited=_NOBODY,
                 for_line=None,
                 for_message=None,
             )
-            for name, one in self.processes.items()
+            for name, process in self.processes.items()
         }
         made._running = {f"{process.name}:{process.run}": process for process in made.processes.values() if process.run}
         return made
 
     def resume(self, process: Process) -> None:
-        """Goes on with a process from where it was; nothing of it waits."""
+        """Restores the progress of a process; none of its lines wait."""
         self.processes[process.name] = process
         if process.run:
             self._running[f"{process.name}:{process.run}"] = process
 
     def feed(self, record: Record) -> None:
-        """One more record. What becomes possible by it is taken at once.
+        """Adds one record, and takes every line that it unblocks.
 
         Raises:
-            OutOfOrder: numbers are missing, come twice, or go back.
+            OutOfOrder: sequence numbers are missing, repeated or decreasing.
         """
         name = record.line.process
         process = self.processes.get(name) or self._met(record.line)
@@ -161,19 +161,19 @@ class CausalOrder:
             self.waiting += 1
 
     def is_silent(self, name: str) -> bool:
-        """Whether a process keeps no log, by what was said beforehand, and by what was read."""
+        """Whether a process was declared to keep no log and indeed no line of it was read."""
         if name not in self.without and name.partition("/")[0] not in self.without:
             return False
         process = self.processes.get(name)
         return process is None or not process.started
 
-    def stands_still(self) -> list[Process]:
-        """The processes whose first line waits, in the order in which they were met."""
+    def blocked(self) -> list[Process]:
+        """The processes whose first line waits, in the order in which they were first seen."""
         return [process for process in self.processes.values() if process.waiting]
 
     def give_up_waiting(self, process: Process) -> None:
-        """Takes the first line that waits, without what it waits for: the caller answers for that."""
-        self._forget(process)
+        """Takes the first waiting line of a process without what it waits for. The caller decides that this is allowed."""
+        self._remove_from_queues(process)
         process.for_line, process.for_message = None, None
         process.free = True
         self._drain(process)
@@ -187,7 +187,7 @@ class CausalOrder:
         return made
 
     def _goes_on(self, process: Process, record: Record) -> bool:
-        """Takes a line if it has nothing to wait for."""
+        """Takes a line unless it has to wait; returns whether it was taken."""
         line = record.line
         run, sequence = line.run, line.sequence
         begins = run != process.run
@@ -212,7 +212,7 @@ class CausalOrder:
         return True
 
     def _begins(self, process: Process, run: str) -> None:
-        """A run begins. Whoever waits for a line of the one before waits no more: its end was lost."""
+        """Starts a run. Processes that wait for a line of the previous run are unblocked: the end of that run was lost."""
         head = f"{process.name}:{run}"
         if process.run:
             process.ended[process.run] = process.sequence
@@ -221,7 +221,7 @@ class CausalOrder:
                 process.runs_forgotten += 1
             before = f"{process.name}:{process.run}"
             del self._running[before]
-            left = [(0, next(self._waited), one) for _, _, one in self._for_line.pop(before, ())]
+            left = [(0, next(self._waited), blocked) for _, _, blocked in self._for_line.pop(before, ())]
             if left:
                 self._for_line[head] = sorted([*left, *self._for_line.get(head, ())])
         process.run = run
@@ -229,7 +229,7 @@ class CausalOrder:
         self._running[head] = process
 
     def _waits(self, process: Process, taken: str) -> bool:
-        """Whether the line that sent this message is still to come."""
+        """Whether the line that sent this message has not been taken yet; then the process is queued behind it."""
         sender, run, place = taken.split(":")
         number = int(place.partition(".")[0])
         by = self.processes.get(sender)
@@ -243,7 +243,7 @@ class CausalOrder:
         return True
 
     def _check_order(self, process: Process, record: Record) -> None:
-        """A new run begins at 1, unless the log begins in its middle; within a run, numbers follow each other."""
+        """Checks that numbers are consecutive within a run and that a new run begins at 1, unless the log begins in its middle."""
         line = record.line
         if line.run == process.run:
             raise OutOfOrder(record, process, process.sequence + 1)
@@ -253,7 +253,7 @@ class CausalOrder:
             raise OutOfOrder(record, process, 1)
 
     def _wake(self, process: Process) -> None:
-        """Goes on with whoever waited for this process, and for messages that are there now."""
+        """Unblocks the processes that wait for this one, or for messages that are available now."""
         awake = deque([process])
         while awake:
             by = awake.popleft()
@@ -276,7 +276,7 @@ class CausalOrder:
                             awake.append(item)
 
     def _drain(self, process: Process) -> bool:
-        """Takes what waited, as far as it goes; whether that was anything."""
+        """Takes waiting lines as far as possible; returns whether any was taken."""
         count = 0
         while process.waiting and self._goes_on(process, process.waiting[0]):
             process.waiting.popleft()
@@ -284,7 +284,7 @@ class CausalOrder:
             count += 1
         return count > 0
 
-    def _forget(self, process: Process) -> None:
+    def _remove_from_queues(self, process: Process) -> None:
         if process.for_line is not None:
             sender, run, _ = process.for_line
             rest = [item for item in self._for_line[f"{sender}:{run}"] if item[2] is not process]
@@ -294,5 +294,5 @@ class CausalOrder:
 
 
 def _first_of(heap: list[tuple[int, int, Process]] | None) -> int:
-    """The number of the line that is waited for first."""
+    """The smallest line number in the heap."""
     return heap[0][0] if heap else _NOBODY

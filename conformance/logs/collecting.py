@@ -1,7 +1,7 @@
-"""Event logs from a running deployment: readers on the topics that its processes write to.
+"""Reads event logs of a running deployment from the topics that its processes write to.
 
-A reader takes nothing away: any number of them see everything, from the beginning or from a moment on. Lines of one process keep
-their order; between processes there is none but that of their messages' ids.
+Readers consume nothing: any number of them see all lines, from the beginning or from some time on. Lines of one process keep their
+order; lines of different processes are ordered only by their message ids.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from impl.broker.deployment import Deployment
 from impl.transport.pulsar import OPERATION_SECONDS_MAX, translated
 
 LINES_AT_ONCE: Final = 1_000
-"""Of one process, before it is the next one's turn."""
+"""Lines read from one process per turn."""
 
 FETCHED_MAX: Final = 2_000
-"""Lines of one topic that the client has fetched besides."""
+"""Lines of one topic that the client prefetches."""
 
 READ_MILLISECONDS: Final = 5_000
-"""For a line that is known to be there."""
+"""Timeout for a line that is known to be available."""
 
 
 class Collector:
-    """Reads the event logs of a deployment. `since`: only what was written from then on, in seconds since 1970.
+    """Reads the event logs of a deployment. `since`: only lines written from then on, in seconds since 1970.
 
-    `behind`: by topic, the message behind which its log is read.
+    `behind`: by topic, the message after which reading starts.
     """
 
     def __init__(
@@ -54,12 +54,12 @@ class Collector:
         self.close()
 
     def close(self) -> None:
-        """Ends all readers."""
+        """Closes all readers."""
         with translated("close", quietly=True):
             self._client.close()
 
     def look(self) -> list[str]:
-        """Looks for topics that are new, and reads them too from now on. Returns the names of all.
+        """Looks for new topics and opens readers on them. Returns the names of all topics.
 
         Raises:
             EnvironmentProblem: the broker does not answer.
@@ -80,11 +80,11 @@ class Collector:
         return reader
 
     def reader(self, name: str) -> Any:
-        """What reads the topic of this name, one that `look` has found."""
+        """The reader of a topic that `look` returned."""
         return self._readers[name]
 
     def lines(self) -> Iterator[bytes]:
-        """Every line that is there by now and was not read before, each with its newline.
+        """All available lines that were not read before, each with its newline.
 
         Raises:
             Unreachable: the broker does not answer.

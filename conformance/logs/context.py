@@ -1,7 +1,6 @@
-"""The lines that led to a divergence, as a sequence diagram: of those that were matched last, the ones that have to do with it.
+"""The context of a divergence as a sequence diagram: the recently matched lines that are most related to it.
 
-A line has the more to do with another the more hosts, pods and requests they name in common; and most, if it sent what the other
-took.
+Lines are the more related the more hosts, pods and requests they both name; the line that sent what the other took ranks highest.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from model.language.terms import Variable
 from model.reference.state import Tuple
 
 LINES_MAX: Final = 5
-"""Lines before the one that does not fit."""
+"""Lines shown before the one that does not fit."""
 
 LIFELINES_MAX: Final = 4
-"""Processes that fit beside each other into 100 columns."""
+"""Lifelines that fit into 100 columns."""
 
 
-def surroundings(divergence: Divergence) -> Diagram:
-    """The diagram. A step carries the number of its line."""
+def context_diagram(divergence: Divergence) -> Diagram:
+    """The diagram. Each step carries its line number."""
     record, protocol = divergence.record, divergence.protocol
     shown = [*_related(divergence.recent, record), record]
     names = _lifelines(shown)
@@ -45,23 +44,23 @@ def surroundings(divergence: Divergence) -> Diagram:
 
 
 def _related(recent: Sequence[Record], record: Record) -> list[Record]:
-    """The lines that have most to do with this one, the latest of them, in the order in which they were matched."""
+    """The recent lines most related to this one, later ones first on ties, in the order in which they were matched."""
     ranked = []
-    for place, one in enumerate(recent):
-        score = len(_words(one) & _words(record))
-        if record.line.taken is not None and _sent_it(one, record.line.taken):
+    for place, candidate in enumerate(recent):
+        score = len(_names(candidate) & _names(record))
+        if record.line.taken is not None and _sent_it(candidate, record.line.taken):
             score += 10
         if score > 0:
-            ranked.append((score, place, one))
+            ranked.append((score, place, candidate))
     best = sorted(nlargest(LINES_MAX, ranked, key=lambda found: found[:2]), key=lambda found: found[1])
-    return [one for _, _, one in best]
+    return [candidate for _, _, candidate in best]
 
 
-def _words(record: Record) -> set[str]:
-    """What a line speaks of: names of hosts, pods and requests. What is a number says nothing by itself."""
-    words = {value for value in record.line.attributes.values() if isinstance(value, str)}
+def _names(record: Record) -> set[str]:
+    """The hosts, pods and requests that a line names. Numbers are ignored: they mean nothing by themselves."""
+    names = {value for value in record.line.attributes.values() if isinstance(value, str)}
     host = record.line.process.partition("/")[2]
-    return words | {host} if host else words
+    return names | {host} if host else names
 
 
 def _sent_it(record: Record, taken: str) -> bool:
@@ -71,21 +70,21 @@ def _sent_it(record: Record, taken: str) -> bool:
 
 @dataclass(frozen=True)
 class Origin:
-    """The line that sent the message which another line took, by the id that the message carried."""
+    """The line that sent what another line took, by the id of the message."""
 
     record: Record
     message: Message | None
-    """None: that line sent no such message."""
+    """The message with that id; None if the line sent none."""
 
     def __str__(self) -> str:
         where = f"line {self.record.number} of {self.record.file}"
         if self.message is None:
-            return f"{where}, which is said to have sent it, sent no such message"
+            return f"{where}, which sent it according to the id, sent no such message"
         return f"the message of this id, sent in {where}, was {call(str(self.message[0]), self.message[1:])}"
 
 
 def origin_of(divergence: Divergence) -> Origin | None:
-    """Where what the line took comes from; none: it took nothing, or that is not known any more."""
+    """The origin of what the line took; None if it took nothing, or the origin is no longer kept."""
     taken = divergence.record.line.taken
     found = MESSAGE_ID.fullmatch(taken or "")
     if taken is None or found is None:
@@ -98,7 +97,7 @@ def origin_of(divergence: Divergence) -> Origin | None:
 
 
 def _lifelines(shown: Sequence[Record]) -> list[str]:
-    """The processes of these lines, those of the last lines first where there are too many; in a fixed order."""
+    """The processes of these lines in a fixed order; of too many, those of the latest lines."""
     names = list(dict.fromkeys(item.line.process for item in reversed(shown)))[:LIFELINES_MAX]
     order = {"dpm": 0, "ncm": 1}
     return sorted(names, key=lambda name: (order.get(name, 2), name))
@@ -117,7 +116,7 @@ def _step(record: Record) -> str:
 
 
 def _taken(record: Record, protocol: Protocol, places: dict[str, int], shown: Sequence[Record]) -> Arrow | None:
-    """The message that a line took, from who sent it as far as the log says."""
+    """The arrow for the message that a line took; None if it took none, or its sender is not shown."""
     line = record.line
     action = next(
         (each_action for each_action in protocol.actions if f"{protocol.name}.{each_action.name}" == line.event), None
@@ -134,7 +133,7 @@ def _taken(record: Record, protocol: Protocol, places: dict[str, int], shown: Se
 
 
 def _message(action: Action, record: Record) -> tuple[str, Tuple] | None:
-    """What an action takes with the choices of a line."""
+    """The message that an action takes with the choices of a line."""
     given = record.line.attributes
     for taken in action.takes:
         names = [argument.name for argument in taken.arguments if isinstance(argument, Variable)]
@@ -144,6 +143,6 @@ def _message(action: Action, record: Record) -> tuple[str, Tuple] | None:
 
 
 def _sender(message: tuple[str, Tuple], shown: Sequence[Record]) -> str:
-    """Who is seen to have sent it."""
+    """The process of a shown line that sent the message; empty if there is none."""
     wanted = (message[0], *message[1])
     return next((item.line.process for item in shown if wanted in (item.line.sent or ())), "")

@@ -1,7 +1,7 @@
-"""Logs to measure with, from a real broker: NCM and DPM as services, and many agents, which send packets as fast as they may.
+"""Records logs for benchmarks on a real broker: NCM and DPM as services, and many agents that send packets as fast as possible.
 
-Agents are those of `conformance.logs.broker_agents`: real cores, in one thread, each with topics of its own. Pods move, go and
-come back; packets are delivered, held, refused and dropped; routes are evicted; agents start anew, and so does NCM.
+Agents are those of `conformance.logs.broker_agents`: real cores in one thread, each with its own topics. Pods move, leave and
+return; packets are delivered, held, refused and dropped; routes are evicted; agents and NCM restart.
 """
 
 from __future__ import annotations
@@ -45,34 +45,34 @@ from impl.wire.codec import encode
 AGENTS: Final = 100
 
 HELD_MAX: Final = 60
-"""Packets that wait for NCM's answer, of all agents together: more would only wait longer."""
+"""Packets of all agents that wait for NCM's answer: more would only wait longer."""
 
 PACKETS_OF_A_ROUND: Final = 60
-"""Packets between two looks at the agents' inboxes."""
+"""Packets between two polls of the agents' inboxes."""
 
 PACKETS_OF_A_CHANGE: Final = 60
-"""Packets for each change that DPM decides."""
+"""Packets per change that DPM decides."""
 
 UNDER_WAY_MAX: Final = 30
-"""Changes that DPM has not yet heard the end of."""
+"""Changes whose outcome DPM does not know yet."""
 
 NCM_STARTS: Final = 3
-"""How often NCM starts anew."""
+"""Number of restarts of NCM."""
 
 TIMING: Final = Timing(remind_every=5.0, resend_every=10.0, confirm_max=120.0)
 
 WAIT_SECONDS_MAX: Final = 300.0
-"""For all hosts to be met, or for what is under way to end."""
+"""Timeout for greeting all hosts, and for pending changes to end."""
 
 ANSWER_SECONDS: Final = 20.0
 PAUSE_SECONDS: Final = 2.0
-"""Until an agent gives a packet up, and asks again what was refused."""
+"""Until an agent gives up a packet, and until it may ask again after a refusal."""
 
 Progress = Callable[[int, str], None]
 
 
 class _RecordedFleet(Fleet):
-    """Agents that keep logs and send packets of their own accord, while `busy`."""
+    """Agents that keep logs and, while `busy`, send packets spontaneously."""
 
     def __init__(
         self, deployment: Deployment, hosts: Sequence[str], pods: Sequence[Pod], folder: Path, seed: int
@@ -94,11 +94,11 @@ class _RecordedFleet(Fleet):
             self._begin(self.agents[host])
 
     def _begin(self, agent: Agent) -> None:
-        tellers: dict[str, Projection] = {
+        projections: dict[str, Projection] = {
             ON_DEMAND: OnDemandAcaProjection(agent.aca),
-            MESSAGE_QUEUE: MessageQueueAcaProjection(agent.channel),
+            MESSAGE_QUEUE: MessageQueueAcaProjection(agent.message_queue),
         }
-        recorder = Recorder(f"aca/{agent.host}", tellers, self.sinks[agent.host], host=agent.host)
+        recorder = Recorder(f"aca/{agent.host}", projections, self.sinks[agent.host], host=agent.host)
         recorder.begin()
         self._recorders[agent.host] = recorder
         self._own[agent.host].clear()
@@ -130,7 +130,7 @@ class _RecordedFleet(Fleet):
         pairs = zip(effects.sends, ids, strict=True)
         return [Letter(send.topic, encode(send.message), send.key, origin=origin) for send, origin in pairs]
 
-    # ------------------------------------------------------------------------------------------- of their own accord
+    # ------------------------------------------------------------------------------------------ spontaneous actions
 
     def _later(self, seconds: float, command: Command) -> None:
         heapq.heappush(self._due, (time.monotonic() + seconds, next(self._numbers), command))
@@ -143,7 +143,7 @@ class _RecordedFleet(Fleet):
             for _ in range(PACKETS_OF_A_ROUND):
                 if len(self._held) >= HELD_MAX:
                     break
-                self.submit(self._something)
+                self.submit(self._act)
         return super()._round()
 
     def _time_out(self, agent: Agent, epoch: int, number: int) -> list[tuple[Agent, Effects]]:
@@ -154,32 +154,32 @@ class _RecordedFleet(Fleet):
         paused = agent.aca.is_paused(source, destination)
         return [(agent, agent.aca.resume(source, destination))] if paused else []
 
-    def _something(self) -> list[tuple[Agent, Effects]]:
+    def _act(self) -> list[tuple[Agent, Effects]]:
         agent = self._chance.choice(list(self.agents.values()))
         own = list(self._own[agent.host])
         if not own:
             return []
         source = self._chance.choice(own)
         pods = self._pods[source.vpc]
-        way = self._chance.random()
+        draw = self._chance.random()
         self.packets += 1
-        if way < 0.0002:
-            return self._start_anew(agent)
-        if way < 0.01:
+        if draw < 0.0002:
+            return self._restart(agent)
+        if draw < 0.01:
             pod = self._chance.choice(pods)
             return [(agent, agent.aca.evict(pod))] if agent.aca.may_evict(pod) else []
         stranger = Pod(source.vpc, f"192.168.0.{self._chance.randrange(20)}")
-        destination = stranger if way < 0.012 else self._chance.choice(pods[: len(pods) // 2] if way < 0.9 else pods)
+        destination = stranger if draw < 0.012 else self._chance.choice(pods[: len(pods) // 2] if draw < 0.9 else pods)
         return [(agent, agent.aca.packet(next(self._numbers), source, destination))]
 
-    def _start_anew(self, agent: Agent) -> list[tuple[Agent, Effects]]:
+    def _restart(self, agent: Agent) -> list[tuple[Agent, Effects]]:
         self._held = {item for item in self._held if item[0] != agent.host}
         self._begin(agent)
-        return [(agent, agent.whole.start())]
+        return [(agent, agent.composite.start())]
 
 
 class _Deployed:
-    """Services, and a fleet."""
+    """DPM, NCM and a fleet."""
 
     def __init__(self, deployment: Deployment, folder: Path, stores: Path, agents: int, seed: int) -> None:
         self.deployment = deployment
@@ -230,11 +230,11 @@ class _Deployed:
 
     @property
     def lines(self) -> int:
-        """Written by all so far."""
+        """Lines written by all processes so far."""
         return sum(sink.lines for sink in (*self.sinks.values(), *self.fleet.sinks.values()))
 
     def wait(self, what: str, done: Callable[[], bool]) -> None:
-        """Waits until something is so."""
+        """Waits for a condition."""
         end = time.monotonic() + WAIT_SECONDS_MAX
         while not done():
             self.check()
@@ -243,13 +243,13 @@ class _Deployed:
             time.sleep(0.01)
 
     def check(self) -> None:
-        """Raises what ended a service or the fleet."""
+        """Raises the exception that ended a service or the fleet, if any."""
         problem = self.fleet.problem or next(iter(self.problems), None)
         if problem is not None:
             raise problem
 
     def begin(self) -> None:
-        """All hosts are registered and met, all pods placed."""
+        """Registers and greets all hosts, and places all pods."""
         connection = self._connect()
         registered = [Registered(host, registration_number()) for host in self.hosts]
         connection.publish([Letter(topics.HOSTS, encode(item), item.host) for item in registered])
@@ -257,15 +257,15 @@ class _Deployed:
         self.wait("hosts to be registered", lambda: len(self.ncm.ncm.hosts()) == len(self.hosts))
         self.wait("hosts to be registered with DPM", lambda: len(self.dpm.channel.hosts()) == len(self.hosts))
         self.fleet.start()
-        self.wait("agents to be met", lambda: all(self.ncm.ncm.was_met(host) for host in self.hosts))
+        self.wait("agents to be greeted", lambda: all(self.ncm.ncm.was_met(host) for host in self.hosts))
         for pod, host in self.placed.items():
             self.dpm.place(pod, host).result(WAIT_SECONDS_MAX)
         self._until_quiet()
 
     def _until_quiet(self) -> None:
-        self.wait("changes to end", lambda: not self._under_way())
+        self.wait("changes to end", lambda: not self._pending())
 
-    def _under_way(self) -> int:
+    def _pending(self) -> int:
         found: list[int] = []
 
         def look() -> Effects:
@@ -276,7 +276,7 @@ class _Deployed:
         return found[0]
 
     def work(self, events: int, progress: Progress) -> None:
-        """Packets and changes, until there are so many lines."""
+        """Sends packets and decides changes until `events` lines are written."""
         self.fleet.busy = True
         changes, looked, restarts = 0, 0, [events * (item + 1) // (NCM_STARTS + 1) for item in range(NCM_STARTS)]
         while (lines := self.lines) < events:
@@ -288,7 +288,7 @@ class _Deployed:
                 self.ncm = self._ncm()
                 self._run(self.ncm)
             if changes * PACKETS_OF_A_CHANGE > self.fleet.packets or (
-                changes - looked >= UNDER_WAY_MAX and self._under_way() > UNDER_WAY_MAX
+                changes - looked >= UNDER_WAY_MAX and self._pending() > UNDER_WAY_MAX
             ):
                 time.sleep(0.005)
                 continue
@@ -300,10 +300,10 @@ class _Deployed:
 
     def _change(self) -> None:
         pod = self._chance.choice(self.pods)
-        way = self._chance.random()
-        if way < 0.03:
+        draw = self._chance.random()
+        if draw < 0.03:
             self.dpm.revise(pod.vpc, Kind.SUBNET, b"10.0.0.0/8").result(WAIT_SECONDS_MAX)
-        elif way < 0.15 and pod in self.placed:
+        elif draw < 0.15 and pod in self.placed:
             del self.placed[pod]
             self.dpm.remove(pod).result(WAIT_SECONDS_MAX)
         else:
@@ -314,7 +314,7 @@ class _Deployed:
             self.dpm.place(pod, host).result(WAIT_SECONDS_MAX)
 
     def close(self) -> None:
-        """Ends everything."""
+        """Stops everything and deletes the namespace."""
         for name in list(self._threads):
             self._stop(name)
         self.fleet.close()
@@ -344,9 +344,9 @@ def record_on_broker(
     *,
     agents: int = AGENTS,
     seed: int = 1,
-    progress: Progress = lambda done, word: None,
+    progress: Progress = lambda done, text: None,
 ) -> Recorded:
-    """Writes logs of at least so many lines into a folder, one file for each process, from a deployment on this broker.
+    """Writes logs of at least `events` lines into a folder, one file per process, from a deployment on this broker.
 
     Raises:
         EnvironmentProblem: the broker does not answer, or is too slow for so many agents.

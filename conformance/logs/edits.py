@@ -1,13 +1,13 @@
-"""The smallest changes of a log after which it fits, each tried on the lines that follow.
+"""The smallest edits after which a log fits, each tried on the lines that follow.
 
-| edit | says |
+| edit | meaning |
 |---|---|
-| insert | a step happened that no line tells of, before this line |
-| drop | this line tells of a step that did not happen, or tells of one again |
-| change | this line names another step, choice, message or entry than there was |
-| swap | this line and its neighbour in the same process are in the wrong order |
+| insert | a step that no line records happened before this line |
+| drop | this line records a step that did not happen, or records one twice |
+| change | this line names a wrong step, choice, message or entry |
+| swap | this line and the next one of the same process are in the wrong order |
 
-None of them is proved to be what happened. How far the log fits after it is what speaks for it.
+No edit is proved to be what happened. The number of lines that fit after it is the evidence for it.
 """
 
 from __future__ import annotations
@@ -28,35 +28,35 @@ from model.explaining.repairs import Step
 from model.language import Protocol
 
 SHOWN_MAX: Final = 3
-"""Edits that a report names."""
+"""Edits in a report."""
 
 
 @dataclass(frozen=True)
 class Edit:
-    """A change of the log, and how well the log fits after it."""
+    """An edit of the log, and how well the log fits after it."""
 
     kind: Literal["insert", "drop", "change", "swap"]
     text: str
-    """In one sentence, without a full stop."""
+    """One sentence without a full stop."""
     size: int
-    """Steps that are put in, fields that are changed, or 1."""
+    """Number of inserted steps or changed fields; else 1."""
     fits: int
-    """Lines that fit after it, up to the next that does not."""
+    """Lines that fit after it, up to the next misfit."""
     then: str
-    """What comes after these: the place of the next line that does not fit; empty: all that was tried fits."""
+    """The place of the next line that does not fit; empty if all lines that were tried fit."""
 
     @property
     def confirmed(self) -> bool:
-        """Everything that was tried fits after it, the line itself included."""
+        """Whether all lines that were tried fit after it, including this one."""
         return not self.then
 
     @property
     def so(self) -> str:
-        """How far it helps, in half a sentence."""
+        """How far it helps, as half a sentence."""
         if self.then:
-            return f"then {self.then} is the next that does not fit"
+            return f"then {self.then} is the next line that does not fit"
         if not self.fits:
-            return "nothing follows that would tell"
+            return "no line follows that could confirm it"
         return f"then the next {self.fits:,} lines fit" if self.fits > 1 else "then it fits"
 
     def as_json(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class _Plan:
-    """An edit that is to be tried: steps that happen first, and the lines of the process that come in the line's place."""
+    """An edit to try: the steps that happen first, and the lines that replace this line and perhaps later ones."""
 
     kind: Literal["insert", "drop", "change", "swap"]
     text: str
@@ -74,9 +74,9 @@ class _Plan:
     steps: tuple[Step, ...]
     lines: tuple[Record, ...]
     left_out: int
-    """Lines of the process, from this one on, in whose place `lines` stand."""
+    """Number of lines of the process, from this one on, that `lines` replace."""
     number: int
-    """Of the process's last line before them."""
+    """Sequence number of the process's last line before `lines`."""
 
 
 def edits(
@@ -84,13 +84,13 @@ def edits(
     nearest: Nearest | None,
     missing: Sequence[tuple[Step, ...]],
 ) -> list[Edit]:
-    """The edits after which all fits, the smaller before the larger; if there are none, those that help the furthest."""
+    """The edits after which all lines fit, smallest first; if there are none, those after which most lines fit."""
     found = []
     for plan in _plans(divergence, nearest, missing, own_lines(divergence)):
         edit = _tried(plan, divergence)
         if edit is not None:
             found.append(edit)
-    # A line is rather wrong in a word than out of nowhere; and that a last line is too many, nothing can contradict.
+    # A wrong field is more likely than a line about nothing; and no later line can contradict that the last one is too many.
     confirmed = sorted((item for item in found if item.confirmed), key=lambda item: (item.kind == "drop", item.size))
     confirmed = [item for item in confirmed if item.fits] or confirmed
     return (confirmed or sorted(found, key=lambda item: (-item.fits, item.size)))[:SHOWN_MAX]
@@ -104,9 +104,9 @@ def _plans(
     same_run = record.line.run == divergence.process.run
     before = max(last, number - 1) if same_run else last
     if same_run and number > last + 1:
-        one = number == last + 2
-        lost = f"number {last + 1}" if one else f"numbers {last + 1} to {number - 1}"
-        text = f"{lost} of this run of {record.line.process} {'is' if one else 'are'} missing"
+        single = number == last + 2
+        lost = f"number {last + 1}" if single else f"numbers {last + 1} to {number - 1}"
+        text = f"{lost} of this run of {record.line.process} {'is' if single else 'are'} missing"
         for steps in missing:
             what = f": {_named(steps)}" if steps else ", and nothing here depends on it"
             yield _Plan("insert", f"before {here}, {text}{what}", number - last - 1, steps, (record,), 1, before)
@@ -130,13 +130,13 @@ def _plans(
         )
     if len(own) > 1 and own[1].line.run == record.line.run:
         other, text = own[1], f"lines {record.number} and {own[1].number} are in the wrong order"
-        if other.line.sequence < number:  # the lines' own numbers say so
+        if other.line.sequence < number:  # their sequence numbers are swapped too
             yield _Plan("swap", text, 1, (), (other, record), 2, last)
         else:
             lines = _renumbered(other, number), _renumbered(record, other.line.sequence)
             yield _Plan("swap", text, 1, (), lines, 2, last)
     if divergence.misfit.field == "messaging.message.id":
-        return  # it waits for a line that is not there; that is no reason to take this one out
+        return  # the line waits for a missing one; that is no reason to drop it
     again = same_run and number <= last
     yield _Plan("drop", f"{here} is one too many", 1, (), (), 1, last if again else max(last, number))
 
@@ -155,7 +155,7 @@ def _renumbered(record: Record, sequence: int) -> Record:
 
 
 def _changed(record: Record, nearest: Nearest, protocol: Protocol) -> Record:
-    """The line as it would be if it told of the nearest step; what follows from the step is left for the step to say."""
+    """The line with the nearest step; messages and state are omitted, since they follow from the step."""
     line = msgspec.structs.replace(
         record.line,
         event=f"{protocol.name}.{nearest.action}",
@@ -167,7 +167,7 @@ def _changed(record: Record, nearest: Nearest, protocol: Protocol) -> Record:
 
 
 def _tried(plan: _Plan, divergence: Divergence) -> Edit | None:
-    """Takes the lines again with the edit made. None: it does not even help this line."""
+    """Matches the lines again with the edit. None if not even this line fits."""
     found = tried(divergence, plan.steps, plan.lines, plan.left_out, plan.number)
     if found.fits < len(plan.lines) or (found.at is not None and not found.fits):
         return None

@@ -1,7 +1,7 @@
-"""Why the first line that does not fit does not: everything that a reader needs to see, as data.
+"""Explains why the first misfit does not fit: everything that a reader needs, as data.
 
-The specification's side of it (conjuncts, the nearest step, what is missing, what is broken) comes from `model.explaining`; this
-module asks it about a line of a log, and adds what only logs have: processes, neighbours, and the lines that led there.
+The specification's part (conjuncts, the nearest step, missing steps, broken promises) comes from `model.explaining`; this module
+applies it to a line of a log, and adds what only logs have: processes, neighboring lines, and the context.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conformance.logs.context import Origin, origin_of, surroundings
+from conformance.logs.context import Origin, context_diagram, origin_of
 from conformance.logs.edits import Edit, edits
-from conformance.logs.gaps import as_far_as_others_go, has_hole, lost_steps, observation
+from conformance.logs.gaps import after_the_others, has_gap, lost_steps, observation
 from conformance.logs.history import history_of
 from conformance.logs.reading import Record
 from conformance.logs.verdict import Divergence
@@ -39,17 +39,17 @@ from model.reference.state import Element
 
 @dataclass(frozen=True)
 class Candidate:
-    """An action that the line could be: the one that it names, or another that takes the same message."""
+    """An action that the line may record: the one that it names, or another that takes the same message."""
 
     action: str
     doc: str
     choices: Mapping[str, Element]
-    """As far as they are known."""
+    """The choices that are known, by parameter."""
     guard: tuple[Part, ...]
 
     @property
     def possible(self) -> bool:
-        """Every conjunct holds."""
+        """Whether every conjunct holds."""
         return all(part.held for part in self.guard)
 
     def as_json(self) -> dict[str, Any]:
@@ -67,24 +67,24 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Everything about the first line that does not fit."""
+    """The explanation of the first line that does not fit."""
 
     record: Record
     because: str
     """One sentence."""
     says: str
-    """What the line says, as a step."""
+    """The line as a step."""
     candidates: tuple[Candidate, ...]
     differences: tuple[Difference, ...]
-    """Messages and entries that differ from those of the step that the line names."""
+    """Messages and entries in which the line differs from the step that it names."""
     nearest: Nearest | None
     edits: tuple[Edit, ...]
     broken: tuple[Broken, ...]
-    """The promises that the line breaks if it is taken at its word; of lemmas only where no promise is broken."""
+    """The promises that the line breaks if it is accepted as it is; lemmas only if it breaks no promise."""
     diagram: Diagram
-    """The lines that led there."""
+    """The context: the lines that led there."""
     gave_up: bool
-    """Some search ended before all was looked at: there may be something nearer, or more that is broken."""
+    """Whether a search reached a bound: there may be a nearer step, or more broken promises."""
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
@@ -122,10 +122,10 @@ class Explanation:
 
 
 def explain(divergence: Divergence) -> Explanation:
-    """Explains a divergence."""
+    """The explanation of a divergence."""
     began = time.perf_counter()
-    if has_hole(divergence):
-        divergence = as_far_as_others_go(divergence)
+    if has_gap(divergence):
+        divergence = after_the_others(divergence)
     line, protocol = divergence.record.line, divergence.protocol
     constants = divergence.observer.compiled.constants
     scene = Scene(protocol, constants, divergence.tables, shadows(protocol))
@@ -142,10 +142,10 @@ def explain(divergence: Divergence) -> Explanation:
             choices = tuple(seen.choices[parameter.name] for parameter in action.parameters)
             found = differences(scene, action, choices, seen)
             if any(part.takes and part.held is False for part in candidates[0].guard):
-                found = [item for item in found if item.field != TOOK]  # the guard says so already
+                found = [item for item in found if item.field != TOOK]  # the guard already says so
             differing = tuple(found) or differing
         near = nearest(scene, seen)
-        if not has_hole(divergence):
+        if not has_gap(divergence):
             missing = missing_steps(scene, seen)
         if divergence.misfit.kind != "missing":
             broken = Judge(scene, history_of(protocol, divergence.tables, constants)).broken_by(seen)
@@ -162,14 +162,14 @@ def explain(divergence: Divergence) -> Explanation:
         near,
         tuple(edits(divergence, near, missing)),
         tuple(promises or broken),
-        surroundings(divergence),
+        context_diagram(divergence),
         scene.gave_up > 0,
         time.perf_counter() - began,
     )
 
 
 def _because(divergence: Divergence, candidates: Sequence[Candidate], differing: Sequence[Difference]) -> str:
-    """The first thing that is wrong, in one sentence without a full stop."""
+    """The first reason, in one sentence without a full stop."""
     false = [part for candidate in candidates[:1] for part in candidate.guard if part.held is False]
     if divergence.misfit.kind == "missing":
         return divergence.because
@@ -179,7 +179,7 @@ def _because(divergence: Divergence, candidates: Sequence[Candidate], differing:
 
 
 def _candidates(scene: Scene, action: Action, seen: Observation, origin: Origin | None) -> list[Candidate]:
-    """`origin`: of the message that the line says it took."""
+    """The actions that the line may record. `origin`: of the message that the line took, if known."""
     given = given_by(action, seen.choices)
     guard = [
         replace(part, because=(*part.because[:1], str(origin)))
@@ -193,19 +193,21 @@ def _candidates(scene: Scene, action: Action, seen: Observation, origin: Origin 
         if possible:
             known = dict(zip(other.parameters, possible[0], strict=True))
         else:
-            shared = {one: value for one, value in given_by(other, seen.choices).items() if one not in known}
+            shared = {
+                parameter: value for parameter, value in given_by(other, seen.choices).items() if parameter not in known
+            }
             known = {
                 parameter: {**shared, **known}[parameter]
                 for parameter in other.parameters
                 if parameter in known or parameter in shared
             }
-        choices = {one.name: value for one, value in known.items()}
+        choices = {parameter.name: value for parameter, value in known.items()}
         found.append(Candidate(other.name, other.doc, choices, tuple(parts(scene, other, known))))
     return found
 
 
 def _of_misfit(divergence: Divergence) -> tuple[Difference, ...]:
-    """What differs by the matcher's own word, where the line is no step of its own."""
+    """The matcher's misfit as a difference, for lines that are no steps."""
     misfit = divergence.misfit
     if misfit.kind in ("guard", "missing"):
         return ()

@@ -1,9 +1,9 @@
-"""The beginning of a deployment's run, read off its logs, as a run of the statement in a finite world.
+"""The beginning of a deployment's run, read from its logs, as a run of the statement in a finite configuration.
 
-Lines are matched as validation matches them, so they come in an order that can have been. What a line names becomes a member of
-the world: its first host `h1`, its second `h2`, and so on. The world has one more of each number than the run, so that what is
-permitted next is seen. All agents are correct: others keep no log. Logs tell the on-demand protocol's constants; the message
-queue's thresholds they do not, so its lines are left out.
+Lines are matched as in validation, so they come in causal order. Names in lines become members of the configuration: the first
+host is `h1`, the second `h2`, and so on. Each number has a bound one above the run's maximum, so that the next permitted steps
+exist. All agents are correct: Byzantine ones keep no log. Logs contain the constants of the on-demand protocol but not the
+thresholds of the message queue, so lines of the message queue are skipped.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from spec.on_demand.protocol import PROTOCOL
 
 
 def run_of(files: Sequence[LogFile], *, steps_max: int) -> Trace:
-    """The first steps of the deployment that these logs are of, as many at most.
+    """The first steps of the deployment that wrote these logs, at most `steps_max`.
 
     Raises:
-        Problem: a line is no line of a log, the logs do not conform so far, or tell no step of the on-demand protocol.
+        Problem: a line is invalid, the logs do not conform up to there, or contain no step of the on-demand protocol.
     """
     named = [line for record in _matched(files, steps_max) if (line := _step(record)) is not None]
     if not named:
-        raise Problem(f"{files[0].file}: no line is about a step of {PROTOCOL.name}; name its logs", Exit.BAD_INPUT)
+        raise Problem(f"{files[0].file}: no line records a step of {PROTOCOL.name}; name its logs", Exit.BAD_INPUT)
     members, bounds = _Members(), dict.fromkeys((number.__name__ for number in PROTOCOL.numbers), 1)
     steps = []
     for action, attributes in named[:steps_max]:
@@ -50,24 +50,27 @@ def run_of(files: Sequence[LogFile], *, steps_max: int) -> Trace:
                 )
             )
         steps.append(Occurrence(action.name, tuple(choices)))
-    world = members.world(bounds)
-    interpreter = Interpreter(PROTOCOL, world)
-    start = Trace(PROTOCOL.name, world, (initial_state(PROTOCOL, world),), (), "The beginning of what logs tell.")
+    configuration = members.configuration(bounds)
+    interpreter = Interpreter(PROTOCOL, configuration)
+    state = initial_state(PROTOCOL, configuration)
+    start = Trace(PROTOCOL.name, configuration, (state,), (), "The beginning of the run in the logs.")
     run = executed(interpreter, start, steps)
-    assert run is not None, "lines that fit are a run"
+    assert run is not None, "matched lines form a run"
     return run
 
 
 def _matched(files: Sequence[LogFile], steps_max: int) -> Iterator[Record]:
-    """The lines in the order in which they fit, until so many steps are surely among them."""
+    """The matched lines in causal order, until they contain `steps_max` steps."""
     validation = Validation(protocols=[PROTOCOL])
     validation.recent = deque()
-    records = merged([iter(file) for file in files], validation.joining)
+    records = merged([iter(file) for file in files], validation.causal_order)
     steps = 0
     for record in records:
         verdict = validation.feed(record)
         if verdict is not None:
-            raise Problem(f"{record.place}: the logs do not conform there; ask ondemand validate why", verdict.exit)
+            raise Problem(
+                f"{record.place}: the logs do not conform there; run ondemand validate for the reason", verdict.exit
+            )
         while validation.recent:
             matched = recalled(validation.recent.popleft())
             steps += _step(matched) is not None
@@ -77,37 +80,37 @@ def _matched(files: Sequence[LogFile], steps_max: int) -> Iterator[Record]:
     verdict = validation.finish()
     yield from map(recalled, validation.recent)
     if verdict.verdict == "diverges":
-        raise Problem(f"{files[0].file}: the logs do not conform; ask ondemand validate why", verdict.exit)
+        raise Problem(f"{files[0].file}: the logs do not conform; run ondemand validate for the reason", verdict.exit)
 
 
 _ACTIONS = {f"{PROTOCOL.name}.{action.name}": action for action in PROTOCOL.actions}
 
 
 def _step(record: Record) -> tuple[Action, dict[str, Any]] | None:
-    """The action that a line tells of, with its choices; a restart that keeps everything is none."""
+    """The action that a line records, with its choices; None for stutters, such as a restart that keeps all state."""
     action = _ACTIONS.get(record.line.event)
     return (action, dict(record.line.attributes)) if action is not None else None
 
 
 class _Members:
-    """What the lines name, by sort, each with a name in the world."""
+    """The names in lines, by sort, with their names in the configuration."""
 
     def __init__(self) -> None:
         self._names: dict[type[Individual], dict[str, str]] = {sort: {} for sort in PROTOCOL.sorts}
 
-    def name(self, sort: type[Any], word: object) -> str:
-        """The name of a member in the world."""
+    def name(self, sort: type[Any], logged: object) -> str:
+        """The member for a name in a line."""
         names = self._names[sort]
-        return names.setdefault(str(word), f"{sort.title[0]}{len(names) + 1}")
+        return names.setdefault(str(logged), f"{sort.title[0]}{len(names) + 1}")
 
-    def world(self, bounds: dict[str, int]) -> Configuration:
-        """A world of all that was named."""
+    def configuration(self, bounds: dict[str, int]) -> Configuration:
+        """A configuration of all names so far."""
         known = constants(PROTOCOL, frozenset(), {})
         sorts = {sort.__name__: sort for sort in PROTOCOL.sorts}
         pods, hosts = self._names[sorts["Pod"]], self._names[sorts["Host"]]
         vpcs: dict[tuple[Element, ...], Element] = {
-            (name,): self.name(sorts["Vpc"], known["vpc_of"](word)) for word, name in pods.items()
+            (name,): self.name(sorts["Vpc"], known["vpc_of"](logged)) for logged, name in pods.items()
         }
-        correct = frozenset((name,) for word, name in hosts.items() if known["correct"](word))
+        correct = frozenset((name,) for logged, name in hosts.items() if known["correct"](logged))
         members = {name: tuple(self._names[sort].values()) or (f"{sort.title[0]}1",) for name, sort in sorts.items()}
         return Configuration("logs", members, bounds, {"correct": correct, "vpc_of": vpcs})

@@ -1,8 +1,8 @@
-"""Logs to measure with: a fleet of agents with DPM and NCM, real cores and real recorders, in one thread and without a broker.
+"""Records logs for benchmarks in memory: a fleet of agents with DPM and NCM, real cores and recorders, in one thread, no broker.
 
-Messages take their time, overtake each other, come twice, and some come very late; agents, NCM and DPM start anew; pods move, go
-and come back; packets are delivered, held, refused and dropped; what a VPC's hosts share changes. Time is counted, not measured, so
-that one seed makes one history (but for the names of runs).
+Messages are delayed, reordered and duplicated, some by a lot; agents, NCM and DPM restart; pods move, leave and return; packets are
+delivered, held, refused and dropped; the shared configuration of a VPC changes. Time is virtual, so that a seed determines the
+history (except the ids of runs).
 """
 
 from __future__ import annotations
@@ -39,51 +39,51 @@ HOSTS_OF_A_VPC: Final = 10
 PODS_OF_A_HOST: Final = 4
 
 STEP_NANOSECONDS: Final = 1_000_000
-"""Of the counted time, between two things that happen by themselves."""
+"""Virtual time of one step, between two spontaneous actions."""
 
 BEGAN: Final = 1_700_000_000_000_000_000
-"""When the counted time begins."""
+"""Start of the virtual time, in nanoseconds since 1970."""
 
 USUAL: Final = (1, 20)
 LATE: Final = (500, 3_000)
-"""How many steps a message is under way."""
+"""Range of the delay of a message, in steps."""
 
 LATE_ONCE_IN: Final = 500
 TWICE_ONCE_IN: Final = 500
 ANSWER_MAX: Final = 400
 PAUSE: Final = 200
 REMINDER: Final = 800
-"""Steps until an agent gives a packet up, asks again what was refused, and until something that was not confirmed is said again."""
+"""Steps until an agent gives up a packet, until it may ask again after a refusal, and between two reminders."""
 
-WAYS: Final = (
+SPONTANEOUS: Final = (
     ("packet", 800),
     ("move", 25),
     ("remove", 6),
     ("stranger", 10),
     ("evict", 20),
     ("revise", 2),
-    ("agent starts anew", 1),
-    ("registered anew", 1),
+    ("restart agent", 1),
+    ("register again", 1),
 )
-"""What happens by itself, with weights."""
+"""Spontaneous actions with their weights."""
 
 ANSWERS_MAX: Final = 10
-"""Of cores that are not ours, for each line that is wanted; ours give about one."""
+"""Effects per requested line of cores under test; the real ones give about one."""
 
-_NAMES: Final = [name for name, _ in WAYS]
-_WEIGHTS: Final = list(accumulate(weight for _, weight in WAYS))
+_ACTIONS: Final = [name for name, _ in SPONTANEOUS]
+_WEIGHTS: Final = list(accumulate(weight for _, weight in SPONTANEOUS))
 
 LATE_HOST_ONCE_IN: Final = 5
 REGISTERED_LATE: Final = (50, 2_000)
-"""How many steps after the others such a host is registered; pods may be placed there before."""
+"""Delay of the late registrations, in steps; pods may be placed there before."""
 
-SERVICE_STARTS_ANEW_ONCE_IN: Final = 50_000
+SERVICE_RESTART_ONCE_IN: Final = 50_000
 REPUBLISHED: Final = 3
-"""Messages that a service which starts anew publishes once more, without knowing by which line it did before."""
+"""Messages that a restarted service publishes once more, without the id of the line that first sent them."""
 
 
 def fleet_of(agents: int) -> tuple[list[str], dict[Pod, str]]:
-    """The names of so many hosts, and their pods, each with its first host."""
+    """The names of `agents` hosts, and their pods, each with its first host."""
     hosts = [f"host-{number:04}" for number in range(agents)]
     pods = {
         Pod(f"vpc-{number // HOSTS_OF_A_VPC}", f"10.{number >> 8}.{number & 255}.{index}"): host
@@ -101,7 +101,7 @@ class Recorded:
     lines: int
     bytes: int
     seconds: float
-    """That making them took."""
+    """Seconds that recording took."""
 
 
 @dataclass
@@ -113,12 +113,12 @@ class _Process:
     recorder: Recorder | None
     sink: CountedFile | None
     own: dict[Pod, None] = field(default_factory=dict)
-    """Of an agent: the pods of its host, as far as it knows."""
+    """For an agent: the pods of its host that it knows."""
     last: deque[Send] = field(default_factory=lambda: deque(maxlen=REPUBLISHED))
 
 
 class CountedFile:
-    """A file, and how much was written to it."""
+    """A file sink that counts lines and bytes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -138,14 +138,14 @@ class CountedFile:
 
 
 class Restless(Exception):
-    """Cores that are not ours answer each other without an end."""
+    """Cores under test that exchange messages without end."""
 
 
-class _World:
-    """All processes, and what is under way between them."""
+class _Simulation:
+    """All processes and the messages in flight between them, in virtual time."""
 
     def __init__(self, folder: Path | None, agents: int, seed: int, cores: Cores, opened: ExitStack) -> None:
-        """`folder`: where the logs go; none: nobody keeps one. `opened`: closes them, also where cores that are not ours raise."""
+        """`folder`: for the logs; None: no logs. `opened`: closes them, also if a core under test raises."""
         self.chance = random.Random(seed)
         self._cores = cores
         self.answers_left = math.inf
@@ -158,7 +158,7 @@ class _World:
         self.vpcs: dict[str, list[str]] = {}
         """The hosts of each VPC."""
         self.pods: dict[str, list[Pod]] = {}
-        """The pods of each VPC, whether they are anywhere or not."""
+        """The pods of each VPC, placed or not."""
         for pod, host in self._first.items():
             self.pods.setdefault(pod.vpc, []).append(pod)
             hosts = self.vpcs.setdefault(pod.vpc, [])
@@ -172,7 +172,7 @@ class _World:
         self._begin()
 
     def _made(self, name: str, sink: CountedFile | None, snapshot: Any = None) -> _Process:
-        core, tellers = _core(name, self._cores)
+        core, projections = _core(name, self._cores)
         if snapshot is not None:
             core.restore(snapshot)
         if sink is None:
@@ -181,7 +181,7 @@ class _World:
         about = {"many_ports": NEVER_LARGE.many_ports, "many_in_a_group": NEVER_LARGE.many_in_a_group}
         recorder = Recorder(
             f"aca/{name}" if host else name,
-            tellers,
+            projections,
             sink,
             host=host,
             about={**about, "patience": NEVER_LARGE.patience} if name == "dpm" else {},
@@ -201,13 +201,13 @@ class _World:
             self._done(dpm, dpm.core.place(pod, host))
 
     def _enrol(self, host: str) -> None:
-        """The host is registered, and its agent starts."""
+        """Registers a host and starts its agent."""
         self._register(host)
         agent = self.processes[host]
         self._done(agent, agent.core.start())
 
     def _register(self, host: str) -> None:
-        """The host is registered, perhaps anew."""
+        """Registers a host, perhaps again."""
         ncm, dpm = self.processes["ncm"], self.processes["dpm"]
         number = self._registrations[host] = self._registrations.get(host, 0) + 1
         self._done(ncm, ncm.core.register(Registered(host, number)))
@@ -215,7 +215,7 @@ class _World:
 
     @property
     def lines(self) -> int:
-        """Written by all."""
+        """Lines written by all processes."""
         return sum(process.sink.lines for process in self.processes.values() if process.sink is not None)
 
     # ----------------------------------------------------------------------------------------------- messages
@@ -224,10 +224,10 @@ class _World:
         heapq.heappush(self._waiting, (self.now + steps, next(self._numbers), do))
 
     def _done(self, process: _Process, effects: Effects, taken: str = "") -> None:
-        """What is due once a core has answered: its lines, its messages, and what time demands later."""
+        """Handles the effects of a core: records its lines, sends its messages, and schedules its timeouts."""
         self.answers_left -= 1
         if self.answers_left < 0:
-            raise Restless(f"{process.name} and the others go on for ever")
+            raise Restless(f"{process.name} and the others exchange messages without end")
         ids = process.recorder.note(effects, taken) if process.recorder is not None else [""] * len(effects.sends)
         for send, origin in zip(effects.sends, ids, strict=True):
             process.last.append(send)
@@ -255,12 +255,12 @@ class _World:
             self._after(due, lambda: self._deliver(send, origin, registration))
 
     def _registration_of(self, send: Send) -> int:
-        """Of the host whose topic a message is on; 0: of none."""
+        """The registration number of the host that the topic belongs to; 0 if it belongs to none."""
         return self._registrations.get(send.topic.partition("-")[2], 0)
 
     def _deliver(self, send: Send, origin: str, registration: int) -> None:
         if registration != self._registration_of(send):
-            return  # registered anew, the host has other topics of the same names, and what was in the former is gone
+            return  # registration again replaces the host's topics, and messages on the old ones are lost
         process = self.processes[_reader(send.topic)]
         self._done(process, _taken(process, send.message, send.topic), origin)
         if process.name == "dpm":
@@ -280,7 +280,7 @@ class _World:
             for operation in channel.due(vpc):
                 self._done(dpm, of_channel(operation()))
 
-    # ------------------------------------------------------------------------------------------- of their own accord
+    # ------------------------------------------------------------------------------------------ spontaneous actions
 
     def _time_out(self, host: str, number: int) -> None:
         agent = self.processes[host]
@@ -293,21 +293,19 @@ class _World:
             self._done(agent, agent.core.aca.resume(source, destination))
 
     def step(self) -> None:
-        """One thing happens by itself, and all that is due until then."""
+        """Delivers what is due and takes one spontaneous action."""
         self.now += 1
         self.settle(self.now)
-        (way,) = self.chance.choices(_NAMES, cum_weights=_WEIGHTS)
+        (action,) = self.chance.choices(_ACTIONS, cum_weights=_WEIGHTS)
         vpc = self.chance.choice(self._names)
         host = self.chance.choice(self.vpcs[vpc])
         agent, dpm = self.processes[host], self.processes["dpm"]
         pod = self.chance.choice(self.pods[vpc])
-        match way:
+        match action:
             case "packet":
-                # Few of the pods get most of the packets.
-                favourites = (
-                    self.pods[vpc][: len(self.pods[vpc]) // 2] if self.chance.random() < 0.9 else self.pods[vpc]
-                )
-                self._packet(agent, self.chance.choice(favourites))
+                # Half of the pods get most of the packets.
+                favorites = self.pods[vpc][: len(self.pods[vpc]) // 2] if self.chance.random() < 0.9 else self.pods[vpc]
+                self._packet(agent, self.chance.choice(favorites))
             case "stranger":
                 self._packet(agent, Pod(vpc, f"192.168.0.{self.chance.randrange(50)}"))
             case "move" if dpm.core.dpm.place_of(pod) != host:
@@ -319,23 +317,23 @@ class _World:
             case "revise":
                 self._done(dpm, of_channel(dpm.core.channel.revise(vpc, Kind.SUBNET, b"")))
                 self._decide()
-            case "agent starts anew":
-                self._start_anew(host)
-            case "registered anew" if host in self._registrations:
+            case "restart agent":
+                self._restart(host)
+            case "register again" if host in self._registrations:
                 self._register(host)
             case _:
                 pass
         if self.now % REMINDER == 0:
             self._remind()
-        if self.chance.randrange(SERVICE_STARTS_ANEW_ONCE_IN) == 0:
-            self._start_anew(self.chance.choice(("dpm", "ncm")))
+        if self.chance.randrange(SERVICE_RESTART_ONCE_IN) == 0:
+            self._restart(self.chance.choice(("dpm", "ncm")))
 
     def _packet(self, agent: _Process, destination: Pod) -> None:
         if agent.own:
             source = self.chance.choice(list(agent.own))
             self._done(agent, agent.core.aca.packet(next(self._requests), source, destination))
 
-    def _start_anew(self, name: str) -> None:
+    def _restart(self, name: str) -> None:
         old = self.processes[name]
         new = self.processes[name] = self._made(name, old.sink, json.loads(json.dumps(old.core.snapshot())))
         if name not in ("dpm", "ncm"):
@@ -345,7 +343,7 @@ class _World:
             self._send(send, "")
 
     def _remind(self) -> None:
-        """What was not confirmed for long is said again."""
+        """Repeats what was not confirmed."""
         ncm, dpm = self.processes["ncm"], self.processes["dpm"]
         for host, pod in ncm.core.unconfirmed():
             if ncm.core.was_met(host):
@@ -358,12 +356,12 @@ class _World:
                 self._done(dpm, channel.remind(host, vpc))
 
     def settle(self, until: float) -> None:
-        """All that is due up to a step."""
+        """Runs everything that is due up to a step."""
         while self._waiting and self._waiting[0][0] <= until:
             heapq.heappop(self._waiting)[2]()
 
     def close(self) -> Recorded:
-        """What is under way arrives, and all stop."""
+        """Delivers all messages in flight and stops all processes."""
         self.settle(float("inf"))
         self._report()
         self.settle(float("inf"))
@@ -385,10 +383,10 @@ def _core(name: str, cores: Cores) -> tuple[Any, dict[str, Projection]]:
             ON_DEMAND: OnDemandDpmProjection(dpm),
             MESSAGE_QUEUE: MessageQueueDpmProjection(channel),
         }
-    aca, shared = cores.aca(name), cores.message_queue_aca(name)
-    return CompositeAca(aca, shared), {
+    aca, message_queue = cores.aca(name), cores.message_queue_aca(name)
+    return CompositeAca(aca, message_queue), {
         ON_DEMAND: OnDemandAcaProjection(aca),
-        MESSAGE_QUEUE: MessageQueueAcaProjection(shared),
+        MESSAGE_QUEUE: MessageQueueAcaProjection(message_queue),
     }
 
 
@@ -426,45 +424,45 @@ def record_in_memory(
     cores: Cores | None = None,
     progress: Callable[[int, str], None] | None = None,
 ) -> Recorded:
-    """Writes logs of at least so many lines into a folder, one file for each process. They are complete, and conform.
+    """Writes logs of at least `events` lines into a folder, one file per process. They are complete and conform.
 
-    `cores`: others than ours, whose logs need not.
+    `cores`: cores under test, whose logs may be shorter and need not conform.
 
     Raises:
-        Restless: the others answer each other without an end.
+        Restless: the cores under test exchange messages without end.
     """
     started = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as opened:
-        world = _World(folder, agents, seed, cores or Cores(), opened)
+        simulation = _Simulation(folder, agents, seed, cores or Cores(), opened)
         if cores is not None:
-            world.answers_left = ANSWERS_MAX * events
+            simulation.answers_left = ANSWERS_MAX * events
         while True:
-            lines = world.lines
+            lines = simulation.lines
             if progress is not None:
                 progress(lines, f"of {events:,}")
-            if lines >= events or (cores is not None and world.now >= events):
-                break  # cores that are not ours may have little to say
+            if lines >= events or (cores is not None and simulation.now >= events):
+                break  # cores under test may log little
             for _ in range(min(1_000, max(1, (events - lines) // 2))):
-                world.step()
-        made = world.close()
+                simulation.step()
+        made = simulation.close()
     return Recorded(made.files, made.lines, made.bytes, time.perf_counter() - started)
 
 
 def cost_in_memory(folder: Path, steps: int, *, agents: int = AGENTS, seed: int = 1) -> tuple[Recorded, float]:
-    """The same history of so many steps with logs, and without: what was recorded, and the seconds that the other took.
+    """Runs the same history of `steps` steps with and without logs; returns the recording, and the seconds without logs.
 
-    Seconds are those of the processor, which others who use the machine take no part of.
+    Both are seconds of processor time, which other load on the machine does not change.
     """
     took = []
     made: Recorded | None = None
     for where in (None, folder):
         with ExitStack() as opened:
-            world = _World(where, agents, seed, Cores(), opened)
+            simulation = _Simulation(where, agents, seed, Cores(), opened)
             started = time.process_time()
             for _ in range(steps):
-                world.step()
-            made = world.close()
+                simulation.step()
+            made = simulation.close()
             took.append(time.process_time() - started)
     assert made is not None
     return Recorded(made.files, made.lines, made.bytes, took[1]), took[0]

@@ -1,7 +1,7 @@
-"""Where numbers are missing in a process's log: the steps that its lost lines told of, as far as others still tell of them.
+"""Gaps in the sequence numbers of a process: the steps of its lost lines, as far as other lines imply them.
 
-Others took messages that a lost line sent, and say under which number; or the line after the hole is not possible without a lost
-one. From each of these one goes backwards. What was lost and left no trace is not found, and need not be.
+Another process took a message that a lost line sent, and names its number; or the line after the gap is impossible without a lost
+step. From each of these the search goes backwards. Lost lines without a trace are not found, and need not be.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ from model.explaining.scene import Scene
 from model.language import Protocol
 
 
-def has_hole(divergence: Divergence) -> bool:
-    """Whether numbers are missing before this line."""
+def has_gap(divergence: Divergence) -> bool:
+    """Whether sequence numbers are missing before this line."""
     line, process = divergence.record.line, divergence.process
     return line.run == process.run and line.sequence > process.sequence + 1
 
 
-def as_far_as_others_go(divergence: Divergence) -> Divergence:
-    """The same, after what all other processes did without this one: what a lost line took may come only there."""
+def after_the_others(divergence: Divergence) -> Divergence:
+    """The divergence after all other processes went on without this one: a lost line may have taken what they sent later."""
     name, protocol = divergence.process.name, divergence.protocol
     ahead = divergence.validation.fork()
-    waiting = (item for other in divergence.validation.joining.processes.values() for item in other.waiting)
+    waiting = (item for other in divergence.validation.causal_order.processes.values() for item in other.waiting)
     rest = [*waiting, *divergence.following]
     for record in rest:
         if record.line.process != name and ahead.feed(record) is not None:
-            return divergence  # something else is wrong besides; one thing after the other
+            return divergence  # another line does not fit either; explain this one first
     own = tuple(item for item in rest if item.line.process == name and item is not divergence.record)
-    process = ahead.joining.processes.get(name, divergence.process)
+    process = ahead.causal_order.processes.get(name, divergence.process)
     return replace(divergence, validation=ahead, tables=ahead.tables(protocol.name), process=process, following=own)
 
 
 def lost_steps(scene: Scene, divergence: Divergence, seen: Observation | None) -> list[tuple[Step, ...]]:
-    """One way to fill the hole before this line, perhaps with nothing; empty: there is no hole, or no way was found."""
-    if not has_hole(divergence):
+    """Ways to fill the gap before this line, perhaps with no step; empty if there is no gap, or no way was found."""
+    if not has_gap(divergence):
         return []
     wanted = {(number, message): by for number, message, by in _awaited(scene, divergence)}
     in_order = sorted(wanted, key=lambda item: item[0])
@@ -58,10 +58,10 @@ def lost_steps(scene: Scene, divergence: Divergence, seen: Observation | None) -
 
 
 def _for_a_later_line(divergence: Divergence, steps: tuple[Step, ...]) -> tuple[Step, ...] | None:
-    """With these steps a line of the process further on may not fit, for want of another one that was lost."""
+    """More steps, if a later line of the process does not fit after these because another step was lost; else None."""
     line = divergence.record.line
-    matcher = line.sequence - divergence.process.sequence - 1 - len(steps)
-    found = tried(divergence, steps, [divergence.record], 1, line.sequence - 1).divergence if matcher > 0 else None
+    remaining = line.sequence - divergence.process.sequence - 1 - len(steps)
+    found = tried(divergence, steps, [divergence.record], 1, line.sequence - 1).divergence if remaining > 0 else None
     if found is None or found.process.name != line.process or found.protocol is not divergence.protocol:
         return None
     seen = observation(found.record, found.protocol)
@@ -72,15 +72,15 @@ def _for_a_later_line(divergence: Divergence, steps: tuple[Step, ...]) -> tuple[
     ways = [
         missing_step
         for missing_step in missing_steps(scene, seen)
-        if len(missing_step) <= matcher and all(map(search.own, missing_step))
+        if len(missing_step) <= remaining and all(map(search.own, missing_step))
     ]
     return (*steps, *ways[0]) if ways else None
 
 
 def _awaited(scene: Scene, divergence: Divergence) -> Iterator[tuple[int, Message, Observation]]:
-    """The messages that others took from lines in the hole, each with the number of the line, and with who took it."""
+    """The messages that others took from lines in the gap, each with the line number and the observation of the taker."""
     line, process = divergence.record.line, divergence.process
-    waiting = (item for other in divergence.validation.joining.processes.values() for item in other.waiting)
+    waiting = (item for other in divergence.validation.causal_order.processes.values() for item in other.waiting)
     for record in chain(waiting, divergence.following):
         found = MESSAGE_ID.fullmatch(record.line.taken or "")
         if found is None or (found["process"], found["run"]) != (line.process, line.run):
@@ -94,7 +94,7 @@ def _awaited(scene: Scene, divergence: Divergence) -> Iterator[tuple[int, Messag
 
 
 class _Search:
-    """Steps of one process after which what is wanted was sent, and its next line is possible."""
+    """Searches for steps of one process after which the wanted messages are sent and its next line is possible."""
 
     def __init__(self, scene: Scene, process: Process) -> None:
         self._scene = scene
@@ -103,7 +103,7 @@ class _Search:
     def filled(
         self, wanted: Sequence[tuple[Message, Observation]], then: Observation | None, done: tuple[Step, ...]
     ) -> tuple[Step, ...] | None:
-        """Steps for one message after the other, and at last for the line."""
+        """Steps for each message in turn, and finally for the line; None if there are none."""
         scene = self._scene
         ways: list[tuple[Step, ...]]
         if wanted:
@@ -120,7 +120,7 @@ class _Search:
             if len(given) < len(action.parameters) or scene.is_possible(action, tuple(given.values())):
                 return done
             ways = [steps for steps in missing_steps(scene, then) if all(map(self.own, steps))]
-            # What the line takes may be of somebody who waits for a lost line himself.
+            # The sender of what the line takes may be blocked by a lost line itself.
             return (*done, *ways[0]) if ways else done
         for steps in ways:
             with ExitStack() as stack:
@@ -132,7 +132,7 @@ class _Search:
         return None
 
     def _contradicted(self, step: Step, by: Observation) -> int:
-        """By how much of what the line says that took the message: a place that another line tells of is no other place."""
+        """The number of differences to the line that took the message, if this step sent it."""
         scene, action = self._scene, self._scene.actions[by.action]
         given = given_by(action, by.choices)
         if len(given) < len(action.parameters):
@@ -141,7 +141,7 @@ class _Search:
             return len(differences(scene, action, tuple(given.values()), by))
 
     def own(self, step: Step) -> bool:
-        """Whether the step is one of this process: only its lines are missing."""
+        """Whether this process takes the step: only its lines are missing."""
         role = self._scene.actions[step.action].role
         if role.each is None:
             return role.name.lower() == self._process.role

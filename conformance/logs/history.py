@@ -1,9 +1,9 @@
-"""What history certainly was, by what the state still tells.
+"""History symbols, derived from the current state.
 
-The matcher keeps no history, which promises read and nothing else. What a promise needs as an excuse is told here as far as it can
-have been: a pod was at most where its versions say, and a host asked in its epoch for what its requests say, which last as long as
-the epoch. What a promise demands something of is told as far as it is certain: whoever is still waited for was to confirm. So what
-is called broken is broken.
+The matcher keeps no history, since only promises read it. Where history excuses a promise, this module over-approximates: a pod was
+at most at the places of its versions, and a host asked in its epoch what its requests say, which last as long as the epoch. Where
+history obliges, it under-approximates: only hosts that are still waited for had to confirm. So every promise reported as broken is
+broken.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _of_pods(tables: Tables, constants: Mapping[str, Callable[..., Any]]) -> His
 
 
 def keep_past(tables: Tables, name: str, arguments: Tuple) -> None:
-    """Keeps the history that an entry tells, before it is forgotten; but not of epochs that are over."""
+    """Keeps the history that an entry implies before the entry is dropped."""
     if name == "request":
         host, epoch, _, _, pod = arguments
         tables.past.setdefault("asked", set()).add((host, epoch, pod))
@@ -46,7 +46,7 @@ def keep_past(tables: Tables, name: str, arguments: Tuple) -> None:
 
 
 def drop_past(tables: Tables) -> None:
-    """Drops the history of epochs that are over: nobody is told anything in them any more."""
+    """Drops the history of past epochs, in which nothing is sent to agents any more."""
     asked = tables.past.get("asked")
     if asked:
         tables.past["asked"] = {item for item in asked if item[1] >= tables.get("greeted", (item[0],))}
@@ -56,6 +56,6 @@ _KNOWN: Mapping[str, Callable[[Tables, Mapping[str, Callable[..., Any]]], Histor
 
 
 def history_of(protocol: Protocol, tables: Tables, constants: Mapping[str, Callable[..., Any]]) -> History:
-    """Entries of history, for the symbols of which they can be told."""
+    """Entries of history, for the symbols for which they can be derived."""
     known = _KNOWN.get(protocol.name)
     return known(tables, constants) if known is not None else {}

@@ -1,19 +1,19 @@
-"""What a line of an event log may say, taken from the protocols' own declarations: events, parameters, messages, entries of state.
+"""The schema of an event log line, derived from the protocols' declarations: events, parameters, messages, entries of state.
 
-Reading is to take less than a microsecond a line for this. So each event, message and symbol gets one expression that tells
-whether all is well, compiled once; only when it says no does slow code look for the field and the sentence.
+Checking a line should take less than a microsecond. So each event, message and symbol gets one compiled predicate; only if it
+rejects a line does slow code look for the field and write the sentence.
 
 | sort | in a log |
 |---|---|
 | host, VPC | its name |
 | pod | `vpc/address` |
 | request | `epoch.number` |
-| number | an integer from 0 on |
+| number | an integer, 0 or more |
 | enumeration | the member's name |
 | formula | true or false; at the end of an entry of state |
 
-A parameter may be missing, since a log may be partial: what it was is then for validation to find out. A parameter, message or
-piece of state that the protocol does not have is a slip, and so is a value of another sort.
+A parameter may be missing, since logs may be incomplete: validation then infers it. Parameters, messages and state that the
+protocol does not declare are errors, and so are values of another sort.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ from model.language.terms import Enumeration, Formula, Individual, Number, Value
 from spec.on_demand.vocabulary import Host, Pod, Request, Vpc
 
 Test = Callable[[Any], object]
-"""Whether something is as declared, by its truth value; one that is of another type altogether may raise."""
+"""Whether something is as declared, by truth value; may raise one of `UNFIT` for a wrong type."""
 
 
 class Text(Individual):
-    """What only people read."""
+    """Free text for people."""
 
 
 UNFIT: Final = (LookupError, TypeError, AttributeError, ValueError)
-"""Something is missing, unknown or of another type: `Vocabulary.fault` says what."""
+"""Raised by a test if something is missing, unknown or of another type; `Vocabulary.fault` says what."""
 
 PROCESS: Final = re.compile(rf"dpm|ncm|aca/{HOST_NAME.pattern}")
-"""Who may keep a log."""
+"""Names of processes that may keep a log."""
 
 _PLACE_MAX: Final = 25
-"""Digits of a line's number and of a message's place in it, and the point between them."""
+"""Upper bound for the length of `sequence.index` in a message id."""
 
 _SORTS: Final[Mapping[str, type[Value]]] = {
     "host": Host,
@@ -59,7 +59,7 @@ _SORTS: Final[Mapping[str, type[Value]]] = {
     NUMBER: Number,
     TEXT: Text,
 }
-"""The sort of what a stutter tells, by the kind that the implementation gives it."""
+"""The sort of a stutter's attribute, by the kind that the implementation declares."""
 
 _FORMS: Final[Mapping[type[Value], tuple[re.Pattern[str], str]]] = {
     Host: (HOST_NAME, "a host's name"),
@@ -70,14 +70,14 @@ _FORMS: Final[Mapping[type[Value], tuple[re.Pattern[str], str]]] = {
 _ANY_NAME: Final = (re.compile(r"\S+"), "a name")
 
 REQUESTS_REMEMBERED_MAX: Final = 1 << 8
-"""The same of requests (`REMEMBERED_MAX` is of other names): each is named by some lines that follow soon, and never again."""
+"""Like `REMEMBERED_MAX`, for requests: each is named by a few lines close together, and never again."""
 
 Fault = tuple[str, str]
 """A field, as a path within the line, and what is wrong with it."""
 
 
 class _Names(dict[Any, Any]):
-    """The well-formed names of a sort that were seen; `in` sees what is new, so that the usual case costs one look-up."""
+    """Well-formed names of a sort seen so far, so that the usual case costs one look-up."""
 
     def __init__(self, form: re.Pattern[str], most: int | None = None) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class _Names(dict[Any, Any]):
         self._most = most
 
     def admits(self, value: object) -> bool:
-        """Whether a value is such a name."""
+        """Whether a value is such a name; remembers it if so."""
         if not isinstance(value, str) or self._form.fullmatch(value) is None:
             return False
         if len(self) >= (self._most or REMEMBERED_MAX):
@@ -94,79 +94,78 @@ class _Names(dict[Any, Any]):
         return True
 
     def __missing__(self, value: object) -> object:
-        """The value itself, which is such a name. Raises `ValueError` if it is none."""
+        """The value itself if it is such a name. Raises `ValueError` if not."""
         if not self.admits(value):
             raise ValueError(value)
         return value
 
 
 def _host_of(process: str) -> str:
-    """The host of an agent, by the name of its process; of another process, what is no host's name."""
+    """The host of an agent's process; for other processes the empty string, which is no host name."""
     role, _, host = process.partition("/")
     return host if role == "aca" else ""
 
 
 class Vocabulary:
-    """The words of the recorded protocols, and whether a line keeps to them."""
+    """The event schema of the recorded protocols, and the check of lines against it."""
 
     def __init__(self, protocols: Sequence[Protocol] = RECORDED) -> None:
         self._names: dict[str, _Names] = {}
-        """What the compiled expressions refer to."""
+        """Sets of names that the compiled predicates refer to."""
         self._processes = _Names(PROCESS)
         self._hosts = Lookup(_host_of)
         self._runs = _Names(re.compile(rf"(?:{PROCESS.pattern}):[0-9a-f]{{16}}"))
         self._parameters: dict[str, dict[str, type[Value]]] = {}
-        self._words: dict[str, tuple[Mapping[str, Message[Any]], Mapping[str, Symbol]]] = {}
-        """The messages and the pieces of state that a line of this event may name, as it names them."""
+        self._declared: dict[str, tuple[Mapping[str, Message[Any]], Mapping[str, Symbol]]] = {}
+        """By event: the messages and the state symbols that its lines may name."""
         self._actors: dict[str, str] = {}
-        """Who takes the step of an event: `dpm`, `ncm`, or `aca`, whose first parameter is then its own host."""
+        """By event: the role that takes the step: `dpm`, `ncm`, or `aca`, whose first parameter is its own host."""
         self.fits: dict[str, Test] = {}
-        """For each event, whether a line keeps to the protocol's words, by its truth value; what is of another type altogether may
-        raise one of `UNFIT`."""
+        """By event: a test whether a line matches the schema. It may raise one of `UNFIT` for values of a wrong type."""
         self.heads: dict[str, Test] = {}
-        """The same, without looking at what the line sent, and at state: for whoever compares these with what is right."""
+        """The same without messages and state, for callers that compare these with the model anyway."""
         everywhere: tuple[dict[str, Message[Any]], dict[str, Symbol]] = ({}, {})
         for protocol in protocols:
             messages = {message.name: message for message in protocol.messages}
             kept = {symbol.name: symbol for symbol in protocol.symbols if symbol.kind == "state"}
-            everywhere[0].update({f"{protocol.name}.{name}": one for name, one in messages.items()})
-            everywhere[1].update({f"{protocol.name}.{name}": one for name, one in kept.items()})
-            sent = {name: self._message(one) for name, one in messages.items()}
-            state = {name: self._entries(one) for name, one in kept.items()}
+            everywhere[0].update({f"{protocol.name}.{name}": message for name, message in messages.items()})
+            everywhere[1].update({f"{protocol.name}.{name}": symbol for name, symbol in kept.items()})
+            sent = {name: self._message(message) for name, message in messages.items()}
+            state = {name: self._entries(symbol) for name, symbol in kept.items()}
             for action in protocol.actions:
                 event = f"{protocol.name}.{action.name}"
                 self._parameters[event] = {parameter.name: parameter.sort for parameter in action.parameters}
                 self._actors[event] = "aca" if action.role.each is Host else action.role.name.lower()
-                self._words[event] = messages, kept
+                self._declared[event] = messages, kept
                 self._line(event, list(self._parameters[event]), sent, state)
-        sent = {name: self._message(one) for name, one in everywhere[0].items()}
-        state = {name: self._entries(one) for name, one in everywhere[1].items()}
+        sent = {name: self._message(message) for name, message in everywhere[0].items()}
+        state = {name: self._entries(symbol) for name, symbol in everywhere[1].items()}
         for event, stutter in STUTTERS.items():
             self._parameters[event] = {name.rstrip("?"): _SORTS[kind] for name, kind in stutter.attributes.items()}
-            self._words[event] = everywhere
+            self._declared[event] = everywhere
             always = [name for name in stutter.attributes if not name.endswith("?")]
             self._line(event, always, sent, state)
 
     @property
     def events(self) -> list[str]:
-        """Every name that an event may have."""
+        """All event names."""
         return list(self.fits)
 
     def parameters(self, event: str) -> Mapping[str, type[Value]]:
-        """What an event says: the parameters of its action, or what else it tells, with their sorts."""
+        """The parameters of an event's action, or the attributes of a stutter, with their sorts."""
         return self._parameters[event]
 
     # ------------------------------------------------------------------------------------------------- the fast path
 
     def accepts(self, line: Line) -> bool:
-        """Whether the line keeps to the protocol's words; if not, `fault` may still find nothing but missing parameters."""
+        """Whether the line matches the schema completely; if not, `fault` may still find only missing parameters."""
         try:
             return bool(self.fits[line.event](line))
         except UNFIT:
             return False
 
     def _is_id(self, taken: str) -> bool:
-        """What `MESSAGE_ID` says, in a third of the time."""
+        """Equivalent to `MESSAGE_ID.fullmatch`, in a third of the time."""
         head, _, place = taken.rpartition(":")
         number, _, index = place.partition(".")
         if (head in self._runs or self._runs.admits(head)) and number.isdecimal() and index.isdecimal():
@@ -174,15 +173,15 @@ class Vocabulary:
         return False
 
     def _line(self, event: str, always: Sequence[str], sent: Mapping[str, Test], state: Mapping[str, Test]) -> None:
-        """The functions that tell whether a line of this event keeps to its words, and says all that it always does."""
+        """Compiles the tests for lines of this event, in which the parameters `always` are mandatory."""
         parameters, actor = self._parameters[event], self._actors.get(event)
         lines = ["a = line.attributes"]
         for place, name in enumerate(always):
             lines += self._attribute(place, name, parameters[name])
-        perhaps = [name for name in parameters if name not in always]
-        for name in perhaps:
+        optional = [name for name in parameters if name not in always]
+        for name in optional:
             lines.append(f"if {name!r} in a and not {self._test(parameters[name], f'a[{name!r}]')}: return False")
-        count = " + ".join([str(len(always)), *(f"({name!r} in a)" for name in perhaps)])
+        count = " + ".join([str(len(always)), *(f"({name!r} in a)" for name in optional)])
         lines += [f"if len(a) != {count} or line.sequence < 1: return False", "process = line.process"]
         if actor is None:
             lines.append("if process not in processes and not processes.admits(process): return False")
@@ -202,8 +201,8 @@ class Vocabulary:
         lines += [
             "sent = line.sent",
             "if sent:",
-            "    for one in sent:",
-            "        if not messages[one[0]](one): return False",
+            "    for message in sent:",
+            "        if not messages[message[0]](message): return False",
         ]
         for key in ("after", "state"):
             lines += [f"entries = line.{key}", "if entries:", "    for symbol, listed in entries.items():"]
@@ -211,7 +210,7 @@ class Vocabulary:
         self.fits[event] = self._compiled("line", [*lines, "return True"], more)
 
     def _attribute(self, place: int, name: str, sort: type[Value]) -> list[str]:
-        """Tests one parameter. Of a name that was seen before, the text that was seen takes its place: comparing is faster then."""
+        """Code that tests one parameter. It interns names: comparing the same object is faster."""
         value = f"x{place}"
         test = self._test(sort, value)
         if not issubclass(sort, Individual) or issubclass(sort, Request):
@@ -244,48 +243,48 @@ class Vocabulary:
     def _compiled(self, given: str, lines: Iterable[str], more: Mapping[str, Any] | None = None) -> Test:
         source = "\n    ".join([f"def fits({given}):", *lines])
         scope: dict[str, Any] = {**self._names, **(more or {})}
-        exec(compile(source, "<lines>", "exec"), scope)  # noqa: S102 - the text is ours, from the protocol
+        exec(compile(source, "<lines>", "exec"), scope)  # noqa: S102 - the source is generated from the protocol
         function: Test = scope["fits"]
         return function
 
     # ---------------------------------------------------------------------------------------------- the slow path
 
     def fault(self, line: Line) -> Fault | None:
-        """The first field that is not in the protocol's words, and what was expected; none if parameters are missing at most."""
+        """The first field that violates the schema, and what was expected; None if at most parameters are missing."""
         return next(self._faults(line), None)
 
     def _faults(self, line: Line) -> Iterator[Fault]:
         if not self._processes.admits(line.process):
             yield "service.instance.id", f"expected dpm, ncm or aca/ and a host, found {shown(line.process)}"
         if line.sequence < 1:
-            yield "sequence", f"expected an integer from 1 on, found {line.sequence}"
+            yield "sequence", f"expected an integer >= 1, found {line.sequence}"
         if line.taken is not None and not self._is_id(line.taken):
             yield "messaging.message.id", f"expected process:run:sequence.index, found {shown(line.taken)}"
         if line.event not in self.fits:
             near = difflib.get_close_matches(line.event, self.events, n=1)
             meant = f"did you mean {near[0]}?" if near else "docs/event-log.schema.json lists them all"
-            yield "event.name", f"{shown(line.event)} is no event; {meant}"
+            yield "event.name", f"unknown event {shown(line.event)}; {meant}"
             return
         role, _, host = line.process.partition("/")
         actor = self._actors.get(line.event)
         if actor is not None and actor != role:
-            yield "event.name", f"{line.event} is a step of {actor}, and {line.process} is another process"
+            yield "event.name", f"{line.event} is a step of {actor}, not of {line.process}"
         if actor == "aca" and line.attributes.get("host", host) != host:
-            yield "attributes.host", f"expected {host}, whose agent says so, found {shown(line.attributes['host'])}"
+            yield "attributes.host", f"expected {host}, the host of this agent, found {shown(line.attributes['host'])}"
         parameters = self._parameters[line.event]
         for name, value in line.attributes.items():
             if name not in parameters:
                 known = f"choose among {', '.join(parameters)}" if parameters else "it has none"
                 near = difflib.get_close_matches(name, parameters, n=1)
                 meant = f" (did you mean {near[0]}?)" if near else ""
-                yield f"attributes.{name}", f"{shown(name)} is no parameter of {line.event}{meant}; {known}"
+                yield f"attributes.{name}", f"{line.event} has no parameter {shown(name)}{meant}; {known}"
             elif (wrong := _wrong(value, parameters[name])) is not None:
                 yield f"attributes.{name}", wrong
         yield from self._faults_of_messages(line)
         yield from self._faults_of_state(line)
 
     def _faults_of_messages(self, line: Line) -> Iterator[Fault]:
-        known = self._words[line.event][0]
+        known = self._declared[line.event][0]
         for place, message in enumerate(line.sent or ()):
             where = f"sent[{place}]"
             if not message or message[0] not in known:
@@ -295,7 +294,7 @@ class Vocabulary:
             yield from _faults_of_tuple(where, message[1:], declared.arguments, declared.fields)
 
     def _faults_of_state(self, line: Line) -> Iterator[Fault]:
-        known = self._words[line.event][1]
+        known = self._declared[line.event][1]
         for key, entries in (("after", line.after), ("state", line.state)):
             for name, listed in (entries or {}).items():
                 if name not in known:
@@ -311,7 +310,7 @@ class Vocabulary:
 
 @cache
 def recorded() -> Vocabulary:
-    """The words of all recorded protocols, once for all logs: to compile them takes as long as to read ten thousand lines."""
+    """The schema of all recorded protocols, cached: compiling it takes as long as reading ten thousand lines."""
     return Vocabulary()
 
 
@@ -335,11 +334,11 @@ def _faults_of_tuple(
 
 
 def _wrong(value: object, sort: type[Value]) -> str | None:
-    """What is wrong with a value of this sort, in half a sentence."""
+    """What is wrong with a value of this sort, as half a sentence; None if it is valid."""
     if sort is Formula:
         return None if type(value) is bool else f"expected true or false, found {shown(value)}"
     if issubclass(sort, Number):
-        return None if type(value) is int and value >= 0 else f"expected an integer from 0 on, found {shown(value)}"
+        return None if type(value) is int and value >= 0 else f"expected an integer >= 0, found {shown(value)}"
     if issubclass(sort, Enumeration):
         names = sort.names()
         return None if value in names else f"expected {' or '.join(names)}, found {shown(value)}"

@@ -1,8 +1,8 @@
-"""Several logs read in one pass, by the clocks of those who wrote them, so that little has to wait or to be remembered.
+"""Reads several logs in one pass, interleaved by their clocks, so that few lines have to wait.
 
-Where clocks agree, the line that sent a message comes before the one that took it. (Lines that take none may come earlier, and
-share a turn.) Clocks that are wrong cost waiting, and nothing else: they order no lines, `joining` does. A file whose lines wait is
-left alone while others go on; where all wait, it is read on where the line may be that is waited for.
+If clocks agree, the line that sent a message is read before the one that took it. (Lines that take no message may come earlier, and
+share a turn.) Wrong clocks only cost waiting: they order no lines, `causal_order` does. A file whose lines wait is paused while
+others go on; if all are paused, one is read on that may contain the awaited line.
 """
 
 from __future__ import annotations
@@ -17,56 +17,56 @@ from conformance.logs.causal_order import CausalOrder, Process
 from conformance.logs.reading import Record
 
 READ_ON: Final = 256
-"""Lines of a file that are read on, where the lines of all files wait, before another one has its turn."""
+"""Lines read from one file in a turn while the lines of all files wait."""
 
 AHEAD: Final = 64
-"""Lines of a file that have their turn together, as far as all but the first take no message: these wait for nobody."""
+"""Lines read from one file in a turn, provided that all but the first take no message and so cannot wait."""
 
 
 @dataclass(slots=True, eq=False)
 class _Reading:
-    """A file that is read, and whose lines it has told so far."""
+    """A file that is being read, and the processes seen in it."""
 
     records: Iterator[Record]
     next: Record
-    """The first one that was not handed on."""
+    """The next record to hand on."""
     names: set[str] = field(default_factory=set)
     last: str = ""
     """The process of the last line."""
 
     def met(self, name: str) -> None:
-        """A line of another process than the one before is handed on."""
+        """Notes that the next line is of another process than the last one."""
         self.last = name
         self.names.add(name)
 
     def waits(self, processes: Mapping[str, Process]) -> bool:
-        """Whether all of its processes wait, so that reading on would only make them wait with more lines."""
+        """Whether all of its processes wait, so that reading on would only add waiting lines."""
         known = [processes[name] for name in self.names if name in processes]
         return bool(known) and all(item.waiting for item in known)
 
-    def is_awaited(self, joining: CausalOrder) -> bool:
-        """Whether somebody waits for a line of one of its processes."""
-        return any(item.for_line[0] in self.names for item in joining.stands_still() if item.for_line)
+    def is_awaited(self, order: CausalOrder) -> bool:
+        """Whether a process waits for a line of one of its processes."""
+        return any(item.for_line[0] in self.names for item in order.blocked() if item.for_line)
 
 
-def merged(files: Sequence[Iterator[Record]], joining: CausalOrder) -> Iterator[Record]:
-    """The records of several files, each of which is fed to `joining` before the next one is asked for, up to a verdict."""
+def merged(files: Sequence[Iterator[Record]], order: CausalOrder) -> Iterator[Record]:
+    """The records of several files. The caller feeds each to `order` before asking for the next one."""
     if len(files) == 1:
         yield from files[0]
         return
-    turns = count()  # where clocks say the same, files take turns
+    turns = count()  # on equal times files take turns
     readings = [_Reading(records, first) for records in files if (first := next(records, None)) is not None]
     free = [(reading.next.line.time, next(turns), reading) for reading in readings]
     heapify(free)
-    left_alone: list[_Reading] = []
-    processes = joining.processes
-    while free or left_alone:
+    paused: list[_Reading] = []
+    processes = order.processes
+    while free or paused:
         if not free:
-            yield from _read_on(left_alone, joining)
+            yield from _read_on(paused, order)
             waited = True
         else:
             file = free[0][2]
-            before = joining.waiting
+            before = order.waiting
             for _ in range(AHEAD):
                 record = file.next
                 if record.line.process != file.last:
@@ -76,26 +76,26 @@ def merged(files: Sequence[Iterator[Record]], joining: CausalOrder) -> Iterator[
                 if following is None:
                     break
                 file.next = following
-                if following.line.taken is not None or joining.waiting > before:
+                if following.line.taken is not None or order.waiting > before:
                     break
-            waited = joining.waiting < before
+            waited = order.waiting < before
             if following is None:
                 heappop(free)
-            elif joining.waiting > before and file.waits(processes):
+            elif order.waiting > before and file.waits(processes):
                 heappop(free)
-                left_alone.append(file)
+                paused.append(file)
             else:
                 heapreplace(free, (following.line.time, next(turns), file))
-        if waited and left_alone:
-            for item in [item for item in left_alone if not item.waits(processes)]:
-                left_alone.remove(item)
+        if waited and paused:
+            for item in [item for item in paused if not item.waits(processes)]:
+                paused.remove(item)
                 heappush(free, (item.next.line.time, next(turns), item))
 
 
-def _read_on(files: list[_Reading], joining: CausalOrder) -> Iterator[Record]:
-    """Some lines of one file, though its lines wait: of one that is waited for, if there is any, which has come the least far."""
-    file = min([each_file for each_file in files if each_file.is_awaited(joining)] or files, key=_clock)
-    before = joining.waiting
+def _read_on(files: list[_Reading], order: CausalOrder) -> Iterator[Record]:
+    """Some lines of a paused file: of an awaited one if there is any; of several, the one with the earliest clock."""
+    file = min([each_file for each_file in files if each_file.is_awaited(order)] or files, key=_clock)
+    before = order.waiting
     for _ in range(READ_ON):
         file.met(file.next.line.process)
         yield file.next
@@ -104,9 +104,9 @@ def _read_on(files: list[_Reading], joining: CausalOrder) -> Iterator[Record]:
             files.remove(file)
             return
         file.next = following
-        if joining.waiting < before:
+        if order.waiting < before:
             return
-        before = joining.waiting
+        before = order.waiting
 
 
 def _clock(file: _Reading) -> int:

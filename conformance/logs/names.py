@@ -1,4 +1,4 @@
-"""What the words of logs stand for in the specification: its constants, whose state is whose, and what a whole state shows."""
+"""How logs map to the specification: the constants of a deployment, and what a full state in a log contains."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ from spec.message_queue.vocabulary import BROKER
 
 
 def as_logged(protocol: Protocol) -> Protocol:
-    """A protocol as far as logs can tell. The broker keeps no log: in what order processes came to it is not known."""
+    """A protocol as far as logs show it. The broker keeps no log, so the order in which processes reached it is unknown."""
     return relaxed(protocol, BROKER) if BROKER in protocol.roles else protocol
 
 
 RECORDED: Final[Sequence[Protocol]] = tuple(named(name) for name in sorted(REPLAYED, reverse=True))
-"""The protocols whose steps are recorded: those that an implementation follows."""
+"""The protocols whose steps are recorded: those that are implemented."""
 
 LOGGED: Final[Sequence[Protocol]] = tuple(map(as_logged, RECORDED))
-"""The same as far as logs can tell."""
+"""The same, as far as logs show them."""
 
 LIMITS: Final = {"many_ports": 1, "many_in_a_group": 1, "patience": 1}
-"""Constants of a deployment, as long as DPM's log has not told them."""
+"""Default constants of a deployment, used until DPM's log states them."""
 
 FACTS: Final[Mapping[str, str]] = {"at": "versions_are_immutable"}
-"""State of another role that a step may read, whenever it is matched, and the promise that says why: it is settled before the first
-message that names it is sent."""
+"""State of another role that a step may read whenever it is matched, with the promise that justifies it: the value is fixed before
+the first message that names it is sent."""
 
-TOLD_APART_BY: Final[Mapping[str, Mapping[str, tuple[int, ...]]]] = {
+IDENTIFYING_ARGUMENTS: Final[Mapping[str, Mapping[str, tuple[int, ...]]]] = {
     "on-demand": {"request": (0, 2), "at": (0, 1)},
     "message-queue": {"backlog": (0, 1)},
 }
-"""What never gets spent or untrue and yet is forgotten when it is old, and the arguments that tell one from the others, the last of
-which counts: a host numbers its requests, and versions and revisions are numbers."""
+"""By protocol and symbol: entries that never become spent or false and yet are dropped when old, with the arguments that identify
+one. The last of these is a counter: requests, versions and revisions are numbered."""
 
 RESTARTS: Final[Mapping[str, str]] = {"dpm": "restart_dpm", "ncm": "restart_ncm"}
-"""The step that a new run of a process is, where its log says only that it started."""
+"""By role: the action that a new run of a process stands for, if its log only says that it started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """How a symbol shows in a whole state of its role."""
+    """How a symbol appears in a full state of its role."""
 
     symbol: str
     own: int | None = None
-    """The argument that is the process's own host, of state that each agent has for itself."""
+    """The argument that is the process's own host, for state that each agent has."""
     only: Any = None
-    """Entries with this value only; the others are history, and left out."""
+    """If set, only entries with this value appear; the others are history."""
 
 
-WHOLE: Final[Mapping[str, Mapping[str, tuple[Shown, ...]]]] = {
+FULL_STATE: Final[Mapping[str, Mapping[str, tuple[Shown, ...]]]] = {
     "on-demand": {
         "dpm": (Shown("latest"), Shown("outcome", only="pending")),
         "ncm": (
@@ -92,15 +92,15 @@ WHOLE: Final[Mapping[str, Mapping[str, tuple[Shown, ...]]]] = {
         "aca": (Shown("epoch", 0), Shown("known", 0), Shown("heard", 0), Shown("listening", 0)),
     },
 }
-"""What a whole state says completely. What else it says (`at` of some versions) has to hold, and may leave out the rest."""
+"""What a full state contains completely. Other entries (`at` of some versions) must hold but need not be complete."""
 
 
 REMEMBERED_MAX: Final = 1 << 16
-"""Names of one sort that are remembered before all are forgotten again: memory has a bound for any log."""
+"""Names of one sort that are cached before the cache is cleared: this bounds memory for any log."""
 
 
 class Lookup(dict[str, str]):
-    """What is to be known of names, found once; looking up what is remembered takes no call of Python's."""
+    """A cache of a function of names. A hit costs no Python call."""
 
     def __init__(self, find: Callable[[str], str]) -> None:
         super().__init__()
@@ -115,17 +115,17 @@ class Lookup(dict[str, str]):
 
 _vpc_of: Final = Lookup(lambda pod: pod.partition("/")[0]).__getitem__
 
-_everybody: Final = partial(is_not, None)
-"""Says yes to every host, without a call of Python's: it is asked for nearly every line."""
+_every_host: Final = partial(is_not, None)
+"""True for every host, without a Python call: it is evaluated for nearly every line."""
 
 
 def constants(
     protocol: Protocol, byzantine: frozenset[str], thresholds: Mapping[str, int]
 ) -> dict[str, Callable[..., Any]]:
-    """The constants of a deployment: a pod's VPC is in its name, and every agent is correct but those that are said not to be."""
+    """The constants of a deployment: a pod's VPC is part of its name, and all agents are correct except the Byzantine ones."""
     known: dict[str, Callable[..., Any]] = {
         "vpc_of": _vpc_of,
-        "correct": (lambda host: host not in byzantine) if byzantine else _everybody,
+        "correct": (lambda host: host not in byzantine) if byzantine else _every_host,
         **{name: lambda _, value=value: value for name, value in thresholds.items()},
     }
     return {symbol.name: known[symbol.name] for symbol in protocol.symbols if symbol.kind == "constant"}

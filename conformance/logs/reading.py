@@ -1,8 +1,8 @@
-"""Reading event logs: one record after the other, checked, in constant memory however long the file is.
+"""Reads event logs: one checked record at a time, in constant memory.
 
-A file is NDJSON in UTF-8, compressed if its name ends in `.gz`; `-` is standard input. What is not a line of a log ends in one
-sentence that names file, line and field. There is one exception: a process that is killed while it writes leaves a last line that
-is cut. All before it is read, and `LogFile.cut` says so; it is then for the reader to draw no conclusion from what is missing.
+A file is NDJSON in UTF-8, compressed if its name ends in `.gz`; `-` is standard input. An invalid line raises `Problem` with one
+sentence that names file, line and field. The one exception is a process killed while it writes, which leaves a truncated last line:
+everything before it is read, and `LogFile.cut` reports it, so that callers draw no conclusion from missing lines.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from impl.cli.exits import Exit, Problem
 from impl.events.line import LINE_BYTES_MAX, Line, decoded
 
 BLOCK: Final = 1 << 14
-"""Bytes read at once: of a hundred files that are read in turns they stay in the processor's cache."""
+"""Bytes read at once: small enough that the blocks of a hundred files fit into the processor's cache."""
 
 _KEYS: Final = tuple(field.encode_name for field in msgspec.structs.fields(Line))
 _REQUIRED: Final = tuple(field.encode_name for field in msgspec.structs.fields(Line) if field.required)
@@ -35,67 +35,67 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     file: str
     number: int
-    """From 1 on."""
+    """Line number, from 1."""
     line: Line
     raw: bytes = b""
-    """Its text, where it was read."""
+    """The text of the line, if it was read from a file."""
     is_checked: bool = True
-    """Whether all of it keeps to the protocol's words; else what it sent and state are for whoever takes it to check."""
+    """Whether the whole line was checked against the schema; else its messages and state are still unchecked."""
 
     @property
     def place(self) -> str:
-        """Where it stands, for a sentence."""
+        """File and line number, for messages."""
         return f"{self.file}:{self.number}"
 
     def remembered(self) -> Remembered:
-        """The same, to be kept for later."""
+        """A compact form to keep for later."""
         return self.file, self.number, self.raw or self.line
 
 
 Remembered = tuple[str, int, bytes | Line]
-"""A line that was dealt with, with its file and number: as text, where there is one. The values of some hundred lines would take
-the place of the state in the processor's cache."""
+"""File, number and line, the line as text if possible: the decoded values of some hundred lines would displace the state from the
+processor's cache."""
 
 
 def recalled(remembered: Remembered) -> Record:
-    """The line with its values."""
+    """The record, decoded again."""
     file, number, kept = remembered
     return Record(file, number, kept) if isinstance(kept, Line) else Record(file, number, decoded(kept), kept)
 
 
 class LogFile:
-    """One log. Iterate over it once; what `cut`, `records` and `bytes` say grows meanwhile."""
+    """One log. Iterate over it once; `cut`, `records` and `bytes` are updated meanwhile."""
 
     def __init__(self, path: str | Path, vocabulary: Vocabulary | None = None) -> None:
         self.path = str(path)
         self.file = "standard input" if self.path == "-" else self.path
         self.cut: str | None = None
-        """A sentence, if the file ends in the middle of a line."""
+        """A sentence if the file ends in the middle of a line; else None."""
         self.records = 0
         self.bytes = 0
-        """Of the text, read so far; of a compressed file, before it was compressed."""
+        """Bytes of text read so far, uncompressed."""
         self.clocks_back: dict[str, str] = {}
-        """Where the clock of a process first went back. That orders nothing, and is worth a word to whoever reads the times."""
+        """By process: the place where its clock first went back. Clocks order nothing, but readers of timestamps should know."""
         self._vocabulary = vocabulary or recorded()
 
     def __iter__(self) -> Iterator[Record]:
         return self.records_checked()
 
     def records_checked(self, *, heads_only: bool = False) -> Iterator[Record]:
-        """The records in the order of the file; on request without looking at what was sent, and at state.
+        """The records in file order. `heads_only`: messages and state are not checked.
 
         Raises:
-            Problem: a line is none, or the file cannot be read, or has no line at all.
+            Problem: a line is invalid, or the file cannot be read or has no line.
         """
         decode, file, number, rest = decoded, self.file, 0, b""
         fits, is_checked = (self._vocabulary.heads if heads_only else self._vocabulary.fits), not heads_only
         clocks: dict[str, int] = {}
-        of, clock = "", 0  # of the last line: the next one is of the same process, but for logs that were put together
+        of, clock = "", 0  # process and time of the last line; the process changes only in concatenated logs
         for block in self._blocks():
-            whole = rest + block if rest else block
-            pieces = whole.split(b"\n")
+            text = rest + block if rest else block
+            pieces = text.split(b"\n")
             rest = pieces.pop()
-            if len(whole) > LINE_BYTES_MAX:
+            if len(text) > LINE_BYTES_MAX:
                 self._check_lengths([*pieces, rest], number)
             for piece in pieces:
                 number += 1
@@ -130,7 +130,7 @@ class LogFile:
                 yield Record(file, number, line, rest)
                 self.records = number
         if not self.records:
-            what = "has no whole line" if self.cut else "is empty"
+            what = "has no complete line" if self.cut else "is empty"
             raise Problem(f"{file}: {what}; expected a line of JSON for each event", Exit.BAD_INPUT)
 
     def _check(self, line: Line, number: int) -> None:
@@ -149,14 +149,16 @@ class LogFile:
     def _blocks(self) -> Iterator[bytes]:
         try:
             with self._opened() as stream:
-                while block := stream.read1(BLOCK):  # what there is, so that of a cut one nothing is lost
+                while block := stream.read1(
+                    BLOCK
+                ):  # read1 returns what is available, so that nothing of a truncated file is lost
                     self.bytes += len(block)
                     yield block
         except EOFError:
-            self.cut = f"{self.file}: the compressed file is cut after line {self.records}"
+            self.cut = f"{self.file}: the compressed file is truncated after line {self.records}"
         except (gzip.BadGzipFile, zlib.error) as problem:
             raise Problem(
-                f"{self.file}: is not compressed as its name says ({problem}); name a log in .gz, or without",
+                f"{self.file}: is not a gzip file ({problem}); name a compressed log, or rename it without .gz",
                 Exit.BAD_INPUT,
             ) from problem
         except OSError as problem:
@@ -173,10 +175,10 @@ class LogFile:
 
 
 def record_of(file: str, number: int, raw: bytes, vocabulary: Vocabulary) -> Record:
-    """One line that came by another way than a file that is there whole.
+    """The record of one line that does not come from a `LogFile`.
 
     Raises:
-        Problem: it is no line of a log.
+        Problem: the line is invalid.
     """
     if len(raw) > LINE_BYTES_MAX:
         raise _problem(file, number, "", f"has more than {LINE_BYTES_MAX:,} bytes; expected one event in each line")
@@ -189,14 +191,14 @@ def record_of(file: str, number: int, raw: bytes, vocabulary: Vocabulary) -> Rec
     return Record(file, number, line, raw)
 
 
-def check_words(record: Record, vocabulary: Vocabulary) -> None:
-    """Raises `Problem` for a record that does not keep to the protocol's words, where nobody has looked so far."""
+def check_schema(record: Record, vocabulary: Vocabulary) -> None:
+    """Raises `Problem` if a record that was not checked completely violates the schema."""
     if not (record.is_checked or vocabulary.accepts(record.line)):
         check(record.file, record.number, record.line, vocabulary)
 
 
 def check(file: str, number: int, line: Line, vocabulary: Vocabulary) -> None:
-    """Raises `Problem` for a line that says what no line may say."""
+    """Raises `Problem` if a line violates the schema; missing parameters are allowed."""
     found = vocabulary.fault(line)
     if found is not None:
         raise _problem(file, number, *found)
@@ -208,7 +210,7 @@ def _problem(file: str, number: int, field: str, wrong: str) -> Problem:
 
 
 def read(paths: Iterable[str | Path]) -> Iterator[Record]:
-    """The records of several logs, one log after the other; the order of the events is for `joining` to find.
+    """The records of several logs, one log after the other; `causal_order` orders the events.
 
     Raises:
         Problem: as `LogFile`.
@@ -217,10 +219,10 @@ def read(paths: Iterable[str | Path]) -> Iterator[Record]:
         yield from LogFile(path)
 
 
-# ------------------------------------------------------------------------------------------------ what is wrong
+# ------------------------------------------------------------------------------------------- descriptions of faults
 
 _EXPECTED: Final = re.compile(r"Expected (?P<expected>.+?)(?:, got (?P<got>.+?))?(?: - at `\$\.?(?P<path>.*)`)?$")
-_WORDS: Final = {
+_TYPE_NAMES: Final = {
     "str": "text",
     "int": "an integer",
     "bool": "true or false",
@@ -232,7 +234,7 @@ _WORDS: Final = {
 
 
 def _fault_of(raw: bytes, problem: Exception) -> tuple[str, str]:
-    """The field and the sentence for a line that could not be decoded as one of a log."""
+    """The field and the sentence for a line that could not be decoded."""
     if not raw.strip():
         return "", "is blank; expected an event in each line"
     try:
@@ -240,8 +242,8 @@ def _fault_of(raw: bytes, problem: Exception) -> tuple[str, str]:
     except RecursionError:
         return "", "is nested too deeply; expected one event"
     except msgspec.DecodeError as wrong:
-        said = str(wrong).removeprefix("JSON is malformed: ").rstrip(".")
-        return "", f"is not JSON in UTF-8 ({said[:1].lower()}{said[1:]})"
+        reason = str(wrong).removeprefix("JSON is malformed: ").rstrip(".")
+        return "", f"is not JSON in UTF-8 ({reason[:1].lower()}{reason[1:]})"
     except UnicodeDecodeError as wrong:
         return "", f"is not JSON in UTF-8 ({wrong.reason})"
     if not isinstance(value, dict):
@@ -255,30 +257,30 @@ def _fault_of(raw: bytes, problem: Exception) -> tuple[str, str]:
     return _wrong_type(value, str(problem))
 
 
-def _wrong_type(value: dict[str, Any], said: str) -> tuple[str, str]:
-    """The field of a wrong type. The library names the place but for keys of objects, which are found here."""
-    found = _EXPECTED.match(said)
-    assert found is not None, said
+def _wrong_type(value: dict[str, Any], message: str) -> tuple[str, str]:
+    """The field of a wrong type. The decoder's message names the place except keys of objects, which are found here."""
+    found = _EXPECTED.match(message)
+    assert found is not None, message
     names = re.findall(r"`([^`]+)`", found["expected"])
-    expected = _either([_WORDS.get(one.strip(), one.strip()) for name in names for one in name.split("|")])
+    expected = _either([_TYPE_NAMES.get(kind.strip(), kind.strip()) for name in names for kind in name.split("|")])
     path = found["path"] or ""
     top = next((key for key in _KEYS if path == key or path.startswith((f"{key}[", f"{key}."))), path)
     inner = value.get(top)
     if isinstance(inner, dict):
-        for key, one in inner.items():
-            if not _of_type(one, names):
-                return f"{top}.{key}", f"expected {expected or found['expected']}, found {shown(one)}"
+        for key, entry in inner.items():
+            if not _of_type(entry, names):
+                return f"{top}.{key}", f"expected {expected or found['expected']}, found {shown(entry)}"
         return top, f"expected {expected or found['expected']} in every entry"
     got = re.sub("`", "", found["got"] or "")
-    seen = shown(inner) if path == top else _WORDS.get(got, got)
+    seen = shown(inner) if path == top else _TYPE_NAMES.get(got, got)
     return top, f"expected {expected or found['expected']}, found {seen}"
 
 
-def _either(words: Sequence[str]) -> str:
-    return " or ".join([*filter(None, [", ".join(words[:-1])]), *words[-1:]])
+def _either(names: Sequence[str]) -> str:
+    return " or ".join([*filter(None, [", ".join(names[:-1])]), *names[-1:]])
 
 
 def _of_type(value: object, names: Iterable[str]) -> bool:
     kinds = {"str": str, "int": int, "bool": bool, "array": list, "object": dict}
-    wanted = [kinds[one.strip()] for name in names for one in name.split("|") if one.strip() in kinds]
+    wanted = [kinds[kind.strip()] for name in names for kind in name.split("|") if kind.strip() in kinds]
     return type(value) in wanted

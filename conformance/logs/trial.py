@@ -1,4 +1,4 @@
-"""Trying what a log would be with a change: steps that happen first, other lines in the place of some, then all that follows."""
+"""Trials of edited logs: steps that happen first, lines that replace others, then all lines that follow."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from model.matching.compiled import apply
 
 @dataclass(frozen=True)
 class Trial:
-    """How far the log fits then."""
+    """How far the edited log fits."""
 
     fits: int
     """Lines that fit."""
     at: Record | None
-    """The next that does not; none: all of them fit."""
+    """The next line that does not fit; None if all fit."""
     divergence: Divergence | None
-    """What is wrong with that one, if it is told."""
+    """The divergence at that line, if there is one."""
 
 
 def own_lines(divergence: Divergence) -> list[Record]:
-    """The lines of the process from the one on that does not fit, as far as they were read."""
+    """The lines of the process from the misfit on, as far as they were read."""
     process = divergence.process
     waiting = [item for item in process.waiting if item is not divergence.record]
     later = [
@@ -36,33 +36,33 @@ def own_lines(divergence: Divergence) -> list[Record]:
 
 
 def tried(divergence: Divergence, steps: Sequence[Step], lines: Sequence[Record], left_out: int, number: int) -> Trial:
-    """Goes on from before the line: the steps happen, and `lines` come in the place of so many of the process's own.
+    """Continues from before the misfit: the steps happen, then `lines` replace the next `left_out` lines of the process.
 
-    `number`: of the process's last line before them.
+    `number`: the sequence number of the process's last line before them.
     """
     process = divergence.process
     trial = divergence.validation.fork()
     tables = trial.tables(divergence.protocol.name)
     for step in steps:
         apply(tables, divergence.observer.actions[step.action].changes(tables, *step.values))
-    place = trial.joining.processes.get(process.name)
+    place = trial.causal_order.processes.get(process.name)
     if place is not None and place.run == divergence.record.line.run:
         place.sequence = number
-    before = trial.joining.lines
+    before = trial.causal_order.lines
     if steps and divergence.misfit.field == "messaging.message.id":
-        # The message is of a step that no line tells of: it is known by what it says, and by no line's number.
+        # The message comes from a step without a line, so it is identified by its content, not by an id.
         lines = [Record(line.file, line.number, msgspec.structs.replace(line.line, taken=None)) for line in lines]
     for line in [*lines, *own_lines(divergence)[left_out:], *_others(divergence)]:
         stopped = trial.feed(line)
         if stopped is not None:
             at = stopped.divergence.record if stopped.divergence is not None else line
-            return Trial(trial.joining.lines - before, at, stopped.divergence)
-    return Trial(trial.joining.lines - before, None, None)
+            return Trial(trial.causal_order.lines - before, at, stopped.divergence)
+    return Trial(trial.causal_order.lines - before, None, None)
 
 
 def _others(divergence: Divergence) -> Iterator[Record]:
-    """What was read of other processes and not matched."""
-    for process in divergence.validation.joining.processes.values():
+    """Lines of other processes that were read and not matched."""
+    for process in divergence.validation.causal_order.processes.values():
         if process.name != divergence.process.name:
             yield from process.waiting
     for item in divergence.following:

@@ -1,23 +1,19 @@
-"""What validation says: the verdict, and of the first line that does not fit, all that an explanation needs."""
+"""What validation reports: the verdict and, for the first line that does not fit, all that an explanation needs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
+from typing import Protocol as Interface
 
-from conformance.logs.causal_order import Process
+from conformance.logs.causal_order import CausalOrder, Process
 from conformance.logs.reading import Record
 from impl.cli.exits import Exit
-from impl.events.line import Sent
 from model.explaining.broken import Broken
 from model.language import Protocol
-from model.language.notation import notation
 from model.matching.layout import Tables
 from model.matching.observed import Misfit, Observer
-
-if TYPE_CHECKING:
-    from conformance.logs.validate import Validation
 
 Outcome = Literal["conforms", "diverges", "inconclusive"]
 
@@ -26,6 +22,23 @@ EXIT: Final[Mapping[Outcome, Exit]] = {
     "diverges": Exit.VIOLATED,
     "inconclusive": Exit.UNDECIDED,
 }
+
+
+class Continuation(Interface):
+    """A validation at some line, from which others can go on. `conformance.logs.validate.Validation` is one."""
+
+    @property
+    def causal_order(self) -> CausalOrder:
+        """How far the lines of each process were taken, and which of them wait."""
+
+    def tables(self, protocol: str) -> Tables:
+        """The state of a protocol after the lines that were taken."""
+
+    def feed(self, record: Record) -> Verdict | None:
+        """Takes one more record; returns the verdict if it is settled."""
+
+    def fork(self) -> Continuation:
+        """A copy at the same point, without the waiting lines: the caller feeds them again."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +53,13 @@ class Divergence:
     protocol: Protocol
     observer: Observer
     tables: Tables
-    """The state before the line; what an explanation tries it tries on a copy."""
-    validation: Validation = field(repr=False)
-    """Where it stopped; for `fork`."""
+    """The state before the line. An explanation tries its changes on a copy."""
+    validation: Continuation = field(repr=False)
+    """Where validation stopped; a trial forks it."""
     recent: tuple[Record, ...] = field(repr=False)
     """The last lines that were matched, oldest first."""
     following: tuple[Record, ...] = field(default=(), repr=False)
-    """What comes next in the logs, as it would be read; without the lines that wait."""
+    """The next lines of the logs in reading order, without those that wait."""
 
     def as_json(self) -> dict[str, Any]:
         """The form that the command line writes."""
@@ -70,17 +83,17 @@ class Verdict:
     """Lines that were matched."""
     seconds: float
     counts: Mapping[str, int] = field(default_factory=dict)
-    """Of what: stutters by name, deliveries that came late or again, steps that were put in."""
+    """By kind: stutters by name, late and repeated deliveries, inferred steps (`put in: ` and the action)."""
     why: str = ""
-    """One sentence, if it is inconclusive, or if a promise is broken."""
+    """One sentence, if the verdict is inconclusive or a promise is broken."""
     divergence: Divergence | None = None
-    """The line; none if every line fits."""
+    """The first line that does not fit; None if every line fits."""
     broken: tuple[Broken, ...] = ()
-    """Promises that a state broke to which lines led that all fit: then the statement does not keep what it promises."""
+    """Promises broken in a state to which only fitting lines led: the statement does not keep what it promises."""
 
     @property
     def exit(self) -> Exit:
-        """What a command ends with."""
+        """The exit code of a command."""
         return EXIT[self.verdict]
 
     def as_json(self) -> dict[str, Any]:
@@ -97,7 +110,7 @@ class Verdict:
 
 
 class Stop(Exception):
-    """The verdict is clear."""
+    """The verdict is settled."""
 
     def __init__(
         self, verdict: Outcome, why: str = "", divergence: Divergence | None = None, broken: Sequence[Broken] = ()
@@ -107,46 +120,3 @@ class Stop(Exception):
         self.verdict: Outcome = verdict
         self.why = why
         self.divergence = divergence
-
-
-@dataclass
-class MatcherState:
-    """One protocol's observer and state; logs may speak of several protocols, each in a matcher of its own."""
-
-    protocol: Protocol
-    observer: Observer
-    tables: Tables
-    sweep_at: dict[str, int] = field(default_factory=dict)
-    """How many messages of a name there have to be for the next sweep."""
-
-    def move_to(self, observer: Observer) -> None:
-        """Goes on with another compiled protocol, and the same state."""
-        tables = observer.tables()
-        tables.now = self.tables.now
-        tables.take_over(self.tables)
-        for symbol in self.tables.layout.kept.keys() - tables.layout.counted:
-            for arguments, value in self.tables.entries(symbol):
-                tables.put(symbol, arguments, value)
-        self.observer, self.tables = observer, tables
-
-
-def sentence(observer: Observer, misfit: Misfit) -> str:
-    """What does not fit, in one sentence."""
-    match misfit.kind:
-        case "guard":
-            action = observer.actions[misfit.action].action
-            return f"{notation(action.guard[misfit.expected])} is false"
-        case "sent":
-            return "it sent other messages than the step sends"
-        case "missing":
-            return f"{misfit.field} is not said"
-        case _:
-            entry = ", ".join(map(str, misfit.entry))
-            return (
-                f"{misfit.field.partition('.')[2]}({entry}) is {misfit.expected}, and the line says {misfit.observed}"
-            )
-
-
-def written(message: Sent | None) -> str:
-    """A message as the specification writes it."""
-    return f"{message[0]}({', '.join(map(str, message[1:]))})" if message else "it"

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol
 
 from conformance.replay.enabledness import EnabledList, SpontaneousAction, UnauthorizedMessage, View, enabledness
+from conformance.replay.held_process import Hand, HeldProcess, answered, calling, querying
 from conformance.replay.memo import Memo
 from conformance.replay.observe import Difference
-from conformance.replay.process import Hand, Process, answered, calling, querying
 from conformance.replay.targets import Target, reader_of
 from impl.core import Effects, IllegalInput, Send
 from impl.errors import EnvironmentProblem
@@ -29,6 +29,7 @@ from impl.messages import Message
 from impl.on_demand.aca import Aca
 from impl.on_demand.dpm import Dpm
 from impl.on_demand.ncm import Ncm
+from impl.process import Process
 from model.language import Action
 from model.reference.interpreter import Events, Interpreter
 from model.reference.state import Element, Occurrence, State, Trace, Tuple
@@ -51,6 +52,7 @@ class Cores:
     aca: Callable[[str], Aca] = Aca
     message_queue_dpm: Callable[[Thresholds], MessageQueueDpm] = MessageQueueDpm
     message_queue_aca: Callable[[str], MessageQueueAca] = MessageQueueAca
+    runner: type[Process] = Process
 
 
 class NotDrivable(Exception):
@@ -98,7 +100,7 @@ class Driver(ABC):
         """The first message that says what it must not say, or that came to whom it is not for."""
         self._hosts = trace.configuration.sorts["Host"]
         self._correct = {str(key[0]) for key in trace.states[0].relations["correct"]}
-        self._processes: dict[str, Process] = {}
+        self._processes: dict[str, HeldProcess] = {}
         self._willing = enabledness(interpreter, self.spontaneous)
         self._sent: dict[str, set[Tuple]] = {}
         self._state: State = trace.states[0]
@@ -126,24 +128,24 @@ class Driver(ABC):
         """What a core says of its step that is not as expected, beside messages. `host`: whose step it is, if a host's."""
         return None
 
-    def _views(self, process: Process, state: State) -> Iterator[View]:
+    def _views(self, process: HeldProcess, state: State) -> Iterator[View]:
         """What a core says of its state when it is asked."""
         return iter(())
 
-    def _strangers(self, process: Process, state: State) -> Iterator[UnauthorizedMessage]:
+    def _strangers(self, process: HeldProcess, state: State) -> Iterator[UnauthorizedMessage]:
         """What must change nothing."""
         return iter(())
 
     @abstractmethod
-    def _listings(self, process: Process) -> Iterator[EnabledList]:
+    def _listings(self, process: HeldProcess) -> Iterator[EnabledList]:
         """What a core says that it could do now."""
 
     @abstractmethod
-    def _by_itself(self, process: Process, action: Action, choices: Choices, before: State) -> Effects:
+    def _by_itself(self, process: HeldProcess, action: Action, choices: Choices, before: State) -> Effects:
         """What a role does of its own accord."""
 
     @abstractmethod
-    def _takes(self, process: Process, action: Action, taken: Message, before: State) -> Effects:
+    def _takes(self, process: HeldProcess, action: Action, taken: Message, before: State) -> Effects:
         """A message is handed to the core that a step takes it for."""
 
     @abstractmethod
@@ -169,7 +171,15 @@ class Driver(ABC):
         tag = f"{self._name} {time.time_ns()}"
         for process, (make, hand) in self._roles.items():
             correct = process not in self._hosts or process in self._correct
-            self._processes[process] = Process(process, self._target, make if correct else None, hand, tag)
+            self._processes[process] = HeldProcess(
+                process,
+                self._target,
+                make if correct else None,
+                hand,
+                tag,
+                runner=self._cores.runner,
+                twins=process not in self._hosts,
+            )
         self._begin()
 
     @property
@@ -209,34 +219,36 @@ class Driver(ABC):
         finally:
             self._arrive()
 
-    def _perform(self, process: Process, number: int, before: State, crash: str) -> Effects:
+    def _perform(self, process: HeldProcess, number: int, before: State, crash: str) -> Effects:
         action, occurrence = self._actions[number], self._trace.steps[number]
         choices: Choices = dict(occurrence.choices)
         if action.name in RESTARTS:
-            self._published(process.restart())
+            process.restart()
+            self._published(process.published)
             return Effects()
         if process.down:
             raise NotDrivable(f"{process.name} has crashed, and the trace goes on with it")
         if action.name == "restart":
-            self._published(process.restart())
-            with calling(process.core):
-                effects: Effects = process.core.start()
-            return self._done(process, effects, crash)
+            process.restart()
+            self._published(process.published)
+            return self._done(process, process.command(lambda: process.core.start(), crash))
         if action.name in self.forged:
             message = self.names.message(self.forged[action.name], tuple(choices.values()), before)
             send = Send(self._speaks_by(process.name), message, process.name)
-            process.publish([send])
+            process.speak(send)
             self._published([send])
             return Effects(sends=(send,))
         if not action.takes:
-            with calling(process.core):
-                effects = self._by_itself(process, action, choices, before)
-            return self._done(process, effects, crash) if process.core is not None else effects
+            if process.core is None:
+                return self._by_itself(process, action, choices, before)
+            return self._done(
+                process, process.command(lambda: self._by_itself(process, action, choices, before), crash)
+            )
         key = self.taken(action, occurrence, before)
         taken = self.names.message(*key, before)
         self._wait_for(process, taken, f"{key[0]}{key[1]} (step {number + 1}, {action.name})")
-        effects = self._takes(process, action, taken, before)
-        self._done(process, effects, crash)
+        effects = process.deliver(taken, crash, lambda: self._takes(process, action, taken, before))
+        self._done(process, effects)
         if not process.down and self._last_use[key] == number:
             process.acknowledge(taken)
         return effects
@@ -245,10 +257,9 @@ class Driver(ABC):
     def _speaks_by(self, host: str) -> str:
         """The topic by which a host says what it says."""
 
-    def _done(self, process: Process, effects: Effects, crash: str = "") -> Effects:
-        """The duties that follow from what a core answered."""
-        effects = answered(process.core, effects)
-        self._published(process.perform(effects, crash))
+    def _done(self, process: HeldProcess, effects: Effects) -> Effects:
+        """Waits until what an input published has arrived, and counts what it stored to be published."""
+        self._published(process.published)
         for item in process.unpublished:  # what is stored to be published counts as sent
             if self._is_named(item.send.message):
                 self._note(item.send.message)
@@ -316,7 +327,7 @@ class Driver(ABC):
                 )
         return None
 
-    def _does(self, process: Process, own: SpontaneousAction, choices: Tuple, state: State) -> bool:
+    def _does(self, process: HeldProcess, own: SpontaneousAction, choices: Tuple, state: State) -> bool:
         """Whether a core does something when it is told to."""
         given = {"host": process.name, **dict(zip(own.parameters, choices, strict=True))}
         try:
@@ -325,7 +336,7 @@ class Driver(ABC):
             return False
         return not self._is_nothing(process, effects)
 
-    def _is_nothing(self, process: Process, effects: Effects) -> bool:
+    def _is_nothing(self, process: HeldProcess, effects: Effects) -> bool:
         return effects.record is None and not effects.sends
 
     # ------------------------------------------------------------------------------------------------- duplicates
@@ -337,13 +348,13 @@ class Driver(ABC):
                 if self._may_come_again(process, message) and self.names.said(message) not in taken:
                     yield process.name, message
 
-    def _may_come_again(self, process: Process, message: Message) -> bool:
+    def _may_come_again(self, process: HeldProcess, message: Message) -> bool:
         return self._is_named(message)
 
     def again(self, name: str, message: Message) -> Effects:
         """Hands over once more what has arrived at a process."""
         process = self._processes[name]
-        effects = self._done(process, process.receive(message))
+        effects = self._done(process, process.deliver(message))
         self._arrive()
         return effects
 
@@ -386,16 +397,16 @@ class Driver(ABC):
         self._sent.setdefault(name, set()).add(arguments)
         self._note_content(name, arguments, message)
 
-    def _fetch(self, process: Process, wanted: Message, what: str) -> None:
+    def _fetch(self, process: HeldProcess, wanted: Message, what: str) -> None:
         end = time.monotonic() + WAIT_SECONDS_MAX
         while wanted not in process.held:
-            if process.take(max(0.0, min(end - time.monotonic(), 1.0))) is None and time.monotonic() > end:
+            if process.fetch(max(0.0, min(end - time.monotonic(), 1.0))) is None and time.monotonic() > end:
                 raise EnvironmentProblem(
                     f"{self._name}: waited {WAIT_SECONDS_MAX:g} s for {what} to arrive at {process.name}; "
                     "see that the broker runs and is not overloaded"
                 )
 
-    def _wait_for(self, process: Process, taken: Message, what: str) -> None:
+    def _wait_for(self, process: HeldProcess, taken: Message, what: str) -> None:
         if taken not in process.held:
             name, arguments = self.names.said(taken)
             if arguments not in self._sent.get(name, set()) or self._is_unpublished(taken):
@@ -410,7 +421,7 @@ class Driver(ABC):
         """Takes in what has come besides, and looks at what each agent has received."""
         for process in self._processes.values():
             if not process.down:
-                while process.take(0.0) is not None:
+                while process.fetch(0.0) is not None:
                     pass
         for host in self._hosts:
             for message in self._processes[host].newly_arrived():

@@ -27,11 +27,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from conformance.replay.driver import Cores, Driver, NotDrivable, is_restart, process_of
+from conformance.replay.held_process import CoreFailed
 from conformance.replay.memo import Memo
 from conformance.replay.message_queue import MessageQueueDriver
 from conformance.replay.observe import Difference, compare
 from conformance.replay.on_demand import OnDemandDriver
-from conformance.replay.process import CoreFailed
 from conformance.replay.targets import Target
 from impl.core import Effects, IllegalInput
 from impl.wire.codec import MalformedMessage

@@ -21,10 +21,10 @@ from weakref import WeakKeyDictionary
 
 from conformance.replay.driver import Choices, Cores, Driver, NotDrivable
 from conformance.replay.enabledness import EnabledList, SpontaneousAction, UnauthorizedMessage, View, own
+from conformance.replay.held_process import Hand, HeldProcess, calling
 from conformance.replay.message_queue_names import MESSAGES, Naming, content, parts
 from conformance.replay.message_queue_topics import Topics
 from conformance.replay.observe import Difference, differing
-from conformance.replay.process import Hand, Process, calling
 from conformance.replay.targets import Target
 from impl.broker import topics
 from impl.core import Effects, IllegalInput, Send
@@ -141,11 +141,14 @@ class MessageQueueDriver(Driver):
 
     def _begin(self) -> None:
         dpm = self._processes["dpm"]
-        with calling(dpm.core):
-            for host in self._hosts:
-                self._done(dpm, dpm.core.register(Registered(host)))
-            for vpc in self.names.vpcs.values():
-                self._done(dpm, dpm.core.add_vpc(vpc))
+        for host in self._hosts:
+            self._done(dpm, dpm.command(partial(self._of_dpm, "register", Registered(host))))
+        for vpc in self.names.vpcs.values():
+            self._done(dpm, dpm.command(partial(self._of_dpm, "add_vpc", vpc)))
+
+    def _of_dpm(self, question: str, *arguments: Any) -> Effects:
+        effects: Effects = getattr(self._processes["dpm"].core, question)(*arguments)
+        return effects
 
     def finish(self) -> None:
         for host in self._hosts:
@@ -221,7 +224,7 @@ class MessageQueueDriver(Driver):
             None if found == by_topic else Difference("published", sorted(by_topic - found), sorted(found - by_topic))
         )
 
-    def _views(self, process: Process, state: State) -> Iterator[View]:
+    def _views(self, process: HeldProcess, state: State) -> Iterator[View]:
         core, vpcs = process.core, self.names.vpcs
         if process.name == "dpm":
             yield "hosts", sorted(self._hosts), core.hosts()
@@ -249,7 +252,7 @@ class MessageQueueDriver(Driver):
                     found.add(key if isinstance(key, str) else next(item for item in key if item in self._vpc_names))
         return found
 
-    def _strangers(self, process: Process, state: State) -> Iterator[UnauthorizedMessage]:
+    def _strangers(self, process: HeldProcess, state: State) -> Iterator[UnauthorizedMessage]:
         core = process.core
         other = next((host for host in self._hosts if host != process.name), "nobody")
         if process.name == "dpm":
@@ -289,7 +292,7 @@ class MessageQueueDriver(Driver):
         if state.functions["epoch"][process.name,] == 0:
             yield UnauthorizedMessage("say_hello before the start", core.say_hello)
 
-    def _listings(self, process: Process) -> Iterator[EnabledList]:
+    def _listings(self, process: HeldProcess) -> Iterator[EnabledList]:
         if process.name != "dpm":
             return
         core = process.core
@@ -337,7 +340,7 @@ class MessageQueueDriver(Driver):
         self._before = self._state
         return super().again(name, message)
 
-    def _by_itself(self, process: Process, action: Action, choices: Choices, before: State) -> Effects:
+    def _by_itself(self, process: HeldProcess, action: Action, choices: Choices, before: State) -> Effects:
         core, host = process.core, str(choices.get("host", ""))
         vpc = self.names.vpc(choices["vpc"])
         effects: Effects
@@ -366,7 +369,13 @@ class MessageQueueDriver(Driver):
                 raise NotDrivable(f"nobody knows how to do {unknown}")
         return effects
 
-    def _from_the_topic(self, process: Process, choices: Choices) -> Published:
+    def _perform(self, process: HeldProcess, number: int, before: State, crash: str) -> Effects:
+        if self._actions[number].name == "receive" and process.core is not None and not process.down:
+            message = self._from_the_topic(process, dict(self._trace.steps[number].choices))
+            return self._done(process, process.deliver(message, crash))
+        return super()._perform(process, number, before, crash)
+
+    def _from_the_topic(self, process: HeldProcess, choices: Choices) -> Published:
         """What the topic delivers in this step, once it has come."""
         message = self.names.published(choices["vpc"], choices["revision"])
         if self._is_unpublished(message):
@@ -374,14 +383,14 @@ class MessageQueueDriver(Driver):
         self._fetch(process, message, self.names.shown(message))
         return message
 
-    def _acknowledge(self, process: Process, message: Published) -> None:
+    def _acknowledge(self, process: HeldProcess, message: Published) -> None:
         """The agent acknowledges what it has applied; one that is Byzantine acknowledges what it likes."""
         if process.core is not None and not process.core.may_acknowledge(message):
             raise IllegalInput(f"ACA {process.name}: {self.names.shown(message)} is not applied: acknowledge")
         process.acknowledge(message)
         self._topics.acknowledge(process.name, message)
 
-    def _takes(self, process: Process, action: Action, taken: Message, before: State) -> Effects:
+    def _takes(self, process: HeldProcess, action: Action, taken: Message, before: State) -> Effects:
         if isinstance(taken, Subscribe) and self._waits_for_the_broker(taken):
             raise NotDrivable(f"DPM has not yet had done what it decided about {taken.host}")
         if (
@@ -420,17 +429,17 @@ class MessageQueueDriver(Driver):
                 effects = core.accept(message)
         return effects
 
-    def _listen(self, process: Process, vpc: str) -> None:
+    def _listen(self, process: HeldProcess, vpc: str) -> None:
         """The process has a subscription to the VPC's topic, and reads by it; anew if it did before."""
         self._let_go(process, vpc)
         process.session.listen(topics.multicast(vpc), topics.reader(process.name))
         self._topics.doubt(vpc)
 
-    def _let_go(self, process: Process, vpc: str) -> None:
+    def _let_go(self, process: HeldProcess, vpc: str) -> None:
         process.session.stop_listening(topics.multicast(vpc))
         process.forget(topics.multicast(vpc))
 
-    def _listeners(self, vpc: str) -> Iterator[Process]:
+    def _listeners(self, vpc: str) -> Iterator[HeldProcess]:
         """Those that read a topic, and whose subscription exists."""
         for host in sorted(self._topics.readers(vpc).attached):
             process = self._processes.get(host)
@@ -468,7 +477,7 @@ class MessageQueueDriver(Driver):
                 if (host, message.vpc, message.revision) not in self._topics.backlog:
                     process.acknowledge(message)
 
-    def _may_come_again(self, process: Process, message: Message) -> bool:
+    def _may_come_again(self, process: HeldProcess, message: Message) -> bool:
         functions = self._state.functions
         if isinstance(message, Published):
             key = (process.name, self.names.vpc_name(message.vpc))

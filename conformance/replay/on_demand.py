@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Final
 
 from conformance.replay.driver import Choices, Cores, Driver, NotDrivable
 from conformance.replay.enabledness import EnabledList, SpontaneousAction, UnauthorizedMessage, View, own
+from conformance.replay.held_process import Hand, HeldProcess, answered, calling
 from conformance.replay.observe import Difference, Observation, compare
 from conformance.replay.on_demand_names import PLACED, UNNAMED_REQUEST, Names, place_of, place_said
-from conformance.replay.process import Hand, Process, answered, calling
 from conformance.replay.targets import Target
 from impl.broker import topics
 from impl.core import Effects, Send
@@ -161,7 +161,7 @@ class OnDemandDriver(Driver):
                 found.add((_EVENTS[event.name], (host, *request, *pair)))
         return frozenset(found)
 
-    def _views(self, process: Process, state: State) -> Iterator[View]:
+    def _views(self, process: HeldProcess, state: State) -> Iterator[View]:
         core, names, functions = process.core, self.names, state.functions
         if process.name == "dpm":
             placed = {names.pod(pod): place_of(state, pod, latest) for (pod,), latest in functions["latest"].items()}
@@ -189,7 +189,7 @@ class OnDemandDriver(Driver):
             if epoch:
                 yield "say_hello", {("hello", (host, epoch))}, self.messages(core.say_hello())
 
-    def _strangers(self, process: Process, state: State) -> Iterator[UnauthorizedMessage]:
+    def _strangers(self, process: HeldProcess, state: State) -> Iterator[UnauthorizedMessage]:
         if process.name == "dpm":
             yield from self._strangers_to_dpm(process, state)
         elif process.name == "ncm":
@@ -206,7 +206,7 @@ class OnDemandDriver(Driver):
             if state.functions["epoch"][process.name,] == 0:
                 yield UnauthorizedMessage("say_hello before the start", process.core.say_hello)
 
-    def _strangers_to_dpm(self, process: Process, state: State) -> Iterator[UnauthorizedMessage]:
+    def _strangers_to_dpm(self, process: HeldProcess, state: State) -> Iterator[UnauthorizedMessage]:
         receive = process.core.receive
         yield UnauthorizedMessage("Config", partial(receive, Config(UNPLACED, 1, None)))
         yield UnauthorizedMessage("Report of nothing", partial(receive, Report(UNPLACED, 1, Outcome.DONE)))
@@ -218,7 +218,7 @@ class OnDemandDriver(Driver):
                     again = Report(self.names.pod(pod), int(version), other)
                     yield UnauthorizedMessage(f"Report of what has ended, {other.value}", partial(receive, again))
 
-    def _strangers_to_ncm(self, process: Process, state: State) -> Iterator[UnauthorizedMessage]:
+    def _strangers_to_ncm(self, process: HeldProcess, state: State) -> Iterator[UnauthorizedMessage]:
         core, greeted, removed = process.core, state.functions["greeted"], state.relations["removed"]
         foreign = [message for host in self._hosts for message in self._processes[host].arrived]
         for message in [*process.arrived, *foreign[:1]]:
@@ -265,7 +265,7 @@ class OnDemandDriver(Driver):
         value: Node = next(lifecycle.value.node for lifecycle in lifecycles if lifecycle.name == "route_state")
         return value
 
-    def _listings(self, process: Process) -> Iterator[EnabledList]:
+    def _listings(self, process: HeldProcess) -> Iterator[EnabledList]:
         core, names = process.core, self.names
         pods = [names.pod(sort) for sort in self._trace.configuration.sorts["Pod"]]
 
@@ -290,31 +290,30 @@ class OnDemandDriver(Driver):
             )
             yield EnabledList("is_paused", ("resume",), frozenset(paused))
 
-    def _does(self, process: Process, own: SpontaneousAction, choices: Tuple, state: State) -> bool:
+    def _does(self, process: HeldProcess, own: SpontaneousAction, choices: Tuple, state: State) -> bool:
         if own.name == "packet" and all((process.name, request) in self._used for request in self._requests):
             return False  # the specification has no request left to ask under
         return super()._does(process, own, choices, state)
 
-    def _is_nothing(self, process: Process, effects: Effects) -> bool:
+    def _is_nothing(self, process: HeldProcess, effects: Effects) -> bool:
         return super()._is_nothing(process, effects) and not self._happened(process.name, effects)
 
     # ------------------------------------------------------------------------------------------------- steps
 
-    def _perform(self, process: Process, number: int, before: State, crash: str) -> Effects:
+    def _perform(self, process: HeldProcess, number: int, before: State, crash: str) -> Effects:
         if self._actions[number].name == "deregister" and not process.down:
             return self._by_operator(Deregistered(str(dict(self._trace.steps[number].choices)["host"])), crash)
         return super()._perform(process, number, before, crash)
 
-    def _takes(self, process: Process, action: Action, taken: Message, before: State) -> Effects:
+    def _takes(self, process: HeldProcess, action: Action, taken: Message, before: State) -> Effects:
         if action.name == "greet_by_request":
             # The specification greets and answers in two steps, the implementation in one: here the first half. The whole is tried
             # on a copy (`greeted_at_once`).
-            with calling(process.core):
-                effects: Effects = process.core.greet(taken)
+            effects: Effects = process.core.greet(taken)
             return effects
         return process.receive(taken)
 
-    def _by_itself(self, process: Process, action: Action, choices: Choices, before: State) -> Effects:
+    def _by_itself(self, process: HeldProcess, action: Action, choices: Choices, before: State) -> Effects:
         """What a role does of its own accord."""
         names, core = self.names, process.core
         effects: Effects
@@ -360,10 +359,10 @@ class OnDemandDriver(Driver):
 
     def _by_operator(self, message: Registered | Deregistered, crash: str = "") -> Effects:
         """A host is registered or deregistered: by a message, like everything else."""
-        self._processes["dpm"].publish([Send("hosts", message)])
+        self._processes["dpm"].speak(Send("hosts", message))
         ncm = self._processes["ncm"]
         self._fetch(ncm, message, f"{type(message).__name__} of {message.host}")
-        effects = self._done(ncm, ncm.receive(message), crash)
+        effects = self._done(ncm, ncm.deliver(message, crash))
         if not ncm.down:
             ncm.acknowledge(message)
         return effects

@@ -1,4 +1,4 @@
-"""What came of shrinking, shown: the candidates with their rates, and the smallest in full."""
+"""Prints the result of shrinking: the candidates with their rates, and the smallest in full."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from conformance.shrink.shrink import Shrunk, Tried
 from impl.cli.console import plain_table
 from model.reference import itf
 
-WORDS_MAX = 46
-"""Of a hypothesis in a table; the smallest is shown whole."""
+TEXT_MAX = 46
+"""Columns of a hypothesis in the table; the smallest is printed in full."""
 
 
 def print_shrunk(shrunk: Shrunk, console: Console) -> None:
-    """The candidates, the smallest that diverges likewise, and the way there."""
+    """Prints the candidates, the smallest that diverges likewise, and the trace."""
     if shrunk.divergence is None:
         console.print(f"{escape(shrunk.vector.name)}: {_nothing(shrunk)}", highlight=False)
         return
-    observed = "" if shrunk.observed == 1 else f" in run {shrunk.observed}, and not before"
+    observed = "" if shrunk.observed == 1 else f" first in run {shrunk.observed}"
     console.print(f"Diverged{observed}: {escape(said(shrunk.divergence))}", highlight=False)
     if not shrunk.divergence.step:
-        console.print("It does so at the start already: there is nothing to make small.", highlight=False)
+        console.print("It diverges at the start: there is nothing to shrink.", highlight=False)
         return
     console.print()
     table = plain_table(
         f"Candidates on {shrunk.target}, each {shrunk.times} times", right=("steps", "likewise", "otherwise"), left=()
     )
-    table.add_column("if this is wrong", no_wrap=True)
+    table.add_column("hypothesis", no_wrap=True)
     for item in shrunk.tried:
-        words = item.candidate.because
-        words = words if len(words) <= WORDS_MAX else f"{words[: WORDS_MAX - 3]}..."
-        table.add_row(str(item.steps), str(item.likewise), str(item.otherwise), escape(words))
+        text = item.candidate.because
+        text = text if len(text) <= TEXT_MAX else f"{text[: TEXT_MAX - 3]}..."
+        table.add_row(str(item.steps), str(item.likewise), str(item.otherwise), escape(text))
     console.print(table)
     console.print()
     smallest = shrunk.smallest
@@ -47,25 +47,25 @@ def print_shrunk(shrunk: Shrunk, console: Console) -> None:
 
 
 def concluded(shrunk: Shrunk, smallest: Tried) -> str:
-    """How much smaller it is, how often it diverges, and what may be wrong."""
+    """How much smaller the run is, how often it diverges, and the hypothesis, in two sentences."""
     assert shrunk.divergence is not None
     return escape(
-        f"{shrunk.divergence.step} steps, made {smallest.steps}: diverges likewise in {smallest.likewise} of "
-        f"{smallest.times} runs. As if: {smallest.candidate.because}."
+        f"{shrunk.divergence.step} steps reduced to {smallest.steps}: diverges likewise in {smallest.likewise} of "
+        f"{smallest.times} runs. Hypothesis: {smallest.candidate.because}."
     )
 
 
 def _nothing(shrunk: Shrunk) -> str:
     if shrunk.because:
-        return f"[yellow]was not driven to its end:[/] {escape(shrunk.because)}"
-    return f"conforms on {shrunk.target} in {shrunk.times} runs; there is nothing to make small."
+        return f"[yellow]could not be replayed to its end:[/] {escape(shrunk.because)}"
+    return f"conforms on {shrunk.target} in {shrunk.times} runs; there is nothing to shrink."
 
 
 def saved(shrunk: Shrunk, smallest: Tried) -> str:
     """The smallest run as a trace file."""
     assert smallest.divergence is not None
     candidate = smallest.candidate
-    description = f"Made small of {shrunk.vector.name}. As if: {candidate.because}."
+    description = f"Shrunk from {shrunk.vector.name}. Hypothesis: {candidate.because}."
     trace = replace(candidate.trace, description=description)
     if candidate.leaving is None:
         return itf.dumps(trace, shrunk.vector.base)

@@ -1,1 +1,1 @@
-"""A divergence made small: on a model of what was seen to be wrong, and confirmed on the target where it was seen."""
+"""Shrinks a divergence: on a model of the observed failure, confirmed on the target where it was observed."""

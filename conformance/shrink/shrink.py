@@ -1,8 +1,8 @@
-"""A divergence made small: candidates from hypotheses, run on the target, the smallest first, each several times.
+"""Shrinks a divergence: candidates from hypotheses are run on the target, smallest first, each several times.
 
-A candidate counts if it diverges likewise at least once; how often it does is its rate. One that never does refutes its hypothesis,
-or teaches it. The run that was given is the last candidate of all: if no other diverges, no hypothesis explains what is wrong, and
-the target itself is asked, so many times at most, what the run can do without.
+A candidate counts if it diverges likewise at least once; its rate is how often it does. One that never does refutes its
+hypothesis, or refines it. The original run is the last candidate: if no other diverges, no hypothesis explains the failure, and the
+original is reduced by trying shorter runs on the target, at most `TARGET_RUNS_MAX` of them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from conformance.replay.driver import Cores
 from conformance.replay.lockstep import Divergence, Leaving, Replay, replay
 from conformance.replay.replays import Vector
 from conformance.replay.targets import Target
+from conformance.shrink.failure import Failure, failure_of, kind_of
 from conformance.shrink.hypotheses import Candidate, InContext, hypotheses
-from conformance.shrink.wrong import Wrong, kind_of, wrong_of
 from impl.cli.exits import Exit
 from model.explore.shrinking import adapted, reduced
 from model.reference.interpreter import Interpreter
@@ -24,31 +24,31 @@ from model.reference.runs import executed
 from model.reference.state import Occurrence, Trace
 
 FEW: Final = 3
-"""Candidates that are run in any case, so that a rate stands beside others."""
-ASKED_MAX: Final = 120
-"""Runs on the target at most where no hypothesis explains what is wrong: on a broker that takes a minute."""
+"""Candidates that are always run, so that rates can be compared."""
+TARGET_RUNS_MAX: Final = 120
+"""Runs on the target if no hypothesis explains the failure: about a minute on a broker."""
 LESSONS_MAX: Final = 8
-"""How often a hypothesis learns from a run that went well, at most."""
+"""How often a hypothesis may learn from a run that did not diverge."""
 
-Told = Callable[[int, str], None]
+Progress = Callable[[int, str], None]
 
 
 @dataclass(frozen=True)
 class Tried:
-    """What became of a candidate on the target."""
+    """The results of a candidate on the target."""
 
     candidate: Candidate
     times: int
     likewise: int
     """Runs that diverged in the same way."""
     otherwise: int
-    """Runs that diverged in another way, or could not be driven."""
+    """Runs that diverged differently, or could not be replayed."""
     divergence: Divergence | None
-    """Of the first run that diverged likewise."""
+    """The divergence of the first run that diverged likewise."""
 
     @property
     def steps(self) -> int:
-        """The length of the run."""
+        """Steps of the run."""
         return len(self.candidate.trace.steps)
 
     def as_json(self) -> dict[str, Any]:
@@ -65,35 +65,35 @@ class Tried:
 
 @dataclass
 class Shrunk:
-    """What came of it."""
+    """The result of shrinking."""
 
     vector: Vector
     target: str
     times: int
     observed: int = 0
-    """Runs of the whole trace until it diverged; 0: it never did."""
+    """The run of the original trace that first diverged, from 1; 0 if none did."""
     divergence: Divergence | None = None
-    """The one that was to be made small."""
+    """The divergence to shrink."""
     because: str = ""
-    """Why the trace could not be driven to its end."""
+    """Why the trace could not be replayed to its end."""
     tried: list[Tried] = field(default_factory=list)
 
     @property
     def smallest(self) -> Tried | None:
-        """The shortest run that diverges likewise; of several, the one that does so most often."""
+        """The shortest run that diverges likewise; of several, the one with the highest rate."""
         found = [item for item in self.tried if item.likewise]
         return min(found, key=lambda item: (item.steps, -item.likewise), default=None)
 
     @property
     def verdict(self) -> Literal["conforms", "diverges", "undecided"]:
-        """Of the trace that was given."""
+        """The verdict on the original trace."""
         if self.divergence is not None:
             return "diverges"
         return "undecided" if self.because else "conforms"
 
     @property
     def exit(self) -> Exit:
-        """What a command ends with."""
+        """The exit code of a command."""
         return {"conforms": Exit.HOLDS, "diverges": Exit.VIOLATED, "undecided": Exit.UNDECIDED}[self.verdict]
 
     def as_json(self) -> dict[str, Any]:
@@ -112,18 +112,18 @@ class Shrunk:
 
 
 def shrink(
-    vector: Vector, target: Target, *, cores: Cores | None = None, times: int = 5, progress: Told | None = None
+    vector: Vector, target: Target, *, cores: Cores | None = None, times: int = 5, progress: Progress | None = None
 ) -> Shrunk:
-    """Replays a trace until it diverges, `times` times at most, and finds a smaller run that diverges likewise.
+    """Replays a trace at most `times` times until it diverges, and finds a smaller run that diverges likewise.
 
     Raises:
         EnvironmentProblem: the broker does not deliver.
     """
-    told = progress or (lambda done, word: None)
+    report = progress or (lambda done, text: None)
     leaving = Leaving(vector.diverges_at, vector.protocol) if vector.diverges_at is not None else None
     shrunk = Shrunk(vector, target.name, times)
     for number in range(times):
-        told(0, f"{vector.name}, run {number + 1}")
+        report(0, f"{vector.name}, run {number + 1}")
         result = replay(vector.trace, vector.name, vector.base, target, cores, leaving)
         if result.verdict == "not driven":
             shrunk.because = result.because
@@ -133,31 +133,37 @@ def shrink(
     if shrunk.divergence is None or shrunk.divergence.step == 0:
         return shrunk
     interpreter = Interpreter(vector.base, vector.trace.configuration)
-    wrong = wrong_of(interpreter, vector.trace, shrunk.divergence, leaving)
-    _Search(shrunk, wrong, interpreter, target, cores, told).run()
+    failure = failure_of(interpreter, vector.trace, shrunk.divergence, leaving)
+    _Search(shrunk, failure, interpreter, target, cores, report).run()
     return shrunk
 
 
 class _Search:
-    """The candidates of one wrong, and what became of them."""
+    """The search over the candidates of one failure."""
 
     def __init__(
-        self, shrunk: Shrunk, wrong: Wrong, interpreter: Interpreter, target: Target, cores: Cores | None, told: Told
+        self,
+        shrunk: Shrunk,
+        failure: Failure,
+        interpreter: Interpreter,
+        target: Target,
+        cores: Cores | None,
+        report: Progress,
     ) -> None:
         self._shrunk = shrunk
-        self._wrong = wrong
+        self._failure = failure
         self._interpreter = interpreter
         self._target = target
         self._cores = cores
-        self._told = told
+        self._report = report
         self._lessons = 0
         self._seen: set[tuple[Occurrence, ...]] = set()
         self._waiting: list[Candidate] = []
 
     def run(self) -> None:
-        """Runs candidates, the smallest first, until no smaller one is left that was not tried."""
-        for hypothesis in hypotheses(self._wrong, self._interpreter):
-            self._told(len(self._shrunk.tried), hypothesis.words)
+        """Runs candidates, smallest first, until no smaller untried one is left."""
+        for hypothesis in hypotheses(self._failure, self._interpreter):
+            self._report(len(self._shrunk.tried), hypothesis.text)
             self._add(hypothesis.candidates())
         self._add(self._given())
         while self._waiting:
@@ -176,28 +182,28 @@ class _Search:
 
         smallest = self._shrunk.smallest
         if smallest is not None and smallest.candidate.hypothesis is None:
-            candidate = self._asked(smallest.candidate)
+            candidate = self._reduced_on_target(smallest.candidate)
             if len(candidate.trace.steps) < smallest.steps:
                 self._shrunk.tried.append(self._try(candidate))
 
-    def _asked(self, whole: Candidate) -> Candidate:
-        """What is left over of a run by asking the target; its last step is kept, if it is that one that diverges."""
-        asked, last = 0, self._wrong.step
-        word = "what the target needs to diverge; no hypothesis explains it"
+    def _reduced_on_target(self, original: Candidate) -> Candidate:
+        """The run reduced by trying it on the target; its last step is kept if that is the one that diverges."""
+        runs, last = 0, self._failure.step
+        because = "reduced on the target; no hypothesis explains it"
 
         def shows(trace: Trace) -> Candidate | None:
-            nonlocal asked
+            nonlocal runs
             run = adapted(self._interpreter, trace, [last]) if last is not None else trace
-            if asked >= ASKED_MAX or (last is not None and len(run.steps) == len(trace.steps)):
+            if runs >= TARGET_RUNS_MAX or (last is not None and len(run.steps) == len(trace.steps)):
                 return None
-            asked += 1
-            self._told(len(self._shrunk.tried), f"{len(run.steps)} steps, asked {asked} times")
-            candidate = Candidate(run, None, word)
+            runs += 1
+            self._report(len(self._shrunk.tried), f"{len(run.steps)} steps, {runs} runs")
+            candidate = Candidate(run, None, because)
             divergence = self._replayed(candidate).divergence
             return candidate if divergence is not None and self._is_alike(candidate, divergence) else None
 
-        found = reduced(self._interpreter, self._wrong.trace, shows) if whole.leaving is None else None
-        return found[1] if found is not None else whole
+        found = reduced(self._interpreter, self._failure.trace, shows) if original.leaving is None else None
+        return found[1] if found is not None else original
 
     def _add(self, candidates: Iterator[Candidate]) -> None:
         for candidate in candidates:
@@ -206,22 +212,22 @@ class _Search:
                 self._waiting.append(candidate)
 
     def _given(self) -> Iterator[Candidate]:
-        """The run that was observed."""
-        run, wrong = self._wrong.trace, self._wrong
-        if wrong.step is None:
-            yield Candidate(run, None, "the run that was given")
-        elif wrong.leaving is not None:
+        """The original run."""
+        run, failure = self._failure.trace, self._failure
+        if failure.step is None:
+            yield Candidate(run, None, "the original run")
+        elif failure.leaving is not None:
             trace = self._shrunk.vector.trace
-            yield Candidate(trace, wrong.leaving, "the run that was given")
+            yield Candidate(trace, failure.leaving, "the original run")
         else:
-            whole = executed(self._interpreter, run, [wrong.step])
-            assert whole is not None
-            yield Candidate(whole, None, "the run that was given")
+            complete = executed(self._interpreter, run, [failure.step])
+            assert complete is not None
+            yield Candidate(complete, None, "the original run")
 
     def _try(self, candidate: Candidate) -> Tried:
         likewise, otherwise, first = 0, 0, None
         for number in range(self._shrunk.times):
-            self._told(len(self._shrunk.tried), f"{len(candidate.trace.steps)} steps, run {number + 1}")
+            self._report(len(self._shrunk.tried), f"{len(candidate.trace.steps)} steps, run {number + 1}")
             result = self._replayed(candidate)
             if result.divergence is None:
                 otherwise += result.verdict == "not driven"
@@ -232,11 +238,11 @@ class _Search:
         return Tried(candidate, self._shrunk.times, likewise, otherwise, first)
 
     def _is_alike(self, candidate: Candidate, divergence: Divergence) -> bool:
-        """It is of the same kind; or what goes wrong is what was foretold, and another of its effects is noticed first."""
-        kind, wanted = kind_of(candidate.trace, divergence, candidate.leaving), self._wrong.kind
+        """Whether the divergence is of the same kind, or a predicted symbol of the same step differs first."""
+        kind, wanted = kind_of(candidate.trace, divergence, candidate.leaving), self._failure.kind
         at_the_end = divergence.step == len(candidate.trace.steps)
         same_place = at_the_end and (kind.of, kind.name) == (wanted.of, wanted.name)
-        return kind == wanted or (same_place and kind.symbol in candidate.foretold)
+        return kind == wanted or (same_place and kind.symbol in candidate.predicted)
 
     def _replayed(self, candidate: Candidate) -> Replay:
         name, base = self._shrunk.vector.name, self._shrunk.vector.base

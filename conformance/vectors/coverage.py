@@ -1,4 +1,4 @@
-"""What vectors have to cover, and what a trace covers. Everything is read off the protocol: a new action is a new goal.
+"""Coverage goals of vectors, and the goals that a trace covers. Goals are derived from the protocol: a new action is a new goal.
 
 | goal | meaning |
 |---|---|
@@ -29,7 +29,7 @@ LATE_STEPS: Final = 5
 
 
 def crash_actions(protocol: Protocol) -> dict[Role, Action]:
-    """The actions that are a crash at a chosen point: those of a role that chooses nothing but the point."""
+    """The crash actions by role: actions that change nothing and whose only parameter is the crash point `after`."""
     return {
         action.role: action
         for action in protocol.actions
@@ -38,7 +38,7 @@ def crash_actions(protocol: Protocol) -> dict[Role, Action]:
 
 
 def goals(protocol: Protocol) -> set[str]:
-    """Everything that has to be covered."""
+    """All coverage goals of a protocol."""
     found = {f"action:{action.name}" for action in protocol.actions}
     found |= {f"sometimes:{sometime.name}" for sometime in protocol.sometimes}
     found |= {goal for action in protocol.actions for goal in _edges(action)}
@@ -61,7 +61,7 @@ def goals(protocol: Protocol) -> set[str]:
 
 
 def elements_of(crash: Action) -> tuple[str, ...]:
-    """The points that a crash chooses from."""
+    """The crash points of a crash action."""
     sort = crash.parameters[0].sort
     assert issubclass(sort, Enumeration)
     return tuple(sort.names())
@@ -73,9 +73,9 @@ def _edges(action: Action) -> Iterator[str]:
         for source, target in product(move.sources, move.targets):
             assert isinstance(source, Constant)
             assert isinstance(target, Constant)
-            one, other = names[source.value], names[target.value]
-            if one != other:
-                yield f"edge:{move.lifecycle.name}:{one}>{other}"
+            before, after = names[source.value], names[target.value]
+            if before != after:
+                yield f"edge:{move.lifecycle.name}:{before}>{after}"
 
 
 def _matters(first: Action, second: Action) -> bool:
@@ -84,7 +84,7 @@ def _matters(first: Action, second: Action) -> bool:
 
 
 class Coverage:
-    """What traces of one configuration cover."""
+    """Computes the goals that traces of one configuration cover."""
 
     def __init__(self, protocol: Protocol, interpreter: Interpreter) -> None:
         self._protocol = protocol
@@ -93,7 +93,7 @@ class Coverage:
         self._crashes = {action.name: role for role, action in crash_actions(protocol).items()}
 
     def of(self, trace: Trace) -> list[tuple[int, str]]:
-        """The goals of a trace, each with the step (from 0 on) that reaches it first."""
+        """The goals of a trace, each with the first step that reaches it, from 0."""
         found: dict[str, int] = {}
         last: dict[str, str] = {}
         sent: dict[tuple[str, Tuple], int] = {}
@@ -127,7 +127,9 @@ class Coverage:
             for arguments in product(
                 *(elements(parameter.sort, self._interpreter.configuration) for parameter in lifecycle.parameters)
             ):
-                environment = {one.name: value for one, value in zip(lifecycle.parameters, arguments, strict=True)}
+                environment = {
+                    parameter.name: value for parameter, value in zip(lifecycle.parameters, arguments, strict=True)
+                }
                 source = self._interpreter.evaluate(lifecycle.value.node, before, environment)
                 target = self._interpreter.evaluate(lifecycle.value.node, after, environment)
                 if source != target:
@@ -155,7 +157,7 @@ class Coverage:
                 yield f"shape:{name}:twice"
             if number - sent.get(key, number) >= LATE_STEPS:
                 yield f"shape:{name}:late"
-            reader = take.symbol.receiver  # type: ignore[attr-defined] # what is taken is a message
+            reader = take.symbol.receiver  # type: ignore[attr-defined] # only messages are taken
             for other, when in taken.items():
                 if when and sent.get(other, -1) > sent.get(key, number) and self._reader(other[0]) is reader:
                     yield f"shape:{name}:overtaken"
@@ -166,6 +168,6 @@ class Coverage:
         return next(each_message.receiver for each_message in self._protocol.messages if each_message.name == message)
 
     def process(self, step: Occurrence) -> str:
-        """Who takes a step: a role, or a role's member."""
+        """The process that takes a step: a role, or a role and its member."""
         action = self._actions[step.action]
         return action.role.name if action.role.each is None else f"{action.role.name} {step.choices[0][1]}"

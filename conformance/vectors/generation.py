@@ -1,7 +1,7 @@
 """Vectors: traces that together cover every goal of `conformance.vectors.coverage`, found by random runs from fixed seeds.
 
-A run goes on from where an earlier one reached something new; from all of them the few that cover everything are kept, each cut
-behind the last goal that it is kept for. The result depends on the protocol, the worlds and the seed alone.
+A run continues from a point where an earlier one reached a new goal; of all runs a few that cover everything are kept, each cut
+after the last goal that it is kept for. The result depends only on the protocol, the configurations and the seed.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from typing import Final
 from conformance.replay.lockstep import replay
 from conformance.replay.replays import vectors_of
 from conformance.replay.targets import Target, open_target
-from conformance.vectors import message_queue_scenarios as queue_stories
-from conformance.vectors import on_demand_scenarios
+from conformance.vectors import message_queue_scenarios, on_demand_scenarios
 from conformance.vectors.coverage import Coverage, crash_actions, goals
 from model.language import Protocol
 from model.reference import itf
@@ -26,18 +25,18 @@ from model.reference.runs import executed, prefix
 from model.reference.state import Occurrence, State, Trace, initial_state
 
 STEPS_MORE: Final = 14
-"""Steps that a run adds to its beginning."""
-TOLD_ONLY: Final = frozenset({"three-hosts", "a-group"})
-"""Worlds for stories only: random runs would spread over them without reaching anything new."""
+"""Steps that a run adds to its prefix."""
+SCENARIOS_ONLY: Final = frozenset({"three-hosts", "a-group"})
+"""Configurations for scenarios only: random runs in them would reach no new goal."""
 DELIVERIES_MORE: Final = 3
-"""Steps at most that a chosen run goes on delivering what is under way, so that most steps of vectors are about messages."""
+"""Maximal number of deliveries added to a chosen run, so that most steps of vectors are about messages."""
 RUNS: Final = 30_000
 LOOK_EVERY: Final = 2_000
-"""Runs between two looks ahead."""
+"""Runs between two look-ahead searches."""
 SEED: Final = 20260101
 
 UNREACHABLE: Final[dict[str, str]] = {
-    f"pair:restart:{second}": "an agent that has just started knows nothing: all that it can do next is learn"
+    f"pair:restart:{second}": "an agent that has just started knows nothing and can only learn"
     for second in (
         "ask",
         "deliver",
@@ -53,35 +52,35 @@ UNREACHABLE: Final[dict[str, str]] = {
         "consume",
     )
 }
-"""Goals that no run can reach, each with the reason."""
+"""Unreachable goals, each with the reason."""
 
 
-SCENARIOS: Final = {"on-demand": on_demand_scenarios.SCENARIOS, "message-queue": queue_stories.SCENARIOS}
-"""Beginnings, by protocol."""
-KEPT: Final = {"on-demand": on_demand_scenarios.KEPT, "message-queue": queue_stories.KEPT}
-"""Whole runs, by protocol."""
+SCENARIOS: Final = {"on-demand": on_demand_scenarios.SCENARIOS, "message-queue": message_queue_scenarios.SCENARIOS}
+"""Scenarios that runs continue from, by protocol."""
+KEPT: Final = {"on-demand": on_demand_scenarios.KEPT, "message-queue": message_queue_scenarios.KEPT}
+"""Scenarios that are vectors as they are, by protocol."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A run and the goals it reaches, with the step that reaches each."""
+    """A run and the goals that it reaches, with the step that reaches each."""
 
     trace: Trace
     goals: dict[str, int]
 
 
 def wanted_goals(protocol: Protocol) -> set[str]:
-    """What the vectors have to cover."""
+    """The goals that the vectors have to cover."""
     return goals(protocol) - set(UNREACHABLE)
 
 
-def worlds(protocol: Protocol) -> list[Configuration]:
-    """The configurations that vectors are runs of."""
-    return [load(path, protocol) for path in sorted(worlds_of(protocol).glob("*.toml"))]
+def vector_configurations(protocol: Protocol) -> list[Configuration]:
+    """The configurations of the vectors."""
+    return [load(path, protocol) for path in sorted(configurations_folder(protocol).glob("*.toml"))]
 
 
-def worlds_of(protocol: Protocol) -> Path:
-    """The folder of those configurations."""
+def configurations_folder(protocol: Protocol) -> Path:
+    """The folder of these configurations."""
     return vectors_of(protocol) / "worlds"
 
 
@@ -89,7 +88,7 @@ def vectors(protocol: Protocol, progress: Callable[[int, int], None] | None = No
     """The vectors, by name.
 
     Raises:
-        AssertionError: a goal is not reached, and is not in `UNREACHABLE`.
+        AssertionError: no run reaches a goal that is not in `UNREACHABLE`.
     """
     candidates = list(_candidates(protocol, progress))
     deliveries = {action.name for action in protocol.actions if action.takes}
@@ -102,7 +101,8 @@ def vectors(protocol: Protocol, progress: Callable[[int, int], None] | None = No
             break
         open_goals -= gained
         chosen.append(_drained(_cut(best, gained), protocol, gained))
-    assert not open_goals, f"no run reaches {', '.join(sorted(open_goals))}"
+    if open_goals:
+        raise AssertionError(f"no run reaches {', '.join(sorted(open_goals))}")
     named = []
     for number, trace in enumerate([*(item.trace for item in chosen), *_kept(protocol)], start=1):
         named.append((f"{number:02}-{trace.configuration.name}", trace))
@@ -110,16 +110,17 @@ def vectors(protocol: Protocol, progress: Callable[[int, int], None] | None = No
 
 
 def _kept(protocol: Protocol) -> Iterator[Trace]:
-    """The stories that are vectors as they are."""
-    found = {each_world.name: each_world for each_world in worlds(protocol)}
-    for world, story, about in KEPT[protocol.name]:
-        interpreter = Interpreter(protocol, found[world])
-        start = Trace(protocol.name, found[world], (initial_state(protocol, found[world]),), (), about)
-        yield _told(protocol, interpreter, start, story)
+    """The scenarios that are vectors as they are."""
+    found = {configuration.name: configuration for configuration in vector_configurations(protocol)}
+    for name, scenario, description in KEPT[protocol.name]:
+        configuration = found[name]
+        interpreter = Interpreter(protocol, configuration)
+        start = Trace(protocol.name, configuration, (initial_state(protocol, configuration),), (), description)
+        yield _run_of(protocol, interpreter, start, scenario)
 
 
 def _worth(candidate: Candidate, wanted: set[str], deliveries: set[str]) -> float:
-    """New goals for each step that they cost. A step that delivers nothing costs twice: vectors are about messages."""
+    """New goals per step. A step that delivers nothing costs double: vectors are about messages."""
     gained = wanted & set(candidate.goals)
     if not gained:
         return 0.0
@@ -136,7 +137,7 @@ def _cut(candidate: Candidate, gained: set[str]) -> Candidate:
 
 
 def _drained(candidate: Candidate, protocol: Protocol, gained: set[str]) -> Candidate:
-    """Goes on with what is still under way, as on a network that has time; not where it is to be lost."""
+    """Delivers messages that are in flight, unless a goal requires a lost one."""
     trace, interpreter = candidate.trace, Interpreter(protocol, candidate.trace.configuration)
     passing = {message for message in protocol.messages if not message.lasting}
     taking = {action.name for action in protocol.actions if any(take.symbol in passing for take in action.takes)}
@@ -153,50 +154,51 @@ def _drained(candidate: Candidate, protocol: Protocol, gained: set[str]) -> Cand
 
 
 _Explorer = tuple[Interpreter, Coverage, list[Trace]]
-"""A world with what it takes to run in it, and the beginnings found there."""
+"""The interpreter and coverage of a configuration, and the prefixes found in it."""
 
 
 def _candidates(protocol: Protocol, progress: Callable[[int, int], None] | None) -> Iterator[Candidate]:
-    """Runs that reached something new. Each goes on from where an earlier one did: what is rare becomes a beginning."""
+    """Runs that reached new goals. Each continues from where an earlier one did: rare situations become prefixes."""
     wanted = wanted_goals(protocol)
     seen: set[str] = set()
     with open_target("memory") as memory:
         explorers: list[_Explorer] = []
-        for configuration in worlds(protocol):
-            if configuration.name in TOLD_ONLY:
+        for configuration in vector_configurations(protocol):
+            if configuration.name in SCENARIOS_ONLY:
                 continue
             interpreter = Interpreter(protocol, configuration)
             coverage = Coverage(protocol, interpreter)
             start = Trace(protocol.name, configuration, (initial_state(protocol, configuration),), ())
-            beginnings = [start]
-            for world, story in SCENARIOS[protocol.name]:
-                if world == configuration.name:
-                    told = _told(protocol, interpreter, start, story)
-                    reached = {goal: step for step, goal in coverage.of(told) if goal in wanted}
+            prefixes = [start]
+            for name, scenario in SCENARIOS[protocol.name]:
+                if name == configuration.name:
+                    run = _run_of(protocol, interpreter, start, scenario)
+                    reached = {goal: step for step, goal in coverage.of(run) if goal in wanted}
                     seen |= set(reached)
-                    yield Candidate(told, reached)
-                    beginnings.append(told)
-            explorers.append((interpreter, coverage, beginnings))
+                    yield Candidate(run, reached)
+                    prefixes.append(run)
+            explorers.append((interpreter, coverage, prefixes))
         for number in range(RUNS):
             if progress is not None:
                 progress(number, RUNS)
             generator = random.Random(f"{SEED} {number}")
-            interpreter, coverage, beginnings = explorers[number % len(explorers)]
-            beginning, weights = _aim(protocol, generator, beginnings, sorted(wanted - seen))
-            trace = _run(interpreter, generator, beginning, weights)
-            # A run that asks for something that cannot be arranged ends before it.
+            interpreter, coverage, prefixes = explorers[number % len(explorers)]
+            start, weights = _aim(protocol, generator, prefixes, sorted(wanted - seen))
+            trace = _run(interpreter, generator, start, weights)
+            # A run is cut before a step that the replay cannot arrange.
             reached = {goal: step for step, goal in coverage.of(trace) if goal in wanted}
             if not set(reached) - seen:
                 continue
             result = replay(trace, f"run {number}", protocol, memory)
-            assert result.divergence is None, result.divergence
+            if result.divergence is not None:
+                raise AssertionError(f"the implementation diverges in {result.divergence}")
             trace = prefix(trace, result.steps)
             reached = {goal: step for step, goal in coverage.of(trace) if goal in wanted}
             new = set(reached) - seen
             if new:
                 seen |= new
                 yield Candidate(trace, reached)
-                beginnings += [_shrunk(interpreter, coverage, trace, goal, reached[goal]) for goal in sorted(new)]
+                prefixes += [_shrunk(interpreter, coverage, trace, goal, reached[goal]) for goal in sorted(new)]
             if seen == wanted:
                 return
             if (number + 1) % LOOK_EVERY == 0:
@@ -208,29 +210,29 @@ def _candidates(protocol: Protocol, progress: Callable[[int, int], None] | None)
 def _look_ahead(
     protocol: Protocol, explorers: list[_Explorer], still_open: set[str], memory: Target
 ) -> Iterator[Candidate]:
-    """From every state of every beginning: the one or two actions that an open goal names."""
+    """Tries, from every state of every prefix, the one or two actions that an open goal names."""
     sequences = {goal: _sequences(protocol, goal) for goal in sorted(still_open)}
-    for interpreter, coverage, beginnings in explorers:
-        for trace in list(beginnings):
+    for interpreter, coverage, prefixes in explorers:
+        for trace in list(prefixes):
             for length in range(len(trace.steps) + 1):
                 enabled = interpreter.enabled(trace.states[length])
                 for goal in [goal for goal, options in sequences.items() if options]:
                     for steps in _follow(interpreter, coverage, trace.states[length], enabled, sequences[goal]):
                         longer = executed(interpreter, prefix(trace, length), steps)
                         assert longer is not None
-                        reached = {one: step for step, one in coverage.of(longer)}
+                        reached = {found: step for step, found in coverage.of(longer)}
                         if goal in reached and replay(longer, goal, protocol, memory).verdict == "conforms":
-                            beginnings.append(longer)
+                            prefixes.append(longer)
                             for done in set(reached) & set(sequences):
                                 del sequences[done]
                             yield Candidate(
-                                longer, {one: step for one, step in reached.items() if one in goals(protocol)}
+                                longer, {found: step for found, step in reached.items() if found in goals(protocol)}
                             )
                             break
 
 
 def _sequences(protocol: Protocol, goal: str) -> list[tuple[str, ...]]:
-    """The actions in a row that may reach a goal."""
+    """The sequences of one or two actions that may reach a goal."""
     kind, *names = goal.split(":")
     if kind == "pair":
         return [(names[0], names[1])]
@@ -266,29 +268,32 @@ def _follow(
                     yield first, second
 
 
-def _told(protocol: Protocol, interpreter: Interpreter, start: Trace, story: str) -> Trace:
-    """The run that a story tells."""
+def _run_of(protocol: Protocol, interpreter: Interpreter, start: Trace, scenario: str) -> Trace:
+    """The run of a scenario."""
     actions = {action.name: action for action in protocol.actions}
     steps = []
-    for line in story.replace("\n", ";").split(";"):
+    for line in scenario.replace("\n", ";").split(";"):
         if line.strip():
             name, *choices = line.split()
             pairs = zip(actions[name].parameters, choices, strict=True)
             steps.append(
-                Occurrence(name, tuple((one.name, int(value) if value.isdigit() else value) for one, value in pairs))
+                Occurrence(
+                    name,
+                    tuple((parameter.name, int(value) if value.isdigit() else value) for parameter, value in pairs),
+                )
             )
-    told = executed(interpreter, start, steps)
-    assert told is not None, f"the story is not possible: {story}"
-    return told
+    run = executed(interpreter, start, steps)
+    assert run is not None, f"the scenario is not possible: {scenario}"
+    return run
 
 
 def _shrunk(interpreter: Interpreter, coverage: Coverage, trace: Trace, goal: str, step: int) -> Trace:
-    """A run that still reaches the goal with its last step, without the steps that are not needed for it."""
+    """The run without the steps that are not needed to reach the goal with the last step."""
     steps = list(trace.steps[: step + 1])
     start = prefix(trace, 0)
     for place in range(len(steps) - 2, -1, -1):
         shorter = executed(interpreter, start, (*steps[:place], *steps[place + 1 :]))
-        if shorter is not None and goal in {one for _, one in coverage.of(shorter)}:
+        if shorter is not None and goal in {reached for _, reached in coverage.of(shorter)}:
             steps = list(shorter.steps)
     found = executed(interpreter, start, tuple(steps))
     assert found is not None
@@ -296,17 +301,17 @@ def _shrunk(interpreter: Interpreter, coverage: Coverage, trace: Trace, goal: st
 
 
 def _aim(
-    protocol: Protocol, generator: random.Random, beginnings: list[Trace], still_open: list[str]
+    protocol: Protocol, generator: random.Random, prefixes: list[Trace], still_open: list[str]
 ) -> tuple[Trace, dict[str, float]]:
-    """A beginning and weights; for a goal that speaks of two actions in a row, ones that make the second likely after the first."""
+    """A prefix and weights; for a goal of two actions in a row, such that the second is likely after the first."""
     weights = {
         action.name: generator.choice(WEIGHTS) * (4 if action.takes else 1) * RARE.get(action.name, 1.0)
         for action in protocol.actions
     }
-    ready = {beginning.steps[-1].action for beginning in beginnings if beginning.steps}
+    ready = {start.steps[-1].action for start in prefixes if start.steps}
     near = [goal for goal in still_open if goal.split(":")[1] in ready] or still_open
     goal = generator.choice(near).split(":")
-    ended = [beginning for beginning in beginnings if beginning.steps and beginning.steps[-1].action == goal[1]]
+    ended = [start for start in prefixes if start.steps and start.steps[-1].action == goal[1]]
     if goal[0] in ("pair", "crash") and ended and generator.random() < 0.8:
         roles = {action.name: action.role for action in protocol.actions}
         for action in protocol.actions:
@@ -319,12 +324,12 @@ def _aim(
         return generator.choice(ended), weights
     if goal[0] == "action":
         weights[goal[1]] = 30.0
-    return generator.choice(beginnings), weights
+    return generator.choice(prefixes), weights
 
 
-def _run(interpreter: Interpreter, generator: random.Random, beginning: Trace, weights: dict[str, float]) -> Trace:
+def _run(interpreter: Interpreter, generator: random.Random, start: Trace, weights: dict[str, float]) -> Trace:
     """One run: each step picks an action among the enabled ones by weight, then its choices."""
-    states, steps = list(beginning.states), list(beginning.steps)
+    states, steps = list(start.states), list(start.steps)
     for _ in range(STEPS_MORE):
         by_action: dict[str, list[Occurrence]] = {}
         for occurrence in interpreter.enabled(states[-1]):
@@ -334,23 +339,23 @@ def _run(interpreter: Interpreter, generator: random.Random, beginning: Trace, w
         occurrence = generator.choice(by_action[name])
         states.append(interpreter.apply(states[-1], occurrence)[0])
         steps.append(occurrence)
-    return replace(beginning, states=tuple(states), steps=tuple(steps))
+    return replace(start, states=tuple(states), steps=tuple(steps))
 
 
 RARE: Final[dict[str, float]] = dict.fromkeys(
     ("restart", "restart_dpm", "restart_ncm", "deregister", "time_out", "report_failed", "resend", "remind", "remove"),
     0.15,
 )
-"""Actions that end most stories: with the weight of the others hardly any run would get as far as an answer."""
+"""Actions that interrupt most exchanges: with the weight of the others hardly any run would reach an answer."""
 
 WEIGHTS: Final[Sequence[float]] = (0.1, 0.3, 1.0, 3.0)
-"""Each run draws the weight of each action: some are rare in one run and frequent in another."""
+"""Each run draws a weight for each action, so that an action is rare in some runs and frequent in others."""
 
 
 def write_vectors(
     protocol: Protocol, folder: Path | None = None, progress: Callable[[int, int], None] | None = None
 ) -> int:
-    """Writes all vectors anew, into their own folder unless told otherwise; returns how many."""
+    """Generates and writes all vectors, by default into their own folder; returns how many."""
     made = vectors(protocol, progress)
     folder = folder or vectors_of(protocol)
     for old in folder.glob("*.itf.json"):

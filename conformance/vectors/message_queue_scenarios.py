@@ -1,4 +1,4 @@
-"""Beginnings of vectors that chance finds too rarely, as in `conformance.vectors.on_demand_scenarios`."""
+"""Scenarios that random runs find too rarely, in the form of `conformance.vectors.on_demand_scenarios`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BOTH: Final = """
 
 
 def _on(vpc: str) -> str:
-    """The VPC goes to its topic, with both hosts."""
+    """The VPC moves to its topic, with both hosts."""
     asked = "".join(
         f"ask {host} {vpc}; accept {host} 1 {vpc} 1; hear_acceptance {host} 1 {vpc} 1; " for host in ("h1", "h2")
     )
@@ -24,7 +24,7 @@ def _on(vpc: str) -> str:
 
 
 def _alone(vpc: str) -> str:
-    """One of two hosts on a topic leaves: the VPC is small now."""
+    """One of two hosts leaves the topic: the VPC is small then."""
     return f"remove_port h2 {vpc} 0 1; end_subscription h2 {vpc}; "
 
 
@@ -109,7 +109,7 @@ _MEANWHILE: Final = (
 )
 
 SCENARIOS: Final = (
-    *(("two-networks", _BOTH + story) for story in _MEANWHILE),
+    *(("two-networks", _BOTH + scenario) for scenario in _MEANWHILE),
     ("a-network", ON_THE_TOPIC),
     (
         "a-network",

@@ -1,7 +1,7 @@
-"""Beginnings of vectors that chance finds too rarely: what is removed while answers are under way, two routes at once, a pause that
-lasts while other routes come and go, and a request that greets (a correct agent asks only after it was greeted).
+"""Scenarios that random runs find too rarely: a pod removed while answers are in flight, two routes at once, a pause that lasts
+while other routes come and go, and a request that greets (a correct agent asks only after it was greeted).
 
-Each is a run of a world: actions with their choices, in the order of their parameters. `KEPT` has whole runs.
+Each is a run in a named configuration: actions with their choices, in the order of their parameters. `KEPT` has complete vectors.
 """
 
 from __future__ import annotations
@@ -154,4 +154,4 @@ KEPT: Final = (
         "An agent starts a third time before NCM has met it.",
     ),
 )
-"""Runs that are vectors as they are, each with what it is about: wrong cores passed without, and no goal asks for them."""
+"""Vectors as they are, each with its description: faulty cores passed without them, and no coverage goal requires them."""

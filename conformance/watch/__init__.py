@@ -1,1 +1,1 @@
-"""Watching a deployment while it runs: where its lines come from, what is kept of a watch, and what it says."""
+"""Watches a running deployment: sources of lines, checkpoints, and metrics."""

@@ -1,6 +1,6 @@
-"""What is kept of a watch, so that another one goes on where it ended: the state of the matcher, and how far each log was read.
+"""Checkpoints: the state of the matcher and the position in each log, so that a later watch resumes where an earlier one ended.
 
-The file is JSON. It is replaced as a whole, so that it is of one moment; it holds nothing that the logs do not say.
+The file is JSON and is replaced atomically, so it is consistent. It contains nothing that the logs do not contain.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from typing import Any, Final
 import msgspec
 
 from conformance.logs.causal_order import Process
-from conformance.logs.inference import Inserted
+from conformance.logs.inference import InferredStep
+from conformance.logs.matcher import MatcherState
 from conformance.logs.names import LOGGED
 from conformance.logs.reading import Record, recalled
 from conformance.logs.validate import Validation
-from conformance.logs.verdict import MatcherState
 from conformance.watch.streams import Position
 from impl.cli.exits import Exit, Problem
 from impl.events.line import Line
 from model.reference.state import Tuple
 
 FORM: Final = 3
-"""The version of this form."""
+"""The version of the checkpoint format."""
 
 _UNKEPT: Final = frozenset({"waiting", "for_line", "for_message", "free"})
-"""Of a process: what comes about again when the lines that wait are fed again."""
+"""Fields of a process that are restored by feeding the waiting lines again."""
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """A line, where it stood."""
+    """A line with its place."""
 
     file: str
     number: int
@@ -43,19 +43,19 @@ class Tables(msgspec.Struct, frozen=True):
     """The state of one protocol."""
 
     digest: str
-    """Of the statement that it is a state of."""
+    """Of the statement that the state belongs to."""
     now: int
     sweep_at: dict[str, int]
     entries: dict[str, list[list[str | int | bool]]]
-    """By symbol: arguments, and the value behind them."""
+    """By symbol: arguments, followed by the value."""
     forgotten: dict[str, Any]
-    """What was forgotten, and what is kept as runs of numbers."""
+    """Entries that retention dropped, and number intervals; see `Tables.forgotten_as_json`."""
 
 
-class PutIn(msgspec.Struct, frozen=True):
-    """What no line tells of, and how sure one may be after that; as `conformance.logs.inference` has it."""
+class InferredSteps(msgspec.Struct, frozen=True):
+    """The state of `conformance.logs.inference.Inference`."""
 
-    steps: list[Inserted]
+    steps: list[InferredStep]
     counts: dict[str, int]
     chosen: list[str]
 
@@ -65,7 +65,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
     form: int
     options: dict[str, Any]
-    """What the watch was asked for, as far as it decides what the lines mean."""
+    """The options of the watch that decide how lines are interpreted."""
     positions: dict[str, Position]
     counts: dict[str, int]
     limits: dict[str, int]
@@ -76,7 +76,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     lines: int
     processes: list[dict[str, Any]]
     tables: dict[str, Tables]
-    put_in: PutIn
+    inferred: InferredSteps = msgspec.field(name="put_in")
     waiting: list[Kept]
     recent: list[Kept]
 
@@ -85,8 +85,8 @@ _DECODER: Final = msgspec.json.Decoder(Checkpoint)
 
 
 def saved(validation: Validation, positions: Mapping[str, Position], options: Mapping[str, Any]) -> Checkpoint:
-    """The matcher and how far its logs were read, at a moment between two records."""
-    processes, partial = validation.joining.processes.values(), validation.partial
+    """The checkpoint of a matcher and its positions, taken between two records."""
+    processes, inference = validation.causal_order.processes.values(), validation.inference
     return Checkpoint(
         FORM,
         dict(options),
@@ -96,7 +96,7 @@ def saved(validation: Validation, positions: Mapping[str, Position], options: Ma
         {name: sorted(some) for name, some in validation.registrations.hosts.items()},
         validation.registrations.is_stated,
         validation.doubt,
-        validation.joining.lines,
+        validation.causal_order.lines,
         [_process(process) for process in processes],
         {
             name: Tables(
@@ -111,14 +111,14 @@ def saved(validation: Validation, positions: Mapping[str, Position], options: Ma
             )
             for name, matcher in validation.matchers.items()
         },
-        PutIn(list(partial.inserted), dict(partial.counts), sorted(partial.chosen)),
+        InferredSteps(list(inference.inferred), dict(inference.counts), sorted(inference.chosen)),
         _kept(record for process in processes for record in process.waiting),
         _kept(map(recalled, validation.recent)),
     )
 
 
 def _entries(matcher: MatcherState, symbol: str) -> Iterable[tuple[Tuple, Any]]:
-    """What differs from the start; of a message not only that it is there, but since when."""
+    """The entries that differ from the initial state; messages with the line number at which they were sent."""
     is_message = any(message.name == symbol for message in matcher.protocol.messages)
     return matcher.tables.table(symbol).items() if is_message else matcher.tables.entries(symbol)
 
@@ -133,7 +133,7 @@ def _kept(records: Iterable[Record]) -> list[Kept]:
 
 
 def resumed(checkpoint: Checkpoint, validation: Validation) -> None:
-    """Brings a fresh matcher to where the checkpoint was made."""
+    """Restores a new matcher to the checkpoint."""
     validation.counts.update(checkpoint.counts)
     validation.learn_limits(checkpoint.limits)
     validation.registrations.hosts.update({name: set(some) for name, some in checkpoint.registered.items()})
@@ -143,8 +143,8 @@ def resumed(checkpoint: Checkpoint, validation: Validation) -> None:
         kept = Process(process["name"], process["role"], process["host"])
         for name, value in process.items():
             setattr(kept, name, set(value) if isinstance(getattr(kept, name), set) else value)
-        validation.joining.resume(kept)
-    validation.joining.lines = checkpoint.lines
+        validation.causal_order.resume(kept)
+    validation.causal_order.lines = checkpoint.lines
     for name, tables in checkpoint.tables.items():
         matcher = validation.matchers[name]
         matcher.sweep_at.update(tables.sweep_at)
@@ -153,15 +153,16 @@ def resumed(checkpoint: Checkpoint, validation: Validation) -> None:
             is_message = any(message.name == symbol for message in matcher.protocol.messages)
             for *arguments, value in entries:
                 if is_message:
-                    matcher.tables.now = int(value)  # an entry of a message is put in with the present number
+                    matcher.tables.now = int(value)  # the entry of a message records the current number
                 matcher.tables.put(symbol, tuple(arguments), True if is_message else value)
         matcher.tables.now = tables.now
-    validation.partial.inserted.extend(checkpoint.put_in.steps)
-    validation.partial.counts.update(checkpoint.put_in.counts)
-    validation.partial.chosen.update(checkpoint.put_in.chosen)
+    validation.inference.inferred.extend(checkpoint.inferred.steps)
+    validation.inference.counts.update(checkpoint.inferred.counts)
+    validation.inference.chosen.update(checkpoint.inferred.chosen)
     validation.recent.extend(each_record.remembered() for each_record in _records(checkpoint.recent))
     for record in _records(checkpoint.waiting):
-        assert validation.feed(record) is None, "what waited fitted nowhere then"
+        verdict = validation.feed(record)
+        assert verdict is None, "the line waited when the checkpoint was made"
 
 
 def _records(kept: Iterable[Kept]) -> Iterable[Record]:
@@ -169,7 +170,7 @@ def _records(kept: Iterable[Kept]) -> Iterable[Record]:
 
 
 def write(checkpoint: Checkpoint, path: Path) -> None:
-    """Replaces the file as a whole.
+    """Replaces the file atomically.
 
     Raises:
         Problem: it cannot be written.
@@ -185,10 +186,10 @@ def write(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def read(path: Path, options: Mapping[str, Any]) -> Checkpoint | None:
-    """The checkpoint in a file; none: there is no file yet.
+    """The checkpoint in a file; None if the file does not exist.
 
     Raises:
-        Problem: the file is no checkpoint, or one of a watch that was asked for something else.
+        Problem: the file is no checkpoint, or belongs to a watch with other options.
     """
     try:
         found = _DECODER.decode(path.read_bytes())
@@ -200,18 +201,20 @@ def read(path: Path, options: Mapping[str, Any]) -> Checkpoint | None:
         ) from problem
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise Problem(
-            f"{path}: is no checkpoint of a watch ({problem}); name another file, or remove it to begin anew",
+            f"{path}: is no checkpoint of a watch ({problem}); name another file, or remove it to start over",
             Exit.BAD_INPUT,
         ) from problem
     if found.form != FORM:
-        raise Problem(f"{path}: form: expected {FORM}, found {found.form}; remove it to begin anew", Exit.BAD_INPUT)
+        raise Problem(f"{path}: form: expected {FORM}, found {found.form}; remove it to start over", Exit.BAD_INPUT)
     for name, value in options.items():
         if found.options.get(name) != value:
             raise Problem(
-                f"{path}: is of a watch with {name} {found.options.get(name)!r}, not {value!r}; name another checkpoint",
+                f"{path}: belongs to a watch with {name} {found.options.get(name)!r}, not {value!r}; name another checkpoint",
                 Exit.BAD_INPUT,
             )
     for protocol in LOGGED:
         if protocol.name in found.tables and found.tables[protocol.name].digest != protocol.digest():
-            raise Problem(f"{path}: is of another version of {protocol.name}; remove it to begin anew", Exit.BAD_INPUT)
+            raise Problem(
+                f"{path}: belongs to another version of {protocol.name}; remove it to start over", Exit.BAD_INPUT
+            )
     return found

@@ -1,4 +1,4 @@
-"""What a watch offers to Prometheus: read from the watch itself whenever it is asked for, so that nothing is counted twice."""
+"""The Prometheus metrics of a watch, read from the watch itself at each scrape, so that nothing is counted twice."""
 
 from __future__ import annotations
 
@@ -25,29 +25,27 @@ class WatchCollector(Collector):
         self._watch = watch
 
     def collect(self) -> Iterator[Metric]:
-        """All of them, as they are now."""
-        watch, joining = self._watch, self._watch.validation.joining
-        yield CounterMetricFamily("ondemand_watch_lines", "Lines that were matched.", value=joining.lines)
+        """The current values."""
+        watch, order = self._watch, self._watch.validation.causal_order
+        yield CounterMetricFamily("ondemand_watch_lines", "Lines that were matched.", value=order.lines)
         yield GaugeMetricFamily(
-            "ondemand_watch_waiting_lines", "Lines that wait for lines of other processes.", value=joining.waiting
+            "ondemand_watch_waiting_lines", "Lines that wait for lines of other processes.", value=order.waiting
         )
-        yield GaugeMetricFamily(
-            "ondemand_watch_processes", "Processes of which there are lines.", value=len(joining.processes)
-        )
+        yield GaugeMetricFamily("ondemand_watch_processes", "Processes with lines.", value=len(order.processes))
         yield GaugeMetricFamily(
             "ondemand_watch_behind_seconds",
-            "How old the line is that was read last, while there are more.",
+            "Age of the last line read, while there are more.",
             value=watch.seconds_behind(time.time()),
         )
         if watch.last is not None:
             yield GaugeMetricFamily(
                 "ondemand_watch_last_line_timestamp_seconds",
-                "When the line was written that was read last, by its process's clock.",
+                "When the last line read was written, by its process's clock.",
                 value=watch.last.line.time / 1e9,
             )
         counted = CounterMetricFamily(
             "ondemand_watch_noted",
-            "What is no step of a process: repeated and late deliveries, and steps that were put in, by kind.",
+            "Events other than logged steps: repeated and late deliveries, and inferred steps, by kind.",
             labels=["kind"],
         )
         for kind, count in sorted(watch.noted.items()):
@@ -62,10 +60,10 @@ class WatchCollector(Collector):
 
 @contextmanager
 def offered(watch: Watch, address: tuple[str, int] | None) -> Iterator[None]:
-    """Serves the metrics at this address while the block runs; none: nowhere.
+    """Serves the metrics at this address inside the block; None: does not serve them.
 
     Raises:
-        EnvironmentProblem: the address is not to be had.
+        EnvironmentProblem: the address cannot be used.
     """
     if address is None:
         yield
@@ -78,7 +76,7 @@ def offered(watch: Watch, address: tuple[str, int] | None) -> Iterator[None]:
         server, thread = start_http_server(port, host, registry)
     except OSError as problem:
         raise EnvironmentProblem(
-            f"{host}:{port}: metrics cannot be offered there ({problem.strerror}); name another address"
+            f"{host}:{port}: cannot serve metrics there ({problem.strerror}); name another address"
         ) from problem
     try:
         yield
@@ -89,12 +87,14 @@ def offered(watch: Watch, address: tuple[str, int] | None) -> Iterator[None]:
 
 
 def address_of(text: str) -> tuple[str, int]:
-    """The address that `HOST:PORT`, or a port alone, names; a port alone is this machine's own, and nobody else reaches it.
+    """The address for `HOST:PORT` or `PORT`; a port alone is on the loopback interface.
 
     Raises:
-        Problem: it is none.
+        Problem: the text is no such address.
     """
     host, _, port = text.rpartition(":")
     if not port.isdigit() or not 0 <= int(port) < 65_536:
-        raise Problem(f"--metrics: {text!r} is no address; name HOST:PORT, or a port of this machine", Exit.BAD_INPUT)
+        raise Problem(
+            f"--metrics: invalid address {text!r}; expected HOST:PORT, or PORT for this machine only", Exit.BAD_INPUT
+        )
     return host or "127.0.0.1", int(port)

@@ -1,7 +1,7 @@
-"""Where a watch has its lines from: the event topics of a deployment, or files that grow.
+"""Sources of lines for a watch: the event topics of a deployment, or growing files.
 
-A *stream* is the log of one process, or one file; it gives what is there by now, and remembers how far it was read. A watch that is
-resumed goes on behind the last line that it took, and misses none.
+A *stream* is the log of one process, or one file; it returns the available lines and keeps its position. A resumed watch continues
+after the last line that it took, and misses none.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from impl.transport.pulsar import translated
 
 
 class Position(msgspec.Struct, frozen=True):
-    """How far a stream was read."""
+    """A position in a stream."""
 
     number: int = 0
-    """Lines."""
+    """Lines read."""
     place: str = ""
-    """Where the next one begins, in the stream's own terms."""
+    """Where the next line begins, in a form that only the stream interprets."""
 
 
 class Stream(Protocol):
-    """The lines of one log, as they come."""
+    """The lines of one log as they arrive."""
 
     name: str
 
     @property
     def position(self) -> Position:
-        """Behind the last line that was given out."""
+        """After the last line that was returned."""
 
     def some(self, most: int) -> Sequence[Record]:
-        """Lines that are there by now and were not given out, so many at most; none: there are none now.
+        """At most `most` new lines; empty if there are none at the moment.
 
         Raises:
-            Problem: a line is none of a log.
-            EnvironmentProblem: the log is not to be reached now; asked again, it goes on where it was.
+            Problem: a line is invalid.
+            EnvironmentProblem: the log cannot be reached; a later call continues at the same position.
         """
 
 
@@ -54,10 +54,10 @@ class Source(Protocol):
     """All the logs of a deployment."""
 
     def look(self) -> Mapping[str, Stream]:
-        """The streams that there are by now, by name."""
+        """The current streams by name."""
 
     def close(self) -> None:
-        """Gives everything back."""
+        """Releases all resources."""
 
 
 class TopicStream:
@@ -89,7 +89,7 @@ class TopicStream:
 
 
 class TopicSource:
-    """The event topics of a deployment: those that are there, and those that come."""
+    """The event topics of a deployment, including new ones."""
 
     def __init__(
         self, deployment: Deployment, positions: Mapping[str, Position] | None = None, since: float | None = None
@@ -116,7 +116,7 @@ class TopicSource:
 
 
 class FileStream:
-    """A file that grows. A line counts when its end is there."""
+    """A growing file. A line counts once its newline is there."""
 
     def __init__(self, path: Path, position: Position, vocabulary: Vocabulary) -> None:
         self.name = str(path)
@@ -142,7 +142,7 @@ class FileStream:
             with self._path.open("rb") as file:
                 if os.fstat(file.fileno()).st_size < self._offset:
                     raise Problem(
-                        f"{self._path}: is shorter than what was read of it; watch a log that only grows",
+                        f"{self._path}: is shorter than the part already read; watch a log that is only appended to",
                         Exit.BAD_INPUT,
                     )
                 file.seek(self._offset)
@@ -150,7 +150,9 @@ class FileStream:
                     line = file.readline(LINE_BYTES_MAX + 2)
                     if not line.endswith(b"\n"):
                         if len(line) > LINE_BYTES_MAX:
-                            record_of(self.name, self._number + 1, line, self._vocabulary)  # says that it is too long
+                            record_of(
+                                self.name, self._number + 1, line, self._vocabulary
+                            )  # raises: the line is too long
                         return
                     yield line
         except OSError as problem:
@@ -160,12 +162,12 @@ class FileStream:
 
 
 class FileSource:
-    """Log files, and all files `*.ndjson` of folders, also those that come."""
+    """Log files, and all `*.ndjson` files of folders, including new ones."""
 
     def __init__(self, paths: Sequence[Path], positions: Mapping[str, Position] | None = None) -> None:
         for path in paths:
             if not path.exists():
-                raise Problem(f"{path}: is not there; name a log, or a folder of logs", Exit.BAD_INPUT)
+                raise Problem(f"{path}: does not exist; name a log, or a folder of logs", Exit.BAD_INPUT)
         self._paths = paths
         self._positions = dict(positions or {})
         self._vocabulary = recorded()

@@ -1,7 +1,7 @@
-"""The matcher on a deployment that runs: it takes lines as they come, and stops at the first that does not fit.
+"""Validates a running deployment: takes lines as they arrive, and stops at the first that does not fit.
 
-What it keeps is what the matcher keeps; the reorder window bounds what waits for lines of other processes. Streams are read in
-turns, those first of which nothing waits, so that one that is far ahead does not fill the window.
+Memory is that of the matcher; the reorder window bounds the lines that wait for other processes. Streams are read in turns, those
+without waiting lines first, so that a stream far ahead does not fill the window.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from impl.cli.exits import Problem
 from impl.errors import EnvironmentProblem
 
 TURN_LINES: Final = 256
-"""Of one stream, before it is the next one's turn."""
+"""Lines read from one stream per turn."""
 
 ROUND_LINES: Final = 2_048
-"""After so many it is asked again which streams have come the least far."""
+"""Lines per round; then the streams are ordered by progress again."""
 
 LOOK_SECONDS: Final = 1.0
-"""Between two looks for processes that are new."""
+"""Time between two searches for new processes."""
 
 IDLE_SECONDS: Final = 0.2
-"""To wait when nothing has come."""
+"""Pause when no line has arrived."""
 
 CHECKPOINT_SECONDS: Final = 30.0
-"""Between two checkpoints: to read and match again what half a minute brought takes seconds."""
+"""Time between two checkpoints: matching the lines of half a minute again takes seconds."""
 
 Sleep = Callable[[float], object]
 
 
 class Watch:
-    """One watch. `run` it until it says that it has ended."""
+    """One watch; `run` returns when it ends."""
 
     def __init__(
         self,
@@ -53,61 +53,61 @@ class Watch:
         sleep: Sleep = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`options`: what decides what lines mean, kept in the checkpoint. `positions`: of streams that were read before."""
+        """`options`: those that decide how lines are interpreted, kept in the checkpoint. `positions`: of streams read before."""
         self.validation = validation
         self.last: Record | None = None
-        """The line that was read last."""
+        """The last line read."""
         self.caught_up = False
-        """Whether nothing more was there at the last look."""
+        """Whether the last round found no line."""
         self._source = source
         self._streams: dict[str, Stream] = {}
         self._positions = dict(positions or {})
         self._checkpoint = checkpoint
         self._options = dict(options or {})
         self._processes: dict[str, str] = {}
-        """The process of the line that a stream gave last."""
+        """By stream: the process of its last line."""
         self._clocks: dict[str, int] = {}
-        """When that line was written, by its process's clock. It orders no lines; see `conformance.logs.merging`."""
+        """By stream: the time of its last line by its process's clock. It orders no lines; see `conformance.logs.merging`."""
         self._sleep = sleep
         self._clock = clock
         self._rest: list[Record] = []
-        """What the stream gave behind the line that did not fit."""
+        """Lines that the stream returned after the line that did not fit."""
         self._came_at = self._looked = -float("inf")
         self._saved = clock()
 
-    # ------------------------------------------------------------------------------------------------- what it says
+    # ------------------------------------------------------------------------------------------------- what it reports
 
     @property
     def verdict(self) -> Verdict | None:
-        """Why it has stopped; none: it has not, and everything so far fits."""
+        """The verdict that ended the watch; None while all lines fit."""
         return self.validation.stopped
 
     def seconds_behind(self, now: float) -> float:
-        """How old the line was that was read last, if there are more; by its process's clock and `now`, in seconds since 1970."""
+        """The age of the last line read, by its process's clock, at `now` in seconds since 1970; 0 if there are no more lines."""
         return 0.0 if self.caught_up or self.last is None else max(0.0, now - self.last.line.time / 1e9)
 
     @property
     def noted(self) -> Mapping[str, int]:
-        """What was counted beside steps, by kind."""
-        return {**self.validation.counts, **self.validation.partial.counts}
+        """Counts of events other than steps, by kind."""
+        return {**self.validation.counts, **self.validation.inference.counts}
 
     def came_since(self, moment: float) -> bool:
-        """Whether a line was read after this moment of the watch's own clock."""
+        """Whether a line was read after this time of the watch's clock."""
         return self._came_at > moment
 
     @property
     def positions(self) -> dict[str, Position]:
         """How far each stream was read."""
-        return {**self._positions, **{name: one.position for name, one in self._streams.items()}}
+        return {**self._positions, **{name: stream.position for name, stream in self._streams.items()}}
 
     # -------------------------------------------------------------------------------------------------------- doing
 
-    def run(self, told: Callable[[], bool]) -> Verdict | None:
-        """Takes lines until one does not fit, or `told`, which is called after each round, says that it is enough.
+    def run(self, keep_going: Callable[[], bool]) -> Verdict | None:
+        """Takes lines until one does not fit, or `keep_going`, called after each round, returns False.
 
         Raises:
-            Problem: a line is none of a log.
-            EnvironmentProblem: the logs are not to be reached; run again, it goes on where it was.
+            Problem: a line is invalid.
+            EnvironmentProblem: the logs cannot be reached; a later call continues at the same position.
         """
         with no_collector():
             while self.verdict is None:
@@ -115,19 +115,19 @@ class Watch:
                 if self.verdict is not None:
                     return self._with_what_follows(self.verdict)
                 self.save(self._clock() - self._saved >= CHECKPOINT_SECONDS)
-                if not told():
+                if not keep_going():
                     break
                 if not came:
                     self._sleep(IDLE_SECONDS)
         return self.verdict
 
     def round(self) -> int:
-        """Some lines of each stream that has any; how many there were."""
+        """Takes some lines of each stream that has any; returns how many."""
         now = self._clock()
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
             self._streams.update(self._source.look())
-        streams = sorted(self._streams.values(), key=lambda one: self._clocks.get(one.name, 0))
+        streams = sorted(self._streams.values(), key=lambda stream: self._clocks.get(stream.name, 0))
         free = [stream for stream in streams if not self._waits(stream)]
         came = self._taken(free)
         if not came and self.verdict is None:
@@ -138,7 +138,7 @@ class Watch:
         return came
 
     def _taken(self, streams: list[Stream]) -> int:
-        """Some lines, of those streams first that have come the least far by their clocks; how many there were."""
+        """Takes some lines of these streams, in their order, up to a round; returns how many."""
         came = 0
         feed = self.validation.feed
         for stream in streams:
@@ -158,11 +158,11 @@ class Watch:
         return came
 
     def _waits(self, stream: Stream) -> bool:
-        process = self.validation.joining.processes.get(self._processes.get(stream.name, ""))
+        process = self.validation.causal_order.processes.get(self._processes.get(stream.name, ""))
         return process is not None and bool(process.waiting)
 
     def _with_what_follows(self, verdict: Verdict) -> Verdict:
-        """With the lines that come next, as far as they are there, so that an explanation can be tried on them."""
+        """The verdict with the available following lines, on which an explanation tries edits."""
         if verdict.divergence is None:
             return verdict
         following = tuple(self._following())
@@ -180,12 +180,12 @@ class Watch:
                         count += 1
                         yield record
         except (Problem, EnvironmentProblem):
-            return  # that a later line is none, or is not to be had, is not what is wrong first
+            return  # the divergence comes before an invalid or unavailable line
 
     # -------------------------------------------------------------------------------------------------- checkpoints
 
     def save(self, due: bool = True) -> None:
-        """Writes the checkpoint, if one is wanted. What has stopped is not kept: resumed, it would be found once more."""
+        """Writes the checkpoint if one is wanted and due. A stopped watch writes none: resuming finds the divergence again."""
         if self._checkpoint is None or not due or self.verdict is not None:
             return
         checkpoints.write(checkpoints.saved(self.validation, self.positions, self._options), self._checkpoint)

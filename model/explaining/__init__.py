@@ -1,12 +1,12 @@
-"""Explaining: why an observation is no step of the statement, and what would have been one.
+"""Explanations: why an observation is not a step of the statement, and what would have been one.
 
-| module | does |
+| module | contents |
 |---|---|
-| `scene` | one state, and whatever is asked of it: values, witnesses, choices, what a step changes |
-| `reasons` | which conjunct of a guard is false, and the values that decide it, in the statement's words |
-| `nearest` | the step that fits with the fewest words changed |
-| `subgoals` | what has to change for a formula to hold, and which changes grant it |
+| `scene` | queries on one state: values, witnesses, choices, what a step changes |
+| `reasons` | which conjunct of a guard is false, and the values that decide it, in the statement's notation |
+| `nearest` | the step that fits with the fewest fields changed |
+| `subgoals` | what has to change for a formula to hold, and which changes achieve it |
 | `repairs` | the steps that may be missing before the observation |
-| `insertion` | steps that nobody observed, put in one after the other where an observation needs them |
-| `broken` | the promises that the observation breaks if it is taken at its word |
+| `insertion` | inferred steps, inserted one after the other where an observation needs them |
+| `broken` | the promises that the observation breaks if it is taken literally |
 """

@@ -1,7 +1,7 @@
-"""The promises that an observation breaks if it is taken at its word: what it sent is sent, and what it left is so.
+"""The promises that an observation breaks if it is taken literally: its messages are sent, and its entries hold.
 
-A promise about steps reads two states. The second one is put beside the first: what it says of `recorded′` is an entry of a symbol
-of that name, and so is what happens in the step.
+A promise about steps reads two states. The second one is added to the first: its entry of `recorded′` becomes an entry of a symbol
+of that name, and so do the events of the step.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _AFTER: Final = "_after"
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A promise, and for which values of its parameters it is broken."""
+    """A promise, and the parameter values for which it is broken."""
 
     promise: Promise
     values: tuple[tuple[str, Element], ...]
 
 
 class Judge:
-    """The promises of a protocol, over a state and an observation that is taken at its word.
+    """The promises of a protocol, over a state and an observation that is taken literally.
 
-    The scene has to have `shadows` of the protocol among its symbols. `history`: entries of history by symbol, where the state has
-    none; promises that read other history are left out.
+    The scene's symbols must include `shadows` of the protocol. `history`: entries of history by symbol, for states without history;
+    promises that read other history are left out.
     """
 
     def __init__(self, scene: Scene, history: Mapping[str, Iterable[Tuple]] | None = None) -> None:
@@ -50,9 +50,9 @@ class Judge:
                 scene.put(name, arguments, True)
 
     def broken_by(self, seen: Observation) -> list[Broken]:
-        """What is broken, promises before the lemmas that only carry proofs; of each one the first values that are found.
+        """The broken claims, promises before supporting lemmas; for each one the first values that are found.
 
-        Only what the step writes is looked at: a promise that held before is broken for values that speak of it, or not at all.
+        Only what the step writes is checked: a promise that held before can be broken only for values that concern it.
         """
         scene, action = self._scene, self._scene.actions[seen.action]
         given = given_by(action, seen.choices)
@@ -67,20 +67,21 @@ class Judge:
         for name, arguments in (*changes, *events):
             written.setdefault(name, []).append(arguments)
         found = []
-        for promise in sorted(scene.protocol.promises, key=lambda one: one.lemma):
+        for promise in sorted(scene.protocol.promises, key=lambda promise: promise.lemma):
             read = _read(promise)
             names = {symbol.name for symbol in read if symbol.kind not in ("constant", "event")}
             if not names <= self._kept or not {symbol.name for symbol in read} & written.keys():
-                continue  # it cannot be told without history; or nothing has changed for it
+                continue  # undecidable without history, or unaffected by the step
             broken = self._violated(promise, changes, events, written)
             if broken is not None:
                 found.append(broken)
         return found
 
     def broken_now(self, unknown: Collection[str] = ()) -> list[Broken]:
-        """The promises about states that this one breaks, of each one the first values that are found.
+        """The promises about states that this state breaks; for each one the first values that are found.
 
-        `unknown`: symbols of which the state does not tell all, or too much. Promises that read them are left out, and lemmas.
+        `unknown`: symbols whose content the state gives incompletely or with extra entries. Promises that read them are left out,
+        and so are lemmas.
         """
         found = []
         for promise in self._scene.protocol.promises:
@@ -90,15 +91,17 @@ class Judge:
             for part in conjuncts([promise.formula]):
                 about = [
                     parameter for parameter in promise.parameters if parameter in free(part)
-                ]  # of the others nothing is asked
+                ]  # the others are not checked
                 values = next(self._scene.witnesses(about, [Not(part)], {}), None)
                 if values is not None:
-                    found.append(Broken(promise, tuple(zip((item.name for item in about), values, strict=True))))
+                    found.append(
+                        Broken(promise, tuple(zip((parameter.name for parameter in about), values, strict=True)))
+                    )
                     break
         return found
 
     def _forced(self, seen: Observation, given: Environment) -> Changes:
-        """What the step writes by its statement, overruled by what was seen."""
+        """The step's writes according to the statement, overridden by what was observed."""
         scene, action = self._scene, self._scene.actions[seen.action]
         changes = dict(scene.changes(action, tuple(given.values())))
         if seen.sent is not None:
@@ -128,7 +131,7 @@ class Judge:
         return None
 
     def _second(self, changes: Changes, events: Changes) -> Changes:
-        """What was written, and what happened, as entries of the shadows: there everything else is as it was."""
+        """The writes and events, as entries of the shadows: in them, everything else is as before."""
         both = (*changes.items(), *events.items())
         return {
             (self._shadows[name].name, arguments): value for (name, arguments), value in both if name in self._shadows
@@ -140,7 +143,7 @@ def _read(promise: Promise) -> set[Symbol]:
 
 
 def _about(promise: Promise, written: Mapping[str, list[Tuple]]) -> list[dict[Variable, Element]]:
-    """What is known of the parameters for which the promise reads an entry that was written: for each atom and each entry."""
+    """What is known of the parameters for which the promise reads a written entry: for each atom and each entry."""
     found: dict[tuple[tuple[Variable, Element], ...], None] = {}
 
     def note(node: Node) -> Node:
@@ -158,14 +161,14 @@ def _about(promise: Promise, written: Mapping[str, list[Tuple]]) -> list[dict[Va
 
 
 def _unbound(node: Node) -> Node:
-    """A quantifier without its variables: what is left are those that the promise is about."""
+    """A quantifier without its variables, and their sorts."""
     if isinstance(node, Quantified):
         return substitute(node.body, dict.fromkeys(node.variables, Truth(True)))
     return node
 
 
 def shadows(protocol: Protocol) -> tuple[Symbol, ...]:
-    """For each symbol that some promise reads after a step, and each event, one for its content there."""
+    """For each symbol that some promise reads after a step, and each event, a symbol for its content there."""
     found: dict[str, Symbol] = {}
     for node in (part for promise in protocol.promises for part in parts(promise.formula)):
         if isinstance(node, Apply) and (node.after or node.symbol.kind == "event"):

@@ -1,9 +1,9 @@
-"""Models of a wrong that was observed: an action that, done in the place of what the protocol does, would look the same.
+"""Hypotheses about an observed fault: actions that would have the observed effect in place of the protocol's.
 
-Something else was seen than the protocol does with an input, a message or what a role does of its own accord. Suspects are the
-actions with that input in which one thing is otherwise: parts of the guard that are false there do not count, changes are not
-made, or are made though a part of their condition is false; and the protocol's own variants. A hypothesis explains what was seen if
-it leads to a state that differs in the same symbol, and explains it exactly if the difference is the very same.
+The observed response to an input (a message, or a spontaneous action of a role) differs from the protocol's. The hypotheses are the
+actions with that input in which one thing is different: conjuncts of the guard that are false there are ignored, changes are not
+made, or are made although a part of their condition is false; and the protocol's own variants. A hypothesis explains the
+observation if it leads to a state that differs in the same symbol, and explains it exactly if the difference is identical.
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ from model.reference.interpreter import NO_EVENTS, Interpreter, all_choices
 from model.reference.state import Element, Occurrence, State, Tuple
 
 IGNORED_MAX: Final = 2
-"""Parts of a guard that one hypothesis ignores at most: with more anything would explain anything."""
+"""The maximum number of conjuncts that one hypothesis ignores: with more, anything would explain anything."""
 
 Difference = Mapping[str, tuple[Any, Any]]
-"""What differs, by the name of a symbol, `events` or `messages`. A relation: what is missing, what is too much; a function: the
-first argument whose value differs, with what is expected, and with what is there instead."""
+"""What differs, by the name of a symbol, `events` or `messages`.
+
+For a relation: missing and extra tuples; for a function: the first argument whose value differs, with the expected and the actual
+value.
+"""
 
 
 @dataclass(frozen=True)
@@ -35,18 +38,18 @@ class FaultHypothesis:
     words: str
     action: Action
     of: Action
-    """The protocol's action that it is made from."""
+    """The protocol's action that it is derived from."""
     ignores: bool
-    """It is possible where that action is not."""
+    """Whether it is enabled where that action is not."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """What a step was made of: the message that it took, or, without one, the choices that it was given."""
+    """The input of a step: the message that it took or, without one, the choices that it was given."""
 
     role: str
     member: Element | None
-    """Of the role, where there is one for each member of a sort."""
+    """The acting member, for a role with one actor per member of a sort."""
     message: tuple[str, Tuple] | None
     choices: Mapping[str, Element]
 
@@ -72,7 +75,7 @@ def action_of(protocol: Protocol, name: str) -> Action:
 def fault_hypotheses_of(
     interpreter: Interpreter, state: State, given: Input, action: Action | None
 ) -> Iterator[FaultHypothesis]:
-    """All hypotheses of what was done in this state with this input; `action`: what the protocol does then, if anything."""
+    """All hypotheses for this state and input; `action`: what the protocol does there, if anything."""
     protocol = interpreter.protocol
     if action is not None:
         yield from _deviating(action)
@@ -86,16 +89,17 @@ def fault_hypotheses_of(
 def _with_such_input(protocol: Protocol, given: Input, action: Action | None) -> list[Action]:
     if given.message is not None:
         return [
-            one
-            for one in protocol.actions
-            if one.role.name == given.role and any(take.symbol.name == given.message[0] for take in one.takes)
+            candidate
+            for candidate in protocol.actions
+            if candidate.role.name == given.role
+            and any(take.symbol.name == given.message[0] for take in candidate.takes)
         ]
     groups = [group.choices for group in protocol.alternatives if action in group.choices]
-    return list(dict.fromkeys(one for group in ([action], *groups) for one in group if one is not None))
+    return list(dict.fromkeys(choice for group in ([action], *groups) for choice in group if choice is not None))
 
 
 def _deviating(action: Action) -> Iterator[FaultHypothesis]:
-    """The action with changes that are not made, or are made always."""
+    """The action with changes that are not made, or are always made."""
 
     def without(words: str, left: Sequence[Any]) -> FaultHypothesis:
         return FaultHypothesis(
@@ -104,7 +108,9 @@ def _deviating(action: Action) -> Iterator[FaultHypothesis]:
 
     for symbol in dict.fromkeys(change.symbol for change in action.changes):
         if symbol.kind != "history":
-            yield without(f"changing {symbol.name}", [one for one in action.changes if one.symbol is not symbol])
+            yield without(
+                f"changing {symbol.name}", [change for change in action.changes if change.symbol is not symbol]
+            )
     for number, change in enumerate(action.changes):
         others = action.changes[:number], action.changes[number + 1 :]
         if change.symbol.kind == "history":
@@ -126,7 +132,7 @@ def _weaker(condition: Node) -> Iterator[Node]:
 
 
 def _ignoring(interpreter: Interpreter, state: State, given: Input, action: Action) -> Iterator[FaultHypothesis]:
-    """The action without those parts of its guard that are false for some choices of this input."""
+    """The action without the conjuncts of its guard that are false for some choices of this input."""
     seen: set[tuple[int, ...]] = set()
     for choices in all_choices(action, interpreter.configuration):
         step = Occurrence(
@@ -151,7 +157,7 @@ def _named(action: Action, of: Action) -> Action:
 
 
 def matches(interpreter: Interpreter, state: State, step: Occurrence, given: Input) -> bool:
-    """Whether a step is made of this input; choices that the input does not name are free."""
+    """Whether a step has this input; choices that the input does not name are free."""
     own = input_of(interpreter, state, step)
     if (own.role, own.member) != (given.role, given.member):
         return False
@@ -161,7 +167,7 @@ def matches(interpreter: Interpreter, state: State, step: Occurrence, given: Inp
 
 
 class Effects:
-    """What steps lead to: of the protocol, and of hypotheses in its place."""
+    """The effects of steps of the protocol, and of hypotheses in their place."""
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
@@ -169,7 +175,7 @@ class Effects:
         self._compared = [symbol for symbol in interpreter.protocol.symbols if symbol.kind in ("state", "message")]
 
     def possible(self, state: State, hypothesis: FaultHypothesis) -> list[Occurrence]:
-        """What the hypothesis can do in a state."""
+        """The steps of the hypothesis that are enabled in a state."""
         return self._other(hypothesis).enabled(state)
 
     def result(self, state: State, hypothesis: FaultHypothesis, done: Occurrence) -> State:
@@ -179,7 +185,7 @@ class Effects:
     def difference(
         self, state: State, step: Occurrence | None, hypothesis: FaultHypothesis, instead: Occurrence
     ) -> Difference:
-        """What differs when the hypothesis does something in the place of a step of the protocol, or of nothing."""
+        """The difference when the hypothesis replaces a step of the protocol, or no step."""
         expected, events, sent = state, NO_EVENTS, frozenset[tuple[str, Tuple]]()
         if step is not None:
             expected, events = self.interpreter.apply(state, step)
@@ -212,9 +218,9 @@ class Effects:
         for symbol in self._compared:
             name = symbol.name
             if symbol.result is Formula:
-                one, other = expected.relations[name], found.relations[name]
-                if one != other:
-                    yield name, (sorted(one - other), sorted(other - one))
+                wanted, actual = expected.relations[name], found.relations[name]
+                if wanted != actual:
+                    yield name, (sorted(wanted - actual), sorted(actual - wanted))
             else:
                 for key, value in expected.functions[name].items():
                     if value != found.functions[name][key]:
@@ -224,16 +230,16 @@ class Effects:
 
 
 def never_shows(protocol: Protocol, hypothesis: FaultHypothesis, symbol: str, *, instead_of: Action | None) -> Promise:
-    """The claim that the hypothesis is never seen to differ, in a symbol of the state, from what the protocol does.
+    """The claim that the hypothesis never differs, in a symbol of the state, from what the protocol does.
 
-    That is `instead_of` with the same choices; an action that the hypothesis is not made from, or nothing, counts as changing
-    nothing there. Where the symbol is none of the state's, any difference counts, and so do events.
+    The protocol's step is `instead_of` with the same choices; another action, or None, counts as changing nothing there. If the
+    symbol does not belong to the state, any difference counts, and so do events.
     """
-    compared = [one for one in protocol.symbols if one.kind in ("state", "message")]
-    looked_at = [one for one in compared if one.name == symbol]
+    compared = [kept for kept in protocol.symbols if kept.kind in ("state", "message")]
+    looked_at = [kept for kept in compared if kept.name == symbol]
     itself = instead_of is hypothesis.of
     shows: list[Node] = [
-        _differs(one, hypothesis.of if itself else None, hypothesis.action) for one in looked_at or compared
+        _differs(kept, hypothesis.of if itself else None, hypothesis.action) for kept in looked_at or compared
     ]
     if not looked_at:
         shows += [Truth(True)] * bool(hypothesis.action.emits)
@@ -241,7 +247,7 @@ def never_shows(protocol: Protocol, hypothesis: FaultHypothesis, symbol: str, *,
     others = (
         []
         if instead_of is None or itself
-        else [one for one in instead_of.guard if free(one) <= set(hypothesis.action.parameters)]
+        else [conjunct for conjunct in instead_of.guard if free(conjunct) <= set(hypothesis.action.parameters)]
     )
     return _claim(
         hypothesis.action,
@@ -250,33 +256,35 @@ def never_shows(protocol: Protocol, hypothesis: FaultHypothesis, symbol: str, *,
 
 
 def never_leaves(protocol: Protocol, hypothesis: FaultHypothesis) -> Promise:
-    """The claim that the hypothesis never does anything that the action which it is made from does not do."""
+    """The claim that the hypothesis never does anything that its original action does not do."""
     compared = [symbol for symbol in protocol.symbols if symbol.kind in ("state", "message")]
-    shows = Or(tuple(_differs(one, hypothesis.of, hypothesis.action) for one in compared))
+    shows = Or(tuple(_differs(symbol, hypothesis.of, hypothesis.action) for symbol in compared))
     return _claim(hypothesis.action, And((*hypothesis.action.guard, Or((Not(And(hypothesis.of.guard)), shows)))))
 
 
 def never_done(action: Action) -> Promise:
-    """The claim that an action is never possible."""
+    """The claim that an action is never enabled."""
     return _claim(action, And(action.guard))
 
 
 def _claim(action: Action, wanted: Node) -> Promise:
-    promise = Promise("always", False, action.parameters, Not(wanted), (), "What is looked for is not reached.")
+    promise = Promise(
+        "always", False, action.parameters, Not(wanted), (), "The condition that is searched for is not reached."
+    )
     object.__setattr__(promise, "name", "not_reached")
     return promise
 
 
 def _differs(symbol: Symbol, base: Action | None, action: Action) -> Node:
-    """For some arguments the symbol is otherwise after the action than after the base, or than before."""
+    """For some arguments the symbol has another value after the action than after the base action, or than before."""
     if symbol not in {change.symbol for change in (*action.changes, *(base.changes if base else ()))}:
         return Truth(False)
     variables = tuple(Variable(f"of_{number}", sort) for number, sort in enumerate(symbol.arguments))
     read = Apply(symbol, variables)
-    one = read if base is None else after(base, read, everything=True)
-    other = after(action, read, everything=True)
+    before = read if base is None else after(base, read, everything=True)
+    afterwards = after(action, read, everything=True)
     if symbol.result is Formula:
-        different: Node = Or((And((one, Not(other))), And((other, Not(one)))))
+        different: Node = Or((And((before, Not(afterwards))), And((afterwards, Not(before)))))
     else:
-        different = Not(Compare("=", one, other))
+        different = Not(Compare("=", before, afterwards))
     return Quantified("some", variables, different) if variables else different

@@ -1,10 +1,11 @@
-"""Steps that nobody observed, put in where an observation needs them: found backwards from what is false, one goal after the other.
+"""Inferred steps, inserted where an observation needs them: a backward search from what is false, one goal after the other.
 
-A process that keeps no log has taken steps all the same. What it sent, somebody took; so from a message that is missing one goes
-back to the steps that send it, with the choices that the message fixes, and from each to what its own guard lacks. What no
-message fixes is chosen, and noted as a guess: the steps that are found are some that explain what was observed, not the only ones.
+A process without a log has also taken steps. Every message that it received was sent, so the search goes from a missing message
+back to the steps that send it, with the choices that the message determines, and from each to the false parts of its guard. Choices
+that no message determines are guessed, and noted as such: the inferred steps explain the observation, but need not be the only ones
+that do.
 
-The search has bounds. Nothing found within them says that nothing is there only if none was reached.
+The search has bounds. An empty result proves that there are no such steps only if no bound was reached.
 """
 
 from __future__ import annotations
@@ -22,23 +23,23 @@ from model.language.terms import Apply, Compare, Constant, Node, Plus, Value, Va
 from model.reference.state import Element, Tuple
 
 NESTED_MAX: Final = 6
-"""Steps that each make the next one possible: an answer needs a request, that a route, that a version, and that its place."""
+"""Nesting depth of steps that enable each other: an answer needs a request, that a route, that a version, and that its place."""
 
 STEPS_MAX: Final = 40
-"""Steps before one observation: an agent may have started again and again."""
+"""Steps before one observation: an agent may have restarted repeatedly."""
 
 SEARCHED_MAX: Final = 4_000
-"""Steps that are tried before one observation: about a second."""
+"""Steps tried before one observation: about a second."""
 
 TRIED_MAX: Final = 40
-"""Choices of one step that are tried for one goal, where nothing says which."""
+"""Choices of one step tried for one goal if nothing determines them."""
 
 May = Callable[[Action, Environment], bool]
 """Whether a step with these choices, as far as they are known, may have been taken unobserved."""
 
 
 class Inserter:
-    """Searches on one state, which is changed by what is found."""
+    """Searches on one state, and applies the steps found to it."""
 
     def __init__(self, scene: Scene, may: May) -> None:
         self._scene = scene
@@ -46,13 +47,13 @@ class Inserter:
         self._steps: list[tuple[Action, Tuple]] = []
         self._left = 0
         self.bounded = False
-        """The last search has reached a bound."""
+        """Whether the last search has reached a bound."""
         self.guessed = False
-        """In what was found last, something was chosen that nothing fixes."""
+        """Whether the last result contains a guessed choice."""
         self._guesses = 0
 
     def insert(self, goals: Sequence[tuple[Node, Environment]], fits: Callable[[], bool]) -> tuple[Step, ...] | None:
-        """Takes steps after which all goals hold and it fits; none: they were not found, and nothing has changed."""
+        """Takes steps after which all goals hold and the observation fits; None if there are none: then nothing has changed."""
         self._left, self.bounded, self._steps, self._guesses = SEARCHED_MAX, False, [], 0
         search = self._all(list(goals), NESTED_MAX)
         found = None
@@ -73,7 +74,7 @@ class Inserter:
     # --------------------------------------------------------------------------------------------------- search
 
     def _all(self, goals: Sequence[tuple[Node, Environment]], level: int) -> Generator[None, None, None]:
-        """Ways to all goals at once. A later step may undo what an earlier one was for, so all are asked again."""
+        """Ways to satisfy all goals at once. A later step may undo what an earlier one achieved, so all are checked again."""
         for node, given in goals:
             if not self._scene.value(node, given):
                 for _ in self._goal(node, given, level):
@@ -82,7 +83,7 @@ class Inserter:
         yield
 
     def _goal(self, node: Node, given: Environment, level: int) -> Iterator[None]:
-        """Ways to make one formula true."""
+        """Ways to satisfy one formula."""
         if level == 0 or len(self._steps) >= STEPS_MAX:
             self.bounded = True
             return
@@ -118,7 +119,7 @@ class Inserter:
                 self._guesses -= guess
 
     def _counted(self, change: Change, subgoal: Subgoal, given: Environment) -> list[Node]:
-        """What has to hold first for what is computed to come out as it is wished: the version before the next one."""
+        """What has to hold first for a computed value to equal the wanted one: the preceding version, for a next one."""
         pairs = [*zip(change.arguments, subgoal.arguments, strict=True), (change.value, subgoal.value)]
         return [
             Compare("=", node, Constant(wanted, _node_sort(node)))
@@ -127,7 +128,7 @@ class Inserter:
         ]
 
     def _nearer(self, change: Change, subgoal: Subgoal, given: Environment) -> bool:
-        """Whether a step that counts up has not reached what is wished: epochs and versions come one by one."""
+        """Whether a counting step is still below the wanted value: epochs and versions come one by one."""
         pairs = [*zip(change.arguments, subgoal.arguments, strict=True), (change.value, subgoal.value)]
         for node, wanted in pairs:
             if isinstance(node, Plus) and type(wanted) is int:
@@ -139,7 +140,7 @@ class Inserter:
     def _helpful(
         self, node: Node, given: Environment
     ) -> Iterator[tuple[Action, Change, dict[Variable, Element], Subgoal]]:
-        """Steps that may give an entry the value that is wished for: first those of which most is fixed."""
+        """Steps that may give an entry the wanted value, those with the most determined choices first."""
         found: list[tuple[int, int, tuple[Action, Change, dict[Variable, Element], Subgoal]]] = []
         for subgoal in subgoals(self._scene, node, given):
             for action in self._scene.protocol.actions:
@@ -147,16 +148,16 @@ class Inserter:
                     known = unified(change, subgoal)
                     if known is None:
                         continue
-                    fixed = {one: value for one, value in known.items() if one in action.parameters}
+                    fixed = {variable: value for variable, value in known.items() if variable in action.parameters}
                     if self._may(action, fixed):
                         found.append(
                             (len(action.parameters) - len(fixed), len(found), (action, change, fixed, subgoal))
                         )
-        for _, _, one in sorted(found, key=lambda entry: entry[:2]):
-            yield one
+        for _, _, helpful in sorted(found, key=lambda entry: entry[:2]):
+            yield helpful
 
     def _choices(self, action: Action, known: dict[Variable, Element]) -> list[Tuple]:
-        """The choices that are tried: those that are possible, then those whose messages are there, then any."""
+        """The choices to try: enabled ones, then those whose messages are available, then any."""
         open_ = [parameter for parameter in action.parameters if parameter not in known]
         if not open_:
             return [tuple(known[parameter] for parameter in action.parameters)]

@@ -1,8 +1,8 @@
-"""The step that fits with the fewest words changed.
+"""The step that fits an observation with the fewest fields changed.
 
-What an observation says is its choices, the messages that it sent, and entries of the state that it left. A step that is
-possible differs from it in some of them; the nearest differs in the fewest. First the same action is tried as it is, and the other
-actions that take the same message; then with one choice changed, then two, and so on.
+An observation states its choices, the messages that it sent, and entries of the state after it. An enabled step differs from it in
+some of these; the nearest step differs in the fewest. The search first tries the same action unchanged, and the other actions that
+take the same message; then with one choice changed, then two, and so on.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from model.matching.compiled import Changes
 from model.reference.state import Element, Tuple
 
 TRIED_MAX: Final = 200
-"""Choices that are looked at of one action with one set of open parameters."""
+"""Choices tried for one action and one set of open parameters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a step is said to have been."""
+    """What a step was observed to do."""
 
     action: str
     choices: Mapping[str, Element]
     """By parameter; some may be missing."""
     sent: tuple[Tuple, ...] | None = None
-    """Messages, each as its name and arguments; None: not told."""
+    """Messages, each as its name and arguments; None: not stated."""
     after: Mapping[str, tuple[tuple[Any, ...], ...]] | None = None
     """Entries by symbol: the arguments, then the value."""
     took: Message | None = None
-    """The message that it took, where that is known otherwise than from its choices."""
+    """The message that it took, if it is known other than from its choices."""
 
 
 TOOK: Final = "message taken"
@@ -45,7 +45,7 @@ TOOK: Final = "message taken"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A word of the observation, and what it would be in a step."""
+    """A field of the observation, and its value in a step."""
 
     field: str
     """`action`, `attributes.version`, `sent`, `after.told(h1, red/1)`"""
@@ -56,7 +56,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """A step that is possible, and in what the observation differs from it."""
+    """An enabled step, and how the observation differs from it."""
 
     action: str
     choices: tuple[tuple[str, Element], ...]
@@ -64,12 +64,12 @@ class Nearest:
 
 
 def given_by(action: Action, choices: Mapping[str, Element]) -> dict[Variable, Element]:
-    """The choices that are known, by parameter."""
+    """The known choices, by parameter."""
     return {parameter: choices[parameter.name] for parameter in action.parameters if parameter.name in choices}
 
 
 def differences(scene: Scene, action: Action, choices: Tuple, seen: Observation) -> list[Difference]:
-    """In what the observation differs from this step: choices, messages, entries, and what it took."""
+    """How the observation differs from this step: choices, messages, entries, and the message it took."""
     found: list[Difference] = []
     if action.name != seen.action:
         found.append(Difference("action", seen.action, action.name))
@@ -95,28 +95,28 @@ def differences(scene: Scene, action: Action, choices: Tuple, seen: Observation)
 
 
 def _of_messages(scene: Scene, changes: Changes, sent: Sequence[Tuple]) -> Iterator[Difference]:
-    """Messages that differ: each one that is there with the one that it should be, if there is one of that name."""
+    """Messages that differ: each observed one, paired with an expected one of the same name if there is one."""
     wanted = {(name, *arguments) for (name, arguments), value in changes.items() if value and name in scene.messages}
     seen = {tuple(message) for message in sent}
     missing, odd = sorted(wanted - seen, key=str), sorted(seen - wanted, key=str)
-    for item in odd:
-        alike = [other for other in missing if other[0] == item[0]]
+    for message in odd:
+        alike = [other for other in missing if other[0] == message[0]]
         if alike:
-            other = min(alike, key=lambda other: sum(a != b for a, b in zip(item, other, strict=True)))
+            other = min(alike, key=lambda other: sum(a != b for a, b in zip(message, other, strict=True)))
             missing.remove(other)
-            yield Difference("sent", item, other)
+            yield Difference("sent", message, other)
         else:
-            yield Difference("sent", item, None)
-    for item in missing:
-        yield Difference("sent", None, item)
+            yield Difference("sent", message, None)
+    for message in missing:
+        yield Difference("sent", None, message)
 
 
 def nearest(scene: Scene, seen: Observation) -> Nearest | None:
-    """The step with the fewest differences; of several the first. None: no step of these kinds is possible."""
+    """The step with the fewest differences; the first of several. None: no step of these kinds is enabled."""
     best: tuple[int, Nearest] | None = None
     for open_, action, known in _candidates(scene, seen):
         if best is not None and best[0] <= open_:
-            break  # whatever changes more choices has more differences
+            break  # changing more choices only adds differences
         for choices in scene.choices(action, known, TRIED_MAX):
             found = differences(scene, action, choices, seen)
             if best is None or _weight(found) < best[0]:
@@ -126,26 +126,26 @@ def nearest(scene: Scene, seen: Observation) -> Nearest | None:
 
 
 def _weight(found: Sequence[Difference]) -> int:
-    """How much is changed: another step, or another message taken, weighs two words; a message that was sent, its words."""
+    """The size of a change: another action, or another message taken, counts as two fields; a message sent counts its fields."""
     weight = 0
-    for item in found:
-        if item.field in ("action", TOOK):
+    for difference in found:
+        if difference.field in ("action", TOOK):
             weight += 2
-        elif item.field == "sent" and item.observed is not None and item.expected is not None:
-            weight += sum(a != b for a, b in zip(item.observed, item.expected, strict=True))
+        elif difference.field == "sent" and difference.observed is not None and difference.expected is not None:
+            weight += sum(a != b for a, b in zip(difference.observed, difference.expected, strict=True))
         else:
             weight += 1
     return weight
 
 
 def _candidates(scene: Scene, seen: Observation) -> Iterator[tuple[int, Action, Environment]]:
-    """Actions with what is held fast of their choices, fewer and fewer; and how many are not."""
+    """Actions with some of their choices fixed, fewer and fewer; and how many are not."""
     action = scene.actions[seen.action]
     given = given_by(action, seen.choices)
     others = list(alternatives(scene, action, given))
     for count in range(min(len(given), 3) + 1):
         for changed in combinations(given, count):
-            yield count, action, {one: value for one, value in given.items() if one not in changed}
+            yield count, action, {variable: value for variable, value in given.items() if variable not in changed}
         if count == 0:
             yield from ((0, other, known) for other, known in others)
 

@@ -1,7 +1,7 @@
-"""Why a formula holds or does not: the atoms and values that decide it, in the statement's words.
+"""Why a formula holds or does not: the atoms and values that decide it, in the statement's notation.
 
-A definition is opened where it stands: of `home(host, source)` one reads what `at` says. Of what is false, the nearest that is true
-is named, since the difference between the two is mostly the mistake.
+Definitions are expanded in place: for `home(host, source)` the explanation shows `at`. For a false atom, the nearest true entry is
+named, since the difference between the two is usually the fault.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ from model.matching.source import positive, unnamed
 from model.reference.state import Element, Tuple
 
 NEAR_MAX: Final = 2
-"""True entries that are named beside one that is false."""
+"""True entries named beside a false one."""
 
 SCANNED_MAX: Final = 200_000
-"""Entries of one symbol among which the nearest is looked for."""
+"""Entries of one symbol that are scanned for the nearest."""
 
 
 Message = tuple[Element, ...]
@@ -54,17 +54,17 @@ class Part:
     """A conjunct of a guard, and what decides it."""
 
     text: str
-    """As the statement has it."""
+    """In the statement's notation."""
     held: bool | None
-    """None: it cannot be told, since a choice that it speaks of is not known."""
+    """None: undecided, since a choice that it depends on is not known."""
     takes: bool
-    """It is the message that the action takes."""
+    """Whether it is the message that the action takes."""
     because: tuple[str, ...]
-    """What decides it, with the values seen; only of what is false."""
+    """What decides it, with the values seen; only if it is false."""
 
 
 def parts(scene: Scene, action: Action, given: Environment) -> list[Part]:
-    """The conjuncts of a guard in their order, for the choices that are known."""
+    """The conjuncts of a guard in their order, for the known choices."""
     found = []
     for node in action.guard:
         takes = node in action.takes
@@ -86,7 +86,7 @@ def taken_message(scene: Scene, action: Action, given: Environment) -> Iterator[
 
 
 def reasons(scene: Scene, node: Node, given: Environment) -> Iterator[str]:
-    """What makes the formula true or false, whichever it is."""
+    """What makes the formula true or false."""
     match node:
         case Truth():
             return
@@ -97,9 +97,11 @@ def reasons(scene: Scene, node: Node, given: Environment) -> Iterator[str]:
         case And(operands) | Or(operands):
             decisive = isinstance(node, Or)
             values = [bool(scene.value(term, given)) for term in operands]
-            wanted = [one for one, value in zip(operands, values, strict=True) if value is decisive] or list(operands)
-            for item in wanted:
-                yield from reasons(scene, item, given)
+            wanted = [operand for operand, value in zip(operands, values, strict=True) if value is decisive] or list(
+                operands
+            )
+            for operand in wanted:
+                yield from reasons(scene, operand, given)
         case Implies(premise, conclusion):
             yield from reasons(scene, Or((Not(premise), conclusion)), given)
         case Quantified():
@@ -115,7 +117,7 @@ def reasons(scene: Scene, node: Node, given: Environment) -> Iterator[str]:
 
 
 def _of_quantified(scene: Scene, node: Quantified, given: Environment) -> Iterator[str]:
-    """Some that is true and all that is false have a witness; of the others, what is nearest to one."""
+    """A true existential or false universal formula has a witness; for the others, the entries nearest to one."""
     some = node.quantifier == "some"
     body = node.body if some else Not(node.body)
     found = next(scene.witnesses(node.variables, [body], given), None)
@@ -143,7 +145,7 @@ def _atoms(node: Node) -> Iterator[Apply]:
 
 
 def _of_values(scene: Scene, sides: tuple[Node, ...], given: Environment) -> Iterator[str]:
-    """The values that are compared, and of one that is a choice between cases, what decides the case."""
+    """The compared values; for a choice between cases also what decides the case."""
     for side in sides:
         if isinstance(side, Constant):
             continue
@@ -166,14 +168,14 @@ def _of_atom(scene: Scene, node: Apply, given: Environment) -> str:
 
 
 def _near(scene: Scene, node: Apply, given: Environment) -> Iterator[str]:
-    """Entries that are true and differ from this one in the fewest arguments, but not in all."""
+    """True entries that differ from this one in the fewest arguments, but not in all."""
     if node.symbol.name not in scene.layout.kept:
         return
     wanted = [scene.value(argument, given) if free(argument) <= given.keys() else None for argument in node.arguments]
     ranked: list[tuple[int, list[str], Tuple]] = []
     for arguments, _ in islice(scene.tables.entries(node.symbol.name), SCANNED_MAX):
         pairs = [(a, b) for a, b in zip(arguments, wanted, strict=True) if b is not None]
-        # Numbers agree by chance, names do not.
+        # Numbers may be equal by chance, names are not.
         if any(a == b and isinstance(b, str) for a, b in pairs):
             ranked.append((sum(a != b for a, b in pairs), [str(argument) for argument in arguments], arguments))
     there = "was sent" if node.symbol.name in scene.messages else "is true"
@@ -181,11 +183,11 @@ def _near(scene: Scene, node: Apply, given: Environment) -> Iterator[str]:
         yield f"{call(node.symbol.name, arguments)} {there}"
 
 
-# ------------------------------------------------------------------------------------------------- as people write it
+# ----------------------------------------------------------------------------------------------------- readable forms
 
 
 def written(scene: Scene, node: Node, given: Environment) -> str:
-    """A formula or term with its values in the place of variables, and of what is looked up inside of it: `at(red/1, 2, h1)`."""
+    """A formula or term with values in place of variables and of inner look-ups: `at(red/1, 2, h1)`."""
     match node:
         case Variable():
             return shown(given[node]) if node in given else node.name
@@ -219,7 +221,7 @@ def written(scene: Scene, node: Node, given: Environment) -> str:
 
 
 def _inner(scene: Scene, node: Node, given: Environment) -> Element:
-    """An argument: its value, if all that it speaks of is known."""
+    """An argument: its value, if everything that it depends on is known."""
     if free(node) <= given.keys():
         value: Element = scene.value(node, given)
         return value
@@ -227,7 +229,7 @@ def _inner(scene: Scene, node: Node, given: Environment) -> Element:
 
 
 def shown(value: object) -> str:
-    """A value as people write it."""
+    """A value in readable form."""
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
 
 

@@ -1,7 +1,7 @@
-"""The steps that may be missing before an observation: found backwards from what is false in its guard.
+"""The steps that may be missing before an observation: a backward search from the false parts of its guard.
 
-`waiting(h1, r, p, q)` is false: which action makes it true, with which choices, and is it possible now? If the observation fits
-after it, it is a repair. One that only helps is tried together with another.
+If `waiting(h1, r, p, q)` is false: which action makes it true, with which choices, and is that enabled now? If the observation fits
+after it, it is a repair. A step that only helps is tried together with another one.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from model.language.terms import Node
 from model.reference.state import Element, Tuple
 
 STEPS_MAX: Final = 2
-"""Steps in a row that are tried."""
+"""Consecutive steps to try."""
 
 TRIED_MAX: Final = 60
-"""Choices of one action that are tried for one subgoal."""
+"""Choices of one action tried for one subgoal."""
 
 SEARCHED_MAX: Final = 3_000
-"""Steps that are tried in all for one number of steps: about a second."""
+"""Steps tried in total for one number of steps: about a second."""
 
 Then = Callable[["tuple[Step, ...]"], None]
-"""What is told of steps that were found."""
+"""Called with the steps that were found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def missing_steps(scene: Scene, seen: Observation, most: int = 4) -> list[tuple[
 
 
 def steps_that_send(scene: Scene, message: Message) -> list[Step]:
-    """The steps that are possible now and send a message."""
+    """The steps that are enabled now and send a message."""
     name, *arguments = message
     subgoal = Subgoal(scene.layout.kept[str(name)], tuple(arguments), True)
     found = []
@@ -79,7 +79,7 @@ def steps_that_send(scene: Scene, message: Message) -> list[Step]:
 
 
 class _Search:
-    """Steps that make an action possible. Whoever is told of some finds the state after them."""
+    """Steps that enable an action. The callback sees the state after them."""
 
     def __init__(self, scene: Scene, enough: Callable[[], bool]) -> None:
         self._scene = scene
@@ -87,7 +87,7 @@ class _Search:
         self._left = SEARCHED_MAX
 
     def ways(self, action: Action, given: Environment, depth: int, done: tuple[Step, ...], then: Then) -> None:
-        """So many steps at most, on top of those that are done already; `then` is told of all together."""
+        """At most this many steps beyond those already done; `then` is called with all of them."""
         scene = self._scene
         false = [node for node in action.guard if not scene.value(node, given)]
         for other, choices in _helpful(scene, false, given):
@@ -117,9 +117,9 @@ class _Search:
 
 
 def _helpful(scene: Scene, false: list[Node], given: Environment) -> list[tuple[Action, Tuple]]:
-    """Steps that give some entry that is wished for another value: possible ones, and those whose choices are all determined."""
+    """Steps that give some wanted entry another value: enabled ones, and those whose choices are all determined."""
     wanted = (subgoal for node in false for subgoal in subgoals(scene, node, given))
-    return list(dict.fromkeys(item for subgoal in wanted for item in _granting(scene, subgoal)))
+    return list(dict.fromkeys(step for subgoal in wanted for step in _granting(scene, subgoal)))
 
 
 def _granting(scene: Scene, subgoal: Subgoal) -> Iterator[tuple[Action, Tuple]]:
@@ -129,7 +129,7 @@ def _granting(scene: Scene, subgoal: Subgoal) -> Iterator[tuple[Action, Tuple]]:
             known = unified(change, subgoal)
             if known is None:
                 continue
-            fixed = {one: value for one, value in known.items() if one in other.parameters}
+            fixed = {variable: value for variable, value in known.items() if variable in other.parameters}
             for choices in scene.choices(other, fixed, TRIED_MAX):
                 yield other, choices
             if len(fixed) == len(other.parameters):

@@ -1,7 +1,7 @@
-"""One state, and whatever is asked of it.
+"""Queries on one state.
 
-The matcher compiles beforehand what it asks a million times. An explanation asks a few hundred questions once, and each depends on
-the answer to the one before; so here everything is compiled when it is asked, and the state gets the indexes that it needs then.
+The matcher compiles in advance what it evaluates a million times. An explanation makes a few hundred queries once, each depending
+on the answer to the previous one; so here everything is compiled on demand, and the state gets the indexes needed at that time.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Environment = Mapping[Variable, Element]
 """The values of variables."""
 
 LOOKED_AT_MAX: Final = 100_000
-"""Entries that one search may look at before it gives up: some hundredths of a second."""
+"""Entries that one search may scan before it gives up: a few hundredths of a second."""
 
 
 class Scene:
-    """A protocol and a state of it. The tables are a copy, with indexes of their own.
+    """A protocol and a state of it. The tables are a copy with their own indexes.
 
-    `more`: symbols besides the protocol's, which formulas may read; empty at first.
+    `more`: additional symbols that formulas may read; empty at first.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Scene:
         self.actions = {action.name: action for action in protocol.actions}
         self.messages = frozenset(message.name for message in protocol.messages)
         self.gave_up = 0
-        """Searches that ended before all was looked at."""
+        """Searches that ended before everything was scanned."""
         self._looked_at = 0
         self._values: dict[tuple[Node, tuple[Variable, ...]], Callable[..., Any]] = {}
         self._finds: dict[object, Callable[..., Iterator[Tuple]]] = {}
@@ -49,7 +49,7 @@ class Scene:
         self._indexed: set[str] = set()
         self.tables = Tables(self.layout, self._puts)
         self.kept = frozenset(self.layout.kept)
-        """The symbols that the state tells of; history is not among them where nobody keeps it."""
+        """The symbols that the state contains, without history if it is not recorded."""
         if state is not None:
             self.kept = frozenset(state.layout.kept)
             for name in state.layout.kept:
@@ -59,7 +59,7 @@ class Scene:
 
     @classmethod
     def on(cls, compiled: Compiled, tables: Tables) -> Scene:
-        """A scene that is the state itself, with actions that nobody else uses: what is put there is put into the tables."""
+        """A scene that operates on the state itself, with its own compiled actions: writes go to the tables."""
         made = cls(compiled.protocol, compiled.constants)
         made.compiled, made.layout, made.tables = compiled, compiled.layout, tables
         made._puts = compiled.put_functions
@@ -70,16 +70,16 @@ class Scene:
     # ------------------------------------------------------------------------------------------------- the state
 
     def put(self, name: str, arguments: Tuple, value: Any) -> None:
-        """Gives an entry its value."""
+        """Sets the value of an entry."""
         self._ready()
         self.tables.put(name, arguments, value)
 
     def get(self, name: str, arguments: Tuple) -> Any:
-        """The value of an entry; whether it holds, of a relation."""
+        """The value of an entry; for a relation, whether it holds."""
         return self.tables.get(name, arguments)
 
     def mirror(self, name: str, other: str) -> None:
-        """Gives a symbol that nothing was said of yet the entries of another one with the same arguments and value."""
+        """Gives a still empty symbol the entries of another one with the same arguments and value."""
         table = self.tables.table(name)
         as_it_is = self.layout.kept[name].result is not Formula or isinstance(table, IntervalSet)
         setattr(self.tables, other, table.copy() if as_it_is else set(table))
@@ -87,7 +87,7 @@ class Scene:
 
     @contextmanager
     def after(self, changes: Changes) -> Iterator[None]:
-        """The state after some changes, as long as the context lasts."""
+        """The state after some changes, while the context is active."""
         self._ready()
         was = {entry: self.tables.get(*entry) for entry in changes}
         apply(self.tables, changes)
@@ -98,7 +98,7 @@ class Scene:
             apply(self.tables, was)
 
     def _ready(self) -> None:
-        """Makes the indexes that were asked for since, and puts that keep them."""
+        """Builds the indexes that were requested since, and the write functions that maintain them."""
         new = {place: index for place, index in self.layout.indexes.items() if index not in self._indexed}
         if not new and self._puts:
             return
@@ -113,7 +113,7 @@ class Scene:
         for name in changed:
             self._puts[name] = self.compiled.build(self.layout.put_source(self.layout.kept[name]), "put")
 
-    # ----------------------------------------------------------------------------------------------- what is asked
+    # ----------------------------------------------------------------------------------------------------- queries
 
     def value(self, node: Node, given: Environment) -> Any:
         """The value of a formula or term."""
@@ -129,13 +129,13 @@ class Scene:
         return self._values[place](self.tables, *given.values())
 
     def witnesses(self, variables: Sequence[Variable], nodes: Sequence[Node], given: Environment) -> Iterator[Tuple]:
-        """Values of the variables for which all the formulas hold, perhaps some twice; not all, if there is too much to look at."""
+        """Variable values for which all the formulas hold, possibly with duplicates; incomplete if there is too much to scan."""
         place = tuple(variables), tuple(nodes), tuple(given)
         if place not in self._finds:
             names = parameters([argument for argument in given if argument not in variables])
             lines = [f"def find({', '.join(['t', *parameters(list(given)).values()])}):"]
             for path, ends in zip(*self.compiled.source.paths(list(nodes), list(variables), names), strict=True):
-                clauses = [f"{item} if look()" if item.startswith("for") else item for item in path]
+                clauses = [f"{clause} if look()" if clause.startswith("for") else clause for clause in path]
                 clauses = clauses if path[0].startswith("for") else ["for _ in (0,)", *clauses]
                 lines.append(
                     f"    yield from ({self.compiled.source.together(list(variables), ends)} {' '.join(clauses)})"
@@ -158,7 +158,7 @@ class Scene:
     # ------------------------------------------------------------------------------------------------------ steps
 
     def choices(self, action: Action, known: Environment, most: int) -> list[Tuple]:
-        """Choices with which the action is possible, the known ones as given; so many at most."""
+        """Choices with which the action is enabled, the known ones as given; at most this many."""
         open_ = [parameter for parameter in action.parameters if parameter not in known]
         found = islice(self.witnesses(open_, action.guard, known), most)
         return [
@@ -175,15 +175,15 @@ class Scene:
         return self.compiled.actions[action.name].refuses(self.tables, *choices) == -1
 
     def changes(self, action: Action, choices: Tuple) -> Changes:
-        """What the step writes, whether it is possible or not."""
+        """What the step writes, whether it is enabled or not."""
         self._ready()
         return self.compiled.actions[action.name].changes(self.tables, *choices)
 
 
 def _members(tables: Tables, sort: type[Value]) -> list[Element]:
-    """The members of a sort that something is said of; if there are none, one of whom nothing is, since no sort is empty."""
+    """The members of a sort that occur in the state; if there are none, a new one, since no sort is empty."""
     return tables.members(sort) or [0 if issubclass(sort, Number) else f"any {sort.title}"]
 
 
 class _TooMuch(Exception):
-    """A search has looked at more than it may."""
+    """A search has scanned more than it may."""

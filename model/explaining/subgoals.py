@@ -1,4 +1,4 @@
-"""What has to change for a formula to hold: entries that decide it, and which changes of which actions grant them."""
+"""What has to change for a formula to hold: the entries that decide it, and the changes of actions that achieve it."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from model.matching.source import positive
 from model.reference.state import Element
 
 VALUES_MAX: Final = 4
-"""Values of one entry that are tried for one goal."""
+"""Values of one entry tried for one goal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subgoal:
-    """An entry that is to get another value; None: whichever."""
+    """An entry that needs another value; None: any other."""
 
     symbol: Symbol
     arguments: tuple[Element | None, ...]
@@ -44,12 +44,12 @@ class Subgoal:
 
 
 def subgoals(scene: Scene, node: Node, given: Environment) -> Iterator[Subgoal]:
-    """Entries that decide a formula which is false, perhaps some twice."""
+    """Entries that decide a false formula, possibly with duplicates."""
     yield from _wishes(scene, positive(node), given)
 
 
 def _wishes(scene: Scene, node: Node, given: Environment) -> Iterator[Subgoal]:
-    """The same, of one that has negation at atoms only."""
+    """The same for a formula with negation at atoms only."""
     match node:
         case And(operands) | Or(operands):
             for term in operands:
@@ -75,17 +75,17 @@ def _of_atoms(scene: Scene, node: Node, given: Environment, *, wanted: bool) -> 
                     scene.value(argument, given) if free(argument) <= given.keys() else None for argument in arguments
                 )
                 yield Subgoal(symbol, known, wanted if symbol.result is Formula else None)
-            for item in arguments:
-                yield from _of_atoms(scene, item, given, wanted=wanted)
+            for argument in arguments:
+                yield from _of_atoms(scene, argument, given, wanted=wanted)
         case Named(_, _, body) | Plus(body):
             yield from _of_atoms(scene, body, given, wanted=wanted)
         case Compare(_, left, right):
-            for item in (left, right):
-                yield from _of_atoms(scene, item, given, wanted=wanted)
+            for side in (left, right):
+                yield from _of_atoms(scene, side, given, wanted=wanted)
 
 
 def _of_values(scene: Scene, node: Node, given: Environment) -> Iterator[Subgoal]:
-    """Values of functions within a formula with which it would hold."""
+    """Values of functions within a formula that would make it hold."""
     if not free(node) <= given.keys():
         return
     for read in _functions(node):
@@ -110,7 +110,7 @@ def _functions(node: Node) -> list[Apply]:
 
 
 def unified(change: Change, subgoal: Subgoal) -> dict[Variable, Element] | None:
-    """What the change's variables are if it grants the subgoal; what is computed is left open. None: it does not."""
+    """The change's variables if it achieves the subgoal, with computed values left open. None: it does not."""
     if change.symbol is not subgoal.symbol:
         return None
     if isinstance(subgoal.value, bool) and isinstance(change.value, Truth) and change.value.value is not subgoal.value:

@@ -34,17 +34,17 @@ from model.reference.interpreter import Interpreter
 from model.reference.state import Occurrence, State, Trace, initial_state
 
 STATES_MAX: Final = 200_000_000
-"""States at most, unless told otherwise: about 6 GB with one word each. Passing it is undecided, never green."""
+"""The default maximum of states: about 6 GB with one word each. A larger exploration is undecided, never green."""
 
 SLICE_STATES: Final = 1 << 17
-"""States that are expanded between two reports of progress."""
+"""States expanded between two progress reports."""
 
 Verdict = Literal["holds", "violated", "undecided"]
 
 
 @dataclass(frozen=True)
 class Exploration:
-    """What an exploration found. Only `holds` is green."""
+    """The result of an exploration. Only `holds` is green."""
 
     configuration: str
     distinct: int
@@ -53,29 +53,29 @@ class Exploration:
     complete: bool
     verdict: Verdict
     violated: str
-    """The name of the promise, `deadlock`, or what was pinned and not found again; empty where nothing is violated."""
+    """The name of the promise, `deadlock`, or the pinned count that was not reproduced; empty if nothing is violated."""
     trace: Trace | None
-    """A shortest way to the violation."""
+    """A shortest run to the violation."""
     reached: Mapping[str, int]
-    """Claims of what must be reachable, with the depth; -1: in a step."""
+    """The reachable claims that were reached, with the depth; -1: in a step."""
     actions: frozenset[str]
     """Actions that were taken."""
     seconds: float
     compile_seconds: float
-    """Grounding, generating and compiling; next to nothing the second time."""
+    """Grounding, generating and compiling; close to zero from the second time on."""
     words: int
     bits: int
     constant: int
-    """Fields left out since they have one value only."""
+    """Fields left out because they have only one value."""
     unread: int
-    """Fields left out since nothing reads them."""
+    """Fields left out because nothing reads them."""
     bytes_per_state: float
     """Of the search's arrays."""
     peak_bytes: int = 0
     """Of the whole process, when the search ended."""
 
     def as_json(self) -> dict[str, Any]:
-        """The form that the command line writes."""
+        """The result as the command line writes it."""
         return {
             "config": self.configuration,
             "distinct": self.distinct,
@@ -91,12 +91,12 @@ class Exploration:
 
 
 Progress = Callable[[int, int, float], None]
-"""Told now and then: distinct states, depth, seconds."""
+"""Called now and then with distinct states, depth and seconds."""
 
 
 @dataclass
 class Kernel:
-    """A protocol in a configuration, compiled."""
+    """A compiled protocol in a configuration."""
 
     ground: Ground
     layout: Any
@@ -125,9 +125,9 @@ class Kernel:
     ) -> Kernel:
         """Grounds, packs, generates and compiles.
 
-        `promises`: those that are checked; without, all but the lemmas. `environment_roles`: whose actions are no way out
-        of a deadlock. `everything`: keeps also the fields that nothing reads. `words_min`: takes more words than needed.
-        `eventualities`: those whose goals are evaluated. `labelled`: every successor comes with the instance that leads there.
+        `promises`: those to check; by default all but the lemmas. `environment_roles`: their actions do not resolve a deadlock.
+        `everything`: keep even the fields that nothing reads. `words_min`: use at least this many words. `eventualities`: those
+        whose goals are evaluated. `labelled`: store with each successor the instance that leads to it.
         """
         started = time.perf_counter()
         ground = Ground(protocol, configuration)
@@ -155,10 +155,10 @@ class Kernel:
         out = (ctypes.c_uint64 * (words * max(len(self.ground.instances), 1)))()
         counters = (ctypes.c_uint64 * 6)()
         count = call(self.compiled.addresses["expand"], into, out, counters)
-        return {tuple(out[item * words : (item + 1) * words]) for item in range(count)}
+        return {tuple(out[number * words : (number + 1) * words]) for number in range(count)}
 
     def mask(self, state: State) -> int:
-        """What `check` says of a state: promises broken, and from bit `STATE_BITS` on claims reached."""
+        """The result of `check` for a state: promises broken, and from bit `STATE_BITS` on claims reached."""
         into = (ctypes.c_uint64 * self.layout.words)(*self.pack(state))
         return call(self.compiled.addresses["check"], into)
 
@@ -177,7 +177,7 @@ def explore(
     deadlocks: bool = True,
     **options: Any,
 ) -> Exploration:
-    """Visits every state; stops at the first violation, or at `states_max` undecided. Further options: those of `Kernel.of`."""
+    """Visits every state; stops at the first violation, or undecided at `states_max`. Further options are those of `Kernel.of`."""
     kernel = Kernel.of(protocol, configuration, **options)
     return _Search(kernel, protocol, configuration, states_max, deadlocks).run(progress)
 
@@ -190,12 +190,12 @@ def search_in(
     states_max: int = STATES_MAX,
     addresses: Sequence[int] = (),
 ) -> Exploration:
-    """Explores with a kernel that is there already. `addresses`: of a switched kernel, what is to be called for each action."""
+    """Explores with an existing kernel. `addresses`: for a switched kernel, the function to call for each action."""
     return _Search(kernel, protocol, configuration, states_max, True, addresses).run(None)
 
 
 class _Search:
-    """The arrays of one search, and what is made of its end."""
+    """The arrays of one search, and the evaluation of its result."""
 
     def __init__(
         self,
@@ -212,7 +212,7 @@ class _Search:
         self._states_max = states_max
         self._words = kernel.layout.words
         self._shape = (0,) * self._words
-        # No state has more successors than there are instances of actions.
+        # A state has at most as many successors as there are instances of actions.
         self._gathering = search.GATHERED + len(kernel.ground.instances)
         expected = min(configuration.pinned.get("distinct", 0), states_max) + self._gathering
         self._states = np.zeros(max(expected, 1 << 16) * self._words, np.uint64)
@@ -235,7 +235,7 @@ class _Search:
         search.rehash(self._shape, self._states, 1, self._table)
         self._call(0)  # compiles the search, which is not part of its time
         started = time.perf_counter()
-        self._masks[1] = self._kernel.mask(start) >> STATE_BITS  # what is reached at the start is reached at depth 0
+        self._masks[1] = self._kernel.mask(start) >> STATE_BITS  # claims that hold initially are reached at depth 0
         if self._kernel.broken(start):
             outcome, self._progress[search.FLAGGED] = search.BROKEN_STATE, 0
         else:
@@ -271,7 +271,7 @@ class _Search:
                 return outcome
 
     def _grow(self) -> None:
-        """Makes room for what is gathered next: the queue doubles, the table is at most half full."""
+        """Makes room for the next successors: the queue doubles, the table is at most half full."""
         count = int(self._progress[search.TAIL])
         needed = (count + self._gathering) * self._words
         if 2 * needed > self._table.size:
@@ -334,7 +334,7 @@ class _Search:
         )
 
     def _path(self, number: int) -> Trace:
-        """A shortest way to a state: backwards through the queue for its predecessors, forwards with the interpreter."""
+        """A shortest run to a state: backwards through the queue for its predecessors, forwards with the interpreter."""
         numbers = [number]
         counters = self._counters.copy()
         while numbers[-1] != 0:
@@ -377,4 +377,4 @@ class _Search:
         raise AssertionError("the interpreter does not find the broken promise that the kernel found")
 
 
-assert BROKEN == 2  # where the search looks for it
+assert BROKEN == 2  # the search relies on this position

@@ -1,17 +1,17 @@
-"""The live engine: what happens eventually, decided over every state of a bounded configuration.
+"""The live engine: decides eventualities over every state of a bounded configuration.
 
-The question is TLA+'s: does every run that starts as the protocol says, takes its steps or stutters, and is weakly fair for each
-fair action and each choice of its parameters, keep the promise that a premise leads to a conclusion? An action with its choices
-is *enabled* only where it changes the state, so a step that changes nothing is no progress; what the configuration forbids is no
-action at all, and nothing is owed to it.
+The question is TLA+'s: does every run that starts in an initial state, takes the protocol's steps or stutters, and is weakly fair
+for each fair action and each choice of its parameters, satisfy that a premise leads to a conclusion? An action with its choices is
+*enabled* only where it changes the state, so a step that changes nothing is no progress; an action that the configuration forbids
+does not exist, and need not be treated fairly.
 
-A promise is broken just if from a reachable state with the premise and without the conclusion, through states without the
-conclusion, a *fair component* can be reached (`model.explore.kernel.graph`): a set of states in which a run can stay for ever and
-be fair. What is found is replayed by the plain interpreter before anyone sees it.
+An eventuality is broken exactly if from a reachable state with the premise and without the conclusion, through states without the
+conclusion, a *fair component* can be reached (`model.explore.kernel.graph`): a set of states in which a run can stay forever and be
+fair. The plain interpreter replays every result before it is reported.
 
-Fields that neither guards nor these promises read are left out, as in exploration. That is sound: a step that changes only those
-looks like stuttering, and an action that can do no more than that counts as not enabled, so nothing else is owed to it; taking
-such steps in between turns any run found here into a fair run of the whole.
+Fields that neither guards nor these eventualities read are left out, as in exploration. This is sound: a step that changes only
+such fields looks like stuttering, and an action that has no other effect counts as not enabled, so fairness requires nothing more
+of it; inserting such steps turns any run found here into a fair run of the complete protocol.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ from model.reference.lasso import why_no_counterexample
 from model.reference.state import Element, Occurrence, State, Trace, initial_state
 
 STATES_MAX: Final = 4_000_000
-"""States at most, unless told otherwise: 0.8 GB with two words and seven steps each. Passing it is undecided, never green."""
+"""The default maximum of states: 0.8 GB with two words and seven steps each. Beyond it the result is undecided, never green."""
 
 STEPS_MAX: Final = 100_000_000
-"""Steps between states at most, unless told otherwise: 0.8 GB. Passing it is undecided, never green."""
+"""The default maximum of steps between states: 0.8 GB. Beyond it the result is undecided, never green."""
 
 SLICE_STATES: Final = 1 << 15
-"""States that are expanded between two reports of progress."""
+"""States expanded between two progress reports."""
 
 Verdict = Literal["holds", "violated", "undecided"]
 
 Progress = Callable[[str, int, int | None], None]
-"""Told now and then: what is done, how much of it, and of how much, if that is known."""
+"""Called now and then with the current phase, the amount done, and the total if it is known."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one eventuality in one configuration."""
+    """The verdict on one eventuality in one configuration."""
 
     eventuality: Eventuality
     verdict: Verdict
     goals: int
     """Choices of its parameters."""
     occurred: int
-    """Choices for which the premise holds somewhere and the conclusion not yet; with 0 it holds for want of a case."""
+    """Choices for which the premise holds somewhere and the conclusion does not yet hold; with 0 it holds vacuously."""
     values: tuple[tuple[str, Element], ...] = ()
     """The choice for which it is broken."""
     lasso: Trace | None = None
@@ -65,7 +65,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Liveness:
-    """What was decided in a configuration."""
+    """The verdicts in one configuration."""
 
     configuration: str
     distinct: int
@@ -81,20 +81,20 @@ class Liveness:
     """Of the engine's arrays."""
     complete: bool
     left_out: tuple[str, ...]
-    """Fair actions that the configuration forbids: what counts on them may be broken for no other reason.
+    """Fair actions that the configuration forbids: an eventuality that relies on them may be broken for this reason alone.
 
-    Empty if the configuration itself names what does not count on them.
+    Empty if the configuration itself names the eventualities that do not rely on them.
     """
 
     @property
     def verdict(self) -> Verdict:
-        """Violated if one is; holds only if all are decided."""
+        """Violated if any is violated; holds only if all are decided."""
         if not self.complete:
             return "undecided"
         return "violated" if any(outcome.verdict == "violated" for outcome in self.outcomes) else "holds"
 
     def as_json(self) -> dict[str, Any]:
-        """The form that the command line writes."""
+        """The result as the command line writes it."""
         return {
             "config": self.configuration,
             "distinct": self.distinct,
@@ -136,14 +136,14 @@ def live(
     everything: bool = False,
     progress: Progress | None = None,
 ) -> Liveness:
-    """Decides eventualities, or without any all of the protocol's, of those that the configuration names if it names some.
+    """Decides the given eventualities; by default those that the configuration names, or else all of the protocol's.
 
-    `forget_spent`: as in exploration, only where it is proved that spent messages may be forgotten. `everything`: keeps also the
+    `forget_spent`: as in exploration, only where it is proved that spent messages may be discarded. `everything`: keep even the
     fields that nothing reads.
     """
     named = configuration.eventually
     meant = protocol.eventualities if eventualities is None else eventualities
-    wanted = [item for item in meant if named is None or item.name in named]
+    wanted = [eventuality for eventuality in meant if named is None or eventuality.name in named]
     kernel = Kernel.of(
         protocol,
         configuration,
@@ -156,7 +156,7 @@ def live(
     )
     try:
         return _Engine(kernel, wanted, states_max, steps_max).run(progress or (lambda what, done, total: None))
-    except _UnreadOwedError:  # broken it is; a run to show is found where nothing is left out
+    except _UnreadOwedError:  # it is broken; a second search without leaving out fields finds a run to show
         return live(
             protocol,
             configuration,
@@ -170,11 +170,11 @@ def live(
 
 
 class _UnreadOwedError(Exception):
-    """In a loop a fair action could change a field that nothing reads: the loop is one of the whole only with that step in it."""
+    """In a loop a fair action could change an unread field: the loop is one of the complete protocol only with that step in it."""
 
 
 class _Engine:
-    """The arrays of one configuration's graph, and the decisions about it."""
+    """The graph of one configuration, as arrays, and the decisions about it."""
 
     def __init__(self, kernel: Kernel, wanted: Sequence[Eventuality], states_max: int, steps_max: int) -> None:
         self._kernel = kernel
@@ -256,7 +256,7 @@ class _Engine:
         return outcome
 
     def _grow_all(self, progress: Progress) -> bool:
-        """Makes the whole graph; whether it is within the bounds."""
+        """Builds the whole graph; returns whether it is within the bounds."""
         states_max, steps_max = self._bounds
         while True:
             outcome = self._call(SLICE_STATES)
@@ -270,7 +270,7 @@ class _Engine:
                 self._make_room(count, steps)
 
     def _make_room(self, count: int, steps: int) -> None:
-        """Whatever is more than half full doubles."""
+        """Doubles every array that is more than half full."""
         if 2 * count * self._words >= self._states.size or 4 * count >= self._table.size:
             self._states = _doubled(self._states)
             self._offsets = _doubled(self._offsets)
@@ -282,7 +282,7 @@ class _Engine:
     # -------------------------------------------------------------------------------------------------- decisions
 
     def _undecided(self) -> list[Outcome]:
-        return [Outcome(item, "undecided", len(self._goals(item)), 0) for item in self._wanted]
+        return [Outcome(eventuality, "undecided", len(self._goals(eventuality)), 0) for eventuality in self._wanted]
 
     def _goals(self, eventuality: Eventuality) -> list[tuple[int, Goal]]:
         return [
@@ -320,9 +320,9 @@ class _Engine:
     # ----------------------------------------------------------------------------------------------------- lassos
 
     def _lasso(self, goal: Goal, opening: Any, unmet: Any, marked: Any) -> Trace:
-        """A fair run that breaks a goal, as short as it is easily had: the prefix is a shortest one.
+        """A fair run that breaks a goal, as short as is cheap to find: the prefix is a shortest one.
 
-        Where a run may end for good, that is shown rather than a cycle, since it is easier to follow.
+        If a run may end forever, it is shown instead of a cycle, since it is easier to follow.
         """
         quiet = marked & self._nothing_owed()
         prefix = self._prefix(opening, unmet, quiet if quiet.any() else marked)
@@ -348,16 +348,16 @@ class _Engine:
         return np.diff(fair_before[self._offsets]) == 0
 
     def _owed(self, state: int) -> frozenset[int]:
-        """The fair instances that are enabled."""
+        """The enabled fair instances."""
         labels = (int(self._labels[step]) for step in self._out(state))
         return frozenset(label for label in labels if self._fair[label])
 
     def _prefix(self, opening: Any, unmet: Any, ends: Any) -> list[int]:
-        """The steps of a shortest way to one of the ends."""
+        """The steps of a shortest path to one of the ends."""
         count = unmet.size
         via, queue = np.zeros(2 * count, np.int64), np.empty(2 * count, np.int32)
         node = int(graph.way(self._offsets, self._targets, opening, unmet, ends, via, queue))
-        assert node >= 0, "what was reached depth first has a way there"
+        assert node >= 0, "a state reached depth first has a path to it"
         steps: list[int] = []
         while via[node] != -2:
             if via[node] == -1:
@@ -371,7 +371,7 @@ class _Engine:
 
     def _component(self, entry: int, marked: Any) -> Any:
         """The states of the entry's component: those that it reaches through marked states and that reach it."""
-        # Two fair components may follow each other, so what is reached is not yet the component.
+        # A fair component may lead to another one, so the reached states are not yet the component.
         ahead = self._reached(entry, marked)
         inside = np.zeros_like(marked)
         inside[entry] = True
@@ -398,7 +398,7 @@ class _Engine:
         return found
 
     def _cycle(self, entry: int, inside: Any) -> list[int]:
-        """The steps of a fair cycle: to the nearest state or step that settles something still owed, and so on, and back."""
+        """The steps of a fair cycle: repeatedly to the nearest state or step that meets an open fairness condition, and back."""
         steps: list[int] = []
         at, owed = entry, self._owed(entry)
         while owed:
@@ -412,11 +412,11 @@ class _Engine:
         return steps
 
     def _settling(self, owed: frozenset[int]) -> Callable[[int], bool]:
-        """Whether a step takes something that is owed, or leads to where it is disabled."""
+        """Whether a step takes an owed instance, or leads to a state where it is disabled."""
         return lambda step: int(self._labels[step]) in owed or bool(owed - self._owed(int(self._targets[step])))
 
     def _nearest(self, start: int, inside: Any, wanted: Callable[[int], bool]) -> list[int]:
-        """A shortest way within a component whose last step is wanted."""
+        """A shortest path within a component whose last step is wanted."""
         came: dict[int, tuple[int, int]] = {}
         queue = [start]
         for state in queue:
@@ -433,12 +433,12 @@ class _Engine:
                 if target not in came and target != start:
                     came[target] = (step, state)
                     queue.append(target)
-        raise AssertionError("a fair component settles everything that is owed in it")
+        raise AssertionError("a fair component satisfies every fairness condition that is open in it")
 
     # ---------------------------------------------------------------------------------------------------- replay
 
     def _replayed(self, prefix: Sequence[int], cycle: Sequence[int]) -> Trace:
-        """The lasso in full states. What nothing reads may differ after one round, so rounds are taken until a state comes back."""
+        """The lasso in full states. Unread fields may differ after one round, so rounds are repeated until a state recurs."""
         interpreter = self._kernel.interpreter
         states = [self._start()]
         steps: list[Occurrence] = []

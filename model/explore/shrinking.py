@@ -1,7 +1,7 @@
-"""Shorter runs: what a run does not need is left out, and the shortest run to what is looked for is searched for.
+"""Shorter runs: removes the steps that a run does not need, and searches for the shortest run to the same result.
 
-Leaving steps out numbers things anew: a pod's third version becomes its second. So a step that is not possible any more is replaced
-by the nearest one that is, of the same action with the same members and other numbers; if there is none, it is left out too.
+Removing steps renumbers: a pod's third version becomes its second. So a step that is no longer enabled is replaced by the nearest
+enabled one, of the same action with the same members and other numbers; if there is none, it is removed too.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from model.reference.runs import executed
 from model.reference.state import Element, Occurrence, State, Trace, initial_state
 
 STATES_MAX: Final = 1_000_000
-"""States that are searched for a shortest run at most: about a second. Without one, what was left over stays."""
+"""The maximum number of states of the search for a shortest run: about a second. If it finds none, the reduced run stays."""
 
 LOW: Final = 2
-"""The largest numbers of the world that is searched first: most of what goes wrong needs an older and a newer, and no more."""
+"""The bounds of the configuration that is searched first: most faults need an older and a newer version, and no more."""
 
 T = TypeVar("T")
 
 
 def adapted(interpreter: Interpreter, trace: Trace, steps: Iterable[Occurrence]) -> Trace:
-    """The run from the trace's end along these steps, each as it is, or the nearest to it that is possible, or left out."""
+    """The run from the trace's last state along these steps, each unchanged, replaced by the nearest enabled one, or left out."""
     states, taken = list(trace.states), list(trace.steps)
     for step in steps:
         done = step if interpreter.is_enabled(states[-1], step) else _nearest(interpreter, states[-1], step)
@@ -41,22 +41,22 @@ def adapted(interpreter: Interpreter, trace: Trace, steps: Iterable[Occurrence])
 def _nearest(interpreter: Interpreter, state: State, step: Occurrence) -> Occurrence | None:
     members = [value for _, value in step.choices if isinstance(value, str)]
     possible = [
-        one
-        for one in interpreter.enabled(state, step.action)
-        if [value for _, value in one.choices if isinstance(value, str)] == members
+        occurrence
+        for occurrence in interpreter.enabled(state, step.action)
+        if [value for _, value in occurrence.choices if isinstance(value, str)] == members
     ]
-    return min(possible, key=lambda one: _distance(one, step), default=None)
+    return min(possible, key=lambda occurrence: _distance(occurrence, step), default=None)
 
 
-def _distance(one: Occurrence, other: Occurrence) -> int:
-    pairs = zip(one.choices, other.choices, strict=True)
+def _distance(first: Occurrence, second: Occurrence) -> int:
+    pairs = zip(first.choices, second.choices, strict=True)
     return sum(abs(a - b) for (_, a), (_, b) in pairs if isinstance(a, int) and isinstance(b, int))
 
 
 def reduced(interpreter: Interpreter, trace: Trace, shows: Callable[[Trace], T | None]) -> tuple[Trace, T] | None:
-    """The run without what it does not need for what is looked for, with what was found; none if it does not show it at all.
+    """The run without the steps that the result does not need, with the result; None if the run does not show it at all.
 
-    Parts are left out by halves, quarters and so on to single steps, the last ones first, until nothing can be left out.
+    Halves are removed first, then quarters and so on down to single steps, the last ones first, until nothing more can be removed.
     """
     found = shows(trace)
     if found is None:
@@ -87,9 +87,9 @@ def _without_a_part(
 
 
 def world_of(trace: Trace, protocol: Protocol, also: frozenset[Element] = frozenset()) -> Configuration:
-    """The smallest world that the run is possible in: the members that its steps name, with their constants, and numbers so far.
+    """The smallest configuration that permits the run: the members that its steps name, with their constants, and numbers so far.
 
-    `also`: members and numbers that it has besides.
+    `also`: additional members and numbers.
     """
     configuration = trace.configuration
     named = {value for step in trace.steps for _, value in step.choices} | also
@@ -101,12 +101,12 @@ def world_of(trace: Trace, protocol: Protocol, also: frozenset[Element] = frozen
         if set(key) <= named
     }
     sorts = {
-        sort: tuple(one for one in members if one in named) or members[:1]
+        sort: tuple(member for member in members if member in named) or members[:1]
         for sort, members in configuration.sorts.items()
     }
-    gone = {one for sort, members in configuration.sorts.items() for one in members if one not in sorts[sort]}
+    gone = {member for sort, members in configuration.sorts.items() for member in members if member not in sorts[sort]}
     constants = {
-        name: frozenset(one for one in constant if not gone & set(one))
+        name: frozenset(arguments for arguments in constant if not gone & set(arguments))
         if isinstance(constant, frozenset)
         else {key: value for key, value in constant.items() if not gone & set(key)}
         for name, constant in configuration.constants.items()
@@ -122,22 +122,22 @@ def world_of(trace: Trace, protocol: Protocol, also: frozenset[Element] = frozen
 
 
 def _bounds(trace: Trace, protocol: Protocol) -> dict[str, int]:
-    """The largest value that each number has in the run; a world has at least 1 of each. Numbers of constants stay."""
+    """The largest value of each number in the run, at least 1. Numbers of constants stay."""
     state, bounds = trace.states[-1], {number.__name__: 1 for number in protocol.numbers}
     for symbol in protocol.symbols:
         if symbol.kind == "event":
             continue
         sorts = symbol.arguments
         tuples = state.relations[symbol.name] if symbol.name in state.relations else state.functions[symbol.name]
-        for one in tuples if symbol.name in state.relations else ():
-            for value, sort in zip(one, sorts, strict=True):
+        for arguments in tuples if symbol.name in state.relations else ():
+            for value, sort in zip(arguments, sorts, strict=True):
                 if issubclass(sort, Number) and isinstance(value, int):
                     bounds[sort.__name__] = max(bounds[sort.__name__], value)
         if symbol.name in state.functions and issubclass(symbol.result, Number):
             values = [value for value in state.functions[symbol.name].values() if isinstance(value, int)]
             bounds[symbol.result.__name__] = max(bounds[symbol.result.__name__], *values)
     for step in trace.steps:
-        action = next(one for one in protocol.actions if one.name == step.action)
+        action = next(action for action in protocol.actions if action.name == step.action)
         for variable, (_, value) in zip(action.parameters, step.choices, strict=True):
             if issubclass(variable.sort, Number) and isinstance(value, int):
                 bounds[variable.sort.__name__] = max(bounds[variable.sort.__name__], value)
@@ -153,9 +153,9 @@ def shortest(
     steps_max: int,
     states_max: int = STATES_MAX,
 ) -> Trace | None:
-    """A shortest run to where a claim fails, in the small world of a run; none if there is none of so few steps, or it is too far.
+    """A shortest run to a violation of a claim, in the small configuration of a run; None if there is none within the bounds.
 
-    Nothing is forgotten on the way: a hypothesis may take what the protocol does not need any more. `also`: as for `world_of`.
+    Messages are not discarded: a hypothesis may take one that the protocol no longer needs. `also`: as for `world_of`.
     """
     if steps_max < 0:
         return None
@@ -163,8 +163,8 @@ def shortest(
     world = world_of(trace, protocol, also)
     low = replace(world, bounds={number: min(bound, LOW) for number, bound in world.bounds.items()})
     options = {"promises": [never], "sometimes": [], "deadlocks": False, "forget_spent": False}
-    for one in dict.fromkeys((low, world)):
-        found = explore(protocol, one, states_max=states_max, **options)  # type: ignore[arg-type] # options of different types
+    for tried in dict.fromkeys((low, world)):
+        found = explore(protocol, tried, states_max=states_max, **options)  # type: ignore[arg-type] # options of different types
         if found.trace is not None and len(found.trace.steps) <= steps_max:
             start = replace(trace, states=(initial_state(protocol, trace.configuration),), steps=())
             return executed(interpreter, start, found.trace.steps)

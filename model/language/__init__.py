@@ -1,32 +1,32 @@
-"""The language a protocol is stated in.
+"""The language in which protocols are stated.
 
 A protocol is a set of modules that declare, at top level and in reading order:
 
-| declaration | says |
+| declaration | meaning |
 |---|---|
-| `Role` | who acts, and of which sort there is one for each |
-| `relation`, `function` | a piece of state, and the role that holds it; history and constants are held by nobody |
-| `@message` | what may be sent, by whom to whom; the body says when such a message is *spent* |
-| `event` | what a step makes happen, seen by two-state promises only |
+| `Role` | an actor, and the sort that has one actor per member |
+| `relation`, `function` | a piece of state, and the role that holds it; no role holds history and constants |
+| `@message` | what one role may send to another; the body says when such a message is *spent* |
+| `event` | what happens in a step, visible to two-state promises only |
 | `@definition`, `@lifecycle` | names for formulas and values computed from the state |
 | `@action` | a guard (`when`, and the messages it `takes`), an update (`then`), events (`emits`), lifecycle moves (`moves`) |
 | `@alternatives` | actions of which exactly one applies |
-| `@always`, `@two_state`, `@lemma`, `@sometimes` | what is claimed of states and steps |
-| `@assumption` | what is assumed of the constants |
-| `@eventually` | what is claimed of infinite runs in which the `fair` actions are fair |
-| `@variant` | a deviation kept on purpose, and the promises it breaks |
+| `@always`, `@two_state`, `@lemma`, `@sometimes` | claims about states and steps |
+| `@assumption` | an assumption about the constants |
+| `@eventually` | a claim about infinite runs in which the `fair` actions are fair |
+| `@variant` | a deliberate deviation, and the promises that it breaks |
 
-An action's function runs once, on variables, and returns a `Step`; its parameters are the only choices it makes. Changes read
-the state before the step. What a step does not name stays as it is, and where two changes of one step meet, the later one in
-the list wins. A message is never removed: once sent it stays available, so one action may deliver it again or not at all.
+An action's function runs once, on variables, and returns a `Step`; its parameters are its only choices. Changes read the state
+before the step. A step leaves everything that it does not name unchanged. If two changes of a step overlap, the later one in the
+list wins. A message is never removed: once sent it stays available, so an action may take it again or never.
 
-A declaration's name is the name of the attribute that holds it, given when `Protocol.of` collects the modules.
+`Protocol.of` collects the modules and names each declaration after the attribute that holds it.
 """
 
 from __future__ import annotations
 
 from model.language.actions import Action, Alternatives, Step, action, alternatives
-from model.language.changes import Change, Move, for_each
+from model.language.changes import Change, for_each
 from model.language.claims import (
     Assumption,
     Deviation,
@@ -45,23 +45,11 @@ from model.language.claims import (
     variant,
     weaker_lemma,
 )
-from model.language.declaration import Declaration, Role, Source
+from model.language.declaration import Declaration, Source
+from model.language.definitions import Definition, Lifecycle, Move, definition, lifecycle
 from model.language.protocol import Protocol
-from model.language.symbols import (
-    Definition,
-    Function,
-    Kind,
-    Lifecycle,
-    Message,
-    Relation,
-    Symbol,
-    definition,
-    event,
-    function,
-    lifecycle,
-    message,
-    relation,
-)
+from model.language.symbols import Function, Message, Relation, event, function, message, relation
+from model.language.terms import Kind, Role, Symbol
 
 __all__ = [
     "Action",

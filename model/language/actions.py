@@ -1,4 +1,4 @@
-"""What roles do: guards and updates."""
+"""Actions of roles: guards and updates."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from model.language.changes import Change, Move
-from model.language.declaration import Declaration, Role, declared_by, evaluate, parameters_of
-from model.language.symbols import Kind, Symbol
-from model.language.terms import And, Apply, Formula, Node, Variable
+from model.language.changes import Change
+from model.language.declaration import Declaration, declared_by
+from model.language.definitions import Move
+from model.language.terms import And, Apply, Formula, Kind, Node, Role, Symbol, Variable, evaluate, parameters_of
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What an action's function returns. All lists may be left out."""
+    """The result of an action's function. All lists are optional."""
 
     takes: Sequence[Formula] = ()
-    """Messages received; they belong to the guard, and after the step they are spent."""
+    """Messages received. They belong to the guard, and are spent after the step."""
     when: Sequence[Formula] = ()
     then: Sequence[Change] = ()
     emits: Sequence[Formula] = ()
     moves: Sequence[Move] = ()
     absent: Sequence[Node | Symbol] = ()
-    """What should be left out of another action, and is no part of it."""
+    """Parts that another action was to leave out, but does not have."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -40,9 +40,9 @@ class Action(Declaration):
     moves: tuple[Move, ...]
     doc: str
     fair: bool = False
-    """Weakly fair, for each choice of its parameters: it does not stay enabled for ever without being taken."""
+    """Weakly fair, for each choice of its parameters: it does not stay enabled forever without being taken."""
     absent: tuple[Node | Symbol, ...] = ()
-    """Of a variant: what it leaves out, and is not there. A fault, which is told with all others once everything has its name."""
+    """For a variant: parts to leave out that the replaced action lacks. A fault, reported once every declaration has its name."""
     name: str = field(default="", init=False)
 
     def but(
@@ -53,14 +53,14 @@ class Action(Declaration):
         then: Sequence[Change] = (),
         emits: Sequence[Formula] = (),
     ) -> Step:
-        """This action without some of it, and with something besides: how a variant is stated, so that no rule stands twice.
+        """This action without some parts and with additional ones. Variants are stated this way, so that no rule is written twice.
 
-        `without`: parts of the guard, events, and symbols (all that the action does to them stays undone).
+        `without`: parts of the guard, events, and symbols (every change of the symbol by the action is left out).
         """
-        guard, parts = self.guard[len(self.takes) :], _parts(item for item in without if isinstance(item, Formula))
-        untouched = [item for item in without if isinstance(item, Symbol)]
+        guard, parts = self.guard[len(self.takes) :], _parts(part for part in without if isinstance(part, Formula))
+        untouched = [part for part in without if isinstance(part, Symbol)]
         absent: list[Node | Symbol] = [part for part in parts if part not in guard and part not in self.emits]
-        absent += [item for item in untouched if all(change.symbol is not item for change in self.changes)]
+        absent += [symbol for symbol in untouched if all(change.symbol is not symbol for change in self.changes)]
         return Step(
             takes=[Formula(take) for take in self.takes],
             when=[*(Formula(conjunct) for conjunct in guard if conjunct not in parts), *when],
@@ -80,9 +80,9 @@ def _parts(formulas: Iterable[Formula]) -> list[Node]:
 
 
 def action(*, by: Role, fair: bool = False) -> Callable[[Callable[..., Step]], Action]:
-    """Declares an action of a role. Where there is one role for each member of a sort, the first parameter is that member.
+    """Declares an action of a role. If the role has one actor for each member of a sort, the first parameter is that member.
 
-    `fair`: what is said to happen eventually may count on it (weak fairness); what nobody is bound to do is not fair.
+    `fair`: eventualities may rely on the action (weak fairness); an action that no role is obliged to take is not fair.
     """
 
     def declare(declared: Callable[..., Step]) -> Action:
@@ -110,7 +110,7 @@ def _applied(formula: Formula, kind: Kind) -> Apply:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Alternatives(Declaration):
-    """Where `given` holds, exactly one of the choices is enabled; parameters are shared by name, others are chosen freely."""
+    """If `given` holds, exactly one choice is enabled. Parameters are shared by name; other parameters are chosen freely."""
 
     parameters: tuple[Variable, ...]
     given: Node
@@ -120,7 +120,7 @@ class Alternatives(Declaration):
 
 
 def alternatives(*choices: Action) -> Callable[[Callable[..., Formula]], Alternatives]:
-    """Declares alternatives; the body says where exactly one of them applies."""
+    """Declares alternatives; the body is the condition under which exactly one of them applies."""
 
     def declare(declared: Callable[..., Formula]) -> Alternatives:
         parameters, given = evaluate(declared)

@@ -1,22 +1,20 @@
-"""What a step does to the state: changes of symbols, and moves of lifecycles."""
+"""The effects of a step: changes of symbols. `for_each` makes a change or move for all values of some sorts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, overload
 
-from model.language.terms import TRUE, A, B, C, Formula, Node, Variable, both, bound, variable_of
-
-if TYPE_CHECKING:
-    from model.language.symbols import Lifecycle, Symbol
+from model.language.definitions import Move
+from model.language.terms import TRUE, A, B, C, Formula, Node, Symbol, Variable, both, bound, variable_of
 
 T = TypeVar("T", bound="Change | Move")
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`symbol(arguments) := value` for all values of the binders for which `condition` holds (all of it read before the step).
+    """`symbol(arguments) := value` for all values of the binders for which `condition` holds (all read before the step).
 
     Every binder is itself one of the arguments.
     """
@@ -28,23 +26,7 @@ class Change:
     condition: Node = TRUE.node
 
     def when(self, condition: Formula) -> Self:
-        """Only where this holds."""
-        return replace(self, condition=both(Formula(self.condition), condition).node)
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A lifecycle of these arguments may go from one of the source states to one of the target states."""
-
-    lifecycle: Lifecycle[Any, Any]
-    arguments: tuple[Node, ...]
-    sources: tuple[Node, ...]
-    targets: tuple[Node, ...]
-    binders: tuple[Variable, ...] = ()
-    condition: Node = TRUE.node
-
-    def when(self, condition: Formula) -> Self:
-        """Only where this holds."""
+        """The same change, where the condition holds."""
         return replace(self, condition=both(Formula(self.condition), condition).node)
 
 
@@ -55,7 +37,7 @@ def for_each(first: type[A], second: type[B], body: Callable[[A, B], T], /) -> T
 @overload
 def for_each(first: type[A], second: type[B], third: type[C], body: Callable[[A, B, C], T], /) -> T: ...
 def for_each(*sorts_and_body: Any) -> Any:
-    """The change or move, for all values of these sorts at once; its parameters name the binders."""
+    """The change or move for all values of these sorts at once; its parameters name the binders."""
     *sorts, body = sorts_and_body
     variables = bound(sorts, body)
     changed: Change | Move = body(*variables)

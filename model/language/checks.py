@@ -1,8 +1,7 @@
-"""What a protocol's text must not be, whatever it means.
+"""Checks of a protocol's text that do not depend on its meaning.
 
-History is never read by a guard, nor decides anything but history; constants never change; only promises about steps read the
-state after a step, or events; every promise, and everything that is to happen eventually, has a *sometimes* and a variant that
-breaks it; everything has a sentence of its own.
+No guard reads history, and history decides nothing but history; constants never change; only two-state promises read events or the
+state after a step; every promise and eventuality has a *sometimes*, and a variant that breaks it; every declaration has a sentence.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from model.language.walk import free, substitute, unfolded
 
 
 def faults(protocol: Protocol) -> Iterator[str]:
-    """A sentence for each fault, with the name of what has it."""
+    """One sentence for each fault, with the name of the declaration."""
     yield from _unexplained(protocol)
     for action in (*protocol.actions, *(variant.action for variant in protocol.variants)):
         yield from faults_of(action)
@@ -27,10 +26,10 @@ def faults(protocol: Protocol) -> Iterator[str]:
             yield f"{message.name}: whether it is spent depends on history"
     for promise in protocol.promises:
         if promise.kind == "always" and is_transient(unfolded(promise.formula)):
-            yield f"{promise.name}: a promise about states reads an event, or the state after a step"
+            yield f"{promise.name}: a promise about states reads an event or the state after the step"
     for eventuality in protocol.eventualities:
-        if any(is_transient(unfolded(item)) for item in (eventuality.premise, eventuality.conclusion)):
-            yield f"{eventuality.name}: what leads to what reads an event, or the state after the step"
+        if any(is_transient(unfolded(side)) for side in (eventuality.premise, eventuality.conclusion)):
+            yield f"{eventuality.name}: an eventuality reads an event or the state after the step"
     broken = {promise for variant in protocol.variants for promise in variant.breaks}
     promised: list[Promise | Eventuality] = [
         each_promise for each_promise in protocol.promises if not each_promise.lemma
@@ -47,11 +46,11 @@ def faults(protocol: Protocol) -> Iterator[str]:
 
 
 def idle_deviations(protocol: Protocol) -> Iterator[str]:
-    """A sentence for each variant that leaves out what is not there. The text means what it says nevertheless."""
+    """One sentence for each variant that leaves out a part that its action does not have. The variant's meaning is unaffected."""
     for variant in protocol.variants:
         for part in variant.action.absent:
             said = f"a change of {part.name}" if isinstance(part, Symbol) else notation(part)
-            yield f"{variant.name}: leaves out {said}, which is no part of {variant.replaces.name}"
+            yield f"{variant.name}: leaves out {said}, which is not part of {variant.replaces.name}"
 
 
 def _unexplained(protocol: Protocol) -> Iterator[str]:
@@ -67,25 +66,25 @@ def _unexplained(protocol: Protocol) -> Iterator[str]:
     )
     for item in declared:
         if not item.doc.strip():
-            yield f"{item.name}: no sentence says what it is"
+            yield f"{item.name}: has no describing sentence"
     for sort in (*protocol.sorts, *protocol.numbers, *protocol.enumerations):
         if not (sort.__doc__ or "").strip():
-            yield f"{sort.__name__}: no sentence says what it is"
+            yield f"{sort.__name__}: has no describing sentence"
 
 
 def faults_of(action: Action) -> Iterator[str]:
-    """A sentence for each fault of one action."""
+    """One sentence for each fault of an action."""
     read = set().union(*(symbols(node) for node in action.guard)) if action.guard else set()
     for name in _of_kind(read, "history"):
         yield f"{action.name}: its guard reads history ({name})"
     terms: list[Node] = [*action.guard, *action.emits]
     for change in action.changes:
         inner = (*change.arguments, change.value, change.condition)
-        terms += [substitute(item, dict.fromkeys(change.binders, Truth(True))) for item in inner]
+        terms += [substitute(term, dict.fromkeys(change.binders, Truth(True))) for term in inner]
     for variable in set().union(*map(free, terms)) - set(action.parameters):
-        yield f"{action.name}: reads {variable.name}, a {variable.sort.title} that is none of its parameters"
+        yield f"{action.name}: reads {variable.name}, a {variable.sort.title} that is not one of its parameters"
     if any(is_transient(unfolded(node)) for node in action.guard):
-        yield f"{action.name}: its guard reads an event, or the state after the step"
+        yield f"{action.name}: its guard reads an event or the state after the step"
     for change in action.changes:
         if change.symbol.kind in ("constant", "event"):
             yield f"{action.name}: changes the {change.symbol.kind} {change.symbol.name}"

@@ -1,4 +1,4 @@
-"""What is claimed, and the deviations that show that the claims bite."""
+"""Claims, and the deviations that show that the claims detect errors."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from enum import Enum
 from typing import Literal
 
 from model.language.actions import Action, Step, action
-from model.language.declaration import Declaration, declared_by, evaluate, parameters_of
-from model.language.terms import Formula, Node, Variable
+from model.language.declaration import Declaration, declared_by
+from model.language.terms import Formula, Node, Variable, evaluate, parameters_of
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Sometimes(Declaration):
-    """Something that must be reachable: for some values of the parameters, in some state or (if it reads events) step."""
+    """A condition that must be reachable: for some parameter values, in some state or (if it reads events) step."""
 
     parameters: tuple[Variable, ...]
     formula: Node
@@ -25,9 +25,9 @@ class Sometimes(Declaration):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Promise(Declaration):
-    """A claim about every reachable state, or (two-state) about every step between reachable states; for all parameters.
+    """A claim about every reachable state, or (two-state) about every step between reachable states, for all parameters.
 
-    A *lemma* carries the proof of others and promises nothing by itself.
+    A *lemma* supports the proofs of other claims and promises nothing itself.
     """
 
     kind: Literal["always", "two-state"]
@@ -37,7 +37,7 @@ class Promise(Declaration):
     sometimes: tuple[Sometimes, ...]
     doc: str
     weakens: Promise | None = None
-    """The promise of a smaller protocol whose place this one takes where both are in."""
+    """The promise of a smaller protocol that this one replaces in a protocol that contains both."""
     name: str = field(default="", init=False)
 
 
@@ -67,7 +67,7 @@ class Eventuality(Declaration):
 
 
 def eventually(*witnesses: Sometimes) -> Callable[[Callable[..., LeadsTo]], Eventuality]:
-    """Declares what happens eventually; the witnesses show that it is not vacuous."""
+    """Declares an eventuality; the witnesses show that it is not vacuous."""
 
     def declare(declared: Callable[..., LeadsTo]) -> Eventuality:
         parameters = parameters_of(declared)
@@ -80,7 +80,7 @@ def eventually(*witnesses: Sometimes) -> Callable[[Callable[..., LeadsTo]], Even
 
 
 def sometimes(declared: Callable[..., Formula]) -> Sometimes:
-    """Declares something that must be reachable."""
+    """Declares a condition that must be reachable."""
     parameters, formula = evaluate(declared)
     return declared_by(declared, Sometimes(parameters, formula.node, inspect.cleandoc(declared.__doc__ or "")))
 
@@ -88,24 +88,24 @@ def sometimes(declared: Callable[..., Formula]) -> Sometimes:
 def always(*witnesses: Sometimes, weakens: Promise | None = None) -> Callable[[Callable[..., Formula]], Promise]:
     """Declares a promise about every reachable state; the witnesses show that it is not vacuous.
 
-    `weakens`: the stronger promise that holds without what is added to the protocol, and not with it.
+    `weakens`: the stronger promise, which holds only without what this protocol adds.
     """
     return _promise("always", False, witnesses, weakens)
 
 
 def two_state(*witnesses: Sometimes) -> Callable[[Callable[..., Formula]], Promise]:
-    """Declares a promise about every step: it may read the state after it, and events."""
+    """Declares a promise about every step: it may read the state after the step, and events."""
     return _promise("two-state", False, witnesses)
 
 
 def lemma(declared: Callable[..., Formula]) -> Promise:
-    """Declares an invariant that only carries proofs."""
+    """Declares an invariant that only supports proofs."""
     return _promise("always", True, ())(declared)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Assumption(Declaration):
-    """What every configuration must make true of the constants, for all parameters; proofs may use it."""
+    """What every configuration must satisfy about the constants, for all parameters; proofs may use it."""
 
     parameters: tuple[Variable, ...]
     formula: Node
@@ -114,13 +114,13 @@ class Assumption(Declaration):
 
 
 def assumption(declared: Callable[..., Formula]) -> Assumption:
-    """Declares what is assumed of the constants."""
+    """Declares an assumption about the constants."""
     parameters, formula = evaluate(declared)
     return declared_by(declared, Assumption(parameters, formula.node, inspect.cleandoc(declared.__doc__ or "")))
 
 
 def weaker_lemma(weakens: Promise) -> Callable[[Callable[..., Formula]], Promise]:
-    """Declares a lemma in the place of a stronger one, which does not hold with what is added to the protocol."""
+    """Declares a lemma that replaces a stronger one, which does not hold with what this protocol adds."""
     return _promise("always", True, (), weakens)
 
 
@@ -139,7 +139,7 @@ def _promise(
 
 
 class Deviation(Enum):
-    """Where a variant comes from."""
+    """The source of a variant."""
 
     AS_BUILT = "a defect of the original implementation"
     AS_DESIGNED = "a hole of the design document"
@@ -148,7 +148,7 @@ class Deviation(Enum):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Variant(Declaration):
-    """A deviation kept on purpose: `action` in the place of `replaces`, and the promises that it breaks."""
+    """A deliberate deviation: `action` replaces `replaces`, and breaks these promises."""
 
     replaces: Action
     action: Action
@@ -161,7 +161,7 @@ class Variant(Declaration):
 def variant(
     *, replaces: Action, breaks: Sequence[Promise | Eventuality], kind: Deviation = Deviation.MUTANT
 ) -> Callable[[Callable[..., Step]], Variant]:
-    """Declares a variant; its function states the changed action, mostly by what is different (`Action.but`)."""
+    """Declares a variant; its function states the changed action, usually as a difference (`Action.but`)."""
 
     def declare(declared: Callable[..., Step]) -> Variant:
         changed = action(by=replaces.role, fair=replaces.fair)(declared)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import linecache
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar, get_type_hints
+from typing import TypeVar
 
-from model.language.terms import Individual, Value, Variable
-
-V = TypeVar("V", bound=Value)
 D = TypeVar("D", bound="Declaration")
 
 
@@ -20,13 +16,13 @@ class Source:
     """Where something is declared."""
 
     file: str
-    """The whole path."""
+    """The full path."""
     line: int
-    """Of the name, from 1 on; of the first decorator, if the file is not there to be read any more."""
+    """The line of the name, from 1; of the first decorator if the file can no longer be read."""
 
 
 class Declaration:
-    """Anything a protocol module declares. Identity is what counts; the name is for readers."""
+    """Anything that a protocol module declares. Declarations are compared by identity; the name is for readers."""
 
     name: str = ""
     doc: str = ""
@@ -34,7 +30,7 @@ class Declaration:
 
     @property
     def source(self) -> Source | None:
-        """Where it is declared; none: by no function. No part of the statement, and so of no digest."""
+        """Where it is declared; None if by no function. Not part of the statement or of any digest."""
         if self._begins is None:
             return None
         file, first = self._begins.file, self._begins.line
@@ -47,29 +43,8 @@ class Declaration:
         return self.name
 
 
-class Role(Declaration):
-    """Who acts: one for the whole system, or one for each member of a sort (then its actions name that member first)."""
-
-    def __init__(self, doc: str, *, each: type[Individual] | None = None) -> None:
-        self.doc = doc
-        self.each = each
-
-
 def declared_by(function: Callable[..., object], made: D) -> D:
-    """The declaration, which remembers where the function that makes it stands."""
+    """The declaration, with the source position of its function."""
     code = function.__code__
     object.__setattr__(made, "_begins", Source(code.co_filename, code.co_firstlineno))
     return made
-
-
-def parameters_of(declared: Callable[..., object]) -> tuple[Variable, ...]:
-    """The parameters of a declaring function, as variables."""
-    hints = get_type_hints(declared)
-    names = list(inspect.signature(declared).parameters)
-    return tuple(Variable(name, hints[name]) for name in names)
-
-
-def evaluate(declared: Callable[..., V]) -> tuple[tuple[Variable, ...], V]:
-    """The parameters of a declaring function as variables, and its value on them."""
-    parameters = parameters_of(declared)
-    return parameters, declared(*(variable.sort(variable) for variable in parameters))

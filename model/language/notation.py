@@ -1,4 +1,4 @@
-"""Formulas, guards and changes as people write them, for documents and for saying which part of a guard is false."""
+"""Mathematical notation for formulas, guards and changes, for documents and for showing which part of a guard is false."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from model.language.terms import (
 )
 
 _BINDS: Final = {Implies: 1, Or: 2, And: 3, Not: 4}
-"""How tightly a connective binds; what is not here binds tightest."""
+"""The precedence of connectives; whatever is missing here binds tightest."""
 
 _OPERATORS: Final = {"=": "=", "<": "<", "<=": "≤"}
 
 
 def notation(node: Node, *, names: bool = True) -> str:
-    """A formula or term in one line. `names`: definitions stand by their names, not by what they say."""
+    """A formula or term on one line. `names`: show definitions by name instead of expanding them."""
     return _text(node, names, 0)
 
 
@@ -80,8 +80,8 @@ def _plain(node: Node, names: bool) -> str:
         case Implies(premise, conclusion):
             return f"{_text(premise, names, 2)} ⇒ {_text(conclusion, names, 1)}"
         case Choose(condition, chosen, otherwise):
-            one, first, second = (_text(part, names, 0) for part in (condition, chosen, otherwise))
-            return f"if {one} then {first} else {second}"
+            test, first, second = (_text(part, names, 0) for part in (condition, chosen, otherwise))
+            return f"if {test} then {first} else {second}"
         case Quantified(quantifier, variables, body):
             sign = "∀" if quantifier == "all" else "∃"
             bound = ", ".join(f"{variable.name}: {variable.sort.__name__}" for variable in variables)
@@ -95,13 +95,13 @@ def _call(name: str, arguments: tuple[Node, ...], names: bool) -> str:
 
 
 def guard_lines(action: Action) -> list[str]:
-    """The conjuncts of a guard, the messages that it takes first; none: it is always possible."""
+    """The conjuncts of a guard, the taken messages first; an empty guard is always true."""
     lines = [f"takes {notation(node)}" if node in action.takes else notation(node) for node in action.guard]
     return lines or ["always"]
 
 
 def change_notation(change: Change) -> str:
-    """A change: what becomes of which tuples, and where."""
+    """A change: the tuples, their new value, and the condition."""
     target = _call(change.symbol.name, change.arguments, True)
     if change.symbol.result is not Formula:
         text = f"{target} := {notation(change.value)}"

@@ -11,16 +11,17 @@ from typing import Any, TypeVar
 from model.language import terms
 from model.language.actions import Action, Alternatives
 from model.language.claims import Assumption, Eventuality, Promise, Sometimes, Variant
-from model.language.declaration import Declaration, Role
-from model.language.symbols import Definition, Lifecycle, Message, Symbol
-from model.language.terms import Enumeration, Individual, Number, Value
+from model.language.declaration import Declaration
+from model.language.definitions import Definition, Lifecycle
+from model.language.symbols import Message
+from model.language.terms import Enumeration, Individual, Number, Role, Symbol, Value
 
 T0 = TypeVar("T0")
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """Everything a set of modules declares, in reading order."""
+    """Everything that a set of modules declares, in reading order."""
 
     name: str
     modules: tuple[ModuleType, ...]
@@ -32,20 +33,20 @@ class Protocol:
     """State, constants, history, messages and events."""
     assumptions: tuple[Assumption, ...]
     definitions: tuple[Definition[Any, Any], ...]
-    """Lifecycles are among them."""
+    """Including lifecycles."""
     actions: tuple[Action, ...]
     alternatives: tuple[Alternatives, ...]
     promises: tuple[Promise, ...]
-    """Lemmas are among them; those that another one weakens are not."""
+    """Including lemmas, without the promises that another one weakens."""
     eventualities: tuple[Eventuality, ...]
     sometimes: tuple[Sometimes, ...]
     variants: tuple[Variant, ...]
     extends: Protocol | None = None
-    """A smaller protocol that is part of this one; its claims have variants and witnesses of their own there."""
+    """A smaller protocol that is part of this one. The variants and witnesses of its claims are declared there."""
 
     @classmethod
     def of(cls, name: str, *modules: ModuleType, extends: Protocol | None = None) -> Protocol:
-        """Collects what the modules declare, names it after the attributes, and checks that names are unique."""
+        """Collects the declarations of the modules, names them after their attributes, and checks that names are unique."""
         found: dict[str, Declaration | type[Value]] = {}
         for module in modules:
             for attribute, value in vars(module).items():
@@ -56,7 +57,7 @@ class Protocol:
                         object.__setattr__(value, "name", attribute)
                     if value.name != attribute or found.setdefault(attribute, value) is not value:
                         raise TypeError(
-                            f"{module.__name__}.{attribute}: the name is taken, or the declaration has another"
+                            f"{module.__name__}.{attribute}: the name is taken, or the declaration already has another name"
                         )
                 elif isinstance(value, type) and issubclass(value, Value) and value.__module__ != terms.__name__:
                     found[attribute] = value
@@ -102,7 +103,7 @@ class Protocol:
         return tuple(definition for definition in self.definitions if isinstance(definition, Lifecycle))
 
     def declaration(self, name: str) -> Declaration | None:
-        """What is declared by this name: a claim, an action, a symbol, a definition; none: nothing is."""
+        """The declaration of this name (a claim, an action, a symbol or a definition), or None."""
         every: tuple[tuple[Declaration, ...], ...] = (
             self.promises,
             self.eventualities,
@@ -112,15 +113,15 @@ class Protocol:
             self.definitions,
             self.symbols,
         )
-        return next((one for group in every for one in group if one.name == name), None)
+        return next((found for group in every for found in group if found.name == name), None)
 
     def with_variant(self, chosen: Variant) -> Protocol:
-        """The protocol with the variant's action in the place of the one it replaces."""
+        """The protocol with the variant's action replacing the original one."""
         actions = tuple(chosen.action if action is chosen.replaces else action for action in self.actions)
         return replace(self, name=f"{self.name} with {chosen.name}", actions=actions)
 
     def digest(self) -> str:
-        """A fingerprint of the statement, in hexadecimal: what finite runs depend on, so not prose, variants, fairness."""
+        """A fingerprint of the statement, in hexadecimal: all that finite runs depend on, without prose, variants and fairness."""
         parts: list[object] = []
         for symbol in self.symbols:
             parts.append((symbol.name, symbol.kind, symbol.arguments, symbol.result))
@@ -131,6 +132,6 @@ class Protocol:
         claims: tuple[Promise | Sometimes, ...] = (*self.promises, *self.sometimes)
         for claim in claims:
             parts.append((claim.name, claim.parameters, claim.formula))
-        # A sort is known by its name: where its module stands is no part of the statement.
+        # A sort is identified by its name: its module's location is not part of the statement.
         text = re.sub(r"<class '[\w.]*?(\w+)'>", r"\1", repr(parts))
         return hashlib.sha256(text.encode()).hexdigest()

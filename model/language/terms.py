@@ -19,10 +19,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Protocol, Self, TypeVar, overload
+from typing import Any, ClassVar, Literal, NoReturn, Protocol, Self, TypeVar, get_type_hints, overload
 
-if TYPE_CHECKING:
-    from model.language.symbols import Symbol
+from model.language.declaration import Declaration
 
 # --------------------------------------------------------------------------------------------------------- nodes
 
@@ -311,6 +310,55 @@ class Enumeration(Value):
         return [member.name for member in cls.members]
 
 
+# ------------------------------------------------------------------------------------------------------ symbols
+
+Kind = Literal["state", "constant", "history", "message", "event"]
+
+
+class Role(Declaration):
+    """Who acts: one for the whole system, or one for each member of a sort (then its actions name that member first)."""
+
+    def __init__(self, doc: str, *, each: type[Individual] | None = None) -> None:
+        self.doc = doc
+        self.each = each
+
+
+class Symbol(Declaration):
+    """A relation (its result is `Formula`) or a function.
+
+    Relations start empty, numbers at 0, enumerations at their first member. A *constant* never changes: a configuration
+    chooses it. *History* is read by promises only, never by a guard. An *event* holds during the one step that emits it.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        arguments: tuple[type[Value], ...],
+        result: type[Value],
+        doc: str,
+        holder: Role | None = None,
+        fields: tuple[str, ...] = (),
+    ) -> None:
+        self.kind: Kind = kind
+        self.arguments = arguments
+        self.result = result
+        self.doc = inspect.cleandoc(doc)
+        self.holder = holder
+        self.fields = fields or tuple(sort.title for sort in arguments)
+
+    def __repr__(self) -> str:
+        return self.name or f"what is declared as {self.doc!r}"
+
+    def apply(self, arguments: Sequence[object], *, after: bool = False) -> Apply:
+        """The node of this symbol and these values, checked against the declared sorts."""
+        if len(arguments) != len(self.arguments):
+            raise TypeError(f"{self} takes {len(self.arguments)} arguments, not {len(arguments)}")
+        for value, sort in zip(arguments, self.arguments, strict=True):
+            if type(value) is not sort:
+                raise TypeError(f"{self} takes a {sort.title}, not {a_value(value)}")
+        return Apply(self, tuple(value.node for value in arguments if isinstance(value, Value)), after)
+
+
 # ---------------------------------------------------------------------------------------------------- operators
 
 A = TypeVar("A", bound=Value)
@@ -397,3 +445,16 @@ def variable_of(value: Value) -> Variable:
     """The node of a value that is a variable."""
     assert isinstance(value.node, Variable)
     return value.node
+
+
+def parameters_of(declared: Callable[..., object]) -> tuple[Variable, ...]:
+    """The parameters of a declaring function, as variables."""
+    hints = get_type_hints(declared)
+    names = list(inspect.signature(declared).parameters)
+    return tuple(Variable(name, hints[name]) for name in names)
+
+
+def evaluate(declared: Callable[..., V]) -> tuple[tuple[Variable, ...], V]:
+    """The parameters of a declaring function as variables, and its value on them."""
+    parameters = parameters_of(declared)
+    return parameters, declared(*(variable.sort(variable) for variable in parameters))

@@ -1,4 +1,4 @@
-"""What claims are about, beside a state: what happens in a step, and the state after it."""
+"""What claims may read beside a state: the events of a step, and the state after it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Nodes as Python closures over mutable tables: how the role machines read guards and compute what changes.
+"""Nodes as Python closures over mutable tables: used by the role machines for guards and changes.
 
-Deliberately another way than the interpreter's generated text: the two are held against each other.
+Deliberately implemented differently from the interpreter's generated text, so that tests can compare the two.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def closure(node: Node, configuration: Configuration) -> Closure:
             base = of(number)
             return lambda tables, given: base(tables, given) + amount
         case Sum(left, right):
-            one, other = of(left), of(right)
-            return lambda tables, given: one(tables, given) + other(tables, given)
+            first, second = of(left), of(right)
+            return lambda tables, given: first(tables, given) + second(tables, given)
         case Times(number, factor):
             base = of(number)
             return lambda tables, given: base(tables, given) * factor
@@ -84,7 +84,7 @@ def closure(node: Node, configuration: Configuration) -> Closure:
         case Quantified(quantifier, variables, body):
             return _quantified(quantifier, variables, of(body), configuration)
         case Apply(symbol, arguments, after):
-            assert not after, "a machine sees the present only"
+            assert not after, "a machine sees only the current state"
             assert symbol.kind != "event", "a machine sees no events"
             name, terms = symbol.name, [of(argument) for argument in arguments]
             if symbol.result is Formula:

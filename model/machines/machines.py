@@ -1,13 +1,13 @@
 """The protocol as executable state machines, one set for each role instance.
 
-| machine | states | made from |
+| machine | states | source |
 |---|---|---|
-| of a role instance | `running` | the role's actions: each a trigger, with the protocol's guard for a condition |
-| of a lifecycle | the members of its enumeration | the moves that actions declare: one for each instance, held by its role |
+| of a role instance | `running` | the role's actions: each is a trigger whose condition is the protocol's guard |
+| of a lifecycle | the members of its enumeration | the moves that actions declare: one machine per instance, held by its role |
 
-Machines are made by the library `transitions`, with automatic transitions off, so that nothing is possible that the protocol does
-not say. An occurrence is a trigger of its role's machine; the lifecycles that it moves get the same trigger. After each step every
-lifecycle's machine is in the state that the lifecycle has, or it is an error.
+The library `transitions` makes the machines, with automatic transitions off, so that they permit only what the protocol says. An
+occurrence triggers its role's machine; the lifecycles that it moves get the same trigger. After each step every lifecycle's machine
+must be in the state of its lifecycle; anything else is an error.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ RUNNING = "running"
 
 
 class NotPossible(Exception):
-    """The guard of an occurrence is false, or a number would leave its bound."""
+    """The guard of an occurrence is false, or a number would exceed its bound."""
 
 
 class Contradiction(Exception):
-    """A lifecycle's machine and the protocol's state do not agree: the protocol makes a move that it does not declare."""
+    """A lifecycle's machine and the protocol's state disagree: the protocol makes a move that it does not declare."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class _Effect:
     binders: tuple[str, ...]
     choices: tuple[Tuple, ...]
     numbers: tuple[tuple[Closure, int], ...]
-    """What may leave its bound, with the bound."""
+    """The numbers that may exceed their bounds, with the bounds."""
 
 
 class _Executable:
@@ -61,7 +61,7 @@ class _Executable:
         self.domains = [elements(parameter.sort, configuration) for parameter in action.parameters]
         self._configuration = configuration
         self.guard = [
-            (closure(node, configuration), frozenset(item.name for item in free(node))) for node in action.guard
+            (closure(node, configuration), frozenset(variable.name for variable in free(node))) for node in action.guard
         ]
         self._effects = [self._effect(change) for change in action.changes]
         self._emits = [
@@ -100,11 +100,11 @@ class _Executable:
         )
 
     def possible(self, tables: Tables, given: Environment) -> bool:
-        """The guard holds, and every number stays within its bound."""
+        """Whether the guard holds, and every number stays within its bound."""
         return all(part(tables, given) for part, _ in self.guard) and self.within(tables, given)
 
     def within(self, tables: Tables, given: Environment) -> bool:
-        """Every number that a change would write stays within its bound."""
+        """Whether every number that a change would write stays within its bound."""
         for effect in self._effects:
             if effect.numbers:
                 for chosen in effect.choices:
@@ -116,7 +116,7 @@ class _Executable:
         return True
 
     def choices(self, tables: Tables) -> Iterator[Tuple]:
-        """All choices for which it is possible: taken messages first, each part of the guard as soon as it can be told."""
+        """All enabled choices: taken messages first, each part of the guard as early as possible."""
         taken = self.action.takes[0] if self.action.takes else None
         if taken is not None and all(isinstance(argument, Variable) for argument in taken.arguments):
             names = tuple(argument.name for argument in taken.arguments if isinstance(argument, Variable))
@@ -147,7 +147,7 @@ class _Executable:
                 yield from self._bind(tables, inner, now, place + 1)
 
     def effects(self, tables: Tables, given: Environment) -> list[tuple[str, bool, dict[Tuple, Any]]]:
-        """What changes: symbol, whether it is a relation, and the new values; all read from the tables as they are."""
+        """The changes: symbol, whether it is a relation, and the new values; all read from the unchanged tables."""
         found = []
         for effect in self._effects:
             written: dict[Tuple, Any] = {}
@@ -159,7 +159,7 @@ class _Executable:
         return found
 
     def moving(self, tables: Tables, given: Environment) -> set[tuple[str, Tuple]]:
-        """The lifecycle instances that the declared moves are about."""
+        """The lifecycle instances of the declared moves."""
         found = set()
         for move, condition, arguments, chosen in self._moves:
             inner = {**given, **dict(zip((binder.name for binder in move.binders), chosen, strict=True))}
@@ -168,12 +168,12 @@ class _Executable:
         return found
 
     def events(self, tables: Tables, given: Environment) -> Events:
-        """What happens in the step."""
+        """The events of the step."""
         return frozenset((name, tuple(part(tables, given) for part in parts)) for name, parts in self._emits)
 
 
 class LifecycleModel:
-    """What the machine of one lifecycle instance moves: its state is `state`."""
+    """The model of one lifecycle instance's machine: its state is `state`."""
 
     state: str
 
@@ -182,15 +182,15 @@ class LifecycleModel:
         self.lifecycle = lifecycle
         self.arguments = arguments
         self.target = ""
-        """Where the step under way leads."""
+        """The target of the current step."""
 
     def leads(self, event: EventData) -> bool:
-        """Condition of every transition: it is the one to the state that the step leads to."""
+        """The condition of every transition: it is the one to the state that the step leads to."""
         assert event.transition is not None
         return bool(event.transition.dest == self.target)
 
     def now(self) -> str:
-        """The state that the protocol's state says."""
+        """The state according to the protocol."""
         return self._system.value_of(self.lifecycle, self.arguments)
 
     def __str__(self) -> str:
@@ -198,7 +198,7 @@ class LifecycleModel:
 
 
 class RoleModel:
-    """What the machine of one role instance moves."""
+    """The model of one role instance's machine."""
 
     state: str
 
@@ -208,11 +208,11 @@ class RoleModel:
         self.member = member
 
     def possible(self, event: EventData) -> bool:
-        """Condition of every trigger: the protocol's guard."""
+        """The condition of every trigger: the protocol's guard."""
         return self._system.executables[event.event.name].possible(self._system.tables, event.kwargs["choices"])
 
     def perform(self, event: EventData) -> None:
-        """What a trigger does: the protocol's update."""
+        """The effect of a trigger: the protocol's update."""
         self._system.perform(event.event.name, event.kwargs["choices"])
 
     def __str__(self) -> str:
@@ -227,7 +227,7 @@ class System:
         self.configuration = configuration
         self.tables: Tables = {}
         self.events: Events = frozenset()
-        """What happened in the last step."""
+        """The events of the last step."""
         self._check = check
         self.executables = {
             action.name: _Executable(action, configuration)
@@ -268,7 +268,7 @@ class System:
     # ------------------------------------------------------------------------------------------------- running
 
     def load(self, state: State) -> None:
-        """Goes to a state, reachable or not."""
+        """Loads a state, reachable or not."""
         self.tables = {name: set(tuples) for name, tuples in state.relations.items()}
         self.tables |= {name: dict(table) for name, table in state.functions.items()}
         if hasattr(self, "lifecycles"):
@@ -280,13 +280,13 @@ class System:
 
     @property
     def state(self) -> State:
-        """The present state."""
+        """The current state."""
         relations = {name: frozenset(table) for name, table in self.tables.items() if isinstance(table, set)}
         functions = {name: dict(table) for name, table in self.tables.items() if isinstance(table, dict)}
         return State(relations, functions)
 
     def enabled(self) -> list[Occurrence]:
-        """All occurrences that are possible: by action as declared, then by choices."""
+        """All enabled occurrences: actions as declared, then choices."""
         return [
             Occurrence(name, tuple(zip(executable.names, choices, strict=True)))
             for name, executable in self.executables.items()
@@ -295,11 +295,11 @@ class System:
         ]
 
     def take(self, occurrence: Occurrence) -> Events:
-        """Takes a step: triggers the machine of the role that acts. Returns what happened.
+        """Takes a step: triggers the machine of the acting role. Returns the events of the step.
 
         Raises:
             NotPossible: the machine refuses the trigger.
-            Contradiction: a lifecycle moves as no action declares.
+            Contradiction: a lifecycle makes a move that no action declares.
         """
         executable = self.executables.get(occurrence.action)
         if executable is None:
@@ -312,7 +312,7 @@ class System:
         return self.events
 
     def perform(self, name: str, given: Environment) -> None:
-        """Changes the tables as the action says, and moves the lifecycles along."""
+        """Applies the action's changes to the tables, and moves the lifecycles accordingly."""
         executable = self.executables[name]
         effects = executable.effects(self.tables, given)
         self.events = executable.events(self.tables, given)
@@ -341,10 +341,10 @@ class System:
             except MachineError:
                 moved = False
             if not moved:
-                raise Contradiction(f"{action} moves {model} from {was} to {model.target}, and does not declare it")
+                raise Contradiction(f"{action} moves {model} from {was} to {model.target} without declaring it")
 
     def value_of(self, lifecycle: Lifecycle[Any, Any], arguments: Tuple) -> str:
-        """The state of a lifecycle instance, as the tables say."""
+        """The state of a lifecycle instance, according to the tables."""
         names = (parameter.name for parameter in lifecycle.parameters)
         return str(self._values[lifecycle](self.tables, dict(zip(names, arguments, strict=True))))
 
@@ -353,7 +353,7 @@ class System:
 
 
 def moves_of(protocol: Protocol, lifecycle: Lifecycle[Any, Any]) -> dict[tuple[str, str], list[str]]:
-    """From where to where the actions move a lifecycle, each with the names of the actions."""
+    """The moves of a lifecycle, from state to state, each with the names of the actions."""
     names = lifecycle.states.names()
     found: dict[tuple[str, str], list[str]] = {}
     for action in protocol.actions:

@@ -1,7 +1,7 @@
 """Simulate: long random runs of the role machines, with every promise checked at every step.
 
-Hypothesis drives: each action is a rule, possible when it is enabled; each run leaves out some rules at random (swarm testing), so
-that rare combinations come up; what breaks a promise is made as short as possible. A seed repeats a simulation exactly.
+Hypothesis drives them: each action is a rule, applicable when it is enabled; each run leaves out some rules at random (swarm
+testing), so that rare combinations occur; a violation is shrunk. A seed reproduces a simulation exactly.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from model.reference.interpreter import NO_EVENTS, Interpreter
 from model.reference.state import Occurrence, State, Trace, initial_state
 
 Progress = Callable[[int, int], None]
-"""Told now and then: runs and steps done."""
+"""Called now and then with the number of runs and steps done."""
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """What a simulation found. Only `holds` is green, and it is no proof."""
+    """The result of a simulation. Only `holds` is green, and it is no proof."""
 
     configuration: str
     runs: int
@@ -38,17 +38,17 @@ class Simulation:
     seed: int
     verdict: Literal["holds", "violated", "undecided"]
     violated: str
-    """The name of the promise; empty where nothing is violated."""
+    """The name of the promise; empty if nothing is violated."""
     trace: Trace | None
-    """The shortest way that was found."""
+    """The shortest run that was found."""
     actions: Mapping[str, int]
     """How often each action was taken."""
     reached: frozenset[str]
-    """What must be reachable, and was."""
+    """The reachable claims that were reached."""
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
-        """The form that the command line writes."""
+        """The result as the command line writes it."""
         return {
             "config": self.configuration,
             "runs": self.runs,
@@ -71,7 +71,7 @@ class PromiseBroken(Exception):
 
 
 class _Counts:
-    """What all runs did, in all."""
+    """Totals over all runs."""
 
     def __init__(self, progress: Progress | None) -> None:
         self.runs = 0
@@ -106,14 +106,14 @@ def simulate(
         database=None,
         verbosity=Verbosity.quiet,
         print_blob=False,
-        report_multiple_bugs=False,  # the first one counts, and two would come as one exception of another kind
+        report_multiple_bugs=False,  # only the first one is needed, and two would be raised as one exception of another kind
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
     )
     started = time.perf_counter()
     broken: PromiseBroken | None = None
     try:
-        # Hypothesis mixes in constants of the modules that happen to be loaded; a seed must mean the same without them.
+        # Hypothesis mixes in constants of the loaded modules; a seed must mean the same without them.
         with patch.object(HypothesisProvider, "_maybe_draw_constant", lambda *_, **__: None):
             run_state_machine_as_test(machine, settings=chosen)
     except PromiseBroken as found:
@@ -135,7 +135,7 @@ def simulate(
 
 
 def _without_detours(protocol: Protocol, broken: PromiseBroken) -> Trace:
-    """The way without steps that it does not need: what Hypothesis makes short may keep some, since its choices hang together."""
+    """The run without unneeded steps: Hypothesis may keep some when it shrinks, since its choices depend on each other."""
     interpreter = Interpreter(protocol, broken.trace.configuration)
     promises = [promise for promise in protocol.promises if promise.name == broken.name]
     trace, place = broken.trace, len(broken.trace.steps) - 2
@@ -148,7 +148,7 @@ def _without_detours(protocol: Protocol, broken: PromiseBroken) -> Trace:
 def _executed(
     interpreter: Interpreter, trace: Trace, steps: tuple[Occurrence, ...], promises: list[Promise]
 ) -> Trace | None:
-    """The run of these steps, if it is possible and its last step breaks one of the promises."""
+    """The run of these steps, if they are enabled and the last one breaks one of the promises."""
     states, events = [trace.states[0]], NO_EVENTS
     for step in steps:
         if not interpreter.is_enabled(states[-1], step):
@@ -181,7 +181,7 @@ def _machine(protocol: Protocol, configuration: Configuration, counts: _Counts) 
         @precondition(lambda self: not self.enabled)
         @rule()
         def rest(self) -> None:
-            """Nothing is possible any more; Hypothesis wants some rule that is."""
+            """No action is enabled; Hypothesis needs some applicable rule."""
 
         def look(self) -> None:
             self.enabled = {}

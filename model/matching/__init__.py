@@ -1,6 +1,6 @@
-"""Matching: is what was observed a behaviour of the statement?
+"""Matching: is an observation a behavior of the statement?
 
-| module | does |
+| module | contents |
 |---|---|
 | `layout` | which symbols are kept, in which sparse tables, with which indexes |
 | `source` | formulas and values as Python expressions over these tables; quantifiers become look-ups |

@@ -1,6 +1,6 @@
-"""Actions as functions over sparse tables: the guard, the changes, and which choices there are.
+"""Actions as functions over sparse tables: the guard, the changes, and the choices.
 
-They are written from the statement's own terms; that they do what the interpreter does is a test.
+They are generated from the statement's own terms; a test compares them with the interpreter.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from model.matching.source import Names, Source
 from model.reference.state import Element, Tuple
 
 Constants = Mapping[str, Callable[..., Any]]
-"""The value of each constant for given arguments; of a relation, whether it holds."""
+"""The value of each constant for given arguments; for a relation, whether it holds."""
 
 Members = Callable[[Tables, type[Value]], Iterable[Element]]
-"""The members of a sort, where something has to be asked of all of them."""
+"""The members of a sort, for formulas that need all of them."""
 
 Entry = tuple[str, Tuple]
 """A symbol's name and arguments."""
@@ -37,7 +37,7 @@ class CompiledAction:
     names: tuple[str, ...]
     """Of the parameters, in order."""
     refuses: Callable[..., int]
-    """(tables, *choices): the place of the first conjunct of the guard that is false; -1 if all hold."""
+    """(tables, *choices): the index of the first false conjunct of the guard; -1 if all hold."""
     changes: Callable[..., Changes]
     """(tables, *choices): what the step writes."""
     places: Mapping[str, int]
@@ -47,7 +47,7 @@ class CompiledAction:
 class Compiled:
     """All actions of a protocol over one layout, with given constants.
 
-    `members` lists a sort where a formula needs all of it; by default those that something is said of in the tables.
+    `members` lists a sort where a formula needs all of it; by default the members that occur in the tables.
     """
 
     def __init__(
@@ -66,12 +66,12 @@ class Compiled:
         self._puts: dict[str, Put] = {}
 
     def tables(self) -> Tables:
-        """The state that everything starts with; from here on no index is added."""
+        """The initial state; after this call no index is added."""
         return Tables(self.layout, self.puts)
 
     @property
     def puts(self) -> Mapping[str, Put]:
-        """How an entry of each symbol gets its value; from here on no index is added."""
+        """The write function of each symbol; after this call no index is added."""
         if not self._puts:
             for name, symbol in self.layout.kept.items():
                 self._puts[name] = self.build(self.layout.put_source(symbol), "put")
@@ -79,14 +79,14 @@ class Compiled:
 
     @property
     def put_functions(self) -> dict[str, Put]:
-        """The same, to be replaced by whoever adds an index to all tables there are."""
+        """The write functions, for a caller that replaces them when it adds an index to all existing tables."""
         assert self.puts
         return self._puts
 
     def build(self, text: str, name: str, more: Mapping[str, Any] | None = None) -> Callable[..., Any]:
         """Compiles a generated function; `more` are names that it may use besides constants and sorts."""
         scope = {**self._scope, **(more or {})}
-        exec(compile(text, f"<{self.protocol.name}>", "exec"), scope)  # noqa: S102 - the text is ours, from the protocol
+        exec(compile(text, f"<{self.protocol.name}>", "exec"), scope)  # noqa: S102 - the text is generated from the protocol
         function: Callable[..., Any] = scope[name]
         return function
 
@@ -112,7 +112,7 @@ class Compiled:
         )
 
     def _change(self, change: Change, names: Names) -> list[str]:
-        """The lines that note what a change writes. Writing what is there already is left out where that is known."""
+        """The lines that record what a change writes. Writing an existing value is left out where that is known."""
         if change.symbol.name not in self.layout.kept:
             return []
         if not change.binders:
@@ -150,15 +150,15 @@ class Compiled:
     # -------------------------------------------------------------------------------------------------- choices
 
     def finder(self, action: str, known: Sequence[str]) -> Callable[..., Iterable[Tuple]]:
-        """(tables, *known choices): all choices with which the action is possible, perhaps some twice.
+        """(tables, *known choices): all choices with which the action is enabled, possibly with duplicates.
 
-        New indexes may be needed: ask before the first tables are made.
+        It may need new indexes: call this before creating the first tables.
         """
         place = (action, tuple(known))
         if place not in self._finds:
-            assert not self._puts, f"{action}: a finder is asked for before there are tables"
+            assert not self._puts, f"{action}: create its finder before any tables"
             done = self.actions[action].action
-            given = {one: name for one, name in parameters(done.parameters).items() if one.name in known}
+            given = {variable: name for variable, name in parameters(done.parameters).items() if variable.name in known}
             open_ = [variable for variable in done.parameters if variable.name not in known]
             lines = [f"def find({', '.join(['t', *given.values()])}):", "    found = []"]
             for path, ends in zip(*self.source.paths(done.guard, open_, given), strict=True):
@@ -175,7 +175,7 @@ def _listed(members: Members, sort: type[Value], tables: Tables) -> Iterable[Ele
 
 
 def apply(tables: Tables, changes: Changes) -> None:
-    """Makes the step happen."""
+    """Applies the step."""
     for (name, arguments), value in changes.items():
         tables.puts[name](tables, arguments, value)
 
@@ -187,5 +187,5 @@ def sends(compiled: Compiled, changes: Changes) -> set[tuple[Element, ...]]:
 
 
 def parameters(variables: Sequence[Variable]) -> dict[Variable, str]:
-    """What the parameters of a declaration are called in its function."""
+    """The names of a declaration's parameters in its function."""
     return {variable: f"v_{variable.name}" for variable in variables}

@@ -1,7 +1,7 @@
-"""The fast way through one observation: a generated function for each action that asks its guard, compares, and makes its changes.
+"""The fast path for one observation: a generated function per action that checks its guard, compares, and makes its changes.
 
-It says yes only where everything fits exactly as the action would write it. Whatever else there is, be it a misfit or only another
-order of the same messages, is for the slow way (`observed`), which says why. So nothing is decided here but what is plain.
+It accepts only what fits exactly as the action would write it. Everything else, whether a misfit or another order of the same
+messages, goes to the slow path (`observed`), which gives the reason. So the fast path decides clear cases only.
 """
 
 from __future__ import annotations
@@ -22,19 +22,24 @@ from model.matching.source import Names
 MISFIT: Final = 0
 FITS: Final = 1
 FITS_IN_OTHER_WORDS: Final = 2
-"""What the fast way says. It fits, and whatever the observation says was compared with what the state or the step says, types and
-all; or it fits, but that something has its first value may be said in words that no protocol has."""
+"""The results of the fast path.
+
+The observation fits, and every value in it was compared with the state or the step, including its type; or it fits, but a value
+equal to the initial one may be written in a form that no protocol uses.
+"""
 
 Fast = Callable[[Tables, Mapping[str, Any], Any, Any], int]
-"""(tables, attributes, sent, after): whether the observation fits; then the step has happened. What is missing is a KeyError or an
-IndexError. The attributes keep to the protocol's words."""
+"""(tables, attributes, sent, after): whether the observation fits; if so, the step has been applied.
+
+A missing attribute is a KeyError or an IndexError. The attributes have values of the protocol's sorts.
+"""
 
 Same = Callable[[Tables, Any], int]
-"""(tables, entries): whether entries of one symbol are as they are said to be."""
+"""(tables, entries): whether entries of one symbol are as observed."""
 
 
 def fast_way(compiled: Compiled, action: Action, same: Mapping[str, Same]) -> Fast | None:
-    """The function of an action; none if only the slow way can compare what it changes."""
+    """The function of an action; None if only the slow path can compare what it changes."""
     changes = [change for change in action.changes if change.symbol.name in compiled.layout.kept]
     names = [change.symbol.name for change in changes]
     many = [change for change in changes if change.binders]
@@ -51,7 +56,7 @@ def fast_way(compiled: Compiled, action: Action, same: Mapping[str, Same]) -> Fa
 
 
 def comparisons(compiled: Compiled) -> Mapping[str, Same]:
-    """For each piece of state the function that compares what is said of it."""
+    """For each symbol of the state, the function that compares its observed entries."""
     kept = {name: symbol for name, symbol in compiled.layout.kept.items() if not isinstance(symbol, Message)}
     return {
         name: compiled.build(
@@ -71,19 +76,19 @@ def comparisons(compiled: Compiled) -> Mapping[str, Same]:
 
 
 def spending(action: Action) -> list[Apply]:
-    """The messages that a step spends by taking them. It is proved that nobody can act on them again, so they are forgotten."""
-    return [one for one in action.takes if isinstance(one.symbol, Message) and not one.symbol.lasting]
+    """The messages that a step spends by taking them. It is proved that no step can take them again, so they are discarded."""
+    return [message for message in action.takes if isinstance(message.symbol, Message) and not message.symbol.lasting]
 
 
 def untouched(tables: Tables, after: Mapping[str, Any], compared: frozenset[str], same: Mapping[str, Same]) -> int:
-    """Whether entries of symbols that the step does not change, and that were not compared yet, are as they are said to be."""
+    """Whether entries of symbols that the step does not change, and that were not compared yet, are as observed."""
     fits = FITS
     for name, entries in after.items():
         if name not in compared:
-            one = same[name](tables, entries) if name in same else MISFIT
-            if one == MISFIT:
+            result = same[name](tables, entries) if name in same else MISFIT
+            if result == MISFIT:
                 return MISFIT
-            fits = max(fits, one)
+            fits = max(fits, result)
     return fits
 
 
@@ -93,7 +98,7 @@ def within(entries: Iterable[Sequence[Any]], written: Mapping[Any, None], value:
 
 
 def _inexact(symbol: Symbol, entry: str) -> str:
-    """Whether an entry that equals another one is not the same after all: true equals 1, and false equals 0."""
+    """Whether an entry that compares equal to another one differs in type: true equals 1, and false equals 0."""
     wrong = [f"{entry}[-1].__class__ is not bool"] if symbol.result is Formula else []
     return " or ".join([*wrong, *_inexact_numbers(symbol, entry)])
 
@@ -104,7 +109,7 @@ def _inexact_numbers(symbol: Symbol, entry: str) -> list[str]:
 
 
 def _compared(symbol: Symbol) -> list[str]:
-    """Compares the entry `x` of what does not change. What the table does not have keeps to no words for that."""
+    """Compares the entry `x` of an unchanged symbol. If the table does not have it, its value may have any type."""
     if symbol.result is Formula:
         wrong = " or ".join(["x[-1] is not True", *_inexact_numbers(symbol, "x")])
         return [
@@ -132,13 +137,13 @@ _ARGUMENTS: Final = re.compile(r"\((?:v_\w+, )+\)")
 
 
 def _once(lines: Sequence[str], what: re.Pattern[str], name: str) -> list[str]:
-    """These lines; what they say several times is said before them, once."""
+    """These lines, with repeated expressions evaluated once in front of them."""
     text = "\n".join(lines)
     before = []
-    for place, (one, times) in enumerate(Counter(what.findall(text)).items()):
+    for place, (expression, times) in enumerate(Counter(what.findall(text)).items()):
         if times > 1:
-            before.append(f"    {name}{place} = {one}")
-            text = text.replace(one, f"{name}{place}")
+            before.append(f"    {name}{place} = {expression}")
+            text = text.replace(expression, f"{name}{place}")
     return [*before, text]
 
 
@@ -152,7 +157,7 @@ class _Writer:
         changed = {change.symbol.name for change in changes}
         asked = [one.symbol for node in action.guard for one in parts(node) if isinstance(one, Apply)]
         self.read = list(dict.fromkeys(one for one in asked if one.kind == "state" and one.name not in changed))
-        """What the guard reads and the step does not change: an observation mostly says what that is."""
+        """What the guard reads and the step does not change: an observation usually states it."""
 
     def lines(self) -> list[str]:
         """The function. Everything is read before anything is written, as in the statement."""
@@ -181,7 +186,7 @@ class _Writer:
         return ["def fast(t, a, sent, after):", *given, *_once(lines, _ARGUMENTS, "h"), "    return fits"]
 
     def _gathered(self, place: int, change: Change) -> list[str]:
-        """All entries that a bulk change writes, each once."""
+        """All entries that a bulk change writes, without duplicates."""
         here = [] if change.value == Truth(True) else [Apply(change.symbol, change.arguments)]
         lines = [f"    k{place} = {{}}"]
         for path, ends in zip(*self.source.paths([change.condition, *here], change.binders, self.names), strict=True):
@@ -207,7 +212,7 @@ class _Writer:
         together = " + ".join(parts) or "()"
         if not any(change.binders for _, change in sends):
             return [f"    if sent is not None and sent != {together}: return {MISFIT}"]
-        return [  # they may be told in another order than that of the tables
+        return [  # their order may differ from that of the tables
             "    if sent is not None:",
             f"        m = {together}",
             f"        if sent != m and set(sent) != set(m): return {MISFIT}",
@@ -253,11 +258,14 @@ class _Writer:
         return lines
 
     def _not_as_asked(self, symbol: Symbol) -> str:
-        """Whether something else is said than the one entry that the guard asks for most, if it asks for one of the parameters."""
+        """Whether the observation states more than the one entry that the guard reads most, if it reads one of the parameters."""
         atoms = [
-            one for node in self.action.guard for one in parts(node) if isinstance(one, Apply) and one.symbol is symbol
+            part
+            for node in self.action.guard
+            for part in parts(node)
+            if isinstance(part, Apply) and part.symbol is symbol
         ]
-        asked = [one.arguments for one in atoms if all(isinstance(argument, Variable) for argument in one.arguments)]
+        asked = [atom.arguments for atom in atoms if all(isinstance(argument, Variable) for argument in atom.arguments)]
         own = [arguments for arguments in asked if all(argument in self.names for argument in arguments)]
         if not own:
             return "True"
@@ -275,7 +283,7 @@ class _Writer:
         return str(change.value.value) if isinstance(change.value, Truth) else f"n{place}"
 
     def _put(self, place: int, change: Change) -> list[str]:
-        """Writes one entry, in the table and its indexes; spelled out, since a call for each would take as long as all the rest."""
+        """Writes one entry, in the table and its indexes; inlined, since a call per entry would take as long as all the rest."""
         symbol, name, entry = change.symbol, change.symbol.name, f"k{place}"
         if change.binders:
             return [f"    for k in k{place}: p_{name}(t, k, {self._value(place, change)})"]

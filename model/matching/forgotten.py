@@ -1,10 +1,10 @@
-"""What a state may forget without any step being the wiser, told from the statement.
+"""What a state may discard without affecting any step, derived from the statement.
 
-- A relation that only grows, and of which steps ask only whether something is not in it, is kept as runs of numbers: `counted`.
-- Of a function to an enumeration, entries with a value that no step asks for are forgotten, but for their having such a value:
-  `settled`. Steps compare with other members only.
+- A relation that only grows, and of which steps read only whether a tuple is absent, is kept as intervals of numbers: `counted`.
+- For a function to an enumeration, entries with a value that no step distinguishes are reduced to the fact that they have such a
+  value: `settled`. Steps compare with other members only.
 
-Which of the values it was is not known any more; where an observation says one, `FORGOTTEN` is what it is compared with.
+The exact value is then unknown; if an observation states one, it is compared with `FORGOTTEN`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from model.matching.interval_set import IntervalSet
 from model.reference.state import Tuple
 
 FORGOTTEN: Final = "forgotten"
-"""The value of an entry of which is only known that no step asks for its value; no enumeration has a member of this name."""
+"""The value of an entry known only to be one that no step distinguishes; no enumeration has a member of this name."""
 
 
 class Settled(dict[Tuple, Any]):
-    """A function's table, of which some entries are only known to be settled."""
+    """A function's table, some entries of which are known only to be settled."""
 
     def __init__(self, gone: IntervalSet) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Settled(dict[Tuple, Any]):
 
 
 def counted(protocol: Protocol) -> frozenset[str]:
-    """Relations that only grow, one entry at a time, of which steps ask only whether an entry is not there."""
+    """Relations that only grow, one entry at a time, of which steps read only whether an entry is absent."""
     found = set()
     for symbol in protocol.symbols:
         if symbol.kind == "state" and symbol.result is Formula and symbol.arguments:
@@ -62,7 +62,7 @@ def counted(protocol: Protocol) -> frozenset[str]:
 
 
 def settled(protocol: Protocol) -> Mapping[str, frozenset[str]]:
-    """Functions of something that counts, and their values for which no step asks."""
+    """Functions of a counting argument, with the values that no step distinguishes."""
     found = {}
     for symbol in protocol.symbols:
         if symbol.kind != "state" or not issubclass(symbol.result, Enumeration):
@@ -70,8 +70,8 @@ def settled(protocol: Protocol) -> Mapping[str, frozenset[str]]:
         if not symbol.arguments or not issubclass(symbol.arguments[-1], Number):
             continue
         read = [part for node in _read(protocol) for part in parts(node)]
-        asked = sum(_is(item, symbol) for item in read)
-        values = [value for item in read if (value := _compared(item, symbol)) is not None]
+        asked = sum(_is(node, symbol) for node in read)
+        values = [value for node in read if (value := _compared(node, symbol)) is not None]
         if asked == len(values):
             rest = frozenset(symbol.result.names()) - {symbol.result.names()[value] for value in values}
             found[symbol.name] = rest - {symbol.result.names()[0]}
@@ -79,7 +79,7 @@ def settled(protocol: Protocol) -> Mapping[str, frozenset[str]]:
 
 
 def _compared(node: Node, symbol: Symbol) -> int | None:
-    """The member that a comparison compares the symbol with."""
+    """The member with which a comparison compares the symbol."""
     if isinstance(node, Compare) and node.operator == "=":
         for one, other in ((node.left, node.right), (node.right, node.left)):
             if _is(one, symbol) and isinstance(other, Constant):
@@ -97,7 +97,7 @@ def _guards(protocol: Protocol) -> Iterator[Node]:
 
 
 def _read(protocol: Protocol) -> Iterator[Node]:
-    """All that steps read, and what says when a message is spent; but not what history notes."""
+    """Everything that steps read, and that decides when a message is spent; without the updates of history."""
     yield from _guards(protocol)
     for action in protocol.actions:
         for change in action.changes:

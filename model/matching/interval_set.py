@@ -1,8 +1,8 @@
-"""Sets of tuples whose last argument counts, kept as runs of numbers: as large as their holes, not as what is in them.
+"""Sets of tuples whose last argument counts, kept as intervals of numbers: their size is that of the gaps, not of the content.
 
-What counts is a number, or text that ends in one: `17`, or `3.17`, of which the part before the point counts the series. Whatever
-else comes last is kept one by one. What would still grow is given up from below, and then counts as in the set: old series, and
-holes far below. `is_sure` tells whether an answer may be for that reason alone.
+A counting argument is a number, or text that ends in one: `17`, or `3.17`, whose part before the point identifies the series. Other
+last arguments are kept individually. Anything that would still grow is given up from below, and then counts as contained: old
+series, and gaps far below. `is_sure` tells whether an answer depends on this.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from typing import Any, Final
 from model.reference.state import Tuple
 
 SERIES_MAX: Final = 3
-"""Series of one beginning that are kept; older ones are given up."""
+"""Series kept per beginning; older ones are given up."""
 
 RUNS_MAX: Final = 16
-"""Runs of one series that are kept apart at least; where there are twice as many, the lowest ones grow together."""
+"""The minimum number of intervals kept per series; at twice as many, the lowest ones are merged."""
 
 Series = tuple[Tuple, str | None]
-"""The arguments before the last one, and of text what is before the point; none: it is a number."""
+"""The arguments before the last one, and for text the part before the point; None: it is a number."""
 
 
 class IntervalSet:
-    """A set of tuples; it may only say too much, and only of what is long past."""
+    """A set of tuples; it may only report too much, and only for the distant past."""
 
     def __init__(self) -> None:
         self._runs: dict[Series, list[list[int]]] = {}
-        """First and last number of each run, in order."""
+        """First and last number of each interval, in order."""
         self._sure_from: dict[Series, int] = {}
         self._series: dict[Tuple, list[int]] = {}
-        """The series of a beginning that are kept, in order."""
+        """The series kept for a beginning, in order."""
         self._kept_from: dict[Tuple, int] = {}
-        """The first series that is kept, where some were given up."""
+        """The first series that is kept, if some were given up."""
         self._others: set[Tuple] = set()
         self._asked: Tuple = ()
         self._asked_place: tuple[Series, int] | None = None
-        """Of what was asked for last: whoever puts it in then asks again."""
+        """For the last query: adding that tuple queries it again."""
 
     def _place(self, arguments: Tuple) -> tuple[Series, int] | None:
         if arguments is not self._asked:
@@ -58,7 +58,7 @@ class IntervalSet:
         return at >= 0 and number <= runs[at][1]
 
     def is_sure(self, arguments: Tuple) -> bool:
-        """Whether it is known that a tuple is in the set, or that it is not."""
+        """Whether it is certain that a tuple is in the set, or that it is not."""
         place = _place(arguments)
         if place is None:
             return True
@@ -66,7 +66,7 @@ class IntervalSet:
         return not self._is_given_up(series) and number >= self._sure_from.get(series, 0)
 
     def add(self, arguments: Tuple) -> None:
-        """Puts a tuple in."""
+        """Adds a tuple."""
         place = self._place(arguments)
         if place is None:
             self._others.add(arguments)
@@ -87,7 +87,7 @@ class IntervalSet:
             self._joined(series, runs, at)
 
     def discard(self, arguments: Tuple) -> None:
-        """Takes a tuple out; what was given up stays."""
+        """Removes a tuple; what was given up stays."""
         place = self._place(arguments)
         if place is None:
             self._others.discard(arguments)
@@ -103,7 +103,7 @@ class IntervalSet:
                     self._series[series[0]].remove(int(series[1]))
 
     def __iter__(self) -> Iterator[Tuple]:
-        """What is in the set, one by one, without what was given up."""
+        """The content, tuple by tuple, without what was given up."""
         for (before, text), runs in self._runs.items():
             for first, last in runs:
                 for number in range(first, last + 1):
@@ -111,11 +111,11 @@ class IntervalSet:
         yield from self._others
 
     def beginnings(self) -> set[Tuple]:
-        """The arguments before the last one, of all that is in the set; of what was given up only as long as some is left."""
+        """The arguments before the last one, for the whole content; for what was given up only while some of it is left."""
         return {before for before, _ in self._runs} | {other[:-1] for other in self._others}
 
     def __len__(self) -> int:
-        """How much is kept: runs, and what does not count."""
+        """The stored size: intervals, and tuples that do not count."""
         return sum(map(len, self._runs.values())) + len(self._others)
 
     def copy(self) -> IntervalSet:
@@ -123,7 +123,7 @@ class IntervalSet:
         return IntervalSet.of(self.as_json())
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, to be kept in a file."""
+        """The complete set, for storing in a file."""
         return {
             "runs": [
                 [*series, self._sure_from.get(series, 0), [list(run) for run in runs]]
@@ -171,7 +171,7 @@ class IntervalSet:
             self._sure_from.pop((before, str(oldest)), None)
 
     def _joined(self, series: Series, runs: list[list[int]], at: int) -> None:
-        """Joins a run with those that it touches, and the lowest ones where there are too many."""
+        """Merges an interval with its neighbors, and the lowest intervals if there are too many."""
         if at + 1 < len(runs) and runs[at][1] + 1 == runs[at + 1][0]:
             runs[at : at + 2] = [[runs[at][0], runs[at + 1][1]]]
         if at > 0 and runs[at - 1][1] + 1 == runs[at][0]:
@@ -190,7 +190,7 @@ def _first(run: list[int]) -> int:
 
 
 def _place(arguments: Tuple) -> tuple[Series, int] | None:
-    """Where a tuple is counted; none: its last argument does not count."""
+    """The position of a tuple; None if its last argument does not count."""
     last: Any = arguments[-1]
     if type(last) is int:
         return (arguments[:-1], None), last

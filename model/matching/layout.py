@@ -1,7 +1,7 @@
-"""Sparse tables: what is true and what is not at its first value, with the indexes that compiled actions ask for.
+"""Sparse tables: the true tuples and the values other than the initial ones, with the indexes that compiled actions need.
 
-Sorts are open: a member is there once something is said of it. So a table holds only what differs from the start, and whatever
-is not in it has its first value: a relation is false, a number 0, an enumeration at its first member.
+Sorts are open: a member exists once an entry names it. So a table holds only what differs from the initial state, and everything
+else has its initial value: a relation is false, a number 0, an enumeration at its first member.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from model.matching.interval_set import IntervalSet
 from model.reference.state import Element, Tuple
 
 Put = Callable[[Any, Tuple, Any], None]
-"""Gives an entry of one symbol its value, in the table and its indexes."""
+"""Sets the value of an entry of one symbol, in the table and its indexes."""
 
 
 def first(symbol: Symbol) -> Element | bool:
-    """The value that every entry starts with."""
+    """The initial value of every entry."""
     if symbol.result is Formula:
         return False
     return symbol.result.names()[0] if issubclass(symbol.result, Enumeration) else 0
@@ -29,7 +29,7 @@ def first(symbol: Symbol) -> Element | bool:
 
 @dataclass
 class Layout:
-    """The tables of a protocol. Indexes are asked for while actions are compiled, so `tables` comes last."""
+    """The tables of a protocol. Compiling actions adds indexes, so `tables` comes last."""
 
     protocol: Protocol
     kept: Mapping[str, Symbol]
@@ -37,11 +37,11 @@ class Layout:
     indexes: dict[tuple[str, tuple[int, ...]], str] = field(default_factory=dict)
     """The name of the index of a symbol by some of its arguments."""
     listed: set[type[Value]] = field(default_factory=set)
-    """Sorts of which some formula needs every member: no index says where to look."""
+    """Sorts of which some formula needs every member, because no index narrows the search."""
     counted: frozenset[str] = frozenset()
-    """Relations that are kept as runs of numbers."""
+    """Relations that are kept as intervals of numbers."""
     settled: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Functions of which entries with these values may be forgotten."""
+    """Functions whose entries with these values may be discarded."""
 
     @classmethod
     def of(cls, protocol: Protocol, *, history: bool = True) -> Layout:
@@ -51,7 +51,7 @@ class Layout:
         return cls(protocol, kept, counted=counted(protocol), settled=settled(protocol))
 
     def index(self, symbol: Symbol, positions: tuple[int, ...]) -> str:
-        """The name of an index; the whole table where no argument is given."""
+        """The name of an index; the whole table if no argument is given."""
         if not positions:
             return symbol.name
         name = f"{symbol.name}_by_{'_'.join(map(str, positions))}"
@@ -59,11 +59,11 @@ class Layout:
         return name
 
     def first(self, name: str) -> Element | bool:
-        """The value that every entry of a symbol starts with."""
+        """The initial value of every entry of a symbol."""
         return first(self.kept[name])
 
     def put_source(self, symbol: Symbol) -> str:
-        """The function that gives an entry its value."""
+        """The function that sets the value of an entry."""
         name = symbol.name
         of_symbol = [(positions, index) for (of, positions), index in self.indexes.items() if of == name]
         lines = [f"def put(t, args, value):\n    table = t.{name}"]
@@ -101,7 +101,7 @@ def key(positions: Iterable[int], of: str) -> str:
 class Tables:
     """One state. Each table and index is an attribute, since generated code reads them all the time.
 
-    `now` counts observations; a message's entry keeps the number of the one that sent it last.
+    `now` counts observations; a message's entry keeps the number of the last one that sent it.
     """
 
     def __init__(self, layout: Layout, puts: Mapping[str, Put]) -> None:
@@ -109,9 +109,9 @@ class Tables:
         self.puts = puts
         self.now = 0
         self.gone: dict[str, IntervalSet] = {}
-        """What was forgotten, by symbol, as far as it counts."""
+        """What was discarded, by symbol, as far as it matters."""
         self.past: dict[str, set[Tuple]] = {}
-        """Entries of history that are told by nothing else any more."""
+        """Entries of history that no other state reflects any more."""
         for name, symbol in layout.kept.items():
             plain = symbol.result is Formula and not isinstance(symbol, Message)
             table: Any = set() if plain else {}
@@ -128,18 +128,18 @@ class Tables:
         return getattr(self, name)
 
     def put(self, name: str, arguments: Tuple, value: Any) -> None:
-        """Gives an entry its value."""
+        """Sets the value of an entry."""
         self.puts[name](self, arguments, value)
 
     def get(self, name: str, arguments: Tuple) -> Any:
-        """The value of an entry; true or false of a relation."""
+        """The value of an entry; true or false for a relation."""
         symbol, table = self.layout.kept[name], getattr(self, name)
         if symbol.result is Formula:
             return arguments in table
         return table.get(arguments, first(symbol))
 
     def entries(self, name: str) -> Iterator[tuple[Tuple, Any]]:
-        """What differs from the start, with its value."""
+        """The entries that differ from the initial state, with their values."""
         table = getattr(self, name)
         if self.layout.kept[name].result is Formula:
             for arguments in table:
@@ -148,7 +148,7 @@ class Tables:
             yield from table.items()
 
     def entries_with(self, name: str, position: int, value: Element) -> Iterator[tuple[Tuple, Any]]:
-        """Those whose argument at this position is so; all are looked at only if there is no index by it."""
+        """The entries with this argument at this position; scans all only if there is no such index."""
         index = self.layout.indexes.get((name, (position,)))
         if index is None:
             yield from (entry for entry in self.entries(name) if entry[0][position] == value)
@@ -167,7 +167,7 @@ class Tables:
         return made
 
     def take_over(self, other: Tables) -> None:
-        """What another state has forgotten, and all its entries of the symbols that are kept in a form of their own."""
+        """Takes over what another state has discarded, and all its entries of the symbols with a special representation."""
         self.gone = {name: some.copy() for name, some in other.gone.items()}
         self.past = {name: set(some) for name, some in other.past.items()}
         for name in self.layout.counted:
@@ -178,24 +178,24 @@ class Tables:
             setattr(self, name, table)
 
     def forgotten_as_json(self) -> dict[str, Any]:
-        """What was forgotten, and what is counted, to be kept in a file."""
+        """What was discarded, and the interval sets, for storing in a file."""
         return {
             "gone": {name: some.as_json() for name, some in self.gone.items()},
-            "past": {name: [list(item) for item in some] for name, some in self.past.items()},
+            "past": {name: [list(entry) for entry in some] for name, some in self.past.items()},
             "counted": {name: self.table(name).as_json() for name in self.layout.counted},
         }
 
     def forget_again(self, kept: Mapping[str, Any]) -> None:
-        """Brings back what `forgotten_as_json` has written; nothing was put in yet."""
+        """Restores what `forgotten_as_json` has written; the state must still be empty."""
         self.gone = {name: IntervalSet.of(some) for name, some in kept["gone"].items()}
-        self.past = {name: {tuple(item) for item in some} for name, some in kept["past"].items()}
+        self.past = {name: {tuple(entry) for entry in some} for name, some in kept["past"].items()}
         for name, some in kept["counted"].items():
             setattr(self, name, IntervalSet.of(some))
         for name in self.layout.settled:
             setattr(self, name, Settled(self.gone.setdefault(name, IntervalSet())))
 
     def members(self, sort: type[Value]) -> list[Element]:
-        """The members of a sort that something is said of, in order; numbers up to one more than the largest."""
+        """The members of a sort that occur in the state, in order; numbers up to one more than the largest."""
         found: set[Any] = set()
         for name, symbol in self.layout.kept.items():
             places = [place for place, of in enumerate(symbol.arguments) if of is sort]

@@ -1,4 +1,4 @@
-"""One observation against one state: does a step of the statement say the same, and if not, where do they part?"""
+"""Compares one observation with one state: does a step of the statement match it, and if not, where do they differ?"""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Attributes = Mapping[str, Any]
 Messages = Iterable[Sequence[Element]]
 """Each as its name and its arguments."""
 Entries = Mapping[str, Iterable[Sequence[Any]]]
-"""Entries by symbol: the arguments, then the value (of a relation: true or false)."""
+"""Entries by symbol: the arguments, then the value (for a relation: true or false)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """Where an observation and the statement part."""
+    """The place where an observation and the statement differ."""
 
     kind: Literal["guard", "sent", "after", "state", "missing"]
     """A conjunct of the guard is false; another message is sent; an entry has another value; a parameter is not known."""
     field: str
     """Of the observation: `guard`, `sent`, `after.told`, `state.told`, `attributes.version`."""
     expected: Any
-    """What the statement says: the conjunct's place in the guard, messages, an entry's value."""
+    """According to the statement: the conjunct's index in the guard, messages, or an entry's value."""
     observed: Any
     action: str = ""
     choices: tuple[tuple[str, Element], ...] = ()
@@ -61,7 +61,7 @@ class Observer:
                 self.fast[name] = made
 
     def tables(self) -> Tables:
-        """The state that everything starts with."""
+        """The initial state."""
         return self.compiled.tables()
 
     # ---------------------------------------------------------------------------------------------------- steps
@@ -69,7 +69,7 @@ class Observer:
     def observe(
         self, tables: Tables, name: str, attributes: Attributes, sent: Messages | None, after: Entries | None
     ) -> Misfit | None:
-        """Takes the step if the observation fits; else the tables stay as they are."""
+        """Takes the step if the observation fits; otherwise the tables are unchanged."""
         ready = self.actions[name]
         choices = []
         for parameter in ready.names:
@@ -116,9 +116,9 @@ class Observer:
         return changes
 
     def refuses(self, tables: Tables, ready: CompiledAction, choices: Sequence[Element]) -> int:
-        """The place of the first conjunct of the guard that is false, -1 if all hold.
+        """The index of the first false conjunct of the guard, -1 if all hold.
 
-        A message that is spent may have been forgotten. Then it counts as sent, and what is false is why it is spent.
+        A spent message may have been discarded. Then it counts as sent, and the reason is why it is spent.
         """
         place = ready.refuses(tables, *choices)
         takes = ready.action.takes
@@ -142,13 +142,13 @@ class Observer:
     # ---------------------------------------------------------------------------------- what changes nothing
 
     def is_sent(self, tables: Tables, message: Sequence[Element]) -> bool:
-        """Whether a message was sent, or is of those that are spent: nobody needs them, so nobody keeps count of them."""
+        """Whether a message was sent, or is among the spent ones, which are not recorded because no step needs them."""
         name, *arguments = message
         return tuple(arguments) in tables.table(str(name)) or self.compiled.spent[str(name)](tables, *arguments)
 
     def sweep(self, tables: Tables, name: str) -> int:
-        """Forgets the messages of this name that are spent; how many are left."""
+        """Discards the spent messages of this name; returns how many are left."""
         spent, table = self.compiled.spent[name], tables.table(name)
-        for arguments in [item for item in table if spent(tables, *item)]:
+        for arguments in [entry for entry in table if spent(tables, *entry)]:
             tables.put(name, arguments, False)
         return len(table)

@@ -1,9 +1,9 @@
-"""May the lines of several processes be matched in any order in which a message is taken after it was sent?
+"""May the lines of several processes be matched in any order in which every message is taken after it was sent?
 
-They may if a step reads nothing that another process changes, but messages, and those only by their being there: a message that was
-sent stays sent, so that nothing that happens elsewhere meanwhile makes a difference. `readings` lists what a statement reads beyond
-that. A *fact* is an exception that somebody else vouches for: state that is only ever added to, and of which a process reads only
-what was settled before the message that it knows it from was sent.
+They may if a step reads nothing that another process changes, except messages, and those only for being present: a sent message
+stays sent, so that concurrent steps elsewhere make no difference. `readings` lists what a statement reads beyond that. A *fact* is
+an exception that the caller vouches for: state that is only ever added to, and of which a process reads only what was settled
+before the message was sent from which the process knows it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from model.language.walk import parts
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A step of one process reads what another one changes."""
+    """A read, by a step of one process, of what another one changes."""
 
     action: str
     symbol: str
@@ -27,16 +27,16 @@ class Reading:
 
 
 def readings(protocol: Protocol, facts: Collection[str] = ()) -> list[Reading]:
-    """What steps read of others' state, but for the facts.
+    """What steps read of other processes' state, except the facts.
 
     Raises:
-        ValueError: a fact is taken back by some action.
+        ValueError: some action removes a fact.
     """
     for fact in facts:
         for action in protocol.actions:
             for change in action.changes:
                 if change.symbol.name == fact and change.value != Truth(True):
-                    raise ValueError(f"{fact} is no fact: {action.name} may take it back")
+                    raise ValueError(f"{fact} is not a fact: {action.name} may remove it")
     found = []
     for action in protocol.actions:
         for symbol, argument in _read(action):
@@ -54,19 +54,19 @@ def readings(protocol: Protocol, facts: Collection[str] = ()) -> list[Reading]:
 
 
 def _is_own(action: Action, symbol: Symbol, argument: Node | None, other: Action, change: Change) -> bool:
-    """Whether the two steps are of one process wherever they are about one entry."""
+    """Whether the two steps belong to the same process whenever they concern the same entry."""
     if action.role.each is None or other.role.each is None:
         return action.role is other.role
     mine = action.parameters[0]
     theirs = other.parameters[0]
     of_sort = symbol.arguments[:1] == (mine.sort,)
     written = change.arguments[0] if change.arguments else None
-    # An agent that is correct and one that is not are never the same: each of their actions says which it is.
+    # A correct and a Byzantine agent are never the same: each of their actions says which it is.
     return of_sort and argument == mine and isinstance(written, Variable) and written == theirs
 
 
 def _read(action: Action) -> Iterator[tuple[Symbol, Node | None]]:
-    """Every symbol that a step reads, with the first argument; what it takes is no reading, since it stays."""
+    """Every symbol that a step reads, with the first argument; taking a message is not a read, since the message stays."""
     nodes: list[Node] = [node for node in action.guard if node not in action.takes]
     for change in action.changes:
         if change.symbol.kind == "history":
@@ -76,9 +76,10 @@ def _read(action: Action) -> Iterator[tuple[Symbol, Node | None]]:
     for node in nodes:
         applied = (part for part in parts(node) if isinstance(part, Apply))
         seen += [(read.symbol, read.arguments[0] if read.arguments else None) for read in applied]
-    for change in action.changes:  # a bulk change of a function or formula reads what is there, to know what differs
+    # A bulk change of a function or formula reads the existing values to find the differences.
+    for change in action.changes:
         if change.symbol.kind == "state" and change.symbol.result is Formula and change.binders:
             seen.append((change.symbol, change.arguments[0]))
     yield from dict.fromkeys(seen)
     for symbol, _ in seen:
-        assert not isinstance(symbol, Message), f"{action.name} reads {symbol}, and not by taking it"
+        assert not isinstance(symbol, Message), f"{action.name} reads {symbol} other than by taking it"

@@ -1,8 +1,8 @@
-"""A statement without the order in which its processes act on something that they share and that keeps no log.
+"""A statement without the order in which its processes act on shared state that keeps no log.
 
-A broker's subscriptions and backlogs are changed by the steps of several processes, and no message says which came first. What is
-asked of such state is then only whether it *may* be so: whether a step that would have made it true was taken. The relaxed
-statement has every behaviour of the one it is made from, and some more: what contradicts it contradicts that one too.
+The steps of several processes change a broker's subscriptions and backlogs, and no message tells which came first. The relaxed
+statement reads such state only as *possibly* true: a step that would have made it true was taken. It has every behavior of the
+original, and some more: an observation that contradicts it contradicts the original too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from model.language.transition import symbols
 
 
 class Hearsay(Message[Any]):
-    """That an entry may be true: said by the first step that could have made it so, and never taken back."""
+    """An entry that may be true: added by the first step that could have made it so, and never removed."""
 
     def __init__(self, of: Symbol, said_by: Role, places: tuple[int, ...]) -> None:
         sorts = tuple(of.arguments[place] for place in places)
@@ -32,10 +32,10 @@ class Hearsay(Message[Any]):
 
 
 def relaxed(protocol: Protocol, shared: Role) -> Protocol:
-    """The statement with the state of one role only heard of.
+    """The statement with one role's state reduced to what may be true.
 
     Raises:
-        ValueError: a step needs something of that state to be false, or changes other state by it.
+        ValueError: a step needs such state to be false, or changes other state by it.
     """
     held = {symbol for symbol in protocol.symbols if symbol.kind == "state" and symbol.holder is shared}
     heard = {symbol: _hearsay(protocol, symbol) for symbol in held}
@@ -52,17 +52,19 @@ def _hearsay(protocol: Protocol, symbol: Symbol) -> Hearsay:
         if change.symbol is symbol and change.value == TRUE.node
     ]
     if not adding or symbol.result is not Formula:
-        raise ValueError(f"{symbol} is more than that something may be")
-    bulk = {place for _, change in adding for place, one in enumerate(change.arguments) if one in change.binders}
+        raise ValueError(f"{symbol} is used as more than possibly true")
+    bulk = {
+        place for _, change in adding for place, argument in enumerate(change.arguments) if argument in change.binders
+    }
     return Hearsay(symbol, adding[0][0], tuple(place for place in range(len(symbol.arguments)) if place not in bulk))
 
 
 def _relaxed(action: Action, heard: dict[Symbol, Hearsay]) -> Action:
     read = tuple(conjunct for conjunct in action.guard if _reads(conjunct, heard))
-    for item in read:
-        if not isinstance(item, Apply) or item.symbol not in heard:
-            raise ValueError(f"{action.name}: {item} is more than that something may be")
-    takes = (*action.takes, *(_said(heard[item.symbol], item.arguments) for item in read if isinstance(item, Apply)))
+    for node in read:
+        if not isinstance(node, Apply) or node.symbol not in heard:
+            raise ValueError(f"{action.name}: {node} is used as more than possibly true")
+    takes = (*action.takes, *(_said(heard[node.symbol], node.arguments) for node in read if isinstance(node, Apply)))
     changes = []
     for change in action.changes:
         if change.symbol in heard:
@@ -70,7 +72,7 @@ def _relaxed(action: Action, heard: dict[Symbol, Hearsay]) -> Action:
                 said = _said(heard[change.symbol], change.arguments)
                 changes.append(Change(said.symbol, said.arguments, TRUE.node))
         elif any(_reads(node, heard) for node in (*change.arguments, change.value, change.condition)):
-            raise ValueError(f"{action.name}: {change.symbol} depends on what is only heard of")
+            raise ValueError(f"{action.name}: {change.symbol} depends on what is only possibly true")
         else:
             changes.append(change)
     rest = tuple(conjunct for conjunct in action.guard[len(action.takes) :] if conjunct not in read)

@@ -1,8 +1,8 @@
 """Formulas and values as Python expressions over sparse tables.
 
-A quantifier is never a loop over a sort: whoever makes its body true is found where the tables say so, by an index on the
-arguments that are known already. `paths` is the heart of it: the ways to find all values of some variables for which a list of
-conjuncts holds. Where no conjunct says where to look, the members of the sort are listed, and the layout notes it.
+A quantifier never loops over a sort: the members that make its body true are found through the tables, by an index on the arguments
+that are already known. `paths` is the core: the ways to find all values of some variables for which a list of conjuncts holds. If
+no conjunct narrows the search, the members of the sort are listed, and the layout records it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from model.language.walk import free, substitute
 from model.matching.layout import Layout, first
 
 Names = Mapping[Variable, str]
-"""What the variables that have a value are called in the generated text."""
+"""The names of variables with a value in the generated text."""
 
 Path = list[str]
 """The clauses of a comprehension, `for` and `if`, in order."""
@@ -84,18 +84,18 @@ class Source:
             case Implies(premise, conclusion):
                 return f"(not {self.expression(premise, names)} or {self.expression(conclusion, names)})"
             case Choose(condition, chosen, otherwise):
-                parts = (self.expression(item, names) for item in (chosen, condition, otherwise))
+                parts = (self.expression(part, names) for part in (chosen, condition, otherwise))
                 return "({} if {} else {})".format(*parts)
             case Quantified("some", variables, body):
                 return self._some(variables, body, names)
             case Quantified(_, variables, body):
                 return f"(not {self._some(variables, Not(body), names)})"
             case Apply(symbol, arguments, after):
-                assert not after, f"{symbol}: a state before the step is meant"
+                assert not after, f"{symbol}: only the state before the step can be read"
                 return self._apply(symbol, arguments, names)
 
     def _apply(self, symbol: Symbol, arguments: Sequence[Node], names: Names) -> str:
-        assert symbol.kind != "event", f"{symbol}: events are no part of a state"
+        assert symbol.kind != "event", f"{symbol}: events do not belong to a state"
         if symbol.kind == "constant":
             return f"c_{symbol.name}({', '.join(self.expression(argument, names) for argument in arguments)})"
         given = self.together(arguments, names)
@@ -107,7 +107,9 @@ class Source:
         parts = []
         for path in self.paths([body], variables, names)[0]:
             (clause, *more) = path
-            if not more and clause.startswith("for") and " in t." in clause:  # the index is there: so is an entry
+            if (
+                not more and clause.startswith("for") and " in t." in clause
+            ):  # the index exists exactly if it has an entry
                 looked_up = clause.split(" in ", 1)[1]
                 parts.append(f"bool({looked_up})")
             else:
@@ -119,9 +121,9 @@ class Source:
     def paths(
         self, nodes: Sequence[Node], variables: Sequence[Variable], names: Names
     ) -> tuple[list[Path], list[dict[Variable, str]]]:
-        """Ways that together lead to all values of the variables for which all the nodes hold, perhaps to some twice.
+        """Ways that together lead to all variable values for which all the nodes hold, possibly with duplicates.
 
-        With each way, the names that all variables have at its end.
+        Each way comes with the names of all variables at its end.
         """
         inner = dict(names)
         open_: dict[Variable, None] = {}
@@ -143,7 +145,7 @@ class Source:
         if any(node == Truth(False) for node in waiting):
             return
         rest: list[Node] = []
-        for node in waiting:  # a conjunct is asked as soon as it can be told
+        for node in waiting:  # each conjunct is checked as early as possible
             if free(node) & open_.keys():
                 rest.append(node)
             elif node != Truth(True):
@@ -161,9 +163,7 @@ class Source:
             )
             return
         best = max((self._known(node, open_) for node in rest), default=None, key=lambda item: item[0] if item else -1)
-        if (
-            best is not None and best[0] == 0
-        ):  # all of a table would be looked through, unless each alternative says where
+        if best is not None and best[0] == 0:  # the whole table would be scanned, unless each alternative has an index
             for node in rest:
                 if isinstance(node, Or) and all(self._says_where(operand, open_) for operand in node.operands):
                     for term in node.operands:
@@ -187,7 +187,7 @@ class Source:
         self._list(rest, open_, names, path, found)
 
     def _equality(self, rest: Sequence[Node], open_: Mapping[Variable, None]) -> tuple[Node, Variable, Node] | None:
-        """A conjunct that says what a variable is."""
+        """A conjunct that determines a variable."""
         for node in rest:
             if isinstance(node, Compare) and node.operator == "=":
                 for variable, value in ((node.left, node.right), (node.right, node.left)):
@@ -196,7 +196,7 @@ class Source:
         return None
 
     def _known(self, node: Node, open_: Mapping[Variable, None]) -> tuple[int, Apply, bool]:
-        """How well a conjunct says where to look: by so many known arguments of this atom; whether the atom is all it says."""
+        """How well a conjunct narrows the search: the number of known arguments of this atom; whether it says nothing else."""
         atom, whole = telling(node)
         if atom is None or not any(isinstance(argument, Variable) and argument in open_ for argument in atom.arguments):
             return -1, Apply(_NOWHERE, ()), False
@@ -216,30 +216,30 @@ class Source:
         path: Path,
         found: list[tuple[Path, dict[Variable, str]]],
     ) -> None:
-        known = tuple(place for place, one in enumerate(atom.arguments) if not free(one) & open_.keys())
+        known = tuple(place for place, argument in enumerate(atom.arguments) if not free(argument) & open_.keys())
         values = [self.expression(atom.arguments[place], names) for place in known]
         index = self.layout.index(atom.symbol, known)
         given = values[0] if len(values) == 1 else f"({', '.join(values)})"
         source = f"t.{index}.get({given}, ())" if known else f"t.{index}"
         targets, inner, still = [], dict(names), dict(open_)
         tests: list[tuple[str, Node]] = []
-        for place, one in enumerate(atom.arguments):
+        for place, argument in enumerate(atom.arguments):
             if place in known:
                 targets.append("_")
-            elif isinstance(one, Variable) and one in still:
-                inner[one] = name = self._name(one)
+            elif isinstance(argument, Variable) and argument in still:
+                inner[argument] = name = self._name(argument)
                 targets.append(name)
-                del still[one]
+                del still[argument]
             else:
                 name = f"x{next(self._numbers)}"
                 targets.append(name)
-                tests.append((name, one))
+                tests.append((name, argument))
         path = [*path, f"for {''.join(f'{target}, ' for target in targets)} in {source}".replace(",  in", ", in")]
         left = [node for node in rest if not (whole and node == atom)]
-        for name, one in tests:  # an argument that is itself looked up, or a variable that comes twice
+        for name, argument in tests:  # an argument that is itself a look-up, or a variable that occurs twice
             given_as = Variable(name, Number)
             inner[given_as] = name
-            left.append(Compare("=", given_as, one))
+            left.append(Compare("=", given_as, argument))
         self._search(left, still, inner, path, found)
 
     def _list(
@@ -250,7 +250,7 @@ class Source:
         path: Path,
         found: list[tuple[Path, dict[Variable, str]]],
     ) -> None:
-        """Nothing says where to look: numbers up to something known, else all members of a sort."""
+        """If nothing narrows the search: numbers up to a known one, otherwise all members of a sort."""
         for node in rest:
             if (
                 isinstance(node, Compare)
@@ -277,7 +277,7 @@ class Source:
         return f"v{next(self._numbers)}_{variable.name}"
 
 
-_NOWHERE = Symbol("state", (), Formula, "No symbol at all.")
+_NOWHERE = Symbol("state", (), Formula, "No symbol.")
 
 
 def _without(nodes: Sequence[Node], node: Node) -> list[Node]:
@@ -285,11 +285,11 @@ def _without(nodes: Sequence[Node], node: Node) -> list[Node]:
 
 
 def _closed(open_: Mapping[Variable, None], variable: Variable) -> dict[Variable, None]:
-    return {item: None for item in open_ if item != variable}
+    return {other: None for other in open_ if other != variable}
 
 
 def conjuncts(nodes: Sequence[Node]) -> list[Node]:
-    """The nodes, and in the place of a conjunction its own, however deep."""
+    """The nodes, with conjunctions flattened."""
     flat: list[Node] = []
     for node in nodes:
         flat.extend(conjuncts(node.operands) if isinstance(node, And) else [node])
@@ -297,14 +297,14 @@ def conjuncts(nodes: Sequence[Node]) -> list[Node]:
 
 
 def telling(node: Node) -> tuple[Apply | None, bool]:
-    """The atom that is in a table wherever the node holds, and whether the node says nothing else."""
+    """The atom that is in a table whenever the node holds, and whether the node says nothing else."""
     if isinstance(node, Apply) and node.symbol.kind not in ("constant", "event") and node.symbol.result is Formula:
         return node, True
     if isinstance(node, Compare):
         for one, other, is_left in ((node.left, node.right, True), (node.right, node.left, False)):
             if isinstance(one, Apply) and one.symbol.kind not in ("constant", "event"):
                 fixed = other.value if isinstance(other, Constant) else None
-                if node.operator == "=" and fixed:  # another value than the first
+                if node.operator == "=" and fixed:  # a value other than the first
                     return one, False
                 if node.operator == "<" and not is_left:  # more than some number is more than 0
                     return one, False
@@ -369,7 +369,7 @@ def _negative(node: Node) -> Node:
 
 
 def unnamed(node: Node) -> Node:
-    """A term without names of definitions at its top, so that what it reads can be seen."""
+    """A term without names of definitions at its top, so that what it reads is visible."""
     while isinstance(node, Named):
         node = node.body
     return node

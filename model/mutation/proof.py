@@ -1,12 +1,12 @@
-"""What proof says of a mutant: the claims that it breaks, or that it says the same as what it is made from.
+"""The proof engine's verdict on a mutant: the claims that it breaks, or that it is equivalent to the original.
 
-Only the mutated action is asked about, since all others keep every claim. z3 is bounded by its own steps and never by time, so
-answers are the same on every machine. A claim counts as broken only if there is a small counterexample to its induction, which the
-interpreter has executed; what is neither proved nor refuted is undecided.
+Only the mutated action is checked, since all others preserve every claim. z3 is bounded by its own steps and never by time, so
+results are the same on every machine. A claim counts as broken only if there is a small counterexample to its induction, which the
+interpreter has executed; a claim that is neither proved nor refuted is undecided.
 
-**Equivalent** is a mutant, for any size of world, if from every state that satisfies all promises and lemmas: where both are
-enabled both lead to the same state and say the same events; and a step that only one of the two can make changes nothing and says
-nothing. Then both protocols have the same reachable states.
+A mutant is **equivalent**, for any size of configuration, if from every state that satisfies all promises and lemmas: where both
+are enabled, both lead to the same state and emit the same events; and a step that only one of the two can make changes nothing and
+emits nothing. Then both protocols have the same reachable states.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from model.proof.prove import Claim, Prover, Question, Verdict, questions_of
 from model.proof.wellformed import alternatives_claim, alternatives_name, lifecycle_claim, lifecycle_name
 
 STEPS_MAX: Final = 1_000_000
-"""Of z3, for one question: about half a second. What is settled at all takes a hundredth of it."""
+"""Of z3, for one question: about half a second. Questions that are decided at all take a hundredth of it."""
 
 
 @dataclass(frozen=True)
 class Proved:
-    """What came of the claims about a mutant."""
+    """The verdicts on a mutant's claims."""
 
     broken: tuple[tuple[str, str], ...]
-    """Kind and name of each claim that it breaks, in the order in which they are asked: promises first."""
+    """Kind and name of each claim that it breaks, in the order of checking: promises first."""
     undecided: tuple[str, ...]
     """Claims that are neither proved nor refuted."""
     equivalent: str = ""
-    """How it was shown that it says the same; empty if it was not."""
+    """How equivalence was shown; empty if it was not."""
 
 
 class _StepProver(Prover):
-    """Bounded by steps; looks for a small counterexample before z3 does all it can, since most questions have one."""
+    """Bounded by steps; looks for a small counterexample before z3 gets its full limit, since most questions have one."""
 
     def settled(
         self,
@@ -53,19 +53,19 @@ class _StepProver(Prover):
         *,
         sizes: Sequence[tuple[int, int, int]] = SIZES[:1],
     ) -> tuple[Verdict, Small | None]:
-        """As in `Prover`; `sizes`: of the worlds in which a counterexample is looked for."""
+        """As in `Prover`; `sizes`: of the configurations in which a counterexample is looked for."""
         asked = (action, goal, variables, given, initially)
         if self.follows(*asked, model_based=(False,)) == "holds":
             return "holds", None
         small = find_small(self.protocol, action, And((*given, Not(goal))), variables, sizes)
         if small is not None:
             return "violated", small
-        # z3's own word is not enough for a violation: no state shows it.
+        # z3's answer alone is not enough for a violation: no state shows it.
         return ("holds" if self.follows(*asked, model_based=(True,)) == "holds" else "undecided"), None
 
 
 class MutantProver:
-    """Asks about mutants of one protocol, one after the other."""
+    """Checks mutants of one protocol, one after the other."""
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
@@ -74,7 +74,7 @@ class MutantProver:
 
     @property
     def checks(self) -> list[tuple[str, str]]:
-        """Kind and name of every claim that there is about mutants."""
+        """Kind and name of every claim about mutants."""
         found = [
             (TEXT.kind, TEXT.name),
             *((self._kinds[promise.name], promise.name) for promise in self._protocol.promises),
@@ -84,11 +84,11 @@ class MutantProver:
         found += [("alternatives", alternatives_name(alternative)) for alternative in self._protocol.alternatives]
         found += [("lifecycle", lifecycle_name(lifecycle)) for lifecycle in self._protocol.lifecycles]
         found += [("guard", _guard(action)) for action in self._protocol.actions]
-        return sorted(found, key=lambda item: KINDS.index(item[0]))
+        return sorted(found, key=lambda claim: KINDS.index(claim[0]))
 
     def ask(self, mutant: Mutant) -> Proved:
         """All claims about the mutated action; and whether it is equivalent, if it breaks none."""
-        if list(faults_of(mutant.action)):  # such a text means nothing, and nothing is to be proved of it
+        if list(faults_of(mutant.action)):  # such a text has no meaning, so there is nothing to prove
             return Proved(((TEXT.kind, TEXT.name),), ())
         prover = self._prover.anew()
         verdicts: dict[tuple[str, str], Verdict] = {}
@@ -101,7 +101,7 @@ class MutantProver:
                 open_ones.append(question)
             verdicts[key] = _worse(verdicts.get(key, "holds"), verdict)
         if "violated" not in verdicts.values():
-            for question in open_ones:  # a larger world may show it
+            for question in open_ones:  # a larger configuration may show it
                 key = (self._kinds.get(question.claim.name, "spent"), question.claim.name)
                 asked = (question.action, question.goal, question.variables, question.given)
                 if (
@@ -150,7 +150,7 @@ class MutantProver:
         return " and ".join(parts)
 
     def _alone(self, prover: Prover, action: Action, other: Node) -> str | None:
-        """What an action does where only it is enabled: `none` if there is no such state, and None if it does something."""
+        """The effect of an action where only it is enabled: `none` if there is no such state, and None if it has an effect."""
         if prover.settled(action, other, ())[0] == "holds":
             return "none"
         nothing = And(tuple(_unchanged(action)))
@@ -160,7 +160,7 @@ class MutantProver:
 
 
 KINDS: Final = ("text", "promise", "lemma", "spent", "alternatives", "lifecycle", "guard")
-"""What can be broken, in the order in which it is named."""
+"""The kinds of claims, in the order in which they are listed."""
 
 TEXT: Final = Claim("the text is well-formed", "text")
 
@@ -178,7 +178,7 @@ def _effects(action: Action) -> tuple[Any, ...]:
 
 
 def _reads(*actions: Action) -> Iterator[tuple[Symbol, tuple[Variable, ...]]]:
-    """Each symbol that one of them changes, with variables to ask about it at any place."""
+    """Each symbol that one of them changes, with variables for its arguments."""
     symbols = dict.fromkeys(change.symbol for action in actions for change in action.changes)
     symbols |= dict.fromkeys(event.symbol for action in actions for event in action.emits)
     for symbol in symbols:
@@ -199,8 +199,8 @@ def _same_effects(original: Action, action: Action) -> Node:
     parts = []
     for symbol, variables in _reads(original, action):
         read = Apply(symbol, variables)
-        one, other = (after(each, read, everything=True) for each in (original, action))
-        parts.append(_equal(symbol, one, other))
+        value, mutated = (after(each, read, everything=True) for each in (original, action))
+        parts.append(_equal(symbol, value, mutated))
     return And(tuple(parts))
 
 

@@ -1,14 +1,13 @@
-"""Exploring many mutants in one kernel: the protocol and all mutants are grounded together, and a mutant is a switch.
+"""Explores many mutants in one kernel: the protocol and all mutants are grounded together, and a mutant is a switch.
 
-What any mutant can do counts as possible, so one layout of states fits them all. Every action and every mutant is one compiled
-function; a search is given the addresses of those that it is to use. Compiling a kernel for each mutant would take a hundred times
-as long.
+The effects of all mutants count as possible, so one layout of states fits them all. Every action and every mutant is one compiled
+function; a search gets the addresses of those that it uses. Compiling a kernel for each mutant would take a hundred times as long.
 
-Spent messages are forgotten, though only of the protocol itself it is proved that they may be. So what is found is run again by the
-interpreter, with nothing forgotten; a mutant of which it is not seen there is explored once more in a kernel that forgets nothing.
+Spent messages are discarded, although this is proved sound only for the protocol itself. So the interpreter reruns every result
+without discarding any message; a mutant whose violation it does not confirm is explored again in a kernel that discards nothing.
 
-What is wrong with a mutant often shows nowhere in a small world: its code is that of the protocol itself, or of another mutant.
-What was explored to the end, and broke nothing, is not explored again with the same code.
+A mutant's fault often has no effect in a small configuration: its code equals that of the protocol itself, or of another mutant.
+Code that was explored completely without a violation is not explored again.
 """
 
 from __future__ import annotations
@@ -28,16 +27,16 @@ from model.reference.configuration import Configuration
 from model.reference.interpreter import NO_EVENTS, Interpreter
 
 CHUNK: Final = 64
-"""Mutants that are compiled as one module: what LLVM does grows faster than the module."""
+"""Mutants compiled as one module: LLVM's time grows faster than the module."""
 
 LEVEL: Final = 1
-"""What is done for speed of the protocol itself, which every search is in most of the time."""
+"""The optimization level of the protocol itself, where every search spends most of its time."""
 
 MUTANTS_LEVEL: Final = 0
-"""And of mutants, each of which is one function of one search: as fast code, it would take longer to compile than to search."""
+"""The optimization level of mutants, each one function of one search: optimizing it would take longer than searching."""
 
 UNNAMED: Final = "@mutant("
-"""What is called so in a mutant's code, before it is known whether that is code of its own."""
+"""The placeholder name in a mutant's code, before it is known whether the code is new."""
 
 
 class Switched:
@@ -70,34 +69,34 @@ class Switched:
         self._texts = {mutant.name: self._text(emitter, mutant.original, mutant.action) for mutant in self.mutants}
         """By mutant: the code of its action."""
         self._originals = {
-            item: self._text(emitter, item, item) for item in {mutant.original for mutant in self.mutants}
+            action: self._text(emitter, action, action) for action in {mutant.original for mutant in self.mutants}
         }
         self._functions: dict[str, int] = {}
         """By code: where it is compiled."""
         self._modules = []
         texts = list(dict.fromkeys(self._texts.values()))
         for first in range(0, len(texts), CHUNK):
-            chunk = {f"mutant{first + place}": one for place, one in enumerate(texts[first : first + CHUNK])}
-            text = "\n".join(one.replace(UNNAMED, f"@{name}(", 1) for name, one in chunk.items())
+            chunk = {f"mutant{first + place}": text for place, text in enumerate(texts[first : first + CHUNK])}
+            text = "\n".join(text.replace(UNNAMED, f"@{name}(", 1) for name, text in chunk.items())
             self._modules.append(
                 compile_module(text, tuple(chunk), level=MUTANTS_LEVEL)
             )  # kept, since its code is in use
-            self._functions |= {one: self._modules[-1].addresses[name] for name, one in chunk.items()}
+            self._functions |= {text: self._modules[-1].addresses[name] for name, text in chunk.items()}
         self._unbroken: dict[str, Exploration] = {}
-        """By code: what was explored to the end without a violation."""
+        """By code: what was explored completely without a violation."""
 
     def _text(self, emitter: Emitter, original: Action, action: Action) -> str:
         return emitter.function(UNNAMED[1:-1], self._numbers[original], action, internal=False)
 
     def unchanged(self) -> Exploration:
-        """What exploring finds in the protocol itself."""
+        """The exploration of the protocol itself."""
         found = search_in(self._kernel, self._protocol, self._configuration, addresses=self._addresses)
         if found.verdict == "holds":
             self._unbroken |= dict.fromkeys(self._originals.values(), found)
         return found
 
     def is_seen(self, mutant: Mutant, found: Exploration) -> bool:
-        """Whether the interpreter, which forgets nothing, sees the same violation at the end of the same way."""
+        """Whether the interpreter, which discards nothing, sees the same violation at the end of the same run."""
         assert found.trace is not None
         interpreter = self._interpreter.with_action(mutant.action)
         before = state = found.trace.states[0]
@@ -109,15 +108,15 @@ class Switched:
             state, events = interpreter.apply(before, step)
         if found.violated == "deadlock":
             return not any(
-                interpreter.apply(state, item)[0] != state
-                for item in interpreter.enabled(state)
-                if interpreter.action(item.action).role.name not in ENVIRONMENT_ROLES
+                interpreter.apply(state, step)[0] != state
+                for step in interpreter.enabled(state)
+                if interpreter.action(step.action).role.name not in ENVIRONMENT_ROLES
             )
         promises = [promise for promise in self._protocol.promises if promise.name == found.violated]
         return interpreter.violated(before, state, events, promises) is not None
 
     def of(self, mutant: Mutant, states_max: int) -> Exploration:
-        """What exploring finds in a mutant."""
+        """The exploration of a mutant."""
         text = self._texts[mutant.name]
         known = self._unbroken.get(text)
         if known is not None and known.distinct <= states_max:

@@ -1,13 +1,13 @@
-"""Bounded: is there a violation within so many steps? The symbolic twin of explore, for worlds with too many states to visit.
+"""Bounded: is there a violation within a given number of steps? The symbolic counterpart of explore, for large state spaces.
 
-Runs are unrolled step by step in one solver. At every depth all promises about states and steps are asked about at once, so the
-first violation found is a shortest one, and what must be reachable is asked about too. What is found is executed by the
-interpreter before anybody sees it. That nothing is found within a bound says nothing of longer runs: it is undecided, never green.
+Runs are unrolled step by step in one solver. At every depth all promises about states and steps are checked at once, so the first
+violation found is a shortest one; reachable claims are checked too. The interpreter executes every result before it is reported.
+Finding nothing within a bound says nothing about longer runs: it is undecided, never green.
 
-Grounded propositions over bounded numbers, not functions over enumerated sorts with numbers without bound: both were tried on the
-variants of the on-demand protocol. The first finds a shortest way to each in about a second, up to 13 steps; the second needs
-2 seconds for 4 steps, 15 for 6, and gives up on 7. Neither leaving out steps that change nothing nor ordering
-independent steps paid: fewer runs, and slower answers.
+The encoding uses grounded propositions over bounded numbers, not functions over enumerated sorts with unbounded numbers: both were
+tried on the variants of the on-demand protocol. The first finds a shortest run to each in about a second, up to 13 steps; the
+second needs 2 seconds for 4 steps, 15 for 6, and gives up on 7. Neither leaving out steps that change nothing nor ordering
+independent steps helped: fewer runs, but slower answers.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ from model.reference.interpreter import NO_EVENTS, Interpreter
 from model.reference.state import Element, Occurrence, Trace, initial_state
 
 STEPS_MAX: Final = 10
-"""Steps of a run at most, unless told otherwise."""
+"""The default maximum of steps of a run."""
 
 SECONDS_MAX: Final = 600.0
-"""For all questions together, unless told otherwise."""
+"""The default time limit for all questions together."""
 
 Verdict = Literal["violated", "undecided"]
-"""There is no third: longer runs are never looked at."""
+"""There is no third: longer runs are never examined."""
 
 
 @dataclass(frozen=True)
 class Bounded:
-    """What was found. Nothing here is green."""
+    """The result. Nothing here is green."""
 
     configuration: str
     verdict: Verdict
     because: Literal["", "bound", "time", "unknown"]
     """Why it is undecided."""
     depth: int
-    """No run of so many steps breaks a promise; or, where one is broken, the steps of a shortest way there."""
+    """No run of this many steps breaks a promise; or, if one is broken, the length of a shortest run to it."""
     violated: str
-    """The name of the promise, or `deadlock`; empty where nothing is violated."""
+    """The name of the promise, or `deadlock`; empty if nothing is violated."""
     trace: Trace | None
     reached: Mapping[str, int]
-    """Claims of what must be reachable, with the steps of a shortest way there."""
+    """The reachable claims that were reached, with the length of a shortest run to each."""
     seconds: float
     facts: int
     """Propositions about one state."""
@@ -59,7 +59,7 @@ class Bounded:
     """Actions with their choices."""
 
     def as_json(self) -> dict[str, Any]:
-        """The form that the command line writes."""
+        """The result as the command line writes it."""
         return {
             "config": self.configuration,
             "verdict": self.verdict,
@@ -74,7 +74,7 @@ class Bounded:
 
 
 Progress = Callable[[int, float], None]
-"""Told after every depth: the depth, seconds."""
+"""Called after every depth with the depth and the seconds."""
 
 
 def bounded(
@@ -92,9 +92,9 @@ def bounded(
 ) -> Bounded:
     """Looks for a shortest violation of at most `steps_max` steps.
 
-    `promises`: those that are checked; without, all but the lemmas. `sometimes`: what must be reachable; without, all.
-    `environment_roles`: whose actions are no way out of a deadlock. `any_constants`: the constants are not what the configuration
-    says, but whatever breaks a promise soonest.
+    `promises`: those to check; by default all but the lemmas. `sometimes`: the reachable claims to check; by default all.
+    `environment_roles`: their actions do not resolve a deadlock. `any_constants`: instead of the configured constants, any values
+    that break a promise soonest.
 
     Raises:
         BadInput: the configuration is too large to be grounded.
@@ -121,12 +121,12 @@ def bounded(
 
 
 def _owed(protocol: Protocol) -> Node | None:
-    """What a protocol calls owed: with it and nothing to do there is a deadlock, as in exploration."""
+    """The protocol's definition of outstanding work: if it holds and no action is enabled, it is a deadlock, as in exploration."""
     return next((definition.value.node for definition in protocol.definitions if definition.name == "owed"), None)
 
 
 class _Search:
-    """One unrolling, and what is asked of it."""
+    """One unrolling, and the questions about it."""
 
     def __init__(self, protocol: Protocol, configuration: Configuration, any_constants: bool, until: float) -> None:
         self._protocol = protocol
@@ -154,7 +154,7 @@ class _Search:
         owed: Node | None,
         environment_roles: frozenset[str],
     ) -> None:
-        """What is asked at every depth."""
+        """The questions at every depth."""
         self._owed = owed
         self._wrong = [self._runs.broken(promise) for promise in promises]
         if owed is not None:
@@ -164,9 +164,9 @@ class _Search:
     def run(
         self, steps_max: int, progress: Callable[[int], object]
     ) -> tuple[Literal["", "bound", "time", "unknown"], int]:
-        """Unrolls until something is wrong (then nothing stands in the way of the verdict), or something else ends it.
+        """Unrolls until a violation is found (then the reason is empty), or something else ends the search.
 
-        Also the depth: of what is wrong, or the last one without anything.
+        Also returns the depth: of the violation, or the last one without any.
         """
         for depth in range(steps_max + 1):
             if depth:
@@ -183,7 +183,7 @@ class _Search:
         return "bound", steps_max
 
     def _reach(self, depth: int) -> None:
-        """Notes what can be reached at this depth and at none before. What is not decided in time counts as not reached."""
+        """Records the claims reached at this depth and not before. A claim that is not decided in time counts as not reached."""
         asked = {
             question.name: self._named(f"{question.name}{depth}", [self._runs.ask(question)])
             for question in self._to_reach
@@ -198,7 +198,7 @@ class _Search:
         self._to_reach = [question for question in self._to_reach if question.name not in self.reached]
 
     def _named(self, name: str, parts: Sequence[Any]) -> Any:
-        """A proposition that says: one of these."""
+        """A proposition that is true if one of these is."""
         named = z3.Bool(name)
         self._solver.add(named == z3.Or(*parts))
         return named
@@ -235,9 +235,9 @@ class _Search:
             stuck = self._owed is not None and interpreter.evaluate(self._owed, states[-1], {})
             roles = {action.name: action.role.name for action in self._protocol.actions}
             moving = (
-                interpreter.apply(states[-1], item)[0] != states[-1]
-                for item in interpreter.enabled(states[-1])
-                if roles[item.action] not in environment_roles
+                interpreter.apply(states[-1], step)[0] != states[-1]
+                for step in interpreter.enabled(states[-1])
+                if roles[step.action] not in environment_roles
             )
             assert stuck, "the interpreter does not find what the solver found wrong"
             assert not any(moving), "the interpreter does not find the deadlock that the solver found"

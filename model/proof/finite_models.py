@@ -1,7 +1,7 @@
-"""Small worlds: a state of two or three of everything that satisfies all invariants, and something else besides.
+"""Finite models: a state of two or three members of each sort that satisfies all invariants and one more formula.
 
-For counterexamples to induction, which are read by people, and for showing that guards can be satisfied. What z3 finds here is
-executed by the interpreter before anybody sees it.
+They are used for readable counterexamples to induction, and to show that guards can be satisfied. The interpreter executes every
+model that z3 finds before it is reported.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from model.reference.interpreter import Interpreter
 from model.reference.state import Element, Occurrence, State
 
 SIZES = ((2, 2, 2), (3, 2, 2))
-"""Members of each sort, the largest number, and members of the sorts that only constants range over; tried in this order."""
+"""Members of each sort, the largest number, and members of the sorts that only constants use; tried in this order."""
 
 
 @dataclass(frozen=True)
 class Small:
-    """A state, an action that is enabled in it (if any was asked for), and values of the claim's parameters."""
+    """A state, an action that is enabled in it (if one was requested), and values of the claim's parameters."""
 
     configuration: Configuration
     state: State
@@ -68,7 +68,7 @@ class _World:
         self._term = Propositions(self._has).of
         self._fields: list[Any] = []
         self._open_term = Propositions(self._chosen).of
-        """The terms of an action's questions, until another one is asked about."""
+        """The terms of the questions about one action, until another action is asked about."""
         self._asked: tuple[Action, tuple[Expression, ...]] | None = None
         for place, (symbol, arguments) in enumerate(self._ground.places):
             name = f"{symbol.name}{arguments}"
@@ -110,7 +110,7 @@ class _World:
         return self._small(self._state(model), action, chosen, variables)
 
     def _enabled(self, action: Action) -> tuple[Expression, ...]:
-        """When an action is possible, with its parameters open; kept for the next question, which is mostly about the same one."""
+        """When an action is enabled, with its parameters open; kept for the next question, usually about the same action."""
         if self._asked is None or self._asked[0] is not action:
             ground, algebra = self._ground, self._ground.algebra
             environment = ground.open_variables(action.parameters)
@@ -121,7 +121,7 @@ class _World:
         return self._asked[1]
 
     def _chosen(self, place: int, value: int) -> Any:
-        """What stands for a field that has a value; those beside the fields of the state are of open variables."""
+        """The term for a field having a value; fields beyond those of the state belong to open variables."""
         return z3.Int(f"!{place}") == value if place >= len(self._fields) else self._has(place, value)
 
     def _has(self, place: int, value: int) -> Any:
@@ -161,7 +161,7 @@ class _World:
 
 
 def _with(protocol: Protocol, action: Action) -> Protocol:
-    """The protocol with this one among its actions: a variant's action has the name of the one that it replaces."""
+    """The protocol with this action among its own: a variant's action has the name of the one that it replaces."""
     if any(each_action is action for each_action in protocol.actions):
         return protocol
     actions = tuple(action if each_action.name == action.name else each_action for each_action in protocol.actions)
@@ -169,7 +169,7 @@ def _with(protocol: Protocol, action: Action) -> Protocol:
 
 
 def _with_constants(configuration: Configuration, protocol: Protocol, state: State) -> Configuration:
-    """The configuration with the constants that the solver chose: its own need not be as the protocol assumes."""
+    """The configuration with the constants that the solver chose: its own may violate the protocol's assumptions."""
     chosen: dict[str, Any] = {**state.relations, **state.functions}
     constants = {symbol.name: chosen[symbol.name] for symbol in protocol.symbols if symbol.kind == "constant"}
     return replace(configuration, constants=constants)

@@ -11,7 +11,7 @@ from model.explore.kernel.boolean import Expression
 
 
 class Propositions:
-    """Turns expressions into z3 terms, each only once; `atom` says what stands for a field that has a value."""
+    """Turns expressions into z3 terms, each only once; `atom` gives the term for a field having a value."""
 
     def __init__(self, atom: Callable[[int, int], Any]) -> None:
         self._atom = atom
@@ -34,7 +34,7 @@ class Propositions:
 
 
 def conjunction(parts: Sequence[Any]) -> Any:
-    """`z3.And` of terms that are known to be propositions: to look at each of them takes four times as long."""
+    """`z3.And` of terms that are known to be propositions: checking each of them takes four times as long."""
     return _joined(z3.Z3_mk_and, parts)
 
 
@@ -49,13 +49,13 @@ def _joined(make: Callable[..., Any], parts: Sequence[Any]) -> Any:
 
 
 def applied(function: Any, arguments: Sequence[Any], kind: Any) -> Any:
-    """A function's value for terms that are known to be of its sorts, likewise; `kind`: what z3 calls terms of the value's sort."""
+    """A function's value for terms that are known to be of its sorts, likewise; `kind`: z3's sort of the value."""
     context = z3.main_ctx()
     return kind(z3.Z3_mk_app(context.ref(), function.ast, len(arguments), _array(arguments)), context)
 
 
 def is_true(value: Any) -> bool:
-    """Whether a value is the true one, where it is known to be one of the two."""
+    """Whether a value is the true one, if it is known to be one of the two."""
     return bool(z3.Z3_get_bool_value(value.ctx.ref(), value.ast) == z3.Z3_L_TRUE)
 
 

@@ -1,16 +1,16 @@
-"""Prove: every promise is inductive, with no bound on anything.
+"""Prove: every promise is inductive, without bounds on sorts or numbers.
 
-A promise about states holds at the start, and every action keeps it, given that all promises and lemmas held before. A promise
-about steps holds in every step from such a state. What an action does not change need not be asked.
+A promise about states holds initially, and every action preserves it, given that all promises and lemmas held before. A promise
+about steps holds in every step from such a state. Claims that read nothing an action changes need no question.
 
-**Forgetting what is spent** is shown here too, for every message: taking it spends it (unless it is lasting); once sent and spent
-it stays spent; no action can take it when it is spent; and no promise's truth depends on it: each promise holds just the same when
-all messages are read as *sent and not spent*.
+**Discarding spent messages** is proved sound here too, for every message: taking it spends it (unless it is lasting); once sent and
+spent it stays spent; no action can take it when it is spent; and no promise depends on it: each promise has the same truth value
+when all messages are read as *sent and not spent*.
 
-Each question goes to z3 without model-based instantiation first, which settles almost all in milliseconds, then briefly with it.
-What is open then is mostly wrong, so a small counterexample is looked for before z3 gets its full time. Once one is found, later
-questions that z3 does not settle at once are left undecided, unless all of them are wanted: the first red counts. A question that
-stays open is undecided, never green.
+Each question goes to z3 first without model-based instantiation, which decides almost all in milliseconds, then briefly with it.
+Questions open after that are usually false, so a small counterexample is looked for before z3 gets its full time. Once one is
+found, later questions that z3 does not decide at once are left undecided, unless all results are wanted: the first red result
+counts. A question that stays open is undecided, never green.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ SECONDS_MAX = 10.0
 """For one question to z3; the slowest needs a tenth of a second."""
 
 SECONDS_BRIEF = 1.0
-"""For a question that matching alone has not settled, before a small counterexample is looked for."""
+"""For a question that pattern matching alone has not decided, before a small counterexample is looked for."""
 
 SECONDS_AFTERWARDS = 0.3
-"""For such a question when a counterexample to another was found."""
+"""For such a question after a counterexample to another one was found."""
 
 
 @dataclass
 class Claim:
-    """One claim and what became of it."""
+    """One claim and its verdict."""
 
     name: str
     kind: Literal["always", "two-state", "lemma", "spent", "satisfiable", "alternatives", "lifecycle", "text"]
@@ -61,24 +61,24 @@ class Claim:
 
 @dataclass
 class Proof:
-    """All claims, with the time for all of them."""
+    """All claims, with the total time."""
 
     claims: list[Claim] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
     def checks(self) -> int:
-        """Questions asked, and those that answer themselves."""
+        """Questions asked, and trivial ones."""
         return sum(claim.checks + claim.trivial for claim in self.claims)
 
     @property
     def verdict(self) -> Verdict:
-        """Violated if anything is, undecided if anything is, or if nothing was asked."""
+        """Violated if any claim is; undecided if any is, or if there are none."""
         verdicts = {claim.verdict for claim in self.claims}
         return "violated" if "violated" in verdicts else "undecided" if verdicts != {"holds"} else "holds"
 
     def as_json(self) -> dict[str, Any]:
-        """The form that the command line writes."""
+        """The result as the command line writes it."""
         claims = [
             {"name": claim.name, "kind": claim.kind, "verdict": claim.verdict, "seconds": round(claim.seconds, 4)}
             for claim in self.claims
@@ -87,7 +87,7 @@ class Proof:
 
 
 Progress = Callable[[int, int], None]
-"""Told now and then: questions done, questions in all."""
+"""Called now and then with the questions done and their total."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +112,13 @@ def prove(
     thorough: bool = False,
     stop_at_violation: bool = False,
 ) -> Proof:
-    """Proves the promises and lemmas, and that spent messages may be forgotten.
+    """Proves the promises and lemmas, and that spent messages may be discarded.
 
-    A text that is not well-formed means nothing: that is then the only claim, and violated.
+    A text that is not well-formed has no meaning: this is then the only claim, and violated.
 
-    `names`: only these claims. `actions`: only these actions, where all others are known to be fine (for variants).
-    `thorough`: pursues every question even after a counterexample was found. `stop_at_violation`: asks none after it; those are not
-    among the claims then, so the proof says nothing of them.
+    `names`: only these claims. `actions`: only these actions, if all others are known to be fine (for variants). `thorough`: pursue
+    every question even after a counterexample was found. `stop_at_violation`: ask none after it; the remaining claims are then
+    missing from the proof, which says nothing about them.
     """
     started = time.perf_counter()
     text = text_claim(protocol)
@@ -160,7 +160,7 @@ def text_claim(protocol: Protocol) -> Claim:
 
 
 def questions_of(protocol: Protocol, actions: Sequence[Action], start: bool) -> Iterator[Question]:
-    """What is to be asked of these actions; `start`: and of the initial state, and of what depends on no action."""
+    """The questions about these actions; `start`: also about the initial state, and about what depends on no action."""
     for promise in protocol.promises:
         yield from _about_promise(promise, actions, start)
     for message in protocol.messages:
@@ -205,7 +205,7 @@ def _about_spent(message: Message[Any], actions: Sequence[Action]) -> Iterator[Q
 
 
 def _about_forgetting(protocol: Protocol) -> Iterator[Question]:
-    """Each promise about states or what they lead to says the same of all messages and of the unspent ones."""
+    """Each promise about states, and each side of an eventuality, has the same value for all messages and for the unspent ones."""
     for promise in protocol.promises:
         if (
             promise.kind != "always"
@@ -237,7 +237,7 @@ def _apart(parameters: Sequence[Variable]) -> tuple[Variable, ...]:
 
 
 def _renamed(node: Node, parameters: Sequence[Variable]) -> Node:
-    """A claim's parameters under names of their own: an action may have the same ones."""
+    """A claim's parameters, renamed: an action may have the same names."""
     return substitute(node, dict(zip(parameters, _apart(parameters), strict=True)))
 
 
@@ -248,7 +248,7 @@ class Prover:
     """One protocol's invariants, asserted once for each action."""
 
     def __init__(self, protocol: Protocol, seconds_max: float = SECONDS_MAX, steps_max: int | None = None) -> None:
-        """`steps_max`: a question ends after so many of z3's own steps, not after a time: the same on every machine."""
+        """`steps_max`: a question ends after this many z3 steps instead of a time: the same on every machine."""
         self.protocol = protocol
         self._seconds_max = seconds_max
         self._steps_max = steps_max
@@ -261,14 +261,14 @@ class Prover:
         self._environments: dict[Action | None, Any] = {None: {}}
 
     def anew(self) -> Self:
-        """The same invariants, and nothing that was asked of any action: answers do not depend on what was asked before."""
+        """A prover with the same invariants and no earlier questions: results do not depend on previous questions."""
         found = copy.copy(self)
         found._translator = copy.copy(self._translator)
         found._solvers, found._environments = {}, {None: {}}
         return found
 
     def ask(self, question: Question, *, brief: bool) -> None:
-        """Asks z3, and writes the answer into the question's claim. `brief`: gives up soon, and undecided."""
+        """Asks z3, and writes the verdict into the question's claim. `brief`: gives up early, undecided."""
         claim, started = question.claim, time.perf_counter()
         claim.checks += 1
         answer, small = self._answer(question, brief)
@@ -297,7 +297,7 @@ class Prover:
         given: Sequence[Node] = (),
         initially: bool = False,
     ) -> tuple[Verdict, Small | None]:
-        """As `follows`; what z3 does not see at once is looked for in a small state before z3 gets its full time."""
+        """As `follows`; what z3 does not decide at once is looked for in a small state before z3 gets its full time."""
         asked = (action, goal, variables, given, initially)
         answer = self.follows(*asked, seconds=min(SECONDS_BRIEF, self._seconds_max))
         if answer == "holds":
@@ -319,9 +319,9 @@ class Prover:
         seconds: float | None = None,
         model_based: Sequence[bool] = (False, True),
     ) -> Verdict:
-        """Whether the goal follows from the invariants, the action's guard, and what is given.
+        """Whether the goal follows from the invariants, the action's guard, and the given formulas.
 
-        `model_based`: in which ways z3 is asked, without its model-based instantiation or with it.
+        `model_based`: the ways to ask z3, without its model-based instantiation or with it.
         """
         limit = self._seconds_max if seconds is None else seconds
         asked = (variables, given, initially, limit, model_based)
@@ -376,7 +376,7 @@ class Prover:
         return self._solvers[key]
 
     def _start(self) -> Iterator[Any]:
-        """Relations are empty, numbers 0, enumerations at their first member; constants are anything."""
+        """Relations are empty, numbers 0, enumerations at their first member; constants have any value."""
         for symbol in self.protocol.symbols:
             if symbol.kind not in ("constant", "event"):
                 variables = tuple(Variable(f"v{place}", sort) for place, sort in enumerate(symbol.arguments))
@@ -387,7 +387,7 @@ class Prover:
         yield from self._translator.domain()
 
     def satisfiable_guards(self) -> Iterator[Claim]:
-        """Every action can happen in some state that satisfies all invariants."""
+        """Every action is enabled in some state that satisfies all invariants."""
         for action in self.protocol.actions:
             started = time.perf_counter()
             claim = Claim(f"{action.name}: its guard can be satisfied", "satisfiable", checks=1)

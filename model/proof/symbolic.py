@@ -65,9 +65,9 @@ class Translator:
         return [limit for variable, term in environment.items() for limit in _range(variable.sort, term)]
 
     def domain(self) -> list[Any]:
-        """The same for the values of all functions, and what is assumed of the constants."""
+        """The same for the values of all functions, and the assumptions about the constants."""
         found = [
-            item for assumed in self.protocol.assumptions for item in self.closed(assumed.parameters, assumed.formula)
+            fact for assumed in self.protocol.assumptions for fact in self.closed(assumed.parameters, assumed.formula)
         ]
         for symbol, function in self._functions.items():
             if symbol.result is not Formula:
@@ -78,7 +78,7 @@ class Translator:
         return found
 
     def closed(self, parameters: Iterable[Variable], node: Node) -> list[Any]:
-        """For all values of the parameters. One formula per conjunct, over the parameters that it reads: short ones match."""
+        """For all values of the parameters. One formula per conjunct, over the parameters that it reads: short ones match best."""
         found = []
         for part in conjuncts(unfolded(node)):
             read = free(part)
@@ -118,7 +118,7 @@ class Translator:
             case Implies(premise, conclusion):
                 return z3.Implies(self.term(premise, environment), self.term(conclusion, environment))
             case Choose(condition, chosen, otherwise):
-                terms = (self.term(item, environment) for item in (condition, chosen, otherwise))
+                terms = (self.term(part, environment) for part in (condition, chosen, otherwise))
                 return z3.If(*terms)
             case Apply(symbol, arguments, after):
                 assert not after, "what is after a step has been expanded"
@@ -134,7 +134,7 @@ class Translator:
 
 
 def _kind(sort: type[Value]) -> Any:
-    """What z3 calls the terms of a sort."""
+    """The z3 sort of the terms of a sort."""
     if issubclass(sort, Formula):
         return z3.BoolRef
     return z3.ExprRef if issubclass(sort, Individual) else z3.ArithRef
@@ -149,7 +149,7 @@ def _range(sort: type[Value], term: Any) -> list[Any]:
 
 
 def conjuncts(node: Node) -> list[Node]:
-    """The parts of a formula that all have to hold, looked for under implications too."""
+    """The parts of a formula that all have to hold, including those below implications."""
     match node:
         case And(operands):
             return [part for operand in operands for part in conjuncts(operand)]

@@ -1,12 +1,12 @@
-"""A grounded protocol, unrolled: as many steps as are asked for, as propositions over the facts of each state.
+"""A grounded protocol, unrolled: any number of steps, as propositions over the facts of each state.
 
 There is a *frame* for each state: a proposition for each fact (a field with two possible values), or one for each value of a field
-that can have more. Between two frames exactly one instance of an action happens; what it does not assign stays. All of this
-is built once, over a nameless frame before and one after a step, and put into place by substitution, which z3 does much faster
-than Python builds terms.
+with more. Between two frames exactly one instance of an action happens; unassigned fields keep their values. All of this is built
+once, over an anonymous frame before and one after a step, and instantiated by substitution, which z3 does much faster than Python
+builds terms.
 
-An event is one more fact of a step. A promise about steps reads it like any other, so that it is grounded once and not again
-for each instance of each action.
+An event is an additional fact of a step. A promise about steps reads it like any other fact, so that it is grounded once and not
+again for each instance of each action.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from model.language.walk import unfolded
 from model.proof.propositions import Propositions
 
 Choice = tuple[object, ...]
-"""Part of what is chosen for a step: the action, or a value for the so-manieth of its parameters of a sort."""
+"""Part of the choice of a step: the action, or a value for its n-th parameter of a sort."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """Something to be asked of a state, or (`of_step`) of a step and the states around it; over the nameless frames."""
+    """A question about a state, or (`of_step`) about a step and the states around it; over the anonymous frames."""
 
     name: str
     term: Any
@@ -53,7 +53,7 @@ class Frame:
         self.events = [z3.Bool(f"{name}.event{number}") for number in range(events)]
 
     def has(self, field: int, value: int) -> Any:
-        """The field has the value; that it has the smaller one of two is said by negation."""
+        """The field has the value; of two possible values, the smaller one is expressed by negation."""
         return self._values[field, value]
 
     @property
@@ -69,7 +69,7 @@ def watched(ground: Ground, place: int) -> list[int]:
 
 
 class Unrolling:
-    """A protocol in a configuration, and a solver that knows its runs of so many steps; `grow` adds a step."""
+    """A protocol in a configuration, and a solver that knows its runs of a number of steps; `grow` adds a step."""
 
     def __init__(self, ground: Ground, solver: Any) -> None:
         self._ground = ground
@@ -93,19 +93,19 @@ class Unrolling:
         return len(self._before.facts)
 
     def grow(self) -> None:
-        """One more step."""
+        """Adds one step."""
         last, following = self._frames[-1], self._frame(str(len(self._frames)))
         self._frames.append(following)
         self.solver.add(self._placed(self._step, last, following))
 
     def ask(self, question: Question) -> Any:
-        """The question about the last state, or about the step that leads there: no step leads to the start."""
+        """The question about the last state, or about the step that leads to it: no step leads to the initial state."""
         if not question.of_step:
             return self._placed(question.term, self._frames[-1], self._frames[-1])
         return self._placed(question.term, *self._frames[-2:]) if self.depth else z3.BoolVal(False)
 
     def assume(self, assumed: Assumption) -> None:
-        """Constants that are left open are such that this holds."""
+        """Constrains constants that are left open to satisfy this."""
         given = self._ground.environments(assumed.parameters)
         truth = self._ground.algebra.conjunction(self._ground.truth(assumed.formula, argument) for argument in given)
         self.solver.add(self._placed(self._term(truth), self._frames[0], self._frames[0]))
@@ -116,11 +116,11 @@ class Unrolling:
         return self._question(promise.name, promise.formula, promise.parameters, negation)
 
     def reached(self, claim: Sometimes) -> Question:
-        """Whether something that must be reachable is there."""
+        """Whether a reachable claim is reached."""
         return self._question(claim.name, claim.formula, claim.parameters, lambda parameter: parameter)
 
     def stuck(self, owed: Node, environment_roles: frozenset[str]) -> Question:
-        """Whether somebody waits, and nobody but the environment can do anything that makes a difference."""
+        """Whether work is outstanding, and no role but the environment can take a step that changes the state."""
         ground, parts = self._ground, [self._ground.truth(owed, {})]
         for instance in ground.instances:
             if instance.action.role.name not in environment_roles:
@@ -128,7 +128,7 @@ class Unrolling:
         return Question("deadlock", self._term(ground.algebra.conjunction(parts)), of_step=False)
 
     def steps(self, model: Any) -> list[Instance]:
-        """What happens in the run that the solver has found."""
+        """The steps of the run that the solver has found."""
         taken = []
         for frame in self._frames[:-1]:
             (number,) = (number for number, chosen in enumerate(frame.chosen) if z3.is_true(model.eval(chosen)))
@@ -136,7 +136,7 @@ class Unrolling:
         return taken
 
     def value(self, model: Any, depth: int, place: int) -> int:
-        """The value that a field has in that run after so many steps."""
+        """The value of a field in that run after this many steps."""
         frame, possible = self._frames[depth], sorted(self._ground.possible[place])
         held = (value for value in watched(self._ground, place) if z3.is_true(model.eval(frame.has(place, value))))
         return next(held, possible[0])
@@ -163,11 +163,11 @@ class Unrolling:
         return Question(name, self._term(ground.algebra.disjunction(parts)), is_transient(unfolded(node)))
 
     def _start(self, frame: Frame) -> Iterator[Any]:
-        """Every field has its first value; a constant that is left open has one of its values."""
+        """Every field has its initial value; a constant that is left open has one of its values."""
         for place, value in enumerate(self._ground.initial):
-            facts = {item: frame.has(place, item) for item in watched(self._ground, place)}
+            facts = {candidate: frame.has(place, candidate) for candidate in watched(self._ground, place)}
             if place not in self._ground.open:
-                yield from (fact if one == value else z3.Not(fact) for one, fact in facts.items())
+                yield from (fact if candidate == value else z3.Not(fact) for candidate, fact in facts.items())
             elif len(facts) > 1:
                 yield from _exactly_one(facts.values())
 
@@ -184,7 +184,7 @@ class Unrolling:
         yield z3.Or(*frame.chosen)
 
     def _effects(self) -> Iterator[Any]:
-        """A field has a value after the step if it is assigned, or had it before and is assigned no other; events happen."""
+        """A field has a value after the step if it is assigned, or had it before and is assigned no other; and the events."""
         assigned: dict[int, dict[int, list[Any]]] = {}
         happening: list[list[Any]] = [[] for _ in self._happenings]
         for instance, happens in zip(self._ground.instances, self._before.chosen, strict=True):
@@ -192,7 +192,7 @@ class Unrolling:
                 ways = assigned.setdefault(place, {}).setdefault(value, [])
                 ways.append(happens if when is True else z3.And(happens, self._term(when)))
             for symbol, arguments, when in instance.events:
-                number = next(n for n, one in enumerate(self._happenings) if one[:2] == (symbol, arguments))
+                number = next(n for n, happening in enumerate(self._happenings) if happening[:2] == (symbol, arguments))
                 happening[number].append(z3.And(happens, self._term(when)))
         for place in range(len(self._ground.places)):
             by_value = assigned.get(place, {})
@@ -212,7 +212,7 @@ def _exactly_one(options: Iterable[Any]) -> Iterator[Any]:
 
 
 def _choices(instance: Instance) -> list[Choice]:
-    """What has to be chosen for an instance. Actions share the choices of parameters: only one of them happens."""
+    """The choices of an instance. Actions share the choices of parameters: only one of them happens."""
     seen: Counter[type] = Counter()
     found: list[Choice] = [("action", instance.action.name)]
     for variable, value in zip(instance.action.parameters, instance.choices, strict=True):
@@ -222,7 +222,7 @@ def _choices(instance: Instance) -> list[Choice]:
 
 
 def _settled(instance: Instance, ground: Ground) -> Iterator[tuple[int, int, Expression]]:
-    """The assignments of an instance, of which the later one wins, each with the condition under which it decides."""
+    """The assignments of an instance, of which the later one wins, each with the condition under which it applies."""
     algebra, later = ground.algebra, dict[int, list[Expression]]()
     for assignment in reversed(instance.assignments):
         over = later.setdefault(assignment.field, [])
@@ -233,7 +233,7 @@ def _settled(instance: Instance, ground: Ground) -> Iterator[tuple[int, int, Exp
 
 
 def _moves(instance: Instance, ground: Ground) -> Expression:
-    """An instance is possible, and leads to another state."""
+    """Whether an instance is enabled, and leads to another state."""
     algebra = ground.algebra
     differs = (
         algebra.conjunction((when, algebra.negation(algebra.has(place, value))))
@@ -243,7 +243,7 @@ def _moves(instance: Instance, ground: Ground) -> Expression:
 
 
 def _happenings(ground: Ground) -> Happenings:
-    """Every event that some step can emit, as a field of its own behind those of the state."""
+    """Every event that some step can emit, as an additional field after those of the state."""
     found = dict.fromkeys(
         (symbol, arguments) for instance in ground.instances for symbol, arguments, _ in instance.events
     )

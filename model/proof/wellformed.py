@@ -1,7 +1,7 @@
-"""Well-formed: what a protocol's text must be before its promises mean anything.
+"""Well-formedness: what a protocol's text must satisfy before its promises have a meaning.
 
-Its text is free of the faults that `model.language.checks` names. By proof: alternatives are total and disjoint where the
-protocol says so, and every change of a lifecycle's state is a move that the action declares.
+The text has none of the faults that `model.language.checks` names. Proved: alternatives are total and disjoint where the protocol
+says so, and every change of a lifecycle's state is a move that the action declares.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from model.proof.prove import Claim, Proof, Prover, text_claim
 
 
 def wellformed(protocol: Protocol) -> Proof:
-    """All of it."""
+    """All claims of well-formedness."""
     started = time.perf_counter()
     claims = [text_claim(protocol)]
-    if claims[0].verdict != "holds":  # then it means nothing that could be proved
+    if claims[0].verdict != "holds":  # then there is nothing meaningful to prove
         return Proof(claims, time.perf_counter() - started)
     if idle := list(idle_deviations(protocol)):
         claims[0].verdict, claims[0].because = "violated", "; ".join(idle)
@@ -38,12 +38,12 @@ def wellformed(protocol: Protocol) -> Proof:
 
 
 def alternatives_name(alternatives: Alternatives) -> str:
-    """The claim about alternatives, by its name."""
+    """The name of the claim about alternatives."""
     return f"{alternatives.name}: exactly one applies"
 
 
 def lifecycle_name(lifecycle: Lifecycle[Any, Any]) -> str:
-    """The claim about a lifecycle, by its name."""
+    """The name of the claim about a lifecycle."""
     return f"{lifecycle.name}: moves only as declared"
 
 
@@ -66,9 +66,9 @@ def alternatives_claim(prover: Prover, alternatives: Alternatives) -> Claim:
 
 
 def _guard(action: Action, shared: tuple[Variable, ...], prefix: str) -> tuple[Node, tuple[Variable, ...]]:
-    """An action's guard, with parameters that are not shared (by name and sort) under names of their own."""
+    """An action's guard, with parameters that are not shared (by name and sort) renamed."""
     extra = [parameter for parameter in action.parameters if parameter not in shared]
-    names = {item: Variable(f"{prefix}{item.name}!", item.sort) for item in extra}
+    names = {variable: Variable(f"{prefix}{variable.name}!", variable.sort) for variable in extra}
     return substitute(And(action.guard), names), tuple(names.values())
 
 
@@ -111,7 +111,7 @@ def lifecycle_claim(prover: Prover, lifecycle: Lifecycle[Any, Any], actions: Seq
 
 
 def _moved(move: Move, arguments: tuple[Variable, ...], before: Node, afterwards: Node) -> Node:
-    """The declared move is about these arguments, and leads from one of its sources to one of its targets."""
+    """The declared move has these arguments, and leads from one of its sources to one of its targets."""
     binding: dict[Variable, Node] = {}
     for given, argument in zip(move.arguments, arguments, strict=True):
         if isinstance(given, Variable) and given in move.binders:

@@ -1,27 +1,21 @@
-"""Configurations: how large a bounded world is. They live in TOML files beside the engines' users, never in a protocol.
+"""Configurations: the size of a bounded model. They are TOML files kept by the engines' users, never part of a protocol.
 
 ```toml
-doc = "Two hosts with a pod each."      # one sentence
-without = ["evict"]                     # actions that this configuration leaves out (default: none)
-eventually = ["ends"]                   # what is decided to happen eventually: all that counts on nothing left out (default: all)
+doc = "Two hosts with a pod each."      # one sentence without = ["evict"]                     # actions that this configuration
+leaves out (default: none) eventually = ["ends"]                   # the eventualities to decide (default: all that do not rely on
+an action left out)
 
-[sorts]                                 # the members of each sort, by name
-Host = ["h1", "h2"]
+[sorts]                                 # the members of each sort, by name Host = ["h1", "h2"]
 
-[bounds]                                # the largest value of each number
-Version = 2
+[bounds]                                # the largest value of each number Version = 2
 
 [constants]                             # a relation: a list of tuples; a function: a table of arguments (joined by ",") to value
-correct = [["h1"], ["h2"]]
-vpc = { p1 = "red", p2 = "red" }
+correct = [["h1"], ["h2"]] vpc = { p1 = "red", p2 = "red" }
 
-[only]                                  # choices that an action is kept to, in its order; * is any (default: all)
-place = ["p1,h1", "p2,*"]
+[only]                                  # restricts an action's choices, in parameter order; * is any (default: all) place =
+["p1,h1", "p2,*"]
 
-[pinned]                                # exact counts that exploration must find again
-distinct = 42
-transitions = 99
-depth = 7
+[pinned]                                # exact counts that exploration must reproduce distinct = 42 transitions = 99 depth = 7
 ```
 """
 
@@ -40,21 +34,21 @@ from model.language import Protocol, Symbol
 from model.language.terms import Enumeration, Formula, Number, Value
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
-"""What members of sorts and configurations may be called."""
+"""The allowed names of members of sorts and of configurations."""
 
 MEMBERS_MAX = 64
-"""Members of one sort at most; more is a slip of the hand, since the states of a configuration grow exponentially with them."""
+"""The maximum number of members of a sort. A larger one is a mistake, since the state space grows exponentially."""
 
 BOUND_MAX = 255
-"""The largest bound of a number."""
+"""The maximum bound of a number."""
 
 SIZE = 2
-"""Members of a sort, and the largest number, where a world is made by size and none is given."""
+"""The default number of members of a sort, and bound of a number, in a configuration made by size."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """A bounded world; made by `load` or by hand. Two are equal when their content is."""
+    """A bounded model, from `load` or built in code. Two are equal if their contents are."""
 
     name: str
     sorts: Mapping[str, tuple[str, ...]]
@@ -70,7 +64,7 @@ class Configuration:
         return hash(self.name)
 
     def allows(self, action: str, choices: Sequence[str | int]) -> bool:
-        """Whether the action may make these choices here."""
+        """Whether the configuration permits the action with these choices."""
         if action in self.without:
             return False
         patterns = self.only.get(action)
@@ -81,10 +75,11 @@ class Configuration:
 
 
 def of_sizes(name: str, protocol: Protocol, sizes: Mapping[str, int]) -> Configuration:
-    """A world with so many members of each sort, and numbers up to so much; every constant is its first value everywhere.
+    """A configuration with the given number of members of each sort and bound of each number; constants have their first value
+    everywhere.
 
     Raises:
-        BadInput: a sort or number is not the protocol's, or a size is none.
+        BadInput: a sort or number does not belong to the protocol, or a size is out of range.
     """
     names = [kind.__name__ for kind in (*protocol.sorts, *protocol.numbers)]
     for unknown in sizes.keys() - set(names):
@@ -127,7 +122,7 @@ def load(path: Path, protocol: Protocol) -> Configuration:
 
 
 def parse(name: str, data: Mapping[str, Any], protocol: Protocol, *, place: str) -> Configuration:
-    """Checks the content of a configuration file; `place` is named in errors."""
+    """Checks the content of a configuration file; error messages name `place`."""
     known = {"doc", "without", "eventually", "only", "sorts", "bounds", "constants", "pinned"}
     for key in data:
         if key not in known:
@@ -143,8 +138,8 @@ def parse(name: str, data: Mapping[str, Any], protocol: Protocol, *, place: str)
     constants = {key: _constant(symbol, given[key], sorts, bounds, place) for key, symbol in wanted.items()}
     actions = {action.name for action in protocol.actions}
     hopes = {eventuality.name for eventuality in protocol.eventualities}
-    if data.get("eventually") == []:  # nothing would be decided, and that would look as if all were well
-        raise BadInput(f"{place}: eventually: names nothing; leave the field out to decide whatever is promised")
+    if data.get("eventually") == []:  # nothing would be decided, which would look like success
+        raise BadInput(f"{place}: eventually: is empty; leave the field out to decide every eventuality")
     return Configuration(
         name,
         sorts,
@@ -187,7 +182,7 @@ def _only(
                 f"{place}: only.{name}: expected a list of {count} choices joined by commas, found {patterns!r}"
             )
         found[name] = tuple(tuple(pattern.split(",")) for pattern in patterns)
-        # A choice that nothing has would leave the action out without a word.
+        # A pattern that matches nothing would silently disable the action.
         for parameter, *chosen in zip(actions[name].parameters, *found[name], strict=True):
             among = {"*", *map(str, _values(parameter.sort, sorts, bounds))}
             for value in chosen:

@@ -1,16 +1,16 @@
-"""In what context a step is possible: what is worth telling apart of its choices, in the protocol's words.
+"""The context in which a step is enabled: the distinctions among its choices that matter, in the protocol's terms.
 
-States differ in everything; what decides how a role acts is much less. A context says of a step that is possible:
+States differ in everything; much less decides how a role acts. A context describes an enabled step by:
 
-| in words | read off |
+| example | source |
 |---|---|
 | `why = gone` | choices from an enumeration |
-| `route_state(host, pod) = asking` | each lifecycle of what the choices name: where it is |
-| `told(host, pod)`, `not removed(host)` | each piece of state and constant about the choices alone |
-| `version > known(host, pod)` | each number that is chosen, beside each number that the state has for the choices |
-| `first`, `again` | whether the message that is taken was taken before in the run |
+| `route_state(host, pod) = asking` | the value of each lifecycle of the choices |
+| `told(host, pod)`, `not removed(host)` | each piece of state and each constant over the choices alone |
+| `version > known(host, pod)` | each chosen number, compared with each number in the state for the choices |
+| `first`, `again` | whether the taken message was taken before in the run |
 
-What is the same wherever the action is possible tells nothing, and is left out by whoever shows it.
+A description that is the same wherever the action is enabled carries no information; callers leave it out when they show contexts.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Taken = tuple[str, Tuple]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Context:
-    """An action, and in which words it is possible."""
+    """An action, and the descriptions of where it is enabled."""
 
     action: str
     words: tuple[str, ...]
@@ -44,7 +44,7 @@ Word = Callable[[State, Mapping[str, Any]], str]
 
 
 class Contexts:
-    """The contexts of one configuration; `actions`: others than the protocol's."""
+    """The contexts of one configuration. `actions`: replaces the protocol's actions."""
 
     def __init__(self, interpreter: Interpreter, actions: Sequence[Action] | None = None) -> None:
         self._interpreter = interpreter
@@ -67,7 +67,7 @@ class Contexts:
         ]
 
     def of(self, state: State, step: Occurrence, before: Collection[Taken]) -> Context:
-        """The context of a step that is possible; `before`: what was taken earlier in the run."""
+        """The context of an enabled step; `before`: the messages taken earlier in the run."""
         choices = dict(step.choices)
         words = [word(state, choices) for word in self._words[step.action]]
         words += ["again" if message in before else "first" for message in self.taken(state, step)]
@@ -102,7 +102,7 @@ def _names(action: Action) -> list[str]:
 def _fitting(
     parameters: tuple[Variable, ...], sorts: tuple[type[Value], ...] | list[type[Value]]
 ) -> Iterator[tuple[str, ...]]:
-    """The choices, by name, that fit these sorts, each taken once."""
+    """The choices, by name, that fit these sorts, each used once."""
     for chosen in product(*([parameter.name for parameter in parameters if parameter.sort is sort] for sort in sorts)):
         if len(set(chosen)) == len(chosen):
             yield chosen

@@ -1,10 +1,10 @@
-"""The plain interpreter: what a protocol's text says, executed on `State`, with nothing clever in between.
+"""The plain interpreter: executes a protocol's text on `State`, in the most direct way.
 
-Each guard and change becomes a Python expression over sets and dictionaries, compiled once for a configuration. Every other
-engine is held against this one, so it shares no code with them.
+Each guard and change becomes a Python expression over sets and dictionaries, compiled once for a configuration. Every other engine
+is checked against this one, so it shares no code with them.
 
-A bounded world ends at its bounds: an occurrence is enabled only if its guard holds and every number that it assigns, or puts
-into a changed tuple, lies within the bound of its sort.
+A bounded model ends at its bounds: an occurrence is enabled only if its guard holds and every number that it assigns, or puts into
+a changed tuple, is within the bound of its sort.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from model.reference.configuration import Configuration
 from model.reference.state import Element, Occurrence, State, Tuple, elements, initial_state
 
 Events = frozenset[tuple[str, Tuple]]
-"""What happened in a step: names of event symbols with their arguments."""
+"""The events of a step: names of event symbols with their arguments."""
 
 NO_EVENTS: Events = frozenset()
 
@@ -64,7 +64,7 @@ class Interpreter:
     """A protocol in a configuration, ready to run.
 
     Raises:
-        BadInput: the configuration's constants are not as the protocol assumes.
+        BadInput: the configuration's constants violate an assumption of the protocol.
     """
 
     def __init__(self, protocol: Protocol, configuration: Configuration) -> None:
@@ -94,7 +94,7 @@ class Interpreter:
         return {message: self._compile_spent(message) for message in self.protocol.messages}
 
     def with_action(self, action: Action) -> Interpreter:
-        """The same with this action in the place of the one of its name."""
+        """The interpreter with this action replacing the one of the same name."""
         changed = copy.copy(self)
         if action.name in self._actions:
             changed._actions = {**self._actions, action.name: _Compiled(action, changed)}
@@ -103,7 +103,7 @@ class Interpreter:
     # ------------------------------------------------------------------------------------------------- steps
 
     def enabled(self, state: State, action: str = "") -> list[Occurrence]:
-        """All occurrences that are possible, or those of one action, in a fixed order: by action as declared, then by choices."""
+        """All enabled occurrences, or those of one action, in a fixed order: actions as declared, then choices."""
         tables = _tables(state)
         return [
             Occurrence(name, tuple(zip(compiled.names, choices, strict=True)))
@@ -114,16 +114,16 @@ class Interpreter:
         ]
 
     def guarded(self, state: State, action: str) -> list[Tuple]:
-        """The choices for which an action's guard holds; what it leads to may lie beyond a bound. None, if it is left out here."""
+        """The choices for which an action's guard holds, even if the step exceeds a bound; none if the action is left out here."""
         compiled = self._actions.get(action)
         return compiled.guarded(_tables(state)) if compiled else []
 
     def action(self, name: str) -> Action:
-        """The action of this name, as it is executed here."""
+        """The action of this name, as this interpreter executes it."""
         return self._actions[name].action
 
     def is_enabled(self, state: State, occurrence: Occurrence) -> bool:
-        """Whether this occurrence is possible; unknown actions and choices outside their sorts are not."""
+        """Whether this occurrence is enabled; unknown actions and choices outside their sorts are not."""
         compiled = self._actions.get(occurrence.action)
         if compiled is None or tuple(name for name, _ in occurrence.choices) != compiled.names:
             return False
@@ -143,12 +143,12 @@ class Interpreter:
         return [Conjunct(node, bool(self.evaluate(node, state, environment))) for node in action.guard]
 
     def apply(self, state: State, occurrence: Occurrence) -> tuple[State, Events]:
-        """The state after an occurrence that is enabled, and what happened in the step."""
+        """The state after an enabled occurrence, and the events of the step."""
         compiled = self._actions[occurrence.action]
         return compiled.apply(state, tuple(value for _, value in occurrence.choices))
 
     def forget_spent(self, state: State) -> State:
-        """The state without the messages that are spent."""
+        """The state without spent messages."""
         tables = _tables(state)
         relations = dict(state.relations)
         for message, spent in self._spent.items():
@@ -177,7 +177,7 @@ class Interpreter:
         return function(_tables(state), _tables(after or state), events, *environment.values())
 
     def prepared(self, node: Node, names: Sequence[str]) -> Callable[..., Any]:
-        """The value of a formula or term of one state: a function of the state, and of the variables of these names in order."""
+        """The value of a formula or term over one state, as a function of the state and of these variables in order."""
         function = self._function(_Source(self).expression(node), tuple(names))
 
         def value(state: State, *values: Element) -> Any:
@@ -189,7 +189,7 @@ class Interpreter:
     def counterexample(
         self, claim: Promise | Sometimes, state: State, *, after: State | None = None, events: Events = NO_EVENTS
     ) -> dict[str, Element] | None:
-        """Values of the parameters for which a promise fails, or for which a `sometimes` holds; none if there are none."""
+        """Parameter values for which a promise fails, or for which a `sometimes` holds; None if there are none."""
         wanted = isinstance(claim, Sometimes)
         function = self._claim(claim)
         found: Tuple | None = function(_tables(state), _tables(after or state), events, wanted)
@@ -244,12 +244,12 @@ class Interpreter:
     def build(self, source: str, name: str) -> Callable[..., Any]:
         """Compiles a generated function; its only free name is E, the elements of each sort by name."""
         scope: dict[str, Any] = {"E": {sort.__name__: values for sort, values in self._elements.items()}}
-        exec(compile(source, f"<{self.protocol.name}>", "exec"), scope)  # noqa: S102 - the text is ours, from the protocol
+        exec(compile(source, f"<{self.protocol.name}>", "exec"), scope)  # noqa: S102 - the text is generated from the protocol
         function: Callable[..., Any] = scope[name]
         return function
 
     def environments(self, parameters: Sequence[Variable]) -> Iterator[dict[str, Element]]:
-        """All values of some parameters, by name."""
+        """All combinations of values of some parameters, by name."""
         names = [variable.name for variable in parameters]
         for values in product(*(self._elements[variable.sort] for variable in parameters)):
             yield dict(zip(names, values, strict=True))
@@ -264,7 +264,7 @@ def _tables(state: State) -> Tables:
 
 
 class _Compiled:
-    """One action: how to find its occurrences, and what they do; each part is compiled when it is first needed."""
+    """One action: how to find its occurrences, and its effects; each part is compiled on first use."""
 
     def __init__(self, action: Action, interpreter: Interpreter) -> None:
         self.action = action
@@ -273,7 +273,7 @@ class _Compiled:
 
     @cached_property
     def find(self) -> Callable[[Tables], list[Tuple]]:
-        """The choices that are possible."""
+        """The enabled choices."""
         return self._interpreter.build(self._find_source(self._bounds()), "find")
 
     @cached_property
@@ -299,15 +299,15 @@ class _Compiled:
 
     @cached_property
     def guarded(self) -> Callable[[Tables], list[Tuple]]:
-        """What `find` finds where there are no bounds."""
+        """What `find` finds without bounds."""
         return self._interpreter.build(self._find_source("True"), "find")
 
     def holds(self, tables: Tables, choices: Tuple) -> bool:
-        """The guard is true."""
+        """Whether the guard is true."""
         return bool(self._holds(tables, *choices))
 
     def within(self, tables: Tables, choices: Tuple) -> bool:
-        """No number leaves its bound."""
+        """Whether every number stays within its bound."""
         return bool(self._within(tables, *choices))
 
     def apply(self, state: State, choices: Tuple) -> tuple[State, Events]:
@@ -318,14 +318,14 @@ class _Compiled:
             name = change.symbol.name
             changed: dict[Tuple, Any] = compute(tables, *choices)
             if change.symbol.result is Formula:
-                added = {one for one, value in changed.items() if value}
+                added = {variable for variable, value in changed.items() if value}
                 relations[name] = relations[name].difference(changed).union(added)
             else:
                 functions[name] = {**functions[name], **changed}
         return State(relations, functions), self._events(tables, *choices)
 
     def _find_source(self, within: str) -> str:
-        """Nested loops over the choices: taken messages first, since few are under way; a conjunct as soon as it can be told."""
+        """Nested loops over the choices: taken messages first, since few are in flight; each conjunct as early as possible."""
         source = _Source(self._interpreter)
         lines = ["def find(T):", "    found = []"]
         depth, bound = 1, set[str]()
@@ -371,7 +371,7 @@ class _Compiled:
         return f"def within(T{parameters}): return {self._bounds()}"
 
     def _bounds(self) -> str:
-        """Only sums can leave a bound: every other number is read from the state or chosen within it."""
+        """Only sums can exceed a bound: every other number is read from the state or chosen within it."""
         source = _Source(self._interpreter)
         tests = []
         for change in self.action.changes:
@@ -462,5 +462,5 @@ def all_choices(action: Action, configuration: Configuration) -> Iterable[Tuple]
 
 @lru_cache(maxsize=64)
 def interpreter_of(protocol: Protocol, configuration: Configuration) -> Interpreter:
-    """One interpreter for all traces of a configuration: it compiles what it executes."""
+    """One interpreter shared by all traces of a configuration, since it compiles what it executes."""
     return Interpreter(protocol, configuration)

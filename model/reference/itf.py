@@ -1,11 +1,10 @@
-"""Traces in files: the Informal Trace Format, with the action and choices of each step in Quint's convention.
+"""Trace files in the Informal Trace Format, with the action and choices of each step in Quint's convention.
 
-Besides the format's own keys `#meta` holds what makes a trace self-contained: the protocol it is a run of, with its digest, and
-the configuration. Every step of a trace that is read was checked: it is enabled, and leads to the state that the file shows (with
-or without the messages that are spent).
+Besides the format's own keys, `#meta` makes a trace self-contained: it holds the protocol with its digest, and the configuration.
+Reading a trace checks every step: it is enabled, and leads to the state that the file shows (with or without spent messages).
 
-A lasso has the key `loop`: the state that the last one is again, so that every step of the loop has its action. Its configuration
-says also what may not happen there, since nothing else is owed.
+A lasso has the key `loop`: the index of the state that equals the last one, so that every step of the loop has its action. Its
+configuration also lists the actions left out, since only the remaining ones must be treated fairly.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from model.reference.interpreter import interpreter_of
 from model.reference.state import Element, Occurrence, State, Trace, Tuple, elements
 
 BYTES_MAX: Final = 64_000_000
-"""Of a trace file; the largest of ours has a hundredth of it."""
+"""The maximum size of a trace file; the largest file of this project has a hundredth of it."""
 
 FORMAT: Final = "https://apalache-mc.org/docs/adr/015adr-trace.html"
 ACTION: Final = "mbt::actionTaken"
@@ -40,12 +39,12 @@ NONE: Final = {"tag": "None", "value": {"#tup": []}}
 
 
 def write(trace: Trace, path: Path, protocol: Protocol, *, meta: Mapping[str, Any] | None = None) -> None:
-    """Writes a trace of this protocol (with its variant, if it is of one). `meta` goes into the file's `#meta`."""
+    """Writes a trace of this protocol (with its variant, if the trace is of one). `meta` is added to the file's `#meta`."""
     path.write_text(dumps(trace, protocol, meta=meta), encoding="utf-8")
 
 
 def dumps(trace: Trace, protocol: Protocol, *, meta: Mapping[str, Any] | None = None) -> str:
-    """The text of a trace file; one line per state, so that differences are readable."""
+    """The text of a trace file, with one line per state so that diffs are readable."""
     symbols = _symbols(protocol)
     picks = _picks(protocol)
     about = {
@@ -84,13 +83,13 @@ def _symbols(protocol: Protocol) -> list[Symbol]:
 
 
 def _picks(protocol: Protocol) -> dict[str, str]:
-    """Every choice of the protocol with its type."""
+    """Every choice of the protocol, with its type."""
     found: dict[str, str] = {}
     for action in protocol.actions:
         for variable in action.parameters:
             kind = _sort_type(variable.sort)
             if found.setdefault(variable.name, kind) != kind:
-                raise TypeError(f"{action.name}: the choice {variable.name} has another type in another action")
+                raise TypeError(f"{action.name}: the choice {variable.name} has a different type in another action")
     return dict(sorted(found.items()))
 
 
@@ -120,7 +119,7 @@ def _value(symbol: Symbol, state: State) -> Any:
 
 
 def _configuration(configuration: Configuration, *, all_of_it: bool) -> dict[str, Any]:
-    """In the form of a configuration file; unless all of it is wanted, without what only guides exploration."""
+    """The configuration in the form of its file. Unless `all_of_it`, without the fields that only guide exploration."""
     constants: dict[str, Any] = {}
     for name, chosen in configuration.constants.items():
         if isinstance(chosen, Mapping):
@@ -153,13 +152,15 @@ def read(path: Path, protocol: Protocol) -> Trace:
 
 
 def read_with_meta(path: Path, *protocols: Protocol) -> tuple[Trace, dict[str, Any], Protocol]:
-    """The same for a trace of one of several protocols; with the file's `#meta`, and the protocol, with its variant in it."""
+    """The same for a trace of one of several protocols; also returns the file's `#meta`, and the protocol with its variant."""
     data = _load(path)
     meta = _expect(data.get("#meta"), dict, f"{path}: #meta", "an object")
     source = meta.get("source")
     known = {protocol.name: protocol for protocol in protocols}
     if isinstance(source, str) and source not in known:
-        known |= {item.name: item for protocol in protocols for item in map(protocol.with_variant, protocol.variants)}
+        known |= {
+            variant.name: variant for protocol in protocols for variant in map(protocol.with_variant, protocol.variants)
+        }
     if not isinstance(source, str) or source not in known:
         names = " or ".join(repr(protocol.name) for protocol in protocols)
         raise BadInput(f"{path}: #meta.source: expected {names}, alone or with a variant, found {source!r}")
@@ -174,7 +175,7 @@ def read_with_meta(path: Path, *protocols: Protocol) -> tuple[Trace, dict[str, A
 def _load(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > BYTES_MAX:
-            raise BadInput(f"{path}: has more than {BYTES_MAX} bytes; a trace of that size is a slip")
+            raise BadInput(f"{path}: is larger than the limit of {BYTES_MAX} bytes for a trace file")
         data = _decoded(path.read_bytes())
     except OSError as problem:
         raise BadInput(f"{path}: cannot be read ({problem.strerror}); name an existing trace file") from problem
@@ -188,7 +189,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _decoded(raw: bytes) -> Any:
-    """Text as JSON; what is wrong with it is said by the slower of two readers."""
+    """Text as JSON. If it is malformed, the slower of two readers reports the error."""
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -213,13 +214,13 @@ class _Reader:
         self._configuration = configuration
         self._interpreter = interpreter_of(protocol, configuration)
         self._sorts: dict[type[Value], tuple[bool, frozenset[Element]]] = {}
-        """Of what was read so far: whether it is a number, and its members."""
+        """For each sort seen so far: whether it is a number, and its members."""
         self._symbols = _symbols(protocol)
         self._actions = {action.name: action for action in protocol.actions}
 
     def trace(self, data: Mapping[str, Any]) -> Trace:
         names = [*(symbol.name for symbol in self._symbols), ACTION, PICKS]
-        given_names = [str(item) for item in _expect(data.get("vars"), list, f"{self._path}: vars", "a list of names")]
+        given_names = [str(name) for name in _expect(data.get("vars"), list, f"{self._path}: vars", "a list of names")]
         if sorted(given_names) != sorted(names):
             given = set(given_names)
             missing, extra = sorted(set(names) - given), sorted(given - set(names))
@@ -229,31 +230,33 @@ class _Reader:
             raise BadInput(f"{self._path}: states: expected at least one state, found none")
         states: list[State] = []
         steps: list[Occurrence] = []
-        for number, one in enumerate(shown):
+        for number, entry in enumerate(shown):
             where = f"{self._path}: step {number}"
-            _expect(one, dict, where, "an object")
-            unknown = sorted(set(one) - {"#meta", *names})
+            _expect(entry, dict, where, "an object")
+            unknown = sorted(set(entry) - {"#meta", *names})
             if unknown:
-                raise BadInput(f"{where}: {unknown[0]}: is not among vars")
-            state = self._state(one, where)
+                raise BadInput(f"{where}: {unknown[0]}: is not declared in vars")
+            state = self._state(entry, where)
             if number:
-                step = self._step(one, where)
+                step = self._step(entry, where)
                 self._check(states[-1], step, state, where)
                 steps.append(step)
-            elif one.get(ACTION) != "init":
-                raise BadInput(f'{where}: {ACTION}: expected "init", found {_short(one.get(ACTION))}')
+            elif entry.get(ACTION) != "init":
+                raise BadInput(f'{where}: {ACTION}: expected "init", found {_short(entry.get(ACTION))}')
             states.append(state)
         loop = data.get("loop")
         if loop is not None and (type(loop) is not int or not 0 <= loop < len(states) or states[loop] != states[-1]):
-            raise BadInput(f"{self._path}: loop: expected a state that the last one is again, found {_short(loop)}")
+            raise BadInput(
+                f"{self._path}: loop: expected the index of a state equal to the last one, found {_short(loop)}"
+            )
         return Trace(self._protocol.name, self._configuration, tuple(states), tuple(steps), loop=loop)
 
     def _check(self, before: State, step: Occurrence, shown: State, where: str) -> None:
         interpreter = self._interpreter
         if not interpreter.is_enabled(before, step):
             false = [part.node for part in interpreter.conjuncts(before, step) if not part.held]
-            why = f"{notation(false[0])} is false" if false else "a number leaves its bound"
-            raise BadInput(f"{where}: {step} is not possible here: {why}")
+            why = f"{notation(false[0])} is false" if false else "a number exceeds its bound"
+            raise BadInput(f"{where}: {step} is not enabled here: {why}")
         after, _ = interpreter.apply(before, step)
         forgotten = interpreter.forget_spent(after)
         for symbol in self._symbols:
@@ -264,7 +267,7 @@ class _Reader:
             else:
                 found, allowed = shown.functions[name], (after.functions[name],)
             if found not in allowed:
-                raise BadInput(f"{where}: {name}: {step} leads to another value than the one shown")
+                raise BadInput(f"{where}: {name}: {step} leads to a value other than the one shown")
 
     def _step(self, shown: Mapping[str, Any], where: str) -> Occurrence:
         name = shown.get(ACTION)
@@ -277,7 +280,9 @@ class _Reader:
             pick = picks.get(variable.name)
             field = f"{where}: {PICKS}.{variable.name}"
             if not isinstance(pick, dict) or pick.get("tag") != "Some" or "value" not in pick:
-                raise BadInput(f"{field}: expected a value, since {action.name} chooses it, found {_short(pick)}")
+                raise BadInput(
+                    f"{field}: expected a value, since it is a choice of {action.name}, found {_short(pick)}"
+                )
             choices.append((variable.name, self._read(pick["value"], variable.sort, field)))
         return Occurrence(action.name, tuple(choices))
 
@@ -303,7 +308,7 @@ class _Reader:
                 raise BadInput(f"{field}: expected pairs of key and value, found {_short(pair)}")
             key = self._tuple(pair[0], symbol, field)
             if key in table:
-                raise BadInput(f"{field}: the key {_short(pair[0])} stands there twice")
+                raise BadInput(f"{field}: the key {_short(pair[0])} occurs twice")
             table[key] = self._read(pair[1], symbol.result, field)
         if len(table) != prod(len(elements(sort, self._configuration)) for sort in symbol.arguments):
             raise BadInput(f"{field}: expected a value for every key, found {len(table)}")

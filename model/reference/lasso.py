@@ -1,7 +1,7 @@
-"""Lassos: infinite runs as data, and by the plain interpreter whether one breaks what should happen eventually.
+"""Lassos: infinite runs as data, and a check with the plain interpreter whether one breaks an eventuality.
 
-A lasso is a trace whose last state is one that it was in before, `states[loop]`: from there the steps since repeat for ever. Where
-`loop` is the last state itself nothing more happens.
+A lasso is a trace whose last state equals an earlier one, `states[loop]`: from there the steps since repeat forever. If `loop` is
+the last state itself, nothing more happens.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ def why_no_counterexample(
     *,
     forget_spent: bool,
 ) -> str:
-    """Why a lasso is no fair run that breaks the eventuality for these values; empty if it is one.
+    """Why a lasso is not a fair run that breaks the eventuality for these values; empty if it is one.
 
-    Everything is read off the protocol's text: each step is possible and leads where the trace says; the premise holds somewhere,
-    and the conclusion neither then nor ever after; and each fair action, for each choice, is in some state of the loop not
-    enabled to change anything, or does what one of the loop's steps does.
+    The check reads the protocol's text only: each step is enabled and leads where the trace says; the premise holds somewhere, and
+    the conclusion neither then nor ever after; and each fair action, for each choice, is in some state of the loop not enabled to
+    change anything, or has the effect of one of the loop's steps.
     """
     if trace.loop is None or trace.states[trace.loop] != trace.states[-1]:
-        return "it does not come back to a state it was in"
+        return "its last state does not equal the state at which the loop starts"
     for number, step in enumerate(trace.steps):
         before, after = trace.states[number], trace.states[number + 1]
         if not interpreter.is_enabled(before, step) or _after(interpreter, before, step, forget_spent) != after:
-            return f"step {number + 1}, {step}, is not possible, or leads elsewhere"
+            return f"step {number + 1}, {step}, is not enabled, or leads elsewhere"
     if not _is_unmet(interpreter, trace, eventuality, values):
-        return f"{eventuality.name} is kept for {values}"
+        return f"{eventuality.name} holds for {values}"
     ignored = _ignored(interpreter, trace, forget_spent)
-    return f"{ignored} could always be taken in the loop, and never is" if ignored else ""
+    return f"{ignored} is always enabled in the loop, and never taken" if ignored else ""
 
 
 def values_of(interpreter: Interpreter, trace: Trace, eventuality: Eventuality) -> dict[str, Element] | None:
-    """The first values of the parameters for which the eventuality's premise holds in a lasso and its conclusion never after."""
+    """The first parameter values for which the eventuality's premise holds in a lasso and its conclusion never after."""
     for values in interpreter.environments(eventuality.parameters):
         if _is_unmet(interpreter, trace, eventuality, values):
             return values
@@ -57,13 +57,13 @@ def _is_unmet(interpreter: Interpreter, trace: Trace, eventuality: Eventuality, 
     met = [bool(interpreter.evaluate(eventuality.conclusion, state, values)) for state in trace.states]
     if any(met[trace.loop :]):
         return False
-    # From the last state on in which it is met, or from the start; the loop comes back, so all of it counts.
-    since = max((number + 1 for number, one in enumerate(met) if one), default=0)
+    # From the last state in which the conclusion holds, or from the start; the loop repeats, so all of it counts.
+    since = max((number + 1 for number, is_met in enumerate(met) if is_met), default=0)
     return any(interpreter.evaluate(eventuality.premise, state, values) for state in trace.states[since:])
 
 
 def _ignored(interpreter: Interpreter, trace: Trace, forget_spent: bool) -> Occurrence | None:
-    """A fair action, with its choices, that is not treated fairly in the loop."""
+    """A fair action, with its choices, that the loop does not treat fairly."""
     assert trace.loop is not None
     fair = {action.name for action in interpreter.protocol.actions if action.fair}
     around = range(trace.loop, max(len(trace.steps), trace.loop + 1))

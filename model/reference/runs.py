@@ -1,4 +1,4 @@
-"""Runs made longer, and cut: what engines do that look for other runs than the one they are given."""
+"""Extending and cutting runs, for engines that search near a given run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from model.reference.state import Occurrence, Trace
 
 
 def prefix(trace: Trace, steps: int) -> Trace:
-    """The beginning of a run, with so many of its steps."""
+    """The beginning of a run, with this number of steps."""
     return replace(trace, states=trace.states[: steps + 1], steps=trace.steps[:steps])
 
 
 def executed(interpreter: Interpreter, trace: Trace, steps: Sequence[Occurrence]) -> Trace | None:
-    """The run that goes on with these steps, nothing forgotten; none if one of them is not possible."""
+    """The run extended by these steps, without discarding messages; None if one of them is not enabled."""
     states = list(trace.states)
     for step in steps:
         if not interpreter.is_enabled(states[-1], step):

@@ -1,4 +1,4 @@
-"""States, steps and traces as plain data: what the interpreter computes on and what every engine reports with.
+"""States, steps and traces as plain data: the interpreter computes with them, and every engine reports with them.
 
 | in the language | here |
 |---|---|
@@ -24,7 +24,7 @@ Tuple = tuple[Element, ...]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One state of a configuration; constants are part of it, events are not. Equal content means equal states."""
+    """One state of a configuration; constants are part of it, events are not. States with equal content are equal."""
 
     relations: Mapping[str, frozenset[Tuple]]
     functions: Mapping[str, Mapping[Tuple, Element]]
@@ -53,9 +53,9 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A run: `states[0]` is where it starts, and `steps[i]` leads from `states[i]` to `states[i + 1]`.
+    """A run: it starts in `states[0]`, and `steps[i]` leads from `states[i]` to `states[i + 1]`.
 
-    With `loop` it is a lasso, an infinite run: its last state is `states[loop]`, and what happened since repeats for ever.
+    With `loop` it is a lasso, an infinite run: its last state is `states[loop]`, and the steps since then repeat forever.
     """
 
     protocol: str
@@ -76,12 +76,12 @@ def elements(sort: type[Value], configuration: Configuration) -> tuple[Element, 
 
 
 def tuples(symbol: Symbol, configuration: Configuration) -> Iterator[Tuple]:
-    """All arguments that a symbol has in a configuration, in order."""
+    """All argument tuples of a symbol in a configuration, in order."""
     return product(*(elements(sort, configuration) for sort in symbol.arguments))
 
 
 def initial_state(protocol: Protocol, configuration: Configuration) -> State:
-    """Relations empty, numbers 0, enumerations at their first member, constants as the configuration says."""
+    """Relations empty, numbers 0, enumerations at their first member, constants as configured."""
     relations: dict[str, frozenset[Tuple]] = {}
     functions: dict[str, Mapping[Tuple, Element]] = {}
     for symbol in protocol.symbols:

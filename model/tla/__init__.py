@@ -1,1 +1,1 @@
-"""A protocol as a TLA+ module, and a bounded world of it for TLC: another reading of the statement, by other people's tools."""
+"""A protocol as a TLA+ module, and a bounded model of it for TLC: an independent reading of the statement by third-party tools."""

@@ -44,7 +44,7 @@ from model.language.terms import (
 from model.language.transition import symbols
 
 WIDTH: Final = 110
-"""Columns of a line, as far as it can be broken."""
+"""The line width, where lines can be broken."""
 
 _WORDS: Final = """
     ACTION ASSUME ASSUMPTION AXIOM BOOLEAN BY CASE CHOOSE CONSTANT CONSTANTS COROLLARY DEF DEFINE DEFS DOMAIN ELSE ENABLED EXCEPT
@@ -52,28 +52,28 @@ _WORDS: Final = """
     PROVE QED RECURSIVE STATE STRING SUBSET SUFFICES TAKE TEMPORAL THEN THEOREM TRUE UNCHANGED UNION USE VARIABLE VARIABLES WITH
     WITNESS Any Append Assert Head Int JavaTime Len Nat Permutations Print PrintT RandomElement Real SelectSeq Seq SortSeq SubSeq
     TLCEval TLCGet TLCSet Tail ToString"""
-"""Words of TLA+ and of its standard modules."""
+"""Reserved words of TLA+ and names of its standard modules."""
 
 _IMPLIES, _AND, _NOT, _COMPARE, _PLUS, _TIMES, _ATOM = 1, 3, 4, 5, 10, 13, 20
-"""How tightly operators bind, as in the language's definition."""
+"""Operator precedence, as in the language's definition."""
 
 _OPERATORS: Final = {"=": "=", "<": "<", "<=": "<="}
 
 
 class Names:
-    """Names that are in use; TLA+ has one space of names, and nothing hides anything. A second one gets an underscore."""
+    """Names in use; TLA+ has one namespace without shadowing. A duplicate gets an underscore."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = {*_WORDS.split(), *taken}
 
     def new(self, wanted: str) -> str:
-        """The name, or the nearest one that is free; from now on it is taken."""
+        """The name, or the nearest free one; from now on it is in use."""
         name = self.free(wanted, ())
         self._taken.add(name)
         return name
 
     def free(self, wanted: str, besides: Iterable[str]) -> str:
-        """The name, or the nearest one that is neither taken nor among these."""
+        """The name, or the nearest one that is neither in use nor among these."""
         while wanted in self._taken or wanted in besides:
             wanted += "_"
         return wanted
@@ -81,18 +81,18 @@ class Names:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What everything in a protocol is called in its module."""
+    """The names of a protocol's declarations in its module."""
 
     names: Names
     sorts: Mapping[type[Value], str]
     symbols: Mapping[Symbol, str]
-    """State, constants and history; messages and events are strings, and stand by their own names."""
+    """State, constants and history; messages and events are strings with their own names."""
     operators: Mapping[Titled, str]
-    """Definitions, and the unspent messages. One that is not here stands by what it says."""
+    """Definitions, and the unspent messages. One that is missing here is expanded."""
 
     @classmethod
     def of(cls, protocol: Protocol, names: Names, unspent: Mapping[Titled, str]) -> Vocabulary:
-        """Gives every declaration of the protocol its name."""
+        """Names every declaration of the protocol."""
         sorts = (*protocol.sorts, *protocol.numbers, *protocol.enumerations)
         definitions = [definition for definition in protocol.definitions if not reads_events(definition.value.node)]
         return cls(
@@ -111,18 +111,18 @@ class Scope:
         self.variables = dict(variables or {})
 
     def binding(self, variables: Sequence[Variable]) -> Scope:
-        """The scope with these variables as well, under names that are free here."""
+        """The scope extended by these variables, under names that are free here."""
         inner = Scope(self.vocabulary, self.variables)
         for variable in variables:
-            others = [name for one, name in inner.variables.items() if one != variable]
+            others = [name for bound, name in inner.variables.items() if bound != variable]
             outer = [self.variables[variable]] if variable in self.variables else []
             inner.variables[variable] = self.vocabulary.names.free(variable.name, [*others, *outer])
         return inner
 
     def ranges(self, variables: Sequence[Variable]) -> str:
-        """Where variables range: `host \\in Host, source, destination \\in Pod`."""
+        """The ranges of variables: `host \\in Host, source, destination \\in Pod`."""
         return ", ".join(
-            f"{', '.join(self.variables[item] for item in of_one_sort)} \\in {self.vocabulary.sorts[sort]}"
+            f"{', '.join(self.variables[variable] for variable in of_one_sort)} \\in {self.vocabulary.sorts[sort]}"
             for sort, of_one_sort in groupby(variables, key=lambda variable: variable.sort)
         )
 
@@ -133,7 +133,7 @@ class Scope:
     # -------------------------------------------------------------------------------------------------- on one line
 
     def flat(self, node: Node, outside: int = 0) -> str:
-        """The node on one line; in parentheses if what is around binds tighter."""
+        """The node on one line; in parentheses if its context binds tighter."""
         text, binds = self._flat(node)
         return f"({text})" if binds < outside else text
 
@@ -222,7 +222,7 @@ class Scope:
     # ---------------------------------------------------------------------------------------------- on several lines
 
     def text(self, node: Node, column: int, outside: int = 0) -> str:
-        """The node from this column on; where it is too long, on several lines, each indented at least as far."""
+        """The node from this column on; if it is too long, on several lines, each indented at least as far."""
         flat = self.flat(node, outside)
         if column + len(flat) <= WIDTH:
             return flat
@@ -278,22 +278,22 @@ def _enclosed(column: int, enclosed: bool, made: Callable[[int], str]) -> str:
 
 
 def junction(node: And | Or) -> tuple[list[Node], str]:
-    """The operands that say anything, at least one, and the word between them."""
+    """The operands that are not trivial, at least one, and the operator between them."""
     idle = Truth(isinstance(node, And))
     parts = [operand for operand in node.operands if operand != idle]
     return parts or [idle], "/\\" if isinstance(node, And) else "\\/"
 
 
 def lines(word: str, parts: Sequence[str], column: int) -> str:
-    """A list of conjuncts or disjuncts, one a line; it starts at this column."""
+    """A list of conjuncts or disjuncts, one per line, starting at this column."""
     return f"\n{' ' * column}".join(f"{word} {part}" for part in parts)
 
 
 def quoted(text: str) -> str:
-    """A string of TLA+; what is quoted are names, which have no quotation marks or backslashes."""
+    """A TLA+ string; the texts are names, without quotation marks or backslashes."""
     return f'"{text}"'
 
 
 def reads_events(node: Node) -> bool:
-    """Whether a formula speaks of events."""
+    """Whether a formula reads events."""
     return any(isinstance(symbol, Symbol) and symbol.kind == "event" for symbol in symbols(node))

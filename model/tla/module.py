@@ -1,13 +1,13 @@
-"""The whole statement of a protocol as one TLA+ module.
+"""The complete statement of a protocol as one TLA+ module.
 
-The module is parametric: what a bounded world chooses (members of sorts, largest numbers, constants, the choices that an action
-is kept to) are its constants, and `model.tla.tlc` gives them. It means exactly what the explorer visits: spent messages are
-forgotten after each step, and a step that would take a number out of its set is none. What is no matter of states and runs is
-left out: who holds what, moves of lifecycles, alternatives, variants that are not put in.
+The module is parametric: the choices of a bounded model (members of sorts, largest numbers, constants, the choices to which an
+action is restricted) are its constants, and `model.tla.tlc` provides them. Its meaning is exactly what the explorer visits: spent
+messages are discarded after each step, and a step that would take a number out of its set does not exist. Left out is what does not
+affect states and runs: which role holds what, moves of lifecycles, alternatives, variants that are not applied.
 
-Promises about steps see what happened in a step, which is no part of the state. So every action names the events it emits, and
-`broken` holds the promises that the last step broke: nothing, unless one is broken. A formula over two states could not tell two
-actions apart that lead from one state to the same other, and one that changes nothing would not be seen at all.
+Promises about steps read the events of a step, which are not part of the state. So every action names the events that it emits, and
+`broken` holds the promises that the last step broke: empty, unless one is broken. A formula over two states could not distinguish
+two actions that lead from one state to the same other, and would not see an action that changes nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from model.tla.updates import LINE, bounds, branches, function_after, relation_a
 OWN: Final = """
     Allows Fairness Forgets Init Kept Messages Next Nobody_is_stuck Observe Send Spec Spent Types Watched
     broken events key message messages name network vars"""
-"""The module's own words; a name of the protocol that is one of them gets an underscore."""
+"""The module's reserved names; a name of the protocol that equals one gets an underscore."""
 
 AND: Final = "/\\"
 OR: Final = "\\/"
@@ -48,16 +48,16 @@ OR: Final = "\\/"
 
 @dataclass(frozen=True)
 class Module:
-    """A protocol as a module, and what its world and configuration have to name."""
+    """A protocol as a module, and the names that a model and configuration need."""
 
     name: str
     text: str
     sorts: Mapping[type[Value], str]
     constants: Mapping[Symbol, str]
     sends: bool
-    """Whether there are messages, so that the world says whether they are forgotten."""
+    """Whether there are messages, so that the model says whether they are discarded."""
     deadlock: str | None
-    """The invariant that nobody is stuck; none if the protocol does not say who waits."""
+    """The invariant that there is no deadlock; empty if the protocol does not define outstanding work."""
     invariants: Mapping[Promise, str]
     properties: Mapping[Eventuality, str]
 
@@ -73,11 +73,11 @@ def module(protocol: Protocol) -> Module:
 
 def identifier(name: str) -> str:
     """A name of letters, digits and underscores."""
-    return "".join(item if item.isalnum() else "_" for item in name)
+    return "".join(letter if letter.isalnum() else "_" for letter in name)
 
 
 class _Writer:
-    """Writes the parts of a module, in the order in which they are read."""
+    """Writes the parts of a module, in reading order."""
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
@@ -86,7 +86,7 @@ class _Writer:
         self._called = {claim: names.new(claim.name) for claim in claims}
         self._spent = {each_message: names.new(f"{each_message.name}_spent") for each_message in protocol.messages}
         self._unspent = {_unspent(each_message).definition: each_message for each_message in protocol.messages}
-        operators = {one: names.new(f"{message.name}_unspent") for one, message in self._unspent.items()}
+        operators = {definition: names.new(f"{message.name}_unspent") for definition, message in self._unspent.items()}
         self._acts = {role: names.new(f"{role.name}_acts") for role in protocol.roles}
         self._words = Vocabulary.of(protocol, names, operators)
         self._top = Scope(self._words)
@@ -102,8 +102,8 @@ class _Writer:
         for symbol in symbols(message.spent):
             if isinstance(symbol, Message):
                 raise BadInput(
-                    f"{message.name}: whether it is spent depends on the message {symbol.name}, and the export forgets all "
-                    "messages of a step at once; let it depend on the state of a role"
+                    f"{message.name}: whether it is spent depends on the message {symbol.name}, but the export discards all "
+                    "messages of a step at once; make it depend on the state of a role"
                 )
 
     def module(self) -> Module:
@@ -113,7 +113,7 @@ class _Writer:
             _comment(
                 f"The protocol {protocol.name}, generated from its statement. Members of sorts and of enumerations are strings, "
                 "relations are sets, and messages and events are tuples that begin with their names. A guard that can hold in "
-                "several ways is compared with TRUE, since TLC would take each way for a step of its own."
+                "several ways is compared with TRUE, since TLC would otherwise take each way as a separate step."
             ),
             "EXTENDS Naturals",
             *self._declarations(),
@@ -149,11 +149,9 @@ class _Writer:
         declared += [(called[constant], constant.doc) for constant in self._constants]
         declared.append(("Allows(_, _)", "Whether the action of this name may make these choices."))
         if self._protocol.messages:
-            declared.append(
-                ("Forgets", "Whether a message is forgotten when it is spent: when nobody needs it any more.")
-            )
+            declared.append(("Forgets", "Whether a message is discarded when it is spent, that is, no longer needed."))
         if self._steps:
-            declared.append(("Watched", "The names of the promises about steps that are watched."))
+            declared.append(("Watched", "The names of the promises about steps that are checked."))
         yield _listed("CONSTANTS", declared)
         for enumeration in self._protocol.enumerations:
             members = ", ".join(map(quoted, enumeration.names()))
@@ -165,7 +163,7 @@ class _Writer:
             yield f"ASSUME\n  {lines(AND, given, 2)}"
         variables = [(called[variable], variable.doc) for variable in self._variables]
         if self._protocol.messages:
-            variables.append(("network", "The messages that were sent and are not forgotten."))
+            variables.append(("network", "The messages that were sent and are not discarded."))
         if self._steps:
             variables.append(("broken", "The promises about steps that the last step broke."))
         yield _listed("VARIABLES", variables)
@@ -191,7 +189,7 @@ class _Writer:
         return f"{text}{_comment('The values that variables can have.')}\nTypes ==\n  {lines(AND, typed, 2)}"
 
     def _definitions(self) -> Iterator[str]:
-        """Each after those that it speaks of."""
+        """Each after those that it uses."""
         made: set[object] = set()
 
         def named_in(node: Node) -> Iterator[str]:
@@ -248,7 +246,7 @@ class _Writer:
                 cases.append(f"message[1] = {quoted(message.name)} -> {spent}")
             yield f"Spent(message) ==\n  CASE {_CASES.join(cases)}"
             yield (
-                f"{_comment('A step sends these messages; what is spent after it is forgotten.')}\n"
+                f"{_comment('A step sends these messages; what is spent after it is discarded.')}\n"
                 f"Send(messages) ==\n"
                 f"  network' = {{message \\in network \\cup messages : ~(Forgets {AND} Spent(message)')}}"
             )
@@ -260,10 +258,10 @@ class _Writer:
             cases = [f"name = {quoted(step.name)} -> {self._called[step]}(events)" for step in self._steps]
             yield f"Kept(name, events) ==\n  CASE {_CASES.join(cases)}"
             yield (
-                f"{_comment('In a step these events happen; the promises that it breaks are noted.')}\n"
+                f"{_comment('A step emits these events; the promises that it breaks are recorded.')}\n"
                 f"Observe(events) ==\n  broken' = {{name \\in Watched : ~Kept(name, events)}}"
             )
-            yield "\n".join(f"{name} == {quoted(one.name)} \\notin broken" for one, name in self._kept.items())
+            yield "\n".join(f"{name} == {quoted(promise.name)} \\notin broken" for promise, name in self._kept.items())
 
     def _action(self, action: Action) -> str:
         scope = self._top.binding(action.parameters)
@@ -307,12 +305,12 @@ class _Writer:
         yield f"Next == {f' {OR} '.join(self._acts.values())}"
         fair = [self._each("\\A", action, "WF_vars({})") for action in self._protocol.actions if action.fair]
         if fair:
-            doc = "What is possible for ever without a break is done at last, for each of the choices."
+            doc = "An action that stays enabled forever is eventually taken, for each of its choices."
             yield f"{_comment(doc)}\nFairness ==\n  {lines(AND, fair, 2)}"
         yield f"Spec == Init {AND} [][Next]_vars{f' {AND} Fairness' if fair else ''}"
 
     def _each(self, quantifier: str, action: Action, said: str) -> str:
-        """What is said of an action, for each of its choices or for one of them."""
+        """A property of an action, for each of its choices or for one of them."""
         scope = self._top.binding(action.parameters)
         text = said.format(scope.call(self._called[action], action.parameters))
         if not action.parameters:
@@ -323,7 +321,7 @@ class _Writer:
     # ---------------------------------------------------------------------------------------- what is claimed
 
     def _claim(self, claim: Promise | Sometimes) -> str:
-        """A promise for all parameters, or what must be reachable, for some."""
+        """A promise for all parameters, or a reachable claim for some."""
         name = self._called[claim]
         if claim in self._steps or reads_events(claim.formula):
             name = f"{name}(events)"
@@ -333,7 +331,7 @@ class _Writer:
     def _nobody_is_stuck(self) -> Iterator[str]:
         if self._owed is not None:
             acting = f" {OR} ".join(name for role, name in self._acts.items() if role.name not in ENVIRONMENT_ROLES)
-            doc = "Whoever waits is waited for by somebody that can do something."
+            doc = "If work is outstanding, some role has an enabled action."
             owed = self._words.operators[self._owed]
             yield f"{_comment(doc)}\nNobody_is_stuck == {owed} => ENABLED <<{acting}>>_vars"
 
@@ -351,7 +349,7 @@ _PRODUCT: Final = " \\X "
 
 
 def _unspent(message: Message[Any]) -> Named:
-    """A message that was sent and is not spent, of any fields: the definition in it is what it is known by."""
+    """A message of any fields that was sent and is not spent: it is recognized by the definition in it."""
     values = [variable.sort(variable) for variable in message.parameters]
     node = message.unspent(*values).node
     assert isinstance(node, Named)
@@ -359,7 +357,7 @@ def _unspent(message: Message[Any]) -> Named:
 
 
 def _of_states(scope: Scope, node: Node, column: int) -> str:
-    """One side of a promise of runs. TLC takes a definition in it for a formula of runs too, unless it is compared."""
+    """One side of an eventuality. TLC takes a definition in it for a temporal formula too, unless it is compared."""
     if any(isinstance(part, Named) for part in parts(node)):
         return f"{scope.text(node, column, 6)} = TRUE"
     return scope.text(node, column, 3)
@@ -379,13 +377,15 @@ def _first(enumeration: type[Value]) -> str:
 
 
 def _comment(text: str) -> str:
-    """A comment above what it is about."""
-    paragraphs = ["\n".join(f"\\* {line}" for line in textwrap.wrap(item, WIDTH - 3)) for item in text.split("\n\n")]
+    """A comment above what it describes."""
+    paragraphs = [
+        "\n".join(f"\\* {line}" for line in textwrap.wrap(paragraph, WIDTH - 3)) for paragraph in text.split("\n\n")
+    ]
     return "\n\\*\n".join(paragraphs)
 
 
 def _listed(word: str, declared: Sequence[tuple[str, str]]) -> str:
-    """Declarations, each with a line on what it is."""
+    """Declarations, each with a line of description."""
     shown = [f"{name}," if number < len(declared) else name for number, (name, _) in enumerate(declared, start=1)]
     width = max(map(len, shown))
     texts = []
@@ -397,5 +397,5 @@ def _listed(word: str, declared: Sequence[tuple[str, str]]) -> str:
 
 
 def _tuple(names: Sequence[str], column: int) -> str:
-    """A tuple, on as many lines as it takes."""
+    """A tuple, on as many lines as necessary."""
     return f"\n{' ' * (column + 2)}".join(textwrap.wrap(f"<<{', '.join(names)}>>", WIDTH - column - 2))

@@ -1,6 +1,6 @@
-"""A bounded world of a protocol for TLC: a module that gives the constants of the protocol's module, and TLC's configuration.
+"""A bounded model of a protocol for TLC: a module that gives the constants of the protocol's module, and TLC's configuration.
 
-TLC finds the same states as the explorer that keeps everything (`everything=True`), and says the same of every promise.
+TLC finds the same states as the explorer that keeps all fields (`everything=True`), and gives the same verdict on every promise.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from model.tla.expressions import WIDTH, lines, quoted
 from model.tla.module import AND, OR, Module, identifier
 
 GIVEN: Final = "world_"
-"""What the names of the world's definitions begin with."""
+"""The prefix of the names of the model's definitions."""
 
 
 @dataclass(frozen=True)
 class World:
-    """A bounded world: the name of its module, which TLC is called with, and its two files."""
+    """A bounded model: the name of its module, which is TLC's argument, and its two files."""
 
     name: str
     text: str
@@ -40,12 +40,11 @@ def world(
     forget_spent: bool = True,
     deadlocks: bool = True,
 ) -> World:
-    """The world that a configuration describes.
+    """The model of a configuration.
 
-    `promises`: those that TLC checks; without, all but the lemmas. `eventualities`: the same; without, those
-    that the configuration names, or all.
-    `forget_spent`: whether messages are forgotten when they are spent, which is proved to decide nothing for the protocol, and is
-    not for its variants. `deadlocks`: whether nobody may be stuck.
+    `promises`: those that TLC checks; by default all but the lemmas. `eventualities`: likewise; by default those that the
+    configuration names, or all. `forget_spent`: whether spent messages are discarded, which is proved to be sound for the protocol,
+    but not for its variants. `deadlocks`: whether to check for deadlocks.
     """
     checked = [promise for promise in protocol.promises if not promise.lemma] if promises is None else promises
     meant = configuration.eventually
@@ -58,9 +57,9 @@ def world(
         [
             f" MODULE {name} ".center(WIDTH, "-"),
             *(
-                "\n".join(f"\\* {line}" for line in textwrap.wrap(item, WIDTH - 3))
-                for item in (configuration.doc,)
-                if item
+                "\n".join(f"\\* {line}" for line in textwrap.wrap(text, WIDTH - 3))
+                for text in (configuration.doc,)
+                if text
             ),
             f"EXTENDS {exported.name}, TLC",
             *(f"{GIVEN}{constant} == {value}" for constant, value in defined.items()),
@@ -74,7 +73,7 @@ def world(
     steps = [promise for promise in protocol.promises if promise.kind == "two-state"]
     if steps:
         given.append(f"Watched = {_set(quoted(step.name) for step in steps if step in checked)}")
-    invariants = ["Types", *(exported.invariants[item] for item in checked)]
+    invariants = ["Types", *(exported.invariants[claim] for claim in checked)]
     if deadlocks and exported.deadlock is not None:
         invariants.append(exported.deadlock)
     sections = [
@@ -82,7 +81,7 @@ def world(
         "SPECIFICATION Spec",
         _section("CONSTANTS", given),
         _section("INVARIANTS", invariants),
-        *([_section("PROPERTIES", [exported.properties[item] for item in awaited])] if awaited else []),
+        *([_section("PROPERTIES", [exported.properties[claim] for claim in awaited])] if awaited else []),
     ]
     return World(name, text + "\n", "\n".join(sections) + "\n")
 
@@ -92,7 +91,7 @@ def _section(word: str, entries: Sequence[str]) -> str:
 
 
 def _definitions(protocol: Protocol, configuration: Configuration, exported: Module) -> Iterator[tuple[str, str]]:
-    """What each constant is in this world, by its name in the module."""
+    """The value of each constant in this model, by its name in the module."""
     for sort in protocol.sorts:
         yield exported.sorts[sort], _set(map(quoted, configuration.sorts[sort.__name__]))
     for number in protocol.numbers:
@@ -118,7 +117,7 @@ def _element(value: Element) -> str:
 
 
 def _allows(protocol: Protocol, configuration: Configuration) -> str:
-    """Which choices an action is kept to."""
+    """The choices to which an action is restricted."""
     cases = []
     for action in protocol.actions:
         if action.name in configuration.without:

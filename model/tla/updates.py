@@ -1,7 +1,7 @@
-"""What a step makes of the state, in TLA+: one expression for each symbol that it changes.
+"""The effects of a step in TLA+: one expression for each symbol that it changes.
 
-Changes are simultaneous, and where two of them meet the later one wins: each is put around those before it, and all of them read
-the state before the step.
+Changes are simultaneous, and if two of them overlap the later one wins: each expression encloses those before it, and all of them
+read the state before the step.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LINE: Final = "\n" + " " * 7
 
 
 def bounds(changes: Sequence[Change], scope: Scope) -> list[str]:
-    """That no number leaves its set: what a step assigns, or puts into a tuple. A bounded world ends there."""
+    """That every number that a step assigns, or puts into a tuple, is in its set. A bounded model ends there."""
     found = []
     for change in changes:
         places = list(zip(change.arguments, change.symbol.arguments, strict=True))
@@ -56,7 +56,7 @@ def bounds(changes: Sequence[Change], scope: Scope) -> list[str]:
 
 
 def may_leave(node: Node) -> bool:
-    """Whether a number can lie beyond its bound. Choices and what is read lie within; and no bound is below 1."""
+    """Whether a number can exceed its bound. Choices and read values are within; and no bound is below 1."""
     match node:
         case Named(_, _, body):
             return may_leave(body)
@@ -71,17 +71,17 @@ def may_leave(node: Node) -> bool:
 
 
 def tuples(change: Change, scope: Scope, also: Node = TRUE) -> str:
-    """The set of tuples, messages or events that a change is about, where this holds as well."""
+    """The set of tuples, messages or events of a change, with this additional condition."""
     condition = _both(change.condition, also)
     inner = scope.binding(change.binders)
-    one = inner.named_tuple(change.symbol, change.arguments)
+    element = inner.named_tuple(change.symbol, change.arguments)
     if change.symbol.kind != "message":
-        one = inner.member(change.arguments)
+        element = inner.member(change.arguments)
     if not change.binders:
-        single = f"{{{one}}}"
+        single = f"{{{element}}}"
         return single if condition == TRUE else f"(IF {scope.flat(condition)} THEN {single} ELSE {{}})"
     if condition == TRUE:
-        return f"{{{one} : {inner.ranges(change.binders)}}}"
+        return f"{{{element} : {inner.ranges(change.binders)}}}"
     names = [inner.variables[binder] for binder in change.binders]
     if len(names) == 1:
         (pattern,), ranged = names, inner.ranges(change.binders)
@@ -89,7 +89,7 @@ def tuples(change: Change, scope: Scope, also: Node = TRUE) -> str:
         pattern = f"<<{', '.join(names)}>>"
         ranged = f"{pattern} \\in {scope.product([binder.sort for binder in change.binders])}"
     chosen = f"{pattern} \\in {{{ranged} : {inner.flat(condition)}}}"
-    return f"{{{one} :{LINE + 4 * ' ' if len(one) + len(chosen) > WIDTH - 20 else ' '}{chosen}}}"
+    return f"{{{element} :{LINE + 4 * ' ' if len(element) + len(chosen) > WIDTH - 20 else ' '}{chosen}}}"
 
 
 def relation_after(name: str, changes: Sequence[Change], scope: Scope, between: str = " ") -> str:
@@ -100,7 +100,7 @@ def relation_after(name: str, changes: Sequence[Change], scope: Scope, between: 
         added = None if change.value == FALSE else tuples(change, scope, change.value)
         for operator, part in (("\\", removed), ("\\cup", added)):
             if part is not None:
-                # Unions in a row need no parentheses; what is taken out of a union does.
+                # Consecutive unions need no parentheses; subtracting from a union does.
                 plain = not last or last == operator == "\\cup"
                 text = f"{text if plain else f'({text})'}{between}{operator} {part}"
                 last = operator
@@ -125,7 +125,7 @@ def _one(text: str, change: Change, scope: Scope) -> str:
 
 
 def _bulk(text: str, change: Change, scope: Scope) -> str:
-    """Every binder is one of the arguments, so a function's arguments say what the binders stand for."""
+    """Every binder is one of the arguments, so a function's arguments determine the binders."""
     keys: list[Variable] = []
     equal: list[Node] = []
     for given, sort in zip(change.arguments, change.symbol.arguments, strict=True):
@@ -153,7 +153,7 @@ def _both(term: Node, other: Node) -> Node:
 
 
 def branches(node: Node) -> bool:
-    """Whether TLC would take a guard for several steps: it goes through the ways in which a disjunction holds, one by one."""
+    """Whether TLC would take a guard for several steps: it tries the ways in which a disjunction holds, one by one."""
     match node:
         case Named(_, _, body):
             return branches(body)

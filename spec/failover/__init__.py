@@ -1,1 +1,1 @@
-"""Who decides: a small protocol of its own, which every role with several instances follows."""
+"""Which instance decides: a separate protocol, which every role with several instances follows."""

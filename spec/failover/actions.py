@@ -1,4 +1,4 @@
-"""What instances, the broker and the peer do."""
+"""The actions of instances, the broker and the peer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NOTHING = Version.of(0)
 
 @lifecycle(holder=INSTANCE)
 def standing(instance: Instance, journal: Journal) -> Standing:
-    """How an instance stands to a journal, as one knows who sees both; the instance itself cannot tell that it is deposed."""
+    """The standing of an instance for a journal, as seen by a global observer; a deposed instance cannot tell that it is."""
     believes = in_term(instance, journal)
     return choose(
         believes == NO_TERM,
@@ -58,14 +58,14 @@ def standing(instance: Instance, journal: Journal) -> Standing:
 
 @definition
 def leads(instance: Instance, journal: Journal) -> Formula:
-    """The instance has the newest term, and nobody noticed that it was silent."""
+    """The instance has the newest term, and was not silent long enough for others to notice."""
     newest_term = (in_term(instance, journal) == fence(journal)) & (NO_TERM < fence(journal))
     return newest_term & ~lapsed(instance, journal)
 
 
 @definition
 def decides(instance: Instance, journal: Journal) -> Formula:
-    """The instance is awake, and believes that it leads and has read the journal. This is all that it can know of it."""
+    """The instance is awake, and believes that it leads and has read the journal. This is all that it can know."""
     return ready(instance, journal) & ~paused(instance)
 
 
@@ -73,7 +73,7 @@ def decides(instance: Instance, journal: Journal) -> Formula:
 
 
 def taking_over(instance: Instance, journal: Journal, term: Term) -> list[Change]:
-    """The broker fences, and the instance begins anew: it has read nothing in this term, and has sent nothing."""
+    """The broker fences older terms, and the instance starts over: it has read nothing in this term, and has sent nothing."""
     return [
         fence.assign(journal, to=term),
         fenced_at.assign(journal, term, to=newest(journal)),
@@ -86,7 +86,7 @@ def taking_over(instance: Instance, journal: Journal, term: Term) -> list[Change
 
 
 def taking_over_moves(instance: Instance, journal: Journal) -> list[Move]:
-    """One gains the newest term, and whoever had it loses it."""
+    """The instance gains the newest term, and the instance that had it loses it."""
     return [
         for_each(
             Instance,
@@ -102,7 +102,7 @@ def taking_over_moves(instance: Instance, journal: Journal) -> list[Move]:
 
 @action(by=INSTANCE, fair=True)
 def take_over(instance: Instance, journal: Journal, term: Term) -> Step:
-    """Nobody leads whom the others hear of, and the instance takes over."""
+    """No live leader is known, and the instance takes over."""
     return Step(
         when=[
             ~paused(instance),
@@ -116,7 +116,7 @@ def take_over(instance: Instance, journal: Journal, term: Term) -> Step:
 
 @action(by=INSTANCE)
 def depose(instance: Instance, journal: Journal, term: Term) -> Step:
-    """The instance takes over from one that only seems to be gone."""
+    """The instance takes over from a leader that only seems to be gone."""
     return Step(
         when=[
             ~paused(instance),
@@ -131,7 +131,7 @@ def depose(instance: Instance, journal: Journal, term: Term) -> Step:
 
 @action(by=INSTANCE, fair=True)
 def load(instance: Instance, journal: Journal) -> Step:
-    """After the fence the instance reads the whole journal, and decides from now on."""
+    """After the fence the instance reads the whole journal, and decides from then on."""
     return Step(
         when=[~paused(instance), NO_TERM < in_term(instance, journal), ~ready(instance, journal)],
         then=[
@@ -145,7 +145,7 @@ def load(instance: Instance, journal: Journal) -> Step:
 
 @action(by=INSTANCE, fair=True)
 def read(instance: Instance, journal: Journal) -> Step:
-    """Any instance may read on in the journal: who leads finds its own entries there, and who stands by is not far behind."""
+    """Any instance may read further in the journal: a leader finds its own entries there, and a standby keeps up."""
     return Step(
         when=[~paused(instance), loaded(instance, journal) < newest(journal)],
         then=[loaded.assign(instance, journal, to=newest(journal))],
@@ -170,7 +170,7 @@ def propose(instance: Instance, journal: Journal, decision: Decision) -> Step:
 
 @action(by=BROKER, fair=True)
 def accept(instance: Instance, journal: Journal, term: Term, version: Version, decision: Decision) -> Step:
-    """The broker appends what comes in the newest term. It does not look at versions: they are the writer's."""
+    """The broker appends an entry of the newest term. It does not check versions: they are the writer's responsibility."""
     return Step(
         takes=[append(instance, journal, term, version, decision)],
         when=[term == fence(journal), ~entry(journal, version, decision)],
@@ -184,7 +184,7 @@ def accept(instance: Instance, journal: Journal, term: Term, version: Version, d
 
 @action(by=INSTANCE, fair=True)
 def publish(instance: Instance, journal: Journal, version: Version, decision: Decision) -> Step:
-    """What the instance has read in the journal it sends, be it its own or a predecessor's."""
+    """The instance sends the entries that it has read in the journal, its own and its predecessors'."""
     return Step(
         when=[
             decides(instance, journal),
@@ -201,7 +201,7 @@ def publish(instance: Instance, journal: Journal, version: Version, decision: De
 
 @action(by=PEER, fair=True)
 def apply(journal: Journal, version: Version, decision: Decision) -> Step:
-    """The peer does what was decided, and answers."""
+    """The peer applies a decision, and answers."""
     return Step(
         takes=[published(journal, version, decision)],
         when=[~applied(journal, version, decision)],
@@ -221,7 +221,7 @@ def hear(instance: Instance, journal: Journal, version: Version) -> Step:
 
 @action(by=BROKER, fair=True)
 def record(instance: Instance, journal: Journal, term: Term, version: Version) -> Step:
-    """The broker appends, in the newest term, that the version was answered."""
+    """The broker records, in the newest term, that the version was answered."""
     return Step(
         takes=[mark(instance, journal, term, version)],
         when=[term == fence(journal), ~answered(journal, version)],
@@ -245,7 +245,7 @@ def acknowledge(instance: Instance, journal: Journal, version: Version) -> Step:
 
 @action(by=INSTANCE)
 def pause(instance: Instance) -> Step:
-    """The instance stands still, for as long as it takes others to take over, or longer."""
+    """The instance pauses, for as long as others need to take over, or longer."""
     return Step(
         when=[~paused(instance)],
         then=[paused.add(instance), for_each(Journal, lambda journal: lapsed.add(instance, journal))],
@@ -254,13 +254,13 @@ def pause(instance: Instance) -> Step:
 
 @action(by=INSTANCE)
 def wake(instance: Instance) -> Step:
-    """It goes on where it stood, and believes what it believed."""
+    """The instance resumes in the same state, with the same beliefs."""
     return Step(when=[paused(instance)], then=[paused.remove(instance)])
 
 
 @action(by=INSTANCE)
 def crash(instance: Instance) -> Step:
-    """The instance starts anew: it stands by, and has read nothing."""
+    """The instance restarts: it is a standby, and has read nothing."""
     return Step(
         then=[
             for_each(Journal, lambda journal: in_term.assign(instance, journal, to=NO_TERM)),

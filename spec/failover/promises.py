@@ -1,4 +1,4 @@
-"""What failover promises, and the lemmas that carry the proofs."""
+"""The promises of failover, and the lemmas that support their proofs."""
 
 from __future__ import annotations
 
@@ -63,51 +63,51 @@ def versions_have_one_allocator(journal: Journal, version: Version, decision: De
 
 @always(a_successor_decides_too, a_deposed_instance_believes_that_it_leads)
 def a_deposed_instance_changes_nothing(journal: Journal, term: Term, version: Version, decision: Decision) -> Formula:
-    """Behind what the journal had when a term was given out there are entries of this term and newer ones only."""
+    """After the entries that a journal had when a term was given out, there are only entries of that term and newer ones."""
     later = (NO_TERM < term) & (term <= fence(journal)) & (fenced_at(journal, term) < version)
     return implies(entry(journal, version, decision) & later, term <= written(journal, version))
 
 
 @two_state(a_successor_decides_too)
 def a_journal_only_grows(journal: Journal, version: Version, decision: Decision) -> Formula:
-    """An entry, and what is said of its answer, stay for ever; and terms never come back."""
+    """An entry, and the record of its answer, stay forever; and terms never decrease."""
     stays = implies(entry(journal, version, decision), entry.after(journal, version, decision))
     stays_answered = implies(answered(journal, version), answered.after(journal, version))
     return stays & stays_answered & (fence(journal) <= fence.after(journal))
 
 
-# ---------------------------------------------------------------------------------------------- what others are told
+# ----------------------------------------------------------------------------------------------------------- sending
 
 
 @sometimes
 def the_peer_is_told(journal: Journal, version: Version, decision: Decision) -> Formula:
-    """What was decided is on its way to the peer."""
+    """A decision is in flight to the peer."""
     return published.unspent(journal, version, decision)
 
 
 @always(the_peer_is_told)
 def nothing_is_sent_that_is_not_recorded(journal: Journal, version: Version, decision: Decision) -> Formula:
-    """Whatever the peer is told, or has done, is an entry of the journal."""
+    """Everything that the peer is sent, or has done, is an entry of the journal."""
     heard = published.unspent(journal, version, decision) | applied(journal, version, decision)
     return implies(heard, entry(journal, version, decision))
 
 
 @sometimes
 def a_successor_sends_for_its_predecessor(instance: Instance, journal: Journal, version: Version) -> Formula:
-    """An instance has sent an entry of an older term than its own."""
+    """An instance has sent an entry of a term older than its own."""
     return sent(instance, journal, version) & (written(journal, version) < in_term(instance, journal))
 
 
 @always(a_successor_sends_for_its_predecessor)
 def what_counts_as_sent_was_sent(instance: Instance, journal: Journal, version: Version, decision: Decision) -> Formula:
-    """An entry that an instance need not send any more is on its way to the peer, or the peer has done it."""
+    """An entry that an instance counts as sent is in flight to the peer, or the peer has done it."""
     gone = published.unspent(journal, version, decision) | applied(journal, version, decision)
     return implies(sent(instance, journal, version) & entry(journal, version, decision), gone)
 
 
 @sometimes
 def an_entry_waits_for_a_leader(journal: Journal, version: Version, decision: Decision, lost: Instance) -> Formula:
-    """An entry was not sent yet, and who wrote it stands still."""
+    """An entry was not sent yet, and its writer is paused."""
     told = published.unspent(journal, version, decision) | applied(journal, version, decision)
     not_sent = entry(journal, version, decision) & ~told
     return not_sent & paused(lost) & (in_term(lost, journal) == written(journal, version))
@@ -115,9 +115,9 @@ def an_entry_waits_for_a_leader(journal: Journal, version: Version, decision: De
 
 @eventually(an_entry_waits_for_a_leader)
 def what_is_recorded_is_done(journal: Journal, version: Version, decision: Decision, instance: Instance) -> LeadsTo:
-    """While an instance is awake, whatever is recorded is sent and done.
+    """While an instance is awake, every recorded entry is eventually sent and done.
 
-    Instances that depose each other for ever can prevent it: it is said of runs with finitely many take-overs.
+    Instances that depose each other forever can prevent this: it covers runs with finitely many takeovers.
     """
     recorded = entry(journal, version, decision) & ~paused(instance)
     return leads_to(recorded, applied(journal, version, decision) | paused(instance))
@@ -128,37 +128,37 @@ def what_is_recorded_is_done(journal: Journal, version: Version, decision: Decis
 
 @sometimes
 def an_answer_waits(journal: Journal, version: Version) -> Formula:
-    """An answer is on its way, and the journal does not say so yet."""
+    """An answer is in flight, and the journal does not record it yet."""
     return answer.unspent(journal, version) & ~answered(journal, version)
 
 
 @sometimes
 def an_answer_was_acknowledged(journal: Journal, version: Version) -> Formula:
-    """An answer is recorded, and does not come again."""
+    """An answer is recorded, and is not redelivered."""
     return consumed(journal, version)
 
 
 @always(an_answer_waits, an_answer_was_acknowledged)
 def an_answer_is_recorded_or_comes_again(journal: Journal, version: Version, decision: Decision) -> Formula:
-    """Of what the peer has done the journal says so, or the answer still comes: to whom it came before does not matter."""
+    """The journal records everything that the peer has done, or the answer is redelivered, whoever received it before."""
     return implies(applied(journal, version, decision), answered(journal, version) | answer.unspent(journal, version))
 
 
 @sometimes
 def an_answer_counts(journal: Journal, version: Version, term: Term) -> Formula:
-    """An answer is recorded by a successor of the one who wrote the entry."""
+    """An answer is recorded by a successor of the instance that wrote the entry."""
     return noted(journal, version, term) & (written(journal, version) < term)
 
 
 @two_state(an_answer_counts)
 def an_answer_counts_for_who_can_record_it(journal: Journal, version: Version, term: Term) -> Formula:
-    """That an answer came is recorded in the newest term only, and only of an entry."""
+    """An answer is recorded in the newest term only, and only for an entry."""
     return implies(noted(journal, version, term), (term == fence(journal)) & (version <= newest(journal)))
 
 
 @eventually(an_answer_waits)
 def what_is_answered_is_recorded(journal: Journal, version: Version, decision: Decision, instance: Instance) -> LeadsTo:
-    """While an instance is awake, whatever is done is recorded as answered; under the same condition."""
+    """While an instance is awake, everything that is done is eventually recorded as answered, under the same condition."""
     done = applied(journal, version, decision) & ~paused(instance)
     return leads_to(done, answered(journal, version) | paused(instance))
 
@@ -168,13 +168,13 @@ def what_is_answered_is_recorded(journal: Journal, version: Version, decision: D
 
 @lemma
 def terms_are_given_out_in_order(instance: Instance, journal: Journal, term: Term) -> Formula:
-    """A term that was given to somebody is none to come."""
+    """A term that was given to an instance is not a future one."""
     return implies(took(instance, journal, term), (NO_TERM < term) & (term <= fence(journal)))
 
 
 @lemma
 def who_believes_was_given_the_term(instance: Instance, journal: Journal) -> Formula:
-    """An instance believes to lead in a term that it was given; without one it is not ready."""
+    """An instance believes that it leads only in a term that it was given; without a term it is not ready."""
     believes = in_term(instance, journal)
     return implies(NO_TERM < believes, took(instance, journal, believes)) & implies(
         ready(instance, journal), NO_TERM < believes
@@ -189,7 +189,7 @@ def entries_are_counted(journal: Journal, version: Version, decision: Decision) 
 
 @lemma
 def nobody_has_read_what_is_not_there(instance: Instance, journal: Journal, version: Version) -> Formula:
-    """An instance has read no further than the journal goes, and has sent nothing beyond."""
+    """An instance has read no further than the journal goes, and has sent nothing beyond it."""
     return (loaded(instance, journal) <= newest(journal)) & implies(
         sent(instance, journal, version), version <= newest(journal)
     )
@@ -197,7 +197,7 @@ def nobody_has_read_what_is_not_there(instance: Instance, journal: Journal, vers
 
 @lemma
 def who_leads_has_read_all_but_its_own(instance: Instance, journal: Journal) -> Formula:
-    """Behind what the one with the newest term has allocated there is nothing."""
+    """If the newest term's instance has loaded the journal, there is no entry after the newest version that it has allocated."""
     newest_term = ready(instance, journal) & (in_term(instance, journal) == fence(journal))
     return implies(newest_term, newest(journal) <= proposed(instance, journal))
 
@@ -249,11 +249,11 @@ def answers_are_to_entries(journal: Journal, version: Version) -> Formula:
 
 @lemma
 def marks_are_of_entries(instance: Instance, journal: Journal, term: Term, version: Version) -> Formula:
-    """Only entries are said to be answered."""
+    """Only entries are recorded as answered."""
     return implies(mark(instance, journal, term, version), version <= newest(journal))
 
 
 @lemma
 def who_has_done_it_has_answered(journal: Journal, version: Version, decision: Decision) -> Formula:
-    """The peer answers what it does."""
+    """The peer answers what it has done."""
     return implies(applied(journal, version, decision), answer(journal, version))

@@ -1,4 +1,4 @@
-"""Failover, put together. Read it in this order: vocabulary, actions, promises, variants."""
+"""The failover protocol. Reading order: vocabulary, actions, promises, variants."""
 
 from __future__ import annotations
 

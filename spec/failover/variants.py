@@ -1,7 +1,7 @@
-"""Deviations kept on purpose: how we know that the checks bite.
+"""Deliberate deviations, which show that the checks detect errors.
 
-The first ones are holes of the design document, the others change one rule each. A variant says what is different in the action
-that it replaces; all else of the action stays as it is stated.
+The first ones are holes of the design document; the others change one rule each. A variant states only its difference from the
+action that it replaces; the rest of the action is unchanged.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from spec.failover.vocabulary import (
 def several_decide_at_once(
     instance: Instance, journal: Journal, term: Term, version: Version, decision: Decision
 ) -> Step:
-    """Several instances run, and there is neither a lock nor a term: whatever any of them decides goes in."""
+    """Several instances run without a lock or a term: everything that any of them decides is appended."""
     return accept.but(without=[term == fence(journal)])
 
 
@@ -58,7 +58,7 @@ def several_decide_at_once(
     kind=Deviation.AS_DESIGNED,
 )
 def an_answer_goes_to_any_instance(instance: Instance, journal: Journal, version: Version) -> Step:
-    """An answer is acknowledged by whoever is given it, and noted in that instance's own cache, where nobody else looks."""
+    """An answer is acknowledged by any instance that receives it, and kept in that instance's cache, which no other reads."""
     return acknowledge.but(without=[answered(journal, version)])
 
 
@@ -67,13 +67,13 @@ def an_answer_goes_to_any_instance(instance: Instance, journal: Journal, version
 
 @variant(replaces=propose, breaks=[nothing_is_sent_that_is_not_recorded])
 def sends_before_it_records(instance: Instance, journal: Journal, decision: Decision) -> Step:
-    """The peer is told at once, while the entry is still on its way to the journal."""
+    """The peer is told at once, while the entry is still in flight to the journal."""
     return propose.but(then=[published.send(journal, loaded(instance, journal) + 1, decision)])
 
 
 @variant(replaces=depose, breaks=[versions_have_one_allocator])
 def loads_before_the_fence(instance: Instance, journal: Journal, term: Term) -> Step:
-    """Who takes over relies on what it read while it stood by, and misses what was appended since."""
+    """An instance that takes over relies on what it read as a standby, and misses what was appended since."""
     return depose.but(
         without=[ready],
         then=[ready.add(instance, journal), proposed.assign(instance, journal, to=loaded(instance, journal))],
@@ -82,19 +82,19 @@ def loads_before_the_fence(instance: Instance, journal: Journal, term: Term) -> 
 
 @variant(replaces=depose, breaks=[a_term_belongs_to_one_instance, versions_have_one_allocator])
 def gives_the_term_again(instance: Instance, journal: Journal, term: Term) -> Step:
-    """Who takes over is not given a term of its own, so that the one before it is not fenced."""
+    """An instance that takes over is not given a new term, so that its predecessor is not fenced."""
     return depose.but(without=[term == fence(journal) + 1], when=[term == fence(journal)])
 
 
 @variant(replaces=propose, breaks=[versions_have_one_allocator])
 def allocates_twice(instance: Instance, journal: Journal, decision: Decision) -> Step:
-    """The next version is allocated before the last one was seen in the journal."""
+    """The next version is allocated before the last one was read in the journal."""
     return propose.but(without=[proposed(instance, journal) == loaded(instance, journal)])
 
 
 @variant(replaces=load, breaks=[what_counts_as_sent_was_sent, what_is_recorded_is_done])
 def does_not_send_again(instance: Instance, journal: Journal) -> Step:
-    """Who takes over believes that its predecessor has sent whatever it recorded."""
+    """An instance that takes over assumes that its predecessor has sent everything that it recorded."""
     return load.but(
         then=[for_each(Version, lambda version: sent.add(instance, journal, version).when(version <= newest(journal)))]
     )
@@ -102,7 +102,7 @@ def does_not_send_again(instance: Instance, journal: Journal) -> Step:
 
 @variant(replaces=load, breaks=[a_journal_only_grows])
 def begins_a_new_journal(instance: Instance, journal: Journal) -> Step:
-    """Who takes over clears what it finds."""
+    """An instance that takes over clears the journal."""
     return load.but(
         without=[loaded, proposed],
         then=[
@@ -116,11 +116,11 @@ def begins_a_new_journal(instance: Instance, journal: Journal) -> Step:
 
 @variant(replaces=record, breaks=[an_answer_counts_for_who_can_record_it])
 def the_deposed_record_answers(instance: Instance, journal: Journal, term: Term, version: Version) -> Step:
-    """Entries are fenced, and what is said of answers is not."""
+    """Entries are fenced, but records of answers are not."""
     return record.but(without=[term == fence(journal)])
 
 
 @variant(replaces=take_over, breaks=[what_is_recorded_is_done])
 def waits_for_the_one_that_led(instance: Instance, journal: Journal, term: Term) -> Step:
-    """Nobody takes over: the one that led will come back."""
+    """No instance takes over: the former leader is expected to come back."""
     return take_over.but(when=[fence(journal) == NO_TERM])

@@ -1,4 +1,4 @@
-"""What a correct agent does: it applies what is newer, from either channel, and acknowledges only what it has applied."""
+"""The actions of a correct agent: it applies newer revisions from either channel, and acknowledges only what it has applied."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from spec.message_queue.vocabulary import (
 )
 from spec.on_demand.vocabulary import Session
 
-_epoch_of = epoch  # under another name, since actions have a parameter called epoch
+_epoch_of = epoch  # an alias, since actions have a parameter called epoch
 
 
 @action(by=ACA)
 def restart(host: Host) -> Step:
-    """The agent starts, for the first time or again: a new epoch, in which it knows nothing. Its subscriptions stay."""
+    """The agent starts or restarts: it begins a new epoch in which it knows nothing. Its subscriptions stay."""
     return Step(
         when=[correct(host)],
         then=[
@@ -49,7 +49,7 @@ def restart(host: Host) -> Step:
 
 @action(by=ACA, fair=True)
 def learn(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
-    """DPM pushed a revision newer than the known one: the agent applies it, and confirms."""
+    """DPM pushed a revision newer than the known one: the agent applies and confirms it."""
     return Step(
         takes=[push(host, epoch, vpc, revision)],
         when=[correct(host), epoch == _epoch_of(host), known(host, vpc) < revision],
@@ -59,7 +59,7 @@ def learn(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
 
 @action(by=ACA, fair=True)
 def accept(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
-    """The agent subscribes, from the latest on, and says so only when the subscription exists."""
+    """The agent subscribes from the latest message, and accepts only once the subscription exists."""
     return Step(
         takes=[subscribe(host, epoch, vpc, attempt)],
         when=[correct(host), epoch == _epoch_of(host), heard(host, vpc) < attempt, permitted(host, vpc)],
@@ -74,7 +74,7 @@ def accept(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
 
 @action(by=ACA)
 def decline(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
-    """The agent could not subscribe: the broker refused, or is not to be reached. It does not listen there any more either."""
+    """The agent could not subscribe: the broker refused or is unreachable. It also stops consuming an existing subscription."""
     return Step(
         takes=[subscribe(host, epoch, vpc, attempt)],
         when=[correct(host), epoch == _epoch_of(host), heard(host, vpc) < attempt],
@@ -88,7 +88,7 @@ def decline(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
 
 @action(by=ACA, fair=True)
 def receive(host: Host, vpc: Vpc, revision: Revision) -> Step:
-    """The subscription delivers a revision newer than the known one: the agent applies it, and confirms."""
+    """The subscription delivers a revision newer than the known one: the agent applies and confirms it."""
     return Step(
         when=[correct(host), listening(host, vpc), backlog(host, vpc, revision), known(host, vpc) < revision],
         then=[known.assign(host, vpc, to=revision), applied.send(host, epoch(host), vpc, revision)],
@@ -97,7 +97,7 @@ def receive(host: Host, vpc: Vpc, revision: Revision) -> Step:
 
 @action(by=ACA, fair=True)
 def consume(host: Host, vpc: Vpc, revision: Revision) -> Step:
-    """The agent acknowledges to the broker what it has applied, or what came too late: it does not come again."""
+    """The agent acknowledges to the broker what it has applied or what is outdated, so that the broker does not redeliver it."""
     return Step(
         when=[correct(host), listening(host, vpc), backlog(host, vpc, revision), revision <= known(host, vpc)],
         then=[backlog.remove(host, vpc, revision)],

@@ -1,4 +1,4 @@
-"""What a Byzantine agent can do: send what its own channel lets it, and subscribe where it is permitted to."""
+"""The actions of a Byzantine agent: it sends anything on its own channel, and subscribes wherever it is permitted to."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def forge_acceptance(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> St
 
 @action(by=ADVERSARY)
 def forge_refusal(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
-    """It claims not to be able to."""
+    """It claims that it could not subscribe."""
     return Step(when=[~correct(host), epoch > NEVER], then=[declined.send(host, epoch, vpc, attempt)])
 
 
 @action(by=ADVERSARY)
 def forge_applied(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
-    """It confirms what it likes."""
+    """It confirms any revision."""
     return Step(
         when=[~correct(host), epoch > NEVER, Revision.of(0) < revision],
         then=[applied.send(host, epoch, vpc, revision)],
@@ -52,11 +52,11 @@ def forge_applied(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Ste
 
 @action(by=ADVERSARY)
 def attach_unasked(host: Host, vpc: Vpc) -> Step:
-    """It subscribes where the broker lets it."""
+    """It subscribes unasked, where the broker permits it."""
     return Step(when=[~correct(host), permitted(host, vpc)], then=[attached.add(host, vpc)])
 
 
 @action(by=ADVERSARY)
 def discard(host: Host, vpc: Vpc, revision: Revision) -> Step:
-    """It acknowledges to the broker what it likes."""
+    """It acknowledges any message to the broker."""
     return Step(when=[~correct(host), backlog(host, vpc, revision)], then=[backlog.remove(host, vpc, revision)])

@@ -1,4 +1,4 @@
-"""Names for what several roles and promises speak of, and the lifecycles: the state machines of the message queue."""
+"""Definitions that several roles and promises share, and the lifecycles: the state machines of the message queue."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from spec.on_demand.vocabulary import Session
 
 @definition
 def large(vpc: Vpc) -> Formula:
-    """From here on a VPC goes to the topic. Ports count as they are after the change that is being sent."""
+    """The VPC is large enough to use the topic. Ports are counted after the change that is being sent."""
     return (many_ports(vpc) <= size(vpc)) | (many_in_a_group(vpc) <= group(vpc))
 
 
 @definition
 def small(vpc: Vpc) -> Formula:
-    """From here on a VPC leaves the topic: both numbers are below four fifths of their thresholds. Four fifths, in integers."""
+    """The VPC is small enough to leave the topic: both numbers are below four fifths of their thresholds, in integer arithmetic."""
     return (5 * size(vpc) < 4 * many_ports(vpc)) & (5 * group(vpc) < 4 * many_in_a_group(vpc))
 
 
@@ -63,26 +63,26 @@ def engaged(host: Host, vpc: Vpc) -> Formula:
 
 @definition
 def somebody_is_leaving(vpc: Vpc) -> Formula:
-    """The broker has still to end a subscription: whatever was published now would reach a host that has left."""
+    """The broker has yet to end a subscription: anything published now would reach a host that has left."""
     return exists(Host, lambda host: subscription(host, vpc) == Subscription.leaving)
 
 
 @definition
 def in_session(host: Host) -> Formula:
-    """DPM has met the agent's present epoch."""
+    """DPM has met the agent's current epoch."""
     return (met(host) == epoch(host)) & (Epoch.of(0) < met(host))
 
 
 @definition
 def under_way(host: Host, vpc: Vpc, revision: Revision) -> Formula:
-    """The revision is on its way to the host: pushed, or in the backlog of a subscription that DPM counts on."""
+    """The revision is in flight to the host: pushed, or in the backlog of a subscription that DPM relies on."""
     by_topic = (subscription(host, vpc) == Subscription.subscribed) & backlog(host, vpc, revision)
     return push.unspent(host, met(host), vpc, revision) | by_topic
 
 
 @definition
 def owed() -> Formula:
-    """Somebody waits: a revision is neither done nor given up, or a switch is under way. With nothing left to do: a deadlock."""
+    """Work is outstanding: a revision is pending, or a channel switch is in progress. With no action enabled: a deadlock."""
     pending = exists(Vpc, Revision, lambda vpc, revision: outcome(vpc, revision) == Change.pending)
     switching = exists(Vpc, lambda vpc: (channel(vpc) == Channel.opening) | (channel(vpc) == Channel.closing))
     return pending | switching
@@ -93,23 +93,23 @@ def owed() -> Formula:
 
 @lifecycle(holder=DPM)
 def channel_state(vpc: Vpc) -> Channel:
-    """A VPC's channel."""
+    """The channel of a VPC."""
     return channel(vpc)
 
 
 @lifecycle(holder=DPM)
 def subscription_state(host: Host, vpc: Vpc) -> Subscription:
-    """A host's subscription to a VPC's topic, as DPM sees it."""
+    """The subscription of a host to a VPC's topic, as known to DPM."""
     return subscription(host, vpc)
 
 
 @lifecycle(holder=DPM)
 def revision_state(vpc: Vpc, revision: Revision) -> Change:
-    """A revision, as DPM sees it."""
+    """The outcome of a revision, as known to DPM."""
     return outcome(vpc, revision)
 
 
 @lifecycle(holder=ACA)
 def agent_session(host: Host) -> Session:
-    """An agent's session: greeted once DPM has met its present epoch."""
+    """The session of an agent: greeted once DPM has met its current epoch."""
     return choose(in_session(host), Session.greeted, Session.starting)

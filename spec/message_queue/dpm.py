@@ -1,6 +1,6 @@
-"""What DPM does: it counts ports, decides on a channel, gets hosts on the topic and off it, and sends each revision.
+"""The actions of DPM: it counts ports, chooses a channel, moves hosts on and off the topic, and sends each revision.
 
-Every decision is taken on what DPM has stored, and stored before anything is sent.
+Every decision is based on what DPM has stored, and is stored before anything is sent.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ from spec.message_queue.vocabulary import (
 )
 from spec.on_demand.vocabulary import Session
 
-_attempt_of = attempt  # under another name, since actions have a parameter called attempt
+_attempt_of = attempt  # an alias, since actions have a parameter called attempt
 NEVER = Epoch.of(0)
 NO_PORT = Size.of(0)
 NOTHING = Revision.of(0)
@@ -72,7 +72,7 @@ NOTHING = Revision.of(0)
 
 @action(by=DPM)
 def add_port(host: Host, vpc: Vpc) -> Step:
-    """The host gets a port of the VPC. With the first one, it is sent what it has to know."""
+    """The host gets a port of the VPC. With the first port, DPM sends it the newest revision."""
     first = ports(host, vpc) == NO_PORT
     return Step(
         then=[
@@ -86,7 +86,7 @@ def add_port(host: Host, vpc: Vpc) -> Step:
 
 @action(by=DPM)
 def remove_port(host: Host, vpc: Vpc, remaining: Size, total: Size) -> Step:
-    """A port of the VPC leaves the host. With the last one, its subscription ends."""
+    """The host loses a port of the VPC. With the last port, its subscription ends."""
     return Step(
         when=[ports(host, vpc) == remaining + 1, size(vpc) == total + 1],
         then=[
@@ -125,13 +125,13 @@ def change_rules(vpc: Vpc) -> Step:
 
 
 def decided_now(vpc: Vpc) -> list[Changed]:
-    """History: the numbers that the decision was taken on."""
+    """History: the numbers at the time of the decision."""
     return [size_then.assign(vpc, to=size(vpc)), group_then.assign(vpc, to=group(vpc))]
 
 
 @action(by=DPM, fair=True)
 def open_topic(vpc: Vpc) -> Step:
-    """The VPC has become large: its hosts are asked to subscribe, also those that could not before."""
+    """The VPC has become large: its hosts are asked to subscribe, including those that could not subscribe before."""
     return Step(
         when=[channel(vpc) == Channel.grpc, large(vpc)],
         then=[
@@ -145,7 +145,7 @@ def open_topic(vpc: Vpc) -> Step:
 
 @action(by=DPM, fair=True)
 def close_topic(vpc: Vpc) -> Step:
-    """The VPC has become small: no more is published to its topic."""
+    """The VPC has become small: DPM stops publishing to its topic."""
     return Step(
         when=[on_the_topic(vpc), small(vpc)],
         then=[channel.assign(vpc, to=Channel.closing), *decided_now(vpc)],
@@ -155,7 +155,7 @@ def close_topic(vpc: Vpc) -> Step:
 
 @action(by=DPM, fair=True)
 def send_directly(vpc: Vpc) -> Step:
-    """In a VPC that is not large, or is leaving the topic, the newest revision is pushed to every host that has a port there."""
+    """If the VPC is not large or is leaving the topic, DPM pushes the newest revision to every host with a port there."""
     return Step(
         when=[
             sent(vpc) < rules(vpc),
@@ -173,7 +173,7 @@ def send_directly(vpc: Vpc) -> Step:
 
 @action(by=DPM, fair=True)
 def publish(vpc: Vpc) -> Step:
-    """In a VPC on the topic, the newest revision is published once, and pushed to the hosts that are not known to be subscribed."""
+    """On the topic, DPM publishes the newest revision once, and pushes it to the hosts that are not known to be subscribed."""
     return Step(
         when=[sent(vpc) < rules(vpc), on_the_topic(vpc), ~small(vpc), ~somebody_is_leaving(vpc)],
         then=[
@@ -191,13 +191,15 @@ def publish(vpc: Vpc) -> Step:
 
 @alternatives(open_topic, close_topic, send_directly, publish)
 def sends_a_revision(vpc: Vpc) -> Formula:
-    """A revision that has to go out either goes out on one channel, or decides for the other first. No number falls between."""
+    """A revision to be sent goes out on one channel, or DPM first switches to the other one. All combinations of numbers are
+    covered.
+    """
     return (sent(vpc) < rules(vpc)) & ~somebody_is_leaving(vpc)
 
 
 @action(by=DPM, fair=True)
 def finish_opening(vpc: Vpc) -> Step:
-    """Every host of the VPC has subscribed, is known not to be able to, or has no agent yet."""
+    """Every host of the VPC has subscribed, is known to be unable to, or has no agent yet."""
 
     def settled(host: Host) -> Formula:
         absent = ~member(host, vpc) | (met(host) == NEVER)
@@ -223,12 +225,12 @@ def finish_closing(vpc: Vpc) -> Step:
     )
 
 
-# ------------------------------------------------------------------------------------------- getting on the topic
+# ---------------------------------------------------------------------------------------------- joining the topic
 
 
 @action(by=DPM, fair=True)
 def ask(host: Host, vpc: Vpc) -> Step:
-    """A host of a VPC on the topic is permitted to subscribe, and asked to."""
+    """DPM permits a host of a VPC on the topic to subscribe, and asks it to."""
     number = attempt(host, vpc) + 1
     return Step(
         when=[
@@ -252,7 +254,7 @@ def ask(host: Host, vpc: Vpc) -> Step:
 
 @action(by=DPM, fair=True)
 def ask_again(host: Host, vpc: Vpc) -> Step:
-    """No answer came in time: the host is asked again, each time after a longer wait."""
+    """No answer arrived in time: DPM asks the host again, after a longer wait each time."""
     number = attempt(host, vpc) + 1
     return Step(
         when=[subscription(host, vpc) == Subscription.asked, tries(host, vpc) < patience(vpc)],
@@ -265,13 +267,13 @@ def ask_again(host: Host, vpc: Vpc) -> Step:
 
 
 def fall_back(host: Host, vpc: Vpc) -> list[Changed]:
-    """The host stays on the direct channel, where it has been all the time, and what the broker may hold for it is undone."""
+    """The host stays on the direct channel, which it never left, and DPM deletes whatever the broker may hold for it."""
     return [subscription.assign(host, vpc, to=Subscription.leaving), barred.add(host, vpc)]
 
 
 @action(by=DPM, fair=True)
 def give_up(host: Host, vpc: Vpc) -> Step:
-    """The host was asked often enough in a row, without an answer."""
+    """DPM has asked the host the maximum number of times in a row without an answer."""
     return Step(
         when=[subscription(host, vpc) == Subscription.asked, patience(vpc) <= tries(host, vpc)],
         then=fall_back(host, vpc),
@@ -281,7 +283,7 @@ def give_up(host: Host, vpc: Vpc) -> Step:
 
 @action(by=DPM, fair=True)
 def hear_acceptance(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
-    """The answer to the newest asking is yes: from now on the host is sent what is published, and nothing else."""
+    """The host accepts the newest attempt: from now on it receives what is published, and nothing is pushed to it."""
     return Step(
         takes=[accepted(host, epoch, vpc, attempt)],
         when=[
@@ -296,7 +298,7 @@ def hear_acceptance(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Ste
 
 @action(by=DPM, fair=True)
 def hear_refusal(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
-    """The answer to the newest asking is no. Asking the same again would change nothing."""
+    """The host declines the newest attempt. Asking again would not change the answer."""
     return Step(
         takes=[declined(host, epoch, vpc, attempt)],
         when=[
@@ -309,12 +311,12 @@ def hear_refusal(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
     )
 
 
-# ------------------------------------------------------------------------------------------ getting off the topic
+# ---------------------------------------------------------------------------------------------- leaving the topic
 
 
 @action(by=DPM, fair=True)
 def leave(host: Host, vpc: Vpc) -> Step:
-    """While the topic closes, each host is taken off it: it is sent directly what it may not have received from the topic."""
+    """While the topic closes, DPM takes each host off it, and pushes what the host may not have received from the topic."""
     was_on = subscription(host, vpc) == Subscription.subscribed
     return Step(
         when=[channel(vpc) == Channel.closing, engaged(host, vpc)],
@@ -332,7 +334,7 @@ def leave(host: Host, vpc: Vpc) -> Step:
 
 @action(by=DPM, fair=True)
 def end_subscription(host: Host, vpc: Vpc) -> Step:
-    """DPM withdraws the permission and deletes the subscription at the broker. No agent is needed for it."""
+    """DPM withdraws the permission and deletes the subscription at the broker. It needs no agent for this."""
     return Step(
         when=[subscription(host, vpc) == Subscription.leaving],
         then=[
@@ -350,7 +352,7 @@ def end_subscription(host: Host, vpc: Vpc) -> Step:
 
 @action(by=DPM, fair=True)
 def greet(host: Host, epoch: Epoch) -> Step:
-    """DPM meets a newer epoch of an agent. It knows nothing: it is sent everything again, and asked again for each topic."""
+    """DPM meets a newer epoch of an agent, which knows nothing: DPM resends everything, and asks again for each topic."""
     return Step(
         takes=[hello(host, epoch)],
         when=[met(host) < epoch],
@@ -383,7 +385,7 @@ def greet(host: Host, epoch: Epoch) -> Step:
 
 @action(by=DPM, fair=True)
 def remind(host: Host, vpc: Vpc) -> Step:
-    """The host has not confirmed what went out: it is pushed once more."""
+    """The host has not confirmed a revision that went out: DPM pushes it again."""
     return Step(
         when=[member(host, vpc), met(host) > NEVER, confirmed(host, vpc) < sent(vpc)],
         then=[push.send(host, met(host), vpc, sent(vpc))],
@@ -392,9 +394,9 @@ def remind(host: Host, vpc: Vpc) -> Step:
 
 @action(by=DPM, fair=True)
 def acknowledge(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
-    """The host confirms what it applied: this revision of this VPC, and the older ones.
+    """The host confirms the revision of this VPC that it applied, and all older ones.
 
-    What did not go out cannot be confirmed, nor what is of a VPC of which the host has no port.
+    It cannot confirm a revision that did not go out, nor one of a VPC in which it has no port.
     """
     return Step(
         takes=[applied(host, epoch, vpc, revision)],
@@ -405,7 +407,7 @@ def acknowledge(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
 
 @action(by=DPM, fair=True)
 def report_done(vpc: Vpc, revision: Revision) -> Step:
-    """Every host that has a port in the VPC has confirmed the revision or a newer one."""
+    """Every host with a port in the VPC has confirmed the revision or a newer one."""
     return Step(
         when=[
             outcome(vpc, revision) == Change.pending,
@@ -419,7 +421,7 @@ def report_done(vpc: Vpc, revision: Revision) -> Step:
 
 @action(by=DPM, fair=True)
 def report_failed(vpc: Vpc, revision: Revision) -> Step:
-    """Some host has not confirmed the revision for too long. It is reported, and goes on being reminded."""
+    """Some host has not confirmed the revision in time. DPM reports the failure and keeps reminding the host."""
     return Step(
         when=[
             outcome(vpc, revision) == Change.pending,
@@ -433,11 +435,11 @@ def report_failed(vpc: Vpc, revision: Revision) -> Step:
 
 @alternatives(report_done, report_failed)
 def ends_a_revision(vpc: Vpc, revision: Revision) -> Formula:
-    """A revision that went out can always end: nobody can hold it up for ever."""
+    """A revision that went out can always end: no host can block it forever."""
     return (outcome(vpc, revision) == Change.pending) & (revision <= sent(vpc))
 
 
 @action(by=DPM)
 def restart_dpm(after: Point) -> Step:
-    """DPM crashes and starts anew from its store. Nothing is lost: what was not sent is sent now, or again."""
+    """DPM crashes and restarts from its store. It loses nothing: unsent messages are sent now, others possibly again."""
     return Step()

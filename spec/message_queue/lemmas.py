@@ -1,4 +1,4 @@
-"""Invariants that promise nothing by themselves: with them, every promise is inductive."""
+"""Supporting invariants: they promise nothing themselves, and make every promise inductive."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from spec.message_queue.vocabulary import (
     tries,
 )
 
-_epoch_of = epoch  # under other names, since lemmas have parameters called so
+_epoch_of = epoch  # aliases, since lemmas have parameters with these names
 _attempt_of = attempt
 NEVER = Epoch.of(0)
 NOTHING = Revision.of(0)
@@ -54,32 +54,32 @@ NOTHING = Revision.of(0)
 
 @lemma
 def permitted_means_under_way(host: Host, vpc: Vpc) -> Formula:
-    """A host may subscribe exactly while DPM has it on the topic, or on its way there or off it."""
+    """A host may subscribe exactly while DPM has it on the topic, joining it or leaving it."""
     return same(permitted(host, vpc), subscription(host, vpc) != Subscription.none)
 
 
 @lemma
 def attached_means_permitted(host: Host, vpc: Vpc) -> Formula:
-    """A subscription exists only where it is permitted."""
+    """A subscription exists only while it is permitted."""
     return implies(attached(host, vpc), permitted(host, vpc))
 
 
 @lemma
 def only_members_are_asked(host: Host, vpc: Vpc) -> Formula:
-    """Whoever is asked or subscribed has a port and was met, and the VPC is not on the direct channel."""
+    """A host that is asked or subscribed has a port and was met, and the VPC is not on the direct channel."""
     there = member(host, vpc) & (met(host) > NEVER)
     return implies(engaged(host, vpc), there)
 
 
 @lemma
 def the_direct_channel_has_no_subscriptions(host: Host, vpc: Vpc) -> Formula:
-    """DPM is back on the direct channel only when nobody is on the topic any more."""
+    """DPM returns to the direct channel only when no host is on the topic."""
     return implies(channel(vpc) == Channel.grpc, subscription(host, vpc) == Subscription.none)
 
 
 @lemma
 def askings_are_counted(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Formula:
-    """An asking has a number that was given out, and an epoch that was met."""
+    """Every request to subscribe has an attempt number that was issued, and an epoch that was met."""
     return implies(
         subscribe(host, epoch, vpc, attempt),
         (attempt <= _attempt_of(host, vpc)) & (epoch <= met(host)) & (NEVER < epoch),
@@ -95,13 +95,13 @@ def answers_are_to_askings(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt)
 
 @lemma
 def nobody_is_asked_too_often(host: Host, vpc: Vpc) -> Formula:
-    """In a row, a host is asked no oftener than DPM has patience for."""
+    """DPM asks a host no more often in a row than its limit allows."""
     return tries(host, vpc) <= patience(vpc)
 
 
 @lemma
 def accepted_means_attached(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Formula:
-    """While DPM waits for the answer to an asking that a correct agent has accepted, the subscription exists."""
+    """While DPM waits for the answer to an attempt that a correct agent has accepted, the subscription exists."""
     waited_for = (attempt == _attempt_of(host, vpc)) & (subscription(host, vpc) == Subscription.asked)
     return implies(correct(host) & accepted(host, epoch, vpc, attempt) & waited_for, attached(host, vpc))
 
@@ -111,38 +111,38 @@ def accepted_means_attached(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt
 
 @lemma
 def only_what_was_sent_is_under_way(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
-    """What is pushed or in a backlog went out."""
+    """Every revision that is pushed or in a backlog went out."""
     there = push(host, epoch, vpc, revision) | backlog(host, vpc, revision)
     return implies(there, (revision <= sent(vpc)) & (NOTHING < revision))
 
 
 @lemma
 def pushes_are_to_members(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
-    """What is pushed or in a backlog is of a VPC of which the host has, or had, a port."""
+    """Every revision that is pushed to a host or in its backlog is of a VPC of which the host has, or had, a port."""
     return implies(push(host, epoch, vpc, revision) | backlog(host, vpc, revision), belonged(host, vpc))
 
 
 @lemma
 def members_belonged(host: Host, vpc: Vpc) -> Formula:
-    """Whoever has a port belongs to the history of the VPC."""
+    """The history records every host with a port as belonging to the VPC."""
     return implies(member(host, vpc), belonged(host, vpc))
 
 
 @lemma
 def pushes_are_to_met_epochs(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
-    """DPM pushes to epochs that it has met."""
+    """DPM pushes only to epochs that it has met."""
     return implies(push(host, epoch, vpc, revision), (epoch <= met(host)) & (NEVER < epoch))
 
 
 @lemma
 def sent_means_issued(vpc: Vpc) -> Formula:
-    """Only what was issued went out."""
+    """Only issued revisions went out."""
     return sent(vpc) <= rules(vpc)
 
 
 @lemma
 def issued_revisions_have_an_outcome(vpc: Vpc, revision: Revision) -> Formula:
-    """DPM keeps an outcome of just the revisions that it issued."""
+    """DPM keeps an outcome for exactly the revisions that it issued."""
     return same(outcome(vpc, revision) != Change.none, (NOTHING < revision) & (revision <= rules(vpc)))
 
 
@@ -158,20 +158,20 @@ def dpm_meets_begun_epochs(host: Host, epoch: Epoch) -> Formula:
 
 @lemma
 def only_correct_agents_start(host: Host) -> Formula:
-    """What a Byzantine agent does between its messages is not part of the state."""
+    """The state has no entries for Byzantine agents: what they know or do between messages is not modeled."""
     return implies(~correct(host), epoch(host) == NEVER)
 
 
 @lemma
 def only_the_met_know(host: Host, vpc: Vpc) -> Formula:
-    """A correct agent whose epoch DPM has not met knows nothing, was asked nothing, and listens to nothing."""
+    """A correct agent whose epoch DPM has not met knows nothing, was asked nothing, and consumes nothing."""
     fresh = (known(host, vpc) == NOTHING) & (heard(host, vpc) == Attempt.of(0)) & ~listening(host, vpc)
     return implies(correct(host) & (met(host) < _epoch_of(host)), fresh)
 
 
 @lemma
 def confirmations_are_of_begun_epochs(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
-    """A correct agent confirms in epochs that have begun, and what it knows."""
+    """A correct agent confirms only in epochs that have begun, and only what it knows."""
     of_now = implies(epoch == _epoch_of(host), revision <= known(host, vpc))
     return implies(correct(host) & applied(host, epoch, vpc, revision), (epoch <= _epoch_of(host)) & of_now)
 
@@ -181,7 +181,7 @@ def confirmations_are_of_begun_epochs(host: Host, epoch: Epoch, vpc: Vpc, revisi
 
 @lemma
 def on_the_topic_since_it_was_large(vpc: Vpc) -> Formula:
-    """A VPC that is on the topic was large when that was decided, and one that left it was small."""
+    """A VPC on the topic was large when DPM decided for it, and a VPC that left the topic was small."""
     was_large = (many_ports(vpc) <= size_then(vpc)) | (many_in_a_group(vpc) <= group_then(vpc))
     was_small = (5 * size_then(vpc) < 4 * many_ports(vpc)) & (5 * group_then(vpc) < 4 * many_in_a_group(vpc))
     never = (size_then(vpc) == size_then(vpc)) & ~on_the_topic(vpc)

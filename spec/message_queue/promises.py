@@ -1,7 +1,7 @@
-"""What the message queue promises.
+"""The promises of the message queue.
 
-As in the core: where a promise speaks of what an agent knows or does, it speaks of correct agents; what DPM sends and the broker
-keeps it promises of all.
+Promises about what an agent knows or does cover correct agents only; promises about what DPM sends and the broker keeps cover all
+hosts.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ def a_topic_was_used_and_closed(host: Host, vpc: Vpc) -> Formula:
 
 @always(a_revision_comes_by_the_topic, a_topic_was_used_and_closed)
 def nobody_misses_a_revision(host: Host, vpc: Vpc) -> Formula:
-    """Over any number of switches: whoever has a port of the VPC knows the newest revision that went out, or it is on its way.
+    """Over any number of switches, a host with a port of the VPC knows the newest revision that went out, or it is in flight.
 
-    For correct agents whose present epoch DPM has met; another is sent everything when it is met.
+    This covers correct agents whose current epoch DPM has met; other agents are sent everything when they are met.
     """
     due = correct(host) & in_session(host) & member(host, vpc) & (NOTHING < sent(vpc))
     return implies(due, (sent(vpc) <= known(host, vpc)) | under_way(host, vpc, sent(vpc)))
@@ -76,13 +76,13 @@ def nobody_misses_a_revision(host: Host, vpc: Vpc) -> Formula:
 
 @sometimes
 def a_host_is_subscribed(host: Host, vpc: Vpc) -> Formula:
-    """A host has subscribed, and DPM knows."""
+    """A host has subscribed, and DPM knows it."""
     return subscription(host, vpc) == Subscription.subscribed
 
 
 @always(a_host_is_subscribed)
 def subscribed_means_kept(host: Host, vpc: Vpc) -> Formula:
-    """What DPM publishes for a host that it takes for subscribed, the broker keeps for that host: subscribe first, then publish."""
+    """The broker keeps every revision published for a host that DPM counts as subscribed: subscribe first, then publish."""
     return implies(correct(host) & (subscription(host, vpc) == Subscription.subscribed), attached(host, vpc))
 
 
@@ -91,26 +91,26 @@ def subscribed_means_kept(host: Host, vpc: Vpc) -> Formula:
 
 @sometimes
 def a_host_has_left(host: Host, vpc: Vpc) -> Formula:
-    """A host that had a port of the VPC, and knows a revision, has none any more."""
+    """A host that had a port of the VPC and knows a revision has no port any more."""
     return belonged(host, vpc) & ~member(host, vpc) & (NOTHING < known(host, vpc))
 
 
 @always(a_host_has_left)
 def no_port_no_subscription(host: Host, vpc: Vpc) -> Formula:
-    """When its last port of the VPC has left a host, its subscription ends, whatever its agent does."""
+    """When a host loses its last port of the VPC, its subscription ends, whatever its agent does."""
     return implies(attached(host, vpc), member(host, vpc) | (subscription(host, vpc) == Subscription.leaving))
 
 
 @two_state(a_host_has_left)
 def publishes_for_members_only(host: Host, vpc: Vpc, revision: Revision) -> Formula:
-    """Nothing is put into the backlog of a host that has no port of the VPC, nor is anything pushed to it."""
+    """No revision is added to the backlog of a host without a port of the VPC, or pushed to it."""
     published = backlog.after(host, vpc, revision) & ~backlog(host, vpc, revision)
     return implies(published, member(host, vpc))
 
 
 @always(a_host_has_left)
 def stays_in_its_vpc(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
-    """A host is sent a revision only of a VPC of which it has, or had, a port."""
+    """A host is sent revisions only of a VPC of which it has, or had, a port."""
     return implies(push.unspent(host, epoch, vpc, revision) | backlog(host, vpc, revision), belonged(host, vpc))
 
 
@@ -119,20 +119,20 @@ def stays_in_its_vpc(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> 
 
 @sometimes
 def an_old_revision_is_still_in_the_backlog(host: Host, vpc: Vpc, revision: Revision) -> Formula:
-    """The broker has still to deliver what a push has overtaken."""
+    """The broker has yet to deliver a revision that a push has overtaken."""
     return backlog(host, vpc, revision) & (revision < known(host, vpc))
 
 
 @two_state(an_old_revision_is_still_in_the_backlog)
 def newer_wins(host: Host, vpc: Vpc) -> Formula:
-    """What went out never goes back; what a correct agent knows never goes back within an epoch, by whatever channel it comes."""
+    """The newest revision sent never decreases; what a correct agent knows never decreases within an epoch, on either channel."""
     same_epoch = correct(host) & (epoch.after(host) == epoch(host))
     return (sent(vpc) <= sent.after(vpc)) & implies(same_epoch, known(host, vpc) <= known.after(host, vpc))
 
 
 @always(a_host_is_subscribed)
 def invents_nothing(host: Host, vpc: Vpc) -> Formula:
-    """Nothing goes out that DPM did not issue, and a correct agent knows nothing that did not go out."""
+    """No revision goes out that DPM did not issue, and a correct agent knows none that did not go out."""
     return (sent(vpc) <= rules(vpc)) & implies(correct(host), known(host, vpc) <= sent(vpc))
 
 
@@ -141,13 +141,13 @@ def invents_nothing(host: Host, vpc: Vpc) -> Formula:
 
 @sometimes
 def a_backlog_is_consumed(host: Host, vpc: Vpc, revision: Revision) -> Formula:
-    """An agent acknowledges to the broker."""
+    """An agent acknowledges a revision to the broker."""
     return backlog(host, vpc, revision) & ~backlog.after(host, vpc, revision) & attached.after(host, vpc)
 
 
 @two_state(a_backlog_is_consumed)
 def acknowledges_after_applying(host: Host, vpc: Vpc, revision: Revision) -> Formula:
-    """What a correct agent acknowledges to the broker, it has applied, or something newer."""
+    """A correct agent acknowledges a revision to the broker only after applying it or a newer one."""
     taken = backlog(host, vpc, revision) & ~backlog.after(host, vpc, revision)
     return implies(correct(host) & taken & attached.after(host, vpc), revision <= known(host, vpc))
 
@@ -160,14 +160,14 @@ def a_confirmation_is_under_way(host: Host, vpc: Vpc) -> Formula:
 
 @always(a_confirmation_is_under_way)
 def confirmations_are_true(host: Host, vpc: Vpc, revision: Revision) -> Formula:
-    """What a correct agent confirms to DPM, and what DPM counts on, it has applied: of that VPC, and in that epoch."""
+    """A correct agent has applied everything that it confirms and that DPM counts as confirmed, for that VPC and in that epoch."""
     said = implies(applied.unspent(host, epoch(host), vpc, revision), revision <= known(host, vpc))
     return implies(correct(host), said & implies(in_session(host), confirmed(host, vpc) <= known(host, vpc)))
 
 
 @always(a_confirmation_is_under_way)
 def applied_means_confirmed(host: Host, vpc: Vpc) -> Formula:
-    """While DPM does not know what a correct agent has applied, the confirmation is on its way; before it has met it, the hello."""
+    """If DPM does not know what a correct agent has applied, the confirmation is in flight; before DPM meets it, the hello is."""
     behind = correct(host) & in_session(host) & (confirmed(host, vpc) < known(host, vpc))
     said = implies(behind, applied.unspent(host, met(host), vpc, known(host, vpc)))
     return said & implies(correct(host) & (met(host) < epoch(host)), hello.unspent(host, epoch(host)))
@@ -175,7 +175,7 @@ def applied_means_confirmed(host: Host, vpc: Vpc) -> Formula:
 
 @sometimes
 def a_revision_is_done(vpc: Vpc, revision: Revision) -> Formula:
-    """Every host that has a port has confirmed."""
+    """Every host with a port has confirmed the revision."""
     return outcome(vpc, revision) == Change.done
 
 
@@ -198,13 +198,13 @@ def done_means_applied(host: Host, vpc: Vpc, revision: Revision) -> Formula:
 
 @sometimes
 def a_topic_is_in_use(vpc: Vpc) -> Formula:
-    """Every host of a VPC has been asked to subscribe, and has answered or been given up."""
+    """Every host of a VPC has been asked to subscribe, and has answered or timed out for good."""
     return channel(vpc) == Channel.mq
 
 
 @sometimes
 def a_topic_is_closing(vpc: Vpc) -> Formula:
-    """A VPC is small again."""
+    """A VPC has become small again."""
     return channel(vpc) == Channel.closing
 
 
@@ -217,7 +217,7 @@ def the_direct_channel_is_alone(host: Host, vpc: Vpc) -> Formula:
 
 @two_state(a_topic_is_in_use, a_topic_is_closing)
 def never_flaps(vpc: Vpc) -> Formula:
-    """Between two decisions one of the numbers has changed by more than a fifth of its threshold."""
+    """Between two decisions, one of the numbers has changed by more than a fifth of its threshold."""
     opened = (channel(vpc) == Channel.grpc) & (channel.after(vpc) == Channel.opening)
     grown = (many_ports(vpc) + 5 * size_then(vpc) < 5 * size(vpc)) | (
         many_in_a_group(vpc) + 5 * group_then(vpc) < 5 * group(vpc)
@@ -233,54 +233,54 @@ def never_flaps(vpc: Vpc) -> Formula:
 
 
 def unchanged(vpc: Vpc, ports: Size, largest: Size) -> Formula:
-    """The numbers on which the channel is decided are these."""
+    """The numbers that decide the channel have these values."""
     return (size(vpc) == ports) & (group(vpc) == largest)
 
 
 @eventually(a_revision_comes_by_the_topic)
 def every_revision_goes_out(vpc: Vpc, revision: Revision, ports: Size, largest: Size) -> LeadsTo:
-    """Every revision goes out, or the VPC's size changes meanwhile."""
+    """Every revision eventually goes out, unless the VPC's size changes in between."""
     waits = (sent(vpc) < revision) & (revision <= rules(vpc)) & unchanged(vpc, ports, largest)
     return leads_to(waits, (revision <= sent(vpc)) | ~unchanged(vpc, ports, largest))
 
 
 @eventually(a_topic_is_in_use)
 def opening_ends(vpc: Vpc, ports: Size, largest: Size) -> LeadsTo:
-    """A topic that opens is in use one day, whatever its agents do, or the VPC's size changes meanwhile."""
+    """An opening topic is eventually in use, whatever its agents do, unless the VPC's size changes in between."""
     opening = (channel(vpc) == Channel.opening) & unchanged(vpc, ports, largest)
     return leads_to(opening, (channel(vpc) != Channel.opening) | ~unchanged(vpc, ports, largest))
 
 
 @eventually(a_topic_is_closing)
 def closing_ends(vpc: Vpc) -> LeadsTo:
-    """A topic that closes is closed one day, whatever its agents do."""
+    """A closing topic is eventually closed, whatever its agents do."""
     return leads_to(channel(vpc) == Channel.closing, channel(vpc) == Channel.grpc)
 
 
 @eventually(a_topic_is_closing)
 def small_networks_leave_the_topic(vpc: Vpc, ports: Size, largest: Size) -> LeadsTo:
-    """A VPC that is small, and stays so, leaves the topic."""
+    """A VPC that is small and stays small eventually leaves the topic."""
     there = on_the_topic(vpc) & small(vpc) & unchanged(vpc, ports, largest)
     return leads_to(there, ~on_the_topic(vpc) | ~unchanged(vpc, ports, largest))
 
 
 @eventually(a_host_is_subscribed)
 def asking_ends(host: Host, vpc: Vpc) -> LeadsTo:
-    """A host that was asked to subscribe is subscribed one day, or left alone: nobody is asked for ever."""
+    """A host that was asked to subscribe is eventually subscribed or left alone: no host is asked forever."""
     asked = subscription(host, vpc) == Subscription.asked
     return leads_to(asked, ~asked)
 
 
 @eventually(a_host_has_left)
 def leaving_ends(host: Host, vpc: Vpc) -> LeadsTo:
-    """A subscription that is to end ends."""
+    """A subscription that is ending eventually ends."""
     leaving = subscription(host, vpc) == Subscription.leaving
     return leads_to(leaving, ~leaving)
 
 
 @eventually(a_revision_comes_by_the_topic)
 def every_agent_applies_every_revision(host: Host, vpc: Vpc, revision: Revision) -> LeadsTo:
-    """A correct agent in session applies what went out, or something newer, unless it restarts or its last port leaves."""
+    """A correct agent in session eventually applies what went out, or a newer one, unless it restarts or loses its last port."""
     due = correct(host) & in_session(host) & member(host, vpc)
     return leads_to(
         due & (NOTHING < revision) & (revision <= sent(vpc)),
@@ -290,6 +290,6 @@ def every_agent_applies_every_revision(host: Host, vpc: Vpc, revision: Revision)
 
 @eventually(a_revision_is_done, a_revision_fails)
 def every_revision_is_reported(vpc: Vpc, revision: Revision, ports: Size, largest: Size) -> LeadsTo:
-    """A revision that went out is reported done or failed, or the VPC's size changes meanwhile."""
+    """A revision that went out is eventually reported done or failed, unless the VPC's size changes in between."""
     open_ = (outcome(vpc, revision) == Change.pending) & (revision <= sent(vpc)) & unchanged(vpc, ports, largest)
     return leads_to(open_, (outcome(vpc, revision) != Change.pending) | ~unchanged(vpc, ports, largest))

@@ -1,6 +1,6 @@
-"""The message queue: one topic for all hosts of a large network, beside the direct channel; put together.
+"""The message queue protocol: one topic for all hosts of a large VPC, beside the direct channel.
 
-Read it in this order: vocabulary, definitions, the roles (dpm, aca, adversary), the promises, the lemmas, the variants.
+Reading order: vocabulary, definitions, the roles (dpm, aca, adversary), promises, lemmas, variants.
 """
 
 from __future__ import annotations

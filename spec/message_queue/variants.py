@@ -1,6 +1,6 @@
-"""Deviations kept on purpose: the holes of the design document, what was built instead, and rules changed one at a time.
+"""Deliberate deviations: the holes of the design document, what was built instead, and rules changed one at a time.
 
-A variant says what is different in the action that it replaces; all else of the action stays as it is stated.
+A variant states only its difference from the action that it replaces; the rest of the action is unchanged.
 """
 
 from __future__ import annotations
@@ -82,14 +82,14 @@ from spec.message_queue.vocabulary import (
     tries,
 )
 
-_attempt_of = attempt  # under another name, since actions have a parameter called attempt
+_attempt_of = attempt  # an alias, since actions have a parameter called attempt
 
 # -------------------------------------------------------------------------------------------------- as designed
 
 
 @variant(replaces=hear_refusal, breaks=[subscribed_means_kept], kind=Deviation.AS_DESIGNED)
 def takes_a_refusal_for_success(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
-    """The branch for a subscription that succeeded is the one for a failed one: what is published next is kept for nobody."""
+    """The branch for a successful subscription handles a failed one: the broker keeps the next published revision for no host."""
     return hear_refusal.but(
         without=[subscription, barred], then=[subscription.assign(host, vpc, to=Subscription.subscribed)]
     )
@@ -97,7 +97,7 @@ def takes_a_refusal_for_success(host: Host, epoch: Epoch, vpc: Vpc, attempt: Att
 
 @variant(replaces=open_topic, breaks=[every_revision_goes_out], kind=Deviation.AS_DESIGNED)
 def sends_nothing_at_equality(vpc: Vpc) -> Step:
-    """Large is *more than* the threshold and small is less: just at the threshold neither applies, and nothing is sent."""
+    """Large means *more than* the threshold, and small means less: exactly at the threshold neither applies; nothing is sent."""
     return open_topic.but(
         without=[large(vpc)], when=[(many_ports(vpc) < size(vpc)) | (many_in_a_group(vpc) < group(vpc))]
     )
@@ -105,31 +105,31 @@ def sends_nothing_at_equality(vpc: Vpc) -> Step:
 
 @variant(replaces=publish, breaks=[nobody_misses_a_revision], kind=Deviation.AS_DESIGNED)
 def sends_nothing_to_the_subscribed(vpc: Vpc) -> Step:
-    """There is no branch for an agent that has subscribed already: the commonest case sends nothing."""
+    """There is no branch for an agent that has already subscribed: the most common case sends nothing."""
     return publish.but(without=[backlog])
 
 
 @variant(replaces=receive, breaks=[newer_wins], kind=Deviation.AS_DESIGNED)
 def replays_over_newer(host: Host, vpc: Vpc, revision: Revision) -> Step:
-    """An agent starts at the earliest message, or seeks back to one, and applies again what newer ones have replaced."""
+    """An agent starts at the earliest message, or seeks back, and applies again what newer revisions have replaced."""
     return receive.but(without=[known(host, vpc) < revision])
 
 
 @variant(replaces=ask, breaks=[subscribed_means_kept], kind=Deviation.AS_DESIGNED)
 def publishes_before_it_subscribes(host: Host, vpc: Vpc) -> Step:
-    """The goal state is published first and the agent asked to subscribe afterwards, from the latest on."""
+    """The goal state is published first and the agent is asked to subscribe afterwards, from the latest message."""
     return ask.but(without=[subscription], then=[subscription.assign(host, vpc, to=Subscription.subscribed)])
 
 
 @variant(replaces=close_topic, breaks=[never_flaps], kind=Deviation.AS_DESIGNED)
 def has_no_hysteresis(vpc: Vpc) -> Step:
-    """The thresholds for leaving the topic are those for going there: one port more or less goes over each time."""
+    """The thresholds for leaving the topic equal those for joining it: one port more or less causes a switch each time."""
     return close_topic.but(without=[small(vpc)], when=[~large(vpc)])
 
 
 @variant(replaces=ask_again, breaks=[asking_ends], kind=Deviation.AS_DESIGNED)
 def asks_for_ever(host: Host, vpc: Vpc) -> Step:
-    """Tries are not counted: a host whose agent is dead, or whose subscription is refused, is asked without end."""
+    """Attempts are not limited: a host whose agent is dead, or whose subscription is refused, is asked forever."""
     return ask_again.but(
         without=[tries(host, vpc) < patience(vpc), tries, attempt, subscribe],
         then=[subscribe.send(host, met(host), vpc, attempt(host, vpc))],
@@ -138,25 +138,25 @@ def asks_for_ever(host: Host, vpc: Vpc) -> Step:
 
 @variant(replaces=hear_refusal, breaks=[opening_ends], kind=Deviation.AS_DESIGNED)
 def forgets_that_it_fell_back(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
-    """After a refusal the state goes by the direct channel, but the topic is there: the next one asks the host again."""
+    """After a refusal the state goes by the direct channel, but the topic exists, so the next state asks the host again."""
     return hear_refusal.but(without=[barred])
 
 
 @variant(replaces=leave, breaks=[nobody_misses_a_revision], kind=Deviation.AS_DESIGNED)
 def leaves_without_a_snapshot(host: Host, vpc: Vpc) -> Step:
-    """When the topic is closed, what was published to it and not yet consumed is lost with the subscription."""
+    """When the topic is closed, anything published to it and not yet consumed is lost with the subscription."""
     return leave.but(without=[push])
 
 
 @variant(replaces=learn, breaks=[newer_wins], kind=Deviation.AS_DESIGNED)
 def the_channels_overtake_each_other(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
-    """States on both channels are not ordered with each other: the one that comes last is applied, be it the older one."""
+    """States on the two channels are not ordered with each other: the one that arrives last is applied, even if it is older."""
     return learn.but(without=[known(host, vpc) < revision])
 
 
 @variant(replaces=close_topic, breaks=[subscribed_means_kept], kind=Deviation.AS_DESIGNED)
 def closes_the_topic_at_once(vpc: Vpc) -> Step:
-    """The topic is closed while one state is sent to one host; the other hosts are still taken for subscribed."""
+    """The topic is closed while one state is sent to one host; the other hosts still count as subscribed."""
     return close_topic.but(
         then=[
             for_each(Host, lambda host: attached.remove(host, vpc)),
@@ -173,25 +173,25 @@ def counts_any_confirmation(host: Host, epoch: Epoch, vpc: Vpc, revision: Revisi
 
 @variant(replaces=report_done, breaks=[done_means_applied], kind=Deviation.AS_DESIGNED)
 def reports_before_they_confirm(vpc: Vpc, revision: Revision) -> Step:
-    """Success is reported when the confirmations begin to be watched, not when they have come."""
+    """Success is reported when DPM starts to watch for confirmations, not when they have arrived."""
     return report_done.but(without=[forall(Host, lambda host: ~member(host, vpc) | (revision <= confirmed(host, vpc)))])
 
 
 @variant(replaces=leave, breaks=[subscribed_means_kept], kind=Deviation.AS_DESIGNED)
 def forgets_that_it_unsubscribed(host: Host, vpc: Vpc) -> Step:
-    """An agent unsubscribes, and the record of who has subscribed is not updated."""
+    """An agent unsubscribes, and the record of subscribed hosts is not updated."""
     return leave.but(without=[subscription], then=[attached.remove(host, vpc)])
 
 
 @variant(replaces=remove_port, breaks=[no_port_no_subscription], kind=Deviation.AS_DESIGNED)
 def keeps_the_subscription(host: Host, vpc: Vpc, remaining: Size, total: Size) -> Step:
-    """The last port of a VPC leaves a host, and its subscription stays, with a backlog for ever."""
+    """A host loses its last port of a VPC, and its subscription stays, with a backlog, forever."""
     return remove_port.but(without=[subscription])
 
 
 @variant(replaces=close_topic, breaks=[never_flaps], kind=Deviation.AS_DESIGNED)
 def decides_on_the_size_before(vpc: Vpc) -> Step:
-    """Ports are counted as they were before the change: a VPC that has just reached the threshold counts as smaller."""
+    """Ports are counted before the change: a VPC that has just reached the threshold counts as smaller."""
     ports_before = 5 * size(vpc) < 4 * many_ports(vpc) + Size.of(5)
     return close_topic.but(without=[small(vpc)], when=[ports_before, 5 * group(vpc) < 4 * many_in_a_group(vpc)])
 
@@ -201,7 +201,7 @@ def decides_on_the_size_before(vpc: Vpc) -> Step:
 
 @variant(replaces=close_topic, breaks=[small_networks_leave_the_topic], kind=Deviation.AS_BUILT)
 def leaves_far_too_late(vpc: Vpc) -> Step:
-    """The threshold for leaving the topic is a tenth of the one for going there: a VPC that is small again stays for long."""
+    """The threshold for leaving the topic is a tenth of the one for joining it: a VPC that is small again stays for long."""
     return close_topic.but(
         without=[small(vpc)], when=[10 * size(vpc) < many_ports(vpc), 10 * group(vpc) < many_in_a_group(vpc)]
     )
@@ -209,31 +209,31 @@ def leaves_far_too_late(vpc: Vpc) -> Step:
 
 @variant(replaces=open_topic, breaks=[every_revision_goes_out], kind=Deviation.AS_BUILT)
 def counts_ports_only(vpc: Vpc) -> Step:
-    """The size of security groups decides nothing: a VPC with one large group never goes to the topic."""
+    """The size of security groups decides nothing: a VPC with one large group never uses the topic."""
     return open_topic.but(without=[large(vpc)], when=[many_ports(vpc) <= size(vpc)])
 
 
 @variant(replaces=consume, breaks=[acknowledges_after_applying], kind=Deviation.AS_BUILT)
 def acknowledges_whatever_comes(host: Host, vpc: Vpc, revision: Revision) -> Step:
-    """The agent acknowledges to the broker in every case, also when parsing or applying has failed."""
+    """The agent acknowledges every message to the broker, even if parsing or applying it failed."""
     return consume.but(without=[revision <= known(host, vpc)])
 
 
 @variant(replaces=hear_acceptance, breaks=[subscribed_means_kept], kind=Deviation.AS_BUILT)
 def takes_any_answer(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
-    """The answer to an earlier asking counts for the newest: the subscription that it speaks of has been ended since."""
+    """The answer to an earlier attempt counts for the newest one, although its subscription has been ended since."""
     return hear_acceptance.but(without=[attempt == _attempt_of(host, vpc)])
 
 
 @variant(replaces=end_subscription, breaks=[closing_ends, leaving_ends], kind=Deviation.AS_BUILT)
 def never_unsubscribes(host: Host, vpc: Vpc) -> Step:
-    """Nobody ever unsubscribes."""
+    """No host ever unsubscribes."""
     return end_subscription.but(without=[subscription, permitted, attached, backlog])
 
 
 @variant(replaces=give_up, breaks=[asking_ends], kind=Deviation.AS_BUILT)
 def has_no_fallback(host: Host, vpc: Vpc) -> Step:
-    """A host that does not answer is left as asked: nobody falls back to the direct channel."""
+    """A host that does not answer stays asked: it never falls back to the direct channel."""
     return give_up.but(without=[subscription, barred])
 
 
@@ -248,7 +248,7 @@ def publishes_while_somebody_leaves(vpc: Vpc) -> Step:
 
 @variant(replaces=publish, breaks=[nobody_misses_a_revision])
 def pushes_to_nobody_on_the_topic(vpc: Vpc) -> Step:
-    """On the topic nothing is pushed: who could not subscribe, or has not yet, misses it."""
+    """On the topic nothing is pushed: a host that could not subscribe, or has not yet, misses the revision."""
     return publish.but(without=[push])
 
 
@@ -263,19 +263,19 @@ def pushes_to_all_hosts(vpc: Vpc) -> Step:
 
 @variant(replaces=send_directly, breaks=[invents_nothing])
 def sends_the_next_revision(vpc: Vpc) -> Step:
-    """What goes out has a number that was not given out yet."""
+    """DPM sends a revision whose number was not issued yet."""
     return send_directly.but(without=[sent], then=[sent.assign(vpc, to=rules(vpc) + 1)])
 
 
 @variant(replaces=learn, breaks=[applied_means_confirmed])
 def applies_without_confirming_it(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
-    """The agent applies, and does not confirm."""
+    """The agent applies a revision and does not confirm it."""
     return learn.but(without=[applied])
 
 
 @variant(replaces=receive, breaks=[confirmations_are_true])
 def confirms_what_it_did_not_apply(host: Host, vpc: Vpc, revision: Revision) -> Step:
-    """The agent confirms what comes by the topic, and does not apply it."""
+    """The agent confirms what the topic delivers without applying it."""
     return receive.but(without=[known])
 
 
@@ -287,23 +287,23 @@ def finishes_closing_early(vpc: Vpc) -> Step:
 
 @variant(replaces=greet, breaks=[nobody_misses_a_revision])
 def greets_without_a_snapshot(host: Host, epoch: Epoch) -> Step:
-    """An agent that has restarted is met, and not sent again what it had applied."""
+    """DPM meets a restarted agent, and does not resend what it had applied."""
     return greet.but(without=[push])
 
 
 @variant(replaces=end_subscription, breaks=[no_port_no_subscription])
 def ends_it_at_the_broker_later(host: Host, vpc: Vpc) -> Step:
-    """DPM takes the subscription for ended while the broker still keeps it."""
+    """DPM counts the subscription as ended while the broker still keeps it."""
     return end_subscription.but(without=[attached, backlog])
 
 
 @variant(replaces=learn, breaks=[every_agent_applies_every_revision])
 def ignores_what_is_pushed(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
-    """The agent takes what is pushed, and applies nothing."""
+    """The agent takes a pushed revision and does not apply it."""
     return learn.but(without=[known, applied])
 
 
 @variant(replaces=report_failed, breaks=[every_revision_is_reported], kind=Deviation.AS_DESIGNED)
 def waits_for_the_dead(vpc: Vpc, revision: Revision) -> Step:
-    """Missing confirmations are looked for again and again, and nothing follows: a dead agent is waited for without end."""
+    """Missing confirmations are looked for repeatedly without consequence: DPM waits for a dead agent forever."""
     return report_failed.but(without=[outcome])

@@ -1,7 +1,7 @@
-"""What a correct agent does: it learns what NCM sends to its epoch, and asks for what it has no route to.
+"""The actions of a correct agent: it learns what NCM sends to its epoch, and asks for pods that it has no route to.
 
-Learning and using are two things. What an agent knows of a pod is a floor that only grows within an epoch; a route is installed
-by an answer, and evicting it keeps the floor.
+Knowing a pod and having a route to it are separate. The known version never decreases within an epoch. A route is installed by an
+answer; evicting it does not change the known version.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from spec.on_demand.vocabulary import (
     waiting,
 )
 
-_epoch_of = epoch  # under another name, since actions have a parameter called epoch
+_epoch_of = epoch  # an alias, since actions have a parameter called epoch
 
 ANY_ROUTE = [Route.unknown, Route.asking, Route.installed, Route.evicted, Route.refused]
 NOT_INSTALLED = [Route.unknown, Route.asking, Route.evicted, Route.refused]
@@ -46,7 +46,7 @@ NOT_INSTALLED = [Route.unknown, Route.asking, Route.evicted, Route.refused]
 
 @action(by=ACA)
 def restart(host: Host) -> Step:
-    """The agent starts, for the first time or again: a new epoch, in which it knows nothing."""
+    """The agent starts or restarts: it begins a new epoch in which it knows nothing."""
     return Step(
         when=[correct(host)],
         then=[
@@ -77,7 +77,7 @@ def may_send(host: Host, source: Pod, destination: Pod) -> list[Formula]:
 
 @action(by=ACA)
 def deliver(host: Host, source: Pod, destination: Pod) -> Step:
-    """A packet for which there is a route goes straight there."""
+    """A packet with a usable route is delivered."""
     return Step(
         when=[*may_send(host, source, destination), usable(host, destination)],
         emits=[delivered(host, source, destination)],
@@ -86,7 +86,7 @@ def deliver(host: Host, source: Pod, destination: Pod) -> Step:
 
 @action(by=ACA)
 def ask(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Step:
-    """A packet for which there is no route is held, and the agent asks for the destination."""
+    """A packet without a route is held, and the agent asks for the destination."""
     return Step(
         when=[
             *may_send(host, source, destination),
@@ -106,7 +106,7 @@ def ask(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Step:
 
 @action(by=ACA)
 def drop(host: Host, source: Pod, destination: Pod) -> Step:
-    """A packet that was refused a moment ago is dropped without asking again."""
+    """A packet that was refused recently is dropped without asking again."""
     return Step(
         when=[
             *may_send(host, source, destination),
@@ -118,14 +118,14 @@ def drop(host: Host, source: Pod, destination: Pod) -> Step:
 
 @alternatives(deliver, ask, drop)
 def takes_a_packet(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
-    """A packet is delivered, held, or dropped."""
+    """Every packet is delivered, held, or dropped."""
     given = may_send(host, source, destination)
     return given[0] & given[1] & given[2] & given[3] & ~used(host, asked_by)
 
 
 @action(by=ACA, fair=True)
 def learn(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
-    """NCM sent a version newer than the known one: the agent keeps it, and confirms. A route that is installed follows it."""
+    """The agent keeps a version newer than the known one, and confirms it. An installed route follows the version."""
     return Step(
         takes=[route(host, epoch, pod, version)],
         when=[correct(host), epoch == _epoch_of(host), known(host, pod) < version],
@@ -136,7 +136,7 @@ def learn(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
 
 @action(by=ACA, fair=True)
 def release(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version) -> Step:
-    """The answer to a held packet: the route is installed, and the packet goes there."""
+    """The answer to a held packet arrives: the route is installed, and the packet is sent."""
     return Step(
         takes=[granted(host, epoch, asked_by, destination, version)],
         when=[
@@ -158,7 +158,7 @@ def release(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destinatio
 
 @action(by=ACA, fair=True)
 def drop_as_gone(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version) -> Step:
-    """The answer to a held packet comes after the news that the pod is gone: the packet is dropped."""
+    """The answer to a held packet arrives after the agent learned that the pod is gone: the packet is dropped."""
     return Step(
         takes=[granted(host, epoch, asked_by, destination, version)],
         when=[
@@ -175,7 +175,7 @@ def drop_as_gone(host: Host, epoch: Epoch, asked_by: Request, source: Pod, desti
 
 @action(by=ACA, fair=True)
 def learn_late(host: Host, epoch: Epoch, asked_by: Request, destination: Pod, version: Version) -> Step:
-    """An answer for which no packet is held any more still tells a newer version: NCM counts on its being known."""
+    """An answer without a held packet still delivers a newer version, because NCM assumes that the agent knows it."""
     return Step(
         takes=[granted(host, epoch, asked_by, destination, version)],
         when=[
@@ -191,14 +191,14 @@ def learn_late(host: Host, epoch: Epoch, asked_by: Request, destination: Pod, ve
 
 @alternatives(release, drop_as_gone, learn_late)
 def takes_a_grant(host: Host, epoch: Epoch, asked_by: Request, destination: Pod, version: Version) -> Formula:
-    """A granted answer of this epoch releases the packet, drops it, or tells something new without one."""
+    """A grant of this epoch releases the packet, drops it, or delivers a newer version without a held packet."""
     mine = correct(host) & (epoch == _epoch_of(host))
     return mine & granted.unspent(host, epoch, asked_by, destination, version)
 
 
 @action(by=ACA, fair=True)
 def drop_as_refused(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, why: Reason) -> Step:
-    """NCM refused: the held packet is dropped, and the agent does not ask again before a pause."""
+    """NCM refused: the held packet is dropped, and the agent pauses before asking again."""
     return Step(
         takes=[refused(host, epoch, asked_by, why)],
         when=[correct(host), epoch == _epoch_of(host), waiting(host, asked_by, source, destination)],
@@ -210,7 +210,7 @@ def drop_as_refused(host: Host, epoch: Epoch, asked_by: Request, source: Pod, de
 
 @action(by=ACA, fair=True)
 def resume(host: Host, source: Pod, destination: Pod) -> Step:
-    """The pause after a refusal is over."""
+    """The pause after a refusal ends."""
     return Step(
         when=[correct(host), paused(host, source, destination)],
         then=[paused.remove(host, source, destination)],
@@ -220,7 +220,7 @@ def resume(host: Host, source: Pod, destination: Pod) -> Step:
 
 @action(by=ACA, fair=True)
 def time_out(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Step:
-    """No answer came in time: the held packet is dropped."""
+    """No answer arrived in time: the held packet is dropped."""
     return Step(
         when=[correct(host), waiting(host, asked_by, source, destination)],
         then=[waiting.remove(host, asked_by, source, destination)],
@@ -233,7 +233,7 @@ def time_out(host: Host, asked_by: Request, source: Pod, destination: Pod) -> St
 
 @action(by=ACA)
 def evict(host: Host, pod: Pod) -> Step:
-    """A route that is idle is taken out. What is known of the pod stays."""
+    """An idle route is removed. The known version of the pod stays."""
     return Step(
         when=[correct(host), installed(host, pod), ~local(host, pod)],
         then=[installed.remove(host, pod)],

@@ -1,7 +1,7 @@
-"""What a Byzantine agent can do: send any message that its own channel lets it, at any time.
+"""The actions of a Byzantine agent: it can send any message on its own channel at any time.
 
-Its channel carries its host's name whatever the payload says, so it speaks for no other host. What it does with what it
-receives is nobody's concern: all promises about its inbox hold whatever it knows.
+The transport identifies the host by its channel, whatever the payload claims, so a Byzantine agent cannot speak for another host.
+Its local state is not modeled: every promise about what it receives holds whatever it knows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def forge_hello(host: Host, epoch: Epoch) -> Step:
 
 @action(by=ADVERSARY)
 def forge_request(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod) -> Step:
-    """It asks for a pod, in the name of any source."""
+    """It requests a pod on behalf of any source."""
     return Step(
         when=[~correct(host), epoch > NEVER],
         then=[request.send(host, epoch, asked_by, source, destination), asked.add(host, epoch, destination)],
@@ -41,7 +41,7 @@ def forge_request(host: Host, epoch: Epoch, asked_by: Request, source: Pod, dest
 
 @action(by=ADVERSARY)
 def forge_applied(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
-    """It confirms what it likes."""
+    """It confirms any version."""
     return Step(
         when=[~correct(host), epoch > NEVER, Version.of(0) < version], then=[applied.send(host, epoch, pod, version)]
     )

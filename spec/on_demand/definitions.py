@@ -1,4 +1,4 @@
-"""Names for what several roles and promises speak of, and the lifecycles: the state machines of the protocol."""
+"""Definitions that several roles and promises share, and the lifecycles: the state machines of the protocol."""
 
 from __future__ import annotations
 
@@ -35,49 +35,49 @@ from spec.on_demand.vocabulary import (
 
 @definition
 def placed(pod: Pod, version: Version) -> Formula:
-    """The version has a place."""
+    """The version places the pod at some host."""
     return exists(Host, lambda home: at(pod, version, home))
 
 
 @definition
 def home(host: Host, pod: Pod) -> Formula:
-    """By NCM's record the pod is at the host."""
+    """NCM's record places the pod at the host."""
     return at(pod, recorded(pod), host)
 
 
 @definition
 def local(host: Host, pod: Pod) -> Formula:
-    """As far as the agent knows, the pod is at its own host."""
+    """The version that the agent knows places the pod at its own host."""
     return at(pod, known(host, pod), host)
 
 
 @definition
 def same_vpc(pod: Pod, other: Pod) -> Formula:
-    """Both pods are addresses of one VPC."""
+    """Both pods are addresses of the same VPC."""
     return vpc_of(pod) == vpc_of(other)
 
 
 @definition
 def usable(host: Host, pod: Pod) -> Formula:
-    """The agent can send to the pod: it is local, or a route is installed and the known version has a place."""
+    """The agent can send to the pod: it is local, or a route is installed and the known version places it."""
     return local(host, pod) | installed(host, pod) & placed(pod, known(host, pod))
 
 
 @definition
 def newest(host: Host, pod: Pod, version: Version) -> Version:
-    """The newer one of what the agent knows and what it is told now."""
+    """The newer of the version that the agent knows and the one it receives."""
     return choose(known(host, pod) < version, version, known(host, pod))
 
 
 @definition
 def answerable(host: Host, source: Pod, destination: Pod) -> Formula:
-    """NCM may say where the destination is: the source is the asker's own, in the same VPC, and the destination has a place."""
+    """NCM may grant the request: the source is at the asking host, both pods are in the same VPC, and the destination is placed."""
     return home(host, source) & same_vpc(source, destination) & placed(destination, recorded(destination))
 
 
 @definition
 def why_not(host: Host, source: Pod, destination: Pod) -> Reason:
-    """The reason of a refusal. Who asks comes before what is asked for, so that a stranger learns nothing from it."""
+    """The reason for a refusal. The source is checked before the destination, so an unauthorized host learns nothing about it."""
     return choose(
         ~home(host, source),
         Reason.not_your_source,
@@ -91,7 +91,7 @@ def why_not(host: Host, source: Pod, destination: Pod) -> Reason:
 
 @definition
 def coming(host: Host, pod: Pod) -> Formula:
-    """The recorded version of the pod is on its way to the epoch of the host that NCM has met."""
+    """The recorded version of the pod is in flight to the host, in the epoch that NCM has met."""
     return route.unspent(host, greeted(host), pod, recorded(pod)) | exists(
         Request, lambda asked_by: granted.unspent(host, greeted(host), asked_by, pod, recorded(pod))
     )
@@ -99,7 +99,7 @@ def coming(host: Host, pod: Pod) -> Formula:
 
 @definition
 def owed() -> Formula:
-    """Somebody waits: a packet is held, or a version is neither done nor given up. With nothing left to do, that is a deadlock."""
+    """Work is outstanding: a packet is held, or DPM awaits an outcome. With no action enabled, this is a deadlock."""
     held = exists(
         Host, Request, Pod, lambda host, asked_by, source: exists(Pod, lambda d: waiting(host, asked_by, source, d))
     )
@@ -111,13 +111,13 @@ def owed() -> Formula:
 
 @lifecycle(holder=DPM)
 def change_state(pod: Pod, version: Version) -> Change:
-    """A change, as DPM sees it."""
+    """The outcome of a version, as known to DPM."""
     return outcome(pod, version)
 
 
 @lifecycle(holder=NCM)
 def record_state(pod: Pod) -> Record:
-    """A pod's record at NCM."""
+    """The record of a pod at NCM."""
     return choose(
         recorded(pod) == Version.of(0),
         Record.unknown,
@@ -127,14 +127,14 @@ def record_state(pod: Pod) -> Record:
 
 @lifecycle(holder=ACA)
 def session_state(host: Host) -> Session:
-    """An agent's session: greeted once NCM has met its present epoch."""
+    """The session of an agent: greeted once NCM has met its current epoch."""
     met = (epoch(host) == greeted(host)) & (Epoch.of(0) < epoch(host))
     return choose(met, Session.greeted, Session.starting)
 
 
 @lifecycle(holder=ACA)
 def route_state(host: Host, pod: Pod) -> Route:
-    """A host's route to a pod."""
+    """The route of a host to a pod."""
     asking = exists(Request, Pod, lambda asked_by, source: waiting(host, asked_by, source, pod))
     refusing = exists(Pod, lambda source: paused(host, source, pod))
     return choose(

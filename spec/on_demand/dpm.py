@@ -1,4 +1,4 @@
-"""What DPM does: it issues versions, and hears what became of them."""
+"""The actions of DPM: it issues versions and receives their outcomes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from spec.on_demand.vocabulary import DPM, Change, Host, Pod, Point, Version, at
 
 @action(by=DPM)
 def place(pod: Pod, host: Host) -> Step:
-    """The pod is created at the host, or moves there: a new version says so."""
+    """DPM creates the pod at the host, or moves it there, by issuing a new version."""
     version = latest(pod) + 1
     return Step(
         when=[~at(pod, latest(pod), host)],
@@ -25,7 +25,7 @@ def place(pod: Pod, host: Host) -> Step:
 
 @action(by=DPM)
 def remove(pod: Pod) -> Step:
-    """The pod is gone: a new version says so, and names no host."""
+    """DPM removes the pod by issuing a new version that names no host."""
     version = latest(pod) + 1
     return Step(
         when=[placed(pod, latest(pod))],
@@ -40,13 +40,13 @@ def remove(pod: Pod) -> Step:
 
 @action(by=DPM, fair=True)
 def resend(pod: Pod, version: Version) -> Step:
-    """DPM has not heard what became of the version, and sends it again."""
+    """DPM resends a version whose outcome it has not received."""
     return Step(when=[outcome(pod, version) == Change.pending], then=[config.send(pod, version)])
 
 
 @action(by=DPM, fair=True)
 def complete(pod: Pod, version: Version, result: Change) -> Step:
-    """DPM hears what became of the version. What it hears first stays."""
+    """DPM receives the outcome of a version. The first outcome is final."""
     return Step(
         takes=[report(pod, version, result)],
         when=[outcome(pod, version) == Change.pending],
@@ -59,5 +59,5 @@ def complete(pod: Pod, version: Version, result: Change) -> Step:
 
 @action(by=DPM)
 def restart_dpm(after: Point) -> Step:
-    """DPM crashes and starts anew from its store. Nothing is lost: what was not published is published now, or again."""
+    """DPM crashes and restarts from its store. It loses nothing: unpublished messages are published now, others possibly again."""
     return Step()

@@ -1,6 +1,6 @@
-"""Invariants that promise nothing by themselves: with them, every promise is inductive.
+"""Supporting invariants: they promise nothing themselves, and make every promise inductive.
 
-They come in the order of the messages' way: from DPM to NCM, from NCM to the agents, and back.
+They follow the path of the messages: from DPM to NCM, from NCM to the agents, and back.
 """
 
 from __future__ import annotations
@@ -47,88 +47,88 @@ from spec.on_demand.vocabulary import (
     waiting,
 )
 
-_epoch_of = epoch  # under another name, since lemmas have a parameter called epoch
+_epoch_of = epoch  # an alias, since lemmas have a parameter called epoch
 NEVER = Epoch.of(0)
 NO_VERSION = Version.of(0)
 
 
 @lemma
 def only_issued_versions_have_a_place(pod: Pod, version: Version, host: Host) -> Formula:
-    """A version with a place was issued."""
+    """Only an issued version places a pod."""
     return implies(at(pod, version, host), (version > NO_VERSION) & (version <= latest(pod)))
 
 
 @lemma
 def one_place_at_a_time(pod: Pod, version: Version, host: Host, other: Host) -> Formula:
-    """A version names one host at most."""
+    """A version names at most one host."""
     return implies(at(pod, version, host) & at(pod, version, other), host == other)
 
 
 @lemma
 def only_issued_versions_are_sent(pod: Pod, version: Version) -> Formula:
-    """DPM sends only what it issued."""
+    """DPM sends only versions that it issued."""
     return implies(config(pod, version), (version > NO_VERSION) & (version <= latest(pod)))
 
 
 @lemma
 def issued_versions_have_an_outcome(pod: Pod, version: Version) -> Formula:
-    """DPM keeps an outcome of just the versions that it issued."""
+    """DPM keeps an outcome for exactly the versions that it issued."""
     return same(outcome(pod, version) != Change.none, (version > NO_VERSION) & (version <= latest(pod)))
 
 
 @lemma
 def ncm_deals_with_issued_versions(pod: Pod, version: Version) -> Formula:
-    """NCM keeps track of versions up to the recorded one only."""
+    """NCM keeps the progress of versions up to the recorded one only."""
     return implies(change(pod, version) != Change.none, (version > NO_VERSION) & (version <= recorded(pod)))
 
 
 @lemma
 def the_recorded_version_was_stored(pod: Pod) -> Formula:
-    """NCM keeps track of the version that it has recorded, and of no version as superseded that it stored."""
+    """NCM keeps the progress of the recorded version, and marks no version superseded that it stored."""
     stored = (change(pod, recorded(pod)) != Change.none) & (change(pod, recorded(pod)) != Change.superseded)
     return implies(NO_VERSION < recorded(pod), stored)
 
 
 @lemma
 def reports_are_true(pod: Pod, version: Version, result: Change) -> Formula:
-    """A report says what NCM decided, and NCM decides once."""
+    """A report states the outcome that NCM decided, and NCM decides once."""
     decided = (result != Change.none) & (result != Change.pending)
     return implies(report(pod, version, result), (change(pod, version) == result) & decided)
 
 
 @lemma
 def pending_hosts_are_told(pod: Pod, version: Version, host: Host) -> Formula:
-    """A host has to confirm only what is under way and what it is told of."""
+    """NCM waits for a host only for a pending version, and only if it told the host of the pod."""
     return implies(pending(pod, version, host), (change(pod, version) == Change.pending) & told(host, pod))
 
 
 @lemma
 def the_told_are_registered(host: Host, pod: Pod) -> Formula:
-    """A removed host is told nothing, and nobody is told of a pod without a record."""
+    """A removed host is told nothing, and no host is told of a pod without a record."""
     return implies(told(host, pod), ~removed(host) & (recorded(pod) > NO_VERSION))
 
 
 @lemma
 def the_home_is_told(host: Host, pod: Pod) -> Formula:
-    """The home of a pod is told of it, and remembered."""
+    """The pod's home is told of the pod, and the history records it as a home."""
     return implies(home(host, pod), housed(host, pod) & (told(host, pod) | removed(host)))
 
 
 @lemma
 def homes_are_members(host: Host, pod: Pod) -> Formula:
-    """A host that houses or housed a pod is a member of its VPC."""
+    """A host that houses or housed a pod is a member of the pod's VPC."""
     return implies(housed(host, pod), member(host, vpc_of(pod)))
 
 
 @lemma
 def members_housed(host: Host, vpc: Vpc) -> Formula:
-    """A member of a VPC houses or housed a pod of it."""
+    """A member of a VPC houses or housed one of its pods."""
     return implies(member(host, vpc), exists(Pod, lambda pod: (vpc_of(pod) == vpc) & housed(host, pod)))
 
 
 @lemma
 def the_told_asked_or_housed(host: Host, pod: Pod) -> Formula:
-    """NCM tells a host of a pod only if it asked for it in this epoch or houses or housed it, and only in its VPC."""
+    """NCM tells a host of a pod only if it asked in this epoch or houses or housed the pod, and only within its VPC."""
     return implies(told(host, pod), (housed(host, pod) | asked(host, greeted(host), pod)) & member(host, vpc_of(pod)))
 
 
@@ -142,13 +142,13 @@ def agents_are_ahead_of_their_greeting(host: Host, epoch: Epoch) -> Formula:
 
 @lemma
 def only_correct_agents_start(host: Host) -> Formula:
-    """What a Byzantine agent does between its messages is not part of the state."""
+    """The state has no entries for Byzantine agents: what they know or do between messages is not modeled."""
     return implies(~correct(host), epoch(host) == NEVER)
 
 
 @lemma
 def requests_are_of_begun_epochs(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod) -> Formula:
-    """A request is remembered as asked; a correct agent's names an epoch that has begun, and a taken id."""
+    """The history records every request as asked; a correct agent's request has an epoch that has begun, and a used id."""
     return implies(
         request(host, epoch, asked_by, source, destination),
         (epoch > NEVER)
@@ -159,7 +159,7 @@ def requests_are_of_begun_epochs(host: Host, epoch: Epoch, asked_by: Request, so
 
 @lemma
 def asked_means_requested(host: Host, epoch: Epoch, destination: Pod) -> Formula:
-    """What a host asked for in an epoch stands in a request of that epoch."""
+    """For every pod that a host asked for in an epoch, there is a request of that epoch."""
     return implies(
         asked(host, epoch, destination),
         exists(Request, Pod, lambda asked_by, source: request(host, epoch, asked_by, source, destination)),
@@ -168,7 +168,7 @@ def asked_means_requested(host: Host, epoch: Epoch, destination: Pod) -> Formula
 
 @lemma
 def routes_are_of_met_epochs(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Formula:
-    """NCM sends recorded versions, to epochs that it has met, of pods that the host is told of."""
+    """NCM sends recorded versions only, to met epochs, of pods that it told the host of."""
     return implies(
         route(host, epoch, pod, version),
         (epoch > NEVER)
@@ -183,7 +183,7 @@ def routes_are_of_met_epochs(host: Host, epoch: Epoch, pod: Pod, version: Versio
 
 @lemma
 def grants_are_of_met_epochs(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, version: Version) -> Formula:
-    """NCM grants recorded versions, to epochs that it has met, of pods that the host is then told of."""
+    """NCM grants recorded versions only, to met epochs, of pods that it then told the host of."""
     return implies(
         granted(host, epoch, asked_by, pod, version),
         (epoch > NEVER)
@@ -199,7 +199,7 @@ def grants_are_of_met_epochs(host: Host, epoch: Epoch, asked_by: Request, pod: P
 
 @lemma
 def refusals_are_of_met_epochs(host: Host, epoch: Epoch, asked_by: Request, why: Reason) -> Formula:
-    """NCM refuses requests of epochs that it has met, and of taken ids."""
+    """NCM refuses only requests of met epochs, with used ids."""
     return implies(
         refused(host, epoch, asked_by, why),
         (epoch > NEVER) & (epoch <= greeted(host)) & implies(correct(host), used(host, asked_by)),
@@ -208,7 +208,7 @@ def refusals_are_of_met_epochs(host: Host, epoch: Epoch, asked_by: Request, why:
 
 @lemma
 def who_knows_is_told(host: Host, pod: Pod) -> Formula:
-    """What a correct agent knows NCM has recorded; NCM has met its epoch, and told it."""
+    """NCM has recorded every version that a correct agent knows, has met the agent's epoch, and told it of the pod."""
     return implies(
         correct(host) & (known(host, pod) > NO_VERSION),
         (known(host, pod) <= recorded(pod))
@@ -221,13 +221,13 @@ def who_knows_is_told(host: Host, pod: Pod) -> Formula:
 
 @lemma
 def what_is_installed_is_known(host: Host, pod: Pod) -> Formula:
-    """An installed route has a version."""
+    """The agent knows a version of every pod with an installed route."""
     return implies(correct(host) & installed(host, pod), known(host, pod) > NO_VERSION)
 
 
 @lemma
 def held_packets_have_a_request(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
-    """A held packet has a request of this epoch on its way, an id that is taken, and stays in its VPC."""
+    """Every held packet has a request of this epoch in flight and a used id, and stays in its VPC."""
     return implies(
         waiting(host, asked_by, source, destination),
         correct(host)
@@ -248,7 +248,7 @@ def one_question_a_request(
     other_source: Pod,
     other_destination: Pod,
 ) -> Formula:
-    """A correct agent's request id stands for one question."""
+    """A correct agent uses a request id for one question."""
     return implies(
         correct(host)
         & request(host, epoch, asked_by, source, destination)
@@ -259,7 +259,7 @@ def one_question_a_request(
 
 @lemma
 def confirmations_are_true(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Formula:
-    """What a correct agent has confirmed in this epoch, it knows."""
+    """A correct agent knows every version that it confirmed in this epoch."""
     return implies(
         correct(host) & applied(host, epoch, pod, version),
         (version > NO_VERSION)
@@ -270,13 +270,13 @@ def confirmations_are_true(host: Host, epoch: Epoch, pod: Pod, version: Version)
 
 @lemma
 def who_is_waited_for_must_confirm(pod: Pod, version: Version, host: Host) -> Formula:
-    """Whom NCM waits for was to confirm the version in the epoch that NCM has met."""
+    """NCM waits for a host only for versions that the host must confirm in the epoch that NCM has met."""
     return implies(pending(pod, version, host), must(pod, version, host, greeted(host)))
 
 
 @lemma
 def due_until_confirmed(pod: Pod, version: Version, host: Host, epoch: Epoch) -> Formula:
-    """Who must confirm is waited for until it knows the version, restarts or leaves, or the change fails."""
+    """NCM waits for a host that must confirm a version until the host knows it, restarts or leaves, or the change fails."""
     must_confirm = must(pod, version, host, epoch)
     over = (change(pod, version) == Change.failed) | removed(host)
     return implies(

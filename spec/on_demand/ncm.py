@@ -1,6 +1,6 @@
-"""What NCM does: it stores what is newer, tells whom it concerns, and answers who may ask.
+"""The actions of NCM: it stores newer versions, sends them to the hosts concerned, and answers authorized requests.
 
-NCM believes the channel, not the payload: a message of a host is one that came in on that host's own channel.
+NCM trusts the channel, not the payload: a message belongs to the host on whose channel it arrived.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ NEVER = Epoch.of(0)
 
 @definition
 def concerned(host: Host, pod: Pod, version: Version) -> Formula:
-    """Hosts that must hear of the version: all that were told of the pod, and its new home."""
+    """Hosts that must receive the version: all that were told of the pod, and its new home."""
     return ~removed(host) & (told(host, pod) | at(pod, version, host))
 
 
 def remember_home(pod: Pod, version: Version) -> list[Changed]:
-    """History: where NCM has stored the pod to be."""
+    """History: where NCM's record places the pod."""
     return [
         for_each(Host, lambda host: housed.add(host, pod).when(at(pod, version, host))),
         for_each(Host, lambda host: member.add(host, vpc_of(pod)).when(at(pod, version, host))),
@@ -61,7 +61,7 @@ def remember_home(pod: Pod, version: Version) -> list[Changed]:
 
 @action(by=NCM, fair=True)
 def store(pod: Pod, version: Version) -> Step:
-    """A newer version replaces the record. In the same step NCM notes who must confirm it, and sends it to them."""
+    """A newer version replaces the record. In the same step NCM notes the hosts that must confirm it, and sends it to them."""
     return Step(
         takes=[config(pod, version)],
         when=[recorded(pod) < version],
@@ -89,7 +89,7 @@ def store(pod: Pod, version: Version) -> Step:
 
 @action(by=NCM, fair=True)
 def supersede(pod: Pod, version: Version) -> Step:
-    """A version comes after a newer one was recorded: it is not stored, and DPM hears so."""
+    """A version that arrives after a newer one was recorded is not stored, and is reported to DPM as superseded."""
     return Step(
         takes=[config(pod, version)],
         when=[version < recorded(pod), change(pod, version) == Change.none],
@@ -99,12 +99,12 @@ def supersede(pod: Pod, version: Version) -> Step:
 
 @alternatives(store, supersede)
 def takes_a_config(pod: Pod, version: Version) -> Formula:
-    """A version that NCM has not dealt with is either stored or superseded."""
+    """A version that NCM has not processed is either stored or superseded."""
     return config.unspent(pod, version)
 
 
 def greeting(host: Host, epoch: Epoch) -> list[Changed]:
-    """The agent of that epoch knows nothing yet: it was told of no pod but those placed there, which are sent again."""
+    """The agent of a new epoch knows nothing: it counts as told of the pods at its host only, and these are sent again."""
     return [
         greeted.assign(host, to=epoch),
         for_each(Pod, lambda pod: told.assign(host, pod, to=home(host, pod))),
@@ -121,7 +121,7 @@ def greeting(host: Host, epoch: Epoch) -> list[Changed]:
 
 
 def greeting_moves(host: Host) -> list[Move]:
-    """The session of a host that was greeted."""
+    """The session of a greeted host."""
     return [session_state.move(host, source=[Session.starting], to=[Session.greeted])]
 
 
@@ -149,7 +149,7 @@ def greet_by_request(host: Host, epoch: Epoch, asked_by: Request, source: Pod, d
 
 @action(by=NCM, fair=True)
 def grant(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version) -> Step:
-    """NCM answers the host that asked, and from now on tells it every newer version of the pod."""
+    """NCM answers the asking host, and from then on sends it every newer version of the pod."""
     return Step(
         takes=[request(host, epoch, asked_by, source, destination)],
         when=[
@@ -166,7 +166,7 @@ def grant(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination:
 
 @action(by=NCM, fair=True)
 def refuse(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, why: Reason) -> Step:
-    """NCM tells the host that asked why it gets no answer."""
+    """NCM refuses the asking host, with the reason."""
     return Step(
         takes=[request(host, epoch, asked_by, source, destination)],
         when=[
@@ -181,13 +181,13 @@ def refuse(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination
 
 @alternatives(greet_by_request, grant, refuse)
 def takes_a_request(host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod) -> Formula:
-    """A request of no older epoch is granted or refused, or first greets."""
+    """A request of the current or a newer epoch is granted or refused, or first greets."""
     return request.unspent(host, epoch, asked_by, source, destination) & ~removed(host)
 
 
 @action(by=NCM, fair=True)
 def remind(host: Host, pod: Pod) -> Step:
-    """The host has yet to confirm something about the pod: NCM sends the recorded version again."""
+    """A host has yet to confirm a version of the pod: NCM resends the recorded version."""
     return Step(
         when=[
             told(host, pod),
@@ -200,7 +200,7 @@ def remind(host: Host, pod: Pod) -> Step:
 
 @action(by=NCM, fair=True)
 def acknowledge(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
-    """The host confirms what it applied: this version and all older ones. What NCM has not recorded cannot be confirmed."""
+    """A host confirms the version that it applied and all older ones. A version that NCM has not recorded cannot be confirmed."""
     return Step(
         takes=[applied(host, epoch, pod, version)],
         when=[
@@ -223,7 +223,7 @@ def report_done(pod: Pod, version: Version) -> Step:
 
 @action(by=NCM, fair=True)
 def report_failed(pod: Pod, version: Version) -> Step:
-    """Some host has not confirmed for too long: the version failed, and nobody is waited for any more."""
+    """Some host has not confirmed in time: the version failed, and NCM stops waiting for it."""
     return Step(
         when=[change(pod, version) == Change.pending, exists(Host, lambda host: pending(pod, version, host))],
         then=[
@@ -236,13 +236,13 @@ def report_failed(pod: Pod, version: Version) -> Step:
 
 @alternatives(report_done, report_failed)
 def ends_a_change(pod: Pod, version: Version) -> Formula:
-    """A change under way can always end: nobody can hold it up for ever."""
+    """A pending change can always end: no host can block it forever."""
     return change(pod, version) == Change.pending
 
 
 @action(by=NCM)
 def deregister(host: Host) -> Step:
-    """The host leaves: it is told nothing more, waited for no more, and not listened to."""
+    """The host leaves: NCM sends it nothing more, stops waiting for it, and ignores its messages."""
     return Step(
         when=[~removed(host)],
         then=[
@@ -255,5 +255,5 @@ def deregister(host: Host) -> Step:
 
 @action(by=NCM)
 def restart_ncm(after: Point) -> Step:
-    """NCM crashes and starts anew from its store. Nothing is lost: what was not published is published now, or again."""
+    """NCM crashes and restarts from its store. It loses nothing: unpublished messages are published now, others possibly again."""
     return Step()

@@ -1,7 +1,7 @@
-"""What the protocol promises, and the lemmas that carry the proofs.
+"""The promises of the protocol.
 
-Promises about messages speak of those that were sent and are not spent: forgetting what is spent decides none of them. Where
-a promise speaks of what an agent knows or does, it speaks of correct agents; what NCM sends and stores it promises of all.
+Promises about messages cover messages that were sent and are unspent, so discarding spent messages cannot change a verdict.
+Promises about what an agent knows or does cover correct agents only; promises about what NCM sends and stores cover all hosts.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from spec.on_demand.vocabulary import (
     waiting,
 )
 
-_epoch_of = epoch  # under another name, since promises have a parameter called epoch
+_epoch_of = epoch  # an alias, since promises have a parameter called epoch
 NEVER = Epoch.of(0)
 NO_VERSION = Version.of(0)
 
@@ -59,15 +59,15 @@ NO_VERSION = Version.of(0)
 
 @sometimes
 def a_remote_pod_is_learned(host: Host, pod: Pod) -> Formula:
-    """An agent knows a pod that never was at its host."""
+    """An agent knows a pod that was never at its host."""
     return (known(host, pod) > NO_VERSION) & ~housed(host, pod)
 
 
 @always(a_remote_pod_is_learned)
 def learns_only_on_demand(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Formula:
-    """A host is sent a pod, and knows it, only if it asked for it in this epoch, or is or was the pod's home.
+    """A host is sent a pod, or knows it, only if it asked for it in this epoch, or is or was the pod's home.
 
-    What a host is sent: all hosts. What a host knows: correct ones, since another may know what it likes.
+    The first part covers all hosts; the second covers correct ones, since a Byzantine agent may know anything.
     """
     sent = implies(route.unspent(host, epoch, pod, version), asked(host, epoch, pod) | housed(host, pod))
     knows = implies(
@@ -91,13 +91,13 @@ def stays_in_its_vpc(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, vers
 
 @sometimes
 def the_newest_is_known(host: Host, pod: Pod) -> Formula:
-    """An agent knows the newest version of a pod that has changed at least twice."""
+    """An agent knows the newest version of a pod that has at least two versions."""
     return (known(host, pod) == latest(pod)) & (Version.of(1) < latest(pod))
 
 
 @always(the_newest_is_known)
 def invents_nothing(host: Host, pod: Pod) -> Formula:
-    """NCM records, and a correct agent knows, no version that DPM did not issue."""
+    """NCM records no version that DPM did not issue, and a correct agent knows none."""
     return (recorded(pod) <= latest(pod)) & implies(correct(host), known(host, pod) <= latest(pod))
 
 
@@ -106,13 +106,13 @@ def invents_nothing(host: Host, pod: Pod) -> Formula:
 
 @sometimes
 def a_late_version_is_superseded(pod: Pod, version: Version) -> Formula:
-    """DPM hears that a version came too late."""
+    """DPM learns that a version was superseded."""
     return outcome(pod, version) == Change.superseded
 
 
 @two_state(a_late_version_is_superseded)
 def newer_wins(host: Host, pod: Pod) -> Formula:
-    """What NCM has recorded never goes back; what a correct agent knows never goes back within an epoch."""
+    """The version that NCM has recorded never decreases, and the one that a correct agent knows never decreases within an epoch."""
     same_epoch = correct(host) & (epoch.after(host) == epoch(host))
     return (recorded(pod) <= recorded.after(pod)) & implies(same_epoch, known(host, pod) <= known.after(host, pod))
 
@@ -126,7 +126,7 @@ def a_pod_comes_back(pod: Pod, before: Version, gone: Version, again: Version) -
 
 @two_state(a_pod_comes_back)
 def versions_are_immutable(pod: Pod, version: Version, host: Host) -> Formula:
-    """What a version says never changes once DPM has issued it."""
+    """The content of a version never changes once DPM has issued it."""
     return implies(
         version <= latest(pod),
         implies(at(pod, version, host), at.after(pod, version, host))
@@ -145,7 +145,7 @@ def a_told_host_hears_of_a_move(host: Host, pod: Pod) -> Formula:
 
 @always(a_told_host_hears_of_a_move)
 def whoever_was_told_is_told_the_newest(host: Host, pod: Pod) -> Formula:
-    """To a host that was told of a pod, the recorded version is on its way, or it knows it, or it has restarted since."""
+    """If a host was told of a pod, the recorded version is in flight to it, or it knows that version, or it has restarted since."""
     arrived = correct(host) & ((greeted(host) < epoch(host)) | (recorded(pod) <= known(host, pod)))
     return implies(told(host, pod) & (greeted(host) > NEVER), coming(host, pod) | arrived)
 
@@ -158,7 +158,7 @@ def an_agent_is_behind(host: Host, pod: Pod) -> Formula:
 
 @always(an_agent_is_behind)
 def stale_means_coming(host: Host, pod: Pod) -> Formula:
-    """If a correct agent knows an older version than NCM, the newer one is on its way to this epoch."""
+    """If a correct agent knows an older version than NCM, the newer one is in flight to its current epoch."""
     stale = correct(host) & (known(host, pod) > NO_VERSION) & (known(host, pod) < recorded(pod))
     return implies(stale & ~removed(host), coming(host, pod) & (epoch(host) == greeted(host)))
 
@@ -180,22 +180,22 @@ def an_unknown_pod_is_refused(host: Host, epoch: Epoch, asked_by: Request) -> Fo
 
 @always(a_gone_pod_is_refused, an_unknown_pod_is_refused)
 def grants_only_what_is_placed(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, version: Version) -> Formula:
-    """A granted version has a place: what is unknown or gone is never granted."""
+    """Every granted version places its pod: an unknown or removed pod is never granted."""
     return implies(granted.unspent(host, epoch, asked_by, pod, version), placed(pod, version))
 
 
 @sometimes
 def a_stranger_is_refused(host: Host, epoch: Epoch, asked_by: Request) -> Formula:
-    """A request in the name of a source at another host was refused."""
+    """A request on behalf of a source at another host was refused."""
     return refused.unspent(host, epoch, asked_by, Reason.not_your_source)
 
 
 @always(a_stranger_is_refused)
 def answers_the_asker(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, version: Version, why: Reason) -> Formula:
-    """An answer exists only for a request of that host, epoch and id; a granted one only if the source was at that host.
+    """Every answer has a request of the same host, epoch and id; a grant also requires that the source was at that host.
 
-    "Was" is NCM's record when it granted: history, since the source may have moved on. What a refusal says of the destination it
-    says only to a host that was the source's.
+    "Was" refers to NCM's record at the time of the grant. The history keeps it, since the source may have moved since. A refusal
+    reveals something about the destination only to a host that housed the source.
     """
     yes = implies(
         granted.unspent(host, epoch, asked_by, pod, version),
@@ -226,21 +226,21 @@ def answers_the_asker(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, ver
 
 @sometimes
 def a_packet_is_released(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
-    """A held packet went on its way."""
+    """A held packet was released."""
     return released(host, asked_by, source, destination)
 
 
 @sometimes
 def a_packet_is_dropped(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
-    """A held packet was given up."""
+    """A held packet was dropped."""
     return dropped(host, asked_by, source, destination)
 
 
 @two_state(a_packet_is_released, a_packet_is_dropped)
 def acts_once(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
-    """A held packet is released or dropped, and once: it is held before and not after, and is never held again.
+    """A held packet is released or dropped exactly once: it is held before and not after, and is never held again.
 
-    An agent that starts anew holds nothing any more, and says nothing of it.
+    An agent that restarts drops its held packets without an event.
     """
     went, given_up = released(host, asked_by, source, destination), dropped(host, asked_by, source, destination)
     acted = went | given_up
@@ -253,19 +253,19 @@ def acts_once(host: Host, asked_by: Request, source: Pod, destination: Pod) -> F
 
 @sometimes
 def a_packet_is_released_after_a_move(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
-    """A held packet went to a pod that has moved."""
+    """A held packet was released to a pod that has moved."""
     return released(host, asked_by, source, destination) & (Version.of(1) < known.after(host, destination))
 
 
 @sometimes
 def a_packet_is_delivered_to_a_remote_pod(host: Host, source: Pod, destination: Pod) -> Formula:
-    """A packet went straight to a remote pod, over a route learned before."""
+    """A packet was delivered to a remote pod without being held, over a route learned earlier."""
     return delivered(host, source, destination) & ~local(host, destination)
 
 
 @two_state(a_packet_is_released_after_a_move, a_packet_is_delivered_to_a_remote_pod)
 def releases_only_to_a_place(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
-    """A packet goes only over an installed route, or to a local pod, whose known version has a place, in the source's VPC."""
+    """A packet is sent only to a local pod or over an installed route, to a place that the agent knows, in the source's VPC."""
     by_answer = implies(
         released(host, asked_by, source, destination),
         installed.after(host, destination)
@@ -281,13 +281,13 @@ def releases_only_to_a_place(host: Host, asked_by: Request, source: Pod, destina
 
 @sometimes
 def a_change_is_done(pod: Pod, version: Version) -> Formula:
-    """DPM hears that a change is done."""
+    """DPM learns that a change is done."""
     return outcome(pod, version) == Change.done
 
 
 @sometimes
 def a_confirmation_counts(pod: Pod, version: Version, host: Host) -> Formula:
-    """NCM hears that an agent knows the recorded version, and does not wait for it any more."""
+    """NCM learns that an agent knows the recorded version, and stops waiting for it."""
     waited_for = pending(pod, version, host) & ~pending.after(pod, version, host)
     heard = (version == recorded(pod)) & applied.unspent(host, greeted(host), pod, version)
     under_way = (change.after(pod, version) == Change.pending) & ~removed.after(host)
@@ -296,26 +296,26 @@ def a_confirmation_counts(pod: Pod, version: Version, host: Host) -> Formula:
 
 @sometimes
 def a_change_fails(pod: Pod, version: Version) -> Formula:
-    """DPM hears that a change failed."""
+    """DPM learns that a change failed."""
     return outcome(pod, version) == Change.failed
 
 
 @always(a_change_is_done, a_change_fails, a_confirmation_counts)
 def done_means_applied(pod: Pod, version: Version, host: Host, epoch: Epoch) -> Formula:
-    """Of the hosts that had to confirm a version that is done, each correct one that has not restarted or left knows it."""
+    """If a version is done, every correct host that had to confirm it knows it, unless it has restarted or left since."""
     due = must(pod, version, host, epoch) & correct(host) & (_epoch_of(host) == epoch) & ~removed(host)
     return implies((change(pod, version) == Change.done) & due & (epoch > NEVER), version <= known(host, pod))
 
 
 @sometimes
 def a_host_has_yet_to_be_heard(host: Host, pod: Pod, version: Version) -> Formula:
-    """An agent has applied a version, and NCM does not know it yet."""
+    """An agent has applied a version, and NCM has not received its confirmation."""
     return pending(pod, version, host) & correct(host) & (known(host, pod) == version)
 
 
 @always(a_host_has_yet_to_be_heard)
 def applied_means_confirmed(pod: Pod, version: Version, host: Host) -> Formula:
-    """While NCM waits for an agent that knows the version, or has not met its epoch, the confirmation or hello is on its way."""
+    """While NCM waits for an agent that knows the version, its confirmation is in flight; before NCM meets the epoch, its hello."""
     met = _epoch_of(host) == greeted(host)
     confirmed = exists(Version, lambda newer: (version <= newer) & applied.unspent(host, greeted(host), pod, newer))
     waited_for = pending(pod, version, host) & correct(host) & met & (version <= known(host, pod))
@@ -324,7 +324,7 @@ def applied_means_confirmed(pod: Pod, version: Version, host: Host) -> Formula:
 
 @always(a_late_version_is_superseded)
 def dpm_hears_what_happened(pod: Pod, version: Version) -> Formula:
-    """What DPM takes for the outcome of a version is what NCM decided; until then the version or the report is on its way."""
+    """DPM's outcome of a version is the one that NCM decided; until DPM has it, the version or its report is in flight."""
     open_ = outcome(pod, version) == Change.pending
     settled = (outcome(pod, version) != Change.none) & ~open_
     decided = (change(pod, version) != Change.none) & (change(pod, version) != Change.pending)

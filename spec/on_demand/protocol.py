@@ -1,4 +1,4 @@
-"""The on-demand protocol, put together. Read it in this order: vocabulary, definitions, the roles, the promises, the variants."""
+"""The on-demand protocol, assembled from its modules. Reading order: vocabulary, definitions, roles, promises, variants."""
 
 from __future__ import annotations
 

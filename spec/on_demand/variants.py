@@ -1,8 +1,8 @@
-"""Deviations kept on purpose: how we know that the checks bite.
+"""Deliberate deviations, which show that the checks detect errors.
 
-The first part is the original implementation's: what it does where this protocol does otherwise. The second part changes one
-rule each. The third part does nothing wrong: what it leaves undone is waited for in vain. A variant says what is different in the
-action that it replaces; all else of the action stays as it is stated.
+The first part covers what the original implementation does differently from this protocol. The second part changes one rule each.
+The third part breaks no safety promise: each variant leaves something undone, so that a wait never ends. A variant states only its
+difference from the action that it replaces; the rest of the action is unchanged.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ from spec.on_demand.vocabulary import (
     waiting,
 )
 
-_epoch_of = epoch  # under another name, since actions have a parameter called epoch
+_epoch_of = epoch  # an alias, since actions have a parameter called epoch
 
 # ------------------------------------------------------------------------------------------------------ as built
 
@@ -78,7 +78,7 @@ _epoch_of = epoch  # under another name, since actions have a parameter called e
 def answers_another_host(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version, other: Host
 ) -> Step:
-    """Of two hosts that ask at once, either may get the other's answer."""
+    """Of two hosts that ask at the same time, either may receive the other's answer."""
     return grant.but(without=[granted], then=[granted.send(other, epoch, asked_by, destination, version)])
 
 
@@ -86,7 +86,7 @@ def answers_another_host(
 def grants_the_unknown(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
-    """A destination without a record, or one that was removed, is answered with success."""
+    """A request for a destination that has no record or was removed is granted."""
     return grant.but(without=[placed(destination, recorded(destination))])
 
 
@@ -94,7 +94,7 @@ def grants_the_unknown(
 def answers_in_anothers_name(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
-    """Nobody checks that the source lives at the host that asks."""
+    """NCM does not check that the source is at the asking host."""
     return grant.but(without=[home(host, source)])
 
 
@@ -102,7 +102,7 @@ def answers_in_anothers_name(
 def leaks_to_another_tenant(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
-    """Nobody checks that source and destination are in one VPC."""
+    """NCM does not check that source and destination are in the same VPC."""
     return grant.but(without=[same_vpc(source, destination)])
 
 
@@ -110,7 +110,7 @@ def leaks_to_another_tenant(
 def serves_the_deleted(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
-    """An address resolves to any owner that NCM ever stored: a removed pod, or the one before a reuse."""
+    """An address resolves to any version that NCM ever stored: that of a removed pod, or the one before a reuse."""
     state = change(destination, version)
     return grant.but(
         without=[placed(destination, recorded(destination)), version == recorded(destination)],
@@ -128,19 +128,19 @@ def older_overwrites_newer(pod: Pod, version: Version) -> Step:
 def forgets_whom_it_told(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
-    """There is no mark of who was told, so a host that asked never hears of a change."""
+    """NCM does not record that the host was told, so a host that asked never receives a change."""
     return grant.but(without=[told])
 
 
 @variant(replaces=greet, breaks=[whoever_was_told_is_told_the_newest], kind=Deviation.AS_BUILT)
 def ignores_a_restart(host: Host, epoch: Epoch) -> Step:
-    """A restarted agent is met, and nothing is sent again: what it was told before counts as known."""
+    """NCM meets a restarted agent but resends nothing: what it told the agent before counts as known."""
     return greet.but(without=[told, pending, must, route])
 
 
 @variant(replaces=store, breaks=[learns_only_on_demand], kind=Deviation.AS_BUILT)
 def pushes_to_all(pod: Pod, version: Version) -> Step:
-    """Every host is sent every pod."""
+    """NCM sends every pod to every host."""
     return store.but(
         without=[route],
         then=[
@@ -156,7 +156,7 @@ def pushes_to_all(pod: Pod, version: Version) -> Step:
 
 @variant(replaces=report_done, breaks=[done_means_applied], kind=Deviation.AS_BUILT)
 def reports_without_waiting(pod: Pod, version: Version) -> Step:
-    """DPM hears success whatever the hosts did."""
+    """NCM reports success without waiting for confirmations."""
     return report_done.but(without=[forall(Host, lambda host: ~pending(pod, version, host))])
 
 
@@ -165,13 +165,13 @@ def reports_without_waiting(pod: Pod, version: Version) -> Step:
 
 @variant(replaces=learn, breaks=[newer_wins])
 def learns_the_older(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
-    """An agent takes whatever version comes last."""
+    """An agent takes whichever version arrives last."""
     return learn.but(without=[known(host, pod) < version])
 
 
 @variant(replaces=evict, breaks=[newer_wins])
 def forgets_on_evicting(host: Host, pod: Pod) -> Step:
-    """An evicted route takes its version along, so that older messages count again."""
+    """Evicting a route also forgets its version, so that older messages take effect again."""
     return evict.but(then=[known.assign(host, pod, to=Version.of(0))])
 
 
@@ -188,7 +188,7 @@ def takes_the_granted_for_the_newest(
 
 @variant(replaces=learn, breaks=[done_means_applied, learns_only_on_demand])
 def listens_to_older_epochs(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
-    """An agent believes what was meant for it before it restarted, and confirms it in its new name."""
+    """An agent accepts messages for its previous epochs, and confirms them in its current one."""
     return learn.but(
         without=[epoch == _epoch_of(host), applied], then=[applied.send(host, _epoch_of(host), pod, version)]
     )
@@ -198,7 +198,7 @@ def listens_to_older_epochs(host: Host, epoch: Epoch, pod: Pod, version: Version
 def releases_to_nowhere(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
-    """A granted packet is released although the pod is known to be gone."""
+    """A granted packet is released although the agent knows that the pod is gone."""
     return drop_as_gone.but(
         without=[dropped(host, asked_by, source, destination)], emits=[released(host, asked_by, source, destination)]
     )
@@ -206,7 +206,7 @@ def releases_to_nowhere(
 
 @variant(replaces=acknowledge, breaks=[done_means_applied])
 def confirms_for_another(host: Host, epoch: Epoch, pod: Pod, version: Version, other: Host) -> Step:
-    """A confirmation counts for any host: the payload is believed, not the channel."""
+    """A confirmation counts for any host: NCM trusts the payload instead of the channel."""
     return acknowledge.but(
         without=[exists(Version, lambda older: (older <= version) & pending(pod, older, host)), pending],
         when=[exists(Version, lambda older: (older <= version) & pending(pod, older, other))],
@@ -216,7 +216,7 @@ def confirms_for_another(host: Host, epoch: Epoch, pod: Pod, version: Version, o
 
 @variant(replaces=acknowledge, breaks=[done_means_applied])
 def counts_older_for_newer(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
-    """Confirming one version confirms all of them."""
+    """Confirming one version confirms all versions."""
     return acknowledge.but(
         without=[exists(Version, lambda older: (older <= version) & pending(pod, older, host)), pending],
         when=[exists(Version, lambda older: pending(pod, older, host))],
@@ -232,7 +232,7 @@ def confirms_without_applying(host: Host, epoch: Epoch, pod: Pod, version: Versi
 
 @variant(replaces=learn, breaks=[applied_means_confirmed])
 def applies_without_confirming(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
-    """An agent keeps what it learned to itself, and NCM waits for it in vain."""
+    """An agent does not confirm what it learned, and NCM keeps waiting."""
     return learn.but(without=[applied])
 
 
@@ -240,13 +240,13 @@ def applies_without_confirming(host: Host, epoch: Epoch, pod: Pod, version: Vers
 def answers_older_epochs(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
-    """A request from before a restart is answered: the host counts as told, and its new epoch hears nothing."""
+    """NCM answers a request from before a restart: the host counts as told, and its new epoch is sent nothing."""
     return grant.but(without=[epoch == greeted(host)], when=[epoch <= greeted(host)])
 
 
 @variant(replaces=store, breaks=[whoever_was_told_is_told_the_newest])
 def tells_only_the_home(pod: Pod, version: Version) -> Step:
-    """A newer version goes to the pod's new home, and not to those who were told before."""
+    """NCM sends a newer version to the pod's new home only, and not to the hosts that were told before."""
     return store.but(
         without=[route],
         then=[
@@ -262,7 +262,7 @@ def tells_only_the_home(pod: Pod, version: Version) -> Step:
 
 @variant(replaces=greet, breaks=[whoever_was_told_is_told_the_newest])
 def greets_without_sending(host: Host, epoch: Epoch) -> Step:
-    """A restarted agent is greeted, and is not sent the pods that are placed at its host."""
+    """NCM greets a restarted agent without sending it the pods at its host."""
     return greet.but(without=[route])
 
 
@@ -270,7 +270,7 @@ def greets_without_sending(host: Host, epoch: Epoch) -> Step:
 def grants_the_next_version(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
-    """NCM counts one too far."""
+    """NCM grants the version after the recorded one (off by one)."""
     return grant.but(without=[version == recorded(destination)], when=[version == recorded(destination) + 1])
 
 
@@ -278,7 +278,7 @@ def grants_the_next_version(
 def releases_again(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
-    """A released packet stays in the list of held ones."""
+    """A released packet stays in the list of held packets."""
     return release.but(without=[waiting])
 
 
@@ -300,28 +300,28 @@ def reuses_a_version(pod: Pod, host: Host) -> Step:
 
 @variant(replaces=deliver, breaks=[releases_only_to_a_place])
 def delivers_without_a_route(host: Host, source: Pod, destination: Pod) -> Step:
-    """A packet goes out on what is known alone, although the pod may be gone or no route is installed."""
+    """An agent sends to any pod that it knows, although the pod may be gone or no route is installed."""
     return deliver.but(without=[usable(host, destination)], when=[Version.of(0) < known(host, destination)])
 
 
 @variant(replaces=complete, breaks=[dpm_hears_what_happened])
 def takes_every_report_for_done(pod: Pod, version: Version, result: Change) -> Step:
-    """DPM takes an answer of any kind for success."""
+    """DPM takes any report for success."""
     return complete.but(without=[outcome], then=[outcome.assign(pod, version, to=Change.done)])
 
 
 @variant(replaces=restart, breaks=[learns_only_on_demand])
 def remembers_over_a_restart(host: Host) -> Step:
-    """An agent keeps what it knew before its epoch, although nobody will tell it more."""
+    """An agent keeps what it knew in the previous epoch, although NCM will not send it newer versions."""
     return restart.but(without=[known, installed])
 
 
-# ------------------------------------------------------------------------------------------- waiting in vain
+# -------------------------------------------------------------------------------------------- unending waits
 
 
 @variant(replaces=time_out, breaks=[held_packets_go_or_are_dropped], kind=Deviation.AS_BUILT)
 def waits_without_a_deadline(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Step:
-    """A request has no deadline: the packet is held until an answer comes, if one comes."""
+    """A request has no deadline: the packet is held until an answer arrives, if one ever does."""
     return time_out.but(without=[waiting, dropped(host, asked_by, source, destination)])
 
 
@@ -329,35 +329,35 @@ def waits_without_a_deadline(host: Host, asked_by: Request, source: Pod, destina
 def keeps_silent_about_the_unknown(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, why: Reason
 ) -> Step:
-    """A request for a pod without a record gets no answer."""
+    """A request for a pod without a record is not answered."""
     return refuse.but(without=[refused], then=[refused.send(host, epoch, asked_by, why).when(why != Reason.unknown)])
 
 
 @variant(replaces=learn, breaks=[whoever_was_told_learns_the_newest, whoever_is_waited_for_confirms])
 def ignores_news_of_the_evicted(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
-    """An agent does not listen to news of a pod to which no route is installed, unless the pod comes to its own host."""
+    """An agent ignores newer versions of a pod without an installed route, unless the pod moves to its own host."""
     return learn.but(when=[installed(host, pod) | at(pod, version, host)])
 
 
 @variant(replaces=acknowledge, breaks=[whoever_is_waited_for_confirms])
 def counts_each_version_alone(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
-    """A confirmation counts for its own version only: who has gone past one is waited for in vain."""
+    """A confirmation counts for its own version only, so NCM keeps waiting for older versions that the agent skipped."""
     return acknowledge.but(without=[pending], then=[pending.remove(pod, version, host)])
 
 
 @variant(replaces=complete, breaks=[dpm_hears_of_every_version])
 def hears_of_success_only(pod: Pod, version: Version, result: Change) -> Step:
-    """DPM takes no notice of what was superseded or failed."""
+    """DPM ignores reports of superseded and failed versions."""
     return complete.but(when=[result == Change.done])
 
 
 @variant(replaces=greet, breaks=[agents_are_met])
 def greets_an_agent_once(host: Host, epoch: Epoch) -> Step:
-    """A hello is for agents that are new: one that has restarted is not met before it asks for something."""
+    """NCM takes hellos of new agents only: a restarted one is not met before it sends a request."""
     return greet.but(when=[greeted(host) == NEVER])
 
 
 @variant(replaces=resume, breaks=[pauses_end])
 def pauses_until_something_is_known(host: Host, source: Pod, destination: Pod) -> Step:
-    """What was refused is not asked for again unless news of it came in."""
+    """A refused pod is not requested again until the agent knows a version of it."""
     return resume.but(when=[Version.of(0) < known(host, destination)])

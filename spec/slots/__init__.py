@@ -1,1 +1,1 @@
-"""The design document's own topology, repaired as far as it can be: one topic for a VPC, and a slot of its keys for each host."""
+"""The topology of the design document, repaired as far as possible: one topic for a VPC, and one slot of its keys per host."""

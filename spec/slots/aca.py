@@ -1,4 +1,4 @@
-"""What a correct agent does with slots: it attends the one that it is told, applies what is newer, and only then acknowledges."""
+"""The actions of a correct agent: it attends the slot it is told, applies newer revisions, and acknowledges only after that."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from spec.slots.vocabulary import (
     up,
 )
 
-_epoch_of = epoch  # under another name, since actions have a parameter called epoch
+_epoch_of = epoch  # an alias, since actions have a parameter called epoch
 
 # ---------------------------------------------------------------------------------------------------------- epochs
 
 
 @action(by=ACA)
 def start(host: Host) -> Step:
-    """The agent starts: a new epoch, in which it knows nothing."""
+    """The agent starts: it begins a new epoch in which it knows nothing."""
     return Step(
         when=[correct(host), ~up(host)],
         then=[
@@ -57,7 +57,7 @@ def start(host: Host) -> Step:
 
 @action(by=ACA)
 def crash(host: Host) -> Step:
-    """The agent dies, and its consumers with it. Whether it comes back, nobody knows."""
+    """The agent dies, and its consumers with it. It may or may not come back."""
     return Step(
         when=[correct(host), up(host)],
         then=[
@@ -69,7 +69,7 @@ def crash(host: Host) -> Step:
     )
 
 
-# --------------------------------------------------------------------------------------------- coming and leaving
+# ------------------------------------------------------------------------------------------ attending and leaving
 
 
 @action(by=ACA, fair=True)
@@ -89,7 +89,7 @@ def attach(host: Host, epoch: Epoch, vpc: Vpc, slot: Slot, turn: Turn) -> Step:
 
 @action(by=ACA, fair=True)
 def be_refused(host: Host, epoch: Epoch, vpc: Vpc, slot: Slot, turn: Turn) -> Step:
-    """The broker refuses, since another consumer attends the slot: the agent says so, and does not try again by itself."""
+    """The broker refuses, since another consumer attends the slot: the agent reports it, and does not retry by itself."""
     return Step(
         takes=[subscribe(host, epoch, vpc, slot, turn)],
         when=[correct(host), up(host), epoch == _epoch_of(host), heard(vpc, host) < turn, attended(vpc, slot)],
@@ -99,13 +99,13 @@ def be_refused(host: Host, epoch: Epoch, vpc: Vpc, slot: Slot, turn: Turn) -> St
 
 @alternatives(attach, be_refused)
 def takes_a_place(host: Host, epoch: Epoch, vpc: Vpc, slot: Slot, turn: Turn) -> Formula:
-    """An agent that is asked to come gets in or is refused."""
+    """An agent that is asked to attend a slot is accepted or refused."""
     return subscribe.unspent(host, epoch, vpc, slot, turn) & correct(host) & up(host) & (epoch == _epoch_of(host))
 
 
 @action(by=ACA)
 def reattach(host: Host, vpc: Vpc, slot: Slot) -> Step:
-    """The connection is back, and the slot is still free: the agent's client opens its consumer again by itself."""
+    """The connection is back, and the slot is still free: the agent's client reopens its consumer by itself."""
     return Step(
         when=[correct(host), up(host), invited(vpc, host, slot), ~attended(vpc, slot)],
         then=[attends.add(vpc, host, slot)],
@@ -127,7 +127,7 @@ def detach(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Step:
     )
 
 
-# ---------------------------------------------------------------------------------------------------- what is told
+# ------------------------------------------------------------------------------------------------ receiving revisions
 
 
 def settle(host: Host, vpc: Vpc, revision: Revision) -> list[Changed]:
@@ -141,7 +141,7 @@ def settle(host: Host, vpc: Vpc, revision: Revision) -> list[Changed]:
 
 @action(by=ACA, fair=True)
 def learn(host: Host, vpc: Vpc, revision: Revision) -> Step:
-    """What is newer is applied, and acknowledged in the same breath: a crash between the two would only bring it again."""
+    """A newer revision is applied and acknowledged in one step: a crash between the two would only cause a redelivery."""
     return Step(
         when=[
             correct(host),
@@ -156,7 +156,7 @@ def learn(host: Host, vpc: Vpc, revision: Revision) -> Step:
 
 @action(by=ACA, fair=True)
 def pass_over(host: Host, vpc: Vpc, revision: Revision) -> Step:
-    """What is known already, or something newer, is only acknowledged."""
+    """A revision that is known, or older than the known one, is only acknowledged."""
     return Step(
         when=[
             correct(host),
@@ -171,13 +171,13 @@ def pass_over(host: Host, vpc: Vpc, revision: Revision) -> Step:
 
 @alternatives(learn, pass_over)
 def takes_from_the_topic(host: Host, vpc: Vpc, revision: Revision) -> Formula:
-    """What is handed to an agent, and is for it, is applied or passed over."""
+    """A revision handed to the agent that it is for is applied or passed over."""
     return correct(host) & up(host) & given(vpc, revision, host) & addressed(vpc, revision, host)
 
 
 @action(by=ACA, fair=True)
 def learn_directly(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
-    """What comes by gRPC and is newer is applied."""
+    """A newer revision that arrives by gRPC is applied."""
     return Step(
         takes=[goal(host, epoch, vpc, revision)],
         when=[correct(host), up(host), epoch == _epoch_of(host), known(vpc, host) < revision],

@@ -1,8 +1,7 @@
-"""What a Byzantine agent can do on a shared topic: more than any rule for slots can prevent.
+"""The actions of a Byzantine agent on a shared topic: more than any rule for slots can prevent.
 
-Its direct channel is its own, so it answers for no other host there. But whoever may consume from the topic may attend any slot
-that is free at the moment, acknowledge what he is handed, or have a subscription of his own; and the topic of confirmations is
-shared.
+Its direct channel is its own, so it cannot speak for another host there. But any client that may consume from the topic may attend
+any free slot, acknowledge what it is handed, or open its own subscription; and the topic of confirmations is shared.
 """
 
 from __future__ import annotations
@@ -35,13 +34,13 @@ NEVER = Epoch.of(0)
 
 @action(by=ADVERSARY)
 def grab(host: Host, vpc: Vpc, slot: Slot) -> Step:
-    """It attends a slot that is free just now, whoever's that is."""
+    """It attends a slot that is free, whichever host it belongs to."""
     return Step(when=[~correct(host), ~attended(vpc, slot)], then=[attends.add(vpc, host, slot)])
 
 
 @action(by=ADVERSARY)
 def spy(host: Host, vpc: Vpc, revision: Revision) -> Step:
-    """It reads the topic by a subscription of its own."""
+    """It reads the topic through its own subscription."""
     return Step(
         when=[~correct(host), exists(Slot, lambda slot: logged(vpc, revision, slot))],
         then=[received.add(host, vpc, revision)],
@@ -50,7 +49,7 @@ def spy(host: Host, vpc: Vpc, revision: Revision) -> Step:
 
 @action(by=ADVERSARY)
 def swallow(host: Host, vpc: Vpc, revision: Revision) -> Step:
-    """It acknowledges to the broker what it was handed, and nobody else gets it."""
+    """It acknowledges to the broker what it was handed, so that no other host receives it."""
     return Step(
         when=[~correct(host), given(vpc, revision, host)],
         then=[settled.add(vpc, revision), given.remove(vpc, revision, host)],
@@ -77,5 +76,5 @@ def forge_accepted(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Step:
 
 @action(by=ADVERSARY)
 def forge_left(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Step:
-    """It claims that it does not listen any more."""
+    """It claims that it has no consumer any more."""
     return Step(when=[~correct(host), epoch > NEVER], then=[left.send(host, epoch, vpc, turn)])

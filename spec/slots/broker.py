@@ -1,6 +1,6 @@
-"""What Pulsar does: it hands out what is on the topic, slot by slot, and hands it out again when a consumer is lost.
+"""The actions of Pulsar: it dispatches the topic's log slot by slot, and redelivers when a consumer is lost.
 
-At most one consumer attends a slot: that stands where consumers come, with agents, the filler and the adversary.
+At most one consumer attends a slot: the actions that open consumers (of agents, the filler and the adversary) enforce it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from spec.slots.vocabulary import BROKER, Host, Revision, Slot, Vpc, attends, gi
 
 
 def drop_consumer(vpc: Vpc, host: Host) -> list[Changed]:
-    """The host's consumer is gone; what it was handed and did not acknowledge will be handed out again."""
+    """The host's consumer is gone; what it was handed and did not acknowledge will be redelivered."""
     return [
         for_each(Slot, lambda slot: attends.remove(vpc, host, slot)),
         for_each(Revision, lambda revision: given.remove(vpc, revision, host)),
@@ -21,13 +21,13 @@ def drop_consumer(vpc: Vpc, host: Host) -> list[Changed]:
 
 
 def hand(vpc: Vpc, revision: Revision, host: Host) -> list[Changed]:
-    """The host's consumer gets the revision."""
+    """The host's consumer receives the revision."""
     return [given.add(vpc, revision, host), received.add(host, vpc, revision)]
 
 
 @action(by=BROKER, fair=True)
 def dispatch(vpc: Vpc, revision: Revision, slot: Slot, host: Host) -> Step:
-    """What is next in the log goes to whoever attends its slot."""
+    """The next revision in the log goes to the consumer that attends its slot."""
     return Step(
         when=[
             pending(vpc, revision, slot),
@@ -41,7 +41,7 @@ def dispatch(vpc: Vpc, revision: Revision, slot: Slot, host: Host) -> Step:
 
 @action(by=BROKER)
 def look_ahead(vpc: Vpc, revision: Revision, slot: Slot, host: Host) -> Step:
-    """Dispatch may pass what nobody attends, within limits; so nothing counts on it."""
+    """Dispatch may skip revisions of unattended slots, within limits; so nothing relies on it."""
     return Step(
         when=[
             pending(vpc, revision, slot),
@@ -59,14 +59,14 @@ def look_ahead(vpc: Vpc, revision: Revision, slot: Slot, host: Host) -> Step:
 
 @alternatives(dispatch, look_ahead)
 def hands_out(vpc: Vpc, revision: Revision, slot: Slot, host: Host) -> Formula:
-    """What has a consumer, and nothing before it but what is passed or nobody attends, is handed out in one of the two ways."""
+    """If a revision has a consumer, and all before it are passed or unattended, one of the two actions dispatches it."""
     clear = forall(Revision, lambda older: implies(older < revision, passed(vpc, older) | unattended(vpc, older)))
     return pending(vpc, revision, slot) & ~held(vpc, revision) & attends(vpc, host, slot) & clear
 
 
 @action(by=BROKER)
 def lose(vpc: Vpc, host: Host) -> Step:
-    """A host's connection breaks: its consumer is gone, and what it was handed is handed out again to whoever comes next."""
+    """A host's connection breaks: its consumer is gone, and what it was handed is redelivered to the next consumer."""
     return Step(
         when=[exists(Slot, lambda slot: attends(vpc, host, slot))],
         then=drop_consumer(vpc, host),

@@ -1,4 +1,4 @@
-"""Names for what several roles and promises of the topology with slots speak of, and the lifecycle of a host's subscription."""
+"""Definitions that several roles and promises of the topology with slots share, and the lifecycle of a host's subscription."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ def trusting() -> Formula:
 
 @definition
 def attended(vpc: Vpc, slot: Slot) -> Formula:
-    """A consumer attends the slot: the broker takes no other."""
+    """A consumer attends the slot: the broker accepts no other."""
     return filled(vpc, slot) | exists(Host, lambda host: attends(vpc, host, slot))
 
 
 @definition
 def pending(vpc: Vpc, revision: Revision, slot: Slot) -> Formula:
-    """The topic still has the revision for whoever attends the slot."""
+    """The topic still has the revision for the consumer of the slot."""
     return logged(vpc, revision, slot) & ~settled(vpc, revision)
 
 
 @definition
 def drained(vpc: Vpc, slot: Slot) -> Formula:
-    """Nothing is on the way to the slot."""
+    """Nothing is in flight to the slot."""
     return forall(Revision, lambda revision: ~pending(vpc, revision, slot))
 
 
 @definition
 def handed_over(vpc: Vpc, slot: Slot) -> Formula:
-    """The filler has stepped aside for a host that was asked to come."""
+    """The filler has left the slot to a host that was asked to attend it."""
     return exists(Host, lambda host: allotted(vpc, host, slot) & (stage(vpc, host) == Stage.asked))
 
 
@@ -67,19 +67,19 @@ def held(vpc: Vpc, revision: Revision) -> Formula:
 
 @definition
 def passed(vpc: Vpc, revision: Revision) -> Formula:
-    """The broker has nothing to do for the revision just now: it was not published, or is held by somebody, or is settled."""
+    """The broker has nothing to do for the revision at present: it was not published, is held by a consumer, or is settled."""
     return held(vpc, revision) | forall(Slot, lambda slot: ~pending(vpc, revision, slot))
 
 
 @definition
 def unattended(vpc: Vpc, revision: Revision) -> Formula:
-    """The topic has the revision for a slot that nobody attends."""
+    """The topic has the revision for a slot that no consumer attends."""
     return exists(Slot, lambda slot: pending(vpc, revision, slot) & ~attended(vpc, slot))
 
 
 @definition
 def blocked(vpc: Vpc) -> Formula:
-    """Dispatch has stopped, or may, at something that nobody attends."""
+    """Dispatch has stopped, or may stop, at a revision of an unattended slot."""
     return exists(Revision, lambda revision: unattended(vpc, revision))
 
 
@@ -91,12 +91,12 @@ def in_order(vpc: Vpc, revision: Revision) -> Formula:
 
 @definition
 def owed() -> Formula:
-    """Somebody was asked and has not answered, or something is on a topic."""
+    """Work is outstanding: a host was asked and has not answered, or a revision is on a topic."""
     waiting = exists(Vpc, Host, lambda vpc, host: stage(vpc, host) == Stage.asked)
     return waiting | exists(Vpc, Revision, Slot, lambda vpc, revision, slot: pending(vpc, revision, slot))
 
 
 @lifecycle(holder=DPM)
 def subscription(vpc: Vpc, host: Host) -> Stage:
-    """How a host stands to the topic of a VPC, as DPM sees it."""
+    """The subscription of a host to the topic of a VPC, as known to DPM."""
     return stage(vpc, host)

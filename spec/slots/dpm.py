@@ -1,4 +1,4 @@
-"""What DPM does with slots: it allots them, asks hosts to come, publishes or pushes, and hands back what its filler gets."""
+"""The actions of DPM with slots: it allots them, asks hosts to attend, publishes or pushes, and hands back what its filler gets."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ from spec.slots.vocabulary import (
 NEVER = Epoch.of(0)
 NOTHING = Revision.of(0)
 
-_turn_of = turn  # under another name, since actions have a parameter called turn
+_turn_of = turn  # an alias, since actions have a parameter called turn
 
 # ---------------------------------------------------------------------------------------------------------- slots
 
 
 @action(by=DPM)
 def allot(vpc: Vpc, host: Host, slot: Slot) -> Step:
-    """A host of the VPC gets a slot that is nobody's. If there is none, it stays with gRPC."""
+    """A host of the VPC gets a free slot. If there is none, it stays with gRPC."""
     return Step(
         when=[
             usable(slot),
@@ -61,7 +61,7 @@ def allot(vpc: Vpc, host: Host, slot: Slot) -> Step:
 
 @action(by=DPM)
 def release(vpc: Vpc, host: Host, slot: Slot) -> Step:
-    """The host gives its slot back: it does not listen, and nothing for it is on the way."""
+    """The host returns its slot: it is not listening, and nothing for it is in flight."""
     return Step(
         when=[allotted(vpc, host, slot), stage(vpc, host) == Stage.direct, drained(vpc, slot)],
         then=[allotted.remove(vpc, host, slot)],
@@ -70,9 +70,9 @@ def release(vpc: Vpc, host: Host, slot: Slot) -> Step:
 
 @action(by=DPM, fair=True)
 def fill(vpc: Vpc, slot: Slot) -> Step:
-    """Nobody attends the slot, and nobody is expected there: the filler does. A host that was there has lost its consumer.
+    """No consumer attends the slot, and no host is asked to: the filler takes it. If a host's consumer was there, it has been lost.
 
-    DPM need not know who attends: it tries, and the broker refuses while somebody else does.
+    DPM need not know who attends a slot: it tries, and the broker refuses while another consumer attends it.
     """
 
     def lost(host: Host) -> Formula:
@@ -100,12 +100,12 @@ def fill(vpc: Vpc, slot: Slot) -> Step:
     )
 
 
-# --------------------------------------------------------------------------------------------- coming and leaving
+# ------------------------------------------------------------------------------------------ attending and leaving
 
 
 @action(by=DPM)
 def ask(vpc: Vpc, host: Host, slot: Slot) -> Step:
-    """A host is asked to attend its slot. The filler steps aside, and nothing is on the way there that would have to wait."""
+    """DPM asks a host to attend its slot. The filler leaves it, and nothing is in flight there that would have to wait."""
     return Step(
         when=[
             allotted(vpc, host, slot),
@@ -127,7 +127,7 @@ def ask(vpc: Vpc, host: Host, slot: Slot) -> Step:
 
 @action(by=DPM, fair=True)
 def hear_acceptance(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Step:
-    """The host attends its slot: from now on it is published to."""
+    """The host attends its slot: from now on DPM publishes to it."""
     return Step(
         takes=[accepted(host, epoch, vpc, turn)],
         when=[epoch == met(host), turn == _turn_of(vpc, host), stage(vpc, host) == Stage.asked],
@@ -138,7 +138,7 @@ def hear_acceptance(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Step:
 
 @action(by=DPM, fair=True)
 def hear_refusal(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Step:
-    """The broker has refused the host's consumer, since somebody else attends the slot: the host stays with gRPC."""
+    """The broker has refused the host's consumer, since another attends the slot: the host stays with gRPC."""
     return Step(
         takes=[refused(host, epoch, vpc, turn)],
         when=[epoch == met(host), turn == _turn_of(vpc, host), stage(vpc, host) == Stage.asked],
@@ -148,7 +148,7 @@ def hear_refusal(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Step:
 
 
 def tell_to_leave(vpc: Vpc, host: Host) -> list[Changed]:
-    """The host is reached by gRPC at once; whether it still listens, its answer will say."""
+    """The host is reached by gRPC at once; its answer will tell whether it still listens."""
     return [
         stage.assign(vpc, host, to=Stage.leaving),
         turn.assign(vpc, host, to=turn(vpc, host) + 1),
@@ -158,7 +158,7 @@ def tell_to_leave(vpc: Vpc, host: Host) -> list[Changed]:
 
 @action(by=DPM, fair=True)
 def give_up(vpc: Vpc, host: Host) -> Step:
-    """No answer came in time: the host stays with gRPC, and is told to leave what it may have come to meanwhile."""
+    """No answer arrived in time: the host stays with gRPC, and is told to leave the slot that it may have taken meanwhile."""
     return Step(
         when=[stage(vpc, host) == Stage.asked],
         then=tell_to_leave(vpc, host),
@@ -168,7 +168,7 @@ def give_up(vpc: Vpc, host: Host) -> Step:
 
 @action(by=DPM)
 def dismiss(vpc: Vpc, host: Host) -> Step:
-    """The VPC has become small, or the host's last port has left it: the host is taken off the topic."""
+    """The VPC has become small, or the host has lost its last port: the host is taken off the topic."""
     return Step(
         when=[stage(vpc, host) == Stage.subscribed],
         then=tell_to_leave(vpc, host),
@@ -178,7 +178,7 @@ def dismiss(vpc: Vpc, host: Host) -> Step:
 
 @action(by=DPM, fair=True)
 def hear_leaving(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Step:
-    """The host does not listen any more; it may be asked again, if it was not told to come or to leave too often already."""
+    """The host no longer listens. It may be asked again, unless it has reached its limit of being told to attend or to leave."""
     return Step(
         takes=[left(host, epoch, vpc, turn)],
         when=[epoch == met(host), turn == _turn_of(vpc, host), stage(vpc, host) == Stage.leaving],
@@ -189,7 +189,7 @@ def hear_leaving(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Step:
 
 @action(by=DPM, fair=True)
 def greet(host: Host, epoch: Epoch) -> Step:
-    """The agent has begun a new epoch: it knows nothing and listens to nothing. It is sent what is for it, by gRPC."""
+    """The agent has begun a new epoch: it knows nothing and listens to nothing. DPM sends it its newest revision by gRPC."""
     return Step(
         takes=[hello(host, epoch)],
         when=[met(host) < epoch],
@@ -211,7 +211,7 @@ def greet(host: Host, epoch: Epoch) -> Step:
     )
 
 
-# ---------------------------------------------------------------------------------------------- what hosts are sent
+# ----------------------------------------------------------------------------------------------- what hosts receive
 
 
 def count(vpc: Vpc, host: Host) -> list[Changed]:
@@ -226,7 +226,7 @@ def count(vpc: Vpc, host: Host) -> list[Changed]:
 
 @action(by=DPM)
 def publish(vpc: Vpc, host: Host, slot: Slot) -> Step:
-    """A host that has confirmed is published to, under a key that hashes to its slot."""
+    """DPM publishes to a host that has confirmed, under a key that hashes to its slot."""
     return Step(
         when=[allotted(vpc, host, slot), stage(vpc, host) == Stage.subscribed],
         then=[*count(vpc, host), logged.add(vpc, issued(vpc) + 1, slot)],
@@ -235,7 +235,7 @@ def publish(vpc: Vpc, host: Host, slot: Slot) -> Step:
 
 @action(by=DPM)
 def push(vpc: Vpc, host: Host) -> Step:
-    """Any other host is sent it by gRPC; one that was never met, when it is."""
+    """DPM sends to any other host by gRPC; to one that was never met, once it is met."""
     return Step(
         when=[stage(vpc, host) != Stage.subscribed],
         then=[*count(vpc, host), goal.send(host, met(host), vpc, issued(vpc) + 1).when(met(host) > NEVER)],
@@ -244,13 +244,13 @@ def push(vpc: Vpc, host: Host) -> Step:
 
 @alternatives(publish, push)
 def says(vpc: Vpc, host: Host, slot: Slot) -> Formula:
-    """What is for a host with a slot goes one way, and only one."""
+    """A revision for a host with a slot is sent on exactly one channel."""
     return allotted(vpc, host, slot)
 
 
 @action(by=DPM, fair=True)
 def hand_back(vpc: Vpc, revision: Revision, slot: Slot, host: Host) -> Step:
-    """The filler was handed what is for a host: the host is sent the newest by gRPC, and only then it is acknowledged."""
+    """The filler was handed a revision for a host: DPM sends the host its newest revision by gRPC, and acknowledges only then."""
     return Step(
         when=[
             filled(vpc, slot),
@@ -264,7 +264,7 @@ def hand_back(vpc: Vpc, revision: Revision, slot: Slot, host: Host) -> Step:
 
 @action(by=DPM, fair=True)
 def acknowledge(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
-    """The host, in this epoch, has applied this revision: the confirmation counts for it and the older ones, and for no other."""
+    """The host has applied this revision in this epoch: the confirmation counts for it and older ones, and for no others."""
     return Step(
         takes=[applied(host, epoch, vpc, revision)],
         when=[epoch == met(host), confirmed(vpc, host) < revision, revision <= newest(vpc, host)],
@@ -274,5 +274,5 @@ def acknowledge(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
 
 @action(by=DPM)
 def restart_dpm() -> Step:
-    """DPM crashes and starts anew from its store. Nothing is lost: what was not sent is sent now, or again."""
+    """DPM crashes and restarts from its store. It loses nothing: unsent messages are sent now, others possibly again."""
     return Step()

@@ -1,4 +1,4 @@
-"""What carries the proofs of the promises about slots."""
+"""Supporting invariants for the proofs of the promises about slots."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ from spec.slots.vocabulary import (
     up,
 )
 
-_epoch_of, _turn_of = epoch, turn  # under other names, since lemmas have parameters called so
+_epoch_of, _turn_of = epoch, turn  # aliases, since lemmas have parameters with these names
 NOTHING = Revision.of(0)
 
 
 @lemma
 def a_host_has_one_slot(vpc: Vpc, host: Host, slot: Slot, other: Slot) -> Formula:
-    """A host has one slot of a VPC at most."""
+    """A host has at most one slot of a VPC."""
     return implies(allotted(vpc, host, slot) & allotted(vpc, host, other), slot == other)
 
 
 @lemma
 def revisions_are_counted(vpc: Vpc, revision: Revision, slot: Slot, host: Host) -> Formula:
-    """What is addressed, published or acknowledged was counted before, and none is newer than the newest."""
+    """Every revision that is addressed, published or acknowledged was counted before, and none is newer than the newest."""
     return (
         implies(addressed(vpc, revision, host), (revision <= newest(vpc, host)) & (revision > NOTHING))
         & implies(newest(vpc, host) > NOTHING, addressed(vpc, newest(vpc, host), host))
@@ -71,7 +71,7 @@ def what_is_published_is_for_somebody(vpc: Vpc, revision: Revision, slot: Slot, 
 
 @lemma
 def consumers_are_invited(vpc: Vpc, host: Host, slot: Slot) -> Formula:
-    """A correct agent attends only where it was invited: at its own slot, in the epoch that DPM has met, and while it runs."""
+    """A correct agent attends only where it was invited: its own slot, in the epoch that DPM has met, and while it runs."""
     return implies(correct(host) & attends(vpc, host, slot), invited(vpc, host, slot)) & implies(
         correct(host) & invited(vpc, host, slot),
         allotted(vpc, host, slot) & up(host) & (met(host) == epoch(host)) & (stage(vpc, host) != Stage.direct),
@@ -82,7 +82,7 @@ def consumers_are_invited(vpc: Vpc, host: Host, slot: Slot) -> Formula:
 def invitations_are_to_ones_own_slot(
     host: Host, epoch: Epoch, vpc: Vpc, slot: Slot, turn: Turn, other: Slot
 ) -> Formula:
-    """An invitation that counts is the newest, or was taken back since; it is to the host's slot, and the host is at none."""
+    """A valid invitation is the newest, or was withdrawn since; it is for the host's slot, and the host attends none."""
     counts = correct(host) & subscribe.unspent(host, epoch, vpc, slot, turn) & (epoch == _epoch_of(host))
     newest_turn = (stage(vpc, host) == Stage.asked) & (turn == _turn_of(vpc, host))
     taken_back = (stage(vpc, host) == Stage.leaving) & (turn + 1 == _turn_of(vpc, host))
@@ -94,20 +94,20 @@ def invitations_are_to_ones_own_slot(
 
 @lemma
 def nobody_waits_for_who_is_asked(vpc: Vpc, host: Host, slot: Slot) -> Formula:
-    """Nothing is on the way to the slot of a host that was asked to come."""
+    """Nothing is in flight to the slot of a host that was asked to attend it."""
     return implies(allotted(vpc, host, slot) & (stage(vpc, host) == Stage.asked), drained(vpc, slot))
 
 
 @lemma
 def turns_are_counted(host: Host, epoch: Epoch, vpc: Vpc, slot: Slot, turn: Turn) -> Formula:
-    """DPM knows of every turn that it has told the host of, and speaks to no epoch that it has not met."""
+    """DPM knows every turn that it has told the host of, and sends to no epoch that it has not met."""
     told = subscribe.unspent(host, epoch, vpc, slot, turn) | unsubscribe.unspent(host, epoch, vpc, turn)
     return implies(told, (epoch <= met(host)) & implies(epoch == met(host), turn <= _turn_of(vpc, host)))
 
 
 @lemma
 def nothing_is_heard_that_was_not_said(host: Host, vpc: Vpc) -> Formula:
-    """A correct agent has heard of no turn that is to come, and of none in an epoch that was not met."""
+    """A correct agent has heard of no future turn, and of none in an epoch that was not met."""
     return implies(correct(host) & (met(host) == epoch(host)), heard(vpc, host) <= turn(vpc, host)) & implies(
         correct(host) & (met(host) < epoch(host)), heard(vpc, host) == Turn.of(0)
     )
@@ -115,7 +115,7 @@ def nothing_is_heard_that_was_not_said(host: Host, vpc: Vpc) -> Formula:
 
 @lemma
 def who_says_that_it_left_does_not_listen(host: Host, epoch: Epoch, vpc: Vpc, slot: Slot, turn: Turn) -> Formula:
-    """A correct agent has heard of the turn that it answers; if it left or was refused, it is at no slot until a later turn."""
+    """A correct agent has heard of the turn that it answers; if it left or was refused, it attends no slot until a later turn."""
     said = left.unspent(host, epoch, vpc, turn) | refused.unspent(host, epoch, vpc, turn)
     now = correct(host) & (epoch == _epoch_of(host))
     return implies(now & (said | accepted.unspent(host, epoch, vpc, turn)), turn <= heard(vpc, host)) & implies(
@@ -125,7 +125,7 @@ def who_says_that_it_left_does_not_listen(host: Host, epoch: Epoch, vpc: Vpc, sl
 
 @lemma
 def epochs_are_met_in_order(host: Host, epoch: Epoch) -> Formula:
-    """Of a correct agent DPM has met no epoch that is to come, nor is any spoken of; one that it has not met greets."""
+    """DPM has met, and messages name, no future epoch of a correct agent; an epoch that DPM has not met has a hello in flight."""
     return implies(
         correct(host),
         (met(host) <= _epoch_of(host))
@@ -137,7 +137,7 @@ def epochs_are_met_in_order(host: Host, epoch: Epoch) -> Formula:
 
 @lemma
 def answers_are_of_epochs_that_were(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Formula:
-    """A correct agent has answered in no epoch that is to come."""
+    """A correct agent has answered in no future epoch."""
     answered = (
         accepted.unspent(host, epoch, vpc, turn)
         | refused.unspent(host, epoch, vpc, turn)
@@ -148,13 +148,13 @@ def answers_are_of_epochs_that_were(host: Host, epoch: Epoch, vpc: Vpc, turn: Tu
 
 @lemma
 def what_is_sent_directly_is_addressed(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
-    """What goes by gRPC is for its receiver, and to no epoch that was not met."""
+    """What is sent by gRPC is for its receiver, and to no epoch that was not met."""
     return implies(goal.unspent(host, epoch, vpc, revision), addressed(vpc, revision, host) & (epoch <= met(host)))
 
 
 @lemma
 def what_is_held_is_pending(vpc: Vpc, revision: Revision, host: Host, slot: Slot) -> Formula:
-    """What a consumer was handed and has not acknowledged is on the topic, and the host has received it."""
+    """A revision that a consumer was handed and has not acknowledged is on the topic, and the host has received it."""
     return implies(
         given(vpc, revision, host),
         exists(Slot, lambda under: pending(vpc, revision, under) & attends(vpc, host, under)),
@@ -163,7 +163,7 @@ def what_is_held_is_pending(vpc: Vpc, revision: Revision, host: Host, slot: Slot
 
 @lemma
 def confirmations_are_true(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
-    """Where all agents are correct: a confirmation of a host's present epoch is of what it knows."""
+    """If all agents are correct, a confirmation of a host's current epoch is of a revision that it knows."""
     current = trusting() & applied.unspent(host, epoch, vpc, revision)
     return implies(
         current, (epoch <= _epoch_of(host)) & implies(epoch == _epoch_of(host), revision <= known(vpc, host))

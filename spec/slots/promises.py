@@ -1,6 +1,6 @@
-"""What the topology with slots promises, and where a Byzantine agent sets an end to it.
+"""The promises of the topology with slots, and where a Byzantine agent limits them.
 
-Promises about messages speak of those that were sent and are not spent.
+Promises about messages cover messages that were sent and are unspent.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NOTHING = Revision.of(0)
 
 @sometimes
 def two_hosts_have_slots(vpc: Vpc, host: Host, other: Host) -> Formula:
-    """Two hosts of one VPC are published to."""
+    """DPM publishes to two hosts of one VPC."""
     both = (stage(vpc, host) == Stage.subscribed) & (stage(vpc, other) == Stage.subscribed)
     return both & (host != other)
 
@@ -63,65 +63,65 @@ def a_slot_is_allotted(vpc: Vpc, host: Host, slot: Slot) -> Formula:
 
 @always(a_slot_is_allotted)
 def a_key_reaches_every_slot(vpc: Vpc, host: Host, slot: Slot) -> Formula:
-    """Every slot that is allotted is one that keys hash to."""
+    """Every allotted slot is one that keys hash to."""
     return implies(allotted(vpc, host, slot), usable(slot))
 
 
 @sometimes
 def something_is_published(vpc: Vpc, revision: Revision, slot: Slot) -> Formula:
-    """Something is on the topic."""
+    """A revision is on the topic."""
     return pending(vpc, revision, slot)
 
 
 @always(something_is_published)
 def goes_where_it_was_told(vpc: Vpc, revision: Revision, slot: Slot, host: Host) -> Formula:
-    """What is on its way to a host is under a key of the slot that the host was told."""
+    """A revision in flight to a host is under a key of the slot that the host was told."""
     return implies(pending(vpc, revision, slot) & addressed(vpc, revision, host), allotted(vpc, host, slot))
 
 
 @sometimes
 def a_slot_is_left_alone(vpc: Vpc, revision: Revision, slot: Slot) -> Formula:
-    """Something is on the topic for a slot whose consumer was lost."""
+    """A revision is on the topic for a slot whose consumer was lost."""
     return pending(vpc, revision, slot) & ~attended(vpc, slot)
 
 
 @always(a_slot_is_left_alone)
 def a_handover_holds_nobody_up(vpc: Vpc, revision: Revision, slot: Slot) -> Formula:
-    """Everything on the topic is for a slot that somebody attends, or that the filler may take at once."""
+    """Every revision on the topic is for a slot that a consumer attends, or that the filler may take at once."""
     return implies(pending(vpc, revision, slot), attended(vpc, slot) | may_fill(vpc, slot))
 
 
 @sometimes
 def a_stranger_reads(host: Host, vpc: Vpc, revision: Revision) -> Formula:
-    """The weakness that stays: a Byzantine agent receives what is for another."""
+    """The remaining weakness: a Byzantine agent receives what is for another host."""
     return received(host, vpc, revision) & ~addressed(vpc, revision, host)
 
 
 @sometimes
 def the_addressee_receives(host: Host, vpc: Vpc, revision: Revision) -> Formula:
-    """A correct agent receives from the topic what is for it."""
+    """A correct agent receives from the topic a revision that is for it."""
     return received(host, vpc, revision) & correct(host)
 
 
 @always(the_addressee_receives, a_stranger_reads)
 def only_the_addressee_receives(host: Host, vpc: Vpc, revision: Revision) -> Formula:
-    """A correct agent receives from the topic only what is for it; so where all are correct, only the addressee receives.
+    """A correct agent receives from the topic only what is for it; so if all are correct, only the addressee receives.
 
-    It does not hold of Byzantine agents: a slot is no isolation.
+    It does not hold for Byzantine agents: slots do not isolate hosts.
     """
     return implies(received(host, vpc, revision) & correct(host), addressed(vpc, revision, host))
 
 
 @sometimes
 def handed_back(vpc: Vpc, host: Host, slot: Slot) -> Formula:
-    """What is newest for a host was published, and goes by gRPC after all."""
+    """The newest revision for a host was published, and is sent by gRPC as well."""
     directly = goal.unspent(host, met(host), vpc, newest(vpc, host))
     return directly & allotted(vpc, host, slot) & filled(vpc, slot) & (stage(vpc, host) == Stage.leaving)
 
 
 @sometimes
 def a_stranger_swallows(vpc: Vpc, host: Host) -> Formula:
-    """The weakness that stays: what was for a correct host is lost, since another acknowledged it."""
+    """The remaining weakness: a revision for a correct host is lost, since another host acknowledged it."""
     behind = up(host) & (met(host) == epoch(host)) & (known(vpc, host) < newest(vpc, host))
     directly = goal.unspent(host, met(host), vpc, newest(vpc, host))
     published = exists(Slot, lambda slot: pending(vpc, newest(vpc, host), slot))
@@ -130,9 +130,9 @@ def a_stranger_swallows(vpc: Vpc, host: Host) -> Formula:
 
 @always(handed_back, a_stranger_swallows)
 def nothing_is_lost(vpc: Vpc, host: Host) -> Formula:
-    """Where all agents are correct: the newest revision for a host is known there, or is on its way by the topic or by gRPC.
+    """If all agents are correct, the newest revision for a host is known there, or is in flight by the topic or by gRPC.
 
-    Or the host has started and has yet to be met: then it will be sent everything; or it has never started.
+    Or the host has started and is not yet met: then DPM will send it everything. Or it has never started.
     """
     revision = newest(vpc, host)
     arrives = (
@@ -153,13 +153,13 @@ def two_ways_cross(vpc: Vpc, host: Host, revision: Revision, slot: Slot) -> Form
 
 @two_state(two_ways_cross)
 def newer_wins(vpc: Vpc, host: Host) -> Formula:
-    """What an agent knows never goes back within an epoch, by whichever way it comes."""
+    """What an agent knows never decreases within an epoch, on either channel."""
     return implies(epoch(host) == epoch.after(host), known(vpc, host) <= known.after(vpc, host))
 
 
 @sometimes
 def learned(vpc: Vpc, host: Host) -> Formula:
-    """A host knows something."""
+    """A host knows a revision."""
     return known(vpc, host) > NOTHING
 
 
@@ -171,19 +171,19 @@ def knows_only_its_own(vpc: Vpc, host: Host) -> Formula:
 
 @sometimes
 def confirmation_arrives(vpc: Vpc, host: Host) -> Formula:
-    """DPM hears that a revision was applied."""
+    """DPM learns that a revision was applied."""
     return (confirmed(vpc, host) > NOTHING) & (confirmed(vpc, host) <= known(vpc, host))
 
 
 @sometimes
 def a_stranger_confirms(vpc: Vpc, host: Host) -> Formula:
-    """The weakness that stays: DPM takes for applied what was confirmed in another's name."""
+    """The remaining weakness: DPM counts as applied what was confirmed in another host's name."""
     return correct(host) & (met(host) == epoch(host)) & (known(vpc, host) < confirmed(vpc, host))
 
 
 @always(confirmation_arrives, a_stranger_confirms)
 def confirmed_means_applied(vpc: Vpc, host: Host) -> Formula:
-    """Where all agents are correct: what a host is said to have confirmed in its epoch is applied there."""
+    """If all agents are correct, a host has applied every revision that it counts as having confirmed in its epoch."""
     return implies(trusting() & (met(host) == epoch(host)), confirmed(vpc, host) <= known(vpc, host))
 
 
@@ -195,24 +195,24 @@ def asked_in_vain(vpc: Vpc, host: Host) -> Formula:
 
 @eventually(asked_in_vain)
 def asking_ends(vpc: Vpc, host: Host) -> LeadsTo:
-    """A host that was asked is subscribed or served by gRPC in the end, whether its agent answers, is refused, or is dead."""
+    """A host that was asked is eventually subscribed or served by gRPC, whether its agent answers, is refused, or is dead."""
     return leads_to(stage(vpc, host) == Stage.asked, stage(vpc, host) != Stage.asked)
 
 
 @eventually(a_slot_is_left_alone)
 def no_slot_stays_unattended(vpc: Vpc, revision: Revision) -> LeadsTo:
-    """Dispatch is not held up for ever by a slot that nobody attends."""
+    """An unattended slot does not block dispatch forever."""
     return leads_to(unattended(vpc, revision), ~unattended(vpc, revision))
 
 
 @eventually(something_is_published)
 def what_is_published_leaves_the_topic(vpc: Vpc, revision: Revision, slot: Slot) -> LeadsTo:
-    """Where all agents are correct: what is on the topic is acknowledged, unless consumers are lost all the time."""
+    """If all agents are correct, every revision on the topic is eventually acknowledged, unless consumers keep getting lost."""
     return leads_to(trusting() & pending(vpc, revision, slot), ~pending(vpc, revision, slot) | blocked(vpc))
 
 
 @eventually(learned)
 def what_is_issued_arrives(vpc: Vpc, host: Host, revision: Revision) -> LeadsTo:
-    """Where all agents are correct: a host learns what is newest for it, unless it dies or consumers are lost all the time."""
+    """If all agents are correct, a host eventually learns its newest revision, unless it dies or consumers keep getting lost."""
     waits = trusting() & up(host) & (newest(vpc, host) == revision)
     return leads_to(waits, (revision <= known(vpc, host)) | ~up(host) | blocked(vpc))

@@ -1,4 +1,4 @@
-"""The topology with slots, put together. Read it in this order: vocabulary, definitions, the roles, the promises, the variants."""
+"""The protocol of the topology with slots. Reading order: vocabulary, definitions, roles, promises, variants."""
 
 from __future__ import annotations
 

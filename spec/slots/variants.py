@@ -1,4 +1,4 @@
-"""Deviations kept on purpose: what the design document and its implementation do with slots, and rules changed one at a time."""
+"""Deliberate deviations: what the design document and its implementation do with slots, and rules changed one at a time."""
 
 from __future__ import annotations
 
@@ -50,25 +50,25 @@ from spec.slots.vocabulary import (
 
 @variant(replaces=allot, breaks=[no_two_hosts_share_a_slot], kind=Deviation.AS_DESIGNED)
 def shares_a_slot(vpc: Vpc, host: Host, slot: Slot) -> Step:
-    """The slot follows from the host's address, and nobody notices that another host of the VPC has the same one."""
+    """The slot follows from the host's address, and DPM does not notice that another host of the VPC has the same slot."""
     return allot.but(without=[forall(Host, lambda other: ~allotted(vpc, other, slot))])
 
 
 @variant(replaces=publish, breaks=[a_handover_holds_nobody_up], kind=Deviation.AS_DESIGNED)
 def publishes_before_it_is_confirmed(vpc: Vpc, host: Host, slot: Slot) -> Step:
-    """The goal state is published first, and the host is asked to subscribe besides."""
+    """The goal state is published first, while the host is being asked to subscribe."""
     return publish.but(without=[stage(vpc, host) == Stage.subscribed], when=[stage(vpc, host) == Stage.asked])
 
 
 @variant(replaces=fill, breaks=[no_slot_stays_unattended], kind=Deviation.AS_DESIGNED)
 def leaves_a_slot_unattended(vpc: Vpc, slot: Slot) -> Step:
-    """Nobody attends the slot of a host that is not there, and what was published to it holds up the others."""
+    """No consumer attends the slot of an absent host, and what was published to it blocks the others."""
     return fill.but(when=[forall(Host, lambda host: ~allotted(vpc, host, slot))])
 
 
 @variant(replaces=give_up, breaks=[asking_ends], kind=Deviation.AS_DESIGNED)
 def asks_a_dead_agent_for_ever(vpc: Vpc, host: Host) -> Step:
-    """A host that does not answer is asked the same again, without limit."""
+    """A host that does not answer is asked again without limit."""
     return Step(when=[stage(vpc, host) == Stage.asked])
 
 
@@ -80,7 +80,7 @@ def counts_for_any_change(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision
 
 @variant(replaces=pass_over, breaks=[newer_wins], kind=Deviation.AS_DESIGNED)
 def replays_the_older(host: Host, vpc: Vpc, revision: Revision) -> Step:
-    """What comes again from the topic is applied again, over what came by gRPC since."""
+    """A redelivered revision is applied again, over what arrived by gRPC since."""
     return pass_over.but(then=[known.assign(vpc, host, to=revision)])
 
 
@@ -95,13 +95,13 @@ def publishes_to_another_slot(vpc: Vpc, host: Host, slot: Slot, other: Slot) -> 
 
 @variant(replaces=allot, breaks=[a_key_reaches_every_slot], kind=Deviation.AS_BUILT)
 def gives_out_slot_0(vpc: Vpc, host: Host, slot: Slot) -> Step:
-    """A slot is taken that no key reaches: 0, by an agent that is told nothing; or an address, which is beyond all slots."""
+    """A slot that no key reaches is used: slot 0, by an agent that is told nothing; or an address, which is beyond all slots."""
     return allot.but(without=[usable(slot)])
 
 
 @variant(replaces=learn, breaks=[nothing_is_lost], kind=Deviation.AS_BUILT)
 def acknowledges_what_it_did_not_apply(host: Host, vpc: Vpc, revision: Revision) -> Step:
-    """Every message is acknowledged to the broker, also if applying it failed."""
+    """Every message is acknowledged to the broker, even if applying it failed."""
     return learn.but(without=[known, applied])
 
 
@@ -116,43 +116,43 @@ def confirms_before_applying(host: Host, epoch: Epoch, vpc: Vpc, revision: Revis
 
 @variant(replaces=release, breaks=[goes_where_it_was_told])
 def reuses_a_slot_at_once(vpc: Vpc, host: Host, slot: Slot) -> Step:
-    """A slot is given to the next host while something for the former one is still on the topic."""
+    """A slot is given to the next host while a revision for the former one is still on the topic."""
     return release.but(without=[drained(vpc, slot)])
 
 
 @variant(replaces=release, breaks=[only_the_addressee_receives])
 def reuses_a_slot_that_is_listened_to(vpc: Vpc, host: Host, slot: Slot) -> Step:
-    """A slot is given to the next host before the former one has said that it does not listen any more."""
+    """A slot is given to the next host before the former one has confirmed that it no longer listens."""
     return release.but(without=[stage(vpc, host) == Stage.direct], when=[stage(vpc, host) == Stage.leaving])
 
 
 @variant(replaces=ask, breaks=[a_handover_holds_nobody_up])
 def hands_over_what_is_not_drained(vpc: Vpc, host: Host, slot: Slot) -> Step:
-    """The filler steps aside while something is still on the way to it."""
+    """The filler leaves the slot while a revision is still in flight to it."""
     return ask.but(without=[drained(vpc, slot)])
 
 
 @variant(replaces=hand_back, breaks=[nothing_is_lost])
 def fills_and_forgets(vpc: Vpc, revision: Revision, slot: Slot, host: Host) -> Step:
-    """The filler keeps the topic moving, and what it was handed is gone."""
+    """The filler keeps the topic moving, but drops what it was handed."""
     return hand_back.but(without=[goal])
 
 
 @variant(replaces=hand_back, breaks=[what_is_issued_arrives, what_is_published_leaves_the_topic])
 def keeps_for_later(vpc: Vpc, revision: Revision, slot: Slot, host: Host) -> Step:
-    """The filler keeps what it was handed until the host is back, and the host is not asked while something is on the way."""
+    """The filler keeps what it was handed until the host is back, and the host is not asked while anything is in flight."""
     return hand_back.but(when=[stage(vpc, host) == Stage.subscribed])
 
 
 @variant(replaces=pass_over, breaks=[what_is_published_leaves_the_topic])
 def acknowledges_news_only(host: Host, vpc: Vpc, revision: Revision) -> Step:
-    """What is known already is not acknowledged, and stays on the topic for ever."""
+    """A revision that is already known is not acknowledged, and stays on the topic forever."""
     return pass_over.but(without=[settled, given])
 
 
 @variant(replaces=hand_back, breaks=[knows_only_its_own])
 def hands_back_to_anybody(vpc: Vpc, revision: Revision, slot: Slot, host: Host) -> Step:
-    """The filler sends what it was handed to whichever host, and not to the one that it is for."""
+    """The filler sends what it was handed to any host, not to the one that it is for."""
     return hand_back.but(
         without=[addressed(vpc, revision, host), goal], then=[goal.send(host, met(host), vpc, revision)]
     )
@@ -160,11 +160,11 @@ def hands_back_to_anybody(vpc: Vpc, revision: Revision, slot: Slot, host: Host) 
 
 @variant(replaces=greet, breaks=[nothing_is_lost])
 def greets_and_sends_nothing(host: Host, epoch: Epoch) -> Step:
-    """A restarted agent is met, and what it had before counts as known."""
+    """DPM meets a restarted agent, and what it had before counts as known."""
     return greet.but(without=[goal])
 
 
 @variant(replaces=acknowledge, breaks=[confirmed_means_applied])
 def counts_older_epochs(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
-    """What a host applied before it restarted counts as applied after it."""
+    """What a host applied before it restarted counts as applied afterwards."""
     return acknowledge.but(without=[epoch == met(host)])

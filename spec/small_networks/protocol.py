@@ -1,4 +1,4 @@
-"""On demand in large networks, in advance in small ones; put together from the on-demand protocol and one module."""
+"""The small-networks protocol: on demand in large VPCs, in advance in small ones; the on-demand protocol and one module."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""What a small network has besides: its hosts are told of all its pods in advance.
+"""What small networks add: their hosts are told of all pods in advance.
 
-In a small VPC, asking saves little: NCM tells each host that houses a pod of it about all the others, and the agent sends to them
-without asking. In a large VPC it does not, and what the on-demand protocol promises holds. Whether a VPC is small is decided by
-DPM, in *classes* that follow each other as versions do; before the first, a VPC is large.
+In a small VPC, asking saves little: NCM tells each host with a pod of the VPC about all its other pods, and the agent sends to them
+without asking. In a large VPC NCM does not, and the promises of the on-demand protocol hold. DPM decides whether a VPC is small, in
+*classes* that are numbered like versions; before the first class, a VPC is large.
 
-So the promise that a host learns only on demand is weaker here: it learns a remote pod if it asked, if it is or was its home, or
-if it was told while the VPC was small. What holds of large VPCs in their time stands beside it: while a VPC is large, nobody is
-told of a pod but its home and those who ask. Whom NCM told while the VPC was small, it goes on telling what changes, until the
-agent restarts: it may be sending there.
+The promise that a host learns only on demand is therefore weaker here: a host learns a remote pod if it asked, if it is or was its
+home, or if it was told while the VPC was small. A second promise covers large VPCs: while a VPC is large, NCM starts telling only
+the home of a pod and hosts that ask for it. NCM keeps sending newer versions to a host that it told while the VPC was small, until
+the agent restarts, because the host may be sending to the pod.
 """
 
 from __future__ import annotations
@@ -58,16 +58,16 @@ from spec.on_demand.vocabulary import (
     vpc_of,
 )
 
-_epoch_of = epoch  # under another name, since claims have a parameter called epoch
+_epoch_of = epoch  # an alias, since claims have a parameter called epoch
 NEVER = Epoch.of(0)
 
 
 class Class(Number):
-    """Counts how often it was decided whether a VPC is small; 0 is before the first time."""
+    """Counts the decisions whether a VPC is small; 0 is before the first."""
 
 
 newest_class = function(Vpc, to=Class, doc="The newest class that DPM gave the VPC.", holder=DPM)
-counts_as_small = relation(Vpc, Class, doc="In this class the VPC is small.", holder=DPM)
+counts_as_small = relation(Vpc, Class, doc="The VPC is small in this class.", holder=DPM)
 recorded_class = function(Vpc, to=Class, doc="The newest class of the VPC that NCM has stored.", holder=NCM)
 told_in_advance = relation(
     Host, Epoch, Pod, doc="The host was told of the pod while the VPC was small.", kind="history"
@@ -82,13 +82,13 @@ def classified(vpc: Vpc, class_: Class) -> Formula:
 
 @definition
 def small(vpc: Vpc) -> Formula:
-    """By NCM's record the VPC is small."""
+    """NCM's record says that the VPC is small."""
     return counts_as_small(vpc, recorded_class(vpc))
 
 
 @definition
 def neighbor(host: Host, pod: Pod) -> Formula:
-    """The host houses a pod of the VPC of this one, which has a place."""
+    """The pod has a place, and the host houses a pod of its VPC."""
     return placed(pod, recorded(pod)) & exists(Pod, lambda own: home(host, own) & same_vpc(own, pod))
 
 
@@ -97,7 +97,7 @@ def neighbor(host: Host, pod: Pod) -> Formula:
 
 @action(by=DPM)
 def becomes_small(vpc: Vpc) -> Step:
-    """The VPC is small from now on."""
+    """The VPC becomes small."""
     class_ = newest_class(vpc) + 1
     return Step(
         then=[
@@ -110,7 +110,7 @@ def becomes_small(vpc: Vpc) -> Step:
 
 @action(by=DPM)
 def becomes_large(vpc: Vpc) -> Step:
-    """The VPC is large from now on."""
+    """The VPC becomes large."""
     class_ = newest_class(vpc) + 1
     return Step(then=[newest_class.assign(vpc, to=class_), classified.send(vpc, class_)])
 
@@ -127,7 +127,7 @@ def reclassify(vpc: Vpc, class_: Class) -> Step:
 
 @action(by=NCM, fair=True)
 def tell_in_advance(host: Host, pod: Pod) -> Step:
-    """In a small VPC, NCM tells a host that houses one of its pods of another, and from now on every newer version of it."""
+    """In a small VPC, NCM tells a host with one of its pods of another pod, and from then on sends it every newer version."""
     return Step(
         when=[
             small(vpc_of(pod)),
@@ -146,7 +146,7 @@ def tell_in_advance(host: Host, pod: Pod) -> Step:
 
 @action(by=ACA)
 def use_neighbor(host: Host, pod: Pod) -> Step:
-    """An agent installs the route to a pod of which it was told, without asking: whoever was told is told every newer version."""
+    """An agent installs the route to a pod that it was told of, without asking: NCM sends it every newer version."""
     return Step(
         when=[
             correct(host),
@@ -171,16 +171,16 @@ def a_neighbor_is_known_without_asking(host: Host, pod: Pod) -> Formula:
 
 @sometimes
 def a_network_has_grown_large(host: Host, pod: Pod) -> Formula:
-    """A VPC was small, and is large again; a host was told in advance and knows a later version of the pod."""
+    """A VPC was small and is large again; a host was told in advance and knows a later version of the pod."""
     grown = (Class.of(1) < recorded_class(vpc_of(pod))) & ~small(vpc_of(pod))
     return grown & told_in_advance(host, epoch(host), pod) & (Version.of(1) < known(host, pod))
 
 
 @always(a_neighbor_is_known_without_asking, a_network_has_grown_large, weakens=learns_only_on_demand)
 def learns_on_demand_or_in_advance(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Formula:
-    """A host is sent a pod, and knows it, only if it asked, is or was its home, or was told while the VPC was small.
+    """A host is sent a pod, or knows it, only if it asked, is or was its home, or was told while the VPC was small.
 
-    What a host is sent: all hosts. What a host knows: correct ones, since another may know what it likes.
+    The first part covers all hosts; the second covers correct ones, since a Byzantine agent may know anything.
     """
     may = asked(host, epoch, pod) | housed(host, pod) | told_in_advance(host, epoch, pod)
     now = asked(host, _epoch_of(host), pod) | housed(host, pod) | told_in_advance(host, _epoch_of(host), pod)
@@ -191,34 +191,34 @@ def learns_on_demand_or_in_advance(host: Host, epoch: Epoch, pod: Pod, version: 
 
 @two_state(a_network_has_grown_large)
 def on_demand_while_large(host: Host, pod: Pod) -> Formula:
-    """While a VPC is large, nobody begins to be told of a pod but its home and those who asked for it in their present epoch."""
+    """While a VPC is large, NCM starts telling a host of a pod only if the host is its home or asked for it in this epoch."""
     begins = told.after(host, pod) & ~told(host, pod) & ~small(vpc_of(pod))
     return implies(begins, housed.after(host, pod) | asked(host, greeted.after(host), pod))
 
 
 @two_state(a_network_has_grown_large)
 def newer_classes_win(vpc: Vpc) -> Formula:
-    """NCM's record of a VPC's class never goes back, and is one that DPM gave."""
+    """NCM's record of a VPC's class never decreases, and is one that DPM issued."""
     return (recorded_class(vpc) <= recorded_class.after(vpc)) & (recorded_class(vpc) <= newest_class(vpc))
 
 
 @eventually(a_neighbor_is_known_without_asking)
 def neighbors_are_told(host: Host, pod: Pod) -> LeadsTo:
-    """A host in a small VPC is told of every pod of it, unless the VPC grows, or the host leaves or has no pod there any more."""
+    """A host in a small VPC is told of every pod of it, unless the VPC grows, the host leaves, or it has no pod there any more."""
     there = small(vpc_of(pod)) & neighbor(host, pod) & ~removed(host) & (greeted(host) > NEVER)
     return leads_to(there, told(host, pod) | ~there)
 
 
 @weaker_lemma(the_told_asked_or_housed)
 def the_told_asked_or_housed_or_were_told_in_advance(host: Host, pod: Pod) -> Formula:
-    """NCM tells a host of a pod if it asked for it, houses or housed it, or was told in advance; and only in its VPC."""
+    """NCM tells a host of a pod if it asked for it, houses or housed it, or was told in advance, and only in its VPC."""
     entitled = housed(host, pod) | asked(host, greeted(host), pod) | told_in_advance(host, greeted(host), pod)
     return implies(told(host, pod), entitled & member(host, vpc_of(pod)))
 
 
 @weaker_lemma(routes_are_of_met_epochs)
 def routes_are_of_met_epochs_or_in_advance(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Formula:
-    """NCM sends recorded versions, to epochs that it has met, of pods that the host is told of."""
+    """NCM sends recorded versions only, to met epochs, of pods that it told the host of."""
     entitled = asked(host, epoch, pod) | housed(host, pod) | told_in_advance(host, epoch, pod)
     return implies(
         route(host, epoch, pod, version),
@@ -234,7 +234,7 @@ def routes_are_of_met_epochs_or_in_advance(host: Host, epoch: Epoch, pod: Pod, v
 
 @lemma
 def only_given_classes_are_sent(vpc: Vpc, class_: Class) -> Formula:
-    """DPM sends only classes that it gave, and NCM stores no other."""
+    """DPM sends only classes that it issued, and NCM stores no others."""
     return implies(classified(vpc, class_), class_ <= newest_class(vpc)) & (recorded_class(vpc) <= newest_class(vpc))
 
 
@@ -255,13 +255,13 @@ def tells_strangers_in_advance(host: Host, pod: Pod) -> Step:
 
 @variant(replaces=tell_in_advance, breaks=[stale_means_coming])
 def tells_in_advance_and_forgets(host: Host, pod: Pod) -> Step:
-    """Whoever is told in advance is not told what changes."""
+    """A host that was told in advance is not sent newer versions."""
     return tell_in_advance.but(without=[told])
 
 
 @variant(replaces=tell_in_advance, breaks=[learns_on_demand_or_in_advance])
 def tells_another_pod_in_advance(host: Host, pod: Pod, other: Pod) -> Step:
-    """A host is told of a pod that is not the one that was meant."""
+    """A host is told in advance of the wrong pod."""
     return tell_in_advance.but(
         without=[route],
         when=[placed(other, recorded(other))],
@@ -271,11 +271,11 @@ def tells_another_pod_in_advance(host: Host, pod: Pod, other: Pod) -> Step:
 
 @variant(replaces=reclassify, breaks=[newer_classes_win])
 def an_older_class_overwrites_a_newer(vpc: Vpc, class_: Class) -> Step:
-    """The last class that comes wins, be it an older one."""
+    """The last class to arrive wins, even if it is older."""
     return reclassify.but(without=[recorded_class(vpc) < class_])
 
 
 @variant(replaces=tell_in_advance, breaks=[neighbors_are_told])
 def tells_nobody_in_advance(host: Host, pod: Pod) -> Step:
-    """Nobody is told in advance: a small VPC is treated like a large one."""
+    """No host is told in advance: a small VPC is treated like a large one."""
     return tell_in_advance.but(without=[told, route])

@@ -1,4 +1,4 @@
-"""What the page on the design document says of points that no variant states."""
+"""Tests of the page on the design document: its claims about points that no variant states."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from spec.message_queue.vocabulary import Channel, Vpc, channel, group, many_in_
 
 
 def above(vpc: Vpc) -> Formula:
-    """Large as the code has it: more than a threshold."""
+    """Large according to the code: more than a threshold."""
     return (many_ports(vpc) < size(vpc)) | (many_in_a_group(vpc) < group(vpc))
 
 
@@ -31,7 +31,7 @@ def opens_above(vpc: Vpc) -> Step:
 
 @variant(replaces=send_directly, breaks=[every_revision_goes_out])
 def or_else_sends_directly(vpc: Vpc) -> Step:
-    """Else it is sent directly: at the threshold too."""
+    """Otherwise the revision is sent directly, including at the threshold."""
     return send_directly.but(
         without=[(channel(vpc) == Channel.grpc) & ~large(vpc) | (channel(vpc) == Channel.closing)],
         when=[(channel(vpc) == Channel.grpc) & ~above(vpc) | (channel(vpc) == Channel.closing)],
@@ -39,7 +39,7 @@ def or_else_sends_directly(vpc: Vpc) -> Step:
 
 
 def put_in(*variants: Variant) -> Protocol:
-    """The protocol with several actions replaced, among its alternatives too."""
+    """The protocol with several actions replaced, including in its alternatives."""
     instead = {each_variant.replaces: each_variant.action for each_variant in variants}
     for replaced, action in instead.items():
         object.__setattr__(action, "name", replaced.name)
@@ -53,7 +53,7 @@ def put_in(*variants: Variant) -> Protocol:
 
 
 def test_more_than_the_threshold_or_else_leaves_no_gap_and_breaks_nothing() -> None:
-    """The code departs from the document at equality, and nobody loses anything by it."""
+    """The code departs from the document at equality, and this breaks no promise."""
     built = put_in(opens_above, or_else_sends_directly)
     shape, proof = wellformed(built), prove(built)
     assert [claim.name for claim in (*shape.claims, *proof.claims) if claim.verdict != "holds"] == []

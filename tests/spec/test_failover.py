@@ -1,4 +1,4 @@
-"""Failover: proved without bounds, explored, and live; every variant is noticed by every promise that it names."""
+"""Failover: proved without bounds, explored, and live; every variant breaks every promise that it names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHORTEST = {
     ("begins_a_new_journal", "a_journal_only_grows"): 6,
     ("the_deposed_record_answers", "an_answer_counts_for_who_can_record_it"): 10,
 }
-"""For each variant and promise about states or steps: the steps of a shortest way."""
+"""For each variant and promise about states or steps: the length of a shortest run."""
 
 PAIRS = [(variant, promise) for variant in PROTOCOL.variants for promise in variant.breaks]
 
@@ -40,7 +40,7 @@ def world(name: str) -> Configuration:
 
 
 def named(variant: Variant, claim: Promise | Eventuality) -> tuple[str, str]:
-    """What a variant breaks, for the table."""
+    """What a variant breaks, as named in the table."""
     return variant.name, claim.name
 
 
@@ -63,7 +63,7 @@ def test_while_one_is_awake_what_is_recorded_is_done_and_what_is_answered_is_rec
 
 
 def test_take_overs_without_end_can_hold_up_everything() -> None:
-    """Where the terms of a world are used up by instances that are gone, nobody leads: the promise is about the others."""
+    """If dead instances have used up the terms of a configuration, no instance leads; the promise covers all other runs."""
     assert live(PROTOCOL, world("two-instances")).verdict == "violated"
 
 

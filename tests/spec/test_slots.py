@@ -1,4 +1,4 @@
-"""The topology with slots: nothing in it is vacuous, its eventualities are decided, and its known weaknesses are shown."""
+"""The topology with slots: no claim is vacuous, its eventualities are decided, and its known weaknesses are shown."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_what_is_promised_eventually_happens(name: str) -> None:
     decided = live(PROTOCOL, configuration(name))
     assert decided.verdict == "holds"
     assert all(outcome.occurred == outcome.goals for outcome in decided.outcomes)
-    # Where somebody is Byzantine, only what does not depend on correctness is promised.
+    # With a Byzantine host, only promises that do not depend on correctness hold.
     assert {outcome.eventuality.name for outcome in decided.outcomes if outcome.occurred} == (
         {"asking_ends", "no_slot_stays_unattended"}
         if name == "eavesdropper"
@@ -41,7 +41,7 @@ def test_what_is_promised_eventually_happens(name: str) -> None:
 
 @pytest.mark.parametrize("weakness", ["a_stranger_reads", "a_stranger_swallows", "a_stranger_confirms"])
 def test_a_slot_is_no_isolation(weakness: str) -> None:
-    """The known weakness: one agent that is Byzantine can read, swallow and forge, and no rule for slots prevents it."""
+    """The known weakness: one Byzantine agent can read, swallow and forge, and no rule for slots prevents it."""
     assert explore(PROTOCOL, configuration("eavesdropper")).reached[weakness] > 0
     assert weakness not in explore(PROTOCOL, configuration("two-slots")).reached
 

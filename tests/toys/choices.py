@@ -1,4 +1,4 @@
-"""A toy protocol whose first state has thousands of successors: one choice among many is made, once."""
+"""A toy protocol whose initial state has thousands of successors: it makes one choice among many, once."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from model.language.terms import Formula, Individual, Number, implies
 
 
 class Table(Individual):
-    """Where the boxes stand."""
+    """A table with boxes."""
 
 
 class Box(Individual):
-    """Where a mark can be put."""
+    """A place for a mark."""
 
 
 class Mark(Number):
-    """What can be put there; 0 is nothing."""
+    """A mark; 0 is none."""
 
 
 CHOOSER = Role("Chooses once.")
@@ -37,11 +37,11 @@ def _putting(doc: str) -> Action:
 
 # Many actions, since the time to compile one grows faster than its choices.
 put_first = _putting("A mark is put into a box.")
-put_second = _putting("The same, by another hand.")
-put_third = _putting("The same, by a third hand.")
-put_fourth = _putting("The same, by a fourth hand.")
-put_fifth = _putting("The same, by a fifth hand.")
-put_sixth = _putting("The same, by a sixth hand.")
+put_second = _putting("The same, as a second action.")
+put_third = _putting("The same, as a third action.")
+put_fourth = _putting("The same, as a fourth action.")
+put_fifth = _putting("The same, as a fifth action.")
+put_sixth = _putting("The same, as a sixth action.")
 
 
 @sometimes

@@ -1,4 +1,4 @@
-"""The toy protocols with a configuration each."""
+"""The toy protocols, each with a configuration."""
 
 from __future__ import annotations
 

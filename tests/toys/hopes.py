@@ -1,4 +1,4 @@
-"""Toy protocols whose eventualities are decided by hand: one idea each, a handful of states."""
+"""Toy protocols whose eventualities can be decided by hand: one idea each, a handful of states."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from model.reference.configuration import Configuration
 
 
 class Thing(Individual):
-    """What something happens to."""
+    """A subject of the protocol's actions."""
 
 
 class Count(Number):
-    """How often it happened."""
+    """How often something happened."""
 
 
-SOMEBODY = Role("Does it.")
+SOMEBODY = Role("The only role.")
 
 WORLD = Configuration("hopes", {"Thing": ("t1", "t2")}, {"Count": 2}, {})
 ONE = Configuration("hope", {"Thing": ("t1",)}, {"Count": 2}, {})
 
 
 def protocol(name: str, **declared: Declaration | type[Value]) -> Protocol:
-    """A protocol of these declarations."""
+    """A protocol with these declarations."""
     module = ModuleType(name)
     for key, value in {"Thing": Thing, "Count": Count, "SOMEBODY": SOMEBODY, **declared}.items():
         setattr(module, key, value)
@@ -33,7 +33,7 @@ def protocol(name: str, **declared: Declaration | type[Value]) -> Protocol:
 
 
 def one_step(*, fair: bool) -> Protocol:
-    """Something is to be done, and can be done at any time."""
+    """Something must be done, and can be done at any time."""
     done = relation(Thing, doc="It is done.", holder=SOMEBODY)
 
     @action(by=SOMEBODY, fair=fair)
@@ -43,38 +43,38 @@ def one_step(*, fair: bool) -> Protocol:
 
     @eventually()
     def gets_done(thing: Thing) -> LeadsTo:
-        """What is not done gets done."""
+        """Everything is eventually done."""
         return leads_to(~done(thing), done(thing))
 
     return protocol("one step", done=done, do=do, gets_done=gets_done)
 
 
 def self_loop_only() -> Protocol:
-    """Something fair can always be done, and changes nothing."""
+    """A fair action is always enabled, and changes nothing."""
     done = relation(Thing, doc="It is done.", holder=SOMEBODY)
 
     @action(by=SOMEBODY, fair=True)
     def spin(thing: Thing) -> Step:
-        """What is not done is left undone."""
+        """An undone thing stays undone."""
         return Step(when=[~done(thing)], then=[done.remove(thing)])
 
     @action(by=SOMEBODY)
     def do(thing: Thing) -> Step:
-        """It is done, if somebody likes."""
+        """It is done; the action is not fair."""
         return Step(when=[~done(thing)], then=[done.add(thing)])
 
     @eventually()
     def gets_done(thing: Thing) -> LeadsTo:
-        """What is not done gets done."""
+        """Everything is eventually done."""
         return leads_to(~done(thing), done(thing))
 
     return protocol("self-loop", done=done, spin=spin, do=do, gets_done=gets_done)
 
 
 def door(*, closes: bool) -> Protocol:
-    """A door that opens and, perhaps, closes, over and over; one can go through while it is open."""
+    """A door that repeatedly opens and possibly closes; one can pass while it is open."""
     is_open = relation(Thing, doc="The door is open.", holder=SOMEBODY)
-    through = relation(Thing, doc="Somebody went through.", holder=SOMEBODY)
+    through = relation(Thing, doc="It passed through the door.", holder=SOMEBODY)
 
     @action(by=SOMEBODY, fair=True)
     def open_it(thing: Thing) -> Step:
@@ -88,12 +88,12 @@ def door(*, closes: bool) -> Protocol:
 
     @action(by=SOMEBODY, fair=True)
     def go(thing: Thing) -> Step:
-        """Somebody goes through."""
+        """It passes through the door."""
         return Step(when=[is_open(thing), ~through(thing)], then=[through.add(thing)])
 
     @eventually()
     def gets_through(thing: Thing) -> LeadsTo:
-        """Whoever stands before the door gets through."""
+        """Everything eventually passes through the door."""
         return leads_to(~through(thing), through(thing))
 
     more = {"close_it": close_it} if closes else {}
@@ -115,12 +115,12 @@ def sleeper(*, atomic: bool) -> Protocol:
 
     @action(by=SOMEBODY, fair=True)
     def fall_asleep(thing: Thing) -> Step:
-        """It goes to sleep, as it had decided."""
+        """It goes to sleep, as decided."""
         return Step(when=[looked(thing)], then=[looked.remove(thing), asleep.add(thing)])
 
     @action(by=SOMEBODY, fair=True)
     def signal(thing: Thing) -> Step:
-        """The signal is given, and wakes whoever sleeps."""
+        """The signal is given, and wakes the sleeper."""
         wakes = [asleep.remove(thing).when(asleep(thing)), awake.assign(thing, to=awake(thing) | asleep(thing))]
         return Step(when=[~signalled(thing)], then=[signalled.add(thing), *wakes])
 
@@ -132,7 +132,7 @@ def sleeper(*, atomic: bool) -> Protocol:
 
     @eventually()
     def wakes_up(thing: Thing) -> LeadsTo:
-        """Whoever sleeps wakes up."""
+        """A sleeper eventually wakes up."""
         return leads_to(asleep(thing), awake(thing))
 
     symbols = {"looked": looked, "asleep": asleep, "signalled": signalled, "awake": awake}
@@ -140,12 +140,12 @@ def sleeper(*, atomic: bool) -> Protocol:
 
 
 def queue() -> Protocol:
-    """Things want to be served, one after the other, and want so again."""
-    wants = relation(Thing, doc="It wants to be served.", holder=SOMEBODY)
+    """Things request service repeatedly, and are served one after the other."""
+    wants = relation(Thing, doc="It waits to be served.", holder=SOMEBODY)
 
     @action(by=SOMEBODY)
     def want(thing: Thing) -> Step:
-        """It wants to be served, or wants so again."""
+        """It requests service, the first time or again."""
         return Step(when=[~wants(thing)], then=[wants.add(thing)])
 
     @action(by=SOMEBODY, fair=True)
@@ -155,25 +155,25 @@ def queue() -> Protocol:
 
     @eventually()
     def is_served(thing: Thing) -> LeadsTo:
-        """Whatever wants to be served is."""
+        """Everything that waits is eventually served."""
         return leads_to(wants(thing), ~wants(thing))
 
     return protocol("queue", wants=wants, want=want, serve=serve, is_served=is_served)
 
 
 def counter(*, resets: bool) -> Protocol:
-    """Something counts to 2, or starts again from 1."""
-    count = function(Thing, to=Count, doc="How far it has counted.", holder=SOMEBODY)
-    seen = relation(Thing, doc="It was seen to count: nothing asks for this.", holder=SOMEBODY)
+    """A counter counts to 2, or restarts from 1."""
+    count = function(Thing, to=Count, doc="The current count.", holder=SOMEBODY)
+    seen = relation(Thing, doc="It was seen to count; no claim reads this.", holder=SOMEBODY)
 
     @action(by=SOMEBODY, fair=True)
     def step(thing: Thing) -> Step:
-        """It counts, up to the bound of the world."""
+        """It counts, up to the configuration's bound."""
         return Step(then=[count.assign(thing, to=count(thing) + 1), seen.add(thing)])
 
     @action(by=SOMEBODY)
     def reset(thing: Thing) -> Step:
-        """It starts again."""
+        """It restarts."""
         return Step(when=[count(thing) == Count.of(1)], then=[count.assign(thing, to=Count.of(0))])
 
     def reached(thing: Thing) -> Formula:
@@ -181,7 +181,7 @@ def counter(*, resets: bool) -> Protocol:
 
     @eventually()
     def gets_there(thing: Thing) -> LeadsTo:
-        """What has begun to count gets to 2."""
+        """A counter that has started eventually reaches 2."""
         return leads_to(count(thing) == Count.of(1), reached(thing))
 
     more = {"reset": reset} if resets else {}
@@ -189,24 +189,24 @@ def counter(*, resets: bool) -> Protocol:
 
 
 def blinker() -> Protocol:
-    """Something blinks for ever, which nobody looks at, while something else is to be done and is not."""
-    lit = relation(Thing, doc="It is lit: nothing asks for this.", holder=SOMEBODY)
+    """Something blinks forever, which no claim reads, while something else must be done and is not."""
+    lit = relation(Thing, doc="It is lit; no claim reads this.", holder=SOMEBODY)
     turned = relation(Thing, doc="It is turned.", holder=SOMEBODY)
     done = relation(Thing, doc="It is done.", holder=SOMEBODY)
 
     @action(by=SOMEBODY, fair=True)
     def blink(thing: Thing) -> Step:
-        """It goes on, or off."""
+        """It goes on or off."""
         return Step(then=[lit.assign(thing, to=~lit(thing))])
 
     @action(by=SOMEBODY, fair=True)
     def turn(thing: Thing) -> Step:
-        """It turns one way, or back."""
+        """It turns one way or back."""
         return Step(then=[turned.assign(thing, to=~turned(thing))])
 
     @eventually()
     def gets_done(thing: Thing) -> LeadsTo:
-        """What is turned gets done."""
+        """What is turned is eventually done."""
         return leads_to(turned(thing), done(thing))
 
     return protocol("blinker", lit=lit, turned=turned, done=done, blink=blink, turn=turn, gets_done=gets_done)

@@ -1,4 +1,4 @@
-"""A toy protocol on one screen: a server lends one lock to many clients. Every engine is tried on it first."""
+"""A toy protocol on one screen: a server lends one lock to many clients. Every engine is first tested on it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from model.language.terms import Formula, Individual, Number, forall, implies
 
 
 class Client(Individual):
-    """Who wants the lock."""
+    """A user of the lock."""
 
 
 class Turn(Number):
@@ -45,7 +45,7 @@ def lend(client: Client, turn: Turn) -> Formula:
 
 @action(by=SERVER)
 def promise(client: Client) -> Step:
-    """The server lends the lock if nobody was promised it."""
+    """The server lends the lock if no client was promised it."""
     return Step(
         when=[forall(Client, lambda other: ~promised(other))],
         then=[
@@ -78,7 +78,7 @@ def give_back(client: Client) -> Step:
 
 @sometimes
 def held(client: Client) -> Formula:
-    """Somebody holds the lock."""
+    """A client holds the lock."""
     return holds(client)
 
 
@@ -96,36 +96,36 @@ def used_again(client: Client, turn: Turn) -> Formula:
 
 @two_state(used_again)
 def used_only_when_held(client: Client, turn: Turn) -> Formula:
-    """A lock is used by its holder only."""
+    """Only its holder uses the lock."""
     return implies(used(client, turn), holds(client) & (turn == taken(client)))
 
 
 @lemma
 def held_was_promised(client: Client) -> Formula:
-    """Who holds the lock was promised it, and has taken the last turn."""
+    """A client that holds the lock was promised it, and has taken the last turn."""
     return implies(holds(client), promised(client) & (taken(client) == lent(client)))
 
 
 @lemma
 def promised_once(client: Client, other: Client) -> Formula:
-    """One promise at a time."""
+    """There is one promise at a time."""
     return implies(promised(client) & promised(other), client == other)
 
 
 @lemma
 def turns_are_lent_in_order(client: Client, turn: Turn) -> Formula:
-    """No turn was lent that the server has not counted, and a turn not yet taken is the last one, and promised."""
+    """The server has counted every turn that was lent, and a turn not yet taken is the last one, and promised."""
     last = promised(client) & ~holds(client) & (turn == lent(client))
     return (taken(client) <= lent(client)) & implies(lend.unspent(client, turn), last)
 
 
 @variant(replaces=promise, breaks=[one_holder])
 def promises_twice(client: Client) -> Step:
-    """The server forgets that it promised the lock to another."""
+    """The server forgets that it promised the lock to another client."""
     return Step(then=promise.changes)
 
 
 @variant(replaces=give_back, breaks=[used_only_when_held])
 def uses_what_it_was_promised(client: Client) -> Step:
-    """A client takes the promise of the lock for the lock."""
+    """A client uses the lock when it is promised, before taking it."""
     return Step(when=[promised(client)], then=give_back.changes, emits=[used(client, taken(client))])

@@ -14,7 +14,7 @@ from typing import Final
 from conformance.replay.lockstep import replay
 from conformance.replay.replays import Vector
 from conformance.replay.targets import open_target
-from conformance.vectors.generation import RARE, WEIGHTS, worlds
+from conformance.vectors.generation import RARE, WEIGHTS, vector_configurations
 from model.language import Protocol
 from model.reference.interpreter import Interpreter
 from model.reference.state import Occurrence, State, Trace, initial_state
@@ -28,7 +28,7 @@ SEED: Final = 20260202
 def free_runs(protocol: Protocol) -> list[Vector]:
     """The runs. One that asks for something that cannot be arranged ends before it."""
     found = []
-    settings = worlds(protocol)
+    settings = vector_configurations(protocol)
     interpreters = [Interpreter(protocol, configuration) for configuration in settings]
     with open_target("memory") as memory:
         for number in range(RUNS):

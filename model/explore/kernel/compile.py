@@ -1,4 +1,4 @@
-"""From LLVM text to machine code, kept in the user's cache folder under the digest of the text."""
+"""Compiles LLVM text to machine code, cached in the user's cache folder under the digest of the text."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ import platformdirs
 
 
 def cache_folder() -> Path:
-    """Where compiled code is kept: `$ONDEMAND_CACHE`, or the user's cache folder."""
+    """The folder of compiled code: `$ONDEMAND_CACHE`, or the user's cache folder."""
     return Path(os.environ.get("ONDEMAND_CACHE") or platformdirs.user_cache_dir("alcor-on-demand")) / "kernels"
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """Addresses of the functions of a module, which live as long as this does."""
+    """Addresses of the functions of a module, valid as long as this object exists."""
 
     addresses: dict[str, int]
     seconds: float
-    """Spent on compiling; next to nothing where the code was in the cache."""
+    """Compile time; close to zero if the code was cached."""
     engine: Any = field(repr=False)
 
 
 def compile_module(text: str, names: tuple[str, ...], *, level: int = 2) -> Compiled:
-    """Compiles a module, or takes it from the cache. `level`: how much is done for speed; 0 compiles ten times as fast as 2."""
+    """Compiles a module, or loads it from the cache. `level`: optimization level; 0 compiles ten times as fast as 2."""
     started = time.perf_counter()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -74,9 +74,9 @@ def _read(path: Path) -> bytes | None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Two processes may compile the same module; whoever renames last wins, and both have the same bytes.
+    """Two processes may compile the same module; the last rename wins, and both files have the same bytes.
 
-    A cache that cannot be written costs time, and nothing else.
+    An unwritable cache costs time only.
     """
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)

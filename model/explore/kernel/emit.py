@@ -1,23 +1,23 @@
 """LLVM code for a grounded protocol: one function per action, one for the claims.
 
-| function | does |
+| function | result |
 |---|---|
-| `expand(state, out, counters) -> n` | writes the n successors of a state one after the other into `out` |
+| `expand(state, out, counters) -> n` | writes the n successors of a state consecutively into `out` |
 | `check(state) -> mask` | bit i: promise i is broken; bit 32 + j: claim j is reached |
-| `owed(state) -> 0 or 1` | somebody still waits for something |
-| `goals(state, out)` | for each goal two bits, as `model.explore.kernel.goals` says |
+| `owed(state) -> 0 or 1` | whether work is outstanding |
+| `goals(state, out)` | two bits for each goal, see `model.explore.kernel.goals` |
 
-`counters` are six 64-bit numbers that `expand` adds to: transitions, those that change the state and are due to roles (not the
-environment), a mask of promises about steps that were broken, a mask of claims about steps that were reached, a mask of the
-actions that were taken, and the successors written.
+`counters` are six 64-bit numbers that `expand` updates: transitions, those that change the state and are due to roles (not the
+environment), a mask of promises about steps that were broken, a mask of claims about steps that were reached, a mask of the actions
+that were taken, and the successors written.
 
-A guard's single-bit tests on one word become one comparison, and instances that take the same message stand behind one test of
-its bit: most of them are passed over in two operations.
+A guard's single-bit tests on one word become one comparison, and instances that take the same message share one test of its bit, so
+most of them are skipped in two operations.
 
-With `labelled`, `expand` writes behind each successor one more word: the number of the instance that leads there.
+With `labelled`, `expand` appends one more word to each successor: the number of the instance that leads to it.
 
-With `switched`, `expand` calls for each action the function whose address stands behind the counters, in the action's place: so one
-kernel explores many protocols that differ in an action.
+With `switched`, `expand` calls for each action the function whose address follows the counters, instead of the action's own code.
+One kernel thus explores many protocols that differ in one action.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ from model.language import Action, Message, Promise, Sometimes
 from model.language.transient import is_transient
 
 TRANSITIONS, PROGRESS, BROKEN, REACHED, ACTIONS, SUCCESSORS = range(6)
-"""The counters, by their place."""
+"""The counters, by position."""
 
 ADDRESSES: Final = 8
-"""Where the addresses of the actions' functions start in the counters of a switched kernel."""
+"""The index in the counters of a switched kernel at which the addresses of the actions' functions start."""
 
 
 STATE_BITS = 32
-"""Promises about states, and claims about states, share one word."""
+"""Promises about states and claims about states share one word."""
 
 WORD_BITS = 64
-"""Promises and claims about steps, and actions, have a word each."""
+"""Promises and claims about steps, and actions, have one word each."""
 
 OWED: Final = "owed"
-"""The definition that says whether somebody waits for something; with nothing left to do, that is a deadlock."""
+"""The definition that says whether work is outstanding; if it holds and no action is enabled, it is a deadlock."""
 
 ENVIRONMENT_ROLES: Final = frozenset({"ADVERSARY"})
-"""Roles whose actions are no way out of a deadlock."""
+"""Roles whose actions do not resolve a deadlock."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class Claims:
     in_states: tuple[Sometimes, ...]
     in_steps: tuple[Sometimes, ...]
     goals: tuple[Goal, ...] = ()
-    """What must happen eventually, grounded."""
+    """The grounded eventualities."""
 
 
 def sorted_claims(promises: Iterable[Promise], sometimes: Iterable[Sometimes]) -> Claims:
-    """Claims about states apart from those about steps."""
+    """Separates claims about states from those about steps."""
     promises, sometimes = list(promises), list(sometimes)
     return Claims(
         tuple(promise for promise in promises if promise.kind == "always"),
@@ -79,7 +79,7 @@ def sorted_claims(promises: Iterable[Promise], sometimes: Iterable[Sometimes]) -
 
 @dataclass
 class _Code:
-    """The text of a function, and the values it has computed in the present block."""
+    """The text of a function, and the values computed in the current block."""
 
     layout: Layout
     lines: list[str] = field(default_factory=list)
@@ -132,7 +132,7 @@ class _Code:
     def _tests(
         self, parts: list[Expression], words: Sequence[str], after: Sequence[str], *, conjunction: bool
     ) -> list[str]:
-        """Tests of single fields; those that can be made together on one word are."""
+        """Tests of single fields, combined if they are on one word."""
         together: dict[str, list[tuple[int, int]]] = {}
         tests = []
         for part in sorted(parts, key=repr):
@@ -156,7 +156,7 @@ class _Code:
                 compare = "eq" if positive else "ne"
                 tests.append(self.put(f"icmp {compare} i64 {masked}, {_signed(code)}"))
         for word, fields in together.items():
-            mask = sum(one for one, _ in fields)
+            mask = sum(bits for bits, _ in fields)
             if conjunction:
                 masked = self.put(f"and i64 {word}, {_signed(mask)}")
                 tests.append(self.put(f"icmp eq i64 {masked}, {_signed(sum(code for _, code in fields))}"))
@@ -186,7 +186,7 @@ def _signed(number: int) -> int:
 
 
 class Emitter:
-    """Makes the code of a grounded protocol."""
+    """Generates the code of a grounded protocol."""
 
     def __init__(
         self,
@@ -207,7 +207,9 @@ class Emitter:
             ("actions", ground.actions, WORD_BITS),
         ):
             if len(given) > most:
-                raise BadInput(f"{len(given)} {what} are more than one search can watch; explore for {most} at a time")
+                raise BadInput(
+                    f"{len(given)} {what} exceed the limit of {most} per search; explore for {most} at a time"
+                )
         self._ground = ground
         self._layout = layout
         self._claims = claims
@@ -258,7 +260,7 @@ class Emitter:
     # ------------------------------------------------------------------------------------------------- actions
 
     def function(self, name: str, number: int, action: Action, *, internal: bool = True) -> str:
-        """The function of an action, which writes its successors as `expand` does; `number`: its bit in the mask of those taken."""
+        """The function of an action, which writes its successors as `expand` does; `number`: its bit in the mask of taken ones."""
         code = _Code(self._layout)
         linkage = "internal " if internal else ""
         head = f"define {linkage}i64 @{name}(ptr %state, ptr noalias %out, ptr noalias %counters) {{\nentry:"
@@ -435,7 +437,7 @@ def _fields(expression: Expression) -> set[int]:
 
 
 def claim_expressions(ground: Ground, claims: Claims) -> list[Expression]:
-    """All that the claims read, for the layout."""
+    """All expressions that the claims read, for the layout."""
     found = [ground.broken(promise) for promise in claims.always]
     found += [ground.reached(claim) for claim in claims.in_states]
     found += [part for goal in claims.goals for part in (goal.premise, goal.conclusion)]

@@ -1,4 +1,4 @@
-"""What must happen eventually, grounded: one goal for each choice of an eventuality's parameters.
+"""Grounded eventualities: one goal for each choice of an eventuality's parameters.
 
 `goals(state, out)` writes two bits for each goal, `GOALS_OF_A_WORD` goals to a word: whether its premise holds, and its conclusion.
 """
@@ -28,12 +28,12 @@ class Goal:
 
 
 def goals_of(ground: Ground, eventualities: Iterable[Eventuality]) -> tuple[Goal, ...]:
-    """All goals that can be unmet: those whose premise is impossible, or whose conclusion is certain, are met as they stand."""
+    """All goals that can be unmet: a goal with an impossible premise or a certain conclusion is trivially met."""
     found = []
     for eventuality in eventualities:
         for environment in ground.environments(eventuality.parameters):
             premise, conclusion = (
-                ground.truth(item, environment) for item in (eventuality.premise, eventuality.conclusion)
+                ground.truth(side, environment) for side in (eventuality.premise, eventuality.conclusion)
             )
             if premise is not False and conclusion is not True:
                 sorts = [variable.sort for variable in eventuality.parameters]

@@ -1,11 +1,11 @@
-"""The state graph as arrays, and what is asked of it: fair components, shortest ways.
+"""The state graph as arrays, with the queries on it: fair components and shortest paths.
 
-States have numbers in the order in which breadth-first search meets them, 0 is the first. The steps out of state `s` are those from
-`offsets[s]` to `offsets[s + 1]`: `targets` says where each leads, `labels` which instance of an action it is. Steps that change
-nothing are not there, so an instance is enabled in the sense of weak fairness just where it labels a step.
+States are numbered in breadth-first order, starting with 0. The steps out of state `s` are those from `offsets[s]` to `offsets[s +
+1]`: `targets` gives the target of each, `labels` its action instance. Steps that change nothing are omitted, so an instance is
+enabled in the sense of weak fairness exactly if it labels a step.
 
-Cost: a cache miss for each step when the graph is made, 8 bytes a step, and about 40 bytes a state besides its words. A goal costs
-one depth-first pass over the part of the graph where it is unmet.
+Cost: one cache miss per step when the graph is built, 8 bytes per step, and about 40 bytes per state besides its words. A goal
+costs one depth-first pass over the part of the graph where it is unmet.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from model.explore.kernel.search import call2, call3, hash_of, same
 
-# Where `progress` holds what, and what `grow` returns.
+# The indices of `progress`, and the results of `grow`.
 HEAD, TAIL, STEPS, LEVEL_END, DEPTH = range(5)
 DONE, PAUSED, FULL = range(3)
 
@@ -26,7 +26,7 @@ UNSIGNED = np.uint64
 
 @nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
 def enter(shape: Any, states: Any, count: int, table: Any) -> None:
-    """Enters the numbers of all states, plus one, into an empty table; 0 is a free slot."""
+    """Enters the numbers of all states, plus one, into an empty table; 0 marks a free slot."""
     words = len(shape)
     mask = UNSIGNED(table.size - 1)
     for number in range(count):
@@ -52,7 +52,7 @@ def grow(
     states_max: int,
     steps_max: int,
 ) -> int:
-    """Goes on for about `slice_states` expanded states, or until a bound is passed; says why it stopped.
+    """Continues for about `slice_states` expanded states, or until a bound is exceeded; returns why it stopped.
 
     `shape`: a tuple with one number for each word of a state. `gathered`: room for the successors of one state.
     """
@@ -77,8 +77,8 @@ def grow(
             outcome = FULL
             break
         count = call3(expand, states.ctypes.data + head * words * 8, gathered.ctypes.data, counters.ctypes.data)
-        for item in range(count):
-            at = item * stride
+        for successor in range(count):
+            at = successor * stride
             slot = hash_of(gathered, at, words) & mask
             while True:
                 number = np.int64(table[np.int64(slot)]) - 1
@@ -107,14 +107,14 @@ def grow(
 
 @nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
 def evaluate(address: Any, states: Any, words: int, count: int, out: Any) -> None:
-    """Asks a compiled function about every state; its answers for state `s` stand in row `s` of `out`."""
+    """Calls a compiled function on every state; its results for state `s` are in row `s` of `out`."""
     for number in range(count):
         call2(address, states.ctypes.data + number * words * 8, out.ctypes.data + number * out.shape[1] * 8)
 
 
 @nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
 def split(answers: Any, word: int, place: int, opening: Any, unmet: Any) -> int:
-    """A goal's bits: `unmet` where its conclusion does not hold, `opening` where its premise does besides; counts these."""
+    """A goal's bits: `unmet` if its conclusion does not hold, `opening` if in addition its premise does; counts these."""
     count = 0
     for number in range(answers.shape[0]):
         bits = answers[number, word] >> UNSIGNED(2 * place)
@@ -128,20 +128,21 @@ def split(answers: Any, word: int, place: int, opening: Any, unmet: Any) -> int:
 def fair_components(
     offsets: Any, targets: Any, labels: Any, fair: Any, opening: Any, unmet: Any, order: Any, low: Any, marked: Any
 ) -> int:
-    """Marks the states of all fair components of the unmet part that can be reached from where the goal opens; counts them.
+    """Marks the states of all fair components of the unmet part that can be reached from an opening of the goal; counts them.
 
-    A component is *fair* if a run may stay in it for ever: each fair instance is disabled in some state of it, or labels a step
-    within it. Looking at maximal components is enough for weak fairness: whatever part of a component a run visits for ever,
-    the whole of it has the same states and steps and more, so what the part fulfils, the whole does too. A run that visits all
-    of a fair component for ever is fair. One state without a step to itself is a component: staying there is stuttering.
+    A component is *fair* if a run may stay in it forever: each fair instance is disabled in some state of it, or labels a step
+    within it. Checking maximal components is sufficient for weak fairness: if a run stays forever in a part of a component, the
+    whole component has all its states and steps and more, so it satisfies every condition that the part satisfies. A run that
+    visits all of a fair component forever is fair. A single state without a step to itself is a component: staying there is
+    stuttering.
 
-    The components are Tarjan's, by a stack of our own. `order` and `low` are zero, and as long as there are states.
+    The components are Tarjan's, with an explicit stack. `order` and `low` are zero, with one entry per state.
     """
     count = order.size
     stack = np.empty(count, np.int32)
     path = np.empty(count, np.int32)
     edge = np.empty(count, np.int64)
-    where = np.zeros(count, np.bool_)  # on the stack of components
+    where = np.zeros(count, np.bool_)  # whether a state is on the stack of components
     enabled = np.zeros(fair.size, np.int64)
     taken = np.zeros(fair.size, np.bool_)
     found = 0
@@ -192,7 +193,7 @@ def fair_components(
                     label = labels[step]
                     if fair[label]:
                         enabled[label] += 1
-                        # Whatever is still on the stack and reached from here is of this component, which lies on top.
+                        # All states above this one on the stack belong to this component.
                         if where[targets[step]] and order[targets[step]] >= order[state]:
                             taken[label] = True
             is_fair = True
@@ -214,10 +215,11 @@ def fair_components(
 
 @nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
 def way(offsets: Any, targets: Any, opening: Any, unmet: Any, ends: Any, via: Any, queue: Any) -> Any:
-    """A shortest way from the first state to where the goal opens, and on through unmet states to one of the ends.
+    """A shortest path from the initial state to an opening of the goal, and on through unmet states to one of the ends.
 
-    The nodes are states before the goal opens, and, `count` further, states after it. Returns the node where the way ends, or -1.
-    `via` says how each node was reached: by step `via - 1`; -1 by the opening of the goal, which takes no step; -2 at the start.
+    The nodes are states before the goal opens, and, offset by `count`, states after it. Returns the node where the path ends, or
+    -1. `via` tells how each node was reached: by step `via - 1`; -1 by the opening of the goal, which takes no step; -2 at the
+    start.
     """
     count = unmet.size
     first, last = 0, 1

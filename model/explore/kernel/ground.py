@@ -1,7 +1,7 @@
 """Grounding: every action for every choice, every promise for every parameter, over the fields of a configuration's state.
 
 A step's effect is a list of conditional assignments to fields. Fields that no step can ever change, starting from the initial
-state, are constants: an abstract exploration of the values that each field can have finds them, and they take no bits.
+state, are constants: an abstract exploration of the possible values of each field finds them, and they take no bits.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ from model.reference.state import Element, State, elements, initial_state
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A variable whose value is left open: a field beside those of the state, to be chosen."""
+    """A variable whose value is left open: an additional field, to be chosen."""
 
     field: int
 
 
 Environment = Mapping[Variable, "int | Open"]
 Cases = list[tuple[int, Expression]]
-"""A value that depends on the state: what it can be, and when."""
+"""A value that depends on the state: the possible values, with their conditions."""
 
 TUPLES_MAX = 10_000
-"""Arguments of one symbol, or choices of one action, at most. The shipped configurations stay below a thousand."""
+"""The maximum number of arguments of one symbol, or choices of one action. The shipped configurations stay below a thousand."""
 
 AFTER = 1 << 20
-"""Added to a field's number, it is the same field after the step."""
+"""The offset from a field's number to the same field after the step."""
 
 Happenings = tuple[tuple[Symbol, tuple[int, ...], Expression], ...]
-"""The events of a step with their arguments, and when they happen."""
+"""The events of a step with their arguments and conditions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Instance:
 
 
 class _Possible(dict[int, set[int]]):
-    """The possible values of fields; after a step they are those before it."""
+    """The possible values of fields; after a step they are the same as before."""
 
     def __missing__(self, field: int) -> set[int]:
         return self[field - AFTER]
@@ -92,9 +92,9 @@ class _Possible(dict[int, set[int]]):
 class Ground:
     """A protocol in a configuration, grounded.
 
-    With `anything`, a field can have any value, whether reachable or not. With `any_constants`, constants are not what the
-    configuration says, but anything that they can be. `also`: actions beside the protocol's, which may have the names of some of
-    those: what any of them can do counts as possible.
+    With `anything`, a field can have any value, reachable or not. With `any_constants`, constants are not configured values, but
+    any possible ones. `also`: actions in addition to the protocol's, which may share names with them: the effects of all of them
+    count as possible.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Ground:
         self._in_steps: dict[tuple[int, int], tuple[Instance, Expression]] = {}
         self._truths: dict[tuple[int, Happenings | None], list[Expression]] = {}
         self._heard: dict[int, tuple[Promise | Sometimes, frozenset[Symbol]]] = {}
-        """The claims that were asked for, with the events that they read."""
+        """The requested claims, with the events that they read."""
         if anything:
             for field, (symbol, _) in enumerate(self.places):
                 self.possible[field] = set(range(self._size(symbol)))
@@ -145,7 +145,7 @@ class Ground:
                 self._settle([*self.actions, *(action for action in also if action.name not in configuration.without)])
 
     def _refuse_what_is_too_large(self) -> None:
-        """Grounding is a loop over everything that there could be; what would not end is refused at once."""
+        """Grounding loops over all argument combinations; a loop that would not end is refused at once."""
         symbols = [(symbol.name, symbol.arguments) for symbol in self.protocol.symbols if symbol.kind != "event"]
         actions = [
             (action.name, tuple(variable.sort for variable in action.parameters)) for action in self.protocol.actions
@@ -154,8 +154,8 @@ class Ground:
             count = prod(len(self.sizes[sort]) for sort in sorts)
             if count > TUPLES_MAX and name not in self.configuration.without:
                 raise BadInput(
-                    f"configuration {self.configuration.name}: {name} has {count:,} possible arguments, and grounding takes "
-                    f"{TUPLES_MAX:,} at most; take fewer members or lower bounds"
+                    f"configuration {self.configuration.name}: {name} has {count:,} possible arguments, more than the limit of "
+                    f"{TUPLES_MAX:,} for grounding; use fewer members or lower bounds"
                 )
 
     def load(self, state: State, into: list[int]) -> None:
@@ -195,7 +195,7 @@ class Ground:
                 yield choices
 
     def instance(self, action: Action, choices: tuple[int, ...]) -> Instance | None:
-        """An action with its choices; none if it can never be enabled."""
+        """An action with its choices; None if it can never be enabled."""
         environment = dict(zip(action.parameters, choices, strict=True))
         parts = []
         for node in action.guard:
@@ -213,7 +213,7 @@ class Ground:
         assignments: list[Assignment] = []
         for change in action.changes:
             for assignment in self._assignments(change, environment, guard):
-                if assignment.field == BEYOND:  # this world ends here
+                if assignment.field == BEYOND:  # the step exceeds a bound
                     guard = self.algebra.conjunction((guard, self.algebra.negation(assignment.condition)))
                 else:
                     assignments.append(assignment)
@@ -226,7 +226,7 @@ class Ground:
         return Instance(action, choices, tuple(taken), guard, tuple(assignments), tuple(events))
 
     def beyond(self, action: Action, environment: Environment, guard: Expression) -> Expression:
-        """When an action would leave the bounds of this world, if its guard holds."""
+        """The condition under which an action with a true guard would exceed a bound."""
         return self.algebra.disjunction(
             assignment.condition
             for change in action.changes
@@ -235,7 +235,7 @@ class Ground:
         )
 
     def open_variables(self, variables: Sequence[Variable]) -> dict[Variable, Open]:
-        """Fields beside those of the state for the values of variables, the same for the same places in the sequence."""
+        """Additional fields for the values of variables, the same ones for the same positions in the sequence."""
         opened: dict[Variable, Open] = {}
         for place, variable in enumerate(variables):
             field = len(self.places) + place
@@ -332,7 +332,7 @@ class Ground:
                     )
                 )
             case _:
-                raise TypeError(f"{node} is no formula")
+                raise TypeError(f"{node} is not a formula")
 
     def _compare(self, operator: str, lefts: Cases, right: Node, environment: Environment, after: bool) -> Expression:
         rights = node_cases(self, right, environment, after)
@@ -358,14 +358,14 @@ class Ground:
     def _happened(
         self, symbol: Symbol, arguments: Sequence[Node], environment: Environment, events: Happenings | None
     ) -> Expression:
-        assert events is not None, "events are for two-state promises"
+        assert events is not None, "only two-state promises read events"
         wanted = tuple(self._constant(node, environment) for node in arguments)
         return self.algebra.disjunction(
             condition for emitted, values, condition in events if emitted is symbol and values == wanted
         )
 
     def value(self, node: Node, environment: Environment, *, after: bool = False) -> Cases:
-        """A term: what it can be, and when."""
+        """A term: its possible values, with their conditions."""
         found: dict[int, list[Expression]]
         match node:
             case Variable():
@@ -412,7 +412,7 @@ class Ground:
                             found.setdefault(value, []).append(when)
                 return self._cases(found)
             case _:
-                raise TypeError(f"{node} is no term")
+                raise TypeError(f"{node} is not a term")
 
     def _cases(self, found: dict[int, list[Expression]]) -> Cases:
         cases = [(value, self.algebra.disjunction(whens)) for value, whens in found.items()]
@@ -421,40 +421,40 @@ class Ground:
     # ---------------------------------------------------------------------------------------------------- claims
 
     def environments(self, parameters: Sequence[Variable]) -> Iterator[dict[Variable, int]]:
-        """All values of some parameters."""
+        """All combinations of values of some parameters."""
         ranges = (range(len(self.sizes[variable.sort])) for variable in parameters)
         for values in product(*ranges):
             yield dict(zip(parameters, values, strict=True))
 
     def broken(self, promise: Promise) -> Expression:
-        """When a state breaks a promise about states."""
+        """The condition under which a state breaks a promise about states."""
         return self.algebra.disjunction(map(self.algebra.negation, self._each(promise, None)))
 
     def reached(self, claim: Sometimes, instance: Instance | None = None) -> Expression:
-        """When a state, or a step, is what a claim says must be reachable."""
+        """The condition under which a state or step reaches a claim."""
         if instance is None:
             return self.algebra.disjunction(self._each(claim, None))
         return self._in_step(claim, instance, lambda: self.algebra.disjunction(self._each(claim, instance.events)))
 
     def broken_by(self, promise: Promise, instance: Instance) -> Expression:
-        """When a step breaks a promise about steps; fields that it leaves alone are the same before and after."""
+        """The condition under which a step breaks a promise about steps; unassigned fields are equal before and after."""
         return self._in_step(promise, instance, lambda: self._broken_by(promise, instance))
 
     def _in_step(self, claim: Promise | Sometimes, instance: Instance, found: Callable[[], Expression]) -> Expression:
-        """What a claim comes to in a step: the layout needs it, and then the code that is made."""
+        """The condition of a claim in a step: needed by the layout first, and then by the generated code."""
         place = (id(claim), id(instance))
         if place not in self._in_steps:
-            # The instance is kept too, so that no other one ever has its identity.
+            # Keeping the instance prevents that another one gets the same identity.
             self._in_steps[place] = (instance, found())
         return self._in_steps[place][1]
 
     def _broken_by(self, promise: Promise, instance: Instance) -> Expression:
         touched = {assignment.field for assignment in instance.assignments}
         broken = map(self.algebra.negation, self._each(promise, instance.events))
-        return self.algebra.disjunction([self.settle(item, touched) for item in broken])
+        return self.algebra.disjunction([self.settle(formula, touched) for formula in broken])
 
     def _each(self, claim: Promise | Sometimes, events: Happenings | None) -> list[Expression]:
-        """A claim's formula for all values of its parameters. Few events are of those that it is about, so many steps share it."""
+        """A claim's formula for all values of its parameters. Few events concern it, so many steps share it."""
         if id(claim) not in self._heard:
             self._heard[id(claim)] = claim, events_in(claim.formula)
         of_interest = self._heard[id(claim)][1]
@@ -467,7 +467,7 @@ class Ground:
         return found
 
     def settle(self, expression: Expression, touched: set[int]) -> Expression:
-        """Reads fields after a step as before it where the step leaves them alone."""
+        """Replaces fields after a step by fields before it where the step does not assign them."""
         if isinstance(expression, bool):
             return expression
         if expression[0] == "is":
@@ -483,7 +483,7 @@ class Ground:
         return self.algebra.conjunction(parts) if expression[0] == "and" else self.algebra.disjunction(parts)
 
     def spent(self, field: int) -> Expression:
-        """When a message is spent, in the state after a step."""
+        """The condition under which a message is spent in the state after a step."""
         symbol, arguments = self.places[field]
         assert isinstance(symbol, Message)
         environment = dict(zip(symbol.parameters, arguments, strict=True))

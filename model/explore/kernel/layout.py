@@ -1,8 +1,8 @@
-"""Packing: which fields of a state are kept, and where they stand in its words.
+"""Packing: which fields of a state are kept, and their positions in its words.
 
-A field that has one possible value takes no bits. Neither does one that nothing reads: no guard, no effect on a field that is read,
-no claim that is checked (history of an agent that no promise speaks of, say). Bit 0 of the first word is always 1, so that no
-packed state is zero and zero can mark a free slot of the hash table.
+A field with only one possible value takes no bits. Neither does a field that nothing reads: no guard, no effect on a field that is
+read, no checked claim (such as history of an agent that no promise covers). Bit 0 of the first word is always 1, so that no packed
+state is zero and zero can mark a free slot of the hash table.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WORD_BITS = 64
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where a field stands: its word, the place of its lowest bit, its width, and the values that its codes stand for."""
+    """The position of a field: its word, lowest bit, width, and the values of its codes."""
 
     word: int
     shift: int
@@ -32,7 +32,7 @@ class Slot:
         return ((1 << self.width) - 1) << self.shift
 
     def code(self, value: int) -> int:
-        """The bits that stand for a value, in place."""
+        """The bits that represent a value, in position."""
         return self.values.index(value) << self.shift
 
 
@@ -43,9 +43,9 @@ class Layout:
     slots: dict[int, Slot]
     words: int
     bits: int
-    """Bits in use, with the one that is always set."""
+    """Bits in use, including the one that is always set."""
     constant: int
-    """Fields that have one value only."""
+    """Fields with only one value."""
     unread: int
     """Fields that nothing reads."""
 
@@ -59,14 +59,14 @@ class Layout:
 
 
 def lay_out(ground: Ground, claims: Iterable[Expression], *, everything: bool = False, words_min: int = 1) -> Layout:
-    """Packs the fields that matter to the guards, the effects and these claims; with `everything`, all that can change."""
+    """Packs the fields that guards, effects and these claims read; with `everything`, all that can change."""
     changing = [field for field, possible in ground.possible.items() if len(possible) > 1]
     read = set(changing) if everything else _read(ground, claims)
     kept = [field for field in changing if field in read]
     slots: dict[int, Slot] = {}
-    # Wide fields first, so that none has to cross from one word into the next.
+    # Wide fields first, so that none crosses a word boundary.
     word, shift = 0, 1
-    for field in sorted(kept, key=lambda item: (-_width(ground, item), item)):
+    for field in sorted(kept, key=lambda field: (-_width(ground, field), field)):
         width = _width(ground, field)
         if shift + width > WORD_BITS:
             word, shift = word + 1, 0
@@ -88,7 +88,7 @@ def _width(ground: Ground, field: int) -> int:
 
 
 def _read(ground: Ground, claims: Iterable[Expression]) -> set[int]:
-    """The fields that matter: what claims and guards read, and what decides the value of a field that matters."""
+    """The relevant fields: those that claims and guards read, and those that decide the value of a relevant field."""
     read: set[int] = set()
     for claim in claims:
         read |= {field % AFTER for field in fields_of(claim)}

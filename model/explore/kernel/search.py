@@ -1,12 +1,12 @@
 """The search: breadth first, over packed states, in numba.
 
-All states met stand in one array in the order of discovery, so the array is the queue, and the states of a level are a slice of
-it. The hash table is open and holds the states themselves; a first word of 0 is a free slot. About a thousand successors are
-gathered before they are looked up, and the slots they hash to are prefetched meanwhile, since waiting for memory is most of the
-cost. No predecessor is kept: a path is found again by going through the level before (`predecessor`).
+All states found are in one array in the order of discovery, so the array is the queue, and the states of a level are a slice of it.
+The hash table is open-addressing and holds the states themselves; a first word of 0 marks a free slot. About a thousand successors
+are gathered before they are looked up, and their slots are prefetched meanwhile, since waiting for memory is most of the cost.
+Predecessors are not stored: a path is recovered by searching the level before (`predecessor`).
 
-Cost: some hundred operations to expand a state, one cache miss for each successor; for each state 8 bytes a word in the queue,
-and 16 to 32 in the table, which is a quarter to half full.
+Cost: a few hundred operations to expand a state, one cache miss per successor; per state 8 bytes per word in the queue, and 16 to
+32 in the table, which is a quarter to half full.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from numba.extending import intrinsic
 
 from model.explore.kernel.compile import cache_folder
 
-nb.config.CACHE_DIR = str(cache_folder() / "numba")  # before the first function, since numba looks once
+nb.config.CACHE_DIR = str(cache_folder() / "numba")  # before the first function, since numba reads it once
 
 GATHERED = 1024
-"""Successors that are gathered before they are looked up."""
+"""Successors gathered before they are looked up."""
 
 AHEAD = 32
-"""How many states ahead of their turn slots are prefetched when a table is filled."""
+"""How many states in advance slots are prefetched when a table is filled."""
 
-# Where `progress` holds what, and what `run` returns.
+# The indices of `progress`, and the results of `run`.
 HEAD, TAIL, LEVEL_END, DEPTH, FLAGGED = range(5)
 DONE, PAUSED, FULL, BROKEN_STATE, BROKEN_STEP, STUCK = range(6)
 
@@ -38,19 +38,19 @@ UNSIGNED = np.uint64
 
 @intrinsic  # type: ignore[untyped-decorator]
 def call1(typingctx: Any, address: Any, first: Any) -> Any:
-    """Calls a compiled function of one pointer."""
+    """Calls a compiled function with one pointer argument."""
     return types.uint64(types.uint64, types.uintp), _caller(1)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def call2(typingctx: Any, address: Any, first: Any, second: Any) -> Any:
-    """Calls a compiled function of two pointers."""
+    """Calls a compiled function with two pointer arguments."""
     return types.uint64(types.uint64, types.uintp, types.uintp), _caller(2)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def call3(typingctx: Any, address: Any, first: Any, second: Any, third: Any) -> Any:
-    """Calls a compiled function of three pointers."""
+    """Calls a compiled function with three pointer arguments."""
     return types.uint64(types.uint64, types.uintp, types.uintp, types.uintp), _caller(3)
 
 
@@ -66,7 +66,7 @@ def _caller(count: int) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _prefetch(typingctx: Any, address: Any) -> Any:
-    """Asks for the cache line at an address."""
+    """Prefetches the cache line at an address."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         byte = ir.IntType(8).as_pointer()
@@ -82,7 +82,7 @@ def _prefetch(typingctx: Any, address: Any) -> Any:
 
 @nb.njit(inline="always")  # type: ignore[untyped-decorator]
 def hash_of(states: Any, at: int, words: int) -> Any:
-    """A number that the words of a state are spread by."""
+    """The hash of the words of a state."""
     mixed = states[at] * UNSIGNED(0x9E3779B97F4A7C15)
     for word in range(1, words):
         mixed = (mixed ^ (mixed >> UNSIGNED(29)) ^ states[at + word]) * UNSIGNED(0xBF58476D1CE4E5B9)
@@ -91,8 +91,8 @@ def hash_of(states: Any, at: int, words: int) -> Any:
 
 @nb.njit(inline="always")  # type: ignore[untyped-decorator]
 def same(left: Any, at: int, right: Any, there: int, words: int) -> bool:
-    """Whether two states are the same."""
-    for word in range(words):  # noqa: SIM110 - numba unrolls this, and not a generator
+    """Whether two states are equal."""
+    for word in range(words):  # noqa: SIM110 - numba unrolls this, but not a generator
         if left[at + word] != right[there + word]:
             return False
     return True
@@ -132,11 +132,11 @@ def run(
     slice_states: int,
     states_max: int,
 ) -> int:
-    """Goes on for about `slice_states` expanded states, or until more than `states_max` are known; says why it stopped.
+    """Continues for about `slice_states` expanded states, or until more than `states_max` are known; returns why it stopped.
 
     `shape`: a tuple with one number for each word of a state. Its length is part of its type, so numba unrolls loops over words.
-    `masks`: promises about states that are checked; claims about states reached so far; whether to look for deadlocks.
-    `first_seen`: the depth at which each claim about states was first reached.
+    `masks`: promises about states to check; claims about states reached so far; whether to look for deadlocks. `first_seen`: the
+    depth at which each claim about states was first reached.
     """
     words = len(shape)
     head, tail = progress[HEAD], progress[TAIL]
@@ -146,7 +146,7 @@ def run(
     gathered_address = gathered.ctypes.data
     counters_address = counters.ctypes.data
     table_address = table.ctypes.data
-    room = gathered.size // words  # `GATHERED`, and as many more as one state can have successors
+    room = gathered.size // words  # `GATHERED`, plus the maximum number of successors of one state
     wanted, reached, deadlocks = masks[0], masks[1], masks[2]
     stop = head + slice_states
     outcome = DONE
@@ -173,18 +173,18 @@ def run(
                 progress[FLAGGED] = head
                 outcome = STUCK
             head += 1
-        for item in range(count):
-            hashed = hash_of(gathered, item * words, words)
-            hashes[item] = hashed
+        for successor in range(count):
+            hashed = hash_of(gathered, successor * words, words)
+            hashes[successor] = hashed
             _prefetch(table_address + np.int64(hashed & mask) * words * 8)
-        for item in range(count):
-            slot = hashes[item] & mask
+        for successor in range(count):
+            slot = hashes[successor] & mask
             while True:
                 at = np.int64(slot) * words
                 if table[at] == 0:
                     for word in range(words):
-                        table[at + word] = gathered[item * words + word]
-                        states[tail * words + word] = gathered[item * words + word]
+                        table[at + word] = gathered[successor * words + word]
+                        states[tail * words + word] = gathered[successor * words + word]
                     found = call1(check, states_address + tail * words * 8)
                     new = (found >> UNSIGNED(32)) & ~reached
                     if new != 0:
@@ -197,7 +197,7 @@ def run(
                         outcome = BROKEN_STATE
                     tail += 1
                     break
-                if same(table, at, gathered, item * words, words):
+                if same(table, at, gathered, successor * words, words):
                     break
                 slot = (slot + UNSIGNED(1)) & mask
         if head == level_end and outcome == DONE and tail > level_end:
@@ -212,11 +212,11 @@ def run(
 def predecessor(
     shape: Any, expand: Any, states: Any, start: int, end: int, target: Any, gathered: Any, counters: Any
 ) -> int:
-    """The number of the first state in a range that has `target` for a successor; -1 if there is none."""
+    """The number of the first state in a range that has `target` as a successor; -1 if there is none."""
     words = len(shape)
     for number in range(start, end):
         count = call3(expand, states.ctypes.data + number * words * 8, gathered.ctypes.data, counters.ctypes.data)
-        for item in range(count):
-            if same(gathered, item * words, target, 0, words):
+        for successor in range(count):
+            if same(gathered, successor * words, target, 0, words):
                 return number
     return -1

@@ -1,4 +1,4 @@
-"""What event logs cost is measured beside the same without them."""
+"""The cost of event logs is measured against the same work without them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from conformance.bench import headline
 from conformance.bench.log_cost import WAYS, measure_cost
 from conformance.logs.fleet import cost_in_memory
 from impl.broker.deployment import Deployment
+from impl.cli.exits import Problem
 
 
 def test_first_packets_are_measured_for_each_way_to_keep_logs(deployment: Deployment) -> None:
-    said: set[str] = set()
-    cost = measure_cost(deployment, lambda done, word: said.add(word), pairs=5, steps=200)
+    seen: set[str] = set()
+    cost = measure_cost(deployment, lambda done, text: seen.add(text), pairs=5, steps=200)
     assert tuple(cost.first_packets) == WAYS
     assert {len(first_packet.packets) for first_packet in cost.first_packets.values()} == {5}
-    assert said == {*WAYS, "a fleet"}
+    assert seen == {*WAYS, "a fleet"}
     assert cost.recorded.lines > 1_000
     assert len(cost.rows()) == len(WAYS) + 1
     assert cost.as_json()["lines"] == cost.recorded.lines
@@ -39,5 +40,5 @@ def test_figures_replace_those_of_their_part_only(tmp_path: Path, monkeypatch: p
     assert document.read_text(encoding="utf-8") == (
         "a\n<!-- record -->\nnew\n<!-- /record -->\nb\n<!-- bench -->\n<!-- /bench -->\n"
     )
-    with pytest.raises(AssertionError, match="no part other"):
+    with pytest.raises(Problem, match="expected one part between <!-- other --> and <!-- /other -->"):
         headline.put_part("other", "new\n")

@@ -1,4 +1,4 @@
-"""How validation grows is told of logs that conform, that have room, and after an eighth, a quarter, a half and all of them."""
+"""Growth of validation is measured after an eighth, a quarter, a half and all lines, for logs that conform and fit on the disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LINES = 4_000
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few agents, looked at often."""
+    """Few agents and frequent progress reports."""
     monkeypatch.setattr(log_growth, "VALIDATED_AGENTS", 20)
     monkeypatch.setattr(log_growth, "PROGRESS_EVERY", 500)
     monkeypatch.setattr("conformance.logs.one_pass.PROGRESS_EVERY", 500)
@@ -32,14 +32,14 @@ def test_there_is_a_row_for_each_part_of_the_lines() -> None:
 
 
 def test_logs_that_do_not_conform_have_no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = record_in_memory
+    record = record_in_memory
 
     def without_ncm(*some: object, **more: object) -> SimpleNamespace:
-        made = whole(*some, **more)  # type: ignore[arg-type] # as it was called
+        made = record(*some, **more)  # type: ignore[arg-type] # as it was called
         return SimpleNamespace(files=[path for path in made.files if path.stem != "ncm"])
 
     monkeypatch.setattr(log_growth, "record_in_memory", without_ncm)
-    with pytest.raises(Problem, match="follows the protocol: inconclusive"):
+    with pytest.raises(Problem, match="expected the recorded logs to conform, found inconclusive"):
         log_growth.growth(lambda *_: None, LINES)
 
 

@@ -1,4 +1,4 @@
-"""What is measured of event logs is measured of logs in which the planted wrong was found."""
+"""Rates of event logs are reported only if the planted fault was found."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def test_the_time_of_an_explanation_is_of_one_whose_edit_fits(monkeypatch: pytes
     assert "in logs of 20 agents" in found.row[0]
 
 
-def test_a_wrong_that_is_not_found_has_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_that_is_not_found_has_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_rates, "EXPLAINED_AGENTS", 20)
     monkeypatch.setattr(log_rates, "EXPLAINED_EVENTS", 2_000)
     monkeypatch.setattr(log_rates, "_plant", lambda _: None)
-    with pytest.raises(Problem, match="a planted wrong was not found: conforms"):
+    with pytest.raises(Problem, match="the planted fault was not found: conforms"):
         log_rates.explanation(lambda *_: None)
 
 
-def test_the_rate_of_validation_is_told_of_the_processor_and_by_the_clock(
+def test_the_rate_of_validation_is_given_in_processor_time_and_by_the_clock(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_rates, "VALIDATED_AGENTS", 10)

@@ -1,4 +1,4 @@
-"""What changes cost: laws hold where they are counted, a deviation follows another, docs/benchmarks.md gives what was measured."""
+"""The cost of changes: laws hold at the counted sizes, a variant follows another law, docs/benchmarks.md has the figures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_on_demand_costs_the_same_however_large_the_network() -> None:
 
 
 def test_pushing_to_all_follows_another_law() -> None:
-    """The variant of the statement in which every host is sent every pod: what was constant grows with the hosts."""
+    """The variant in which every host is sent every pod: the constant cost grows with the number of hosts."""
     assert message_counts.counted(DESIGNS["push to all"]).sent["route"] == Law({"h": 1})
     assert message_counts.counted(DESIGNS["on demand"]).sent["route"] == Law({"1": 1})
 
@@ -85,14 +85,14 @@ def test_the_laws_in_the_data_are_the_counted_ones() -> None:
 
 
 def test_what_was_measured_is_what_the_laws_say() -> None:
-    """On a real broker, with up to a thousand agents: messages, in number, as in the runs of the statement."""
+    """On a real broker with up to a thousand agents, message counts equal those of the runs of the statement."""
     data = read()
     assert {item["agents"] for item in data["measured"]} >= {10, 100}
     for item in data["measured"]:
         for design, change in item["changes"].items():
             law = message_counts.counted(DESIGNS[design], SIZES[:6])
             if design == "push to all":
-                continue  # measured is a revision to all hosts, which has no config and no report
+                continue  # the measurement is a revision to all hosts, without config and report
             assert sum(change["messages"].values()) == law.messages(Size(item["agents"], item["pods"])), (
                 item["agents"],
                 design,

@@ -1,4 +1,4 @@
-"""The page on the design document is complete, and each of its diagrams is of a run that breaks what the page says."""
+"""The page on the design document is complete, and each diagram shows a run that breaks the named claim."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ POINTS = (
     *("slot used by the broker", "subscribe before publish", "start", "multicast", "acknowledgment"),
     *("acknowledgment to the broker", "fall-back to gRPC", "unsubscribing"),
 )
-"""In which the code departs from the document."""
+"""Points in which the code departs from the document."""
 
 
 def test_every_hole_and_every_deviation_is_there() -> None:
@@ -54,14 +54,14 @@ def test_a_finding_is_shown_by_a_variant_or_says_why_not(finding: Finding) -> No
 
 
 def diagrams() -> dict[str, str]:
-    """The diagrams of the page that is kept, by the variant under which they stand."""
+    """The diagrams of the checked-in page, by variant."""
     text = findings_page.PAGE.read_text(encoding="utf-8")
-    found = re.findall(r"^\*\*`(\w+)`\*\*, in the place of .*?```mermaid\n(.*?)```", text, re.DOTALL | re.MULTILINE)
+    found = re.findall(r"^\*\*`(\w+)`\*\*, instead of .*?```mermaid\n(.*?)```", text, re.DOTALL | re.MULTILINE)
     assert len({name for name, _ in found}) == len(found)
     return dict(found)
 
 
-def test_every_variant_that_is_named_has_one_diagram() -> None:
+def test_every_named_variant_has_one_diagram() -> None:
     assert sorted(diagrams()) == sorted(variant.name for variant in NAMED)
 
 
@@ -69,12 +69,12 @@ def test_every_variant_that_is_named_has_one_diagram() -> None:
 def test_a_diagram_is_of_a_kept_run_that_breaks_what_the_page_says(variant: Variant) -> None:
     protocol = findings_page.protocol_of(variant)
     name = variant.name.replace("_", "-")
-    one = findings_page.shown(variant)
-    assert one.file in {*negative_of(protocol).glob(f"{name}.*"), *folder_of(protocol).glob(f"{name}.*")}
-    trace, meta, changed = itf.read_with_meta(one.file, protocol)
-    assert one.claim in variant.breaks
-    if isinstance(one.claim, Eventuality):
-        (lasso,) = [each for each in read_lassos(protocol) if (each.variant, each.eventuality) == (variant, one.claim)]
+    run = findings_page.shown(variant)
+    assert run.file in {*negative_of(protocol).glob(f"{name}.*"), *folder_of(protocol).glob(f"{name}.*")}
+    trace, meta, changed = itf.read_with_meta(run.file, protocol)
+    assert run.claim in variant.breaks
+    if isinstance(run.claim, Eventuality):
+        (lasso,) = [each for each in read_lassos(protocol) if (each.variant, each.eventuality) == (variant, run.claim)]
         assert lasso.still_breaks(protocol)
     drawn = diagrams()[variant.name]
     assert drawn == as_mermaid(diagram_of(trace, changed), meta.get("diverges_at"))
@@ -82,18 +82,18 @@ def test_a_diagram_is_of_a_kept_run_that_breaks_what_the_page_says(variant: Vari
     assert steps == [(str(number), step.action) for number, step in enumerate(trace.steps, start=1)]
 
 
-def test_a_run_that_breaks_nothing_is_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = findings_page.shown(queue.has_no_hysteresis)
-    whole = one.trace
-    short = replace(whole, states=whole.states[:-1], steps=whole.steps[:-1])
-    itf.write(short, tmp_path / one.file.name, one.changed, meta={"diverges_at": one.diverges_at})
+def test_a_run_that_breaks_no_promise_is_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = findings_page.shown(queue.has_no_hysteresis)
+    trace = run.trace
+    short = replace(trace, states=trace.states[:-1], steps=trace.steps[:-1])
+    itf.write(short, tmp_path / run.file.name, run.changed, meta={"diverges_at": run.diverges_at})
     monkeypatch.setattr(findings_page, "negative_of", lambda protocol: tmp_path)
-    with pytest.raises(AssertionError, match="breaks nothing that the variant names"):
+    with pytest.raises(AssertionError, match="breaks no promise that the variant names"):
         findings_page.shown.__wrapped__(queue.has_no_hysteresis)
 
 
 def test_the_page_is_current() -> None:
-    assert findings_page.page_is_current(), "it is stale; write it anew with `ondemand docs`"
+    assert findings_page.page_is_current(), "the page is stale. Run `ondemand docs`."
 
 
 def test_a_stale_page_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The reference document says what the specification says."""
+"""The reference documents agree with the specification."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spec.on_demand.protocol import PROTOCOL
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
 def test_the_document_is_current(protocol: Protocol) -> None:
-    assert reference.is_current(protocol), "it is stale; write it anew with `ondemand docs`"
+    assert reference.is_current(protocol), "the document is stale. Run `ondemand docs`."
 
 
 def test_a_stale_document_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +31,7 @@ def test_a_stale_document_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
-def test_every_action_and_promise_stands_in_it(protocol: Protocol) -> None:
+def test_every_action_and_promise_is_in_the_document(protocol: Protocol) -> None:
     text = reference.document(protocol)
     for declared in (
         *protocol.actions,
@@ -41,5 +41,5 @@ def test_every_action_and_promise_stands_in_it(protocol: Protocol) -> None:
         *protocol.variants,
     ):
         shared = vars(protocol.extends).values() if protocol.extends else ()
-        inherited = any(declared in of for of in shared if isinstance(of, tuple))
+        inherited = any(declared in group for group in shared if isinstance(group, tuple))
         assert inherited or f"`{declared.name}" in text

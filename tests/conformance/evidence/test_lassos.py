@@ -160,7 +160,7 @@ def test_lassos_of_an_earlier_statement_are_no_pass(tmp_path: Path, monkeypatch:
         text = path.read_text(encoding="utf-8").replace('"place"', '"remove"')
         (tmp_path / PROTOCOL.name / path.name).write_text(text, encoding="utf-8")
     found = Evidence(PROTOCOL, ())
-    with pytest.raises(BadInput, match="is not possible here"):  # a run of this statement that is wrong
+    with pytest.raises(BadInput, match="is not enabled here"):  # a run of this statement that is wrong
         current_lassos(found, PROTOCOL)
     for path in (tmp_path / PROTOCOL.name).glob("*.itf.json"):
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -191,5 +191,5 @@ def test_a_loop_that_does_not_come_back_is_refused(loop: object, tmp_path: Path)
     data["loop"] = loop
     file = tmp_path / "changed.itf.json"
     file.write_text(json.dumps(data), encoding="utf-8")
-    with pytest.raises(BadInput, match="loop: expected a state that the last one is again, found"):
+    with pytest.raises(BadInput, match="loop: expected the index of a state equal to the last one, found"):
         itf.read(file, PROTOCOL)

@@ -19,7 +19,7 @@ Bytes = Callable[[bytes], bytes]
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Logs in which nothing is wrong."""
+    """Logs that conform."""
     folder = tmp_path_factory.mktemp("fleet")
     record_in_memory(folder, 400, agents=4)
     return folder
@@ -34,14 +34,14 @@ def planted(fleet: Path, folder: Path, change: Bytes, name: str = "ncm.ndjson") 
 
 
 def line(content: bytes, number: int, change: Bytes) -> bytes:
-    """The content with one line changed, from 1 on; nothing: it is taken out."""
+    """The content with one line changed, counted from 1; None removes it."""
     lines = content.split(b"\n")
     lines[number - 1 : number] = [changed] if (changed := change(lines[number - 1])) else []
     return b"\n".join(lines)
 
 
 def replaced(old: bytes, new: bytes) -> Bytes:
-    """A change of a word, which is there."""
+    """Replaces a text, which must exist."""
 
     def change(content: bytes) -> bytes:
         assert old in content
@@ -60,13 +60,13 @@ def test_good_logs_conform_in_any_order(fleet: Path, ondemand: Command) -> None:
 SENTENCES: list[tuple[Bytes, str]] = [
     (lambda _: b"", "is empty; expected a line of JSON for each event"),
     (lambda _: b"\n\n", ":1: is blank; expected an event in each line"),
-    (lambda _: b"GIF89a\x00\xff\xfe", "has no whole line; expected a line of JSON for each event"),
+    (lambda _: b"GIF89a\x00\xff\xfe", "has no complete line; expected a line of JSON for each event"),
     (lambda _: b"GIF89a\x00\xff\xfe\n", ":1: is not JSON in UTF-8 (invalid character (byte 0))"),
     (lambda _: '{"run": "ü"}\n'.encode("utf-16"), ":1: is not JSON in UTF-8 (invalid character (byte 0))"),
     (lambda content: line(content, 7, lambda _: b"{]"), ":7: is not JSON in UTF-8 ("),
     (
         lambda content: line(content, 7, replaced(b'"event.name":"', b'"event.name":"un')),
-        ':7: event.name: "unon-demand.greet" is no event; did you mean on-demand.greet?',
+        ':7: event.name: unknown event "unon-demand.greet"; did you mean on-demand.greet?',
     ),
     (
         lambda content: line(content, 7, replaced(b'"time_unix_nano"', b'"surprise"')),
@@ -85,7 +85,7 @@ SENTENCES: list[tuple[Bytes, str]] = [
 
 
 @pytest.mark.parametrize(("change", "said"), SENTENCES)
-def test_what_is_no_log_ends_in_one_sentence_that_names_the_place(
+def test_an_invalid_log_ends_in_one_sentence_that_names_the_place(
     fleet: Path, tmp_path: Path, ondemand: Command, change: Bytes, said: str
 ) -> None:
     logs = planted(fleet, tmp_path, change)
@@ -94,7 +94,7 @@ def test_what_is_no_log_ends_in_one_sentence_that_names_the_place(
     assert said in said_so
 
 
-def test_a_log_that_is_not_there_or_named_twice_is_a_sentence(fleet: Path, ondemand: Command) -> None:
+def test_a_missing_or_repeated_log_is_reported_in_a_sentence(fleet: Path, ondemand: Command) -> None:
     ncm = fleet / "ncm.ndjson"
     assert "cannot be read (No such file or directory); name an existing log" in sentence(
         ondemand("validate", fleet / "nobody.ndjson")
@@ -106,12 +106,12 @@ def test_a_log_that_is_not_there_or_named_twice_is_a_sentence(fleet: Path, ondem
 DOUBTFUL: list[tuple[Bytes, str]] = [
     (lambda content: content[:-40], "the last line is cut"),
     (lambda content: line(content, 9, lambda _: b""), "lines are missing"),
-    (lambda content: line(content, 9, lambda item: item + b"\n" + item), "a line comes again, or too late"),
+    (lambda content: line(content, 9, lambda item: item + b"\n" + item), "a line is repeated, or out of order"),
 ]
 
 
 @pytest.mark.parametrize(("change", "said"), DOUBTFUL)
-def test_a_log_that_does_not_say_all_is_no_pass_and_no_accusation(
+def test_an_incomplete_log_is_inconclusive(
     fleet: Path, tmp_path: Path, ondemand: Command, change: Bytes, said: str
 ) -> None:
     logs = planted(fleet, tmp_path, change)
@@ -123,7 +123,7 @@ def test_a_log_that_does_not_say_all_is_no_pass_and_no_accusation(
     assert "Traceback" not in ended.err
 
 
-def test_a_compressed_log_that_is_cut_is_no_pass(fleet: Path, tmp_path: Path, ondemand: Command) -> None:
+def test_a_truncated_compressed_log_is_inconclusive(fleet: Path, tmp_path: Path, ondemand: Command) -> None:
     logs = planted(fleet, tmp_path, lambda content: content)
     plain = tmp_path / "ncm.ndjson"
     whole = gzip.compress(plain.read_bytes())
@@ -136,12 +136,12 @@ def test_a_compressed_log_that_is_cut_is_no_pass(fleet: Path, tmp_path: Path, on
     assert ondemand("validate", "--protocol", "on-demand", packed, *others).code == 3
 
 
-def test_logs_without_a_process_that_others_heard_of_are_no_pass_and_name_it(fleet: Path, ondemand: Command) -> None:
+def test_a_missing_log_is_inconclusive_and_named(fleet: Path, ondemand: Command) -> None:
     logs = [path for path in sorted(fleet.iterdir()) if path.name != "ncm.ndjson"]
     ended = ondemand("validate", "--protocol", "on-demand", *logs)
     assert ended.code == 3
     text = " ".join(ended.out.split())
-    assert "no log of ncm is there" in text
+    assert "the log of ncm, which sent what this line takes, is not given" in text
     assert "one too many" not in text
 
 
@@ -172,9 +172,7 @@ def test_the_first_line_that_does_not_fit_is_explained_as_text_json_and_page(
     assert f"ncm.ndjson, line {number}" in page.read_text()
 
 
-def test_a_clock_that_goes_back_is_a_note_and_no_reason_for_another_verdict(
-    fleet: Path, tmp_path: Path, ondemand: Command
-) -> None:
+def test_a_clock_that_goes_back_is_noted_and_changes_no_verdict(fleet: Path, tmp_path: Path, ondemand: Command) -> None:
     back = replaced(b'"time_unix_nano":17', b'"time_unix_nano":11')
     logs = planted(fleet, tmp_path, lambda content: line(content, 9, back))
     ended = ondemand("validate", "--protocol", "on-demand", *logs, "--json", "-")
@@ -184,6 +182,6 @@ def test_a_clock_that_goes_back_is_a_note_and_no_reason_for_another_verdict(
     assert note.split()[-1] in ended.err
 
 
-def test_a_page_is_asked_for_where_it_can_be_written(fleet: Path, tmp_path: Path, ondemand: Command) -> None:
+def test_a_page_in_a_missing_folder_is_refused(fleet: Path, tmp_path: Path, ondemand: Command) -> None:
     said = sentence(ondemand("validate", fleet / "ncm.ndjson", "--html", tmp_path / "none" / "why.html"))
     assert "there is no folder" in said

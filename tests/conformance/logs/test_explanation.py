@@ -1,4 +1,4 @@
-"""Explanations of logs of wrong runs, one for each variant; of other kinds of lines; and what a hostile log can do to a screen."""
+"""Explanations of logs of faulty runs, one per variant; of other lines; and of hostile logs, which must not affect a terminal."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ BROKEN_LATER = {
     "forgets-whom-it-told",
     "reports-without-waiting",
 }
-"""The step itself breaks no promise: it is the one that makes a later step break one."""
+"""The step itself breaks no promise, but enables a later step that does."""
 
 BROKEN_BEFORE = {"grants-the-next-version": {"grants_only_what_is_placed"}}
-"""What the step breaks before it comes to what the variant is there for."""
+"""Promises that the step breaks before the one that the variant names."""
 
 
 def explained(records: Sequence[Record], *protocols: object) -> Explanation:
@@ -52,7 +52,7 @@ def explained(records: Sequence[Record], *protocols: object) -> Explanation:
 
 
 def text_of(explanation: Explanation) -> str:
-    """The screen."""
+    """The explanation as printed."""
     return "\n".join(line.text for line in screen(explanation))
 
 
@@ -68,7 +68,7 @@ def test_the_promise_that_a_variant_breaks_is_named_at_its_first_wrong_line(vect
 
 
 @pytest.mark.parametrize("vector", BAD, ids=lambda item: item.name)
-def test_what_is_wrong_is_a_false_conjunct_or_a_field_and_fits_on_a_screen(vector: Vector) -> None:
+def test_the_misfit_is_a_false_conjunct_or_a_field_and_fits_on_a_screen(vector: Vector) -> None:
     found = explained(written(vector), ON_DEMAND)
     false = [part for part in found.candidates[0].guard if part.held is False]
     assert false or found.differences
@@ -103,7 +103,7 @@ def test_an_agent_that_is_waited_for_and_keeps_no_log_is_named() -> None:
 
 
 def with_state(records: Sequence[Record], state: dict[str, tuple[tuple[object, ...], ...]]) -> list[Record]:
-    """The lines, with a snapshot of NCM behind its last one."""
+    """The lines with a snapshot of NCM after its last one."""
     last = max(place for place, one in enumerate(records) if one.line.process == "ncm")
     line = records[last].line
     snapshot = Line(
@@ -118,7 +118,7 @@ def with_state(records: Sequence[Record], state: dict[str, tuple[tuple[object, .
     return [*records[: last + 1], Record("snapshot", 1, snapshot), *records[last + 1 :]]
 
 
-def test_a_whole_state_that_is_another_is_explained_by_its_entry() -> None:
+def test_a_full_state_that_differs_is_explained_by_its_entry() -> None:
     found = explained(with_state(written(GOOD[0]), {"on-demand.recorded": (("red/p1", 77),)}), ON_DEMAND)
     assert found.candidates == ()
     assert found.differences[0].observed == 77
@@ -132,7 +132,7 @@ HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m&"
 
 
 def hostile() -> Explanation:
-    """Of a log whose pods are called what steers browsers and terminals."""
+    """An explanation of a log whose pod names contain control sequences and HTML."""
     (vector,) = (item for item in BAD if item.name == "grants-the-next-version")
     records = [
         msgspec.json.decode(
@@ -144,13 +144,13 @@ def hostile() -> Explanation:
     return explained([Record("log", number, line) for number, line in enumerate(records, start=1)], ON_DEMAND)
 
 
-def test_names_of_a_log_do_not_steer_a_terminal() -> None:
+def test_names_in_a_log_do_not_control_a_terminal() -> None:
     text = text_of(hostile())
     assert "onerror" in text
     assert "\x1b" not in text
 
 
-def test_names_of_a_log_are_only_text_on_the_page() -> None:
+def test_names_in_a_log_are_escaped_on_the_page() -> None:
     page = as_page(hostile())
     assert "&lt;img" in page
     assert "<img" not in page
@@ -174,4 +174,4 @@ def test_the_document_shows_what_is_printed(tmp_path: Path, monkeypatch: pytest.
     block, _, _ = rest.partition("```")
     lines = [splitline for splitline in block.splitlines() if splitline != "..."]
     assert len(lines) > 10
-    assert all(line in said for line in lines), "a line is not said, or not in this order"
+    assert all(line in said for line in lines), "a line of the README is missing in the output, or out of order"

@@ -1,4 +1,4 @@
-"""The fleet that logs for measuring come from: what it writes is complete, in the published words, and conforms."""
+"""The fleet that records logs for benchmarks: its logs are complete, match the published schema, and conform."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AGENTS = 20
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    """A small fleet's logs."""
+    """The logs of a small fleet."""
     return record_in_memory(tmp_path_factory.mktemp("fleet"), EVENTS, agents=AGENTS)
 
 
@@ -47,7 +47,7 @@ def test_every_process_has_a_complete_log_of_its_own(recorded: Recorded) -> None
     assert sum(path.stat().st_size for path in recorded.files) == recorded.bytes
 
 
-def test_everything_that_happens_to_a_deployment_is_in_them(recorded: Recorded) -> None:
+def test_every_kind_of_event_is_in_the_logs(recorded: Recorded) -> None:
     seen = Counter(record.line.event for path in recorded.files for record in LogFile(path))
     assert seen.keys() >= {
         *("on-demand.place", "on-demand.remove", "on-demand.store", "on-demand.greet", "on-demand.grant"),
@@ -60,20 +60,20 @@ def test_everything_that_happens_to_a_deployment_is_in_them(recorded: Recorded) 
 
 
 class ConfirmsWithoutEnd(Ncm):
-    """It asks whoever confirms to confirm again."""
+    """Asks for a confirmation again after each confirmation."""
 
     def confirm(self, message: Applied) -> Effects:
         effects = super().confirm(message)
         return replace(effects, sends=(self._route(message.host, message.pod, self.recorded(message.pod)),))
 
 
-def test_cores_that_answer_each_other_for_ever_are_stopped(tmp_path: Path) -> None:
-    with pytest.raises(Restless, match="go on for ever"):
+def test_cores_that_exchange_messages_without_end_are_stopped(tmp_path: Path) -> None:
+    with pytest.raises(Restless, match="exchange messages without end"):
         record_in_memory(tmp_path, 500, agents=4, cores=Cores(ncm=ConfirmsWithoutEnd))
 
 
 def test_cores_that_raise_leave_no_file_open(tmp_path: Path) -> None:
-    """A worker records thousands of wrong cores, and then has no file left to open."""
+    """A worker that records thousands of faulty cores would run out of file descriptors."""
     with pytest.raises(Restless):
         record_in_memory(tmp_path, 500, agents=4, cores=Cores(ncm=ConfirmsWithoutEnd))
     before = len(os.listdir("/dev/fd"))
@@ -87,17 +87,17 @@ class SaysNothing(Dpm):
         return Effects()
 
 
-def test_cores_that_have_nothing_to_say_end_with_what_they_have_said(tmp_path: Path) -> None:
+def test_cores_that_log_little_end_early(tmp_path: Path) -> None:
     assert 0 < record_in_memory(tmp_path, 5_000, agents=2, cores=Cores(dpm=SaysNothing)).lines < 5_000
 
 
-def test_they_conform(recorded: Recorded) -> None:
+def test_the_logs_conform(recorded: Recorded) -> None:
     verdict = validate([LogFile(path) for path in recorded.files], protocols=[named("on-demand")])
     assert verdict.verdict == "conforms", verdict
     assert verdict.events == recorded.lines
 
 
-def test_those_of_a_deployment_on_a_broker_conform(deployment: Deployment, tmp_path: Path) -> None:
+def test_logs_of_a_deployment_on_a_broker_conform(deployment: Deployment, tmp_path: Path) -> None:
     made = record_on_broker(deployment, tmp_path, 4_000, agents=12)
     assert len(made.files) == 14
     assert made.lines >= 4_000

@@ -1,4 +1,4 @@
-"""Logs that do not say everything: what is missing is put in where it can be, and nothing that may have been is called wrong."""
+"""Incomplete logs: missing steps are inferred where possible, and no possible behavior is reported as divergence."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ WITHOUT = [("dpm",), ("ncm",), ("dpm", "ncm"), ("dpm", "aca"), ("ncm", "aca")]
 """Processes that keep no log; `aca`: no agent does."""
 
 CONFORMING = {("dpm",): 25, ("ncm",): 15, ("dpm", "ncm"): 3, ("dpm", "aca"): 25, ("ncm", "aca"): 20}
-"""Of every other vector, how many logs are explained by steps that are put in, at least; the others are inconclusive."""
+"""Minimal number of logs, of every other vector, that inferred steps explain; the others are inconclusive."""
 
 
 @cache
 def without(vector: Vector, silent: tuple[str, ...], ids: bool = True) -> list[Record]:
-    """The log of a vector's run, but for what these processes did."""
+    """The log of a vector's run without the lines of these processes."""
     return Writer(vector.protocol, vector.trace, without=frozenset(silent), ids=ids).records()
 
 
@@ -36,12 +36,12 @@ def changed(records: Sequence[Record], **fields: object) -> list[Record]:
 
 
 @pytest.mark.parametrize("vector", STRANGERS, ids=lambda stranger: stranger.name)
-def test_what_a_byzantine_agent_did_is_put_in(vector: Vector) -> None:
+def test_steps_of_a_byzantine_agent_are_inferred(vector: Vector) -> None:
     found = judged(written(vector), strangers=byzantine(vector))
     assert found.verdict == "conforms", found
 
 
-def test_without_saying_so_a_process_without_a_log_is_named_and_nothing_is_passed() -> None:
+def test_an_undeclared_process_without_a_log_is_named_and_inconclusive() -> None:
     forged = [
         stranger for stranger in STRANGERS if any(step.action == "forge_request" for step in stranger.trace.steps)
     ]
@@ -54,7 +54,7 @@ def test_without_saying_so_a_process_without_a_log_is_named_and_nothing_is_passe
 
 @pytest.mark.parametrize("ids", [True, False], ids=["with ids", "without ids"])
 @pytest.mark.parametrize("vector", [*GOOD[::3], *STRANGERS[::3]], ids=lambda item: item.name)
-def test_steps_of_agents_without_logs_are_put_in(vector: Vector, ids: bool) -> None:
+def test_steps_of_agents_without_logs_are_inferred(vector: Vector, ids: bool) -> None:
     found = judged(without(vector, ("aca",), ids), strangers=byzantine(vector), silent=["aca"])
     assert found.verdict == "conforms", found
     took = any(record.line.event.endswith(("greet", "grant", "refuse")) for record in without(vector, ("aca",)))
@@ -62,7 +62,7 @@ def test_steps_of_agents_without_logs_are_put_in(vector: Vector, ids: bool) -> N
 
 
 @pytest.mark.parametrize("silent", WITHOUT, ids=" and ".join)
-def test_no_run_is_called_wrong_for_want_of_a_log(silent: tuple[str, ...]) -> None:
+def test_no_run_diverges_because_a_log_is_missing(silent: tuple[str, ...]) -> None:
     verdicts = [
         judged(records, strangers=byzantine(item), silent=silent).verdict
         for item in (*GOOD, *STRANGERS)[::2]
@@ -73,7 +73,7 @@ def test_no_run_is_called_wrong_for_want_of_a_log(silent: tuple[str, ...]) -> No
 
 
 def test_a_process_that_contradicts_itself_diverges_without_the_others() -> None:
-    """Of the wrong runs whose wrong is NCM's, many show in its log alone."""
+    """Many faulty runs in which NCM is at fault diverge in its log alone."""
     of_ncm = [item for item in BAD if without(item, ("dpm", "aca"))]
     found = {item.name: judged(without(item, ("dpm", "aca")), silent=("dpm", "aca")).verdict for item in of_ncm}
     assert found["older-overwrites-newer"] == "diverges"
@@ -82,7 +82,7 @@ def test_a_process_that_contradicts_itself_diverges_without_the_others() -> None
 
 
 @pytest.mark.parametrize("vector", GOOD[::3], ids=lambda item: item.name)
-def test_fields_may_be_left_out(vector: Vector) -> None:
+def test_fields_may_be_missing(vector: Vector) -> None:
     records = written(vector)
     assert judged(changed(records, after=None)).verdict == "conforms"
     assert judged(changed(records, sent=None)).verdict == "conforms"
@@ -90,7 +90,7 @@ def test_fields_may_be_left_out(vector: Vector) -> None:
 
 
 @pytest.mark.parametrize("parameter", ["epoch", "version", "source", "asked_by"])
-def test_parameters_may_be_left_out(parameter: str) -> None:
+def test_parameters_may_be_missing(parameter: str) -> None:
     def less(line: Line) -> Line:
         kept = {name: value for name, value in line.attributes.items() if name != parameter}
         return msgspec.structs.replace(line, attributes=kept)

@@ -1,4 +1,4 @@
-"""The words of event logs are the specification's: the implementation's tables, which must not read it, say the same."""
+"""The event schema of the implementation, which must not import the specification, agrees with the specification."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from model.language.terms import Formula, Number, Value
 
 RECORDED = ("on-demand", "message-queue")
 LOGGED = ("DPM", "NCM", "ACA")
-"""Roles that are processes of ours. A broker keeps no log, and a Byzantine agent is not asked for one."""
+"""Roles that are processes and keep logs: not the broker, and not Byzantine agents."""
 
 
 def kind_of(sort: type[Value]) -> str:
-    """The tables' kind of a sort."""
+    """The kind of a sort in the implementation's tables."""
     if sort is Formula:
         return TRUTH
     if issubclass(sort, Number):
@@ -73,7 +73,7 @@ def test_messages_have_their_arguments(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_the_state_of_every_process_is_told(name: str) -> None:
+def test_the_state_of_every_process_is_logged(name: str) -> None:
     for role in LOGGED:
         held = {
             f"{name}.{each_symbol.name}": (*map(kind_of, each_symbol.arguments), kind_of(each_symbol.result))
@@ -88,7 +88,7 @@ def test_the_state_of_every_process_is_told(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_enumerations_have_the_members_that_are_stated(name: str) -> None:
+def test_enumerations_have_the_members_of_the_statement(name: str) -> None:
     protocol = named(name)
     for enumeration in protocol.enumerations:
         kind = enumeration.__name__.lower()

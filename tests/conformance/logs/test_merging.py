@@ -1,4 +1,4 @@
-"""Several logs are read by their clocks; clocks that are wrong cost waiting, and change nothing else."""
+"""Several logs are interleaved by their clocks; wrong clocks cost waiting and change nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conformance.logs.validate import Validation
 
 LINES = 4_000
 FEW = 3
-"""Lines that wait: of one moment, which clocks that agree do not tell apart."""
+"""Lines that wait although clocks agree: those with equal timestamps."""
 HOUR = 3_600 * 10**9
 
 
@@ -35,17 +35,17 @@ def _ahead(records: list[Record], nanoseconds: int) -> list[Record]:
 
 
 def _run(files: list[list[Record]]) -> tuple[Validation, list[Record], int]:
-    """The matcher at the end, the records in the order in which they came, and how many waited at most."""
+    """The matcher at the end, the records in reading order, and the maximal number of waiting lines."""
     validation, order, waiting = Validation(), [], 0
-    for record in merged([iter(file) for file in files], validation.joining):
+    for record in merged([iter(file) for file in files], validation.causal_order):
         assert validation.feed(record) is None
         order.append(record)
-        waiting = max(waiting, validation.joining.waiting)
+        waiting = max(waiting, validation.causal_order.waiting)
     assert validation.finish().verdict == "conforms"
     return validation, order, waiting
 
 
-def test_where_clocks_agree_next_to_nothing_waits(logs: list[list[Record]]) -> None:
+def test_few_lines_wait_if_clocks_agree(logs: list[list[Record]]) -> None:
     _, order, waiting = _run(logs)
     assert len(order) == sum(map(len, logs))
     assert waiting <= FEW
@@ -53,12 +53,12 @@ def test_where_clocks_agree_next_to_nothing_waits(logs: list[list[Record]]) -> N
 
 @pytest.mark.parametrize("hours", [-1, 1])
 @pytest.mark.parametrize("name", ["ncm", "dpm", "aca/host-0003"])
-def test_a_clock_that_is_wrong_costs_waiting_and_nothing_else(logs: list[list[Record]], name: str, hours: int) -> None:
+def test_a_wrong_clock_costs_waiting_and_nothing_else(logs: list[list[Record]], name: str, hours: int) -> None:
     files = [_ahead(log, hours * HOUR) if log[0].line.process == name else log for log in logs]
     _, order, waiting = _run(files)
     assert len(order) == sum(map(len, logs))
     assert waiting < LINES / 4
-    assert (waiting > FEW) == (hours > 0)  # a process whose clock is behind waits itself, and is left alone then
+    assert (waiting > FEW) == (hours > 0)  # a process whose clock is behind waits itself, so its file is paused
 
 
 def test_each_file_keeps_its_order_and_files_of_one_time_take_turns(logs: list[list[Record]]) -> None:
@@ -72,20 +72,20 @@ def test_each_file_keeps_its_order_and_files_of_one_time_take_turns(logs: list[l
 
 
 def test_lines_that_take_no_message_share_a_turn_and_only_so_many(logs: list[list[Record]]) -> None:
-    joining, told = Validation().joining, []
+    order, files = Validation().causal_order, []
     agent = next(log for log in logs if log[0].line.process == "aca/host-0003")
     line = msgspec.structs.replace(next(item.line for item in agent if item.line.taken is None), time=1)
     alone = [Record("alone", place, msgspec.structs.replace(line, sequence=place)) for place in range(1, 2 * AHEAD)]
     taking = next(item.line for item in agent if item.line.taken is not None)
     other = [Record("other", place, msgspec.structs.replace(taking, time=1)) for place in range(1, 4)]
-    for record in merged([iter(alone), iter(other)], joining):
-        told.append(record.file)
-    assert told == ["alone"] * AHEAD + ["other"] + ["alone"] * (AHEAD - 1) + ["other"] * 2
+    for record in merged([iter(alone), iter(other)], order):
+        files.append(record.file)
+    assert files == ["alone"] * AHEAD + ["other"] + ["alone"] * (AHEAD - 1) + ["other"] * 2
 
 
 def test_after_a_verdict_the_rest_can_be_read_without_feeding_it(logs: list[list[Record]]) -> None:
     validation = Validation()
-    records: Iterator[Record] = merged([iter(log) for log in logs], validation.joining)
+    records: Iterator[Record] = merged([iter(log) for log in logs], validation.causal_order)
     for record, _ in zip(records, range(50), strict=False):
         validation.feed(record)
     rest = Counter(each_record.file for each_record in records)

@@ -1,4 +1,4 @@
-"""Where every line fits and a promise is broken all the same, the statement is wrong, and validation says so."""
+"""If every line fits and a promise is broken, the statement is wrong, and validation reports it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.conformance.logs.test_validate import BAD, GOOD, written
 
 
 def by_its_own_rules(vector: Vector) -> Verdict:
-    """The log of a run of a variant, held against the variant, as if that were the protocol: every line fits."""
+    """The verdict on the log of a variant's run against the variant itself: every line fits."""
     validation = Validation(protocols=[replace(vector.protocol, name=ON_DEMAND.name)])
     for record in written(vector):
         if validation.feed(record) is not None:
@@ -24,7 +24,7 @@ def by_its_own_rules(vector: Vector) -> Verdict:
 
 
 def breaks(vector: Vector) -> set[str]:
-    """The promises about states that are broken at the end of a vector's run, by the interpreter, which knows all history."""
+    """The state promises broken at the end of a vector's run, evaluated by the interpreter, which has the full history."""
     interpreter = Interpreter(vector.protocol, vector.trace.configuration)
     state = vector.trace.states[0]
     for step in vector.trace.steps:
@@ -44,11 +44,11 @@ def test_runs_of_variants_break_promises_about_states() -> None:
 
 
 UNFIT = {"grants-the-next-version"}
-"""Of the version that it grants nobody has said where it is, so that no log of it can be written that says where it is."""
+"""The place of the granted version was never decided, so no log can be written that contains it."""
 
 
 @pytest.mark.parametrize("vector", [one for one, _ in BREAKING if one.name not in UNFIT], ids=lambda item: item.name)
-def test_lines_that_fit_a_wrong_statement_diverge_by_a_promise_or_conform(vector: Vector) -> None:
+def test_lines_that_fit_a_faulty_statement_diverge_by_a_promise_or_conform(vector: Vector) -> None:
     found = by_its_own_rules(vector)
     assert found.divergence is None
     assert found.verdict == ("diverges" if found.broken else "conforms")
@@ -65,7 +65,7 @@ def test_the_protocol_itself_breaks_none(vector: Vector) -> None:
     assert by_its_own_rules(vector).broken == ()
 
 
-def test_a_state_that_is_not_known_for_certain_breaks_nothing() -> None:
+def test_an_uncertain_state_breaks_no_promise() -> None:
     vector = next(one for one, _ in BREAKING if by_its_own_rules(one).broken)
     validation = Validation(protocols=[replace(vector.protocol, name=ON_DEMAND.name)], without=["dpm"])
     for record in written(vector):

@@ -1,4 +1,4 @@
-"""A log that is none ends in one sentence with file, line and field; one that is long needs no more memory than a short one."""
+"""An invalid log ends in one sentence with file, line and field; a long log needs no more memory than a short one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ GRANT: dict[str, Any] = {
 
 
 def but(**changes: Any) -> str:
-    """The line with other values; points in names are written as two underscores."""
+    """The line with other values; dots in names are written as two underscores."""
     return json.dumps({**GRANT, **{name.replace("__", "."): value for name, value in changes.items()}})
 
 
@@ -61,7 +61,7 @@ def log(tmp_path: Path, *raw: str | bytes, end: bytes = b"\n") -> Path:
 
 
 def refused(path: Path) -> str:
-    """The sentence with which reading the log ends, without the file's name."""
+    """The error of reading the log, without the file name."""
     with pytest.raises(Problem) as problem:
         list(LogFile(path))
     assert problem.value.code is Exit.BAD_INPUT
@@ -83,8 +83,8 @@ FAULTS: list[tuple[str | bytes, str]] = [
     (but(attributes={"host": None}), ":1: attributes.host: expected an integer or text, found null"),
     (but(attributes={"host": "H1/x"}), ':1: attributes.host: expected a host\'s name, found "H1/x"'),
     (but(attributes={"host": 1}), ":1: attributes.host: expected a host's name, found 1"),
-    (but(attributes={"epoch": "1"}), ':1: attributes.epoch: expected an integer from 0 on, found "1"'),
-    (but(attributes={"epoch": -1}), ":1: attributes.epoch: expected an integer from 0 on, found -1"),
+    (but(attributes={"epoch": "1"}), ':1: attributes.epoch: expected an integer >= 0, found "1"'),
+    (but(attributes={"epoch": -1}), ":1: attributes.epoch: expected an integer >= 0, found -1"),
     (but(attributes={"source": "red"}), ':1: attributes.source: expected a pod as vpc/address, found "red"'),
     (but(attributes={"asked_by": 17}), ":1: attributes.asked_by: expected a request as epoch.number, found 17"),
     (
@@ -93,12 +93,12 @@ FAULTS: list[tuple[str | bytes, str]] = [
     ),
     (
         but(event__name="on-demand.grnt"),
-        ':1: event.name: "on-demand.grnt" is no event; did you mean on-demand.grant?',
+        ':1: event.name: unknown event "on-demand.grnt"; did you mean on-demand.grant?',
     ),
-    (but(event__name="xyz"), ':1: event.name: "xyz" is no event; docs/event-log.schema.json lists them all'),
+    (but(event__name="xyz"), ':1: event.name: unknown event "xyz"; docs/event-log.schema.json lists them all'),
     (
         but(attributes={"hots": "h1"}),
-        ':1: attributes.hots: "hots" is no parameter of on-demand.grant (did you mean host?); '
+        ':1: attributes.hots: on-demand.grant has no parameter "hots" (did you mean host?); '
         "choose among host, epoch, asked_by, source, destination, version",
     ),
     (
@@ -118,7 +118,7 @@ FAULTS: list[tuple[str | bytes, str]] = [
     (but(sent=[["route", "h1"]]), ":1: sent[0]: expected 4 values (host, epoch, pod, version), found 1"),
     (
         but(sent=[["route", "h1", 1, "red/1", "3"]]),
-        ':1: sent[0].version: expected an integer from 0 on, found "3"',
+        ':1: sent[0].version: expected an integer >= 0, found "3"',
     ),
     *(
         (
@@ -135,17 +135,17 @@ FAULTS: list[tuple[str | bytes, str]] = [
     ),
     (
         but(service__instance__id="dpm"),
-        ":1: event.name: on-demand.grant is a step of ncm, and dpm is another process",
+        ":1: event.name: on-demand.grant is a step of ncm, not of dpm",
     ),
     (
         but(service__instance__id="aca/h2", event__name="on-demand.evict", attributes={"host": "h1", "pod": "red/1"}),
-        ':1: attributes.host: expected h2, whose agent says so, found "h1"',
+        ':1: attributes.host: expected h2, the host of this agent, found "h1"',
     ),
-    (but(sequence=0), ":1: sequence: expected an integer from 1 on, found 0"),
+    (but(sequence=0), ":1: sequence: expected an integer >= 1, found 0"),
     (but(service__instance__id="nmc"), ':1: service.instance.id: expected dpm, ncm or aca/ and a host, found "nmc"'),
     (
         but(event__name="process.stopped", attributes={"host": "h1"}, sent=[], after={}),
-        ':1: attributes.host: "host" is no parameter of process.stopped; it has none',
+        ':1: attributes.host: process.stopped has no parameter "host"; it has none',
     ),
     (
         but(event__name="message.ignored", attributes={}, sent=[["granted", "h1"]]),
@@ -165,13 +165,13 @@ FAULTS: list[tuple[str | bytes, str]] = [
     (but(after={"told": 5}), ":1: after.told: expected a list, found 5"),
     (
         but(state={"recorded": [["red/1", "x"]]}),
-        ':1: state.recorded[0].value: expected an integer from 0 on, found "x"',
+        ':1: state.recorded[0].value: expected an integer >= 0, found "x"',
     ),
 ]
 
 
 @pytest.mark.parametrize(("raw", "sentence"), FAULTS)
-def test_what_is_no_line_of_a_log_is_named_with_line_and_field(tmp_path: Path, raw: str | bytes, sentence: str) -> None:
+def test_an_invalid_line_is_reported_with_line_and_field(tmp_path: Path, raw: str | bytes, sentence: str) -> None:
     assert refused(log(tmp_path, raw)) == sentence
 
 
@@ -193,12 +193,12 @@ def test_a_log_without_lines_is_no_log(tmp_path: Path) -> None:
     assert refused(log(tmp_path, end=b"")) == ": is empty; expected a line of JSON for each event"
 
 
-def test_a_log_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+def test_a_missing_log_is_reported_in_a_sentence(tmp_path: Path) -> None:
     assert "cannot be read (No such file or directory); name an existing log" in refused(tmp_path / "events.ndjson")
     assert "cannot be read (Is a directory); name an existing log" in refused(tmp_path)
 
 
-def test_a_last_line_that_is_cut_is_no_error_and_is_said(tmp_path: Path) -> None:
+def test_a_truncated_last_line_is_reported_and_no_error(tmp_path: Path) -> None:
     whole = LogFile(log(tmp_path, but(), but()))
     assert [record.number for record in whole] == [1, 2]
     assert whole.cut is None
@@ -208,18 +208,20 @@ def test_a_last_line_that_is_cut_is_no_error_and_is_said(tmp_path: Path) -> None
         assert cut.cut == f"{cut.file}:2: the last line is cut"
 
 
-def test_a_last_line_without_its_end_counts_if_it_is_whole(tmp_path: Path) -> None:
+def test_a_complete_last_line_without_a_newline_counts(tmp_path: Path) -> None:
     whole = LogFile(log(tmp_path, but(), but(), end=b""))
     assert [record.number for record in whole] == [1, 2]
     assert whole.cut is None
 
 
-def test_a_last_line_that_is_whole_and_wrong_is_not_taken_for_cut(tmp_path: Path) -> None:
+def test_a_complete_invalid_last_line_is_not_taken_for_truncated(tmp_path: Path) -> None:
     assert refused(log(tmp_path, but(), but(sequence="x"), end=b"")).startswith(":2: sequence: expected an integer")
 
 
-def test_a_log_of_half_a_line_says_nothing(tmp_path: Path) -> None:
-    assert refused(log(tmp_path, but()[:50], end=b"")) == ": has no whole line; expected a line of JSON for each event"
+def test_a_log_of_half_a_line_has_no_records(tmp_path: Path) -> None:
+    assert (
+        refused(log(tmp_path, but()[:50], end=b"")) == ": has no complete line; expected a line of JSON for each event"
+    )
 
 
 def test_a_cut_line_in_the_middle_is_an_error(tmp_path: Path) -> None:
@@ -237,13 +239,13 @@ def test_a_compressed_log_is_read_and_a_cut_one_says_so(tmp_path: Path) -> None:
     assert numbers == list(range(1, len(numbers) + 1))
     assert 0 < len(numbers) < 5000
     assert cut.cut is not None
-    assert "is cut" in cut.cut
+    assert "is truncated" in cut.cut
 
 
-def test_what_is_only_called_compressed_is_a_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_not_gzip_is_reported_in_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson.gz"
     path.write_text(but())
-    assert refused(path).startswith(": is not compressed as its name says (")
+    assert refused(path).startswith(": is not a gzip file (")
 
 
 def test_several_logs_are_read_one_after_the_other(tmp_path: Path) -> None:
@@ -254,13 +256,13 @@ def test_several_logs_are_read_one_after_the_other(tmp_path: Path) -> None:
     assert places == [(f"{first}:1", 1), (f"{first}:2", 2), (f"{other}:1", 3)]
 
 
-def test_parameters_may_be_missing_since_a_log_may_be_partial(tmp_path: Path) -> None:
+def test_parameters_may_be_missing_since_a_log_may_be_incomplete(tmp_path: Path) -> None:
     (record,) = LogFile(log(tmp_path, but(attributes={"host": "h1"})))
     assert record.line.attributes == {"host": "h1"}
 
 
 class _Endless:
-    """A stream of whole lines, made as they are read."""
+    """A stream of complete lines, generated while it is read."""
 
     def __init__(self, count: int) -> None:
         self._left = count
@@ -317,7 +319,7 @@ def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(monkeypatch
         list(LogFile("endless"))
 
 
-def test_names_are_remembered_up_to_a_bound_and_judged_beyond_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_cached_up_to_a_bound_and_checked_beyond_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "REMEMBERED_MAX", 3)
     vocabulary = Vocabulary()
     (record,) = _records(but())
@@ -364,7 +366,7 @@ def test_every_event_of_every_protocol_is_accepted_as_declared_and_no_other_way(
 
 
 def test_the_fast_path_and_the_slow_one_agree(tmp_path: Path) -> None:
-    """What is refused has a sentence; what is accepted has none."""
+    """Rejected lines have a sentence; accepted lines have none."""
     vocabulary = Vocabulary()
     assert vocabulary.accepts(next(_records(but())).line)
     assert vocabulary.fault(next(_records(but())).line) is None
@@ -372,6 +374,6 @@ def test_the_fast_path_and_the_slow_one_agree(tmp_path: Path) -> None:
         try:
             (record,) = _records(raw if isinstance(raw, str) else raw.decode("latin1"))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            continue  # not decodable at all: no question of the two paths
+            continue  # not decodable, so neither path applies
         assert not vocabulary.accepts(record.line), sentence
         assert vocabulary.fault(record.line) is not None, sentence

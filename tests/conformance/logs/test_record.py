@@ -1,4 +1,4 @@
-"""Event logs on the broker: each process writes its own, nobody else may, and all of them are collected while they grow."""
+"""Event logs on the broker: each process writes only its own, and all are collected while they grow."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.impl.service.programs import environment, ondemand, programs
 
 @pytest.fixture
 def recorded(deployment: Deployment) -> Iterator[Deployment]:
-    """A deployment that keeps event logs; they go with it."""
+    """A deployment that keeps event logs, which are removed with it."""
     event_topics.prepare(deployment)
     yield deployment
     event_topics.remove(deployment)
@@ -47,7 +47,7 @@ def collected(deployment: Deployment, since: float | None = None) -> list[bytes]
 def test_a_deployment_is_recorded_while_processes_are_killed(
     deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each start is a run of its own; a run that was killed has no end, and all lines but its last few are there."""
+    """Each start is a new run; a killed run has no end, and at most its last few lines are missing."""
     for name, value in environment(deployment, tmp_path).items():
         monkeypatch.setenv(name, value)
     out = tmp_path / "events.ndjson"
@@ -59,7 +59,7 @@ def test_a_deployment_is_recorded_while_processes_are_killed(
         h2 = system.agent("h2", "--events", str(tmp_path / "h2.ndjson"))
         for item in (system.ncm, system.dpm, h1, h2):
             item.start()
-        # To the protocol hosts are there from the beginning, so nothing is placed before NCM knows of them.
+        # In the protocol hosts exist from the start, so nothing is placed before NCM knows them.
         with Collector(deployment) as collector:
             collector.look()
             met: list[bytes] = []
@@ -147,7 +147,7 @@ def test_hosts_that_were_registered_before_get_a_log_too(deployment: Deployment)
     event_topics.remove(deployment)
 
 
-def test_readers_take_nothing_away_and_find_what_comes_later(recorded: Deployment) -> None:
+def test_readers_consume_nothing_and_find_later_lines(recorded: Deployment) -> None:
     sink = TopicSink(recorded, recorded.token("ncm"), "ncm")
     lines = [b'{"line":%d}\n' % number for number in range(2_500)]
     assert all(sink.write(line) for line in lines[:2_000])
@@ -168,7 +168,7 @@ def test_readers_take_nothing_away_and_find_what_comes_later(recorded: Deploymen
     assert collected(recorded).count(b"other\n") == 1
 
 
-def test_what_was_written_before_a_moment_may_be_left_out(recorded: Deployment) -> None:
+def test_earlier_lines_may_be_skipped(recorded: Deployment) -> None:
     sink = TopicSink(recorded, recorded.token("ncm"), "ncm")
     assert sink.write(b"line\n")
     sink.close()
@@ -177,7 +177,7 @@ def test_what_was_written_before_a_moment_may_be_left_out(recorded: Deployment) 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_what_is_written_from_now_on_is_followed_until_an_interrupt(
+def test_new_lines_are_followed_until_an_interrupt(
     recorded: Deployment, tmp_path: Path, number: signal.Signals
 ) -> None:
     out = tmp_path / "live.ndjson"
@@ -200,7 +200,7 @@ def test_what_is_written_from_now_on_is_followed_until_an_interrupt(
 
 
 def test_a_process_does_not_wait_for_a_broker_that_is_away(caplog: pytest.LogCaptureFixture) -> None:
-    """What fits is kept until the broker is there; the rest is lost, and counted."""
+    """Lines that fit into the buffer are kept until the broker is available; the rest is lost and counted."""
     nowhere = Deployment("pulsar://127.0.0.1:1", "http://127.0.0.1:1", "", b"k" * 32)
     caplog.set_level(logging.WARNING, "ondemand")
     sink = TopicSink(nowhere, "token", "ncm")

@@ -1,4 +1,4 @@
-"""The event logs of a VPC's channel on a real broker: opened, used, closed, with an agent that goes and comes back."""
+"""The event logs of a VPC's topic on a real broker: opened, used, closed, with an agent that leaves and returns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.impl.message_queue.system import SMALL, scene
 
 
 def recorded(deployment: Deployment, path: Path) -> list[Line]:
-    """The lines of the whole life of a channel; each is in the published words."""
+    """The lines of the whole life of a topic; each matches the published schema."""
     with closing(FileSink(path)) as sink, scene(deployment, "h1", "h2", "h3", events=sink) as on:
         on.start("h1", "h2")
         on.start_agent("h3", deaf=True)
@@ -41,7 +41,7 @@ def recorded(deployment: Deployment, path: Path) -> list[Line]:
     return lines
 
 
-def test_the_life_of_a_channel_is_written_down(deployment: Deployment, tmp_path: Path) -> None:
+def test_the_life_of_a_topic_is_recorded(deployment: Deployment, tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson"
     lines = recorded(deployment, path)
     seen = Counter(line.event.removeprefix("message-queue.") for line in lines)

@@ -1,4 +1,4 @@
-"""Event logs of services that run by themselves: complete, in the published words, and correct about what is not there."""
+"""Event logs of free-running services: complete, valid by the published schema, and correct about what is missing."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ UNKNOWN = Pod("red", "p9")
 
 
 class Log:
-    """A file sink, and what is in its file."""
+    """A file sink and the content of its file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.sink = FileSink(path)
 
     def lines(self) -> list[Line]:
-        """All that was written; each is a line in the protocols' words."""
+        """All lines; each is valid by the schema."""
         vocabulary = Vocabulary()
         lines = [record.line for record in LogFile(self.path, vocabulary)]
         for line in lines:
@@ -51,7 +51,7 @@ def log(tmp_path: Path) -> Iterator[Log]:
 
 
 def run_a_little(world: World) -> None:
-    """Pods are placed, found, moved, asked for in vain and removed; what hosts share changes; NCM and an agent start anew."""
+    """Pods are placed, found, moved, requested in vain and removed; shared configuration changes; NCM and an agent restart."""
     world.start(world.ncm, world.dpm, world.h1, world.h2)
     world.place_both()
     world.h1.send(P1, P2)
@@ -74,7 +74,7 @@ def by_run(lines: list[Line]) -> dict[tuple[str, str], list[Line]]:
     return found
 
 
-def test_a_deployment_writes_down_all_that_it_does(log: Log) -> None:
+def test_a_deployment_records_all_its_steps(log: Log) -> None:
     world = World(events=log.sink)
     run_a_little(world)
     world.stop()
@@ -131,14 +131,14 @@ def test_without_a_log_no_message_carries_an_id() -> None:
         origins.extend(letter.origin for letter in letters)  # type: ignore[attr-defined] # a sequence of letters
         publish(letters)  # type: ignore[arg-type] # as above
 
-    world.broker.publish = note  # type: ignore[method-assign] # to look at what goes by
+    world.broker.publish = note  # type: ignore[method-assign] # observes what is published
     run_a_little(world)
     world.stop()
     assert len(origins) > 10
     assert not any(origins)
 
 
-def test_a_process_that_starts_anew_begins_a_run_that_tells_what_it_goes_on_from(log: Log) -> None:
+def test_a_restarted_process_begins_a_run_with_its_restored_state(log: Log) -> None:
     world = World(events=log.sink)
     world.start(world.ncm, world.dpm, world.h1, world.h2)
     world.place_both()
@@ -182,7 +182,7 @@ def test_a_file_has_one_writer(tmp_path: Path) -> None:
     FileSink(tmp_path / "events.ndjson").close()
 
 
-def test_a_file_that_cannot_be_there_is_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_created_is_refused_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(BadDeployment, match=r"none/events: cannot be written .*; name another file"):
         FileSink(tmp_path / "none" / "events")
 
@@ -199,8 +199,8 @@ print([sink.write(b'{"service":1}\\n') for _ in range(5)])
 """
 
 
-def test_a_disk_that_is_full_ends_the_log_and_not_the_process(tmp_path: Path) -> None:
-    """Nothing is written behind the hole, and one sentence says so."""
+def test_a_full_disk_ends_the_log_and_not_the_process(tmp_path: Path) -> None:
+    """Nothing is written after the gap, and one sentence says so."""
     path = tmp_path / "events.ndjson"
     done = subprocess.run(
         [sys.executable, "-c", FULL, str(path)],

@@ -1,7 +1,7 @@
-"""What a process writes down is what the specification says of its step: on every vector, and of cores that are wrong.
+"""What a process records of a step agrees with the specification: on every vector, and for faulty cores it shows the fault.
 
-A recorder looks at the cores of each replay. After each step its line must name the step with all its parameters, list the messages
-that the step sends, and tell of entries what the specification's state says of them; its whole state must be the specification's.
+A recorder observes the cores of each replay. After each step its line must name the step with all its parameters, list the messages
+that the step sends, and give entries the values of the specification's state; its full state must be the specification's.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ VOCABULARY = Vocabulary()
 
 
 class Lines:
-    """A sink that keeps what it is given."""
+    """A sink that keeps its lines in memory."""
 
     def __init__(self) -> None:
         self.lines: list[Line] = []
@@ -46,7 +46,7 @@ class Lines:
         return True
 
     def close(self) -> None:
-        """Nothing to write out."""
+        """Nothing to flush."""
 
     def take(self) -> list[Line]:
         taken, self.lines = self.lines, []
@@ -54,17 +54,17 @@ class Lines:
 
 
 class Seen:
-    """What the recorder has written over all replays."""
+    """The recorded lines of all replays."""
 
     def __init__(self) -> None:
         self.events: set[str] = set()
         self.wrong: list[str] = []
-        """Where a line does not say what the specification says."""
+        """Notes where a line differs from the specification."""
         self.symbols: set[str] = set()
 
 
 class Recording(Driver):
-    """A driver beside which a recorder looks at the cores."""
+    """A driver whose cores a recorder observes."""
 
     protocol: str
     seen: Seen
@@ -104,7 +104,7 @@ class Recording(Driver):
         return vpcs
 
     def _plain(self, value: Any) -> Any:
-        """A word of a log in the configuration's names."""
+        """A value of a log with the names of the configuration."""
         names: Any = self.names
         if isinstance(value, str) and re.fullmatch(r"\d+\.\d+", value):
             return names.request_name(int(value.split(".")[1]))
@@ -147,7 +147,7 @@ class Recording(Driver):
                     self._blame(f"{where}: {symbol}{key} is {value}, and should be {expected}")
 
     def _check_state(self, recorder: Recorder, sink: Lines, process: str, after: Stated) -> None:
-        """The whole state of the process is the specification's."""
+        """Checks that the full state of the process is the specification's."""
         recorder._tell_state("process.snapshot", {})
         (line,) = sink.take()
         told = {name.removeprefix(f"{self.protocol}."): entries for name, entries in (line.state or {}).items()}
@@ -167,7 +167,7 @@ class Recording(Driver):
                     self._blame(f"process.snapshot: {symbol.name}{key} is missing")
 
     def _true(self, symbol: str, process: str, after: Stated) -> Iterator[tuple[Any, ...]]:
-        """The arguments of which a relation is true, or at which a function is not as in the beginning."""
+        """The arguments for which a relation holds, or a function differs from its initial value."""
         relation = after.relations.get(symbol)
         keys = relation if relation is not None else [k for k, v in after.functions[symbol].items() if v not in UNSET]
         yield from (key for key in keys if process in ("dpm", "ncm") or key[0] == process)
@@ -199,7 +199,7 @@ def positive(name: str) -> list[Vector]:
 
 
 @pytest.mark.parametrize("name", ["on-demand", "message-queue"])
-def test_every_step_of_every_vector_is_written_down_as_it_is_stated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_every_step_of_every_vector_is_recorded_as_stated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     seen = recorded(monkeypatch, name)
     assert seen.wrong == []
     assert seen.events == {event for event in ACTIONS if event.startswith(f"{name}.")}
@@ -217,8 +217,8 @@ def test_every_step_of_every_vector_is_written_down_as_it_is_stated(monkeypatch:
         ("remembers_over_a_restart", "process.snapshot: known"),
     ],
 )
-def test_what_a_wrong_core_has_done_shows_in_its_line(monkeypatch: pytest.MonkeyPatch, faulty: str, told: str) -> None:
-    """Nothing is derived from the name of a step: what is left undone, or done besides, is written down as it is."""
+def test_the_effect_of_a_faulty_core_shows_in_its_line(monkeypatch: pytest.MonkeyPatch, faulty: str, told: str) -> None:
+    """Nothing is derived from the name of a step: omitted and additional effects are recorded as they are."""
     assert any(told in wrong for wrong in recorded(monkeypatch, "on-demand", FAULTY[faulty]).wrong)
 
 
@@ -229,5 +229,5 @@ def test_what_a_wrong_core_has_done_shows_in_its_line(monkeypatch: pytest.Monkey
         ("takes_a_refusal_for_success", "message-queue.hear_refusal is written as ['message-queue.hear_acceptance']"),
     ],
 )
-def test_the_same_of_the_message_queue(monkeypatch: pytest.MonkeyPatch, faulty: str, told: str) -> None:
+def test_the_same_for_the_message_queue(monkeypatch: pytest.MonkeyPatch, faulty: str, told: str) -> None:
     assert any(told in wrong for wrong in recorded(monkeypatch, "message-queue", FAULTY_MESSAGE_QUEUE[faulty]).wrong)

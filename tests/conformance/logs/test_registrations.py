@@ -1,4 +1,4 @@
-"""Hosts that are registered late, or anew: to the statement they are there from the beginning, and logs conform all the same."""
+"""Hosts that are registered late or again: in the statement they exist from the start, and yet the logs conform."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from impl.events.line import Line, decoded, encoded
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Path]:
-    """Of a fleet in which hosts come late, and come again."""
+    """The logs of a fleet in which hosts are registered late, and again."""
     return record_in_memory(tmp_path_factory.mktemp("fleet"), 9_000, agents=15).files
 
 
@@ -32,12 +32,12 @@ def of(logs: Sequence[Path], name: str) -> tuple[Path, list[Line]]:
     return path, [decoded(line) for line in path.read_bytes().splitlines()]
 
 
-def test_hosts_that_come_late_or_again_are_no_wrong(logs: Sequence[Path]) -> None:
+def test_hosts_registered_late_or_again_are_no_divergence(logs: Sequence[Path]) -> None:
     found = judged(logs)
     assert found.verdict == "conforms", found.as_json()
     _, lines = of(logs, "ncm")
     registered = [str(line.attributes["host"]) for line in lines if line.event == REGISTERED]
-    assert len(registered) > len(set(registered)), "no host was registered anew"
+    assert len(registered) > len(set(registered)), "no host was registered again"
     stored = [line.after or {} for line in lines if line.event == "on-demand.store"]
     stored_before = [entry for after in stored for entry in after.get("told", ()) if entry[-1] is False]
     assert stored_before, "no version was stored before its place was registered"
@@ -49,7 +49,7 @@ def nothing(*_: object) -> Iterator[bool]:
 
 
 @pytest.mark.parametrize("without", ["absent", "note"])
-def test_taken_for_hosts_that_were_there_all_the_time_they_would_be(
+def test_without_registrations_such_logs_would_diverge(
     logs: Sequence[Path], monkeypatch: pytest.MonkeyPatch, without: str
 ) -> None:
     monkeypatch.setattr(Registrations, without, nothing if without == "absent" else lambda *_: None)
@@ -57,7 +57,7 @@ def test_taken_for_hosts_that_were_there_all_the_time_they_would_be(
 
 
 @pytest.mark.parametrize("symbol", ["told", "pending"])
-def test_what_a_host_begins_with_is_held_against_what_is_placed_there(
+def test_the_initial_state_of_a_host_is_compared_with_what_is_placed_there(
     logs: Sequence[Path], tmp_path: Path, symbol: str
 ) -> None:
     path, lines = of(logs, "ncm")
@@ -68,8 +68,8 @@ def test_what_a_host_begins_with_is_held_against_what_is_placed_there(
     )
     line = lines[place]
     host, pod, _ = (line.after or {})["on-demand.told"][0]
-    said = {"told": (), "pending": ((pod, 1, host, True),)}[symbol]
-    lines[place] = msgspec.structs.replace(line, after={**(line.after or {}), f"on-demand.{symbol}": said})
+    stated = {"told": (), "pending": ((pod, 1, host, True),)}[symbol]
+    lines[place] = msgspec.structs.replace(line, after={**(line.after or {}), f"on-demand.{symbol}": stated})
     changed = tmp_path / path.name
     changed.write_bytes(b"".join(encoded(each_line) + b"\n" for each_line in lines))
     found = judged([changed if log == path else log for log in logs])

@@ -1,4 +1,4 @@
-"""What is kept of long logs does not grow with them. What asks for something forgotten neither passes nor is blamed."""
+"""Memory does not grow with the logs. A line that depends on dropped state is inconclusive."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
-    """The lines of a fleet in which nothing comes later than the window, in the order in which they were written."""
+    """The lines of a fleet in which no message is later than the window, in the order in which they were written."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fleet, "LATE", (50, 100))
         made = fleet.record_in_memory(tmp_path_factory.mktemp("fleet"), 4 * LINES, agents=AGENTS)
@@ -45,7 +45,7 @@ def fed(records: Sequence[Record], window: int = WINDOW) -> Validation:
 
 
 def entries(validation: Validation) -> int:
-    """How many entries are kept in all, of the state and of what was forgotten."""
+    """The total number of entries kept, of the state and of intervals of dropped entries."""
     some = 0
     for matcher in validation.matchers.values():
         tables = matcher.tables
@@ -67,8 +67,8 @@ def peaks(records: Sequence[Record], window: int) -> Iterator[int]:
     assert validation.finish().verdict == "conforms", validation.finish()
 
 
-def test_what_is_kept_does_not_grow_with_the_logs(records: list[Record], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interval_set, "RUNS_MAX", 2)  # so that each set has soon as many runs as it will ever have
+def test_memory_does_not_grow_with_the_logs(records: list[Record], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interval_set, "RUNS_MAX", 2)  # so that each set soon has its maximal number of intervals
     early, *_, late = peaks(records, WINDOW)
     assert late < 1.5 * early
     monkeypatch.setattr(validate, "sweep", lambda matcher, window, complete: None)
@@ -76,11 +76,11 @@ def test_what_is_kept_does_not_grow_with_the_logs(records: list[Record], monkeyp
     assert remembered > 3 * late, "there was nothing to forget"
 
 
-# ------------------------------------------------------------------------------------------- what asks for it again
+# ---------------------------------------------------------------------------------- lines about dropped state
 
 
 def answered_again(validation: Validation, records: Sequence[Record], *, forgotten: bool) -> Line:
-    """A refusal or a grant that NCM's log tells, as NCM would write it at the end, of a request whose epoch is not over."""
+    """A refusal or grant of NCM's log repeated at the end of the log, for a request of a current epoch."""
     tables = validation.tables("on-demand")
     observer = validation.matchers["on-demand"].observer
     state = tables.copy()
@@ -95,7 +95,7 @@ def answered_again(validation: Validation, records: Sequence[Record], *, forgott
         state.put("request", message, True)
         ready = observer.actions[line.event.partition(".")[2]]
         if ready.refuses(state, *(given[name] for name in ready.names)) == -1:
-            process = validation.joining.processes["ncm"]
+            process = validation.causal_order.processes["ncm"]
             return msgspec.structs.replace(line, run=process.run, sequence=process.sequence + 1, after=None, state=None)
     raise AssertionError("nothing was answered that could be answered again")
 
@@ -108,20 +108,20 @@ def ended(validation: Validation, *lines: Line) -> Verdict:
     return validation.finish()
 
 
-def test_a_late_answer_to_a_forgotten_request_is_inconclusive_and_its_place_is_said(records: list[Record]) -> None:
+def test_a_late_answer_to_a_dropped_request_is_inconclusive_and_its_place_is_reported(records: list[Record]) -> None:
     validation = fed(records)
     late = answered_again(validation, records, forgotten=True)
     next_one = answered_again(validation, records, forgotten=False)
     found = ended(validation, late, msgspec.structs.replace(next_one, sequence=late.sequence + 1))
     assert found.verdict == "inconclusive"
     assert found.why.startswith(f"more.ndjson:1: request({late.attributes['host']}, ")
-    assert "was forgotten: it is older than --window 3,000; a larger one remembers more" in found.why
+    assert "was dropped: it is older than --window 3,000; set a larger window" in found.why
     assert found.counts["lines about what was forgotten"] == 1
     assert found.events == len(records) + 2, "what follows is not looked at"
     assert ended(fed(records, 10 * len(records)), late).verdict == "conforms"
 
 
-def test_what_is_wrong_behind_a_forgotten_request_diverges_all_the_same(records: list[Record]) -> None:
+def test_a_misfit_after_a_dropped_request_still_diverges(records: list[Record]) -> None:
     validation = fed(records)
     late = answered_again(validation, records, forgotten=True)
     wrong = {**late.attributes, "epoch": 77}
@@ -129,7 +129,7 @@ def test_what_is_wrong_behind_a_forgotten_request_diverges_all_the_same(records:
     assert ended(fed(records), msgspec.structs.replace(late, sent=())).verdict == "diverges"
 
 
-def test_an_answer_to_a_request_that_was_never_sent_is_judged_as_if_nothing_were_forgotten(
+def test_an_answer_to_a_request_never_sent_is_decided_as_if_nothing_were_dropped(
     records: list[Record],
 ) -> None:
     validation = fed(records)
@@ -144,11 +144,9 @@ def test_an_answer_to_a_request_that_was_never_sent_is_judged_as_if_nothing_were
 
 
 @pytest.mark.parametrize("event", ["on-demand.report_done", "on-demand.report_failed"])
-def test_a_version_that_has_ended_does_not_end_again_though_it_was_forgotten_how_it_did(
-    records: list[Record], event: str
-) -> None:
+def test_a_version_does_not_end_twice_though_its_outcome_was_dropped(records: list[Record], event: str) -> None:
     validation = fed(records)
-    tables, process = validation.tables("on-demand"), validation.joining.processes["ncm"]
+    tables, process = validation.tables("on-demand"), validation.causal_order.processes["ncm"]
     pod = next(record.line.attributes["pod"] for record in records if record.line.event == "on-demand.report_done")
     assert tables.get("change", (pod, 1)) == FORGOTTEN
     last = next(each_record.line for each_record in reversed(records) if each_record.line.process == "ncm")
@@ -158,7 +156,7 @@ def test_a_version_that_has_ended_does_not_end_again_though_it_was_forgotten_how
     assert ended(validation, msgspec.structs.replace(line, taken=None, state=None)).verdict == "diverges"
 
 
-def test_a_wrong_about_what_is_remembered_diverges(records: list[Record]) -> None:
+def test_a_misfit_with_retained_state_diverges(records: list[Record]) -> None:
     place = max(number for number, record in enumerate(records) if record.line.event == "on-demand.grant")
     validation = fed(records[:place])
     line = records[place].line
@@ -168,10 +166,10 @@ def test_a_wrong_about_what_is_remembered_diverges(records: list[Record]) -> Non
     assert validation.finish().verdict == "diverges"
 
 
-# --------------------------------------------------------------------------------------------------- what else is kept
+# --------------------------------------------------------------------------------------------------- other limits
 
 
-def test_what_was_forgotten_is_forgotten_after_a_checkpoint_too(records: list[Record], tmp_path: Path) -> None:
+def test_dropped_state_stays_dropped_after_a_checkpoint(records: list[Record], tmp_path: Path) -> None:
     first = fed(records[: 2 * LINES])
     checkpoints.write(checkpoints.saved(first, {}, {}), tmp_path / "watch.json")
     kept = checkpoints.read(tmp_path / "watch.json", {})
@@ -206,16 +204,16 @@ def test_a_doubt_outlives_a_checkpoint(records: list[Record], tmp_path: Path) ->
 
 
 def test_of_the_runs_of_a_process_the_newest_are_kept_and_the_others_are_counted() -> None:
-    joining = CausalOrder(lambda process, record: None, lambda event, message: True)
+    order = CausalOrder(lambda process, record: None, lambda event, message: True)
     for number in range(RUNS_MAX + 10):
-        joining.feed(
+        order.feed(
             Record(
                 "a",
                 number,
                 Line(process="ncm", run=f"{number:016x}", sequence=1, time=0, event="process.started", attributes={}),
             )
         )
-    process = joining.processes["ncm"]
+    process = order.processes["ncm"]
     assert (len(process.ended), process.runs_forgotten) == (RUNS_MAX, 9)
     assert process.has_taken(f"{RUNS_MAX:016x}", 1)
     assert not process.has_taken(f"{0:016x}", 1)

@@ -1,4 +1,4 @@
-"""Validation looks at words of messages and of state only where nothing was compared with them, and no slip gets by for that."""
+"""Validation checks the schema of messages and state only where they were not compared with the model, and misses no error."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _problem(logs: dict[str, Lines], folder: Path, name: str, number: int, line:
 
 
 def _entries(logs: dict[str, Lines], key: str, wanted: Callable[[str, list[Any]], bool]) -> tuple[str, int, str, int]:
-    """File, line, symbol and place of the last entry that is wanted, in a line that is no process's first."""
+    """File, line, symbol and index of the last matching entry, in a line that is not the first of its process."""
     return [
         (name, number, symbol, place)
         for name, lines in logs.items()
@@ -70,17 +70,17 @@ SLIPS: dict[str, tuple[Callable[[str, list[Any]], bool], Slip, str]] = {
     "true for one, as a value": (
         lambda symbol, entry: symbol == "known" and entry[-1] == 1,
         lambda entry: [*entry[:-1], True],
-        "after.known[{}].value: expected an integer from 0 on, found true",
+        "after.known[{}].value: expected an integer >= 0, found true",
     ),
     "true for one, as an argument": (
         lambda symbol, entry: symbol == "at" and entry[1] == 1,
         lambda entry: [entry[0], True, *entry[2:]],
-        "after.at[{}].version: expected an integer from 0 on, found true",
+        "after.at[{}].version: expected an integer >= 0, found true",
     ),
     "true for one, among many": (
         lambda symbol, entry: symbol == "pending" and entry[1] == 1 and entry[-1] is True,
         lambda entry: [entry[0], True, *entry[2:]],
-        "after.pending[{}].version: expected an integer from 0 on, found true",
+        "after.pending[{}].version: expected an integer >= 0, found true",
     ),
     "an entry of nothing": (
         lambda symbol, entry: symbol == "installed",
@@ -96,7 +96,9 @@ SLIPS: dict[str, tuple[Callable[[str, list[Any]], bool], Slip, str]] = {
 
 
 @pytest.mark.parametrize("name", SLIPS)
-def test_a_slip_in_an_entry_that_fits_otherwise_is_found(name: str, logs: dict[str, Lines], tmp_path: Path) -> None:
+def test_an_invalid_value_in_an_entry_that_compares_equal_is_found(
+    name: str, logs: dict[str, Lines], tmp_path: Path
+) -> None:
     wanted, slip, said = SLIPS[name]
     file, number, symbol, place = _entries(logs, "after", wanted)
     line = json.loads(json.dumps(logs[file][number]))
@@ -104,18 +106,18 @@ def test_a_slip_in_an_entry_that_fits_otherwise_is_found(name: str, logs: dict[s
     assert _problem(logs, tmp_path, file, number, line) == f"{file}:{number + 1}: {said.format(place)}"
 
 
-def test_a_message_in_words_that_do_not_exist_is_found(logs: dict[str, Lines], tmp_path: Path) -> None:
+def test_an_unknown_message_is_found(logs: dict[str, Lines], tmp_path: Path) -> None:
     number = max(place for place, line in enumerate(logs["ncm.ndjson"]) if line["event.name"] == "on-demand.grant")
     line = json.loads(json.dumps(logs["ncm.ndjson"][number]))
     line["sent"][0][-1] = "three"
     found = _problem(logs, tmp_path, "ncm.ndjson", number, line)
     assert re.fullmatch(
-        rf"ncm.ndjson:{number + 1}: sent\[0\].version: expected an integer from 0 on, found \"three\"", found
+        rf"ncm.ndjson:{number + 1}: sent\[0\].version: expected an integer >= 0, found \"three\"", found
     )
 
 
-def test_a_slip_in_a_line_whose_turn_never_comes_is_found(logs: dict[str, Lines], tmp_path: Path) -> None:
-    """It waits behind a line whose message nobody is logged to have sent."""
+def test_an_invalid_value_in_a_line_that_is_never_taken_is_found(logs: dict[str, Lines], tmp_path: Path) -> None:
+    """The line waits behind one whose message no logged line sent."""
     name = next(name for name in logs if name.startswith("host"))
     taking = next(place for place, line in enumerate(logs[name]) if place and "messaging.message.id" in line)
     number = next(

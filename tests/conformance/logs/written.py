@@ -1,4 +1,4 @@
-"""Logs as a deployment would have written them, of runs of the specification: what validation must take, and what it must not."""
+"""Logs of runs of the specification, as a deployment would write them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance.logs.names import RESTARTS, WHOLE
+from conformance.logs.names import FULL_STATE, RESTARTS
 from conformance.logs.reading import Record
 from conformance.protocols import base
 from impl.events.line import Line, encoded
@@ -23,16 +23,16 @@ Entry = tuple[str, tuple[Element, ...]]
 
 @dataclass
 class Writer:
-    """Writes the line of each step of a run. What the adversary does is in no log."""
+    """Writes the line of each step of a run. Steps of the adversary are in no log."""
 
     protocol: Protocol
     trace: Trace
     without: frozenset[str] = frozenset()
     """Processes that keep no log."""
     ids: bool = True
-    """Messages carry the line that sent them."""
+    """Whether messages carry the id of the line that sent them."""
     snapshots: int = 0
-    """Lines of a process between two that only tell its state; 0: none."""
+    """Lines of a process between two snapshots of its state; 0 for no snapshots."""
     runs: dict[str, int] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     sent_by: dict[tuple[Element, ...], str] = field(default_factory=dict)
@@ -110,14 +110,14 @@ class Writer:
             yield self._made(process, "process.snapshot", {}, state=self._state(role, host, after, prefixed=True))
 
     def _changes(self, name: str, before: State, after: State, step: Occurrence) -> dict[Entry, Any]:
-        """The messages that the step sends, and the entries that it is about by the protocol, as they are afterwards."""
+        """The messages that the step sends, and the entries that it concerns, with their values after the step."""
         given = dict(step.choices)
         found: dict[Entry, Any] = {}
         for compiled in (self.compiled, self.rightly):
             ready = compiled.actions[name]
             choices = [given[parameter] for parameter in ready.names if parameter in given]
             if len(choices) < len(ready.names):
-                continue  # a variant may choose less
+                continue  # a variant may have fewer parameters
             for (of, arguments), value in ready.changes(load(compiled, before), *choices).items():
                 if self.symbols[of].kind == "message":
                     if compiled is self.compiled:
@@ -131,7 +131,7 @@ class Writer:
 
     def _state(self, role: str, host: str, state: State, *, prefixed: bool) -> dict[str, tuple[Any, ...]]:
         found: dict[str, tuple[Any, ...]] = {}
-        for shown in WHOLE[self.name][role]:
+        for shown in FULL_STATE[self.name][role]:
             symbol = self.symbols[shown.symbol]
             if symbol.result is Formula:
                 entries = [(*relation, True) for relation in sorted(state.relations[shown.symbol])]
@@ -149,7 +149,7 @@ class Writer:
         return found
 
     def _places(self, role: str, host: str, state: State) -> Iterator[tuple[Any, ...]]:
-        """The places of the versions that a process goes by."""
+        """The places of the versions that a process uses."""
         newest = {"dpm": "latest", "ncm": "recorded", "aca": "known"}[role]
         if "at" in state.relations:
             for pod, version, place in sorted(state.relations["at"]):
@@ -159,12 +159,12 @@ class Writer:
     def _roles(self) -> Mapping[str, Any]:
         return {role.name.lower(): role for role in self.protocol.roles}
 
-    def _said(self, values: Iterable[Any]) -> tuple[Any, ...]:
-        """Values in the words of logs."""
+    def _logged(self, values: Iterable[Any]) -> tuple[Any, ...]:
+        """Values in the form of logs."""
         return tuple(self.words.get(value, value) for value in values)
 
     def _entries(self, state: Mapping[str, Iterable[Any]] | None) -> dict[str, tuple[Any, ...]] | None:
-        return None if state is None else {name: tuple(map(self._said, some)) for name, some in state.items()}
+        return None if state is None else {name: tuple(map(self._logged, some)) for name, some in state.items()}
 
     def _made(
         self,
@@ -187,7 +187,7 @@ class Writer:
             time=self.time,
             event=event,
             attributes={name: self.words.get(value, value) for name, value in attributes.items()},
-            sent=None if sent is None else tuple(self._said(message) for message in sent),
+            sent=None if sent is None else tuple(self._logged(message) for message in sent),
             after=self._entries(after),
             state=self._entries(state),
             taken=taken,

@@ -1,4 +1,4 @@
-"""Divergences are made small on a model of what is wrong, confirmed on the target, and have a rate."""
+"""Divergences are shrunk on a model of the failure, confirmed on the target, and have a rate."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from conformance.replay.lockstep import Leaving, replay
 from conformance.replay.replays import Vector, read_vectors, vectors_of
 from conformance.replay.targets import open_target
 from conformance.report.shrunk import print_shrunk
+from conformance.shrink.failure import kind_of
 from conformance.shrink.shrink import Shrunk, shrink
-from conformance.shrink.wrong import kind_of
-from conformance.vectors.generation import worlds
+from conformance.vectors.generation import vector_configurations
 from impl.broker.deployment import Deployment
 from impl.cli.exits import Exit
 from impl.core import Effects
@@ -45,38 +45,38 @@ __all__ = ["ondemand"]
 
 NEGATIVE = negative_of(PROTOCOL)
 SLACK = 3
-"""Steps more than the shortest way to the broken promise, which may show in another step, or more easily."""
+"""Additional steps allowed over the shortest trace to the broken promise: the failure may show in another step."""
 
 
 def negative_steps(protocol: Protocol) -> Mapping[str, int]:
-    """How far it is to where each variant leaves the protocol, by the shipped vectors."""
+    """By variant: the number of steps to where it leaves the protocol, from the negative vectors."""
     vectors = read_vectors([negative_of(protocol)], protocol)
     return {vector.name.replace("-", "_"): vector.diverges_at or 0 for vector in vectors}
 
 
-def made_small(protocol: Protocol, world: str, cores: Cores, times: int = 2) -> tuple[Vector, Shrunk]:
-    """A run that diverges in its 60th step or later, and what is made of it, in memory."""
+def shrunk(protocol: Protocol, configuration: str, cores: Cores, times: int = 2) -> tuple[Vector, Shrunk]:
+    """A run that diverges in its 60th step or later, and the result of shrinking it, in memory."""
     with open_target("memory") as target:
-        vector = diverging_late(protocol, world, cores, target)
+        vector = diverging_late(protocol, configuration, cores, target)
         return vector, shrink(vector, target, cores=cores, times=times)
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        "learns_the_older",  # a message that comes once more: a part of a guard is ignored
+        "learns_the_older",  # a repeated message: a conjunct of a guard is ignored
         "older_overwrites_newer",  # another action is taken
-        "forgets_whom_it_told",  # a change is not made
-        "pushes_to_all",  # a message to others too
-        "serves_the_deleted",  # a variant that no single change is
-        "grants_the_next_version",  # what is sent says something else
+        "forgets_whom_it_told",  # a change is omitted
+        "pushes_to_all",  # an additional message
+        "serves_the_deleted",  # a variant that is no single change
+        "grants_the_next_version",  # a message has other content
         "releases_again",
         "reuses_a_version",
         "takes_every_report_for_done",
     ],
 )
-def test_a_long_run_is_made_as_short_as_the_way_of_its_variant(name: str) -> None:
-    vector, found = made_small(PROTOCOL, "one-network", FAULTY[name])
+def test_a_long_run_is_shrunk_to_the_length_of_its_negative_vector(name: str) -> None:
+    vector, found = shrunk(PROTOCOL, "one-network", FAULTY[name])
     assert found.divergence is not None
     assert found.divergence.step >= 60
     assert found.smallest is not None
@@ -92,27 +92,27 @@ def test_a_long_run_is_made_as_short_as_the_way_of_its_variant(name: str) -> Non
     "name",
     [
         "sends_nothing_at_equality",  # the core refuses: a context is learned
-        "counts_any_confirmation",  # a message that comes once more, in a context that is learned
+        "counts_any_confirmation",  # a repeated message in a learned context
         "keeps_the_subscription",
-        "closes_the_topic_at_once",  # no hypothesis explains it: the target is asked
+        "closes_the_topic_at_once",  # no hypothesis explains it: reduced on the target
         "ends_it_at_the_broker_later",
     ],
 )
-def test_so_is_one_of_the_message_queue(name: str) -> None:
-    _, found = made_small(MESSAGE_QUEUE, "two-networks", OF_MESSAGE_QUEUE[name])
+def test_a_long_run_of_the_message_queue_is_shrunk(name: str) -> None:
+    _, found = shrunk(MESSAGE_QUEUE, "two-networks", OF_MESSAGE_QUEUE[name])
     assert found.smallest is not None
     assert found.smallest.steps <= negative_steps(MESSAGE_QUEUE).get(name, 5) + SLACK
     assert found.smallest.likewise == 2
 
 
-def test_what_is_wrong_is_told_in_the_words_of_the_statement() -> None:
-    _, found = made_small(PROTOCOL, "one-network", FAULTY["learns_the_older"])
+def test_the_hypothesis_is_stated_in_the_terms_of_the_statement() -> None:
+    _, found = shrunk(PROTOCOL, "one-network", FAULTY["learns_the_older"])
     assert found.smallest is not None
     assert found.smallest.candidate.because == "learn without known(host, pod) < version"
 
 
-def test_what_only_a_message_sent_again_shows_is_made_small() -> None:
-    _, found = made_small(PROTOCOL, "one-network", RESTRICTIVE["never_reminds"])
+def test_a_failure_that_only_a_repeated_message_shows_is_shrunk() -> None:
+    _, found = shrunk(PROTOCOL, "one-network", RESTRICTIVE["never_reminds"])
     assert found.divergence is not None
     assert found.divergence.field == "messages"
     assert found.smallest is not None
@@ -121,7 +121,7 @@ def test_what_only_a_message_sent_again_shows_is_made_small() -> None:
 
 
 class SometimesLearnsTheOlder(LearnsTheOlder):
-    """It takes an older version for a newer one now and then."""
+    """Sometimes takes an older version for a newer one."""
 
     generator: ClassVar[random.Random]
 
@@ -129,7 +129,7 @@ class SometimesLearnsTheOlder(LearnsTheOlder):
         return Aca._is_newer(self, pod, version) or self.generator.random() < 0.4
 
 
-def test_a_wrong_that_happens_sometimes_has_a_rate() -> None:
+def test_an_intermittent_failure_has_a_rate() -> None:
     with open_target("memory") as target:
         vector = diverging_late(PROTOCOL, "one-network", FAULTY["learns_the_older"], target)
         SometimesLearnsTheOlder.generator = random.Random(7)
@@ -141,7 +141,7 @@ def test_a_wrong_that_happens_sometimes_has_a_rate() -> None:
 
 
 class FailsAfterMuch(Aca):
-    """It has a fault that no rule of the protocol is about: it counts what it is handed."""
+    """Has a fault unrelated to the rules of the protocol: it counts its messages."""
 
     handed: int = 0
 
@@ -152,7 +152,7 @@ class FailsAfterMuch(Aca):
         return super().receive(message)
 
 
-def test_what_no_hypothesis_explains_is_still_made_small() -> None:
+def test_a_failure_without_a_hypothesis_is_still_shrunk() -> None:
     vectors = [
         read_vector for read_vector in read_vectors([vectors_of(PROTOCOL)], PROTOCOL) if read_vector.diverges_at is None
     ]
@@ -161,8 +161,10 @@ def test_what_no_hypothesis_explains_is_still_made_small() -> None:
         replays = [
             (vector, replay(vector.trace, vector.name, PROTOCOL, target, cores).divergence) for vector in vectors
         ]
-        # One that goes wrong late, and by a step: messages of strangers are counted too.
-        diverging = [(one, found.step) for one, found in replays if found is not None and "(host=" in found.action]
+        # The one that diverges latest, in a step: unauthorized messages are counted too.
+        diverging = [
+            (vector, found.step) for vector, found in replays if found is not None and "(host=" in found.action
+        ]
         latest, _ = max(diverging, key=lambda item: item[1])
         found = shrink(latest, target, cores=cores, times=1)
     assert found.divergence is not None
@@ -172,7 +174,7 @@ def test_what_no_hypothesis_explains_is_still_made_small() -> None:
     assert "OverflowError" in found.smallest.divergence.because
 
 
-def test_what_goes_wrong_at_the_start_is_small_already() -> None:
+def test_a_divergence_at_the_start_is_not_shrunk() -> None:
     vector = read_vectors([vectors_of(PROTOCOL)], PROTOCOL)[0]
     with open_target("memory") as target:
         found = shrink(vector, target, cores=Cores(aca=SendsForAnyPod), times=1)
@@ -180,11 +182,11 @@ def test_what_goes_wrong_at_the_start_is_small_already() -> None:
     assert (found.divergence.step, found.tried, found.exit) == (0, [], Exit.VIOLATED)
     shown = io.StringIO()
     print_shrunk(found, Console(file=shown, width=80))
-    assert "It does so at the start already" in shown.getvalue()
+    assert "It diverges at the start: there is nothing to shrink." in shown.getvalue()
 
 
-def test_what_a_core_only_would_do_is_made_small() -> None:
-    _, found = made_small(PROTOCOL, "one-network", Cores(aca=EvictsLocalPods))
+def test_a_failure_of_enabledness_is_shrunk() -> None:
+    _, found = shrunk(PROTOCOL, "one-network", Cores(aca=EvictsLocalPods))
     assert found.divergence is not None
     assert found.divergence.field.endswith(": may_evict")
     assert found.smallest is not None
@@ -192,7 +194,7 @@ def test_what_a_core_only_would_do_is_made_small() -> None:
 
 
 def test_a_run_that_leaves_the_protocol_stays_one() -> None:
-    """A negative vector with steps that it does not need."""
+    """A negative vector with unnecessary steps."""
     (vector,) = read_vectors([NEGATIVE / "grants-the-next-version.itf.json"], PROTOCOL)
     with open_target("memory") as target:
         found = shrink(vector, target, cores=FAULTY["grants_the_next_version"], times=1)
@@ -202,20 +204,22 @@ def test_a_run_that_leaves_the_protocol_stays_one() -> None:
     assert leaving.step == len(found.smallest.candidate.trace.steps) <= (vector.diverges_at or 0)
 
 
-def test_ours_has_nothing_to_make_small() -> None:
+def test_a_conforming_trace_is_not_shrunk() -> None:
     vector = read_vectors([vectors_of(PROTOCOL)], PROTOCOL)[0]
     with open_target("memory") as target:
         found = shrink(vector, target, times=2)
     assert (found.verdict, found.exit, found.tried, found.smallest) == ("conforms", Exit.HOLDS, [], None)
 
 
-def test_what_cannot_be_driven_is_undecided() -> None:
-    """A DPM has the same thresholds for all VPCs; this world does not."""
-    world = next(each_world for each_world in worlds(MESSAGE_QUEUE) if each_world.name == "two-networks")
+def test_a_trace_that_cannot_be_replayed_is_undecided() -> None:
+    """A DPM has the same thresholds for all VPCs; this configuration does not."""
+    configuration = next(
+        candidate for candidate in vector_configurations(MESSAGE_QUEUE) if candidate.name == "two-networks"
+    )
     thresholds: dict[tuple[str | int, ...], str | int] = {("red",): 1, ("blue",): 2}
-    world = replace(world, constants={**world.constants, "many_ports": thresholds})
-    interpreter = Interpreter(MESSAGE_QUEUE, world)
-    start = Trace(MESSAGE_QUEUE.name, world, (initial_state(MESSAGE_QUEUE, world),), ())
+    configuration = replace(configuration, constants={**configuration.constants, "many_ports": thresholds})
+    interpreter = Interpreter(MESSAGE_QUEUE, configuration)
+    start = Trace(MESSAGE_QUEUE.name, configuration, (initial_state(MESSAGE_QUEUE, configuration),), ())
     trace = executed(interpreter, start, interpreter.enabled(start.states[0])[:1])
     assert trace is not None
     with open_target("memory") as target:
@@ -250,8 +254,8 @@ def test_shrink_shows_the_candidates_and_saves_the_smallest(ondemand: Command, t
     assert result["steps"] >= 60
     assert result["smallest"]["steps"] == 4
     said = " ".join(ended.err.split())
-    assert f"{result['steps']} steps, made 4: diverges likewise in 5 of 5 runs" in said
-    assert "As if: store without recorded(pod) < version." in said
+    assert f"{result['steps']} steps reduced to 4: diverges likewise in 5 of 5 runs" in said
+    assert "Hypothesis: store without recorded(pod) < version." in said
     assert "The way there:" in said
     assert ondemand("replay", small, "--faulty", "older_overwrites_newer").code == 1
     assert ondemand("replay", small).code == 0
@@ -265,16 +269,16 @@ def test_the_smallest_of_a_run_that_leaves_can_be_replayed(ondemand: Command, tm
     assert ondemand("replay", small).code == 0
     (vector,) = read_vectors([small], PROTOCOL)
     assert vector.diverges_at == len(vector.trace.steps)
-    assert vector.trace.description.startswith("Made small of grants-the-next-version.")
+    assert vector.trace.description.startswith("Shrunk from grants-the-next-version.")
 
 
-def test_replay_makes_the_first_divergence_small(ondemand: Command) -> None:
+def test_replay_shrinks_the_first_divergence(ondemand: Command) -> None:
     vectors = sorted(vectors_of(PROTOCOL).glob("*.itf.json"))[:4]
     ended = ondemand("replay", *vectors, "--faulty", "learns_the_older", "--shrink", "--json", "-")
     assert ended.code == 1
     shrunk = json.loads(ended.out)["shrunk"]
     assert shrunk["smallest"]["steps"] == 7
-    assert "if this is wrong" in ended.err
+    assert "hypothesis" in ended.err
     assert json.loads(ondemand("replay", *vectors, "--shrink", "--json", "-").out)["verdict"] == "conforms"
 
 
@@ -287,9 +291,9 @@ def test_replay_makes_the_first_divergence_small(ondemand: Command) -> None:
         ((NEGATIVE / "pushes-to-all.itf.json", "--times", "0"), "0 is not in the range"),
     ],
 )
-def test_wrong_usage_is_told_in_a_sentence(arguments: tuple[object, ...], said: str, ondemand: Command) -> None:
+def test_wrong_usage_is_reported_in_a_sentence(arguments: tuple[object, ...], said: str, ondemand: Command) -> None:
     assert said in sentence(ondemand("shrink", *arguments))
 
 
-def test_no_double_hides_another_of_the_same_name() -> None:
+def test_faulty_implementations_have_distinct_names() -> None:
     assert len(EVERY_FAULTY) == len(FAULTY) + len(RESTRICTIVE) + len(OF_MESSAGE_QUEUE)

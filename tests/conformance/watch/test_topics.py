@@ -1,4 +1,4 @@
-"""A deployment's event topics are watched while they are written to, and gone on with behind the last line that was taken."""
+"""A watch reads event topics while they are written, and resumes after the last line that it took."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ OPTIONS = {"window": 100_000}
 
 @pytest.fixture
 def recorded(deployment: Deployment) -> Iterator[Deployment]:
-    """A deployment that keeps event logs; they go with it."""
+    """A deployment that keeps event logs, which are removed with it."""
     event_topics.prepare(deployment)
     yield deployment
     event_topics.remove(deployment)
 
 
 def publish(deployment: Deployment, lines: dict[str, list[bytes]]) -> None:
-    """Writes lines to the topic of each process; by the administrator, for whom every topic is open."""
+    """Writes lines to the topic of each process, as the administrator, who may write to every topic."""
     with Admin(event_topics.namespace(deployment)) as admin:
         for process in lines:
             admin.create_topic(event_topics.topic(process))
@@ -48,7 +48,7 @@ def publish(deployment: Deployment, lines: dict[str, list[bytes]]) -> None:
 
 
 def watched(deployment: Deployment, checkpoint: Path, lines: int) -> Watch:
-    """A watch that has gone on from the checkpoint until so many lines were matched, in all watches together."""
+    """A watch resumed from the checkpoint and run until all watches together have taken `lines` lines."""
     validation = Validation()
     kept = checkpoints.read(checkpoint, OPTIONS)
     if kept is not None:
@@ -56,7 +56,7 @@ def watched(deployment: Deployment, checkpoint: Path, lines: int) -> Watch:
     positions = kept.positions if kept is not None else {}
     source = TopicSource(deployment, positions)
     watch = Watch(source, validation, checkpoint=checkpoint, options=OPTIONS, positions=positions)
-    seen = validation.joining
+    seen = validation.causal_order
 
     def enough() -> bool:
         assert watch.run(lambda: not watch.caught_up) is None, watch.verdict
@@ -68,8 +68,8 @@ def watched(deployment: Deployment, checkpoint: Path, lines: int) -> Watch:
     return watch
 
 
-def test_topics_are_taken_to_their_end_and_gone_on_with_from_there(recorded: Deployment, tmp_path: Path) -> None:
-    """Also those of processes that come later, and from within what the broker keeps as one batch."""
+def test_topics_are_read_to_their_end_and_resumed_from_there(recorded: Deployment, tmp_path: Path) -> None:
+    """Including topics of later processes, and positions within a batch of the broker."""
     made = record_in_memory(tmp_path, 3_000, agents=5)
     lines = {path.stem: path.read_bytes().splitlines(keepends=True) for path in made.files}
     parts: list[dict[str, list[bytes]]] = [{}, {}, {}]
@@ -83,8 +83,8 @@ def test_topics_are_taken_to_their_end_and_gone_on_with_from_there(recorded: Dep
     for part in parts:
         publish(recorded, part)
         published += sum(map(len, part.values()))
-        joining = watched(recorded, checkpoint, published).validation.joining
-        lines_of_watches.append(joining.lines + joining.waiting)
+        order = watched(recorded, checkpoint, published).validation.causal_order
+        lines_of_watches.append(order.lines + order.waiting)
     assert lines_of_watches[-1] == published == made.lines
     last = watched(recorded, checkpoint, published)
     assert sum(position.number for position in last.positions.values()) == published
@@ -92,7 +92,7 @@ def test_topics_are_taken_to_their_end_and_gone_on_with_from_there(recorded: Dep
     assert (verdict.verdict, verdict.events) == ("conforms", made.lines)
 
 
-def test_a_deployment_that_does_wrong_ends_its_watch(
+def test_a_diverging_deployment_ends_its_watch(
     deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ondemand: Command
 ) -> None:
     for name, value in environment(deployment, tmp_path).items():

@@ -1,4 +1,4 @@
-"""A watch takes lines as they come, stops at the first that does not fit, and goes on where an earlier one ended."""
+"""A watch takes lines as they arrive, stops at the first that does not fit, and resumes where an earlier one ended."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bytes
 
 @pytest.fixture
 def usual_signals() -> Iterator[None]:
-    """Signals as a shell leaves them to a program in the foreground, wherever the tests run."""
+    """Signal handlers as a foreground program has them, wherever the tests run."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler), signal.signal(signal.SIGTERM, signal.SIG_DFL)
     yield
     for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
@@ -50,7 +50,7 @@ def usual_signals() -> Iterator[None]:
 
 
 class Growing:
-    """A folder of logs that grow, each line at its time."""
+    """A folder of logs that grow line by line."""
 
     def __init__(self, folder: Path, lines: dict[str, list[bytes]], seed: int = 1) -> None:
         self.folder = folder
@@ -58,7 +58,7 @@ class Growing:
         self._random = random.Random(seed)
 
     def grow(self, count: int) -> bool:
-        """More lines, of any processes, perhaps cut in the middle; whether there were any."""
+        """Appends lines of random processes, some in two parts; returns whether there were any."""
         for _ in range(count):
             names = [name for name, some in self._left.items() if some]
             if not names:
@@ -74,8 +74,8 @@ class Growing:
 
 
 def watch_of(folder: Path, checkpoint: Path | None = None, without: Sequence[str] = ()) -> Watch:
-    """A watch of a folder, gone on from the checkpoint if there is one."""
-    # What DPM alone knows cannot be put in: of the message queue there would be nothing to say.
+    """A watch of a folder, resumed from the checkpoint if there is one."""
+    # State that only DPM has cannot be inferred, so the message queue would be inconclusive.
     validation = Validation(protocols=LOGGED[:1] if without else LOGGED, without=without)
     kept = checkpoints.read(checkpoint, OPTIONS) if checkpoint is not None else None
     positions = kept.positions if kept is not None else {}
@@ -93,15 +93,13 @@ def without_seconds(verdict: Verdict) -> dict[str, object]:
     return {**verdict.as_json(), "seconds": None}
 
 
-def test_lines_are_taken_as_they_come_and_in_whatever_pieces(
-    deployment: dict[str, list[bytes]], tmp_path: Path
-) -> None:
+def test_lines_are_taken_as_they_arrive_in_any_pieces(deployment: dict[str, list[bytes]], tmp_path: Path) -> None:
     growing = Growing(tmp_path, deployment)
     watch = watch_of(tmp_path)
     most = 0
     while growing.grow(97):
         assert until_caught_up(watch) is None
-        most = max(most, watch.validation.joining.waiting)
+        most = max(most, watch.validation.causal_order.waiting)
     assert until_caught_up(watch) is None
     assert most > 0, "no line ever had to wait for another process"
     verdict = watch.validation.finish()
@@ -110,10 +108,10 @@ def test_lines_are_taken_as_they_come_and_in_whatever_pieces(
 
 
 @pytest.mark.parametrize("without", [(), ("dpm",)])
-def test_a_watch_that_is_resumed_at_any_moment_says_what_one_that_was_not_says(
+def test_a_resumed_watch_reports_the_same_as_an_uninterrupted_one(
     deployment: dict[str, list[bytes]], tmp_path: Path, without: Sequence[str]
 ) -> None:
-    """Also with what was put in for a process that keeps no log."""
+    """Also with inferred steps of a process without a log."""
     logs = tmp_path / "logs"
     logs.mkdir()
     checkpoint = tmp_path / "watch.json"
@@ -122,7 +120,7 @@ def test_a_watch_that_is_resumed_at_any_moment_says_what_one_that_was_not_says(
         watch = watch_of(logs, checkpoint, without)
         assert until_caught_up(watch) is None
         watch.save()
-        watch.round()  # what is read after the checkpoint is lost with this watch
+        watch.round()  # lines read after the checkpoint are lost with this watch
     resumed = watch_of(logs, checkpoint, without)
     assert until_caught_up(resumed) is None
     whole = watch_of(logs, None, without)
@@ -132,13 +130,13 @@ def test_a_watch_that_is_resumed_at_any_moment_says_what_one_that_was_not_says(
     assert any(kind.startswith("put in") for kind in resumed.noted) == bool(without)
 
 
-def test_a_checkpoint_of_what_was_resumed_is_the_checkpoint(deployment: dict[str, list[bytes]], tmp_path: Path) -> None:
-    """Nothing is lost on the way, not even since when a message is there."""
+def test_a_checkpoint_of_a_resumed_watch_is_the_same(deployment: dict[str, list[bytes]], tmp_path: Path) -> None:
+    """Nothing is lost, including the line number at which a message was sent."""
     for name, lines in deployment.items():
         (tmp_path / name).write_bytes(b"".join(lines[: 2 * len(lines) // 3]))
     watch = watch_of(tmp_path)
     assert until_caught_up(watch) is None
-    assert watch.validation.joining.waiting > 0
+    assert watch.validation.causal_order.waiting > 0
     first = checkpoints.saved(watch.validation, watch.positions, OPTIONS)
     again = Validation()
     checkpoints.resumed(first, again)
@@ -147,14 +145,14 @@ def test_a_checkpoint_of_what_was_resumed_is_the_checkpoint(deployment: dict[str
 
 
 def in_order(checkpoint: checkpoints.Checkpoint) -> dict[str, Any]:
-    """Its content, with sets in an order."""
+    """The content of a checkpoint with sorted sets."""
     found: dict[str, Any] = msgspec.to_builtins(checkpoint)
     for tables in found["tables"].values():
         tables["entries"] = {name: sorted(some, key=repr) for name, some in tables["entries"].items()}
     return found
 
 
-def test_a_wrong_behind_a_checkpoint_is_explained_as_without_one(
+def test_a_divergence_after_a_checkpoint_is_explained_as_without_one(
     deployment: dict[str, list[bytes]], tmp_path: Path
 ) -> None:
     logs = tmp_path / "logs"
@@ -171,7 +169,7 @@ def test_a_wrong_behind_a_checkpoint_is_explained_as_without_one(
     while found is None and growing.grow(200):
         watch = watch_of(logs, checkpoint)
         found = until_caught_up(watch)
-        watch.save()  # of what has stopped there is no checkpoint
+        watch.save()  # a stopped watch writes no checkpoint
     assert checkpoint.exists()
     again = until_caught_up(watch_of(logs, checkpoint))
     whole = until_caught_up(watch_of(logs))
@@ -220,16 +218,16 @@ def test_the_command_ends_with_the_explanation_at_the_first_wrong_line(
     out, page = tmp_path / "out.json", tmp_path / "why.html"
     done = ondemand("watch", tmp_path, "--once", "--json", out, "--html", page)
     assert done.code == 1, done
-    told = json.loads(out.read_text(encoding="utf-8"))
-    assert (told["verdict"], told["divergence"]["line"]) == ("diverges", place + 1)
-    assert told["explanation"]["candidates"]
+    result = json.loads(out.read_text(encoding="utf-8"))
+    assert (result["verdict"], result["divergence"]["line"]) == ("diverges", place + 1)
+    assert result["explanation"]["candidates"]
     assert "".join(f"{host}, line {place + 1}:".split()) in "".join(done.out.split())
     assert f"line {place + 1}" in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("usual_signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_watch_that_is_told_to_end_in_the_middle_of_a_round_loses_no_line(
+def test_a_watch_interrupted_in_the_middle_of_a_round_loses_no_line(
     deployment: dict[str, list[bytes]],
     tmp_path: Path,
     ondemand: Command,
@@ -249,7 +247,7 @@ def test_a_watch_that_is_told_to_end_in_the_middle_of_a_round_loses_no_line(
 
         def told_to_end(validation: Validation, record: Record) -> Verdict | None:
             nonlocal left
-            if signal.getsignal(number) is not before:  # before that, what waited at the checkpoint is fed again
+            if signal.getsignal(number) is not before:  # earlier calls feed the lines that waited at the checkpoint
                 left -= 1
             if left == 0:
                 signal.raise_signal(number)
@@ -261,8 +259,8 @@ def test_a_watch_that_is_told_to_end_in_the_middle_of_a_round_loses_no_line(
         assert (done.code, "conforms so far" in done.err) == (128 + number, True), done
     last = ondemand("watch", logs, "--once", "--checkpoint", checkpoint, "--json", tmp_path / "last.json")
     assert last.code == 0, last
-    told = [json.loads((tmp_path / name).read_text(encoding="utf-8")) for name in ("whole.json", "last.json")]
-    assert told[0]["events"] == told[1]["events"] == sum(map(len, deployment.values()))
+    results = [json.loads((tmp_path / name).read_text(encoding="utf-8")) for name in ("whole.json", "last.json")]
+    assert results[0]["events"] == results[1]["events"] == sum(map(len, deployment.values()))
 
 
 @pytest.mark.usefixtures("usual_signals")
@@ -287,7 +285,7 @@ def test_a_second_interrupt_ends_a_watch_at_once_and_leaves_the_checkpoint_as_it
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_metrics_say_what_the_watch_says(deployment: dict[str, list[bytes]], tmp_path: Path) -> None:
+def test_metrics_agree_with_the_watch(deployment: dict[str, list[bytes]], tmp_path: Path) -> None:
     for name, lines in deployment.items():
         (tmp_path / name).write_bytes(b"".join(lines))
     watch = watch_of(tmp_path)
@@ -313,15 +311,18 @@ def metrics_of(port: int) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nowhere"], "nowhere: is not there; name a log, or a folder of logs"),
+        (["nowhere"], "nowhere: does not exist; name a log, or a folder of logs"),
         ([], "PULSAR_URL is not set"),
-        ([".", "--metrics", "here"], "--metrics: 'here' is no address; name HOST:PORT"),
+        (
+            [".", "--metrics", "here"],
+            "--metrics: invalid address 'here'; expected HOST:PORT, or PORT for this machine only",
+        ),
         ([".", "--since", "2025-01-31"], "--since is for the broker's event topics"),
         ([".", "--protocol", "slots"], "'slots' is no protocol with logs"),
         ([".", "--checkpoint", "no.json"], "no.json: is no checkpoint of a watch"),
     ],
 )
-def test_bad_usage_is_said_in_a_sentence(
+def test_bad_usage_is_reported_in_a_sentence(
     arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ondemand: Command
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -338,15 +339,15 @@ def test_a_checkpoint_of_another_watch_is_refused(deployment: dict[str, list[byt
     watch = watch_of(tmp_path, checkpoint)
     watch.round()
     watch.save()
-    with pytest.raises(Problem, match="is of a watch with window 100000, not 5"):
+    with pytest.raises(Problem, match="belongs to a watch with window 100000, not 5"):
         checkpoints.read(checkpoint, {"window": 5})
     text = checkpoint.read_text(encoding="utf-8").replace(LOGGED[0].digest(), "0" * 64)
     checkpoint.write_text(text, encoding="utf-8")
-    with pytest.raises(Problem, match="is of another version of on-demand; remove it to begin anew"):
+    with pytest.raises(Problem, match="belongs to another version of on-demand; remove it to start over"):
         checkpoints.read(checkpoint, OPTIONS)
 
 
-def test_a_log_that_gets_shorter_and_a_line_that_is_none_are_told_with_their_place(
+def test_a_shrinking_log_and_an_invalid_line_are_reported_with_their_place(
     deployment: dict[str, list[bytes]], tmp_path: Path
 ) -> None:
     log = tmp_path / "ncm.ndjson"
@@ -358,10 +359,10 @@ def test_a_log_that_gets_shorter_and_a_line_that_is_none_are_told_with_their_pla
     with pytest.raises(Problem, match=r"ncm\.ndjson:6: run: is missing; every event has it|ncm\.ndjson:6: "):
         watch.round()
     log.write_bytes(b"".join(deployment["ncm.ndjson"][:2]))
-    with pytest.raises(Problem, match="is shorter than what was read of it; watch a log that only grows"):
+    with pytest.raises(Problem, match="is shorter than the part already read; watch a log that is only appended to"):
         watch.round()
 
 
 def test_addresses_of_metrics() -> None:
     assert address_of("9100") == ("127.0.0.1", 9100)
-    assert address_of("0.0.0.0:9100") == ("0.0.0.0", 9100)  # noqa: S104 - what the user may ask for
+    assert address_of("0.0.0.0:9100") == ("0.0.0.0", 9100)  # noqa: S104 - an address that users may choose

@@ -1,4 +1,4 @@
-"""Explanations: of a toy protocol by name and place, and of the protocol itself for every kind of question."""
+"""Explanations: of a toy protocol by name and place, and of the on-demand protocol for every kind of query."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ STARTED: Steps = (
     ("learn", "h1", 1, R, 1),
     ("ask", "h1", "1.1", R, S),
 )
-"""Three hosts with a pod each; the first has asked for the second's."""
+"""Three hosts with a pod each; the first has asked for the second's pod."""
 
 
 def run(protocol: Protocol, constants: Constants, steps: Steps) -> Tables:
-    """The state after some steps, each of them possible."""
+    """The state after some steps, each of them enabled."""
     compiled = Compiled(protocol, constants, history=True)
     tables = compiled.tables()
     for name, *choices in steps:
@@ -49,7 +49,7 @@ def run(protocol: Protocol, constants: Constants, steps: Steps) -> Tables:
 
 
 def scene(*more: tuple[Any, ...]) -> Scene:
-    """The protocol after the start and some steps more."""
+    """The protocol after the initial steps and some more."""
     return Scene(PROTOCOL, CONSTANTS, run(PROTOCOL, CONSTANTS, (*STARTED, *more)), shadows(PROTOCOL))
 
 
@@ -69,13 +69,13 @@ def grant(**choices: Any) -> Observation:
 
 
 def false(of: Scene, seen: Observation) -> Mapping[str, tuple[str, ...]]:
-    """The conjuncts that are false, with what decides them."""
+    """The false conjuncts, with what decides them."""
     action = of.actions[seen.action]
     return {part.text: part.because for part in parts(of, action, given_by(action, seen.choices)) if not part.held}
 
 
 def broken(of: Scene, seen: Observation) -> set[str]:
-    """The promises that an observation breaks; no lemmas."""
+    """The promises that an observation breaks, without lemmas."""
     return {item.promise.name for item in Judge(of).broken_by(seen) if not item.promise.lemma}
 
 

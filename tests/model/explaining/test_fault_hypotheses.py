@@ -1,4 +1,4 @@
-"""On a toy protocol: hypotheses explain what was observed, and where it would show; runs are made short; situations told apart."""
+"""On a toy protocol: hypotheses explain the observation and where it would show; runs are shortened; contexts are distinguished."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def interpreter() -> Interpreter:
 
 @pytest.fixture(scope="module")
 def start() -> Trace:
-    """Nothing has happened."""
+    """The initial state."""
     return Trace("lock", WORLD, (initial_state(PROTOCOL, WORLD),), ())
 
 
@@ -92,7 +92,7 @@ def test_a_shortest_run_to_an_action_is_found(interpreter: Interpreter, start: T
 def hypothesis(
     interpreter: Interpreter, trace: Trace, done: Occurrence, words: str, expected: str = ""
 ) -> FaultHypothesis:
-    """The hypothesis of these words of what was done behind a run; `expected`: the action of the protocol, if any."""
+    """The hypothesis with this description, for the step after a run; `expected`: the protocol's action, if any."""
     given = input_of(interpreter, trace.states[-1], done)
     action = action_of(PROTOCOL, expected) if expected else None
     found = {

@@ -1,4 +1,4 @@
-"""Expressions say the same after they are simplified, and as terms of z3."""
+"""Simplified expressions, and their z3 terms, are equivalent to the original ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIELDS = {0: {0, 1}, 1: {0, 1, 2}, 2: {0, 1, 2}}
 
 
 def is_true(expression: Expression, state: Mapping[int, int]) -> bool:
-    """The value of an expression where fields have these values."""
+    """The value of an expression if fields have these values."""
     if isinstance(expression, bool):
         return expression
     match expression[0]:

@@ -1,4 +1,4 @@
-"""Exploration: exact counts against plain breadth-first search, shortest ways, deadlocks, and correct ends."""
+"""Exploration: exact counts compared with plain breadth-first search, shortest runs, deadlocks, and correct results."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def test_a_state_may_have_thousands_of_successors() -> None:
 def test_more_promises_than_a_search_can_watch_are_refused() -> None:
     (promise,) = (each_promise for each_promise in LOCK.promises if each_promise.name == "one_holder")
     assert explore(LOCK, LOCK_WORLD, promises=[promise] * 32, deadlocks=False).verdict == "holds"
-    with pytest.raises(BadInput, match="33 promises about states are more than one search can watch"):
+    with pytest.raises(BadInput, match="33 promises about states exceed the limit of 32 per search"):
         explore(LOCK, LOCK_WORLD, promises=[promise] * 33)
 
 
 def small() -> Configuration:
-    """A configuration of the protocol itself that plain search can finish."""
+    """A configuration of the on-demand protocol that plain search can finish."""
     world = configurations.find("two-hosts", PROTOCOL)
     only = {"place": (("p1", "h1"), ("p2", "h2")), "ask": (("h1", "r1", "p1", "p2"),)}
     rare = {"report_failed", "deregister", "resend", "remind", "remove", "restart_ncm", "restart_dpm", "resume", "drop"}
@@ -111,7 +111,7 @@ def test_a_bound_is_undecided() -> None:
 def test_what_is_reached_at_the_start_is_reached_at_depth_0() -> None:
     @sometimes
     def nobody_holds_it(client: Client) -> Formula:
-        """So it is at first."""
+        """This holds initially."""
         return ~holds(client)
 
     object.__setattr__(nobody_holds_it, "name", "nobody_holds_it")

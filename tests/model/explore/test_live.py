@@ -1,4 +1,4 @@
-"""The live engine: verdicts known by hand, and those of plain reasoning over all states on random protocols."""
+"""The live engine: verdicts known by hand, and the verdicts of a plain check of all states on random protocols."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.toys.hopes import ONE, WORLD
 
 
 def outcome(protocol: Protocol, configuration: Configuration = ONE) -> Outcome:
-    """What becomes of a toy's only eventuality."""
+    """The outcome of a toy's only eventuality."""
     (found,) = live(protocol, configuration).outcomes
     return found
 
@@ -30,7 +30,7 @@ def lasso_of(found: Outcome) -> Trace:
 
 
 def actions(trace: Trace) -> tuple[list[str], list[str]]:
-    """What happens before the loop, and in it."""
+    """The steps before the loop, and in it."""
     names = [step.action for step in trace.steps]
     assert trace.loop is not None
     return names[: trace.loop], names[trace.loop :]
@@ -80,7 +80,7 @@ def test_the_end_of_a_bounded_world_is_no_end_of_fairness() -> None:
 
 def test_a_loop_comes_back_to_the_whole_state_whatever_nothing_reads() -> None:
     found = outcome(hopes.counter(resets=True))
-    # It is fair to reset for ever, since one step is taken in each round.
+    # Resetting forever is fair, since each round takes one step.
     trace = lasso_of(found)
     before, loop = actions(trace)
     assert sorted(loop) == ["reset", "step"]
@@ -101,18 +101,18 @@ def test_a_premise_that_never_holds_is_told() -> None:
     assert (found.verdict, found.occurred) == ("holds", 0)
 
 
-# ---------------------------------------------------------------------------------- what is no counterexample
+# ---------------------------------------------------------------------------------------- non-counterexamples
 
 
 @pytest.fixture
 def kept_open() -> tuple[Interpreter, Trace, Protocol]:
-    """A door that opens and closes for ever."""
+    """A door that opens and closes forever."""
     protocol = hopes.door(closes=True)
     return Interpreter(protocol, ONE), lasso_of(outcome(protocol)), protocol
 
 
 def why(given: tuple[Interpreter, Trace, Protocol], trace: Trace) -> str:
-    """Why a trace is no counterexample."""
+    """Why a trace is not a counterexample."""
     interpreter, _, protocol = given
     (promised,) = protocol.eventualities
     return why_no_counterexample(interpreter, trace, promised, {"thing": "t1"}, forget_spent=True)
@@ -122,9 +122,13 @@ def test_a_lasso_is_checked_by_the_text_alone(kept_open: tuple[Interpreter, Trac
     interpreter, trace, protocol = kept_open
     assert why(kept_open, trace) == ""
     assert values_of(interpreter, trace, protocol.eventualities[0]) == {"thing": "t1"}
-    assert "come back" in why(kept_open, replace(trace, loop=None))
-    assert "come back" in why(kept_open, replace(trace, loop=1))
-    assert "could always be taken" in why(kept_open, replace(trace, states=trace.states[:1], steps=(), loop=0))
+    assert "its last state does not equal the state at which the loop starts" in why(
+        kept_open, replace(trace, loop=None)
+    )
+    assert "its last state does not equal the state at which the loop starts" in why(kept_open, replace(trace, loop=1))
+    assert "always enabled in the loop, and never taken" in why(
+        kept_open, replace(trace, states=trace.states[:1], steps=(), loop=0)
+    )
     assert "step 1" in why(kept_open, replace(trace, steps=trace.steps[::-1]))
 
 
@@ -138,7 +142,7 @@ def test_a_run_that_keeps_the_promise_is_no_counterexample() -> None:
         steps.append(step)
         states.append(interpreter.apply(states[-1], step)[0])
     trace = Trace(protocol.name, ONE, tuple(states), tuple(steps), loop=2)
-    assert "is kept" in why((interpreter, trace, protocol), trace)
+    assert "gets_through holds for" in why((interpreter, trace, protocol), trace)
     assert values_of(interpreter, trace, protocol.eventualities[0]) is None
 
 

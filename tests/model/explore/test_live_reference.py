@@ -1,4 +1,4 @@
-"""The live engine agrees with plain reasoning over the interpreter's states, on random protocols."""
+"""The live engine agrees with a plain check over the interpreter's states, on random protocols."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from tests.toys.hopes import SOMEBODY, Count, Thing
 
 @dataclass
 class Graph:
-    """All states that the interpreter reaches, each with its steps that change it."""
+    """All states that the interpreter reaches, each with the steps that change it."""
 
     interpreter: Interpreter
     steps: dict[State, list[tuple[Occurrence, State]]]
 
     @classmethod
     def of(cls, protocol: Protocol, configuration: Configuration) -> Graph:
-        """Goes wherever the interpreter goes."""
+        """Builds the graph with the interpreter."""
         interpreter = Interpreter(protocol, configuration)
         start = initial_state(protocol, configuration)
         found, waiting = Graph(interpreter, {}), [start]
@@ -52,7 +52,7 @@ class Graph:
         return found
 
     def reached(self, states: Sequence[State], allowed: Callable[[State], bool]) -> set[State]:
-        """All that these states reach through allowed ones, themselves included."""
+        """All states that these states reach through allowed ones, themselves included."""
         found, waiting = set(states), list(states)
         while waiting:
             for _, target in self.steps[waiting.pop()]:
@@ -86,7 +86,7 @@ class Graph:
 
 
 class Maker:
-    """Makes protocols from one generator."""
+    """Makes protocols from one random generator."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -94,7 +94,7 @@ class Maker:
         self.count = function(Thing, to=Count, doc="A number.", holder=SOMEBODY)
 
     def literal(self, things: Sequence[Thing], *, readable: int = 2) -> Formula:
-        """A fact or its opposite. The last relation is read by nobody, unless asked for."""
+        """A fact or its opposite. No guard reads the last relation, unless requested."""
         thing = self.random.choice(things)
         if self.random.random() < 0.3:
             number = Count.of(self.random.randrange(3))
@@ -103,7 +103,7 @@ class Maker:
         return fact if self.random.random() < 0.5 else ~fact
 
     def change(self, things: Sequence[Thing]) -> Change:
-        """Something that a step does."""
+        """A change of a step."""
         thing = self.random.choice(things)
         one = self.random.choice(self.relations)
         kind = self.random.randrange(5)
@@ -122,25 +122,25 @@ class Maker:
         return Step(when=when, then=[self.change(things) for _ in range(self.random.randrange(1, 3))])
 
     def protocol(self) -> Protocol:
-        """Two to four actions, most of them fair, and something that is to happen."""
+        """Two to four actions, most of them fair, and an eventuality."""
         declared: dict[str, Declaration] = {f"r{place}": one for place, one in enumerate(self.relations)}
         declared["count"] = self.count
         for number in range(self.random.randrange(2, 5)):
             made = action(by=SOMEBODY, fair=self.random.random() < 0.75)
 
             def one(thing: Thing) -> Step:
-                """Something happens to a thing."""
+                """A step about one thing."""
                 return self.step(thing)
 
             def two(thing: Thing, other: Thing) -> Step:
-                """Something happens to a thing, or two."""
+                """A step about one thing, or two."""
                 return self.step(thing, other)
 
             declared[f"act{number}"] = made(one) if self.random.random() < 0.5 else made(two)
 
         @eventually()
         def happens(thing: Thing) -> LeadsTo:
-            """Something happens at last."""
+            """An eventuality."""
             return leading(self.literal([thing]), self.literal([thing]) & self.literal([thing]))
 
         return hopes.protocol("random", **declared, happens=happens)
@@ -158,7 +158,7 @@ SEEDS = range(4)
 """Each makes protocols until it has seen enough of them."""
 
 ENOUGH = {("holds", False): 5, ("violated", False): 5, ("violated", True): 5}
-"""Eventualities that are asked about for each seed, by verdict, and by whether the run that breaks one goes on in a loop."""
+"""Eventualities to decide for each seed, by verdict, and by whether the run that breaks one continues in a loop."""
 
 
 def compared(seed: int) -> None:
@@ -193,7 +193,7 @@ def test_an_engine_that_counts_on_nothing_is_noticed(monkeypatch: pytest.MonkeyP
             self._fair[:] = False
 
     monkeypatch.setattr("model.explore.live._Engine", Unfair)
-    with pytest.raises(AssertionError, match="could always be taken"):
+    with pytest.raises(AssertionError, match="always enabled in the loop, and never taken"):
         compared(0)
 
 
@@ -255,8 +255,8 @@ def test_the_engine_agrees_on_the_protocol_itself(variant: str | None, broken: l
     assert violated == {
         "dpm_hears_of_every_version",
         *broken,
-    }  # since nobody reports that the other pod's version failed
-    # Leaving out what nothing reads decides nothing.
+    }  # since no report says that the other pod's version failed
+    # Leaving out unread fields changes no verdict.
     assert [outcome.verdict for outcome in live(protocol, TINY).outcomes] == [
         outcome.verdict for outcome in found.outcomes
     ]

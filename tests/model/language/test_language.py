@@ -1,4 +1,4 @@
-"""The language refuses what would be a wrong proof later: wrong sorts, truth values of formulas, names that clash."""
+"""The language rejects what would later become a wrong proof: wrong sorts, truth values of formulas, duplicate names."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from tests.toys.lock import CLIENT, SERVER, Client, Turn, holds, lent, promised,
 
 
 def host() -> Host:
-    """Some host."""
+    """A host."""
     return Host.variable("host")
 
 
 def pod() -> Pod:
-    """Some pod."""
+    """A pod."""
     return Pod.variable("pod")
 
 
 def test_swapped_arguments_are_refused() -> None:
     with pytest.raises(TypeError, match="told takes a host, not a pod"):
-        told(pod(), host())  # type: ignore[arg-type] # what is tested
+        told(pod(), host())  # type: ignore[arg-type] # under test
     with pytest.raises(TypeError, match="takes 2 arguments, not 1"):
-        told(host())  # type: ignore[call-arg] # what is tested
+        told(host())  # type: ignore[call-arg] # under test
 
 
 def test_numbers_of_different_kinds_do_not_compare() -> None:
     with pytest.raises(TypeError, match="a version is compared with an epoch"):
         _ = known(host(), pod()) == epoch(host())
     with pytest.raises(TypeError, match="a version is compared with an epoch"):
-        _ = known(host(), pod()) < Epoch.of(1)  # type: ignore[operator] # what is tested
+        _ = known(host(), pod()) < Epoch.of(1)  # type: ignore[operator] # under test
 
 
 def test_a_function_takes_values_of_its_own_sort_only() -> None:
-    with pytest.raises(TypeError, match="known has a version for a value, not an epoch"):
-        known.assign(host(), pod(), to=Epoch.of(1))  # type: ignore[arg-type] # what is tested
+    with pytest.raises(TypeError, match="known has a version as its value, not an epoch"):
+        known.assign(host(), pod(), to=Epoch.of(1))  # type: ignore[arg-type] # under test
 
 
 def test_a_choice_is_between_values_of_one_sort() -> None:
@@ -84,7 +84,7 @@ def test_the_first_parameter_of_a_members_action_is_the_member() -> None:
 
         @action(by=CLIENT)
         def nobody(turn: Turn) -> Step:
-            """Nobody does it."""
+            """No actor."""
             return Step(when=[Turn.of(0) < turn])
 
 
@@ -93,14 +93,14 @@ def test_only_messages_are_taken_and_only_events_are_emitted() -> None:
 
         @action(by=CLIENT)
         def takes_state(client: Client) -> Step:
-            """It takes a relation for a message."""
+            """Takes a relation instead of a message."""
             return Step(takes=[holds(client)])
 
     with pytest.raises(TypeError, match="one event is expected"):
 
         @action(by=CLIENT)
         def emits_state(client: Client) -> Step:
-            """It takes a relation for an event."""
+            """Emits a relation instead of an event."""
             return Step(emits=[holds(client)])
 
 
@@ -129,7 +129,7 @@ def test_the_digest_changes_with_the_rules_and_not_with_the_prose() -> None:
 
 
 def _evict(host: Host, pod: Pod) -> Step:
-    """The same rule in other words."""
+    """The same rule, stated differently."""
     (evict,) = (each_action for each_action in PROTOCOL.actions if each_action.name == "evict")
     return Step(
         when=[Formula(node) for node in evict.guard],
@@ -140,7 +140,7 @@ def _evict(host: Host, pod: Pod) -> Step:
 
 def test_a_variant_leaves_out_only_what_is_there() -> None:
     client, turn = Client.variable("client"), Turn.variable("turn")
-    assert take in LOCK.actions  # which has given it its name
+    assert take in LOCK.actions  # this has given it its name
     step = take.but(without=[taken(client) < turn, holds])
     assert [part.node for part in step.when] == []
     assert [change.symbol for change in step.then] == [taken]

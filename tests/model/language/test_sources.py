@@ -1,4 +1,4 @@
-"""Every declaration knows the line it stands on, for who reads what a build says; no statement depends on it."""
+"""Every declaration knows its source line, for readers of a build's output; no statement depends on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What claims are about beside a state is found wherever they say it."""
+"""Everything that claims read beside a state is found, wherever it occurs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulation: promises hold in long random runs, broken ones are found and made short, and a seed repeats."""
+"""Simulation: promises hold in long random runs, broken ones are found and shrunk, and a seed reproduces a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Actions compiled over sparse tables do what the interpreter does, in states that are reachable and in states that are not."""
+"""Actions compiled over sparse tables agree with the interpreter, in reachable and unreachable states."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.model.reference.test_agreement import STATES, covering, sample
 
 WORLDS = ["lock", "bench", "pretenders", "eavesdropper", "neighbors", "two-instances"]
 CHOICES = 60
-"""Choices of one action that are compared in one state; those that are enabled are compared all."""
+"""Choices of one action compared in one state; enabled ones are all compared."""
 
 
 def constants(protocol: Protocol, configuration: Configuration) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def load(compiled: Compiled, state: State) -> Tables:
 
 
 def check_indexes(tables: Tables) -> None:
-    """Every index says what its table says."""
+    """Every index agrees with its table."""
     for (name, positions), index in tables.layout.indexes.items():
         wanted: dict[Any, set[Any]] = {}
         for arguments, _ in tables.entries(name):

@@ -1,4 +1,4 @@
-"""The fast way says yes to what the slow way says yes to, however it is told, and to nothing else."""
+"""The fast path accepts what the slow path accepts, in any form, and nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WAITED_FOR = ((POD, 2, "h1", True), (POD, 2, "h2", True))
 
 
 def about_to_store() -> Tables:
-    """Two hosts were told of a pod, of which a newer version comes."""
+    """Two hosts were told of a pod, and a newer version of it arrives."""
     tables = OBSERVER.tables()
     tables.put("recorded", (POD,), 1)
     tables.put("config", (POD, 2), True)
@@ -30,7 +30,7 @@ def about_to_store() -> Tables:
 
 
 def both_ways(sent: Any, after: Any) -> tuple[bool, bool]:
-    """Whether storing the version fits, by the fast way and by the slow one."""
+    """Whether storing the version fits, by the fast path and by the slow one."""
     given = {"pod": POD, "version": 2}
     quick, slow = about_to_store(), about_to_store()
     fits = OBSERVER.fast["store"](quick, given, sent, after)
@@ -85,7 +85,7 @@ def test_what_is_said_of_one_argument_is_found_with_and_without_an_index() -> No
 
 
 def test_a_guard_and_a_reason_that_read_the_same_entries_agree() -> None:
-    """Of a refusal: the version that NCM has recorded of the source is in its guard, and in the reason."""
+    """For a refusal, the version that NCM has recorded of the source is both in its guard and in the reason."""
     tables = OBSERVER.tables()
     tables.put("recorded", ("v/q",), 4)
     tables.put("greeted", ("h1",), 1)

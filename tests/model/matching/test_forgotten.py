@@ -1,4 +1,4 @@
-"""What may be forgotten is told from the statement: as soon as a step asks for it, it may not be."""
+"""What may be discarded is derived from the statement: if a step reads it, it may not be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sets of what counts say what plain sets say, but for what is long past, and do not grow with what is in them."""
+"""Interval sets agree with plain sets except for the distant past, and do not grow with their content."""
 
 from __future__ import annotations
 

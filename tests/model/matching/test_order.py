@@ -1,4 +1,4 @@
-"""Which statements may be matched in any order that messages allow, and what the others read of each other."""
+"""Which statements may be matched in any order that messages permit, and what the others read of each other."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_without_the_fact_its_readers_are_named() -> None:
 
 
 def test_what_is_taken_back_is_no_fact() -> None:
-    with pytest.raises(ValueError, match="told is no fact: greet may take it back"):
+    with pytest.raises(ValueError, match="told is not a fact: greet may remove it"):
         readings(ON_DEMAND, {"told"})
 
 

@@ -1,4 +1,4 @@
-"""A statement of which one role's state is only heard of has all its behaviours, and its lines may come in any order."""
+"""A statement with one role's state reduced to what may be true has all behaviors of the original, in any order of lines."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ def test_only_what_is_shared_differs() -> None:
 
 
 def test_state_that_must_be_false_cannot_be_only_heard_of() -> None:
-    with pytest.raises(ValueError, match="more than that something may be"):
+    with pytest.raises(ValueError, match="is used as more than possibly true"):
         relaxed(ON_DEMAND, NCM)

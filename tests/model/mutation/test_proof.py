@@ -1,4 +1,4 @@
-"""What proof says of mutants: the claims that they break, and which ones say the same as what they are made from."""
+"""The proof engine on mutants: the claims that they break, and which ones are equivalent to the original."""
 
 from __future__ import annotations
 

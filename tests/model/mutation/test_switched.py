@@ -1,4 +1,4 @@
-"""One kernel with mutants as switches finds what a kernel for each mutant finds."""
+"""One kernel with mutants as switches finds the same as a separate kernel for each mutant."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spec.message_queue.protocol import PROTOCOL
 
 SMALL = "thresholds"
 EVERY = 40
-"""Of the mutants, one of so many is compared."""
+"""One of this many mutants is compared."""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,8 @@ def test_what_is_found_is_seen_by_the_interpreter(
         if found.trace is None or not switched.is_seen(mutant, found):
             continue
         seen += 1
-        # The protocol itself does not break the promise on that way: it cannot go it, or nothing is broken at its end.
+        # The protocol itself does not break the promise on that run: it cannot take it, or nothing is broken at its
+        # end.
         stated = replace(mutant, action=mutant.original)
         assert found.violated == "deadlock" or not switched.is_seen(stated, found), mutant.name
         assert Interpreter(PROTOCOL, configuration).action(mutant.original.name) is mutant.original

@@ -1,4 +1,4 @@
-"""Bounded: the same shortest ways as exploration finds, runs that the interpreter agrees with, and nothing that is green."""
+"""Bounded: the same shortest runs as exploration finds, runs that the interpreter confirms, and no green verdict."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.toys.configurations import CHOICES, CHOICES_WORLD, LOCK, LOCK_WORLD
 from tests.toys.lock import Client, holds
 
 SHORT = [kill for kill in read_variants(PROTOCOL) if kill.depth <= 9]
-"""Variants that break a promise soon; the longer ways take a second and a half each."""
+"""Variants that break a promise soon; the longer runs take a second and a half each."""
 
 
 @pytest.mark.parametrize("name", ["promises_twice", "uses_what_it_was_promised"])
@@ -100,7 +100,7 @@ def test_every_state_of_a_run_is_the_interpreters(
 def test_what_is_broken_at_the_start_is_broken_after_no_step() -> None:
     @always()
     def somebody_holds_it(client: Client) -> Formula:
-        """Nobody does at first."""
+        """This is false initially."""
         return holds(client)
 
     object.__setattr__(somebody_holds_it, "name", "somebody_holds_it")
@@ -130,7 +130,7 @@ def test_nothing_left_to_do_while_somebody_waits_is_a_deadlock_as_soon_as_in_exp
 def test_constants_are_chosen_so_that_a_promise_breaks_where_none_are_given() -> None:
     (variant,) = (each_variant for each_variant in PROTOCOL.variants if each_variant.name == "leaks_to_another_tenant")
     changed, world = PROTOCOL.with_variant(variant), of_sizes("sizes", PROTOCOL, {"Version": 1, "Epoch": 1})
-    assert bounded(changed, world, steps_max=7).verdict == "undecided"  # as of_sizes has it, all pods share a VPC
+    assert bounded(changed, world, steps_max=7).verdict == "undecided"  # by of_sizes, all pods share a VPC
     found = bounded(changed, world, steps_max=7, any_constants=True)
     assert (found.verdict, found.violated, found.depth) == ("violated", "stays_in_its_vpc", 7)
     assert found.trace is not None

@@ -1,4 +1,4 @@
-"""Proofs: what holds is proved, what does not is violated with a counterexample, and what is open is never green."""
+"""Proofs: what holds is proved, what does not hold is violated with a counterexample, and what is open is never green."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COUNTS = {
     "slots": (82, 1129),
     "failover": (47, 364),
 }
-"""Claims and checks, pinned: a claim or an action that gets lost would be seen here."""
+"""Pinned claims and checks: a lost claim or action would change them."""
 
 KILLS = [(protocol, kill) for protocol in PROTOCOLS for kill in read_variants(protocol)]
 

@@ -1,4 +1,4 @@
-"""Every fault in a protocol's text, and every way to forget what is not spent, is noticed: each is planted in the toy and seen."""
+"""Every fault in a protocol's text, and every unsound discarding of messages, is detected: each is planted in the toy."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from tests.toys.lock import CLIENT, SERVER, Client, Turn, give_back, holds, lend
 
 
 class Stage(Enumeration):
-    """How a client stands."""
+    """The state of a client."""
 
     without = Member("It has no lock.")
     owner = Member("It has the lock.")
@@ -63,20 +63,20 @@ named(once=once, registered=registered)
 
 
 def with_action(changed: Action, name: str, *symbols: Symbol) -> Protocol:
-    """The toy with one action in the place of another, and more symbols."""
+    """The toy with one action replaced, and additional symbols."""
     named(**{name: changed})
     actions = tuple(changed if each_action.name == name else each_action for each_action in LOCK.actions)
     return replace(LOCK, actions=actions, symbols=(*LOCK.symbols, *symbols))
 
 
 def with_promise(added: Promise, name: str) -> Protocol:
-    """The toy with one promise more."""
+    """The toy with one more promise."""
     named(**{name: added})
     return replace(LOCK, promises=(*LOCK.promises, added))
 
 
 def faults(protocol: Protocol) -> str:
-    """What is wrong with its text."""
+    """The faults of its text."""
     return wellformed(protocol).claims[0].because
 
 
@@ -87,7 +87,7 @@ def test_the_toy_is_well_formed() -> None:
 def test_a_guard_that_reads_history_is_a_fault() -> None:
     @action(by=CLIENT)
     def changed(client: Client) -> Step:
-        """It asks history."""
+        """It reads history."""
         return Step(when=[holds(client), once(client)], then=[holds.remove(client)])
 
     assert "give_back: its guard reads history (once)" in faults(with_action(changed, "give_back", once))
@@ -105,7 +105,7 @@ def test_history_that_decides_what_is_not_history_is_a_fault() -> None:
 def test_a_guard_that_reads_an_event_is_a_fault() -> None:
     @action(by=CLIENT)
     def changed(client: Client) -> Step:
-        """It looks at what happens."""
+        """It reads an event."""
         return Step(when=[holds(client), used(client, taken(client))], then=[holds.remove(client)])
 
     assert "give_back: its guard reads an event" in faults(with_action(changed, "give_back"))
@@ -114,7 +114,7 @@ def test_a_guard_that_reads_an_event_is_a_fault() -> None:
 def test_a_changed_constant_is_a_fault() -> None:
     @action(by=CLIENT)
     def changed(client: Client) -> Step:
-        """It changes what never changes."""
+        """It changes a constant."""
         return Step(when=[holds(client)], then=[registered.remove(client)])
 
     assert "give_back: changes the constant registered" in faults(with_action(changed, "give_back", registered))
@@ -141,7 +141,7 @@ def test_a_promise_about_states_that_reads_a_step_is_a_fault(formula: Callable[[
         """A promise about states."""
         return formula(client)
 
-    assert "hasty: a promise about states reads an event, or the state after a step" in faults(
+    assert "hasty: a promise about states reads an event or the state after the step" in faults(
         with_promise(always()(declared), "hasty")
     )
 
@@ -163,14 +163,14 @@ def test_what_nothing_explains_is_a_fault() -> None:
         """ """
         return Step(when=[holds(client)], then=[holds.remove(client)])
 
-    assert "give_back: no sentence says what it is" in faults(with_action(changed, "give_back"))
+    assert "give_back: has no describing sentence" in faults(with_action(changed, "give_back"))
 
 
 # ------------------------------------------------------------------------------------------------- by proof
 
 
 def verdict_of(group: Alternatives) -> tuple[str, str]:
-    """What is said of alternatives."""
+    """The verdict on the alternatives."""
     named(group=group)
     claim = next(
         each_claim
@@ -194,7 +194,7 @@ def test_alternatives_of_which_none_may_apply_are_noticed() -> None:
 def test_alternatives_of_which_two_may_apply_are_noticed() -> None:
     @alternatives(give_back, promise)
     def group(client: Client, other: Client) -> Formula:
-        """Both, since the promise is for nobody in particular."""
+        """Both are enabled, since the promise names no client."""
         return holds(client)
 
     verdict, because = verdict_of(replace_guard(group))
@@ -212,7 +212,7 @@ def replace_guard(group: Alternatives) -> Alternatives:
 def test_a_lifecycle_that_moves_undeclared_is_noticed() -> None:
     @lifecycle(holder=CLIENT)
     def stage(client: Client) -> Stage:
-        """How a client stands."""
+        """The state of a client."""
         return choose(holds(client), Stage.owner, Stage.without)
 
     named(stage=stage)
@@ -224,7 +224,7 @@ def test_a_lifecycle_that_moves_undeclared_is_noticed() -> None:
     assert "makes a move that it does not declare" in claim.because
 
 
-# ------------------------------------------------------------------------------------------------ forgetting
+# --------------------------------------------------------------------------------- discarding spent messages
 
 
 def verdicts(protocol: Protocol) -> dict[str, str]:
@@ -233,7 +233,7 @@ def verdicts(protocol: Protocol) -> dict[str, str]:
 
 
 def with_spent(spent: Callable[[Client, Turn], Formula]) -> Protocol:
-    """The toy with another reading of when its message is spent; lemmas that speak of unspent ones are left out."""
+    """The toy with another condition for its message being spent; lemmas about unspent messages are left out."""
     client, turn = lend.parameters
     (old,) = (symbol for symbol in LOCK.symbols if isinstance(symbol, Message))
     node = spent(Client(client), Turn(turn)).node
@@ -263,7 +263,7 @@ def test_a_spent_message_that_enables_something_is_noticed() -> None:
 def test_a_promise_that_forgetting_would_decide_is_noticed() -> None:
     @always(lock.held)
     def sent_for_ever(client: Client, turn: Turn) -> Formula:
-        """What was taken was lent: false once the message is forgotten."""
+        """What was taken was lent: false once the message is discarded."""
         return lend(client, turn) | (taken(client) < turn) | (turn == Turn.of(0)) | ~holds(client)
 
     first, *others = LOCK.variants
@@ -273,7 +273,7 @@ def test_a_promise_that_forgetting_would_decide_is_noticed() -> None:
 
 
 def hoping(hope: Eventuality) -> Protocol:
-    """The toy with something that is to happen eventually, and a variant that breaks it."""
+    """The toy with an eventuality, and a variant that breaks it."""
     named(hope=hope)
     first, *others = LOCK.variants
     return replace(LOCK, eventualities=(hope,), variants=(replace(first, breaks=(*first.breaks, hope)), *others))
@@ -282,7 +282,7 @@ def hoping(hope: Eventuality) -> Protocol:
 def test_a_hope_that_forgetting_would_decide_is_noticed() -> None:
     @eventually(lock.held)
     def comes_back(client: Client, turn: Turn) -> LeadsTo:
-        """What was ever lent is given back: for ever true once it was lent, and false once the message is forgotten."""
+        """What was ever lent is given back: true forever once it was lent, and false once the message is discarded."""
         return leads_to(lend(client, turn), ~holds(client))
 
     @eventually(lock.held)
@@ -305,7 +305,7 @@ def test_a_hope_without_a_witness_a_variant_or_a_state_is_noticed() -> None:
     said = faults(replace(LOCK, eventualities=(bare,)))
     assert "bare: has no sometimes" in said
     assert "bare: no variant breaks it" in said
-    assert "bare: what leads to what reads an event, or the state after the step" in said
+    assert "bare: an eventuality reads an event or the state after the step" in said
 
 
 def test_a_text_with_faults_is_not_proved() -> None:
@@ -322,7 +322,7 @@ def test_a_text_with_faults_is_not_proved() -> None:
 def test_a_guard_that_nothing_satisfies_is_undecided() -> None:
     @action(by=CLIENT)
     def changed(client: Client) -> Step:
-        """Never."""
+        """Never enabled."""
         return Step(when=[holds(client), ~promised(client)], then=[holds.remove(client)])
 
     found = verdicts(with_action(changed, "give_back"))
@@ -332,7 +332,7 @@ def test_a_guard_that_nothing_satisfies_is_undecided() -> None:
 def test_a_false_lemma_is_noticed() -> None:
     @lemma
     def nobody_holds_it(client: Client) -> Formula:
-        """Not so."""
+        """False."""
         return ~holds(client)
 
     assert verdicts(with_promise(nobody_holds_it, "nobody_holds_it"))["nobody_holds_it"] == "violated"
@@ -344,7 +344,7 @@ def test_declarations_of_these_tests_are_what_they_say() -> None:
 
 
 def test_a_variant_that_leaves_out_what_is_not_there_is_told_and_hides_nothing() -> None:
-    """As after a rule was deleted that a variant is without: what the deletion breaks has to be seen all the same."""
+    """This is the case after deleting a rule that a variant leaves out: what the deletion breaks must still be detected."""
     (variant, *others) = ON_DEMAND.variants
     idle = replace(
         variant, action=replace(variant.action, absent=(told, told(Host.variable("host"), Pod.variable("pod")).node))
@@ -353,8 +353,8 @@ def test_a_variant_that_leaves_out_what_is_not_there_is_told_and_hides_nothing()
     changed = replace(ON_DEMAND, variants=(idle, *others))
     (text, *rest) = wellformed(changed).claims
     assert (text.kind, text.verdict) == ("text", "violated")
-    assert f"{variant.name}: leaves out a change of told, which is no part of {variant.replaces.name}" in text.because
-    assert "leaves out told(host, pod), which is no part" in text.because
+    assert f"{variant.name}: leaves out a change of told, which is not part of {variant.replaces.name}" in text.because
+    assert "leaves out told(host, pod), which is not part" in text.because
     assert len(rest) > 5
     assert {claim.verdict for claim in rest} == {"holds"}
     assert prove(changed, names=["acts_once"]).verdict == "holds"

@@ -1,4 +1,4 @@
-"""Interpreter, machines, compiled kernel and z3 agree on every action, in states that are reachable and in states that are not."""
+"""Interpreter, machines, compiled kernel and z3 agree on every action, in reachable and unreachable states."""
 
 from __future__ import annotations
 
@@ -32,11 +32,9 @@ def configuration_of(name: str) -> tuple[Protocol, Configuration]:
         return LOCK, LOCK_WORLD
     protocol = configurations.meant(name, None, None)
     configuration = configurations.find(name, protocol)
-    if (
-        name == "eavesdropper"
-    ):  # with everything that it leaves out; for `look_ahead` a random run would have to be long
+    if name == "eavesdropper":  # without its restrictions; for `look_ahead` a random run would have to be long
         configuration = replace(configuration, only={}, without=frozenset({"look_ahead"}))
-    if name == "pretenders":  # with everything that it leaves out
+    if name == "pretenders":  # without its restrictions
         patience: dict[tuple[str | int, ...], str | int] = {("red",): 2}
         configuration = replace(
             configuration,
@@ -48,7 +46,7 @@ def configuration_of(name: str) -> tuple[Protocol, Configuration]:
 
 
 def reachable(interpreter: Interpreter, protocol: Protocol, generator: random.Random) -> Iterator[State]:
-    """States of random runs; rare actions are preferred, so that all of them come up."""
+    """States of random runs; rare actions are preferred, so that all of them occur."""
     start = initial_state(protocol, interpreter.configuration)
     state, seen = start, dict[str, int]()
     while True:
@@ -85,7 +83,7 @@ def unreachable(kernel: Kernel, start: State, generator: random.Random) -> Itera
 
 
 def sample(name: str, count: int) -> tuple[Protocol, Interpreter, Kernel, list[State]]:
-    """States of both kinds, with what computes on them."""
+    """States of both kinds, with the engines that compute on them."""
     protocol, configuration = configuration_of(name)
     interpreter = Interpreter(protocol, configuration)
     kernel = Kernel.of(protocol, configuration, everything=True, forget_spent=False)
@@ -167,7 +165,7 @@ class Concrete:
         return z3.IntVal(sort.names().index(str(value)) if issubclass(sort, Enumeration) else value)
 
     def holds(self, formula: Any) -> bool:
-        """Whether a closed formula is true in the state; the state decides it, so it or its negation is impossible."""
+        """Whether a closed formula is true in the state; the state decides it, so it or its negation is unsatisfiable."""
         self.solver.push()
         self.solver.add(z3.Not(formula))
         answer = self.solver.check()
@@ -217,7 +215,7 @@ def test_z3_agrees_with_the_interpreter(name: str) -> None:
 
 
 def covering(interpreter: Interpreter, states: list[State]) -> list[State]:
-    """States in which, together, every action is enabled that is enabled in any."""
+    """States that together enable every action that any of the given states enables."""
     chosen, seen = [], set[str]()
     for state in states:
         enabled = {item.action for item in interpreter.enabled(state)}
@@ -230,7 +228,7 @@ def covering(interpreter: Interpreter, states: list[State]) -> list[State]:
 def next_value_agrees(
     concrete: Concrete, action: Any, symbol: Symbol, given: dict[Variable, Any], result: State
 ) -> bool:
-    """Whether z3's next value of a symbol is the interpreter's, for all arguments."""
+    """Whether z3's next value of a symbol equals the interpreter's, for all arguments."""
     same = []
     for key in tuples(symbol, concrete.configuration):
         names = tuple(Variable(f"k!{place}", sort) for place, sort in enumerate(symbol.arguments))

@@ -1,4 +1,4 @@
-"""What is no configuration is refused with file, field and what was expected; what is too large, before the work begins."""
+"""An invalid configuration is rejected with file, field and what was expected; one that is too large, before the work starts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def replaced(old: str, new: str) -> Callable[[], str]:
 
 
 def added(more: str) -> Callable[[], str]:
-    """The text of a good configuration with something behind it."""
+    """The text of a good configuration with something appended."""
     return lambda: TEXT + more
 
 
@@ -54,7 +54,7 @@ def added(more: str) -> Callable[[], str]:
             replaced("doc =", 'eventually = ["rain"]\ndoc ='),
             r"eventually: expected a list of names among agents_are_met, .*, found \['rain'\]",
         ),
-        (replaced("doc =", "eventually = []\ndoc ="), r"eventually: names nothing; leave the field out"),
+        (replaced("doc =", "eventually = []\ndoc ="), r"eventually: is empty; leave the field out"),
         (added('\n[only]\nfly = ["p1"]\n'), r"only: expected an action among .*, found 'fly'"),
         (added('\n[only]\nplace = ["p1"]\n'), r"only.place: expected a list of 2 choices joined by commas"),
         (added('\n[only]\nplace = ["p1,h9"]\n'), r"only.place: expected for host a host of this configuration, or \*"),

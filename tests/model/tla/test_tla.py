@@ -1,4 +1,4 @@
-"""The export to TLA+, held against TLC: the same states, depths, steps and verdicts as the engines, from another checker."""
+"""The export to TLA+, checked with TLC: the same states, depths, steps and verdicts as the engines, from another checker."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.toys.hopes import ONE, SOMEBODY, WORLD, Thing
 
 
 def kept_to(configuration: Configuration, protocol: Protocol, steps: Iterable[Occurrence]) -> Configuration:
-    """The configuration without any steps but these. A variant's action may make choices that the protocol's has not."""
+    """The configuration restricted to these steps. A variant's action may make choices that the protocol's does not have."""
     only: dict[str, tuple[tuple[str, ...], ...]] = {}
     count = {action.name: len(action.parameters) for action in protocol.actions}
     for step in steps:
@@ -41,7 +41,7 @@ def kept_to(configuration: Configuration, protocol: Protocol, steps: Iterable[Oc
 
 
 def as_found(found: Exploration) -> Judgement:
-    """What TLC has to say of it: it counts the initial state as a step and as a level."""
+    """The expected result of TLC, which counts the initial state as a step and as a level."""
     assert found.verdict == "holds"
     return Judgement("", found.transitions + 1, found.distinct, found.depth + 1, 0)
 
@@ -97,7 +97,7 @@ KILLS = list({row.config: (protocol, row) for protocol in PROTOCOLS for row in r
 def test_a_variant_breaks_the_same_promise_as_soon(
     protocol: Protocol, row: VariantCounterexample, tmp_path: Path
 ) -> None:
-    """The world is kept to the steps of the shortest way that is shipped, in any order and as often as they are possible."""
+    """The configuration restricted to the steps of the shipped shortest run, in any order and as often as they are enabled."""
     (vector,) = read_vectors([negative_of(protocol) / f"{row.variant.replace('_', '-')}.itf.json"], *PROTOCOLS)
     world = kept_to(vector.trace.configuration, vector.protocol, vector.trace.steps)
     promises = [promise for promise in protocol.promises if promise.name == row.promise]
@@ -112,7 +112,7 @@ def test_a_variant_breaks_the_same_promise_as_soon(
     assert judge(protocol, world, tmp_path, eventualities=[], deadlocks=False) == as_found(stated)
 
 
-# ------------------------------------------------------------------------------------------- what happens eventually
+# ----------------------------------------------------------------------------------------------------- eventualities
 
 HOPES = {
     "fair": (hopes.one_step(fair=True), WORLD),
@@ -139,7 +139,7 @@ def test_the_same_is_said_of_what_happens_eventually(name: str, tmp_path: Path) 
 
 
 def fair_and(lasso: Lasso, protocol: Protocol) -> Configuration:
-    """The configuration of a run, in which whoever is bound to nothing does only what he does in that run."""
+    """The configuration of a run, in which actions that are not fair are restricted to those of that run."""
     configuration = lasso.trace.configuration
     loose = {action.name for action in protocol.actions if not action.fair}
     taken = kept_to(configuration, protocol, (step for step in lasso.trace.steps if step.action in loose)).only
@@ -151,7 +151,7 @@ def fair_and(lasso: Lasso, protocol: Protocol) -> Configuration:
     )
 
 
-# Those whose worlds are smallest, of each protocol: the others agree too.
+# Those with the smallest configurations, of each protocol: the others agree too.
 VAIN = [
     (protocol, lasso)
     for protocol in PROTOCOLS

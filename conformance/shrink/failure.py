@@ -1,4 +1,4 @@
-"""What was seen to be wrong, and when two divergences are alike."""
+"""Observed failures, and when two divergences are of the same kind."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from model.reference.state import Occurrence, Trace, initial_state
 
 @dataclass(frozen=True)
 class Kind:
-    """What makes two divergences alike: whatever their hosts, pods and numbers are, the same thing goes wrong in the same way."""
+    """What two similar divergences share: the same thing fails in the same way, whatever the hosts, pods and numbers."""
 
     of: Literal["step", "message again", "step that leaves"]
     name: str
-    """Of the action, or of the message that had come once more."""
+    """Of the action, or of the message that was delivered again."""
     symbol: str
-    """What differs, without its arguments."""
+    """The symbol that differs."""
     shape: tuple[Any, ...]
-    """Sets: whether something is missing, and whether something is too much, or which messages; numbers: which is larger."""
+    """Sets: whether elements are missing or in excess, or which messages; numbers: which is larger."""
 
 
 @dataclass(frozen=True)
-class Wrong:
-    """A divergence, and the run to it."""
+class Failure:
+    """A divergence with the run that leads to it."""
 
     kind: Kind
     trace: Trace
-    """Steps that are followed, nothing forgotten: without the one that diverges."""
+    """The steps before the one that diverges."""
     step: Occurrence | None
-    """The one that diverges; none: a message that had come once more does."""
+    """The step that diverges; None if a repeated delivery does."""
     leaving: Leaving | None
-    """Where the step is not the protocol's."""
+    """Set if the step is not the protocol's but a variant's."""
     divergence: Divergence
 
 
 def kind_of(trace: Trace, divergence: Divergence, leaving: Leaving | None = None) -> Kind:
-    """What kind of wrong a divergence is."""
+    """The kind of a divergence."""
     symbol = symbol_of(divergence)
     shape = _shape(divergence)
     if divergence.again:
@@ -52,7 +52,7 @@ def kind_of(trace: Trace, divergence: Divergence, leaving: Leaving | None = None
 
 
 def symbol_of(divergence: Divergence) -> str:
-    """What differs, without arguments and process: of `known(h1, p2).place` it is `known`, of `h1: may_evict` it is `may_evict`."""
+    """The symbol that differs, without arguments and process: `known` of `known(h1, p2).place`, `may_evict` of `h1: may_evict`."""
     return divergence.field.split(": ")[-1].split("(")[0].split(".")[0].split(" by ")[0]
 
 
@@ -69,14 +69,14 @@ def _shape(divergence: Divergence) -> tuple[Any, ...]:
     return str(expected), str(observed)
 
 
-def wrong_of(interpreter: Interpreter, trace: Trace, divergence: Divergence, leaving: Leaving | None) -> Wrong:
-    """The divergence of a trace's replay, with the run to it."""
+def failure_of(interpreter: Interpreter, trace: Trace, divergence: Divergence, leaving: Leaving | None) -> Failure:
+    """The failure for the divergence of a replayed trace."""
     kind = kind_of(trace, divergence, leaving)
     steps = trace.steps[: divergence.step - (kind.of != "message again")]
     start = Trace(
         interpreter.protocol.name, trace.configuration, (initial_state(interpreter.protocol, trace.configuration),), ()
     )
     run = executed(interpreter, start, steps)
-    assert run is not None, "what was followed is a run"
+    assert run is not None, "the followed steps form a run"
     step = None if kind.of == "message again" else trace.steps[divergence.step - 1]
-    return Wrong(kind, run, step, leaving if kind.of == "step that leaves" else None, divergence)
+    return Failure(kind, run, step, leaving if kind.of == "step that leaves" else None, divergence)

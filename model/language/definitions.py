@@ -1,0 +1,71 @@
+"""Names for what is computed from the state: definitions, and lifecycles with the moves that actions make in them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, ParamSpec, Self
+
+from model.language.declaration import Declaration, declared_by
+from model.language.terms import TRUE, E, Enumeration, Formula, Named, Node, Role, V, Value, Variable, both, evaluate
+
+P = ParamSpec("P")
+
+
+class Definition(Declaration, Generic[P, V]):
+    """A name for a formula or value computed from the state."""
+
+    def __init__(self, declared: Callable[P, V]) -> None:
+        self.doc = inspect.cleandoc(declared.__doc__ or "")
+        self.parameters, self.value = evaluate(declared)
+        self._declared = declared
+
+    def __call__(self, *arguments: P.args, **named: P.kwargs) -> V:
+        value = self._declared(*arguments, **named)
+        nodes = tuple(argument.node for argument in arguments if isinstance(argument, Value))
+        return type(value)(Named(self, nodes, value.node))
+
+
+def definition(declared: Callable[P, V]) -> Definition[P, V]:
+    """Declares a definition."""
+    return declared_by(declared, Definition(declared))
+
+
+class Lifecycle(Definition[P, E]):
+    """The state machine of one thing: a value of an enumeration, computed from the state; actions declare its moves."""
+
+    def __init__(self, holder: Role, declared: Callable[P, E]) -> None:
+        super().__init__(declared)
+        self.holder = holder
+        self.states: type[Enumeration] = type(self.value)
+
+    def move(self, *arguments: P.args, source: Sequence[E], to: Sequence[E]) -> Move:  # type: ignore[valid-type] # keywords beside P
+        """This thing may move from one of these states to one of those (or stay)."""
+        nodes = tuple(argument.node for argument in arguments if isinstance(argument, Value))
+        return Move(self, nodes, tuple(s.node for s in source), tuple(t.node for t in to))
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A lifecycle of these arguments may go from one of the source states to one of the target states."""
+
+    lifecycle: Lifecycle[Any, Any]
+    arguments: tuple[Node, ...]
+    sources: tuple[Node, ...]
+    targets: tuple[Node, ...]
+    binders: tuple[Variable, ...] = ()
+    condition: Node = TRUE.node
+
+    def when(self, condition: Formula) -> Self:
+        """Only where this holds."""
+        return replace(self, condition=both(Formula(self.condition), condition).node)
+
+
+def lifecycle(*, holder: Role) -> Callable[[Callable[P, E]], Lifecycle[P, E]]:
+    """Declares a lifecycle; `holder` is the role whose machine it belongs to."""
+
+    def declare(declared: Callable[P, E]) -> Lifecycle[P, E]:
+        return declared_by(declared, Lifecycle(holder, declared))
+
+    return declare
