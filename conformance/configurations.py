@@ -17,7 +17,7 @@ from model.reference.configuration import Configuration, load
 
 LIVE: Final = "live"
 BENCH: Final = "bench"
-"""The configuration of the benchmark."""
+"""The configuration whose figures docs/benchmarks.md and the README give."""
 
 
 def folder(protocol: Protocol) -> Path:

@@ -1,4 +1,4 @@
-"""The headline figures of the README with their conditions: `make bench`.
+"""The figures of docs/benchmarks.md, each with its conditions: `make bench`.
 
 No figure fails for being slow, since machines differ. Figures to be compared are measured together in one run; the others state the
 conditions of the measurement.
@@ -30,7 +30,19 @@ from spec.on_demand.protocol import PROTOCOL
 PAIRS: Final = 500
 """First packets and raw exchanges, interleaved."""
 
-README: Final = Path(__file__).parents[2] / "README.md"
+ROOT: Final = Path(__file__).parents[2]
+DOCUMENT: Final = ROOT / "docs" / "benchmarks.md"
+"""Where all figures are written."""
+README: Final = ROOT / "README.md"
+"""Where five of them are repeated."""
+HEADLINES: Final = (
+    ("bench", "prove everything of the on-demand protocol"),
+    ("bench", "explore `bench`"),
+    ("bench", "lock-step on Pulsar"),
+    ("bench", "first packet to an unknown pod"),
+    ("logs", "validate the logs of a deployment"),
+)
+"""The five: the part of the document, and how the row begins."""
 
 
 @dataclass(frozen=True)
@@ -165,30 +177,60 @@ def _proved(protocol: Protocol, progress: Callable[[int, str], None]) -> Proof:
 
 
 def markdown(numbers: Numbers) -> str:
-    """The figures as a section of the README."""
+    """The figures as they stand in the document."""
     return table_of(numbers.conditions, numbers.rows())
 
 
 def table_of(about: str, rows: Iterable[Sequence[str]]) -> str:
-    """Figures as a table for the README, with the conditions."""
+    """Figures as a Markdown table, with the conditions."""
     lines = "".join(f"| {' | '.join(row)} |\n" for row in rows)
     return f"Measured on {about}.\n\n| what | measured | to reach |\n|---|---|---|\n{lines}"
 
 
-def put_into_readme(numbers: Numbers) -> None:
-    """Replaces the figures in the README."""
+def put_figures(numbers: Numbers) -> None:
+    """Replaces the figures in the document."""
     put_part("bench", markdown(numbers))
 
 
 def put_part(name: str, text: str) -> None:
-    """Replaces the text between the marks of a part in the README.
+    """Replaces one part of the document, and in the README the headline figures that are taken from it."""
+    _replace(DOCUMENT, name, text)
+    if any(part == name for part, _ in HEADLINES):
+        _replace(README, "headline", headlines())
+
+
+def headlines() -> str:
+    """The headline figures as they stand in the README: rows of the document, and the conditions of each part."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    rows: list[str] = []
+    conditions: list[str] = []
+    for part in dict.fromkeys(part for part, _ in HEADLINES):
+        about, *lines = _part(DOCUMENT, text, part).splitlines()
+        starts = tuple(f"| {start}" for name, start in HEADLINES if name == part)
+        chosen = [line for line in lines if line.startswith(starts)]
+        if len(chosen) != len(starts):
+            raise Problem(f"{DOCUMENT}, part {part}: expected one row for each headline figure", Exit.BAD_INPUT)
+        first, last = len(rows) + 1, len(rows) + len(chosen)
+        where = f"Row {last}" if first == last else f"Rows {first} to {last}"
+        conditions.append(f"{where}: {about[0].lower()}{about[1:]}")
+        rows += chosen
+    table = "\n".join(["| what | measured | to reach |", "|---|---|---|", *rows])
+    return f"{table}\n\n{' '.join(conditions)}\n"
+
+
+def _part(path: Path, text: str, name: str) -> str:
+    """The text between the marks of a part.
 
     Raises:
-        Problem: the README does not have exactly one such part.
+        Problem: the file does not have exactly one such part.
     """
-    readme = README.read_text(encoding="utf-8")
-    if not readme.count(f"<!-- {name} -->") == readme.count(f"<!-- /{name} -->") == 1:
-        raise Problem(f"{README}: expected one part between <!-- {name} --> and <!-- /{name} -->", Exit.BAD_INPUT)
-    before, _, rest = readme.partition(f"<!-- {name} -->\n")
-    _, _, after = rest.partition(f"<!-- /{name} -->")
-    README.write_text(f"{before}<!-- {name} -->\n{text}<!-- /{name} -->{after}", encoding="utf-8")
+    if not text.count(f"<!-- {name} -->") == text.count(f"<!-- /{name} -->") == 1:
+        raise Problem(f"{path}: expected one part between <!-- {name} --> and <!-- /{name} -->", Exit.BAD_INPUT)
+    return text.partition(f"<!-- {name} -->\n")[2].partition(f"<!-- /{name} -->")[0]
+
+
+def _replace(path: Path, name: str, new: str) -> None:
+    """Replaces the text between the marks of a part."""
+    text = path.read_text(encoding="utf-8")
+    old = f"<!-- {name} -->\n{_part(path, text, name)}<!-- /{name} -->"
+    path.write_text(text.replace(old, f"<!-- {name} -->\n{new}<!-- /{name} -->"), encoding="utf-8")

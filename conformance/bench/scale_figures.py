@@ -1,4 +1,4 @@
-"""The counted and measured figures as data, as the README's table, and as its picture. Nothing in them is typed by hand."""
+"""Counts and measurements as data, as the table of docs/benchmarks.md, and as its picture. Nothing in them is typed by hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from conformance.bench.scale_measurements import PODS, REVISION, Measured
 ROOT: Final = Path(__file__).parent.parent.parent
 DATA: Final = ROOT / "conformance" / "data" / "scale.json"
 PICTURE: Final = ROOT / "docs" / "scale.svg"
-README: Final = ROOT / "README.md"
+DOCUMENT: Final = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- scale -->\n", "<!-- /scale -->"
 
 HOSTS: Final = (2, 10, 30, 100, 300, 1_000, 3_000, 10_000)
@@ -72,14 +72,14 @@ def keep(data: Mapping[str, Any]) -> None:
     DATA.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.write_text(drawn(data), encoding="utf-8")
-    text = README.read_text(encoding="utf-8")
+    text = DOCUMENT.read_text(encoding="utf-8")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    README.write_text(f"{before}{BEGIN}{markdown(data)}{END}{after}", encoding="utf-8")
+    DOCUMENT.write_text(f"{before}{BEGIN}{markdown(data)}{END}{after}", encoding="utf-8")
 
 
-def in_readme() -> str:
-    """The text between the marks in the README."""
-    return README.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
+def in_document() -> str:
+    """The text of the document between the marks."""
+    return DOCUMENT.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
 
 
 # -------------------------------------------------------------------------------------------------------- table
@@ -123,22 +123,22 @@ def heads(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def markdown(data: Mapping[str, Any]) -> str:
-    """Table and picture as a section of the README."""
+    """Table and picture as they stand in the document."""
     head = heads(data)
     table = [f"| {' | '.join(row)} |\n" for row in (head, ("---",) * len(head), *rows(data))]
     network = {name: values["all"] for name, values in data["networks"].items()}
     sizes = ", ".join(f"{item['agents']:,}" for item in data["measured"])
     return (
-        "![Messages and bytes for one change, and messages for a whole network, against its size](docs/scale.svg)\n\n"
+        "![Messages and bytes for one change, and messages for a whole network, against its size](scale.svg)\n\n"
         f"{''.join(table)}\n"
-        f"With h hosts of p pods each. Counted in runs of the statement up to {COUNTED_TO} hosts, where each law holds exactly, "
-        "and extended by the laws; bytes are payloads in our own encoding, with as much to say in every design. All pods of a "
-        f"network together: {network['push to all']} messages where every host is told, {network['on demand']} on demand, "
-        f"and {data['counted']['a route learned']['all']} for each route that somebody needs. Measured, as the dots show, "
-        f"are DPM, NCM and agents in one process, {data['pods_of_each_host']} pods at each of {sizes} hosts. The agents share "
-        "an identity and a connection, and keep nothing on disk; what is pushed to all is a revision of what the VPC's hosts "
-        "share, without NCM, and so is what the queue publishes; "
-        f"it says {len(REVISION)} bytes, and what the laws count {len(PLACEMENT)}. {data['conditions']}.\n"
+        f"h hosts have p pods each. Messages are counted in runs of the statement up to {COUNTED_TO} hosts, where each law holds "
+        "exactly, and extrapolated by the laws. Bytes are payloads in our own encoding, with equivalent content in every design. "
+        f"All pods of a network together take {network['push to all']} messages where every host is told, "
+        f"{network['on demand']} on demand, and {data['counted']['a route learned']['all']} for each route that is needed.\n\n"
+        f"The dots are measurements of DPM, NCM and agents in one process, with {data['pods_of_each_host']} pods at each of "
+        f"{sizes} hosts. The agents share an identity and a connection and keep nothing on disk. What is pushed to all, and what "
+        "the queue publishes, is a revision of what the VPC's hosts share, without NCM: "
+        f"{len(REVISION)} bytes of content, where the laws count {len(PLACEMENT)}. {data['conditions']}.\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""`ondemand bench`: measures the figures in the documentation."""
+"""`ondemand bench`: the figures of docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 from rich.table import Table
 
-from conformance.bench.headline import conditions, measured, put_into_readme, put_part, table_of
+from conformance.bench.headline import conditions, measured, put_figures, put_part, table_of
 from conformance.bench.log_cost import measure_cost
 from conformance.bench.log_growth import LINES, LINES_MIN, growth
 from conformance.bench.log_rates import explanation, validation
@@ -46,10 +46,10 @@ AGENTS_MAX: Final = 5_000
     show_default=True,
     help="The largest number of agents in the part scale.",
 )
-@click.option("--readme", is_flag=True, help="Write the figures into the documentation of this checkout.")
+@click.option("--readme", is_flag=True, help="Write the figures to docs/benchmarks.md and README.md of this checkout.")
 @json_option
 def bench(only: str | None, lines: int, agents: int, readme: bool, json_file: str | None) -> int:
-    """Measure the figures in the documentation, and print them with their conditions. A slow result is not a failure.
+    """Measure the figures of docs/benchmarks.md, and print them with their conditions. Being slow is no failure.
 
     \b
     Examples:
@@ -85,7 +85,7 @@ def _speed(readme: bool, json_file: str | None) -> dict[str, Any]:
             "The measured checks do not hold, so the figures mean nothing; run `ondemand check`.", Exit.VIOLATED
         )
     if readme:
-        put_into_readme(numbers)
+        put_figures(numbers)
     return numbers.as_json()
 
 

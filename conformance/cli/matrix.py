@@ -29,7 +29,7 @@ from conformance.report.mutation_table import (
     page_path,
     print_summary,
     summary_lines,
-    write_readme,
+    write_document,
 )
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.writing import Outputs, outputs_options
@@ -114,7 +114,7 @@ def matrix(
         else:
             _write(table, summary, console)
     if tables and not only_check:
-        write_readme([kept for name in COVERED for kept in held(named(name)).summaries])
+        write_document([kept for name in COVERED for kept in held(named(name)).summaries])
     if tables:
         count = sum(len(table.rows) for table in tables)
         console.print(f"{count:,} mutants in {seconds:.0f} s.", highlight=False)

@@ -20,8 +20,9 @@ from typing import Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
 from conformance.replay.driver import Choices, Cores, Driver, NotDrivable
-from conformance.replay.enabledness import EnabledList, SpontaneousAction, UnauthorizedMessage, View, own
+from conformance.replay.enabledness import EnabledList, SpontaneousAction, UnauthorizedMessage, View
 from conformance.replay.held_process import Hand, HeldProcess, calling
+from conformance.replay.message_queue_decisions import DUE, MAY, OF_A_REVISION, SPONTANEOUS
 from conformance.replay.message_queue_names import MESSAGES, Naming, content, parts
 from conformance.replay.message_queue_topics import Topics
 from conformance.replay.observe import Difference, differing
@@ -61,41 +62,11 @@ NOT_COMPARED: Final[Mapping[str, str]] = {
     "group_then": "history: nobody holds it",
 }
 
-_OF_A_VPC: Final = ("open_topic", "close_topic", "finish_opening", "finish_closing", "send_directly", "publish")
-_OF_A_MEMBER: Final = ("ask", "ask_again", "give_up", "leave", "end_subscription", "remind")
-_OF_A_REVISION: Final = ("report_done", "report_failed")
-"""DPM's decisions, by what they are about."""
-
-_WAITS: Final = ("ask_again", "give_up", "remind", "report_failed")
-"""Those that time has to pass for; the others are due at once."""
-
-_DUE: Final = tuple(
-    (name, f"due: {name}", (name,)) for name in (*_OF_A_VPC, *_OF_A_MEMBER, *_OF_A_REVISION) if name not in _WAITS
-)
-"""What DPM lists as due for a VPC: the name of its operation, the question, and what a role does of its own accord by it."""
-
 _RUNS: Final[WeakKeyDictionary[Target, Iterator[int]]] = WeakKeyDictionary()
 """Counts the runs of each target, for names of VPCs: a topic that an earlier run has left at the broker is no topic of this one.
 
 What other targets were used for before changes no name, and so no order in which a core goes through names.
 """
-
-_OWNS: Final = (
-    *(own(name, "vpc") for name in _OF_A_VPC),
-    *(own(name, "host", "vpc") for name in (*_OF_A_MEMBER, "remove_port")),
-    *(own(name, "vpc", "revision") for name in _OF_A_REVISION),
-)
-"""What roles do of their own accord."""
-
-_MAY: Final = tuple(
-    (
-        each_own,
-        {"open_topic": "may_open", "close_topic": "may_close"}.get(each_own.name, f"may_{each_own.name}"),
-        (each_own.name,),
-    )
-    for each_own in _OWNS
-)
-"""The question whether that may be done, with what it is about; not all of them can be asked."""
 
 _OF_VPCS: Final = ("rules", "sent", "size", "group", "channel")
 _OF_MEMBERS: Final = ("ports", "attempt", "tries", "subscription", "confirmed")
@@ -111,7 +82,7 @@ class MessageQueueDriver(Driver):
         "forge_refusal": "declined",
         "forge_applied": "applied",
     }
-    spontaneous = _OWNS
+    spontaneous = SPONTANEOUS
 
     def __init__(
         self,
@@ -296,7 +267,7 @@ class MessageQueueDriver(Driver):
         if process.name != "dpm":
             return
         core = process.core
-        for one, question, spontaneous in _MAY:
+        for one, question, spontaneous in MAY:
             may = getattr(core, question, None)
             if may is not None:
                 yield EnabledList(
@@ -307,7 +278,7 @@ class MessageQueueDriver(Driver):
         for vpc in vpcs:
             for operation in core.due(vpc):
                 due.setdefault(operation.func.__name__, set()).add(tuple(vpcs.get(arg, arg) for arg in operation.args))
-        for name, question, spontaneous in _DUE:
+        for name, question, spontaneous in DUE:
             yield EnabledList(question, spontaneous, frozenset(due.get(name, ())))
 
         def members(listed: Callable[[str], Iterable[str]]) -> frozenset[Tuple]:
@@ -316,7 +287,7 @@ class MessageQueueDriver(Driver):
         yield EnabledList("unconfirmed", ("remind",), members(core.unconfirmed))
         yield EnabledList("asked", ("ask_again", "give_up"), members(core.asked))
         unreported = frozenset((name, revision) for vpc, name in vpcs.items() for revision in core.unreported(vpc))
-        yield EnabledList("unreported", _OF_A_REVISION, unreported)
+        yield EnabledList("unreported", OF_A_REVISION, unreported)
 
     def _meant_by(self, own: SpontaneousAction) -> Sequence[tuple[Tuple, list[Element]]]:
         """All choices of what a role does of its own accord, each with the implementation's words for it."""

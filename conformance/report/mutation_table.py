@@ -170,23 +170,23 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-README: Final = Path(__file__).parents[2] / "README.md"
+DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "mutation.md"
 BEGIN, END = "<!-- matrix -->\n", "<!-- /matrix -->"
 
 
-def in_readme() -> str:
-    """What stands in the README between the marks."""
-    return README.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
+def in_document() -> str:
+    """The text of the document between the marks."""
+    return DOCUMENT.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
 
 
-def write_readme(summaries: Sequence[Summary]) -> None:
-    """Puts the figures of all matrices into the README."""
-    text = README.read_text(encoding="utf-8")
+def write_document(summaries: Sequence[Summary]) -> None:
+    """Writes the figures of all matrices to the document."""
+    text = DOCUMENT.read_text(encoding="utf-8")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    README.write_text(f"{before}{BEGIN}{for_readme(summaries)}{END}{after}", encoding="utf-8")
+    DOCUMENT.write_text(f"{before}{BEGIN}{for_document(summaries)}{END}{after}", encoding="utf-8")
 
 
-def for_readme(summaries: Sequence[Summary]) -> str:
+def for_document(summaries: Sequence[Summary]) -> str:
     """The figures of all matrices: what became of the mutants, and how many each engine kills (and it alone)."""
     lines = ["| mutants of | made | killed | equivalent | survive for a reason | by engine (by it alone) |"]
     lines += ["|---|--:|--:|--:|--:|---|"]

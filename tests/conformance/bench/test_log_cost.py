@@ -31,13 +31,13 @@ def test_the_same_history_is_made_without_logs(tmp_path: Path) -> None:
 
 
 def test_figures_replace_those_of_their_part_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(
+    document = tmp_path / "benchmarks.md"
+    document.write_text(
         "a\n<!-- record -->\nold\n<!-- /record -->\nb\n<!-- bench -->\n<!-- /bench -->\n", encoding="utf-8"
     )
-    monkeypatch.setattr(headline, "README", readme)
+    monkeypatch.setattr(headline, "DOCUMENT", document)
     headline.put_part("record", "new\n")
-    assert readme.read_text(encoding="utf-8") == (
+    assert document.read_text(encoding="utf-8") == (
         "a\n<!-- record -->\nnew\n<!-- /record -->\nb\n<!-- bench -->\n<!-- /bench -->\n"
     )
     with pytest.raises(Problem, match="expected one part between <!-- other --> and <!-- /other -->"):

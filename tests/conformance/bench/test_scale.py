@@ -1,4 +1,4 @@
-"""The cost of changes: laws hold at the counted sizes, a variant follows another law, and the README shows the measurements."""
+"""The cost of changes: laws hold at the counted sizes, a variant follows another law, docs/benchmarks.md has the figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from conformance.bench import message_counts
 from conformance.bench.message_counts import DESIGNS, NETWORKS, SIZES, Law, Size, law_of
 from conformance.bench.message_sizes import SAMPLES
-from conformance.bench.scale_figures import DATA, PICTURE, drawn, in_readme, markdown, read
+from conformance.bench.scale_figures import DATA, PICTURE, drawn, in_document, markdown, read
 from conformance.bench.scale_measurements import AGENTS, REPEATED, measure
 from impl.broker.deployment import Deployment
 from impl.wire.codec import decode, encode
@@ -99,9 +99,9 @@ def test_what_was_measured_is_what_the_laws_say() -> None:
             )
 
 
-def test_the_readme_has_the_table_and_the_picture_of_the_data() -> None:
+def test_the_document_has_the_table_and_the_picture_of_the_data() -> None:
     data = json.loads(DATA.read_text(encoding="utf-8"))
-    assert in_readme() == markdown(data)
+    assert in_document() == markdown(data)
     assert PICTURE.read_text(encoding="utf-8") == drawn(data)
 
 

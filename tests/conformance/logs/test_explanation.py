@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from conformance.bench.headline import README
 from conformance.logs.explanation import Explanation, explain
 from conformance.logs.reading import Record
 from conformance.logs.validate import Validation
@@ -24,6 +23,8 @@ from tests.conformance.cli.test_commands import Command, ondemand
 from tests.conformance.logs.test_validate import BAD, GOOD, written
 
 __all__ = ["ondemand"]
+
+ROOT = Path(__file__).parents[3]
 
 BROKEN_LATER = {
     "confirms-for-another",
@@ -162,14 +163,14 @@ def test_a_page_is_one_file_that_loads_nothing() -> None:
         assert word not in page
 
 
-def test_the_readme_shows_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ondemand: Command) -> None:
+def test_the_document_shows_what_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ondemand: Command) -> None:
     (vector,) = (item for item in BAD if item.name == "serves-the-deleted")
     (tmp_path / "all.ndjson").write_bytes(b"".join(encoded(item.line) + b"\n" for item in written(vector)))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     said = iter(ondemand("validate", "all.ndjson", "--protocol", "on-demand").out.splitlines())
-    readme = README.read_text(encoding="utf-8")
-    _, _, rest = readme.partition("<!-- explained -->\n```\n")
+    document = (ROOT / "docs" / "logs.md").read_text(encoding="utf-8")
+    _, _, rest = document.partition("<!-- explained -->\n```\n")
     block, _, _ = rest.partition("```")
     lines = [splitline for splitline in block.splitlines() if splitline != "..."]
     assert len(lines) > 10

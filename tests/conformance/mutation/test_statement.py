@@ -18,7 +18,7 @@ from conformance.mutation.statement import BATCH, batches, checks_of, engines_of
 from conformance.mutation.status import HALVES, Held, held
 from conformance.mutation.table import STATEMENT
 from conformance.protocols import named
-from conformance.report.mutation_table import for_readme, in_readme
+from conformance.report.mutation_table import for_document, in_document
 from impl.cli.exits import Exit, Problem
 from model.mutation.rules import mutants_of
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
@@ -109,7 +109,7 @@ def test_the_command_shows_what_is_checked_in() -> None:
 
 def test_the_documented_figures_are_those_of_the_summaries() -> None:
     summaries = [kept for name in HALVES[STATEMENT].protocols for kept in held(named(name)).summaries]
-    assert in_readme() == for_readme(summaries), "run `make matrix`"
+    assert in_document() == for_document(summaries), "run `make matrix`"
 
 
 def test_the_command_refuses_a_protocol_without_a_matrix() -> None:

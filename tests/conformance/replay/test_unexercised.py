@@ -57,10 +57,10 @@ def test_ours_does_everything_that_is_permitted_when_it_is_offered(name: str, pe
     assert {name, "message-queue", "on-demand"} == REPLAYED
 
 
-def test_the_readme_says_how_much_that_is() -> None:
-    readme = " ".join((Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8").split())
+def test_the_document_says_how_much_that_is() -> None:
+    document = " ".join((Path(__file__).parents[3] / "docs" / "traces.md").read_text(encoding="utf-8").split())
     permitted, offered = sum(one for _, one, _ in PINNED), sum(one for _, _, one in PINNED)
-    assert f"{permitted} contexts, of which no vector asks for {offered}." in readme
+    assert f"{permitted} contexts, of which no vector asks for {offered}." in document
 
 
 def test_what_is_permitted_most_often_is_done_on_a_real_broker(vectors: Sequence[Vector], broker: Deployment) -> None:

@@ -1,4 +1,4 @@
-"""The workflow of the README is one that runs, in a repository with a copy of `spec` in which a rule was deleted."""
+"""The workflow of docs/own-protocol.md runs in a repository with a copy of `spec` in which a rule was deleted."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def uses(step: dict[str, Any]) -> str:
     return found[1] if found else ""
 
 
-def test_the_readme_has_the_workflow() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = re.search(r"<!-- workflow -->\n```yaml\n(.*?)```\n<!-- /workflow -->", readme, re.DOTALL)
+def test_the_document_has_the_workflow() -> None:
+    document = (ROOT / "docs" / "own-protocol.md").read_text(encoding="utf-8")
+    block = re.search(r"<!-- workflow -->\n```yaml\n(.*?)```\n<!-- /workflow -->", document, re.DOTALL)
     assert block
     assert block[1] == FILE.read_text(encoding="utf-8")
 
@@ -95,7 +95,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A user's repository: a copy of `spec`, without one rule."""
     folder = tmp_path_factory.mktemp("theirs")
     shutil.copytree(ROOT / "spec", folder / "spec", ignore=shutil.ignore_patterns("__pycache__"))
-    ncm = folder / "spec" / "ncm.py"
+    ncm = folder / "spec" / "on_demand" / "ncm.py"
     text = ncm.read_text(encoding="utf-8")
     assert RULE in text
     ncm.write_text(text.replace(RULE, ""), encoding="utf-8")
@@ -212,15 +212,14 @@ def test_a_deleted_rule_turns_the_build_red_on_the_line_of_the_promise(
     assert red["stays_in_its_vpc"] == "spec/on_demand/promises.py"
 
 
-def test_a_build_with_other_engines_than_the_copys_is_told_so(tmp_path: Path, engines: Path, theirs: Path) -> None:
+def test_a_copy_that_lacks_a_module_of_these_engines_is_reported(tmp_path: Path, engines: Path, theirs: Path) -> None:
+    """For example a copy from another commit than the one that the build takes the engines from."""
+    (theirs / "spec" / "on_demand" / "liveness.py").unlink()
+    git(theirs, "commit", "--quiet", "--all", "--message", "Older")
     build = Build(tmp_path, engines, theirs)
-    language = theirs / "spec" / "language" / "actions.py"
-    text = language.read_text(encoding="utf-8")
-    language.write_text(f"{text}# of a later version\n", encoding="utf-8")
-    git(theirs, "commit", "--quiet", "--all", "--message", "Newer")
     try:
         assert build.run() == 2
     finally:
         git(theirs, "reset", "--quiet", "--hard", "HEAD~1")
-    assert "model/language/actions.py: is not the language of these engines" in build.said
+    assert "spec/on_demand/liveness.py: is missing; copy all of " in build.said
     assert not any(file.exists() for file in build.kept)
