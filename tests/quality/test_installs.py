@@ -51,7 +51,10 @@ running.join(10)
 def locked(wanted: set[str]) -> str:
     """The part of the lock that pins these packages and all that they need."""
     blocks = re.split(r"^(?=[a-z0-9])", (ROOT / "requirements.lock").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    pins = {block.split("==")[0]: block for block in blocks if "==" in block}
+    pins: dict[str, str] = {}
+    for block in blocks:  # a package may be pinned several times, each for some versions of Python
+        if "==" in block:
+            pins[block.split("==")[0]] = pins.get(block.split("==")[0], "") + block
     needed: set[str] = set()
     while wanted:
         name = wanted.pop()
