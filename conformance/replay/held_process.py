@@ -343,13 +343,17 @@ class HeldProcess:
         """Publishes a message in this process's name: what a Byzantine host or an operator says."""
         self._connection.publish([Letter(send.topic, encode(send.message), send.key, self._tag)])
 
+    def is_settled(self, message: Message) -> bool:
+        """Whether the runner has acknowledged the message."""
+        return message in self._settled
+
     def acknowledge(self, message: Message) -> None:
         """The trace uses the message no more, so what the runner has acknowledged does not come again.
 
         Raises:
             CoreFailed: the runner has not acknowledged it.
         """
-        if self.core is not None and message not in self._settled:
+        if self.core is not None and not self.is_settled(message):
             raise CoreFailed(f"{self.name} does not acknowledge {message}")
         self.session.acknowledge(self.held.pop(message, []))
 

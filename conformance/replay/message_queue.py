@@ -358,6 +358,8 @@ class MessageQueueDriver(Driver):
         """The agent acknowledges what it has applied; one that is Byzantine acknowledges what it likes."""
         if process.core is not None and not process.core.may_acknowledge(message):
             raise IllegalInput(f"ACA {process.name}: {self.names.shown(message)} is not applied: acknowledge")
+        if process.core is not None and not process.is_settled(message):
+            self._done(process, process.deliver(message))  # what is no news is taken too, before it is acknowledged
         process.acknowledge(message)
         self._topics.acknowledge(process.name, message)
 
