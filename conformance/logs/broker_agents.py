@@ -11,18 +11,22 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 from impl.broker import topics
 from impl.broker.deployment import Deployment
 from impl.composite import CompositeAca
-from impl.core import Effects
+from impl.core import Effects, Event, Send
+from impl.errors import NotAllowed
 from impl.message_queue.aca import MessageQueueAca
 from impl.messages import Message, Pod, Published, Push, Subscribe
 from impl.on_demand.aca import Aca
+from impl.process import Acknowledge, Output, Process, Publish, SetAside, Work, run
+from impl.storage.store import Outgoing
 from impl.transport.interface import Delivery, Letter, Session
 from impl.transport.pulsar import PulsarConnection
-from impl.wire.codec import decode, encode
+from impl.wire.codec import MalformedMessage, decode
 
 AT_ONCE: Final = 16
 """Concurrent requests to the broker; one at a time would mostly wait."""
@@ -90,6 +94,37 @@ class Agent:
         """Messages by kind."""
         self.released: dict[Pod, float] = {}
         """By destination: when the held packet was released, in seconds of `perf_counter`."""
+        self.runner = Process(self)
+        self.outbox: list[Letter] = []
+        """What is to be published, together with what other agents send."""
+        self.settled: list[Delivery] = []
+        """What is to be acknowledged behind that."""
+        self.on_event: Callable[[Agent, Event], None] | None = None
+
+    def do(self, work: Work) -> None:
+        """Performs the outputs of an input. Nothing is stored: the epoch ends with the fleet."""
+        run(work, self._perform)
+
+    def _perform(self, output: Output) -> Sequence[Outgoing]:
+        match output:
+            case Publish():
+                self.outbox += output.letters()
+            case Acknowledge(deliveries):
+                self.settled += deliveries
+            case SetAside(_, reason):
+                raise MalformedMessage(reason)
+        return ()
+
+    def happened(self, event: Event) -> None:
+        """See `impl.process.Role`."""
+        if event.name == "release":
+            self.released[event.fields["destination"]] = time.perf_counter()
+        if self.on_event is not None:
+            self.on_event(self, event)
+
+    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
+        """See `impl.process.Role`."""
+        raise problem
 
     def take(self, message: Message, delivery: Delivery) -> Effects:
         """Handles a message as `impl.service.aca` does."""
@@ -160,31 +195,35 @@ class Fleet:
         """Runs all commands and one delivery of each inbox; publishes the results together. Returns whether there was any work."""
         with self._lock:
             commands, self._commands = self._commands, []
-        # Effects are noted before the agent acts again: a recorder reads the core's state at that moment.
-        letters = [letter for command in commands for entry in command() for letter in self.letters(*entry)]
+        for command in commands:
+            for agent, effects in command():
+                agent.do(agent.runner.command(partial(_same, effects)))
         taken: list[tuple[Agent, Delivery]] = []
         for agent in self.agents.values():
             delivery = agent.session.receive(0)
             if delivery is not None:
                 taken.append((agent, delivery))
-        messages = [decode(delivery.data) for _, delivery in taken]
-        # Subscribing waits for the broker; other messages are handled quickly.
-        together = self._pool.map if any(isinstance(message, Subscribe) for message in messages) else map
-        effects = together(lambda item: item[0][0].take(item[1], item[0][1]), list(zip(taken, messages, strict=True)))
-        for (agent, delivery), effect in zip(taken, effects, strict=True):
-            letters += self.letters(agent, effect, delivery.origin)
-        self._connection.publish(letters)
-        for agent, delivery in taken:
-            agent.session.acknowledge([delivery])
+        # Subscribing waits for the broker, so several agents do it at a time; other messages are handled quickly.
+        slow = [item for item in taken if isinstance(decode(item[1].data), Subscribe)]
+        for item in taken:
+            if item not in slow:
+                _take(item)
+        list(self._pool.map(_take, slow))
+        self._connection.publish([letter for agent in self.agents.values() for letter in agent.outbox])
+        for agent in self.agents.values():
+            agent.session.acknowledge(agent.settled)
+            agent.outbox, agent.settled = [], []
         return bool(commands or taken)
 
-    def letters(self, agent: Agent, effects: Effects, taken: str = "") -> list[Letter]:
-        """Notes the effects of an agent and returns what it sends. `taken`: the id of the message that caused them."""
-        now = time.perf_counter()
-        for event in effects.events:
-            if event.name == "release":
-                agent.released[event.fields["destination"]] = now
-        return [Letter(send.topic, encode(send.message), send.key) for send in effects.sends]
+
+def _same(effects: Effects) -> Effects:
+    return effects
+
+
+def _take(item: tuple[Agent, Delivery]) -> None:
+    agent, delivery = item
+    agent.do(agent.runner.deliver(delivery))
+    agent.do(agent.runner.settle())
 
 
 def by_pool(work: Callable[[Any], object], items: Iterable[Any], done: Callable[[int], None] | None = None) -> None:

@@ -26,7 +26,7 @@ from impl.broker import topics
 from impl.broker.admin import Admin
 from impl.broker.deployment import Deployment
 from impl.broker.hosts import registration_number
-from impl.core import Effects
+from impl.core import Effects, Event
 from impl.errors import EnvironmentProblem
 from impl.events.event_schema import MESSAGE_QUEUE, ON_DEMAND
 from impl.events.message_queue import MessageQueueAcaProjection
@@ -89,7 +89,6 @@ class _RecordedFleet(Fleet):
         self._own: dict[str, dict[Pod, None]] = {host: {} for host in hosts}
         self._held: set[tuple[str, int, int]] = set()
         self._due: list[tuple[float, int, Command]] = []
-        self._recorders: dict[str, Recorder] = {}
         for host in hosts:
             self._begin(self.agents[host])
 
@@ -100,35 +99,31 @@ class _RecordedFleet(Fleet):
         }
         recorder = Recorder(f"aca/{agent.host}", projections, self.sinks[agent.host], host=agent.host)
         recorder.begin()
-        self._recorders[agent.host] = recorder
+        agent.runner.recorder = recorder
+        agent.on_event = self._happened
         self._own[agent.host].clear()
 
     def close(self) -> None:
         super().close()
-        for host, recorder in self._recorders.items():
-            recorder.end()
+        for host, agent in self.agents.items():
+            if agent.runner.recorder is not None:
+                agent.runner.recorder.end()
             self.sinks[host].close()
 
-    def letters(self, agent: Agent, effects: Effects, taken: str = "") -> list[Letter]:
-        ids = self._recorders[agent.host].note(effects, taken)
-        for event in effects.events:
-            fields = event.fields
-            match event.name:
-                case "learn":
-                    self._own[agent.host].pop(fields["pod"], None)
-                    if fields["place"] == agent.host:
-                        self._own[agent.host][fields["pod"]] = None
-                case "ask":
-                    self._held.add((agent.host, fields["epoch"], fields["request"]))
-                    self._later(ANSWER_SECONDS, partial(self._time_out, agent, fields["epoch"], fields["request"]))
-                case "release" | "give up":
-                    self._held.discard((agent.host, fields["epoch"], fields["request"]))
-                    if event.step == "on-demand.drop_as_refused":
-                        self._later(
-                            PAUSE_SECONDS, partial(self._resume, agent, fields["source"], fields["destination"])
-                        )
-        pairs = zip(effects.sends, ids, strict=True)
-        return [Letter(send.topic, encode(send.message), send.key, origin=origin) for send, origin in pairs]
+    def _happened(self, agent: Agent, event: Event) -> None:
+        fields = event.fields
+        match event.name:
+            case "learn":
+                self._own[agent.host].pop(fields["pod"], None)
+                if fields["place"] == agent.host:
+                    self._own[agent.host][fields["pod"]] = None
+            case "ask":
+                self._held.add((agent.host, fields["epoch"], fields["request"]))
+                self._later(ANSWER_SECONDS, partial(self._time_out, agent, fields["epoch"], fields["request"]))
+            case "release" | "give up":
+                self._held.discard((agent.host, fields["epoch"], fields["request"]))
+                if event.step == "on-demand.drop_as_refused":
+                    self._later(PAUSE_SECONDS, partial(self._resume, agent, fields["source"], fields["destination"]))
 
     # ------------------------------------------------------------------------------------------ spontaneous actions
 

@@ -15,7 +15,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import accumulate, count
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,8 @@ from typing import Any, Final
 from conformance.replay.driver import Cores
 from impl.broker import topics
 from impl.composite import CompositeAca, CompositeDpm, of_channel
-from impl.core import Effects, Send
+from impl.core import Effects, Event, Send
+from impl.errors import NotAllowed
 from impl.events.event_schema import MESSAGE_QUEUE, ON_DEMAND
 from impl.events.file import FileSink
 from impl.events.message_queue import MessageQueueAcaProjection, MessageQueueDpmProjection
@@ -32,7 +34,11 @@ from impl.events.recorder import Projection, Recorder
 from impl.message_queue.dpm import MessageQueueDpm
 from impl.message_queue.thresholds import NEVER_LARGE
 from impl.messages import Kind, Message, Pod, Push, Registered
+from impl.process import Output, Process, Publish, SetAside, Work, run
 from impl.service.ncm import channel_of
+from impl.storage.store import Outgoing
+from impl.transport.interface import Delivery, Letter
+from impl.wire.codec import MalformedMessage
 
 AGENTS: Final = 100
 HOSTS_OF_A_VPC: Final = 10
@@ -106,7 +112,7 @@ class Recorded:
 
 @dataclass
 class _Process:
-    """A core with its log."""
+    """A core with its log, and the process runner that both belong to."""
 
     name: str
     core: Any
@@ -114,7 +120,21 @@ class _Process:
     sink: CountedFile | None
     own: dict[Pod, None] = field(default_factory=dict)
     """For an agent: the pods of its host that it knows."""
-    last: deque[Send] = field(default_factory=lambda: deque(maxlen=REPUBLISHED))
+    last: deque[Letter] = field(default_factory=lambda: deque(maxlen=REPUBLISHED))
+
+    def __post_init__(self) -> None:
+        self.runner = Process(self, self.recorder)
+
+    def take(self, message: Message, delivery: Delivery) -> Effects:
+        """See `impl.process.Role`."""
+        return _taken(self, message, delivery.topic)
+
+    def happened(self, event: Event) -> None:
+        """See `impl.process.Role`."""
+
+    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
+        """See `impl.process.Role`."""
+        raise problem
 
 
 class CountedFile:
@@ -223,15 +243,16 @@ class _Simulation:
     def _after(self, steps: int, do: Callable[[], None]) -> None:
         heapq.heappush(self._waiting, (self.now + steps, next(self._numbers), do))
 
-    def _done(self, process: _Process, effects: Effects, taken: str = "") -> None:
-        """Handles the effects of a core: records its lines, sends its messages, and schedules its timeouts."""
+    def _done(self, process: _Process, effects: Effects) -> None:
+        """Has a process do what its core answered to a command."""
+        self._run(process, process.runner.command(lambda: effects))
+
+    def _run(self, process: _Process, work: Work) -> None:
+        """Performs the outputs of an input: publishes messages, and schedules timeouts. Nothing is stored."""
         self.answers_left -= 1
         if self.answers_left < 0:
             raise Restless(f"{process.name} and the others exchange messages without end")
-        ids = process.recorder.note(effects, taken) if process.recorder is not None else [""] * len(effects.sends)
-        for send, origin in zip(effects.sends, ids, strict=True):
-            process.last.append(send)
-            self._send(send, origin)
+        effects = run(work, partial(self._perform, process))
         if process.name in ("dpm", "ncm"):
             return
         for event in effects.events:
@@ -246,23 +267,33 @@ class _Simulation:
                 pair = (event.fields["source"], event.fields["destination"])
                 self._after(PAUSE, lambda pair=pair: self._resume(process.name, *pair))  # type: ignore[misc] # as above
 
-    def _send(self, send: Send, origin: str) -> None:
+    def _perform(self, process: _Process, output: Output) -> Sequence[Outgoing]:
+        if isinstance(output, Publish):
+            for letter in output.letters():
+                process.last.append(letter)
+                self._send(letter)
+        elif isinstance(output, SetAside):
+            raise MalformedMessage(output.reason)
+        return ()
+
+    def _send(self, letter: Letter) -> None:
         late = self.chance.randrange(LATE_ONCE_IN) == 0
         times = 2 if self.chance.randrange(TWICE_ONCE_IN) == 0 else 1
-        registration = self._registration_of(send)
+        registration = self._registration_of(letter)
         for _ in range(times):
             due = self.chance.randint(*(LATE if late else USUAL))
-            self._after(due, lambda: self._deliver(send, origin, registration))
+            self._after(due, lambda: self._deliver(letter, registration))
 
-    def _registration_of(self, send: Send) -> int:
+    def _registration_of(self, letter: Letter) -> int:
         """The registration number of the host that the topic belongs to; 0 if it belongs to none."""
-        return self._registrations.get(send.topic.partition("-")[2], 0)
+        return self._registrations.get(letter.topic.partition("-")[2], 0)
 
-    def _deliver(self, send: Send, origin: str, registration: int) -> None:
-        if registration != self._registration_of(send):
+    def _deliver(self, letter: Letter, registration: int) -> None:
+        if registration != self._registration_of(letter):
             return  # registration again replaces the host's topics, and messages on the old ones are lost
-        process = self.processes[_reader(send.topic)]
-        self._done(process, _taken(process, send.message, send.topic), origin)
+        process = self.processes[_reader(letter.topic)]
+        delivery = Delivery(letter.topic, letter.data, letter.tag, "", 0.0, None, letter.origin)
+        self._run(process, process.runner.deliver(delivery))
         if process.name == "dpm":
             self._decide()
         elif process.name == "ncm" and self.chance.randrange(4) == 0:
@@ -339,8 +370,8 @@ class _Simulation:
         if name not in ("dpm", "ncm"):
             self._done(new, new.core.start())
             return
-        for send in old.last:
-            self._send(send, "")
+        for letter in old.last:
+            self._send(replace(letter, origin=""))
 
     def _remind(self) -> None:
         """Repeats what was not confirmed."""

@@ -275,3 +275,48 @@ def test_no_text_names_a_registry_or_a_path_of_a_machine() -> None:
     assert [
         (path.relative_to(ROOT).as_posix(), hosts.search(text)) for path, text in texts() if hosts.search(text)
     ] == []
+
+
+PERFORMERS = {
+    "impl.process": "says what is to be performed",
+    "impl.service.loop": "performs it with a thread, a store and a broker",
+    "impl.service.slots": "addresses letters to inboxes, and hands back what the filler was handed",
+    "impl.service.slot_filler": "a consumer of its own, without a core",
+    "impl.broker.hosts": "an operator's registration",
+    "conformance.replay.held_process": "performs it up to the place of a crash",
+    "conformance.replay.message_queue": "what a Byzantine agent acknowledges",
+    "conformance.replay.on_demand": "hands a registration to NCM",
+    "conformance.replay.driver": "lets go of a message behind its last use",
+    "conformance.replay.slots": "the harness of slots on a broker",
+    "conformance.logs.broker_agents": "performs it for many agents together",
+    "conformance.logs.deployed": "an operator's registrations",
+    "conformance.bench.scale_measurements": "an operator's registrations",
+    "conformance.bench.first_packet": "the raw exchange beside the first packet",
+}
+"""Who stores, publishes, marks or acknowledges, and why. Every other module leaves that to a process runner."""
+
+DUTIES = {"publish": "letters", "acknowledge": "deliveries", "mark_sent": "outgoing", "append": "effects"}
+
+
+def performers() -> set[str]:
+    """The modules that call a store, a connection or a session to perform the duties of a process."""
+    found = set()
+    for name, path in modules().items():
+        if matches(
+            name,
+            ["impl.storage.*", "impl.transport.*", "impl.on_demand.*", "impl.message_queue.*", "spec.*", "model.*"],
+        ):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in DUTIES:
+                receiver = ast.unparse(node.func.value)
+                wanted = "store" if node.func.attr in ("append", "mark_sent") else ""
+                core = receiver.endswith(("core", "super()", "channel", "_topics"))
+                if wanted in receiver and not core:
+                    found.add(name)
+    return found
+
+
+def test_only_adapters_of_the_process_runner_store_publish_and_acknowledge() -> None:
+    assert performers() - PERFORMERS.keys() == set()
+    assert {"impl.service.loop", "conformance.replay.held_process", "conformance.logs.broker_agents"} <= performers()

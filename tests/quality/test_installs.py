@@ -52,9 +52,9 @@ def locked(wanted: set[str]) -> str:
     """The part of the lock that pins these packages and all that they need."""
     blocks = re.split(r"^(?=[a-z0-9])", (ROOT / "requirements.lock").read_text(encoding="utf-8"), flags=re.MULTILINE)
     pins: dict[str, str] = {}
-    for block in blocks:  # a package may be pinned several times, each for some versions of Python
-        if "==" in block:
-            pins[block.split("==")[0]] = pins.get(block.split("==")[0], "") + block
+    for text in blocks:  # a package may be pinned several times, each for some versions of Python
+        if "==" in text:
+            pins[text.split("==")[0]] = pins.get(text.split("==")[0], "") + text
     needed: set[str] = set()
     while wanted:
         name = wanted.pop()
