@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rich.console import Console
-
 from conformance import configurations
+from conformance.evidence.background_broker import BrokerInBackground
 from conformance.evidence.lassos import Lasso, folder_of, read_lassos
 from conformance.evidence.logs import is_logged, logged
 from conformance.evidence.staleness import EARLIER, Part, earlier, stale, stale_parts
@@ -25,8 +23,6 @@ from conformance.mutation.status import Held, held
 from conformance.protocols import REPLAYED, base
 from conformance.replay.replays import Replays, Vector, read_vectors, replay_all, vectors_of
 from conformance.replay.targets import open_target
-from impl.broker.deployment import Deployment
-from impl.broker.launcher import open_deployment
 from impl.cli.exits import EXIT_OF, Exit, Problem, worst
 from impl.errors import EnvironmentProblem
 from model.bad_input import BadInput
@@ -228,45 +224,6 @@ def _mark(verdicts: set[str]) -> str:
     if "violated" in verdicts:
         return "violated"
     return "holds" if verdicts == {"holds"} else "?"
-
-
-class BrokerInBackground:
-    """Starts the broker while other things run; a failure is raised when the broker is needed."""
-
-    def __init__(self) -> None:
-        self._wanted = threading.Event()
-        self._done = threading.Event()
-        self._deployment: Deployment | None = None
-        self._problem: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
-
-    def __enter__(self) -> BrokerInBackground:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stops the broker. One that is still starting is not waited for; it stops when this program ends at the latest."""
-        self._done.set()
-        if self._wanted.is_set():
-            self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            with open_deployment(console=Console(quiet=True)) as deployment:
-                self._deployment = deployment
-                self._wanted.set()
-                self._done.wait()
-        except BaseException as problem:
-            self._problem = problem
-            self._wanted.set()
-
-    def get(self) -> Deployment:
-        """Waits for the broker and returns its deployment."""
-        self._wanted.wait()
-        if self._problem is not None:
-            raise self._problem
-        assert self._deployment is not None
-        return self._deployment
 
 
 def gather(

@@ -87,8 +87,8 @@ def run_program(program: click.Group, *bad_input: type[Exception]) -> None:
         code = program.main(standalone_mode=False)
     except click.exceptions.Abort:
         end("Stopped.", 130)
-    except SystemExit:
-        sys.exit(PIPE_CLOSED)  # rich exits like this when the reader of a table is gone
+    except SystemExit as ended:  # shell completion ends with 0; rich with 1 when the reader of a table is gone
+        sys.exit(PIPE_CLOSED if ended.code else Exit.HOLDS)
     except click.exceptions.NoArgsIsHelpError as problem:
         problem.show()
         sys.exit(Exit.BAD_INPUT)
