@@ -22,7 +22,8 @@ from conformance import configurations
 from conformance.cli.check import print_conclusion, print_evidence
 from conformance.cli.main import COMMANDS, main, program
 from conformance.evidence import gathering
-from conformance.evidence.gathering import BrokerInBackground, Evidence, gather
+from conformance.evidence.background_broker import BrokerInBackground
+from conformance.evidence.gathering import Evidence, gather
 from conformance.evidence.variants import negative_of
 from conformance.protocols import PROTOCOLS, REPLAYED
 from conformance.replay.replays import read_vectors, vectors_of
