@@ -20,14 +20,8 @@ from conformance.cli.explore import print_explorations
 from conformance.cli.live import print_broken, print_graphs
 from conformance.cli.prove import print_claim
 from conformance.cli.replay import print_replays
-from conformance.evidence.gathering import (
-    SIMULATED_RUNS,
-    SIMULATED_STEPS,
-    BrokerInBackground,
-    Evidence,
-    gather,
-    simulated_in,
-)
+from conformance.evidence.background_broker import BrokerInBackground
+from conformance.evidence.gathering import SIMULATED_RUNS, SIMULATED_STEPS, Evidence, gather, simulated_in
 from conformance.evidence.lassos import folder_of
 from conformance.evidence.variants import negative_of
 from conformance.logs.explanation import explain
