@@ -17,9 +17,9 @@ from impl.on_demand.dpm import Dpm
 class CompositeDpm:
     """A pod is a versioned entry for NCM and a port that counts in its VPC's message queue. One input produces one record."""
 
-    def __init__(self, dpm: Dpm, channel: MessageQueueDpm) -> None:
+    def __init__(self, dpm: Dpm, message_queue: MessageQueueDpm) -> None:
         self.dpm = dpm
-        self.channel = channel
+        self.message_queue = message_queue
 
     def place(self, pod: Pod, host: str) -> Effects:
         """Creates the pod at the host, or moves it there."""
@@ -32,7 +32,7 @@ class CompositeDpm:
         return self._counted(self.dpm.remove(pod), pod, before, None)
 
     def _counted(self, issued: Effects, pod: Pod, before: str | None, after: str | None) -> Effects:
-        ports = of_channel(self._ports(pod, before, after))
+        ports = of_message_queue(self._ports(pod, before, after))
         record = {**(issued.record or {}), **(ports.record or {})}
         return Effects(record, issued.sends + ports.sends, issued.events + ports.events)
 
@@ -40,9 +40,9 @@ class CompositeDpm:
         """Adds the new port before it removes the old one, so that moving a pod does not end a subscription in between."""
         effects = Effects()
         if after is not None and self._counts(pod, after):
-            effects = self.channel.add_port(after, pod.vpc)
+            effects = self.message_queue.add_port(after, pod.vpc)
         if before is not None and self._counts(pod, before):
-            effects = joined(effects, self.channel.remove_port(before, pod.vpc))
+            effects = joined(effects, self.message_queue.remove_port(before, pod.vpc))
         return effects
 
     def _counts(self, pod: Pod, host: str) -> bool:
@@ -55,44 +55,44 @@ class CompositeDpm:
             pod = Pod(*record["issue"])
             self._ports(pod, self.dpm.place_of(pod), record["place"])
         if "channel" in record:
-            self.channel.apply(record["channel"])
+            self.message_queue.apply(record["channel"])
         if "issue" in record or "outcome" in record:
             self.dpm.apply(record)
 
     def snapshot(self) -> dict[str, Plain]:
         """The whole durable state."""
-        return {**self.dpm.snapshot(), "channel": self.channel.snapshot()}
+        return {**self.dpm.snapshot(), "channel": self.message_queue.snapshot()}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Replaces the state with a snapshot."""
         self.dpm.restore(snapshot)
-        self.channel.restore(snapshot.get("channel", {"nodes": {}, "vpcs": {}}))
+        self.message_queue.restore(snapshot.get("channel", {"nodes": {}, "vpcs": {}}))
         if "channel" not in snapshot:  # written before the message queue existed
             for pod, place in self.dpm.places().items():
                 self._ports(pod, None, place)
 
     def observe(self) -> dict[str, Any]:
         """The state of both parts, for comparison."""
-        return {"pods": self.dpm.observe(), "channel": self.channel.observe()}
+        return {"pods": self.dpm.observe(), "channel": self.message_queue.observe()}
 
 
 class CompositeAca:
     """Both parts begin their epochs together. The epoch is the only durable state."""
 
-    def __init__(self, aca: Aca, channel: MessageQueueAca) -> None:
+    def __init__(self, aca: Aca, message_queue: MessageQueueAca) -> None:
         self.aca = aca
-        self.channel = channel
+        self.message_queue = message_queue
 
     def start(self) -> Effects:
         """Begins a new epoch with empty knowledge, and greets NCM and DPM."""
         begun = self.aca.start()
-        told = self.channel.begin(self.aca.epoch)
+        told = self.message_queue.begin(self.aca.epoch)
         return Effects(begun.record, begun.sends + told.sends, begun.events + told.events)
 
     def apply(self, record: Mapping[str, Any]) -> None:
         """Repeats a change from its durable record."""
         self.aca.apply(record)
-        self.channel.apply(record)
+        self.message_queue.apply(record)
 
     def snapshot(self) -> dict[str, Plain]:
         """The whole durable state."""
@@ -101,9 +101,9 @@ class CompositeAca:
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Replaces the state with a snapshot."""
         self.aca.restore(snapshot)
-        self.channel.restore(snapshot)
+        self.message_queue.restore(snapshot)
 
 
-def of_channel(effects: Effects) -> Effects:
+def of_message_queue(effects: Effects) -> Effects:
     """The effects of the message-queue part, with the record in the form that the composite stores."""
     return replace(effects, record={"channel": dict(effects.record)}) if effects.record is not None else effects

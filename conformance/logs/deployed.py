@@ -250,7 +250,7 @@ class _Deployed:
         connection.publish([Letter(topics.HOSTS, encode(item), item.host) for item in registered])
         connection.close()
         self.wait("hosts to be registered", lambda: len(self.ncm.ncm.hosts()) == len(self.hosts))
-        self.wait("hosts to be registered with DPM", lambda: len(self.dpm.channel.hosts()) == len(self.hosts))
+        self.wait("hosts to be registered with DPM", lambda: len(self.dpm.message_queue.hosts()) == len(self.hosts))
         self.fleet.start()
         self.wait("agents to be greeted", lambda: all(self.ncm.ncm.was_met(host) for host in self.hosts))
         for pod, host in self.placed.items():

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from conformance.replay.driver import Cores
 from impl.broker import topics
-from impl.composite import CompositeAca, CompositeDpm, of_channel
+from impl.composite import CompositeAca, CompositeDpm, of_message_queue
 from impl.core import Effects, Event, Send
 from impl.errors import NotAllowed
 from impl.events.event_schema import MESSAGE_QUEUE, ON_DEMAND
@@ -231,7 +231,7 @@ class _Simulation:
         ncm, dpm = self.processes["ncm"], self.processes["dpm"]
         number = self._registrations[host] = self._registrations.get(host, 0) + 1
         self._done(ncm, ncm.core.register(Registered(host, number)))
-        self._done(dpm, of_channel(dpm.core.channel.register(Registered(host, number))))
+        self._done(dpm, of_message_queue(dpm.core.message_queue.register(Registered(host, number))))
 
     @property
     def lines(self) -> int:
@@ -306,10 +306,10 @@ class _Simulation:
 
     def _decide(self) -> None:
         dpm = self.processes["dpm"]
-        channel: MessageQueueDpm = dpm.core.channel
+        channel: MessageQueueDpm = dpm.core.message_queue
         for vpc in sorted(channel.stirred()):
             for operation in channel.due(vpc):
-                self._done(dpm, of_channel(operation()))
+                self._done(dpm, of_message_queue(operation()))
 
     # ------------------------------------------------------------------------------------------ spontaneous actions
 
@@ -346,7 +346,7 @@ class _Simulation:
             case "evict" if agent.core.aca.may_evict(pod):
                 self._done(agent, agent.core.aca.evict(pod))
             case "revise":
-                self._done(dpm, of_channel(dpm.core.channel.revise(vpc, Kind.SUBNET, b"")))
+                self._done(dpm, of_message_queue(dpm.core.message_queue.revise(vpc, Kind.SUBNET, b"")))
                 self._decide()
             case "restart agent":
                 self._restart(host)
@@ -381,7 +381,7 @@ class _Simulation:
                 self._done(ncm, ncm.core.remind(host, pod))
         for change in dpm.core.dpm.pending():
             self._done(dpm, dpm.core.dpm.resend(*change))
-        channel: MessageQueueDpm = dpm.core.channel
+        channel: MessageQueueDpm = dpm.core.message_queue
         for vpc in channel.vpcs():
             for host in channel.unconfirmed(vpc):
                 self._done(dpm, channel.remind(host, vpc))
@@ -438,9 +438,11 @@ def _taken(process: _Process, message: Message, topic: str) -> Effects:
         effects = core.receive(message, channel_of(topic))
     elif process.name == "dpm":
         speaker = topics.speaker(topic)
-        effects = of_channel(core.channel.receive(message, speaker)) if speaker else core.dpm.receive(message)
+        effects = (
+            of_message_queue(core.message_queue.receive(message, speaker)) if speaker else core.dpm.receive(message)
+        )
     elif isinstance(message, Push):
-        effects = core.channel.receive(message, topic)
+        effects = core.message_queue.receive(message, topic)
     else:
         effects = core.aca.receive(message)
     return effects

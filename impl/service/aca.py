@@ -104,13 +104,13 @@ class AcaService(Service):
     ) -> None:
         """`events`: the sink of the event log; None: no event log."""
         self.aca = Aca(host)
-        self.channel = MessageQueueAca(host)
-        self.whole = CompositeAca(self.aca, self.channel)
-        super().__init__(host, self.whole, store, connect, subscription="aca", timing=timing)
+        self.message_queue = MessageQueueAca(host)
+        self.composite = CompositeAca(self.aca, self.message_queue)
+        super().__init__(host, self.composite, store, connect, subscription="aca", timing=timing)
         if events is not None:
             tellers: dict[str, Projection] = {
                 ON_DEMAND: OnDemandAcaProjection(self.aca),
-                MESSAGE_QUEUE: MessageQueueAcaProjection(self.channel),
+                MESSAGE_QUEUE: MessageQueueAcaProjection(self.message_queue),
             }
             self.recorder = Recorder(f"aca/{host}", tellers, events, host=host)
         self._dataplane = dataplane or Quiet()
@@ -144,12 +144,12 @@ class AcaService(Service):
 
         def ask() -> Effects:
             if not VPC_NAME.fullmatch(vpc):
-                raise IllegalInput(f"ACA {self.channel.host}: invalid VPC name {vpc!r}: subscribe")
-            host, present, newest = self.channel.host, self.channel.epoch, self.channel.heard(vpc)
+                raise IllegalInput(f"ACA {self.message_queue.host}: invalid VPC name {vpc!r}: subscribe")
+            host, present, newest = self.message_queue.host, self.message_queue.epoch, self.message_queue.heard(vpc)
             message = Subscribe(host, epoch or present, vpc, attempt or newest + 1)
-            if not self.channel.is_to_subscribe(message):
+            if not self.message_queue.is_to_subscribe(message):
                 answer.set_result(None)
-                return self.channel.pass_over(message)
+                return self.message_queue.pass_over(message)
             self._askers.setdefault(vpc, []).append(answer)
             self._called.add((vpc, message.attempt))
             return self.take(message, self._by_call(message))
@@ -188,7 +188,7 @@ class AcaService(Service):
         def stop() -> Effects:
             self._subscribing.pop(vpc, None)
             self.session.stop_listening(topics.multicast(vpc))
-            return self.channel.stop_reading(vpc)
+            return self.message_queue.stop_reading(vpc)
 
         return self.submit(stop)
 
@@ -196,22 +196,24 @@ class AcaService(Service):
         return [topics.inbox(self.aca.host)]
 
     def listening(self) -> None:
-        for vpc in self.channel.consumers():
+        for vpc in self.message_queue.consumers():
             try:
-                self._retried(partial(self.session.listen, topics.multicast(vpc), topics.reader(self.channel.host)))
+                self._retried(
+                    partial(self.session.listen, topics.multicast(vpc), topics.reader(self.message_queue.host))
+                )
             except NotAllowed as problem:
                 self._log.info("no longer reads %s: %s", topics.multicast(vpc), problem)
 
     def begin(self) -> Effects:
         self._unheard_since = time.monotonic()
-        return self.whole.start()
+        return self.composite.start()
 
     def take(self, message: Message, delivery: Delivery) -> Effects:
         if isinstance(message, Push | Published):
-            return self.channel.receive(message, delivery.topic)
+            return self.message_queue.receive(message, delivery.topic)
         if isinstance(message, Subscribe):
-            if not self.channel.is_to_subscribe(message):
-                return self.channel.pass_over(message)
+            if not self.message_queue.is_to_subscribe(message):
+                return self.message_queue.pass_over(message)
             return self._subscribe(message, time.monotonic())
         effects = self.aca.receive(message)
         if not any(event.fields.get("reason") in NOT_HEARD for event in effects.events):
@@ -227,17 +229,17 @@ class AcaService(Service):
         self._subscribing.pop(message.vpc, None)
         self.session.stop_listening(topic)
         try:
-            self.session.listen(topic, topics.reader(self.channel.host))
+            self.session.listen(topic, topics.reader(self.message_queue.host))
         except NotAllowed as problem:
             self._log.info("declines to subscribe: %s", problem)
-            return self._answer(message, self.channel.decline(message))
+            return self._answer(message, self.message_queue.decline(message))
         except Unreachable as problem:
             if time.monotonic() - since >= self.timing.subscribe_max:
                 self._log.info("declines to subscribe: %s", problem)
-                return self._answer(message, self.channel.decline(message))
+                return self._answer(message, self.message_queue.decline(message))
             self._subscribing[message.vpc] = (message, since)
             return Effects()
-        return self._answer(message, self.channel.accept(message))
+        return self._answer(message, self.message_queue.accept(message))
 
     def _answer(self, asked: Subscribe, answered: Effects) -> Effects:
         """An answer given in reply to a call is not also sent by the topic."""
@@ -248,7 +250,7 @@ class AcaService(Service):
     def tick(self, now: float) -> Iterator[Effects]:
         timing = self.timing
         for message, since in list(self._subscribing.values()):
-            if self.channel.is_to_subscribe(message):
+            if self.message_queue.is_to_subscribe(message):
                 yield self._subscribe(message, since)
         if self._unheard_since is not None and now - self._unheard_since >= timing.hello_every:
             self._unheard_since = now

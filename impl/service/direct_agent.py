@@ -67,7 +67,7 @@ class AgentServer(GoalStateServer):
 
     async def apply(self, goal: Any, epoch: int | None) -> Any:
         """The reply to a goal state, after the agent has handled it."""
-        host, present = self._agent.channel.host, self._agent.channel.epoch
+        host, present = self._agent.message_queue.host, self._agent.message_queue.epoch
         reading = read(self.schema, goal, host, self.where.address, epoch or present)
         for resource in reading.resources:
             if resource.problem:

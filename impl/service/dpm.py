@@ -10,7 +10,7 @@ from typing import Final
 
 from impl.broker import topics
 from impl.broker.vpc_topics import Administration
-from impl.composite import CompositeDpm, of_channel
+from impl.composite import CompositeDpm, of_message_queue
 from impl.core import Effects, Event, Send
 from impl.errors import NotAllowed
 from impl.events.event_schema import MESSAGE_QUEUE, ON_DEMAND
@@ -48,15 +48,15 @@ class DpmService(Service):
     ) -> None:
         """`events`: the sink of the event log; None: no event log."""
         self.dpm = Dpm()
-        self.channel = MessageQueueDpm(decision if administration is not None else NEVER_LARGE)
-        self.whole = CompositeDpm(self.dpm, self.channel)
-        super().__init__("dpm", self.whole, store, connect, subscription="dpm", timing=timing)
+        self.message_queue = MessageQueueDpm(decision if administration is not None else NEVER_LARGE)
+        self.composite = CompositeDpm(self.dpm, self.message_queue)
+        super().__init__("dpm", self.composite, store, connect, subscription="dpm", timing=timing)
         if events is not None:
             tellers: dict[str, Projection] = {
                 ON_DEMAND: OnDemandDpmProjection(self.dpm),
-                MESSAGE_QUEUE: MessageQueueDpmProjection(self.channel),
+                MESSAGE_QUEUE: MessageQueueDpmProjection(self.message_queue),
             }
-            self.recorder = Recorder("dpm", tellers, events, about=asdict(self.channel.decision))
+            self.recorder = Recorder("dpm", tellers, events, about=asdict(self.message_queue.decision))
         self._administration = administration
         self._resent: dict[tuple[Pod, int], float] = {}
         self._asked: dict[tuple[str, str], tuple[float, int]] = {}
@@ -69,35 +69,35 @@ class DpmService(Service):
 
     def place(self, pod: Pod, host: str) -> Future[Effects]:
         """Creates the pod at the host, or moves it there."""
-        return self.submit(lambda: self.whole.place(pod, host))
+        return self.submit(lambda: self.composite.place(pod, host))
 
     def remove(self, pod: Pod) -> Future[Effects]:
         """Removes the pod."""
-        return self.submit(lambda: self.whole.remove(pod))
+        return self.submit(lambda: self.composite.remove(pod))
 
     def revise(self, vpc: str, kind: Kind, data: bytes) -> Future[Effects]:
         """Changes the shared state of a VPC."""
-        return self.submit(lambda: of_channel(self.channel.revise(vpc, kind, data)))
+        return self.submit(lambda: of_message_queue(self.message_queue.revise(vpc, kind, data)))
 
     def regroup(self, vpc: str, largest: int) -> Future[Effects]:
         """Sets the number of ports in the VPC's largest security group."""
-        return self.submit(lambda: of_channel(self.channel.regroup(vpc, largest)))
+        return self.submit(lambda: of_message_queue(self.message_queue.regroup(vpc, largest)))
 
     def hear(self, notice: Notice, speaker: str) -> Future[Effects]:
         """Takes a host's reply to one of DPM's calls, as if it had arrived on the host's topic."""
-        return self.submit(lambda: of_channel(self.channel.receive(notice, speaker)))
+        return self.submit(lambda: of_message_queue(self.message_queue.receive(notice, speaker)))
 
     def topics(self) -> list[str]:
         return [topics.OUTCOMES, topics.HOSTS]
 
     def listening(self) -> None:
-        for host in self.channel.hosts():
+        for host in self.message_queue.hosts():
             self._listen_to(host)
 
     def begin(self) -> Effects:
         # The start of a request is not stored; after a restart every host has its whole time again.
-        for vpc in self.channel.vpcs():
-            for host, tries in self.channel.asked(vpc).items():
+        for vpc in self.message_queue.vpcs():
+            for host, tries in self.message_queue.asked(vpc).items():
                 self._asked[host, vpc] = (time.monotonic(), tries)
         return Effects()
 
@@ -119,7 +119,7 @@ class DpmService(Service):
     def take(self, message: Message, delivery: Delivery) -> Effects:
         speaker = topics.speaker(delivery.topic)
         if speaker:
-            return of_channel(self.channel.receive(message, speaker))
+            return of_message_queue(self.message_queue.receive(message, speaker))
         if delivery.topic == topics.HOSTS and isinstance(message, Registered | Deregistered):
             return self._take_part(message)
         return self.dpm.receive(message)
@@ -127,13 +127,13 @@ class DpmService(Service):
     def _take_part(self, message: Registered | Deregistered) -> Effects:
         match message:
             case Registered():
-                effects = of_channel(self.channel.register(message))
+                effects = of_message_queue(self.message_queue.register(message))
             case Deregistered():
-                effects = of_channel(self.channel.deregister(message))
+                effects = of_message_queue(self.message_queue.deregister(message))
         if effects.record is not None:
             # After a new registration, the host's topic is a different one of the same name.
             self.session.stop_listening(topics.notices(message.host))
-            if message.host in self.channel.hosts():
+            if message.host in self.message_queue.hosts():
                 self._listen_to(message.host)
         return effects
 
@@ -150,14 +150,14 @@ class DpmService(Service):
 
     def tick(self, now: float) -> Iterator[Effects]:
         yield from self._resends(now)
-        for vpc in sorted(self.channel.stirred()):
-            yield from map(of_channel, self._decided(vpc))
-            self._unconfirmed[vpc] = self.channel.unconfirmed(vpc)
+        for vpc in sorted(self.message_queue.stirred()):
+            yield from map(of_message_queue, self._decided(vpc))
+            self._unconfirmed[vpc] = self.message_queue.unconfirmed(vpc)
             seen = self._unreported.get(vpc, {})
-            self._unreported[vpc] = {item: seen.get(item, now) for item in self.channel.unreported(vpc)}
-        yield from map(of_channel, self._unanswered(now))
-        yield from map(of_channel, self._reminders(now))
-        yield from map(of_channel, self._failed(now))
+            self._unreported[vpc] = {item: seen.get(item, now) for item in self.message_queue.unreported(vpc)}
+        yield from map(of_message_queue, self._unanswered(now))
+        yield from map(of_message_queue, self._reminders(now))
+        yield from map(of_message_queue, self._failed(now))
 
     def _resends(self, now: float) -> Iterator[Effects]:
         pending = self.dpm.pending()
@@ -171,27 +171,27 @@ class DpmService(Service):
     def _decided(self, vpc: str) -> Iterator[Effects]:
         """Takes decisions about a VPC, a limited number at a time: each marks the VPC as changed, so that the next round
         continues."""
-        for _, operation in zip(range(DECISIONS_MAX), self.channel.due(vpc), strict=False):
+        for _, operation in zip(range(DECISIONS_MAX), self.message_queue.due(vpc), strict=False):
             yield operation()
 
     def _unanswered(self, now: float) -> Iterator[Effects]:
         for (host, vpc), (since, tries) in list(self._asked.items()):
-            again, no_more = self.channel.may_ask_again(host, vpc), self.channel.may_give_up(host, vpc)
+            again, no_more = self.message_queue.may_ask_again(host, vpc), self.message_queue.may_give_up(host, vpc)
             if not again and not no_more:
                 del self._asked[host, vpc]
             elif now - since >= min(self.timing.asked_first * 2 ** (tries - 1), self.timing.asked_max):
-                yield self.channel.ask_again(host, vpc) if again else self.channel.give_up(host, vpc)
+                yield self.message_queue.ask_again(host, vpc) if again else self.message_queue.give_up(host, vpc)
 
     def _reminders(self, now: float) -> Iterator[Effects]:
         waited_for = {(host, vpc) for vpc, hosts in self._unconfirmed.items() for host in hosts}
         self._reminded = {pair: self._reminded.get(pair, now) for pair in waited_for}
         for pair, last in list(self._reminded.items()):
-            if now - last >= self.timing.remind_every and self.channel.may_remind(*pair):
+            if now - last >= self.timing.remind_every and self.message_queue.may_remind(*pair):
                 self._reminded[pair] = now
-                yield self.channel.remind(*pair)
+                yield self.message_queue.remind(*pair)
 
     def _failed(self, now: float) -> Iterator[Effects]:
         for vpc, since in self._unreported.items():
             for revision, first in list(since.items()):
-                if now - first >= self.timing.confirm_max and self.channel.may_report_failed(vpc, revision):
-                    yield self.channel.report_failed(vpc, revision)
+                if now - first >= self.timing.confirm_max and self.message_queue.may_report_failed(vpc, revision):
+                    yield self.message_queue.report_failed(vpc, revision)

@@ -124,7 +124,7 @@ class Scene:
         found: list[Any] = []
 
         def look() -> Effects:
-            found.append(self.dpm.channel.observe()[what].get(key))
+            found.append(self.dpm.message_queue.observe()[what].get(key))
             return Effects()
 
         self.dpm.submit(look).result(WAIT)

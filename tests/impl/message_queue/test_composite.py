@@ -26,7 +26,7 @@ def whole_dpm() -> CompositeDpm:
 
 def ports(dpm: CompositeDpm) -> dict[tuple[str, str], int]:
     """The ports of each host and VPC, where there are any."""
-    return {key: count for key, count in dpm.channel.observe()["ports"].items() if count}
+    return {key: count for key, count in dpm.message_queue.observe()["ports"].items() if count}
 
 
 def test_placing_moving_and_removing_a_pod_counts() -> None:
@@ -36,7 +36,7 @@ def test_placing_moving_and_removing_a_pod_counts() -> None:
     assert ports(dpm) == {("h1", "red"): 2}
     dpm.place(P1, "h2")
     assert ports(dpm) == {("h1", "red"): 1, ("h2", "red"): 1}
-    assert dpm.channel.observe()["size"] == {"red": 2}
+    assert dpm.message_queue.observe()["size"] == {"red": 2}
     dpm.remove(P1)
     assert ports(dpm) == {("h1", "red"): 1}
 
@@ -57,7 +57,7 @@ def test_a_pod_of_a_vpc_whose_name_cannot_be_a_topics_is_placed_and_not_counted(
     dpm.place(odd, "h1")
     dpm.remove(odd)
     assert dpm.dpm.latest(odd) == 2
-    assert dpm.channel.observe()["size"] == {}
+    assert dpm.message_queue.observe()["size"] == {}
 
 
 @pytest.mark.parametrize("records_max", [0, 100])
@@ -100,4 +100,4 @@ def test_an_agents_parts_begin_each_epoch_together() -> None:
             ("requests-h1", Hello("h1", epoch)),
             ("notices-h1", Hello("h1", epoch)),
         ]
-        assert agent.aca.epoch == agent.channel.epoch == epoch
+        assert agent.aca.epoch == agent.message_queue.epoch == epoch

@@ -10,7 +10,7 @@ import pytest
 from impl.broker import topics
 from impl.broker.deployment import Deployment
 from impl.broker.hosts import add_host
-from impl.composite import CompositeDpm, of_channel
+from impl.composite import CompositeDpm, of_message_queue
 from impl.core import Effects, Send
 from impl.errors import Deposed, NotAllowed
 from impl.message_queue.dpm import MessageQueueDpm
@@ -86,7 +86,7 @@ def test_an_agent_that_never_answers_is_given_up_and_told_directly(deployment: D
         on.place("red", h1=4, h2=1)
         on.until_channel("red", "mq")
         assert on.seen("barred", ("h2", "red"))
-        assert on.seen("attempt", ("h2", "red")) == on.dpm.channel.decision.patience
+        assert on.seen("attempt", ("h2", "red")) == on.dpm.message_queue.decision.patience
         on.until_done("red", on.revise("red", b"one"))
         assert on.agents["h1"].revisions(Published) == [1]
         assert on.agents["h2"].revisions(Push) == [1]
@@ -178,7 +178,7 @@ def test_a_host_registered_anew_subscribes_with_its_new_credentials_and_the_earl
         on.system.stop_one(on.agents["h2"])
         earlier, on.files["h2"] = on.files["h2"], add_host(deployment, "h2")
         again = on.start_agent("h2")
-        epoch = again.channel.epoch
+        epoch = again.message_queue.epoch
         on.until(lambda: on.seen("met", "h2") == epoch, "the new agent to be met")
         on.until(lambda: on.seen("subscription", ("h2", "red")) == "subscribed", "h2 to subscribe again")
         on.until_done("red", on.revise("red", b"one"))
@@ -198,7 +198,7 @@ def test_alcors_own_service_can_have_an_agent_subscribe_and_stop(deployment: Dep
             on.administration.perform(work)
         for topic in ("red", "inbox-h1", "multicast-", "multicast-a/b"):
             assert subscriber.subscribe(topic, "1") == Result.REFUSED
-            assert on.agents["h1"].channel.consumers() == []
+            assert on.agents["h1"].message_queue.consumers() == []
         assert subscriber.subscribe("multicast-red", "1") == Result.DONE
         assert subscriber.subscribe("multicast-red", "1") == Result.DONE, "doing it again is no failure"
         assert on.at_broker("red") == (["host-h1"], {"h1"})
@@ -206,7 +206,7 @@ def test_alcors_own_service_can_have_an_agent_subscribe_and_stop(deployment: Dep
         dpm.publish([Letter("multicast-red", encode(Published("red", 1, (Part(Kind.SUBNET, b"x"),))))])
         on.until(lambda: on.agents["h1"].applied, "what was published to be applied")
         assert [subscriber.unsubscribe(topic) for topic in ("multicast-red", "red")] == [Result.DONE, Result.REFUSED]
-        assert on.agents["h1"].channel.consumers() == []
+        assert on.agents["h1"].message_queue.consumers() == []
         dpm.close()
 
 
@@ -236,7 +236,7 @@ def repeated_after_a_crash(kind: type[DpmService]) -> list[Message]:
     store = MemoryStore()
     dpm = kind(store, MemoryBroker().connect, administration=InMemory(), decision=SMALL)
     dpm._connection = MemoryBroker().connect()
-    channel = dpm.channel
+    channel = dpm.message_queue
     steps: list[Callable[[], Effects]] = [
         lambda: channel.register(Registered("h1")),
         lambda: channel.receive(Hello("h1", 1), "h1"),
@@ -246,10 +246,10 @@ def repeated_after_a_crash(kind: type[DpmService]) -> list[Message]:
         lambda: channel.receive(Accepted("h1", 1, "red", 1), "h1"),
     ]
     for step in steps:
-        dpm.perform(of_channel(step()))
+        dpm.perform(of_message_queue(step()))
     again = CompositeDpm(Dpm(), MessageQueueDpm(SMALL))
     unpublished = [item.send.message for item in store.load(again)]
-    assert again.channel.observe()["subscription"] == {("h1", "red"): "subscribed"}
+    assert again.message_queue.observe()["subscription"] == {("h1", "red"): "subscribed"}
     return [message for message in unpublished if isinstance(message, Administrative)]
 
 
@@ -271,8 +271,8 @@ def test_a_dpm_that_was_deposed_while_it_was_paused_asks_for_nothing(store: type
     administration = InMemory()
     dpm = DpmService(store(), MemoryBroker().connect, administration=administration, decision=SMALL)
     for _ in range(5):
-        dpm.channel.add_port("h1", "red")
-    opened = of_channel(dpm.channel.open_topic("red"))
+        dpm.message_queue.add_port("h1", "red")
+    opened = of_message_queue(dpm.message_queue.open_topic("red"))
     if store is Taken:
         with pytest.raises(Deposed):
             dpm.perform(opened)

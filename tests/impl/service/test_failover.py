@@ -241,4 +241,4 @@ def test_a_dpm_that_is_paused_anywhere_changes_nothing_when_it_goes_on(
         assert second.dpm.observe()["places"] == {(P2, version): place for version, place in places.items()}
         assert knows(h1, P2) == (latest + 2, "h2")
         system.stop()
-        assert stored(deployment, "dpm", CompositeDpm(Dpm(), MessageQueueDpm())) == second.whole.observe()
+        assert stored(deployment, "dpm", CompositeDpm(Dpm(), MessageQueueDpm())) == second.composite.observe()

@@ -63,7 +63,7 @@ def test_a_host_that_serves_no_askings_is_given_up_and_told_by_calls(
         on.place("red", h1=4, h2=1)
         on.until_channel("red", "mq")
         assert on.seen("barred", ("h2", "red"))
-        assert on.seen("attempt", ("h2", "red")) == on.dpm.channel.decision.patience
+        assert on.seen("attempt", ("h2", "red")) == on.dpm.message_queue.decision.patience
         assert on.calls.counted["a subscribe request: unreachable"] >= 1
         on.until_done("red", on.revise("red", b"one"))
         assert on.agents["h1"].revisions(Published) == [1]
@@ -84,7 +84,7 @@ def test_a_refusal_a_silence_and_an_absence_are_three_things(
         on.servers["h3"].close()
         on.place("red", h1=3, h2=1, h3=1)
         on.until_channel("red", "mq")
-        counted, patience = on.calls.counted, on.dpm.channel.decision.patience
+        counted, patience = on.calls.counted, on.dpm.message_queue.decision.patience
         assert [on.seen("barred", (host, "red")) for host in ("h1", "h2", "h3")] == [True, True, True]
         assert [on.seen("attempt", (host, "red")) for host in ("h1", "h2", "h3")] == [patience, 1, patience]
         on.until(lambda: counted["a subscribe request: timed out"] >= 1, "the silence to be counted")
@@ -107,7 +107,7 @@ def test_a_revision_that_was_lost_with_its_agent_is_told_to_the_next_one(
         back = on.start_agent("h2")
         on.until_done("red", revision)
         assert [item[1:] for item in back.applied] == [(2, Kind.GROUP_RULES, b"two")]
-        assert back.channel.epoch == 2
+        assert back.message_queue.epoch == 2
 
 
 class SaysNothingOnce(AgentServer):
