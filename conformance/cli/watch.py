@@ -122,10 +122,10 @@ def watch(
     try:
         running = Watch(source, validation, checkpoint=checkpoint, options=options, positions=positions)
         with offered(running, address), _signals() as asked:
-            found = _watched(running, _Teller(running, every, once, asked), asked)
+            found = _watched(running, _Reporter(running, every, once, asked), asked)
             running.save()
             if found is None and asked:
-                ERRORS.print(_Teller(running, every, once, asked).so_far(), highlight=False, soft_wrap=True)
+                ERRORS.print(_Reporter(running, every, once, asked).so_far(), highlight=False, soft_wrap=True)
                 return 128 + asked[0]
     finally:
         source.close()
@@ -155,7 +155,7 @@ def _signals() -> Iterator[Sequence[int]]:
             signal.signal(number, handler)
 
 
-class _Teller:
+class _Reporter:
     """Prints the progress of a watch at intervals."""
 
     def __init__(self, watch: Watch, every: float, once: bool, asked: Sequence[int]) -> None:

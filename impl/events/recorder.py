@@ -69,7 +69,7 @@ class Recorder:
     def __init__(
         self,
         process: str,
-        tellers: Mapping[str, Projection],
+        projections: Mapping[str, Projection],
         sink: Sink,
         *,
         host: str = "",
@@ -77,13 +77,13 @@ class Recorder:
         clock: Callable[[], int] = time.time_ns,
         lines_per_state: int = LINES_PER_STATE,
     ) -> None:
-        """`tellers`: the projections by protocol. `host`: the agent's host, if the process is an agent. `about`: the attributes
+        """`projections`: the projections by protocol. `host`: the agent's host, if the process is an agent. `about`: the attributes
         of every start."""
         self.process = process
         self.run = ""
         self.lost = 0
         """Lines that the sink did not accept."""
-        self._tellers = tellers
+        self._projections = projections
         self._sink = sink
         self._host = host
         self._about = dict(about or {})
@@ -169,10 +169,10 @@ class Recorder:
 
     def _entries(self, draft: _Draft, sends: Sequence[Send]) -> State:
         if draft.protocol:
-            return self._tellers[draft.protocol].after(draft.event, sends)
+            return self._projections[draft.protocol].after(draft.event, sends)
         return {
             f"{protocol}.{symbol}": entries
-            for protocol, projection in self._tellers.items()
+            for protocol, projection in self._projections.items()
             for symbol, entries in projection.after(draft.event, sends).items()
         }
 
@@ -190,7 +190,7 @@ class Recorder:
             taken=taken if action is None or action.takes else "",
             sent=tuple(draft.sent),
             after=draft.after,
-            state=self._tellers[draft.protocol].state() if event.step in _BEGINS else None,
+            state=self._projections[draft.protocol].state() if event.step in _BEGINS else None,
         )
         if written:
             for index, place in enumerate(draft.places):
@@ -199,7 +199,7 @@ class Recorder:
     def _tell_state(self, event: str, about: Mapping[str, Word]) -> None:
         state = {
             f"{protocol}.{symbol}": entries
-            for protocol, projection in self._tellers.items()
+            for protocol, projection in self._projections.items()
             for symbol, entries in projection.state().items()
         }
         self._unsaid = 0

@@ -108,11 +108,11 @@ class AcaService(Service):
         self.composite = CompositeAca(self.aca, self.message_queue)
         super().__init__(host, self.composite, store, connect, subscription="aca", timing=timing)
         if events is not None:
-            tellers: dict[str, Projection] = {
+            projections: dict[str, Projection] = {
                 ON_DEMAND: OnDemandAcaProjection(self.aca),
                 MESSAGE_QUEUE: MessageQueueAcaProjection(self.message_queue),
             }
-            self.recorder = Recorder(f"aca/{host}", tellers, events, host=host)
+            self.recorder = Recorder(f"aca/{host}", projections, events, host=host)
         self._dataplane = dataplane or Quiet()
         self._handlers = handlers
         self._subscribing: dict[str, tuple[Subscribe, float]] = {}

@@ -52,11 +52,11 @@ class DpmService(Service):
         self.composite = CompositeDpm(self.dpm, self.message_queue)
         super().__init__("dpm", self.composite, store, connect, subscription="dpm", timing=timing)
         if events is not None:
-            tellers: dict[str, Projection] = {
+            projections: dict[str, Projection] = {
                 ON_DEMAND: OnDemandDpmProjection(self.dpm),
                 MESSAGE_QUEUE: MessageQueueDpmProjection(self.message_queue),
             }
-            self.recorder = Recorder("dpm", tellers, events, about=asdict(self.message_queue.decision))
+            self.recorder = Recorder("dpm", projections, events, about=asdict(self.message_queue.decision))
         self._administration = administration
         self._resent: dict[tuple[Pod, int], float] = {}
         self._asked: dict[tuple[str, str], tuple[float, int]] = {}
