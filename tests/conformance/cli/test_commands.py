@@ -21,7 +21,7 @@ from rich.console import Console
 from conformance import configurations
 from conformance.cli.check import print_conclusion, print_evidence
 from conformance.cli.main import COMMANDS, main, program
-from conformance.evidence import gathering
+from conformance.evidence import background_broker, gathering
 from conformance.evidence.background_broker import BrokerInBackground
 from conformance.evidence.gathering import Evidence, gather
 from conformance.evidence.variants import negative_of
@@ -292,7 +292,7 @@ def test_prove_shows_a_state_and_a_step_that_break_a_promise(
     ended = ondemand("prove", "--variant", "pushes_to_all", "--junit", tmp_path / "prove.xml")
     assert ended.code == 1
     assert "not proved: learns_only_on_demand by store" in ended.out
-    assert "A host is sent a pod, and knows it, only if it asked for it in this epoch" in ended.out
+    assert "A host is sent a pod, or knows it, only if it asked for it in this epoch" in ended.out
     assert "and a step that breaks this one: store(" in ended.out
     assert re.search(
         r"^::error file=spec/on_demand/promises.py,line=\d+,title=learns_only_on_demand::not preserved by store\(",
@@ -402,7 +402,7 @@ def test_live_shows_a_run_that_breaks_it_and_saves_it(
     assert "leads to" in ended.err
     assert "Broken for host = h1, epoch = 2." in ended.err
     assert "Then nothing more happens." in ended.err
-    assert ",title=agents_are_met::broken in answers: NCM meets every epoch" in ended.err
+    assert ",title=agents_are_met::broken in answers: NCM eventually meets every epoch" in ended.err
     assert sum(case.find("failure") is not None for case in xml(junit)) == 1
     shown = ondemand("show", way)
     assert shown.code == 0
@@ -637,7 +637,7 @@ def no_broker(**_: object) -> Iterator[Deployment]:
 def test_check_shows_the_promise_the_way_and_the_diagram(
     ondemand: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gathering, "open_deployment", no_broker)
+    monkeypatch.setattr(background_broker, "open_deployment", no_broker)
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     junit = tmp_path / "check.xml"
     page = tmp_path / "page.md"
@@ -667,7 +667,9 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
     told = ended.err
     # The counterexample comes first, and nothing is said of tables and vectors of the statement that is broken.
     assert told.startswith("╭─ versions_are_immutable is broken ─")
-    assert told.index("What a version says never changes once DPM") < told.index("A shortest counterexample, 2 steps:")
+    assert told.index("The content of a version never changes once DPM") < told.index(
+        "A shortest counterexample, 2 steps:"
+    )
     assert told.index("A shortest counterexample, 2 steps:") < told.index("ACA h1") < told.index("and their evidence")
     assert not re.search("(is|are) stale|[Mm]utants|Not explored|make matrix", told)
     command = "ondemand explore --config late-messages --variant reuses_a_version"
@@ -690,7 +692,7 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
 
 
 def test_a_missing_broker_leaves_the_check_without_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering, "open_deployment", no_broker)
+    monkeypatch.setattr(background_broker, "open_deployment", no_broker)
     monkeypatch.setattr(gathering, "SIMULATED_RUNS", 1)
     with BrokerInBackground() as broker:
         found = gather(PROTOCOL, PROTOCOL, configurations=["two-hosts"], broker=broker, told=lambda *_: None)

@@ -177,11 +177,11 @@ def test_a_clock_that_goes_back_is_noted_and_changes_no_verdict(fleet: Path, tmp
     logs = planted(fleet, tmp_path, lambda content: line(content, 9, back))
     ended = ondemand("validate", "--protocol", "on-demand", *logs, "--json", "-")
     assert ended.code == 0
-    note = f"the clock of ncm goes back at {tmp_path / 'ncm.ndjson'}:9; nothing is ordered by it"
+    note = f"The clock of ncm goes back at {tmp_path / 'ncm.ndjson'}:9; lines are not ordered by clocks."
     assert json.loads(ended.out)["notes"] == [note]
     assert note.split()[-1] in ended.err
 
 
 def test_a_page_in_a_missing_folder_is_refused(fleet: Path, tmp_path: Path, ondemand: Command) -> None:
     said = sentence(ondemand("validate", fleet / "ncm.ndjson", "--html", tmp_path / "none" / "why.html"))
-    assert "there is no folder" in said
+    assert "does not exist; create it, or name another file" in said

@@ -221,5 +221,5 @@ def test_a_copy_that_lacks_a_module_of_these_engines_is_reported(tmp_path: Path,
         assert build.run() == 2
     finally:
         git(theirs, "reset", "--quiet", "--hard", "HEAD~1")
-    assert "spec/on_demand/liveness.py: is missing; copy all of " in build.said
+    assert "spec/on_demand/liveness.py is missing; copy all of " in build.said
     assert not any(file.exists() for file in build.kept)

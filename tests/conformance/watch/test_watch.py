@@ -317,7 +317,7 @@ def metrics_of(port: int) -> dict[str, float]:
             [".", "--metrics", "here"],
             "--metrics: invalid address 'here'; expected HOST:PORT, or PORT for this machine only",
         ),
-        ([".", "--since", "2025-01-31"], "--since is for the broker's event topics"),
+        ([".", "--since", "2025-01-31"], "--since needs the event topics of a broker"),
         ([".", "--protocol", "slots"], "--protocol: slots has no event logs; choose one of "),
         ([".", "--checkpoint", "no.json"], "no.json: is no checkpoint of a watch"),
     ],

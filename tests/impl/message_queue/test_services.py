@@ -3,7 +3,7 @@ receives."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 
@@ -11,7 +11,7 @@ from impl.broker import topics
 from impl.broker.deployment import Deployment
 from impl.broker.hosts import add_host
 from impl.composite import CompositeDpm, of_message_queue
-from impl.core import Effects, Send
+from impl.core import Effects
 from impl.errors import Deposed, NotAllowed
 from impl.message_queue.dpm import MessageQueueDpm
 from impl.messages import (
@@ -31,6 +31,7 @@ from impl.messages import (
     Subscribe,
 )
 from impl.on_demand.dpm import Dpm
+from impl.process import Process, Work
 from impl.service.aca import AcaService, Handlers
 from impl.service.dpm import DpmService
 from impl.service.subscriber import MessageQueueSubscriber
@@ -224,11 +225,18 @@ class InMemory:
         """See `impl.broker.vpc_topics.Administration`."""
 
 
-class MarksLater(DpmService):
+class MarksInAQuietMoment(Process):
     """Marks administrative work as done some time later, like messages."""
 
-    def _is_marked_at_once(self, sends: Sequence[Send]) -> bool:
-        return False
+    def _mark(self) -> Work:
+        return Effects()
+        yield
+
+
+class MarksLater(DpmService):
+    """A DPM that does."""
+
+    runner = MarksInAQuietMoment
 
 
 def repeated_after_a_crash(kind: type[DpmService]) -> list[Message]:

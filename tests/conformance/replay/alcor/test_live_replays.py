@@ -577,7 +577,7 @@ def test_the_command_line_shows_every_divergence_and_the_first_in_full(
     assert told == {(kind, f"PushGoalStatesStream to {host}") for host in ("h1", "h2")}, "who asked, and the old home"
     shown = " ".join(done.stdout.replace("│", " ").split())
     assert f"2 times: {kind} a-move, step 19, store(pod=p2, version=2) PushGoalStatesStream to h1" in shown
-    assert "whoever_was_told_is_told_the_newest: To a host that was told of a pod" in shown
+    assert "whoever_was_told_is_told_the_newest: If a host was told of a pod" in shown
     assert "The run up to this step:" in shown
 
 
@@ -604,7 +604,7 @@ def test_the_command_line_refuses_traces_in_which_ncm_has_no_part(world: World) 
     other = next((vectors_of(PROTOCOL).parent / "message-queue").glob("01-*.json"))
     done = ondemand(str(other), *wired(world))
     assert done.returncode == Exit.BAD_INPUT
-    assert "is a trace of message-queue, in which Alcor's NCM has no part" in done.stderr
+    assert "a trace of message-queue, which does not involve Alcor's NCM; name a trace of on-demand" in done.stderr
 
 
 def test_no_ncm_is_a_matter_of_the_surroundings(world: World, trace: Path) -> None:
