@@ -303,7 +303,7 @@ class Driver(ABC):
         return None
 
     def swayed(self, name: str, state: State) -> Difference | None:
-        """The first stranger that a process heeds; the state has to be compared afterwards, too.
+        """The first unauthorized message that a process acts on. The state has to be compared afterwards, too.
 
         Raises:
             CoreFailed: the core raises anything but a refusal.

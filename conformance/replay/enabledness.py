@@ -1,6 +1,6 @@
-"""What a core says that it could do, and what it does when it is told to, beside what the specification enables.
+"""What a core says that it could do, and what it does when it is told to, compared with what the specification enables.
 
-A trace shows what is done in it, and nothing of what could be done besides: a core that would report a change before all have
+A trace shows what is done in it, not what else could be done: a core that would report a change before all have
 confirmed it follows every trace that does not ask it to. So after each step the process that took it is asked both ways.
 
 - What it lists as due, or says that it may do, is enabled, and all of it that eventualities count on is listed. (To do less than
@@ -8,9 +8,9 @@ confirmed it follows every trace that does not ask it to. So after each step the
 - What is not enabled it refuses, whatever is chosen, or does nothing.
 
 - What else it says of its state is so: every question that a service asks is a view of it.
-- What comes from a stranger changes nothing.
+- A message from an unauthorized sender changes nothing.
 
-Bounds of a configuration do not count here: they are the world's, and no core knows them.
+Bounds of a configuration do not count here, since no core knows them.
 """
 
 from __future__ import annotations

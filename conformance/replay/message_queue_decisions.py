@@ -1,4 +1,4 @@
-"""What DPM and agents of the message queue do of their own accord, and the questions by which a core says that it may."""
+"""What DPM and agents of the message queue do without an input, and the questions by which a core says that it may."""
 
 from __future__ import annotations
 

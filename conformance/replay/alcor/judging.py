@@ -1,4 +1,4 @@
-"""What NCM does, held against the run of the specification: goal states that come to hosts, and what DPM is told.
+"""Compares what NCM does with the run of the specification: the goal states that arrive at hosts, and what DPM is told.
 
 A goal state may come again, or late; nothing may come that the run has not sent to that host, and what it says must be so.
 """

@@ -146,7 +146,7 @@ class Peers:
         self._loop.run(self._servers.pop(host).stop(None))
 
     def hang_up(self) -> None:
-        """DPM's connection ends; the next push dials anew."""
+        """DPM's connection ends; the next push connects again."""
         self._controller.close()
 
     def close(self) -> None:

@@ -303,7 +303,7 @@ class Run:
         self._unseen = self._unseen or f"step {self._progress.done + 1}, {self._steps[self._progress.done]}: {why}"
 
     def _hang_up(self, *_: Element) -> None:
-        """DPM's process ends and starts anew: it dials again."""
+        """DPM's process restarts and connects again."""
         self._peers.hang_up()
 
     def _later(self, *_: Element) -> None:
