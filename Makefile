@@ -1,4 +1,4 @@
-# Every command sets up what it needs: a fresh machine has Python 3.11 or later and make, and nothing else.
+# Every command sets up what it needs: a fresh machine needs only Python 3.11 and make.
 PYTHON ?= python3
 RUN := .venv/bin/
 

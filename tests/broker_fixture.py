@@ -27,7 +27,7 @@ START_SECONDS_MAX = 600.0
 
 
 def _started(folder: Path) -> Deployment:
-    """The run's broker: started by whoever comes first, in a process that ends with the run."""
+    """The run's broker: started by the first test process that needs it, in a process that ends with the run."""
     answer = folder / "broker.json"
     owner = os.getppid() if _is_worker() else os.getpid()
     with FileLock(str(folder / "broker.lock")):

@@ -49,7 +49,7 @@ AGENTS_MAX: Final = 5_000
 @click.option("--readme", is_flag=True, help="Write the figures to docs/benchmarks.md and README.md of this checkout.")
 @json_option
 def bench(only: str | None, lines: int, agents: int, readme: bool, json_file: str | None) -> int:
-    """Measure the figures of docs/benchmarks.md, and print them with their conditions. Being slow is no failure.
+    """Measure the figures of docs/benchmarks.md, and print them with their conditions. A slow result is not a failure.
 
     \b
     Examples:

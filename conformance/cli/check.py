@@ -78,7 +78,7 @@ def check(protocol_name: str | None, variant: str | None, json_file: str | None,
 
     \b
     Examples:
-      ondemand check                                   all protocols, several minutes
+      ondemand check                                   all protocols, about two minutes
       ondemand check --protocol message-queue          one protocol
       ondemand check --variant forgets_whom_it_told    a variant that breaks a promise
       ondemand check --json evidence.json              the result as JSON

@@ -73,7 +73,7 @@ def live(
     """Decide every eventuality over all states of a bounded configuration.
 
     Fair actions are weakly fair for each choice of their parameters: one that stays enabled is taken eventually. All other actions
-    may never be taken. A violation comes with a lasso: a run to a state, and the steps that repeat for ever from there.
+    may never be taken. A violation comes with a lasso: a run to a state, and the steps that repeat forever from there.
 
     \b
     Examples:

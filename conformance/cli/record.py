@@ -44,7 +44,7 @@ MINUTES_OF_A_DAY: Final = 24 * 60
     "--keep-days",
     type=click.FloatRange(min=0, min_open=True),
     metavar="DAYS",
-    help="How many days the broker keeps lines, from now on. [default: unchanged; at first, for ever]",
+    help="How many days the broker keeps lines, from now on. [default: unchanged; at first, forever]",
 )
 @json_option
 def record(out: str, follow: bool, since: datetime | None, keep_days: float | None, json_file: str | None) -> int:

@@ -165,7 +165,7 @@ def _write_vectors(protocol: Protocol, progress: Callable[[int, int], None]) -> 
             command = again(f"replay --protocol {protocol.name}")
             why, remedy = (
                 f"the implementation diverges: {said(why)}",
-                f"To replay the vectors that there are, run `{command}`.",
+                f"To replay the existing vectors, run `{command}`.",
             )
         else:
             command = again(f"step --protocol {protocol.name}")

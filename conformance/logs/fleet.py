@@ -1,8 +1,7 @@
 """Records logs for benchmarks in memory: a fleet of agents with DPM and NCM, real cores and recorders, in one thread, no broker.
 
 Messages are delayed, reordered and duplicated, some by a lot; agents, NCM and DPM restart; pods move, leave and return; packets are
-delivered, held, refused and dropped; the shared configuration of a VPC changes. Time is virtual, so that a seed determines the
-history (except the ids of runs).
+delivered, held, refused and dropped; shared configuration changes. Time is virtual: a seed determines all but the ids of runs.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Kill matrices: mutants made by rule, and which check notices which of them."""
+"""Mutation tables: mutants made by rule, and which checks notice each."""

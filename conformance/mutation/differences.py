@@ -1,4 +1,4 @@
-"""What is different between two tables of the same mutants, so that a red check can be understood."""
+"""The differences between two tables of the same mutants, to explain why a check failed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _rows(kept: Matrix, made: Matrix) -> Iterator[str]:
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said of a mutant, by engine or field."""
+    """What a row says about a mutant, by engine or field."""
     return {**{field: value for field, value in row.items() if field != "answers"}, **row["answers"]}
 
 

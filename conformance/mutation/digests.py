@@ -27,7 +27,7 @@ DIGITS: Final = 16
 SOLVER: Final = "z3-solver"
 
 Inputs = Mapping[str, Mapping[str, str]]
-"""By what they are (`engines`), the digests of its parts by name (`model/proof/prove.py`)."""
+"""By kind of input (`engines`), the digests of its parts by name (`model/proof/prove.py`)."""
 
 STATEMENT_BY: Final = "conformance.mutation.statement"
 ENGINES: Final = ("model.", "conformance.mutation.")
@@ -35,7 +35,7 @@ CORES_BY: Final = "conformance.mutation.cores.engines"
 REPLAYS: Final = ("conformance.replay.", "conformance.mutation.", "conformance.vectors.", "model.", "impl.")
 LOGS_BY: Final = "conformance.mutation.logs"
 LOGS: Final = ("conformance.logs.", "impl.", "model.matching.")
-"""Where following imports begins, and which modules count. What else is imported reads files and options: it decides no answer."""
+"""Where following imports begins, and which modules count. The others read files and options, and affect no verdict."""
 
 
 def inputs_of_statement(protocol: Protocol) -> Inputs:
@@ -74,7 +74,7 @@ def changes(kept: Inputs, now: Inputs) -> Iterator[str]:
 
 
 def modules(start: str, followed: tuple[str, ...]) -> list[Path]:
-    """The files of a module and of those that it imports, directly or not, as far as they are to be followed."""
+    """The files of a module and of those that it imports, directly or not, within the modules that count."""
     found: dict[str, Path] = {}
     waiting = [start]
     while waiting:

@@ -1,7 +1,7 @@
-"""Which implementation a command is about: ours, or one of the faulty ones, by name.
+"""The implementation that a command runs: ours, or a faulty one, by name.
 
-A faulty is ours with one rule changed. Most are wrong, in the way of a variant; the restrictive ones do nothing wrong, and less
-than they might.
+A faulty implementation is ours with one rule changed. Most make the mistake of a variant; the restrictive ones make none, but do
+less than the statement permits.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from impl.cli.console import no_such
 from impl.cli.exits import Exit, Problem
 
 EVERY_FAULTY: Final[Mapping[str, Cores]] = {**OF_ON_DEMAND, **RESTRICTIVE, **OF_MESSAGE_QUEUE}
-"""All that can be named. A faulty of one protocol follows the others as ours does."""
+"""All faulty implementations by name. One that is faulty in one protocol follows the others as ours does."""
 
 faulty_option = click.option(
     "--faulty",
@@ -30,7 +30,7 @@ faulty_option = click.option(
 
 
 def cores_of(faulty: str | None) -> Cores:
-    """The cores of the faulty of this name; without a name, ours.
+    """The cores of the faulty implementation of this name; without a name, ours.
 
     Raises:
         Problem: there is none of this name.

@@ -1,4 +1,4 @@
-"""Implementations of the message queue with one rule changed: the same wrongs as the specification's variants, and some more.
+"""Implementations of the message queue with one rule changed: the same mistakes as the specification's variants, and some more.
 
 Each faulty overrides the one method in which a core states the rule. `FAULTY` has one for every variant that a wrong core can be,
 under its name; `WITHOUT` says of the others why not. Random runs of the cores (tests/impl/message_queue) notice most of them too.
@@ -287,4 +287,4 @@ FURTHER: Final[Mapping[str, Cores]] = {
     "listens to older epochs": Cores(message_queue_aca=ListensToOlderEpochs),
     "accepts without subscribing": Cores(message_queue_aca=AcceptsWithoutSubscribing),
 }
-"""Further wrongs, which no variant states."""
+"""Further mistakes, which no variant states."""

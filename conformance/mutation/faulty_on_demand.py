@@ -1,4 +1,4 @@
-"""Implementations with one rule changed: the same wrongs as the specification's variants, to see that replays catch them.
+"""Implementations with one rule changed: the same mistakes as the specification's variants, to see that replays catch them.
 
 Each faulty overrides the one method in which a core states the rule. `FAULTY` has one for every variant, under its name.
 `RESTRICTIVE` has some that do nothing wrong: they leave undone what is permitted, in all situations or in some.

@@ -1,7 +1,7 @@
-"""What is checked in of a mutation table: figures, survivors, and digests of the rows and of what they depend on.
+"""The checked-in summary of a mutation table: figures, survivors, and digests of the rows and of what they depend on.
 
-A summary is current while everything that its table depends on is as it was. Its rows are not in it; their digest is, so that a
-table that is made again can be compared with the one that the summary is of, byte for byte.
+A summary is current while everything that its table depends on is unchanged. It contains a digest of the rows instead of the rows,
+so that a table that is made again can be compared byte for byte with the one that was summarized.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Summary:
     """Two lines: checks that notice nothing, and what only one check notices."""
     survivors: Sequence[Survivor]
     equivalent: Sequence[str]
-    """Mutants that were shown to say the same as what they are made from."""
+    """Mutants that were shown to mean the same as the original."""
     rows: str
     """The digest of all rows."""
     inputs: Inputs
@@ -80,7 +80,7 @@ class Summary:
         return ((today or datetime.now(UTC).date()) - date.fromisoformat(self.made)).days
 
     def faults(self, inputs: Inputs) -> list[tuple[Exit, str]]:
-        """What keeps the table from being green, each with an exit code and a sentence. `inputs`: those of today."""
+        """The reasons why the check of this table fails, each with an exit code and a sentence. `inputs`: those of today."""
         title = f"The mutation table of {self.protocol}, {self.half},"
         found: list[tuple[Exit, str]] = []
         stale = list(changes(self.inputs, inputs))

@@ -1,7 +1,7 @@
-"""Would validation notice, if the implementation were right and the statement were the mutant?
+"""Does validation notice a mutant of the statement, in the logs of a correct implementation?
 
-The logs of a fleet that runs freely with the right cores are held against each mutant as `ondemand validate` would hold them. So
-what is noticed is what a mutant forbids, or says otherwise; what it allows besides, a right implementation does not do.
+The logs of a fleet that runs freely with the correct cores are compared with each mutant, as `ondemand validate` does. This notices
+what a mutant forbids or changes, but not what it permits in addition, since a correct implementation does not do that.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def logs_of(protocol: Protocol) -> Iterator[Logs]:
 
 
 class _Read(LogFile):
-    """A log whose lines are read once, to be held against many mutants."""
+    """A log whose lines are read once, and compared with many mutants."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -48,7 +48,7 @@ class _Read(LogFile):
 
 
 class Logs:
-    """The logs of a fleet, ready to be held against mutants of a protocol that is recorded."""
+    """The logs of a fleet, ready to be compared with mutants of a protocol that is recorded."""
 
     def __init__(self, protocol: Protocol, files: Sequence[Path]) -> None:
         assert protocol.name in {item.name for item in LOGGED}, f"{protocol.name}: its steps are not recorded"
@@ -60,7 +60,7 @@ class Logs:
         """All lines that there are, by their event."""
 
     def noticed(self, mutant: Mutant) -> Answer:
-        """The first line that the mutant does not fit, with what of it does not."""
+        """The first line that does not fit the mutant, and the part of it that does not fit."""
         try:
             changed = as_logged(mutated(self._protocol, mutant))
         except ValueError:  # see `model.matching.relaxed`
@@ -75,5 +75,5 @@ class Logs:
 
 
 def without_places(why: str) -> str:
-    """Why a verdict is inconclusive, without the names of files, which are others each time."""
+    """Why a verdict is inconclusive, without the names of files, which differ each time."""
     return re.sub(r"\S*/([\w-]+\.ndjson)", r"\1", why)

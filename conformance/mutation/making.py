@@ -1,4 +1,4 @@
-"""Making matrices anew: batches of mutants in processes, as many at a time as there are cores."""
+"""Making the mutation tables: batches of mutants in processes, as many at a time as there are cores."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from conformance.protocols import named
 from model.language import Protocol
 
 SECONDS_BETWEEN: Final = 0.5
-"""Between two looks at what is done."""
+"""The time between two checks of the progress."""
 
 Progress = Callable[[int, int], None]
-"""Told now and then: how much is done, and of how much."""
+"""Called from time to time with how much is done, and of how much."""
 
 _counted: Any = None
 """In a process of a batch: what is done, counted over all processes."""
 
 
 def made(protocols: Sequence[Protocol], progress: Progress) -> list[Matrix]:
-    """The matrices of statements, made anew."""
+    """The mutation tables of statements, made again."""
     tasks = [(protocol.name, number) for protocol in protocols for number in range(len(batches(protocol)))]
     total = STAGES * sum(len(batch) for protocol in protocols for batch in batches(protocol))
     rows: dict[tuple[str, int], list[Row]] = {}

@@ -14,7 +14,7 @@ from typing import Any
 def processes(
     begin: Callable[..., None] | None = None, given: tuple[Any, ...] = (), *, tasks_max: int | None = None
 ) -> Iterator[ProcessPoolExecutor]:
-    """As many processes as there are cores, each started anew, in which sets are iterated over in one order.
+    """As many new processes as there are cores, in which sets are iterated over in a fixed order.
 
     `begin`: what each does first, with what is given. `tasks_max`: after so many tasks a process ends, and another one is started.
     """
@@ -30,7 +30,7 @@ def processes(
 
 @contextmanager
 def _same_hashes() -> Iterator[None]:
-    """Processes that are started meanwhile iterate over sets in one order.
+    """Processes that are started in this context iterate over sets in a fixed order.
 
     Whatever a solver is told is told in the same order, and a core that is wrong goes wrong in the same way.
     """

@@ -1,4 +1,4 @@
-"""The matrix of a statement: every mutant that rules make of it, and what each engine says of it.
+"""The mutation table of a statement: every mutant that the rules make, and the verdict of each engine on it.
 
 Mutants are dealt with in batches, each in a process of its own that knows nothing of the others: so tables are the same whatever
 the number of cores, and in whatever order batches end. The engines, in the order in which they are asked:
@@ -32,7 +32,7 @@ from model.mutation.switched import Switched
 from model.reference.configuration import Configuration
 
 STATES_MAX: Final = 1_200_000
-"""Of a configuration that every mutant is explored in, about a second each."""
+"""The states of a configuration in which every mutant is explored, about a second each."""
 
 UNFORGOTTEN_MAX: Final = 200_000
 """States at most where nothing is forgotten."""
@@ -62,7 +62,7 @@ STAGES: Final = 2
 
 @dataclass
 class _Course:
-    """A mutant and what is known of it so far."""
+    """A mutant and what is known about it so far."""
 
     mutant: Mutant
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -120,7 +120,7 @@ def checks_of(protocol: Protocol) -> list[Check]:
 
 
 def rows_of(protocol: Protocol, mutants: Sequence[Mutant], told: Told) -> list[Row]:
-    """What every engine says of some mutants."""
+    """The verdicts of every engine on some mutants."""
     courses = [_Course(mutant) for mutant in mutants]
     with logs_of(protocol) if protocol.name in REPLAYED else nullcontext() as logs:
         _ask_of_each(protocol, courses, logs, told)

@@ -1,4 +1,4 @@
-"""Whether the checked-in summaries of mutation tables are current, and what keeps them from being green."""
+"""Whether the checked-in summaries of mutation tables are current, and why a check of them fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The form of a kill matrix: mutants by engines, the first check of each engine that notices, and what remains.
+"""The form of a mutation table: mutants by engines, the first check of each engine that notices, and the survivors.
 
 A protocol has up to two matrices. `statement`: its statement is mutated, one action at a time. `implementation`: the cores are.
 Whole tables are large, so they are made and not checked in: `make matrix` writes them to `build/mutation`. What is checked in is a
@@ -51,7 +51,7 @@ class Kill:
 
 @dataclass(frozen=True)
 class Undecided:
-    """The engine stopped before it could tell. That is no kill."""
+    """The engine stopped before it could decide. That does not count as a kill."""
 
     because: str
 
@@ -76,7 +76,7 @@ class Row:
     answers: Mapping[str, Answer] = field(default_factory=dict)
     """By engine."""
     equivalent: str = ""
-    """How it was shown that the mutant says the same as what it is made from; empty if it was not."""
+    """How it was shown that the mutant means the same as the original; empty if it was not."""
 
     @property
     def kills(self) -> dict[str, Kill]:
@@ -85,7 +85,7 @@ class Row:
 
     @property
     def fate(self) -> Fate:
-        """What became of it. What some engine left undecided, and none killed, survives."""
+        """The mutant's outcome. A mutant that some engine left undecided and none killed survives."""
         if self.kills:
             return "killed"
         if self.equivalent:
@@ -144,7 +144,7 @@ class Matrix:
 
     @property
     def guarded_once(self) -> list[tuple[Check, str]]:
-        """Promises whose every breaker is noticed by one check of one engine only, with that engine: nothing stands behind it."""
+        """Promises whose mutants are all noticed by only one check of one engine, with that engine: no other check backs it up."""
         found = []
         for promise in self.checks:
             if promise.kind == "promise":

@@ -1,6 +1,6 @@
-"""Would a replay notice, if the implementation were right and the statement were the mutant?
+"""Does replay notice a mutant of the statement, with a correct implementation?
 
-Each shipped vector is held against the mutant as a replay would hold it, with the protocol in the implementation's place: every
+Each shipped vector is compared with the mutant as a replay does, with the protocol in the implementation's place: every
 step has to be enabled, and to lead to the same state, events and messages (what nobody holds, history, is not compared). Where a
 negative vector leaves the protocol, what the protocol does then has to be among what the mutant allows. Behind the last step, a
 message that no step of the mutant takes is handed over once more, and nothing may change by that.
@@ -50,7 +50,7 @@ class _Run:
 
 
 class Vectors:
-    """The vectors of a protocol, ready to be held against mutants."""
+    """The vectors of a protocol, ready to be compared with mutants."""
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
@@ -189,7 +189,7 @@ def _why_not(interpreter: Interpreter, before: State, step: Occurrence) -> str:
 
 
 def _what(outcome: Outcome, other: Outcome) -> str:
-    """The first of the things seen that is not the same."""
+    """The first difference between what is seen."""
     return next(_differing(outcome, other))
 
 

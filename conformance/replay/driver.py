@@ -3,8 +3,8 @@
 What arrives is held unacknowledged and handed to the core when the trace says so. A message is acknowledged after the last step
 that takes it. Where in its work a process crashes is the `after` of its restart, so the driver looks ahead to its next step.
 
-Here is what all protocols have in common. What a role does of its own accord, what is observed and what an agent may receive is a
-driver's of one protocol: `conformance.replay.on_demand`, `conformance.replay.message_queue`.
+Here is what all protocols have in common. The spontaneous actions of a role, what is observed, and what an agent may receive are
+defined by the driver of one protocol: `conformance.replay.on_demand`, `conformance.replay.message_queue`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Choices = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Cores:
-    """What makes fresh cores; a test replaces one to see that replays catch it."""
+    """The factories of cores; a test replaces one to see that replays notice it."""
 
     dpm: Callable[[], Dpm] = Dpm
     ncm: Callable[[], Ncm] = Ncm
@@ -60,7 +60,7 @@ class NotDrivable(Exception):
 
 
 class Naming(Protocol):
-    """One name for one thing on both sides."""
+    """Maps names of the implementation to those of the specification."""
 
     def message(self, name: str, arguments: Tuple, state: State) -> Message:
         """The implementation's message for one of the specification's."""
@@ -79,7 +79,7 @@ class Driver(ABC):
     forged: ClassVar[Mapping[str, str]]
     """What a Byzantine agent sends, by action."""
     spontaneous: ClassVar[tuple[SpontaneousAction, ...]]
-    """What roles do of their own accord, by calls that a core has to refuse where they are not enabled."""
+    """The spontaneous actions of roles, by calls that a core has to refuse where they are not enabled."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Driver(ABC):
         self._target = target
         self._cores = cores
         self.wrong: Difference | None = None
-        """The first message that says what it must not say, or that came to whom it is not for."""
+        """The first message with wrong content, or at a process that it is not for."""
         self._hosts = trace.configuration.sorts["Host"]
         self._correct = {str(key[0]) for key in trace.states[0].relations["correct"]}
         self._processes: dict[str, HeldProcess] = {}
@@ -142,7 +142,7 @@ class Driver(ABC):
 
     @abstractmethod
     def _by_itself(self, process: HeldProcess, action: Action, choices: Choices, before: State) -> Effects:
-        """What a role does of its own accord."""
+        """The spontaneous actions of a role."""
 
     @abstractmethod
     def _takes(self, process: HeldProcess, action: Action, taken: Message, before: State) -> Effects:
@@ -196,7 +196,7 @@ class Driver(ABC):
         }
 
     def finish(self) -> None:
-        """Gives everything back."""
+        """Releases all resources."""
         for process in self._processes.values():
             process.finish()
 
@@ -274,10 +274,10 @@ class Driver(ABC):
     # ------------------------------------------------------------------------------------- what it would do besides
 
     def unwilling(self, name: str, state: State, memo: Memo, only: int | None = None) -> Difference | None:
-        """The first thing that a process could do and does not say so, or would do and may not (`conformance.replay.enabledness`).
+        """The first action that a process may take and does not list, or takes and may not (`conformance.replay.enabledness`).
 
-        Told to do everything that is not enabled, it takes longer than a step; `only`: just the kind of thing of this number,
-        counted round.
+        Trying everything that is not enabled takes longer than a step; `only`: try only the kind of action with this number,
+        in turn.
 
         Raises:
             CoreFailed: the core raises anything but a refusal.
@@ -303,7 +303,7 @@ class Driver(ABC):
         return None
 
     def swayed(self, name: str, state: State) -> Difference | None:
-        """The first stranger that a process heeds; the state has to be compared afterwards, too.
+        """The first unauthorized message that a process acts on. The state has to be compared afterwards, too.
 
         Raises:
             CoreFailed: the core raises anything but a refusal.

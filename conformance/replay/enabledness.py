@@ -1,6 +1,6 @@
-"""What a core says that it could do, and what it does when it is told to, beside what the specification enables.
+"""What a core says that it could do, and what it does when it is told to, compared with what the specification enables.
 
-A trace shows what is done in it, and nothing of what could be done besides: a core that would report a change before all have
+A trace shows what is done in it, not what else could be done: a core that would report a change before all have
 confirmed it follows every trace that does not ask it to. So after each step the process that took it is asked both ways.
 
 - What it lists as due, or says that it may do, is enabled, and all of it that eventualities count on is listed. (To do less than
@@ -8,9 +8,9 @@ confirmed it follows every trace that does not ask it to. So after each step the
 - What is not enabled it refuses, whatever is chosen, or does nothing.
 
 - What else it says of its state is so: every question that a service asks is a view of it.
-- What comes from a stranger changes nothing.
+- A message from an unauthorized sender changes nothing.
 
-Bounds of a configuration do not count here: they are the world's, and no core knows them.
+Bounds of a configuration do not count here, since no core knows them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from model.reference.state import Element, State, Tuple, elements
 
 @dataclass(frozen=True)
 class UnauthorizedMessage:
-    """Something that must change nothing: a message in another's name or of a kind that is not for the process, for one."""
+    """An input that must change nothing, such as a message in another's name, or of a kind that is not for the process."""
 
     what: str
     hand: Callable[[], Any]
@@ -47,7 +47,7 @@ Possible = Mapping[str, frozenset[Tuple]]
 
 @dataclass(frozen=True)
 class SpontaneousAction:
-    """Something that a role does of its own accord, by one call of its core."""
+    """A spontaneous action of a role, by one call of its core."""
 
     name: str
     actions: tuple[str, ...]
@@ -109,7 +109,7 @@ class Enabledness:
         return self._actions[own.name]
 
     def differing(self, listing: EnabledList, possible: Possible) -> tuple[list[Tuple], list[Tuple]]:
-        """What a core has to list and does not, and what it lists and may not."""
+        """What a core has to list and does not, and what it lists and must not."""
         _, spontaneous, listed = listing
         if len(spontaneous) == 1 and listed == possible[spontaneous[0]]:
             return [], []  # nearly always, and asked at every step
@@ -120,7 +120,7 @@ class Enabledness:
 
     @lru_cache(maxsize=64)  # noqa: B019 # it is asked for at every step, and kept no longer than its configuration
     def spontaneous_of(self, process: str, hosts: tuple[Element, ...]) -> tuple[SpontaneousAction, ...]:
-        """What a process does of its own accord."""
+        """The spontaneous actions of a process."""
         role = "" if process in hosts else process
         return tuple(each_own for each_own in self._owns if self._roles[each_own.name] == role)
 

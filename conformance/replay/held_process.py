@@ -217,7 +217,7 @@ class HeldProcess:
         return self._run(self._runner.deliver(self._deliveries[message]), crash)
 
     def command(self, call: Callable[[], Effects], crash: str = "") -> Effects:
-        """Has the process do something of its own accord."""
+        """Has the process take a spontaneous action."""
         return self._run(self._runner.command(lambda: self._answered(call)), crash)
 
     def receive(self, message: Message) -> Effects:

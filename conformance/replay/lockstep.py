@@ -1,22 +1,22 @@
 """Lock-step replay: the trace decides what happens next, the implementation does it, and everything is compared after each step.
 
-Every process is its core, its store and its session, and messages go over the target's broker: thus they overtake each other, come
-late, come twice or never, as the trace has it, and a process that crashes starts anew from its store.
+A process consists of its core, its store and its session, and messages go over the target's broker. They overtake each other,
+arrive late, twice or never, as the trace says, and a process that crashes starts again from its store.
 
-The states compared with are not the trace's own but those of its steps, executed with nothing forgotten: an implementation does not
-forget what it has sent.
+The expected states are not those in the trace file: they come from executing the trace's steps without forgetting any message,
+since an implementation does not forget what it has sent.
 
-**Duplicates.** A broker may deliver anything again, at any time. So behind the last step, and where a process has just restarted,
+**Duplicates.** A broker may deliver anything again, at any time. So after the last step, and where a process has just restarted,
 every message that has arrived there and that no enabled step takes is handed over once more, and nothing may change by that: it is
 spent (and z3 shows of the specification that "what is spent enables nothing"), or it comes too early.
 
-**Repetitions.** What is sent again is no news to the state, so beside the states the messages of each step are compared.
+**Repetitions.** A message that is sent again does not change the state, so the messages of each step are compared in addition.
 
 **Negative traces** are runs of a variant, up to the step at which it leaves the protocol. There the implementation gets the same
 input, and has to do what the protocol does with it: one of the steps that are enabled then, or nothing.
 
-**Offered steps.** The last step may be offered and not demanded: nobody is bound to do what is merely permitted. Then the
-implementation may do it, or something else that is permitted with the same input, or nothing; the result says which.
+**Offered steps.** The last step may be offered instead of demanded, since an implementation need not do all that is permitted.
+Then the implementation may do it, or something else that is permitted with the same input, or nothing; the result says which.
 """
 
 from __future__ import annotations
@@ -274,7 +274,7 @@ class _Run:
         return None
 
     def _swayed(self, *processes: str) -> Divergence | None:
-        """What these processes do that no stranger may make them do."""
+        """What an unauthorized message makes these processes do, although it must change nothing."""
         for process in processes:
             what = f"a stranger to {process}"
             try:

@@ -1,4 +1,4 @@
-"""What the specification says in states that are met again.
+"""A cache of what the specification says in a state, for states that occur again.
 
 Many implementations that follow one trace go through the same states, and each time the same is asked of the specification. A
 replay remembers for itself alone, unless it is given a memo that others use too.

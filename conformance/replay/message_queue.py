@@ -4,10 +4,10 @@ Asked to subscribe, an agent does so, at the broker; that it is refused is the b
 is permitted, the broker is out of its reach, and it does not try.
 
 Two things happen at a broker at times of its own, and are arranged here:
-- A reader whose subscription ends is cut off, and tries to come back by itself. Here it lets go at once, so that it comes back only
-  when the trace says so.
-- DPM crashes, starts anew, and publishes again what had been published, and even acknowledged. What is in no backlog any more is
-  acknowledged at once; like every message, it is handed over once more where it is no news, and may change nothing.
+- A reader whose subscription ends is cut off, and tries to come back by itself. Here it stops reading at once, so that it comes
+  back only when the trace says so.
+- DPM crashes, starts again, and publishes again what had been published, and even acknowledged. What is in no backlog any more is
+  acknowledged at once; like every message, it is delivered once more where it is not new, and must change nothing.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class MessageQueueDriver(Driver):
         """What DPM said of its state when it was last asked which VPCs have changed."""
         self._meanings: dict[str, Sequence[tuple[Tuple, list[Element]]]] = {}
         self._counted: set[Published] = set()
-        """Hosts that read a VPC's topic, by the specification, and stopped when they declined to subscribe anew."""
+        """Hosts that read a VPC's topic, by the specification, and stopped when they declined to subscribe again."""
         self._before: State = trace.states[0]
         super().__init__(trace, name, actions, interpreter, target, cores)
 
@@ -403,7 +403,7 @@ class MessageQueueDriver(Driver):
         return effects
 
     def _listen(self, process: HeldProcess, vpc: str) -> None:
-        """The process has a subscription to the VPC's topic, and reads by it; anew if it did before."""
+        """The process has a subscription to the VPC's topic, and reads by it; again if it did before."""
         self._let_go(process, vpc)
         process.session.listen(topics.multicast(vpc), topics.reader(process.name))
         self._topics.doubt(vpc)

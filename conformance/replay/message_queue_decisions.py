@@ -1,4 +1,4 @@
-"""What DPM and agents of the message queue do of their own accord, and the questions by which a core says that it may."""
+"""What DPM and agents of the message queue do spontaneously, and the questions by which a core says that it may."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SPONTANEOUS: Final = (
     *(own(name, "host", "vpc") for name in (*OF_A_MEMBER, "remove_port")),
     *(own(name, "vpc", "revision") for name in OF_A_REVISION),
 )
-"""What roles do of their own accord."""
+"""The spontaneous actions of roles."""
 
 MAY: Final = tuple(
     (

@@ -1,4 +1,4 @@
-"""The message queue's words on both sides.
+"""The message queue's names in the specification and in the implementation.
 
 | specification | implementation |
 |---|---|

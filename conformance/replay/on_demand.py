@@ -314,7 +314,7 @@ class OnDemandDriver(Driver):
         return process.receive(taken)
 
     def _by_itself(self, process: HeldProcess, action: Action, choices: Choices, before: State) -> Effects:
-        """What a role does of its own accord."""
+        """The spontaneous actions of a role."""
         names, core = self.names, process.core
         effects: Effects
         match action.name:

@@ -1,4 +1,4 @@
-"""One name for one thing on both sides: the specification's words beside the implementation's.
+"""The names of messages and fields in the specification, with those of the implementation.
 
 | specification | implementation |
 |---|---|

@@ -95,7 +95,7 @@ def _parts(explanation: Explanation) -> Iterator[Line]:
     if len(explanation.broken) > 2:
         yield Line(f"  and {listed(broken.promise.name for broken in explanation.broken[2:])}")
     if explanation.gave_up:
-        yield Line("The search was cut short: there may be more, or something nearer.", "yellow")
+        yield Line("The search was stopped early: there may be more explanations, or closer ones.", "yellow")
 
 
 def _candidate(candidate: Candidate, *, first: bool) -> Iterator[Line]:

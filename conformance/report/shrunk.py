@@ -17,7 +17,7 @@ TEXT_MAX = 46
 
 
 def print_shrunk(shrunk: Shrunk, console: Console) -> None:
-    """Prints the candidates, the smallest that diverges likewise, and the trace."""
+    """Prints the candidates, the smallest that diverges in the same way, and the trace."""
     if shrunk.divergence is None:
         console.print(f"{escape(shrunk.vector.name)}: {_nothing(shrunk)}", highlight=False)
         return
@@ -28,7 +28,7 @@ def print_shrunk(shrunk: Shrunk, console: Console) -> None:
         return
     console.print()
     table = plain_table(
-        f"Candidates on {shrunk.target}, each {shrunk.times} times", right=("steps", "likewise", "otherwise"), left=()
+        f"Candidates on {shrunk.target}, each {shrunk.times} times", right=("steps", "same way", "otherwise"), left=()
     )
     table.add_column("hypothesis", no_wrap=True)
     for item in shrunk.tried:
@@ -50,7 +50,7 @@ def concluded(shrunk: Shrunk, smallest: Tried) -> str:
     """How much smaller the run is, how often it diverges, and the hypothesis, in two sentences."""
     assert shrunk.divergence is not None
     return escape(
-        f"{shrunk.divergence.step} steps reduced to {smallest.steps}: diverges likewise in {smallest.likewise} of "
+        f"{shrunk.divergence.step} steps reduced to {smallest.steps}: diverges in the same way in {smallest.likewise} of "
         f"{smallest.times} runs. Hypothesis: {smallest.candidate.because}."
     )
 

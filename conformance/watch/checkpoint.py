@@ -201,7 +201,7 @@ def read(path: Path, options: Mapping[str, Any]) -> Checkpoint | None:
         ) from problem
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise Problem(
-            f"{path}: is no checkpoint of a watch ({problem}); name another file, or remove it to start over",
+            f"{path}: is not a checkpoint of a watch ({problem}); name another file, or remove it to start over",
             Exit.BAD_INPUT,
         ) from problem
     if found.form != FORM:

@@ -1,4 +1,4 @@
-"""What is asked of every mutant of the cores: each engine is a column of the kill matrix.
+"""The engines that judge mutants of the cores: each is a column of the mutation table.
 
 | engine | asks |
 |---|---|
@@ -7,9 +7,9 @@
 | `free` | runs by chance (`conformance.mutation.cores.free_runs`), in lock-step |
 | `logs` | the logs of a fleet that runs freely with these cores: are they a behaviour of the specification? |
 
-A mutant is asked of the runs that come to the line that it changes (`conformance.mutation.cores.executed`); the others it follows
-as ours do. A check is what is compared: a piece of the state, messages, what a core lists as due, what it has to refuse. Where it
-is seen is a run and a step.
+A mutant is replayed only in the runs that execute the line that it changes (`conformance.mutation.cores.executed`); in the others
+it behaves like ours. A check is what is compared: a piece of the state, messages, what a core lists as due, what it has to refuse.
+The place where it is noticed is a run and a step.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def killed_by(divergence: Divergence) -> Kill:
 def comparisons(protocol: Protocol) -> list[Check]:
     """What every replay compares: each piece of the state that is seen, and each refusal of what a role does by itself.
 
-    What is listed, what strangers bring about, and fields within a piece or a line have names only once they differ.
+    Listed items, effects of unauthorized messages, and fields within a piece or a line have names only once they differ.
     """
     unseen = {
         "on-demand": {symbol.name for symbol in protocol.symbols} - set(OBSERVED),

@@ -1,7 +1,7 @@
 """Which lines of the cores a run executes: a mutant of other lines follows that run as the cores themselves do.
 
-That is exact, not a guess: until a run comes to the line that is changed, nothing is different. What a module executes when it is
-imported (constants, defaults, the bodies of classes) has no lines here, and is asked of every run.
+That is exact, not an estimate: until a run reaches the changed line, nothing is different. What a module executes when it is
+imported (constants, defaults, the bodies of classes) has no lines here, and counts as executed by every run.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Free runs: what may happen by chance in the worlds of the vectors, for cores to be held against step by step.
+"""Free runs: random runs in the worlds of the vectors, with which cores are compared step by step.
 
-Vectors are few, and each is kept for something that it covers. These are kept for nothing: from fixed seeds, as long as vectors are
-together, with weights of actions drawn anew for each run, so that what is rare in one is frequent in another.
+There are few vectors, and each covers something. Free runs have no such purpose: they come from fixed seeds, have together as many
+steps as the vectors, and draw new weights of actions for each run, so that what is rare in one is frequent in another.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SEED: Final = 20260202
 
 
 def free_runs(protocol: Protocol) -> list[Vector]:
-    """The runs. One that asks for something that cannot be arranged ends before it."""
+    """The runs. A run ends before a step that cannot be arranged."""
     found = []
     settings = vector_configurations(protocol)
     interpreters = [Interpreter(protocol, configuration) for configuration in settings]

@@ -1,4 +1,4 @@
-"""Cores from changed source: a mutant's module, and those that build on it, executed anew beside the real ones."""
+"""Cores from changed source: a mutant's module, and those that import it, executed again beside the real ones."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _imports(module: str) -> frozenset[str]:
 
 
 def line_of(of: str, protocol: str) -> Declared | None:
-    """Where a function is, or a class, that a mutant is a change of; none: it is gone."""
+    """The place of the function or class that a mutant changes; none if it no longer exists."""
     for module in MODULES[protocol]:
         own = f"{module.removeprefix('impl.')}."
         line = source(module).line_of(of.removeprefix(own)) if of.startswith(own) else None

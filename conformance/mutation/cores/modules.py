@@ -1,4 +1,4 @@
-"""The modules that a protocol's cores are made of; each comes after those that it builds on."""
+"""The modules that a protocol's cores are made of; each comes after those that it imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking every engine about every mutant of a protocol's cores, in as many processes as there are cores of the machine."""
+"""The verdicts of every engine on every mutant of a protocol's cores, in as many processes as there are cores of the machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def count_of(protocol: Protocol) -> int:
 
 
 def made_anew(protocol: Protocol, progress: Callable[[int, str], None] | None = None) -> Matrix:
-    """The matrix of a protocol's cores, by asking everything. Takes minutes."""
+    """The mutation table of a protocol's cores. Takes minutes."""
     jobs = [
         (protocol.name, module, number)
         for module in MODULES[protocol.name]
@@ -49,7 +49,7 @@ def made_anew(protocol: Protocol, progress: Callable[[int, str], None] | None = 
 
 
 def row(job: Job) -> Row:
-    """What every engine says of one mutant."""
+    """The verdicts of every engine on one mutant."""
     name, module, number = job
     mutant = source(module).mutants[number]
     protocol = next(each_protocol for each_protocol in PROTOCOLS if each_protocol.name == name)

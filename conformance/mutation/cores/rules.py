@@ -1,10 +1,10 @@
-"""How mutants are made from a core's source: each rule says what may stand in a node's place.
+"""How mutants are made from a core's source: each rule gives the replacements of a node.
 
 | rule | what it does |
 |---|---|
-| drop a conjunct, drop a disjunct | one part of a condition is not asked for |
+| drop a conjunct, drop a disjunct | one part of a condition is not required |
 | negate a condition | of an `if`, a filter, or what a rule's method returns |
-| drop a condition | what it guards happens always; of a statement: never |
+| drop a condition | what it guards always happens; of a statement: never |
 | another comparison | `<` for `<=`, `>` for `<`, and so on |
 | swap two arguments | of one kind: two hosts or VPCs, two pods, two numbers |
 | another field | a field of the same kind and of a meaning nearby |
@@ -103,7 +103,7 @@ UNMADE: Final = frozenset({"observe"})
 
 
 def is_left_alone(node: ast.AST, field: str) -> bool:
-    """Nothing is changed in it."""
+    """Nothing in it is mutated."""
     return (
         isinstance(node, LEFT_ALONE)
         or field in ANNOTATIONS

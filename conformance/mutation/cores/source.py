@@ -1,4 +1,4 @@
-"""A module's text as a tree, and every place in it where one node can stand for another."""
+"""A module's text as a tree, and every place in it where one node can replace another."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Mutant:
 
     @property
     def name(self) -> str:
-        """What tells it from all others, as long as the source around it stays."""
+        """What distinguishes it from all other mutants, as long as the source around it does not change."""
         again = f" ({self.number})" if self.number > 1 else ""
         return f"{self.of}: {self.rule}: {self.was} → {self.now or 'nothing'}{again}"
 

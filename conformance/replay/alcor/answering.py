@@ -72,7 +72,7 @@ class Answering:
         return step
 
     def restart(self, host: str) -> None:
-        """The host's agent says that it has started anew.
+        """The host's agent says that it has restarted.
 
         Raises:
             Diverges: NCM does not take it.

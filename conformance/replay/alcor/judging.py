@@ -1,4 +1,4 @@
-"""What NCM does, held against the run of the specification: goal states that come to hosts, and what DPM is told.
+"""Compares what NCM does with the run of the specification: the goal states that arrive at hosts, and what DPM is told.
 
 A goal state may come again, or late; nothing may come that the run has not sent to that host, and what it says must be so.
 """
@@ -35,10 +35,10 @@ UNEXPECTED: Final[Mapping[str, str]] = {
 
 @dataclass
 class Diverges(Exception):
-    """NCM did something else than the run allows."""
+    """NCM did something that the run does not allow."""
 
     kind: str
-    """What is wrong, without names: divergences of one kind are counted together."""
+    """What is wrong, without names, so that divergences of one kind are counted together."""
     field: str
     """What is concerned, in the words of Alcor's wire."""
     expected: str
@@ -83,7 +83,7 @@ class Judge:
     # ------------------------------------------------------------------------------------------ what comes
 
     def unexpected(self, host: str, heard: Heard) -> Diverges | None:
-        """What is wrong with a statement that came to a host; none: it may come."""
+        """What is wrong with a statement that arrived at a host; none if it may arrive."""
         state, scene = self.statement.state, self.scene
         pod, version = scene.pod(heard), heard.version
         if pod is None:
@@ -171,7 +171,7 @@ class Judge:
             )
 
     def came(self, host: str, pod: Element, since: int, until: int | None = None) -> str:
-        """What came to a host of a pod, in words."""
+        """What arrived at a host about a pod, in words."""
         shown = [self.scene.shown(heard) for heard in self._of(host, pod, until, since)]
         problems = self._problems(host, since)
         return "; ".join([*shown, *problems]) or f"{NOTHING} of {pod}"
@@ -185,7 +185,7 @@ class Judge:
         ]
 
     def elsewhere(self, host: str, pod: Element, since: int) -> str:
-        """What came to other hosts of a pod meanwhile, in words; empty: nothing."""
+        """What arrived at other hosts about a pod meanwhile, in words; empty if nothing did."""
         others = [
             each_host
             for each_host in self.scene.hosts
@@ -228,6 +228,6 @@ class Judge:
 
 
 def status_name(schema: Any, number: int) -> str:
-    """The name of a status; a number that has none shows as it is."""
+    """The name of a status, or its number if it has no name."""
     names = schema.OperationStatus
     return str(names.Name(number)) if number in names.values() else str(number)

@@ -28,7 +28,7 @@ SCHEME: Final = "alcor://"
 
 @dataclass
 class LiveReplays(Replays):
-    """What became of all traces. Some cannot be driven through this interface, by anybody: these are counted and named."""
+    """The results of all traces. Some cannot be driven through this interface at all: these are counted and named."""
 
     divergences: list[Divergence] = field(default_factory=list)
     """All of them, not only the first of each trace."""

@@ -1,4 +1,4 @@
-"""DPM and the hosts, played against an NCM that runs: who calls is known by the address of its socket, so each has one of its own.
+"""DPM and the hosts, simulated for a running NCM. NCM identifies callers by socket address, so each has its own.
 
 An agent serves where NCM calls it back. It reads one message a stream, warm-ups included, replies with a status for each port, as
 an agent of Alcor does, and finishes with OK. What came is kept in the order in which it came.
@@ -76,7 +76,7 @@ late."""
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a call."""
+    """The result of a call."""
 
     reply: Any | None
     """None: there was no reply."""
@@ -87,7 +87,7 @@ class Answer:
 
 
 class Peers:
-    """Everybody but NCM."""
+    """All processes except NCM."""
 
     def __init__(self, loop: Loop, schema: Schema, where: Where, hosts: Mapping[str, str], waits: Waits) -> None:
         self.schema, self.where, self.waits, self.hosts = schema, where, waits, hosts
@@ -146,7 +146,7 @@ class Peers:
         self._loop.run(self._servers.pop(host).stop(None))
 
     def hang_up(self) -> None:
-        """DPM's connection ends; the next push dials anew."""
+        """DPM's connection ends; the next push connects again."""
         self._controller.close()
 
     def close(self) -> None:
@@ -168,7 +168,7 @@ class Peers:
         return self._arrivals[mark:until]
 
     def wait(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Waits until enough has come; whether it has."""
+        """Waits until enough has arrived, and returns whether it has."""
         end = time.monotonic() + seconds
         with self._came:
             while not condition():

@@ -1,6 +1,6 @@
 """Runs of the specification that no vector says in every way that Alcor's wire has: several requests in one call, hosts that ask
 at the same time, a destination in another subnet, an agent that cannot be called back, a port without its neighbor, an address that
-is used again. What is to come of them is not written down anywhere: the steps are executed like those of vectors.
+is used again. Their results are not written down: the steps are executed like those of vectors.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from model.reference.interpreter import Interpreter
 from model.reference.state import Occurrence, Trace, initial_state
 
 AT_ONCE: Final = 8
-"""How often two hosts ask at once: NCM mixes them up only if it is at both at the same moment."""
+"""How often two hosts ask at the same time: NCM confuses them only if it handles both at the same moment."""
 DEAF: Final = "deaf"
-"""A host whose agent stops listening. It has an address of its own: NCM may avoid it for long."""
+"""A host whose agent stops listening. It has a separate address, since NCM may avoid that for a long time."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A run, as steps of the specification, and how it is said. Hosts start and are met before the first step."""
+    """A run, as steps of the specification, and how it is expressed on the wire. Hosts start and are met before the first step."""
 
     name: str
     about: str
@@ -42,7 +42,7 @@ _RED: Final = {"p1": "red", "p2": "red", "p3": "red"}
 
 
 def contact(host: str, hosts: tuple[str, ...]) -> Probe:
-    """A pod comes to a host: the first that NCM hears of it, so that it is seen whether it calls back."""
+    """A pod is placed at a host: the first message to NCM about the host, to see whether NCM calls back."""
     others = tuple(each_host for each_host in hosts if each_host != host)
     return Probe(
         f"contact-{host}", f"A pod comes to {host}.", f"place p1 {host}; store p1 1", {"p1": "red"}, (host, *others)

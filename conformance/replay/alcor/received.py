@@ -1,4 +1,4 @@
-"""What a goal state says to an agent of Alcor: which pods are where, and what of it the agent would refuse.
+"""The meaning of a goal state for an agent of Alcor: which pods are where, and what the agent would refuse.
 
 It reads as Alcor's agent does, and not as ours: CREATE, UPDATE and INFO all mean that something is there, and a neighbor counts
 only if its subnet is in the same goal state.
@@ -28,7 +28,7 @@ class Heard:
     place: str | None
     """The address of the host where it is; none: it is deleted."""
     refused: str = ""
-    """Why an agent would not take it; empty: it would."""
+    """Why an agent would refuse it; empty if it would not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ OUTCOMES: Final[Mapping[str, str]] = {"done": "SUCCESS", "superseded": "OUT_OF_O
 
 
 class ComeIn(Protocol):
-    """What came to hosts and was not looked at yet, of all runs."""
+    """Goal states of all runs that arrived at hosts and were not looked at yet."""
 
     def judge(self, run: Run) -> list[Diverges]:
         """What of it must not come, and is of this run, the present one, or of no run's; the rest is noted where it belongs."""
@@ -88,7 +88,7 @@ class Run:
         self._progress = _Progress()
 
     def run(self) -> Replay:
-        """All of it, or up to what cannot be driven. It goes on behind a divergence: the statement does not depend on what NCM did.
+        """Drives the trace up to a step that cannot be driven. A divergence ends nothing: the statement does not depend on NCM.
 
         Raises:
             EnvironmentProblem: NCM cannot be reached.
@@ -126,7 +126,7 @@ class Run:
         return replace(result, verdict="diverges", divergence=self.divergences[0])
 
     def note(self, found: Diverges, *, late: bool = False) -> None:
-        """Notes a divergence in the present step, or behind the last one."""
+        """Notes a divergence in the present step, or after the last one."""
         number = min(self._progress.done + found.behind, len(self._steps) - 1)
         step = f"after {self._steps[-1]}" if late else str(self._steps[number])
         said = found.field, found.expected, found.observed, found.because
@@ -154,7 +154,7 @@ class Run:
             self.judge.forget(host)
 
     def _leave(self) -> None:
-        """DPM removes what is still somewhere, so that nothing of the trace stays behind. That is judged no more."""
+        """DPM removes the pods that still exist, so that nothing of the trace remains. What NCM does then is not judged."""
         if self.scene.manner.deaf:
             return  # NCM would wait for those
         goal = self.scene.schema.GoalStateV2()
@@ -243,7 +243,7 @@ class Run:
         self._come(routes, mark)
 
     def _come(self, routes: Sequence[Tuple], mark: int) -> None:
-        """What was sent must come; what comes besides is judged first, since it may say why."""
+        """What was sent must arrive. Other goal states are judged first, since they may explain why it did not."""
         self.judge.wait(routes, mark)
         self._look()
         for host, _, of, one in routes:
@@ -289,7 +289,7 @@ class Run:
             self.statement.must("complete", pod, version, result)
 
     def _hears(self, pod: Element, version: Element, outcome: str) -> bool:
-        """Whether NCM has said that a version ended so; if not, the step stays unseen, and the trace goes on without."""
+        """Whether NCM has said that a version ended so; if not, the step is not observed, and the trace continues without it."""
         said = self._said.get((pod, int(version)), set())
         if OUTCOMES[outcome] in said:
             return True
@@ -298,12 +298,12 @@ class Run:
         return False
 
     def _skip(self, why: str) -> None:
-        """The step is left out, and the run goes on without: what NCM owes in it is the statement's all the same."""
+        """The step is left out and the run continues without it; what NCM has to do then is still what the statement says."""
         self._progress.left_out += 1
         self._unseen = self._unseen or f"step {self._progress.done + 1}, {self._steps[self._progress.done]}: {why}"
 
     def _hang_up(self, *_: Element) -> None:
-        """DPM's process ends and starts anew: it dials again."""
+        """DPM's process restarts and connects again."""
         self._peers.hang_up()
 
     def _later(self, *_: Element) -> None:

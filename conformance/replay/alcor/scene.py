@@ -1,4 +1,4 @@
-"""The things of one trace on Alcor's wire: each VPC a network of its own, each pod an address in it, each host an address of ours.
+"""The names of one trace on Alcor's wire: each VPC a network of its own, each pod an address in it, each host an address of ours.
 
 A running NCM remembers what it heard, so no two traces share a network: VNIs are counted up from where nobody is likely to be.
 A pod that is created again after it was gone gets a port of another id, as DPM would give it; one that moves keeps its port.
@@ -26,12 +26,12 @@ from model.reference.state import Element, State
 
 @dataclass(frozen=True)
 class Manner:
-    """How a trace is said on the wire, where Alcor's wire has more than one way to say it."""
+    """How a trace is expressed on Alcor's wire, where there is more than one way."""
 
     own_subnets: bool = False
     """Each pod is in a subnet of its own; otherwise those of a VPC share one."""
     says_neighbors: bool = True
-    """DPM sends the neighbor of a port along, as Alcor's test controller does. NCM may refuse requests for others."""
+    """DPM sends the neighbor of a port with it, as Alcor's test controller does. NCM may refuse requests for others."""
     together: bool = False
     """Requests that are answered in consecutive steps are under way at once, those of one host in one call."""
     deaf: frozenset[str] = frozenset()
@@ -39,7 +39,7 @@ class Manner:
 
 
 class Fresh:
-    """Networks that nobody else uses, and addresses that are in no two of them: an NCM that mixes networks up finds another's."""
+    """Networks that nobody else uses, without a common address, so that an NCM that confuses networks is noticed."""
 
     def __init__(self) -> None:
         self._vni = secrets.randbelow(VNI_MAX)
@@ -95,7 +95,7 @@ class Scene:
         return self._ips[str(pod)]
 
     def pod(self, heard: Heard) -> str | None:
-        """The pod that a statement is about; none: it is none of the trace's."""
+        """The pod that a statement is about; none if it is not a pod of the trace."""
         return self._pods.get((heard.network, heard.ip))
 
     def host(self, address: str | None) -> str:

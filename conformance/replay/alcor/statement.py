@@ -34,7 +34,7 @@ class Statement:
         self._reasons = reason.names()
 
     def take(self, action: str, *choices: Element) -> bool:
-        """Takes a step if it is possible; whether it was."""
+        """Takes a step if it is possible, and returns whether it was."""
         occurrence = Occurrence(action, tuple(zip(self._parameters[action], choices, strict=True)))
         if not self.interpreter.is_enabled(self.state, occurrence):
             return False

@@ -1,4 +1,4 @@
-"""What a build shows of a kill matrix: a survivor stands on the line of the action that it is made of, and is red."""
+"""What a build shows of a mutation table: a survivor is reported as a failure on the line of the action that it mutates."""
 
 from __future__ import annotations
 

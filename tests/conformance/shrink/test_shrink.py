@@ -254,7 +254,7 @@ def test_shrink_shows_the_candidates_and_saves_the_smallest(ondemand: Command, t
     assert result["steps"] >= 60
     assert result["smallest"]["steps"] == 4
     said = " ".join(ended.err.split())
-    assert f"{result['steps']} steps reduced to 4: diverges likewise in 5 of 5 runs" in said
+    assert f"{result['steps']} steps reduced to 4: diverges in the same way in 5 of 5 runs" in said
     assert "Hypothesis: store without recorded(pod) < version." in said
     assert "The run up to this step:" in said
     assert ondemand("replay", small, "--faulty", "older_overwrites_newer").code == 1

@@ -319,7 +319,7 @@ def metrics_of(port: int) -> dict[str, float]:
         ),
         ([".", "--since", "2025-01-31"], "--since needs the event topics of a broker"),
         ([".", "--protocol", "slots"], "--protocol: slots has no event logs; choose one of "),
-        ([".", "--checkpoint", "no.json"], "no.json: is no checkpoint of a watch"),
+        ([".", "--checkpoint", "no.json"], "no.json: is not a checkpoint of a watch"),
     ],
 )
 def test_bad_usage_is_reported_in_a_sentence(

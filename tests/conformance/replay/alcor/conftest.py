@@ -1,4 +1,4 @@
-"""Fixtures: the thread for all gRPC of a process, and a block of addresses of one's own."""
+"""Fixtures: the thread for all gRPC of a process, and a separate block of addresses."""
 
 from __future__ import annotations
 
