@@ -124,7 +124,7 @@ NOTATION: Final = """## Notation
 | sign | means |
 |---|---|
 | `∧` `∨` `¬` `⇒` | and, or, not, implies; they bind in the order `¬`, `∧`, `∨`, `⇒` |
-| `∀ x: Sort.` `∃ x: Sort.` | forevery value, for some value |
+| `∀ x: Sort.` `∃ x: Sort.` | for every value, for some value |
 | `known′(host, pod)` | the value after the step; without the prime: before it |
 | `request(host, …)` of a message | it was sent, in this step or at any time before |
 | `unspent request(host, …)` | it was sent and can still be taken |
@@ -293,7 +293,7 @@ def _promise(
 
 def _eventualities(protocol: Protocol, lassos: Sequence[Lasso]) -> Iterator[str]:
     yield "## Eventualities\n"
-    yield "Decided forevery fair run of the configurations below, where an action is fair for each choice of its parameters. Runs"
+    yield "Decided for every fair run of the configurations below, where an action is fair for each choice of its parameters. Runs"
     yield "may stutter; a step that changes nothing does not count as taken.\n"
     for first in protocol.eventualities[:1]:
         stated = next(module for module in protocol.modules if vars(module).get(first.name) is first)
