@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from conformance.replay.driver import Cores
+from conformance.replay.held_process import HeldProcess
 from conformance.replay.lockstep import Replay, replay
 from conformance.replay.targets import MemoryTarget
 from conformance.vectors.generation import vector_configurations
@@ -206,3 +207,37 @@ def test_a_pretender_cannot_attach_before_what_dpm_stored_is_done() -> None:
         ("restart_dpm", {"after": "stored"}),
     )
     assert found.verdict == "not driven"
+
+
+def test_no_input_is_run_within_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process has one input at a time; within another one, the duties of both would be checked against one answer."""
+    depth, deepest = 0, 0
+    run = HeldProcess._run
+
+    def counted(process: HeldProcess, *arguments: Any, **named: Any) -> Effects:
+        nonlocal depth, deepest
+        depth += 1
+        deepest = max(deepest, depth)
+        try:
+            return run(process, *arguments, **named)
+        finally:
+            depth -= 1
+
+    monkeypatch.setattr(HeldProcess, "_run", counted)
+    host = {"host": "h1"}
+    found = replayed(
+        "a-network",
+        ("restart", host),
+        ("greet", host),
+        ("add_port", host),
+        ("add_port", host),
+        ("change_rules", {}),
+        ("open_topic", {}),
+        ("ask", host),
+        ("accept", host),
+        ("publish", {}),
+        ("learn", host),
+        ("consume", host),
+    )
+    assert found.verdict == "conforms"
+    assert deepest == 1
