@@ -1,22 +1,24 @@
-"""The process runner: what a process does with an input, as a sequence of outputs. It has no I/O, threads or clock.
+"""The process runner: what a process does with an input, as a sequence of outputs. It has no threads and, apart from the event log,
+no I/O and no clock.
 
 An input is a delivery, or a command (a call of the core: an operator's decision, a packet, a timer that fires). For each there is a
 generator of outputs, which an adapter performs one after the other: a service on a broker, a lock-step replay, a fleet in one
 thread. The order is the same everywhere:
 
-| output | what it does | sent next |
+| output | what it does | the adapter answers |
 |---|---|---|
 | `Append` | makes the change of state and the messages that go with it durable, together | what is to be marked as sent |
 | `Publish`, `Administer` | sends messages, has the broker's administration do its part, in the order of the core's sends | |
+| `Acknowledge` | these inputs do not come again | |
 | `MarkSent` | these need not be published again after a crash | |
 | `Confirm` | returns only if nobody else had taken the store over | |
-| `Acknowledge` | these inputs do not come again | |
 | `SetAside` | keeps what cannot be read, so that one bad message stops nothing | |
 
-A crash is possible between any two outputs. It repeats messages and loses none: an input is acknowledged only after its effects are
-durable and published. Effects without a durable change are not stored, since the same input produces them again; such an input is
-acknowledged only after the store has confirmed that no other instance had taken it over by then. (An instance that was paused and
-has been deposed since could find nothing to do in a message that its successor, which knows more, has to act on.)
+Marks wait for a quiet moment, or until there are many; administrative work is marked at once. A crash is possible between any two
+outputs. It repeats messages and loses none: an input is acknowledged only after its effects are durable and published. Effects
+without a durable change are not stored, since the same input produces them again; such an input is acknowledged only after the
+store has confirmed that no other instance had taken it over by then. (An instance that was paused and has been deposed since could
+find nothing to do in a message that its successor, which knows more, has to act on.)
 
 An adapter that may not perform `Publish` throws `NotAllowed` into the generator; every other problem ends the process, which starts
 again from its store.

@@ -1,4 +1,4 @@
-"""Many agents in one thread: real cores, each with its own inbox and subscriptions at the broker.
+"""Many agents in one thread (subscribe requests in a pool): real cores, each with its own inbox and subscriptions at the broker.
 
 Differences from `impl.service.aca`: the agents share a connection (and so the administrator's identity), they keep their epoch in
 memory only, and no request is repeated after a timeout, since nothing is lost while the broker runs.
@@ -204,10 +204,12 @@ class Fleet:
             if delivery is not None:
                 taken.append((agent, delivery))
         # Subscribing waits for the broker, so several agents do it at a time; other messages are handled quickly.
-        slow = [item for item in taken if isinstance(decode(item[1].data), Subscribe)]
-        for item in taken:
-            if item not in slow:
-                _take(item)
+        slow: list[tuple[Agent, Delivery]] = []
+        for agent, delivery in taken:
+            if isinstance(decode(delivery.data), Subscribe):
+                slow.append((agent, delivery))
+            else:
+                _take((agent, delivery))
         list(self._pool.map(_take, slow))
         self._connection.publish([letter for agent in self.agents.values() for letter in agent.outbox])
         for agent in self.agents.values():

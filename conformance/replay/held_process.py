@@ -4,14 +4,18 @@ What is done with an input, and in which order, is `impl.process`, as in a servi
 where the trace has the process crash. What arrives is held, and an acknowledgment waits until the trace uses the message no more.
 
 **Twins.** A core that keeps all its state answers every input as a twin does that was restored from its snapshot a moment ago. A
-field that the snapshot lacks, or an index that was not cleaned, shows at the first input to which it matters.
+field that the snapshot lacks, or an index that was not cleaned, shows at the first input to which it matters. Agents store
+their epoch only, so they have no twins.
+
+A replay never has more than one input that is not yet acknowledged, loses no connection, and publishes only what is allowed. The
+tests of `impl.process` cover the rest of the runner.
 """
 
 from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Final
@@ -30,7 +34,7 @@ Hand = Callable[[Any, Message, str], Effects]
 
 
 class CoreFailed(Exception):
-    """A core raised what no core may raise; the text says what, and where."""
+    """A core raised what no core may raise, a runner neglected a duty, or a twin answers otherwise; the text says which."""
 
 
 class _Calling:
@@ -103,32 +107,45 @@ class Duties:
     Raises `CoreFailed` where an output comes too early, and at the end where one is missing.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, delivery: Delivery | None = None) -> None:
+        """`delivery`: the input, if it is one."""
         self._name = name
+        self._delivery = delivery
         self.effects: Effects | None = None
         """What the core answered."""
-        self._stored = self._confirmed = False
+        self.told: list[Event] = []
+        self.outgoing: list[Outgoing] = []
+        """What is to be marked."""
+        self._stored = self._confirmed = self._acknowledged = False
         self._published: list[Send] = []
 
     def before(self, output: Output) -> None:
         """Checks an output that is about to be performed."""
         match output:
-            case Append():
+            case Append(effects):
+                right = not self._stored and effects == self.effects and effects.record is not None
+                self._demand(right, "stores something else than what changed, or more than once")
                 self._stored = True
             case Publish(sends):
                 self._may_send()
                 self._published += sends
             case Administer(work):
                 self._may_send()
+                self._demand(self._confirmed, "has its administration done, and has not confirmed its store")
+                self._confirmed = False
                 self._published.append(Send(ADMINISTRATION, work))
             case Confirm():
-                self._confirmed = True
+                self._confirmed = self._delivery is None or self.effects is not None
             case MarkSent(outgoing):
                 self._demand(
                     all(item.send in self._published for item in outgoing), "marks as sent what it has not published"
                 )
-            case Acknowledge():
+                self.outgoing = [item for item in self.outgoing if item not in outgoing]
+            case Acknowledge(deliveries):
                 self.end()
+                own = not self._acknowledged and deliveries == (self._delivery,)
+                self._demand(own, "acknowledges something else than its input, or more than once")
+                self._acknowledged = True
                 changed = self.effects is not None and self.effects.record is not None
                 self._demand(
                     changed or self._confirmed, "acknowledges what changed nothing, and has not confirmed its store"
@@ -143,6 +160,14 @@ class Duties:
             self._demand(
                 self._published == list(self.effects.sends), "has not published what its core sends, in its order"
             )
+            self._demand(self.told == list(self.effects.events), "has not told its role what happened")
+        waits = any(item.send.topic == ADMINISTRATION for item in self.outgoing)
+        self._demand(not waits, "does not mark administrative work at once")
+
+    def rest(self) -> None:
+        """Checks that nothing is left behind a quiet moment."""
+        self._demand(not self.outgoing, "does not mark as sent what it has published")
+        self._demand(self._delivery is None or self._acknowledged, f"does not acknowledge {self._delivery}")
 
     def _may_send(self) -> None:
         changed = self.effects is not None and self.effects.record is not None
@@ -157,7 +182,8 @@ CRASHES: Final[Mapping[str, type[Output] | tuple[type[Output], ...]]] = {
     "stored": Append,
     "published": (MarkSent, Acknowledge),
 }
-"""By the place in the trace: the output behind which the process crashes, or those before which it does."""
+"""By the place in the trace: the output behind which the process crashes, or those before which it does. Where nothing is stored,
+`stored` is the same place as `published`."""
 
 
 class HeldProcess:
@@ -214,7 +240,7 @@ class HeldProcess:
     def deliver(self, message: Message, crash: str = "", take: Callable[[], Effects] | None = None) -> Effects:
         """Hands a message that has arrived to the process. `take`: how the core takes it, if not as usual."""
         self._take = take or (lambda: self.receive(message))
-        return self._run(self._runner.deliver(self._deliveries[message]), crash)
+        return self._run(self._runner.deliver(self._deliveries[message]), crash, self._deliveries[message])
 
     def command(self, call: Callable[[], Effects], crash: str = "") -> Effects:
         """Has the process take a spontaneous action."""
@@ -233,6 +259,7 @@ class HeldProcess:
 
     def happened(self, event: Event) -> None:
         """See `impl.process.Role`."""
+        self._duties.told.append(event)
 
     def undeliverable(self, send: Send, problem: NotAllowed) -> None:
         """See `impl.process.Role`."""
@@ -279,9 +306,12 @@ class HeldProcess:
                 f"{type(self.core).__name__} is in the state {mine}, and restored from its snapshot in {theirs}"
             )
 
-    def _run(self, work: Work, crash: str = "") -> Effects:
+    def _run(
+        self, work: Work, crash: str = "", delivery: Delivery | None = None, outgoing: Sequence[Outgoing] = ()
+    ) -> Effects:
         """Performs the outputs of an input, up to the place where the process crashes. Returns what the core answered."""
-        self.published, self.unpublished, self._duties = [], [], Duties(self.name)
+        self.published, self.unpublished, self._duties = [], [], Duties(self.name, delivery)
+        self._duties.outgoing = list(outgoing)
         effects, answer = Effects(), None
         while True:
             try:
@@ -297,6 +327,7 @@ class HeldProcess:
             answer = self._perform(output)
             if isinstance(output, Append):
                 effects = output.effects
+                self._duties.outgoing = list(answer)
                 if crash == "stored":
                     self.unpublished, self.down = list(answer), True
                     break
@@ -305,6 +336,7 @@ class HeldProcess:
             return effects
         for output in self._runner.settle():
             self._perform(output)
+        self._duties.rest()
         self._restore_twin()
         return effects
 
@@ -355,6 +387,10 @@ class HeldProcess:
         """
         if self.core is not None and not self.is_settled(message):
             raise CoreFailed(f"{self.name} does not acknowledge {message}")
+        self.drop(message)
+
+    def drop(self, message: Message) -> None:
+        """What the trace does not know as a delivery does not come again."""
         self.session.acknowledge(self.held.pop(message, []))
 
     def restart(self) -> None:
@@ -370,7 +406,7 @@ class HeldProcess:
         with calling(self.core):
             outgoing = self._store.load(self.core)
         self.session = self._target.session(self.name)
-        self._run(self._runner.recover(outgoing))
+        self._run(self._runner.recover(outgoing), outgoing=outgoing)
         if [item.send for item in outgoing] != self.published:
             raise CoreFailed(f"{self.name} does not publish again what it had stored to be published")
 

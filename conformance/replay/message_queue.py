@@ -334,6 +334,8 @@ class MessageQueueDriver(Driver):
                 self._acknowledge(process, self._from_the_topic(process, choices))
                 effects = Effects()
             case "attach_unasked":
+                if self._waits_for_the_broker(process.name, vpc):
+                    raise NotDrivable(f"DPM has not yet had done what it decided about {process.name}")
                 self._listen(process, vpc)
                 effects = Effects()
             case unknown:
@@ -344,6 +346,9 @@ class MessageQueueDriver(Driver):
         if self._actions[number].name == "receive" and process.core is not None and not process.down:
             message = self._from_the_topic(process, dict(self._trace.steps[number].choices))
             return self._done(process, process.deliver(message, crash))
+        if self._actions[number].name in ("consume", "discard") and process.core is not None and not process.down:
+            self._acknowledge(process, self._from_the_topic(process, dict(self._trace.steps[number].choices)))
+            return Effects()
         return super()._perform(process, number, before, crash)
 
     def _from_the_topic(self, process: HeldProcess, choices: Choices) -> Published:
@@ -356,7 +361,9 @@ class MessageQueueDriver(Driver):
 
     def _acknowledge(self, process: HeldProcess, message: Published) -> None:
         """The agent acknowledges what it has applied; one that is Byzantine acknowledges what it likes."""
-        if process.core is not None and not process.core.may_acknowledge(message):
+        with calling(process.core):
+            applied = process.core is None or process.core.may_acknowledge(message)
+        if not applied:
             raise IllegalInput(f"ACA {process.name}: {self.names.shown(message)} is not applied: acknowledge")
         if process.core is not None and not process.is_settled(message):
             self._done(process, process.deliver(message))  # what is no news is taken too, before it is acknowledged
@@ -364,7 +371,7 @@ class MessageQueueDriver(Driver):
         self._topics.acknowledge(process.name, message)
 
     def _takes(self, process: HeldProcess, action: Action, taken: Message, before: State) -> Effects:
-        if isinstance(taken, Subscribe) and self._waits_for_the_broker(taken):
+        if isinstance(taken, Subscribe) and self._waits_for_the_broker(taken.host, taken.vpc):
             raise NotDrivable(f"DPM has not yet had done what it decided about {taken.host}")
         if (
             action.name == "decline"
@@ -379,8 +386,7 @@ class MessageQueueDriver(Driver):
             return effects
         return process.receive(taken)
 
-    def _waits_for_the_broker(self, message: Subscribe) -> bool:
-        about = (message.host, message.vpc)
+    def _waits_for_the_broker(self, *about: str) -> bool:
         undone = (item.send.message for item in self._processes["dpm"].unpublished)
         return any(isinstance(item, Permit | EndSubscription) and (item.host, item.vpc) == about for item in undone)
 
@@ -448,7 +454,7 @@ class MessageQueueDriver(Driver):
             process = self._processes[host]
             for message in [item for item in process.held if isinstance(item, Published)]:
                 if (host, message.vpc, message.revision) not in self._topics.backlog:
-                    process.acknowledge(message)
+                    process.drop(message)
 
     def _may_come_again(self, process: HeldProcess, message: Message) -> bool:
         functions = self._state.functions
