@@ -101,8 +101,8 @@ def test_a_variant_without_a_lasso_is_named(ondemand: Command, monkeypatch: pyte
         ),
         (
             Divergence("run 7", 2, "store", "recorded", 1, 2, "it is older"),
-            "the implementation diverges: run 7, step 2, store: recorded: expected 1, observed 2. To replay the vectors that "
-            "there are, run `ondemand replay --protocol on-demand`.",
+            "the implementation diverges: run 7, step 2, store: recorded: expected 1, observed 2. To replay the existing "
+            "vectors, run `ondemand replay --protocol on-demand`.",
         ),
     ],
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance.cli.check import _conclusion
-from conformance.evidence import gathering
+from conformance.evidence import background_broker, gathering
 from conformance.evidence.gathering import Evidence
 from conformance.evidence.variants import refuted_by_exploration
 from conformance.mutation.faulty import EVERY_FAULTY
@@ -44,7 +44,7 @@ def failed(ended: Ended, first: str, last: str) -> None:
 def test_the_commands_for_a_broken_promise_and_an_unproved_claim_fail_again(
     ondemand: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gathering, "open_deployment", no_broker)
+    monkeypatch.setattr(background_broker, "open_deployment", no_broker)
     ended = ondemand("check", "--variant", "pushes_to_all")
     failed(ended, "╭─ learns_only_on_demand is broken ─", "1 broken promise, 1 unproved claim")
     explore, prove = offered(ended)
@@ -58,7 +58,7 @@ def test_the_commands_for_a_broken_promise_and_an_unproved_claim_fail_again(
 
 
 def test_the_command_for_a_broken_eventuality_fails_again(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering, "open_deployment", no_broker)
+    monkeypatch.setattr(background_broker, "open_deployment", no_broker)
     monkeypatch.setattr(gathering, "_prove", lambda found, told: None)
     monkeypatch.setattr(gathering, "TARGETS", ())
     monkeypatch.setattr(Evidence, "replayed", property(lambda found: False))
@@ -76,7 +76,7 @@ def test_the_command_for_a_divergence_fails_again(ondemand: Command, monkeypatch
         trace, name, protocol, target, _, *rest = arguments
         return replay_one(trace, name, protocol, target, EVERY_FAULTY["learns_the_older"], *rest, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(gathering, "open_deployment", no_broker)
+    monkeypatch.setattr(background_broker, "open_deployment", no_broker)
     monkeypatch.setattr(gathering, "_prove", lambda found, told: None)
     monkeypatch.setattr(replays, "replay", faulty)
     ended = ondemand("check", "--protocol", "on_demand")
