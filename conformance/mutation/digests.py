@@ -26,6 +26,9 @@ DIGITS: Final = 16
 
 SOLVER: Final = "z3-solver"
 
+LEFT_OUT: Final = ("impl.broker.launcher.", "impl.broker.jars.", "impl.cli.")
+"""What starts a broker, and what commands print: no mutant is asked there."""
+
 Inputs = Mapping[str, Mapping[str, str]]
 """By kind of input (`engines`), the digests of its parts by name (`model/proof/prove.py`)."""
 
@@ -83,7 +86,8 @@ def modules(start: str, followed: tuple[str, ...]) -> list[Path]:
         if name in found or path is None:
             continue
         found[name] = path
-        waiting += [imported for imported in _imported(path) if f"{imported}.".startswith(followed)]
+        imports = [f"{imported}." for imported in _imported(path)]
+        waiting += [name[:-1] for name in imports if name.startswith(followed) and not name.startswith(LEFT_OUT)]
     return sorted(found.values())
 
 

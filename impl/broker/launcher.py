@@ -123,13 +123,13 @@ def start_broker(
         BadDeployment: the folder cannot be written, or holds no key.
     """
     console = console or Console(stderr=True)
-    jars = fetch(console=console)
-    service = _port(port, admin_port)
+    service = _port(port, admin_port)  # before a download of minutes
     admin = _port(admin_port, service)
     if service == admin:
         raise EnvironmentProblem(
             f"Port {service} cannot be for clients and for administration; choose two, or 0 for any"
         )
+    jars = fetch(console=console)
     home = Path(tempfile.mkdtemp(prefix="ondemand-broker-")) if folder is None else folder.resolve()
     lock = _locked(home)
     try:
