@@ -82,7 +82,7 @@ def _use(_: click.Context, __: click.Parameter, folder: Path | None) -> None:
         specification.use(folder)
 
 
-@click.group(cls=_Checks, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("ondemand", cls=_Checks, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="alcor-on-demand")
 @click.option(
     "--spec",

@@ -19,7 +19,7 @@ SERVICES: Final[Mapping[str, Command]] = {
 """Both programs have these commands."""
 
 
-@click.group(cls=Commands, table=SERVICES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("ondemand-service", cls=Commands, table=SERVICES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="alcor-on-demand")
 def program() -> None:
     """Alcor's on-demand protocol: DPM, NCM and agents as services.

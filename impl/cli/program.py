@@ -84,7 +84,7 @@ def run_program(program: click.Group, *bad_input: type[Exception]) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without ✓ shows ? instead of failing
     try:
-        code = program.main(standalone_mode=False)
+        code = program.main(prog_name=program.name, standalone_mode=False)
     except click.exceptions.Abort:
         end("Stopped.", 130)
     except SystemExit as ended:  # shell completion ends with 0; rich with 1 when the reader of a table is gone
