@@ -92,7 +92,7 @@ def modules(start: str, followed: tuple[str, ...]) -> list[Path]:
 
 
 def _imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(_tree(path)):
+    for node in ast.walk(_code(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -105,26 +105,26 @@ def _file_of(module: str) -> Path | None:
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.exists()), None)
 
 
-@cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
 def of_modules(paths: Iterable[Path]) -> dict[str, str]:
     """The digest of each module's syntax tree, by its path in the repository."""
     return {path.relative_to(ROOT).as_posix(): of_source(path.read_text(encoding="utf-8")) for path in sorted(paths)}
 
 
-@cache
 def of_source(text: str) -> str:
     """The digest of a module's syntax tree, without docstrings, comments and positions."""
+    return hashlib.sha256(ast.dump(_code(text)).encode()).hexdigest()[:DIGITS]
+
+
+@cache
+def _code(text: str) -> ast.Module:
+    """A module's syntax tree without docstrings; parsed once for its imports and its digest."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
         for name in ("body", "orelse", "finalbody"):
             statements = getattr(node, name, None)
             if isinstance(statements, list):
                 setattr(node, name, [each for each in statements if not _is_prose(each)])
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:DIGITS]
+    return tree
 
 
 def _is_prose(statement: ast.AST) -> bool:

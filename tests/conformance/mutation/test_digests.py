@@ -71,6 +71,11 @@ def test_a_change_to_an_engine_is_seen(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "model" / "other.py").write_text("LIMIT = 2\n", encoding="utf-8")
     after = digests.of_modules(modules("model.engine", ENGINES))
     assert list(digests.changes({"engines": before}, {"engines": after})) == ["engines changed (model/other.py)"]
+    (tmp_path / "model" / "third.py").write_text("LIMIT = 3\n", encoding="utf-8")
+    file.write_text("from model import other, third\n", encoding="utf-8")
+    assert "model/third.py" in digests.of_modules(modules("model.engine", ENGINES)), (
+        "an import that is added is followed"
+    )
 
 
 SOURCE = '"""A module."""\n\nLIMIT = 1\n"""A bound."""\n\n\ndef act(x):\n    """An action."""\n    return x > LIMIT\n'
