@@ -42,17 +42,20 @@ class MemoryLog:
         self.name = journal.name
         self._journal = journal
         self._take_over = take_over
+        self._has_led = False
 
     def lead(self) -> None:
         with self._journal.changed:
+            if self._has_led:
+                return  # if it was deposed since, appending reports it
             if not self._take_over:
                 self._journal.changed.wait_for(self._may_lead, WAIT_SECONDS_MAX)
             if not self._may_lead():
                 raise StandsBy(f"Another instance leads {self.name}")
-            self._journal.leader = self
+            self._journal.leader, self._has_led = self, True
 
     def _may_lead(self) -> bool:
-        return self._take_over or self._journal.leader in (None, self)
+        return self._take_over or self._journal.leader is None
 
     def append(self, entries: Sequence[Entry]) -> None:
         with self._journal.changed:

@@ -89,3 +89,28 @@ class Connection(Protocol):
 
     def close(self) -> None:
         """Ends the connection with all its sessions."""
+
+
+Slots = Sequence[tuple[int, int]]
+"""Ranges of slots that keys hash to, inclusive at both ends. An empty sequence means the whole topic, exclusively."""
+
+
+class SlotSession(Session, Protocol):
+    """A session that may share a subscription with others, each of which attends its own slots of keys."""
+
+    def listen(self, topic: str, subscription: str = "", slots: Slots = ()) -> None:
+        """With `slots`, receives only messages whose keys hash to these; may be called again for other slots.
+
+        Raises:
+            SlotTaken: another consumer attends one of the slots.
+        """
+
+    def stop_listening(self, topic: str, slots: Slots = ()) -> None:
+        """Stops receiving from this topic, or these slots of it."""
+
+
+class SlotConnection(Connection, Protocol):
+    """A connection whose sessions may share subscriptions by slots."""
+
+    def open_session(self, subscription: str, topics: Sequence[str]) -> SlotSession:
+        """Starts listening. Raises `Unreachable` or `NotAllowed`."""
