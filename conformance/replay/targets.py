@@ -179,7 +179,7 @@ class MemoryTarget:
         self._stores, self._journals = {}, {}
 
     def journal(self) -> OpenLog:
-        journal = MemoryJournal(topics.journal("dpm"))
+        journal = MemoryJournal(topics.journal("dpm"), wait_seconds=0.0)
         return lambda take_over: journal.open(take_over=take_over)
 
     def prepare_slots(self, vpc: str, hosts: Iterable[str]) -> None:
