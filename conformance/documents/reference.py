@@ -13,7 +13,7 @@ from typing import Any, Final
 from conformance import configurations
 from conformance.data.files import OWN
 from conformance.evidence.lassos import Lasso, path_of, read_lassos
-from conformance.evidence.variants import VariantCounterexample, negative_of, read_variants
+from conformance.evidence.variants import VariantCounterexample, counterexample_of, read_variants
 from conformance.protocols import REPLAYED
 from model.language import Action, Promise, Protocol, Symbol, Variant
 from model.language.notation import change_notation, guard_lines, notation
@@ -340,7 +340,7 @@ def _formula_lines(node: Node) -> Iterator[str]:
 
 
 def _way(variant: Variant, protocol: Protocol) -> str:
-    file = negative_of(protocol) / f"{variant.name.replace('_', '-')}.itf.json"
+    file = counterexample_of(variant, protocol)
     return f"[A trace]({_link(file, protocol)})"
 
 

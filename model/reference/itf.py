@@ -20,7 +20,6 @@ import msgspec
 
 from model.bad_input import BadInput
 from model.language import Protocol, Symbol
-from model.language.notation import notation
 from model.language.terms import Formula, Number, Value
 from model.reference.configuration import Configuration, parse
 from model.reference.interpreter import interpreter_of
@@ -254,9 +253,7 @@ class _Reader:
     def _check(self, before: State, step: Occurrence, shown: State, where: str) -> None:
         interpreter = self._interpreter
         if not interpreter.is_enabled(before, step):
-            false = [part.node for part in interpreter.conjuncts(before, step) if not part.held]
-            why = f"{notation(false[0])} is false" if false else "a number exceeds its bound"
-            raise BadInput(f"{where}: {step} is not enabled here: {why}")
+            raise BadInput(f"{where}: {step} is not enabled here: {interpreter.why_not(before, step)}")
         after, _ = interpreter.apply(before, step)
         forgotten = interpreter.forget_spent(after)
         for symbol in self._symbols:
