@@ -9,6 +9,7 @@ import click
 
 from conformance.cli.replay import read_replayed
 from conformance.mutation.faulty import cores_of, faulty_option
+from conformance.protocols import DRIVEN
 from conformance.replay.targets import STORES, TARGETS, open_with_broker
 from conformance.report.divergence import print_divergence, said
 from conformance.report.result import Case, Finding, Result, source_of
@@ -64,7 +65,7 @@ def shrink(
       ondemand shrink trace.itf.json --target pulsar --times 20    on a real broker
       ondemand shrink trace.itf.json --faulty learns_the_older     a faulty implementation
     """
-    (vector, *more) = read_replayed([trace])
+    (vector, *more) = read_replayed([trace], among=DRIVEN)
     if more:
         raise Problem(f"{trace}: is a folder; name one trace file in it", Exit.BAD_INPUT)
     cores = cores_of(faulty)
