@@ -28,7 +28,7 @@ REPLAYED: Final = DRIVEN | {SLOTS.name, FAILOVER.name}
 """The protocols whose runs are replayed on the implementation, step by step."""
 
 NOT_REPLAYED: Final = {
-    SMALL_NETWORKS.name: "it has no implementation of its own: its runs are those of the on-demand protocol, with telling in advance"
+    SMALL_NETWORKS.name: "it has no implementation of its own; the one of on-demand leaves out what it adds, telling in advance"
 }
 """Why the others are not."""
 

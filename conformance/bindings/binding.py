@@ -92,7 +92,7 @@ def follow(
         refused = f"step {followed.done}: {problem}"
     finally:
         binding.close()
-    taken = [action for action in followed.actions[: followed.done]]
+    taken = followed.actions[: followed.done]
     return Replay(
         name,
         "diverges" if divergence else "not driven" if refused else "conforms",
@@ -124,7 +124,8 @@ class _Followed:
         """Every step, and what is left at the end."""
         state = initial_state(self._protocol, self._trace.configuration)
         self._compare(state)
-        for self.done, step in enumerate(self._trace.steps, start=1):
+        for number, step in enumerate(self._trace.steps, start=1):
+            self.done = number
             leaves = self._leaving is not None and self.done == self._leaving.step
             allowed = list(self._allowed(state)) if leaves else [self._interpreter.apply(state, step)[0]]
             try:

@@ -1,7 +1,7 @@
 """Failover: instances of DPM on one journal, each with a process runner whose outputs are performed when the run says so.
 
-What the statement calls an entry is a change that the on-demand DPM stores; its peer is whoever reads `goal-states`, and an answer is
-a report of what has become of the change. So an instance stands between two outputs of its runner for as long as the run likes:
+What the statement calls an entry is a change that the on-demand DPM stores; its peer is whoever reads `goal-states`, and an answer
+is a report of what has become of the change. So an instance stands between two outputs of its runner for as long as the run likes:
 
 | statement | here |
 |---|---|
