@@ -87,7 +87,9 @@ def follow(
     except Diverges as problem:
         done, wrong = followed.done, problem.difference
         action = str(trace.steps[done - 1]) if done else "start"
-        divergence = Divergence(name, done, action, wrong.field, wrong.expected, wrong.observed, "the run was followed so far")
+        divergence = Divergence(
+            name, done, action, wrong.field, wrong.expected, wrong.observed, "the run was followed so far"
+        )
     except Refused as problem:
         refused = f"step {followed.done}: {problem}"
     finally:
@@ -110,9 +112,7 @@ def follow(
 class _Followed:
     """One run, as far as it was followed."""
 
-    def __init__(
-        self, trace: Trace, protocol: language.Protocol, binding: Binding, leaving: Leaving | None
-    ) -> None:
+    def __init__(self, trace: Trace, protocol: language.Protocol, binding: Binding, leaving: Leaving | None) -> None:
         self._trace, self._protocol, self._binding, self._leaving = trace, protocol, binding, leaving
         self._interpreter = Interpreter(protocol, trace.configuration)
         self.actions = [_named(protocol, step) for step in trace.steps]
@@ -178,7 +178,8 @@ class _Followed:
     def _same_input(self, action: Action, other: Action) -> bool:
         """Whether two actions are about the same: the same action, an alternative to it, or one that takes the same message."""
         together = any(
-            {action.name, other.name} <= {choice.name for choice in group.choices} for group in self._protocol.alternatives
+            {action.name, other.name} <= {choice.name for choice in group.choices}
+            for group in self._protocol.alternatives
         )
         messages = {take.symbol for take in action.takes} & {take.symbol for take in other.takes}
         return action.name == other.name or together or bool(messages)

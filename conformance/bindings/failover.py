@@ -24,7 +24,7 @@ another instance has written; and those that are deposed publish only what they 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -154,7 +154,7 @@ class _Instance:
 class FailoverBinding:
     """All instances of one run, their journal and their peer."""
 
-    CHOSEN: Final = {"take_over": "term", "depose": "term"}
+    CHOSEN: Mapping[str, str] = {"take_over": "term", "depose": "term"}
 
     def __init__(self, trace: Trace, target: Target, parts: Parts | None = None) -> None:
         self._target, self._parts = target, parts or Parts()
@@ -230,8 +230,9 @@ class FailoverBinding:
 
     def end(self, state: State) -> None:
         """What is still on the way to the journal is refused; and the answers come again that were not acknowledged."""
+        fence = int(state.functions["fence"][self._journal,])
         for name, instance in self._instances.items():
-            if isinstance(instance.output, Append) and instance.term < state.functions["fence"][self._journal,]:
+            if isinstance(instance.output, Append) and instance.term < fence:
                 with suppress(Refused):
                     instance.append()
                     raise Diverges("append", "refused", f"what {name} sent in term {instance.term} is accepted")
@@ -272,7 +273,9 @@ class FailoverBinding:
         log = self._open(by_force)
         log.lead()
         self._terms += 1
-        self._instances[name] = _Instance(log, self._terms, self._parts.core(), self._parts.store(lambda: log), self._tag)
+        self._instances[name] = _Instance(
+            log, self._terms, self._parts.core(), self._parts.store(lambda: log), self._tag
+        )
         self._instances[name].runner = self._parts.runner(self._instances[name])
 
     def _load(self, instance: str) -> None:

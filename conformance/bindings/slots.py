@@ -140,7 +140,7 @@ class _Process:
 class SlotsBinding:
     """All processes of one run."""
 
-    CHOSEN: Final = {"allot": "slot", "hand_back": "host"}
+    CHOSEN: Mapping[str, str] = {"allot": "slot", "hand_back": "host"}
 
     def __init__(self, trace: Trace, target: Target, cores: Cores | None = None) -> None:
         self.cores = cores or Cores()
@@ -196,7 +196,8 @@ class SlotsBinding:
         return self.cores.filler(self._connections[DPM], self._vpc, filter(None, self._slots.values()))
 
     def close(self) -> None:
-        for session in (*self._consumers.values(), *self._spies.values(), self._filler, self._confirmations):
+        self._filler.close()
+        for session in (*self._consumers.values(), *self._spies.values(), self._confirmations):
             session.close()
 
     # -------------------------------------------------------------------------------------------------- the run

@@ -308,6 +308,9 @@ def _summary(found: Evidence) -> list[str]:
         steps = replays.total(lambda each: each.steps)
         rate = steps / max(replays.seconds, 1e-9)
         lines.append(f"replayed on {name}: {len(replays.results)} vectors, {steps:,} steps, {rate:,.0f} steps/s")
+        lines += [f"{vector} was not driven to its end on {name}: {because}" for vector, because in replays.not_driven]
+    if found.not_replayed:
+        lines.append(f"not replayed: {found.not_replayed}")
     for name, verdict in found.logs.items():
         lines.append(f"logs on {name}: {verdict.events:,} events of a deployment, {verdict.verdict}")
     for summary in _tables(found):

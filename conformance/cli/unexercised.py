@@ -93,7 +93,9 @@ def unexercised(
     cores = cores_of(faulty)
     if protocol_name is not None:
         protocol_name = chosen(protocol_name, sorted(DRIVEN), "is not replayed").name
-    vectors = read_replayed(traces, None if traces else protocol_name, among=DRIVEN, empty=True) if traces or not logs else []
+    vectors = (
+        read_replayed(traces, None if traces else protocol_name, among=DRIVEN, empty=True) if traces or not logs else []
+    )
     followed = [("logs", run_of([LogFile(log) for log in logs], steps_max=log_steps))] if logs else []
     results = []
     with open_with_broker(target, console=ERRORS) as opened:

@@ -111,7 +111,9 @@ class MemoryBroker:
         """
         topic, subscription, slots = place
         with self.changed:
-            taken = [held for one, by, ranges in self._attended if (one, by) == (topic, subscription) for held in ranges]
+            taken = [
+                held for one, by, ranges in self._attended if (one, by) == (topic, subscription) for held in ranges
+            ]
             if any(low <= end and start <= high for start, end in slots for low, high in taken):
                 raise SlotTaken(f"Another consumer attends one of the slots; could not listen to {topic}")
             self._attended.add(place)

@@ -812,13 +812,13 @@ def test_only_traces_that_an_implementation_follows_are_replayed(ondemand: Comma
         path
         for protocol in PROTOCOLS
         if protocol.name in REPLAYED
-        for path in vectors_of(protocol).glob("**/*.itf.json")
+        for path in trace_files(vectors_of(protocol))
     ]
     assert json.loads(ended.out)["traces"] == len(followed)
-    slots = min(vectors_of(configurations.meant(None, "slots", None)).glob("**/*.itf.json"))
-    ended = ondemand("replay", slots)
+    other = min(trace_files(vectors_of(named("small-networks"))))
+    ended = ondemand("replay", other)
     assert ended.code == 2
-    assert "a trace of slots, which the implementation does not follow step by step" in ended.err
+    assert "a trace of small-networks, which is not replayed in this way" in ended.err
 
 
 def test_replay_shows_what_each_agent_received(ondemand: Command) -> None:
