@@ -84,10 +84,11 @@ def replay(
 ) -> int:
     """Replay traces on the implementation, step by step, and compare states and messages after each step.
 
-    TRACES are ITF files, or folders of them; by default all shipped vectors are replayed. The target `memory` runs inside this
-    program; `pulsar` uses the broker of $PULSAR_URL, or starts one, with authentication. `alcor://HOST:PORT` is a running NCM of
-    Alcor: it is compared with the vectors, and with further runs, over its gRPC interface. DPM and the hosts are simulated at
-    addresses of this machine, which that NCM must reach. What its interface cannot express is listed with the reason.
+    TRACES are scenarios or ITF files, or folders of them; by default all shipped vectors are replayed. The target `memory` runs
+    inside this program; `pulsar` uses the broker of $PULSAR_URL, or starts one, with authentication. `alcor://HOST:PORT` is a
+    running NCM of Alcor: it is compared with the vectors, and with further runs, over its gRPC interface. DPM and the hosts are
+    simulated at addresses of this machine, which that NCM must reach. What its interface cannot express is listed with the
+    reason.
 
     \b
     Examples:
@@ -95,7 +96,7 @@ def replay(
       ondemand replay --protocol message-queue              every vector of one protocol
       ondemand replay --target pulsar                       every vector, on a real broker
       ondemand replay --target pulsar --store journal       the same, with the state at the broker
-      ondemand replay trace.itf.json --json -               one trace, the result as JSON
+      ondemand replay run.scenario --json -                 one trace, the result as JSON
       ondemand replay trace.itf.json --received             one trace, and what each agent received
       ondemand replay --faulty learns_the_older --shrink    a faulty implementation, with a small counterexample
       ondemand replay --target alcor://127.0.0.100:9016     an NCM of Alcor that runs

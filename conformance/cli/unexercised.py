@@ -79,9 +79,10 @@ def unexercised(
 ) -> int:
     """Find what the statement permits in the states of replays and the implementation never does.
 
-    TRACES are ITF files, or folders of them; by default all shipped vectors are replayed. Permitted steps are grouped by action and
-    context. A step that no trace takes is offered at the end of the shortest run to its state: the implementation takes it, refuses
-    it (which is allowed, unless an eventuality depends on it), cannot be driven to it, or diverges.
+    TRACES are scenarios or ITF files, or folders of them; by default all shipped vectors are replayed. Permitted steps are
+    grouped by action and context. A step that no trace takes is offered at the end of the shortest run to its state: the
+    implementation takes it, refuses it (which is allowed, unless an eventuality depends on it), cannot be driven to it, or
+    diverges.
 
     \b
     Examples:

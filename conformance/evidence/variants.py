@@ -103,8 +103,8 @@ def refuted_by_exploration(variant: Variant, protocol: Protocol, config: str) ->
     )
 
 
-def refuted(variant: Variant, protocol: Protocol) -> tuple[VariantCounterexample, Trace, int]:
-    """How a variant is noticed, its counterexample, and the step at which that leaves the protocol.
+def refuted(variant: Variant, protocol: Protocol) -> tuple[VariantCounterexample, Trace]:
+    """How a variant is noticed, and its counterexample.
 
     Raises:
         Mistake: no claim or no configuration notices the variant, or its counterexample is a run of the protocol itself.
@@ -121,8 +121,7 @@ def refuted(variant: Variant, protocol: Protocol) -> tuple[VariantCounterexample
             continue
         found = refuted_by_exploration(variant, protocol, config)
         if found.trace is not None:
-            step = first_difference(found.trace, variant, protocol)
-            if step is None:
+            if first_difference(found.trace, variant, protocol) is None:
                 raise _mistake(
                     protocol,
                     f"the counterexample of {variant.name} is a run of {protocol.name} itself, which breaks {found.violated} too",
@@ -131,7 +130,7 @@ def refuted(variant: Variant, protocol: Protocol) -> tuple[VariantCounterexample
                 )
             proved = tuple(dict.fromkeys(claim.name for claim in claims))
             counterexample = VariantCounterexample(variant.name, proved, config, found.violated, len(found.trace.steps))
-            return counterexample, found.trace, step
+            return counterexample, found.trace
     names = ", ".join(promise.name for promise in promises_of(variant))
     raise _mistake(
         protocol,
@@ -161,12 +160,12 @@ def write_variants(protocol: Protocol, told: Callable[[str], None]) -> None:
     negative.mkdir(exist_ok=True, parents=True)
     for old in negative.glob(f"*{SUFFIX}"):
         old.unlink()
-    for variant, counterexample, trace, step in found:
+    for variant, counterexample, trace in found:
         broken = {len(trace.steps): [f"{BREAKS} {counterexample.promise}"]}
         shown = replace(trace, description=variant.doc)
-        text = dumps(shown, protocol.with_variant(variant), expected=broken, leaves=step)
+        text = dumps(shown, protocol.with_variant(variant), expected=broken)
         counterexample_of(variant, protocol).write_text(text, encoding="utf-8")
-    rows = [counterexample.as_json() for _, counterexample, _, _ in found]
+    rows = [counterexample.as_json() for _, counterexample, _ in found]
     _table_of(protocol).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 

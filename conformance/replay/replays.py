@@ -139,6 +139,19 @@ def read_vectors(paths: Iterable[Path], *protocols: Protocol, unmet: bool = Fals
     return vectors
 
 
+def read_vector(path: Path, *protocols: Protocol, unmet: bool = False) -> Vector:
+    """Reads one scenario or ITF file, as `read_vectors` does.
+
+    Raises:
+        BadInput: the file is no trace of any of the protocols.
+        Problem: it is a folder, or an expectation is not met.
+    """
+    if path.is_dir():
+        raise Problem(f"{path}: is a folder; name one trace file in it", Exit.BAD_INPUT)
+    (vector,) = read_vectors([path], *protocols, unmet=unmet)
+    return vector
+
+
 def trace_files(folder: Path) -> list[Path]:
     """The scenarios and ITF files in a folder."""
     return sorted(file for suffix in SUFFIXES for file in folder.rglob(f"*{suffix}"))
@@ -156,13 +169,15 @@ def _read(path: Path, protocols: Sequence[Protocol]) -> Vector:
 
 
 def written(path: Path, trace: Trace, protocol: Protocol, diverges_at: int | None = None) -> str:
-    """The text of a trace for this file: a scenario or, if the name does not end so, an ITF file.
+    """The text of a trace for this file: a scenario if the name ends so, else an ITF file.
+
+    `diverges_at`: the step, from 1 on, that leaves the protocol.
 
     Raises:
         BadInput: the trace cannot be written as a scenario.
     """
     if path.suffix == scenario.SUFFIX:
-        return scenario.dumps(trace, protocol, leaves=diverges_at)
+        return scenario.dumps(trace, protocol)
     return itf.dumps(trace, protocol, meta={"diverges_at": diverges_at} if diverges_at is not None else None)
 
 

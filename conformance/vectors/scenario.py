@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Final
 
 from conformance import configurations
+from conformance.protocols import base
 from conformance.vectors.expectations import Taken, unmet
 from conformance.vectors.steps import Malformed, occurrence_of, words_of
 from impl.cli.console import no_such
@@ -211,13 +212,6 @@ def _configuration(where: str, path: Path, name: str, protocol: Protocol) -> Con
         raise BadInput(f"{where}: {problem}") from problem
 
 
-def _named(name: str, protocol: Protocol) -> Configuration | None:
-    try:
-        return configurations.find(name, protocol).whole()
-    except Problem:
-        return None
-
-
 def _unmet(path: Path, text: _Text, taken: Sequence[Taken], stated: Protocol, leaves: int | None) -> Iterator[str]:
     """A sentence for each expectation that is not met."""
     leaving = f"{LEAVES} {stated.name}"
@@ -258,32 +252,35 @@ def _differs(stated: Interpreter, changed: Interpreter, state: State, step: Occu
 # ----------------------------------------------------------------------------------------------------- writing
 
 
-def dumps(
-    trace: Trace,
-    protocol: Protocol,
-    *,
-    expected: Mapping[int, Sequence[str]] | None = None,
-    leaves: int | None = None,
-) -> str:
+def dumps(trace: Trace, protocol: Protocol, *, expected: Mapping[int, Sequence[str]] | None = None) -> str:
     """The text of a scenario of this protocol, with its variant, if the trace is of one.
 
-    `expected`: what is expected of steps, by their numbers from 1 on; `leaves`: the step that leaves the protocol.
+    `expected`: what is expected of steps, by their numbers from 1 on. That a step leaves the protocol is added.
 
     Raises:
-        BadInput: the trace starts elsewhere, repeats for ever, or its configuration has no name.
+        BadInput: the trace repeats for ever, or its configuration has no name.
     """
-    name, _, variant = protocol.name.partition(" with ")
+    name, _, changed = protocol.name.partition(" with ")
     of = trace.configuration
     if trace.loop is not None:
-        raise BadInput("a run that repeats for ever is no scenario; write an ITF file")
-    if trace.states[0] != initial_state(protocol, of) or _named(of.name, protocol) != of.whole():
-        raise BadInput(f"the run does not start in a configuration that is known as {of.name}; write an ITF file")
+        raise BadInput("a run that repeats for ever is no scenario; name an ITF file (*.itf.json)")
+    if _named(of.name, protocol) != of.whole():
+        raise BadInput(f"{of.name} is no named configuration, as a scenario needs it; name an ITF file (*.itf.json)")
+    variant = next((variant for variant in protocol.variants if variant.name == changed), None)
     header = {"claim": " ".join(trace.description.split()) or "A run.", "protocol": name}
-    header |= {"variant": variant} if variant else {}
+    header |= {"variant": variant.name} if variant is not None else {}
     header |= {"configuration": of.name}
+    leaves = first_difference(trace, variant, base(protocol)) if variant is not None else None
     lines = [f"{key:<14} {value}" for key, value in header.items()] + [""]
     for number, step in enumerate(trace.steps, start=1):
         lines.append(words_of(step))
         left = [f"{LEAVES} {name}"] if number == leaves else []
         lines += [f"  {EXPECT} {each}" for each in (*left, *(expected or {}).get(number, ()))]
     return "\n".join(lines) + "\n"
+
+
+def _named(name: str, protocol: Protocol) -> Configuration | None:
+    try:
+        return configurations.find(name, protocol).whole()
+    except Problem:
+        return None

@@ -16,7 +16,7 @@ from tests.conformance.cli.test_commands import Command, ondemand, sentence
 __all__ = ["ondemand"]
 
 NEGATIVE = negative_of(PROTOCOL)
-EVICTS = NEGATIVE / "forgets-on-evicting.itf.json"
+EVICTS = NEGATIVE / "forgets-on-evicting.scenario"
 
 
 def test_what_was_offered_is_told_to_people_and_scripts(ondemand: Command, tmp_path: Path) -> None:
