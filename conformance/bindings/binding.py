@@ -130,9 +130,9 @@ class _Followed:
             allowed = list(self._allowed(state)) if leaves else [self._interpreter.apply(state, step)[0]]
             try:
                 self._binding.step(step)
-            except Refused:
-                if not leaves and self._leaving is None:
-                    raise Diverges("action", "taken", "refused") from None
+            except Refused as problem:
+                if self._leaving is None:
+                    raise Diverges("action", "taken", f"refused: {problem}") from problem
                 if not leaves:
                     raise
                 allowed = [state]

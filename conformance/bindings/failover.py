@@ -30,6 +30,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from conformance.bindings.binding import Diverges, Refused
+from conformance.replay.held_process import calling
 from conformance.replay.targets import OpenLog, Target
 from impl.broker import topics
 from impl.core import Effects, Event, Send
@@ -85,9 +86,14 @@ class _Instance:
     letters: list[Letter] = field(default_factory=list)
     """What remains of a `Publish`."""
 
+    def decide(self, call: Callable[[], Effects]) -> Effects:
+        """What the core answers."""
+        with calling(self.core):
+            return call()
+
     def take(self, message: Message, delivery: Delivery) -> Effects:
         """See `impl.process.Role`."""
-        return self.core.receive(message)
+        return self.decide(lambda: self.core.receive(message))
 
     def happened(self, event: Event) -> None:
         """See `impl.process.Role`."""
@@ -136,7 +142,8 @@ class _Instance:
         if not isinstance(self.output, Append):
             raise Refused("nothing of this instance is on the way to the journal")
         try:
-            self.answer = self.store.append(self.output.effects, self.core)
+            with calling(self.core):
+                self.answer = self.store.append(self.output.effects, self.core)
         except Deposed as problem:
             raise Refused(str(problem)) from problem
         self.output = None
@@ -164,6 +171,8 @@ class FailoverBinding:
         self._open: OpenLog = target.journal()
         self._seen = self._open(False)
         """Reads the journal, and never leads it."""
+        self._standing_by = {str(name): self._open(False) for name in trace.configuration.sorts["Instance"]}
+        """What each instance that has not the lead has opened."""
         self._terms = self._decisions = 0
         self._instances: dict[str, _Instance] = {}
         """Those that have had the lead, and have not crashed since."""
@@ -180,9 +189,9 @@ class FailoverBinding:
         self._consumed: set[int] = set()
 
     def close(self) -> None:
-        for name in list(self._instances):
-            self._end(name)
-        self._seen.close()
+        for log in (*(it.log for it in self._instances.values()), *self._standing_by.values(), self._seen):
+            log.close()
+        self._stop_listening()
         self._peer.acknowledge(self._arrived.values())
         self._target.keep("ncm", self._peer)
 
@@ -254,23 +263,25 @@ class FailoverBinding:
 
     def _take_over(self, instance: str, term: int) -> None:
         self._end(instance)
-        held = any(not other.deposed for other in self._instances.values())
-        self._lead(instance, by_force=held)
+        # The one that has the lead may be paused, and then it has not given it back.
+        self._lead(instance, by_force=any(it.term == self._terms for it in self._instances.values()))
 
     def _depose(self, instance: str, term: int) -> None:
         self._end(instance)
         if self._target.name == "memory":  # on a broker it takes seconds until a standby finds out
-            log = self._open(False)
             try:
-                log.lead()
+                self._standing_by[instance].lead()
             except StandsBy:
-                log.close()
+                pass
             else:
                 raise Diverges("fence", "an instance that stands by", "the lead is given while another has it")
         self._lead(instance, by_force=True)
 
     def _lead(self, name: str, *, by_force: bool) -> None:
-        log = self._open(by_force)
+        log = self._standing_by.pop(name)
+        if by_force:
+            log.close()
+            log = self._open(True)
         log.lead()
         self._terms += 1
         self._instances[name] = _Instance(
@@ -281,7 +292,8 @@ class FailoverBinding:
     def _load(self, instance: str) -> None:
         it = self._its(instance)
         try:
-            outgoing = it.store.load(it.core)
+            with calling(it.core):
+                outgoing = it.store.load(it.core)
         except Deposed as problem:
             it.deposed = True
             raise Refused(str(problem)) from problem
@@ -302,6 +314,7 @@ class FailoverBinding:
             if instance.work is not None:
                 instance.work.close()
             instance.log.close()
+            self._standing_by[name] = self._open(False)
 
     def _crash(self, instance: str) -> None:
         self._end(instance)
@@ -317,7 +330,7 @@ class FailoverBinding:
         it = self._its(instance)
         self._decisions += 1
         place = f"{decision}-{self._decisions}"  # a pod is not placed where it is
-        it.begin(it.runner.command(lambda: it.core.place(POD, place)))
+        it.begin(it.runner.command(lambda: it.decide(lambda: it.core.place(POD, place))))
         self._note(instance)
 
     def _note(self, name: str) -> None:

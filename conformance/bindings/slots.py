@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any, Final
 
 from conformance.bindings.binding import Diverges, Refused
-from conformance.replay.held_process import Duties
+from conformance.replay.held_process import Duties, calling
 from conformance.replay.targets import Target
 from impl import messages as m
 from impl.core import Effects, Event, Send
@@ -90,7 +90,7 @@ class _Process:
     def command(self, call: Callable[[], Effects]) -> None:
         """Has the core do something of its own accord."""
         self._duties = Duties(self._name)
-        run(self._runner.command(lambda: self._answered(call())), self._perform)
+        run(self._runner.command(lambda: self._answered(call)), self._perform)
         self._settle()
 
     def deliver(self, delivery: Delivery) -> None:
@@ -120,13 +120,14 @@ class _Process:
                 pass
         return None
 
-    def _answered(self, effects: Effects) -> Effects:
-        self._duties.effects = effects
+    def _answered(self, call: Callable[[], Effects]) -> Effects:
+        with calling(self.core):
+            effects = self._duties.effects = call()
         return effects
 
     def take(self, message: m.Message, delivery: Delivery) -> Effects:
         """See `impl.process.Role`."""
-        return self._answered(self._take(message, delivery))
+        return self._answered(lambda: self._take(message, delivery))
 
     def happened(self, event: Event) -> None:
         """See `impl.process.Role`."""
@@ -236,9 +237,11 @@ class SlotsBinding:
 
     def end(self, state: State) -> None:
         """When all others are gone, a consumer of all slots is handed what is not settled, and nothing else."""
-        for session in self._consumers.values():
-            session.close()
-        self._filler.close()
+        consumers: list[SlotSession | Filler] = [*self._consumers.values(), self._filler]
+        for consumer in consumers:
+            while (delivery := consumer.receive(0.0)) is not None:
+                self._arrives(consumer, delivery)
+            consumer.close()
         rest = self._connections[DPM].open_session(SUBSCRIPTION, [])
         try:
             rest.listen(unicast(self._vpc), slots=[(m.FIRST_SLOT, m.LAST_SLOT)])
@@ -315,7 +318,17 @@ class SlotsBinding:
     def _arrives(self, session: SlotSession | Filler, delivery: Delivery) -> None:
         """A mark of the filler's has no content, and everybody may read it."""
         if isinstance(told := _content(delivery), m.Told):
+            self._see_that_it_may_have_it(session, told.revision)
             self._arrived.setdefault(session, {})[told.revision] = delivery
+
+    def _see_that_it_may_have_it(self, session: SlotSession | Filler, revision: int) -> None:
+        """Nobody but a spy, who has a subscription of its own, is handed what is for the slot of another consumer."""
+        slots = {name for number, name in self._logged if number == revision}
+        theirs = {slot for (_, slot), consumer in self._consumers.items() if consumer is session}
+        if session is self._filler:
+            theirs = {name for name, number in self._slots.items() if number and self._filler.attends(number)}
+        if session in (*self._consumers.values(), self._filler) and not slots & theirs:
+            raise Diverges("given", f"revision {revision} to {sorted(slots)}", f"to a consumer of {sorted(theirs)}")
 
     def _consumer_of(self, host: str, revision: int) -> SlotSession:
         """The host's consumer that attends the slot of this revision."""
