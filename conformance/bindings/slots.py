@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from conformance.bindings.acting_process import ActingProcess
 from conformance.bindings.binding import Diverges, Refused
-from conformance.replay.held_process import Duties, calling
 from conformance.replay.targets import Target
 from impl import messages as m
-from impl.core import Effects, Event, Send
-from impl.errors import BadDeployment, NotAllowed, SlotTaken
-from impl.process import Acknowledge, Append, MarkSent, Output, Process, Publish, run
+from impl.core import Effects, Send
+from impl.errors import BadDeployment, SlotTaken
+from impl.process import Process, Publish
 from impl.service.slot_filler import MARK, Filler
 from impl.slots.aca import SlotsAca
 from impl.slots.dpm import SlotsDpm
@@ -70,81 +70,13 @@ def _numbers(trace: Trace) -> dict[str, int]:
     return dict.fromkeys(trace.configuration.sorts["Slot"], 0) | {slot: number for number, slot in enumerate(order, 1)}
 
 
-class _Process:
-    """A core with its runner and its store. What the runner has sent goes to `sent`, what it acknowledges to `acknowledge`."""
-
-    def __init__(
-        self,
-        name: str,
-        core: Any,
-        store: MemoryStore,
-        binding: SlotsBinding,
-        take: Callable[[m.Message, Delivery], Effects],
-    ) -> None:
-        self.core = core
-        self._name, self._store, self._binding, self._take = name, store, binding, take
-        self._runner = binding.cores.runner(self)
-        self._duties = Duties(name)
-        store.load(core)
-
-    def command(self, call: Callable[[], Effects]) -> None:
-        """Has the core do something of its own accord."""
-        self._duties = Duties(self._name)
-        run(self._runner.command(lambda: self._answered(call)), self._perform)
-        self._settle()
-
-    def deliver(self, delivery: Delivery) -> None:
-        """Hands a delivery to the core; it is acknowledged when this returns."""
-        self._duties = Duties(self._name, delivery)
-        run(self._runner.deliver(delivery), self._perform)
-        self._settle()
-
-    def _settle(self) -> None:
-        self._duties.end()
-        run(self._runner.settle(), self._perform)
-        self._duties.rest()
-
-    def _perform(self, output: Output) -> Any:
-        self._duties.before(output)
-        match output:
-            case Append(effects):
-                self._duties.outgoing = self._store.append(effects, self.core)
-                return list(self._duties.outgoing)
-            case Publish():
-                self._binding.publish(self._name, output)
-            case MarkSent(outgoing):
-                self._store.mark_sent(outgoing)
-            case Acknowledge(deliveries):
-                self._binding.acknowledge(self._name, deliveries)
-            case _:
-                pass
-        return None
-
-    def _answered(self, call: Callable[[], Effects]) -> Effects:
-        with calling(self.core):
-            effects = self._duties.effects = call()
-        return effects
-
-    def take(self, message: m.Message, delivery: Delivery) -> Effects:
-        """See `impl.process.Role`."""
-        return self._answered(lambda: self._take(message, delivery))
-
-    def happened(self, event: Event) -> None:
-        """See `impl.process.Role`."""
-        self._duties.told.append(event)
-
-    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
-        """See `impl.process.Role`."""
-        raise problem
-
-
 class SlotsBinding:
     """All processes of one run."""
 
     CHOSEN: Mapping[str, str] = {"allot": "slot", "hand_back": "host"}
 
     def __init__(self, trace: Trace, target: Target, cores: Cores | None = None) -> None:
-        self.cores = cores or Cores()
+        self._cores = cores or Cores()
         self._hosts = list(map(str, trace.configuration.sorts["Host"]))
         (self._vpc_name,) = trace.configuration.sorts["Vpc"]
         self._vpc = f"{self._vpc_name}-{secrets.token_hex(6)}"
@@ -160,7 +92,7 @@ class SlotsBinding:
         self._stores = {host: MemoryStore(1) for host in self._hosts}
         self._store = self._store_of_dpm()
         self._dpm = self._fresh_dpm()
-        self._agents: dict[str, _Process] = {}
+        self._agents: dict[str, ActingProcess] = {}
         """Those that run."""
         self._consumers: dict[tuple[str, str], SlotSession] = {}
         """By host and slot."""
@@ -180,21 +112,21 @@ class SlotsBinding:
 
     def _store_of_dpm(self) -> MemoryStore:
         """With an allotment to which all slots have been given back that the run has, and no others are left."""
-        core, store = self.cores.dpm(self._patience), MemoryStore(0)
+        core, store = self._cores.dpm(self._patience), MemoryStore(0)
         every: dict[str, Any] = {"hosts": {}, "given_back": sorted(filter(None, self._slots.values()))}
         core.restore(core.snapshot() | {"slots": {"vpcs": {self._vpc: every | {"fresh": m.LAST_SLOT + 1}}}})
         store.append(Effects({}), core)
         return store
 
-    def _fresh_dpm(self) -> _Process:
+    def _fresh_dpm(self) -> ActingProcess:
         def take(message: m.Message, delivery: Delivery) -> Effects:
             core: SlotsDpm = self._dpm.core
             return core.hand_back(message) if isinstance(message, m.Told) else core.confirm(message)
 
-        return _Process(DPM, self.cores.dpm(self._patience), self._store, self, take)
+        return ActingProcess(DPM, self._cores.dpm(self._patience), self._store, self, take, self._cores.runner)
 
     def _fresh_filler(self) -> Filler:
-        return self.cores.filler(self._connections[DPM], self._vpc, filter(None, self._slots.values()))
+        return self._cores.filler(self._connections[DPM], self._vpc, filter(None, self._slots.values()))
 
     def close(self) -> None:
         self._filler.close()
@@ -430,7 +362,9 @@ class SlotsBinding:
             effects: Effects = agent.core.take(message)
             return effects
 
-        agent = self._agents[host] = _Process(host, self.cores.aca(host), self._stores[host], self, take)
+        agent = self._agents[host] = ActingProcess(
+            host, self._cores.aca(host), self._stores[host], self, take, self._cores.runner
+        )
         agent.command(agent.core.start)
 
     def _crash(self, host: str) -> None:
