@@ -130,11 +130,11 @@ class MemoryBroker:
     def take(self, places: Iterable[Place]) -> tuple[Place, Delivery] | None:
         """The next delivery at these places; the caller holds `changed`."""
         for place in places:
-            waiting = self._waiting.get(place[:2], ())
-            delivery = next((item for item in waiting if _is_for(item, place[2])), None)
-            if delivery is not None:
-                self._waiting[place[:2]].remove(delivery)
-                return place, delivery
+            waiting = self._waiting.get(place[:2], deque())
+            for number, delivery in enumerate(waiting):
+                if _is_for(delivery, place[2]):
+                    del waiting[number]
+                    return place, delivery
         return None
 
 
