@@ -33,10 +33,10 @@ from impl.events.message_queue import MessageQueueAcaProjection
 from impl.events.on_demand import OnDemandAcaProjection
 from impl.events.recorder import Projection, Recorder
 from impl.messages import Kind, Pod, Registered
+from impl.roles.timing import Timing
 from impl.service.dpm import DpmService
 from impl.service.loop import Service
 from impl.service.ncm import NcmService
-from impl.service.timing import Timing
 from impl.storage.store import SqliteStore
 from impl.transport.interface import Letter
 from impl.transport.pulsar import PulsarConnection

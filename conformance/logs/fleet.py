@@ -34,7 +34,7 @@ from impl.message_queue.dpm import MessageQueueDpm
 from impl.message_queue.thresholds import NEVER_LARGE
 from impl.messages import Kind, Message, Pod, Push, Registered
 from impl.process import Output, Process, Publish, SetAside, Work, run
-from impl.service.ncm import channel_of
+from impl.roles.on_demand import channel_of
 from impl.storage.store import Outgoing
 from impl.transport.interface import Delivery, Letter
 from impl.wire.codec import MalformedMessage
