@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Final, Protocol
 
@@ -31,7 +31,8 @@ from impl.messages import Message
 from impl.on_demand.aca import Aca
 from impl.on_demand.dpm import Dpm
 from impl.on_demand.ncm import Ncm
-from impl.process import Process, Role
+from impl.outputs import Role
+from impl.process import Process
 from impl.timers import Timer, When
 from model.language import Action
 from model.reference.interpreter import Events, Interpreter
@@ -48,7 +49,7 @@ Choices = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Cores:
-    """The factories of cores; a test replaces one to see that replays notice it."""
+    """The factories of cores, the roles and the runner; a test replaces one to see that replays notice it."""
 
     dpm: Callable[[], Dpm] = Dpm
     ncm: Callable[[], Ncm] = Ncm
@@ -56,6 +57,12 @@ class Cores:
     message_queue_dpm: Callable[[Thresholds], MessageQueueDpm] = MessageQueueDpm
     message_queue_aca: Callable[[str], MessageQueueAca] = MessageQueueAca
     runner: type[Process] = Process
+    roles: Mapping[type[Role], type[Role]] = field(default_factory=dict)
+    """Instead of these roles."""
+
+    def role(self, kind: type[Role]) -> Callable[..., Role]:
+        """What makes this kind of role."""
+        return self.roles.get(kind, kind)
 
 
 class NotDrivable(Exception):

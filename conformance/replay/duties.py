@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.replay.judged_role import CoreFailed, JudgedRole
 from impl.core import ADMINISTRATION, Effects, Send
-from impl.process import Acknowledge, Administer, Append, Confirm, MarkSent, Output, Publish
+from impl.outputs import Acknowledge, Administer, Append, Confirm, MarkSent, Output, Publish
 from impl.storage.store import Outgoing
 from impl.transport.interface import Delivery
 

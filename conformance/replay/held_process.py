@@ -21,7 +21,7 @@ from impl.broker import topics
 from impl.core import ADMINISTRATION, Effects, Send
 from impl.errors import NotAllowed, Unreachable
 from impl.messages import Administrative, Message
-from impl.process import (
+from impl.outputs import (
     Acknowledge,
     Administer,
     Append,
@@ -29,13 +29,13 @@ from impl.process import (
     Listen,
     MarkSent,
     Output,
-    Process,
     Publish,
     Role,
     SetAside,
     StopListening,
     Work,
 )
+from impl.process import Process
 from impl.storage.store import Outgoing, Store
 from impl.timers import Timer, When
 from impl.transport.interface import Delivery, Letter

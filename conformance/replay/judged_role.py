@@ -17,7 +17,7 @@ from typing import Any
 from impl.core import Effects, Event, IllegalInput, Send
 from impl.errors import BadDeployment, EnvironmentProblem
 from impl.messages import Message
-from impl.process import Answer, Listen, Output, Role, Work
+from impl.outputs import Answer, Listen, Output, Role, Work
 from impl.timers import Timer, When
 
 

@@ -49,7 +49,7 @@ from impl.messages import (
     Registered,
     Subscribe,
 )
-from impl.process import Role
+from impl.outputs import Role
 from impl.roles.message_queue import AcaRole, DpmRole
 from impl.roles.timing import Timing
 from impl.timers import Timer, When
@@ -115,8 +115,8 @@ class MessageQueueDriver(Driver):
 
     def _role(self, process: str, when: When) -> Role:
         if process == "dpm":
-            return DpmRole(self._cores.message_queue_dpm(decision_of(self._trace)), Timing(), when)
-        return AcaRole(self._cores.message_queue_aca(process), Timing(), when)
+            return self._cores.role(DpmRole)(self._cores.message_queue_dpm(decision_of(self._trace)), Timing(), when)
+        return self._cores.role(AcaRole)(self._cores.message_queue_aca(process), Timing(), when)
 
     def _word(self, choice: str, value: Element) -> Any:
         return self.names.vpc(value) if choice == "vpc" else value
@@ -208,8 +208,7 @@ class MessageQueueDriver(Driver):
             yield "hosts", sorted(self._hosts), core.hosts()
             yield "vpcs", sorted(vpcs.values()), core.vpcs()
             seen = process.observed()
-            role = process.role
-            assert isinstance(role, DpmRole)
+            role: Any = process.role
             yield "stirred", [], sorted(self._changed(self._seen, seen) - role.looked_at)
             self._seen, role.looked_at = seen, set()
             return

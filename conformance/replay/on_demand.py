@@ -34,7 +34,7 @@ from impl.messages import (
     Route,
 )
 from impl.on_demand.ncm import Channel
-from impl.process import Role
+from impl.outputs import Role
 from impl.roles.on_demand import AcaRole, DpmRole, NcmRole, channel_of
 from impl.roles.timing import Timing
 from impl.timers import When
@@ -104,11 +104,11 @@ class OnDemandDriver(Driver):
     def _role(self, process: str, when: When) -> Role:
         match process:
             case "dpm":
-                return DpmRole(self._cores.dpm(), Timing(), when)
+                return self._cores.role(DpmRole)(self._cores.dpm(), Timing(), when)
             case "ncm":
-                return NcmRole(self._cores.ncm(), Timing(), when)
+                return self._cores.role(NcmRole)(self._cores.ncm(), Timing(), when)
             case host:
-                return AcaRole(self._cores.aca(host), Timing(), when)
+                return self._cores.role(AcaRole)(self._cores.aca(host), Timing(), when)
 
     def _word(self, choice: str, value: Element) -> Any:
         if choice in ("pod", "source", "destination"):
@@ -308,6 +308,11 @@ class OnDemandDriver(Driver):
                 if core.is_paused(one, other)
             )
             yield EnabledList("is_paused", ("resume",), frozenset(paused))
+            named = ((names.pod_name(one), names.pod_name(other)) for one, other in core.paused())
+            yield EnabledList("paused", ("resume",), frozenset(named))
+            yield EnabledList("remote", ("evict",), frozenset((names.pod_name(pod),) for pod in core.remote()))
+            held = frozenset((names.request_name(request),) for request in core.held())
+            yield EnabledList("held", ("time_out",), held)
 
     def _does(self, process: HeldProcess, own: SpontaneousAction, choices: Tuple, state: State) -> bool:
         if own.name == "packet" and all((process.name, request) in self._used for request in self._requests):

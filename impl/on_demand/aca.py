@@ -242,10 +242,6 @@ class Aca:
         """Whether a route to the pod is installed."""
         return pod in self._installed
 
-    def is_held(self, request: int) -> bool:
-        """Whether a packet is held under the request."""
-        return request in self._waiting
-
     def holds(self, request: int, source: Pod, destination: Pod) -> bool:
         """Whether a packet from the source to the destination is held under the request."""
         return self._waiting.get(request) == (source, destination)

@@ -9,7 +9,7 @@ from impl.broker import topics
 from impl.composite import CompositeAca, CompositeDpm, of_message_queue
 from impl.core import Effects, Event, Send
 from impl.messages import Deregistered, Message, Published, Push, Registered, Subscribe
-from impl.process import Answer, Listen, Role, Work, answered
+from impl.outputs import Answer, Listen, Role, Work, answered
 from impl.roles import message_queue, on_demand
 from impl.roles.timing import Timing
 from impl.timers import Timer

@@ -13,7 +13,7 @@ from impl.errors import NotAllowed, Unreachable
 from impl.message_queue.aca import MessageQueueAca
 from impl.message_queue.dpm import MessageQueueDpm
 from impl.messages import Deregistered, Message, Registered, Subscribe
-from impl.process import Answer, Listen, Role, StopListening, Work
+from impl.outputs import Answer, Listen, Role, StopListening, Work
 from impl.roles.timing import Timing
 from impl.timers import Timer, Timers, When, after_its_seconds
 

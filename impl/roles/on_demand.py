@@ -12,7 +12,7 @@ from impl.messages import Deregistered, Message, Registered
 from impl.on_demand.aca import Aca
 from impl.on_demand.dpm import Dpm
 from impl.on_demand.ncm import Channel, Ncm
-from impl.process import Answer, Listen, Role, StopListening, Work
+from impl.outputs import Answer, Listen, Role, StopListening, Work
 from impl.roles.timing import Timing
 from impl.timers import Timer, Timers, When, after_its_seconds
 

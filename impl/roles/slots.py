@@ -10,7 +10,7 @@ from impl.broker import topics
 from impl.core import Effects, Event, Send
 from impl.errors import NotAllowed, Unreachable
 from impl.messages import Attend, Confirmed, Goal, Leave, Message, Told
-from impl.process import Answer, Listen, Role, StopListening, Work
+from impl.outputs import Answer, Listen, Role, StopListening, Work
 from impl.roles.timing import Timing
 from impl.slots.aca import SlotsAca
 from impl.slots.topics import SUBSCRIPTION, unicast

@@ -22,7 +22,7 @@ from impl.core import Effects, Event, IllegalInput
 from impl.errors import BadDeployment, NotAllowed, SlotTaken, StandsBy, Unreachable
 from impl.events.recorder import Recorder
 from impl.messages import Message
-from impl.process import (
+from impl.outputs import (
     Acknowledge,
     Administer,
     Answer,
@@ -31,7 +31,6 @@ from impl.process import (
     Listen,
     MarkSent,
     Output,
-    Process,
     Publish,
     Role,
     SetAside,
@@ -39,6 +38,7 @@ from impl.process import (
     Work,
     run,
 )
+from impl.process import Process
 from impl.roles.timing import Timing
 from impl.storage.store import Store
 from impl.transport.interface import Connection, Delivery, Letter, Session

@@ -24,7 +24,7 @@ from impl.broker.slot_topics import admit, prepare_vpc
 from impl.core import Effects, Event, IllegalInput, Send
 from impl.errors import BadDeployment, EnvironmentProblem, NotAllowed
 from impl.messages import Message, Told
-from impl.process import Answer, Listen, Role, Work
+from impl.outputs import Answer, Listen, Role, Work
 from impl.roles.slots import SlotsAcaRole
 from impl.roles.timing import Timing
 from impl.service.loop import Service

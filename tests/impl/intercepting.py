@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from impl.messages import Message
-from impl.process import Answer
+from impl.outputs import Answer
 from impl.service.loop import Service
 
 

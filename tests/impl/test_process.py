@@ -11,9 +11,7 @@ from impl.core import ADMINISTRATION, Effects, Event, IllegalInput, Send
 from impl.errors import NotAllowed, Unreachable
 from impl.events.recorder import Recorder
 from impl.messages import Hello, Kind, Message, Part, Permit, Published
-from impl.process import (
-    MARKS_MAX,
-    OWED_MAX,
+from impl.outputs import (
     Acknowledge,
     Administer,
     Answer,
@@ -21,13 +19,13 @@ from impl.process import (
     Confirm,
     MarkSent,
     Output,
-    Process,
     Publish,
     Role,
     SetAside,
     Work,
     run,
 )
+from impl.process import MARKS_MAX, OWED_MAX, Process
 from impl.storage.store import Outgoing
 from impl.transport.interface import Delivery
 from impl.wire.codec import encode

@@ -13,7 +13,8 @@ from conformance.replay.lockstep import Replay, replay
 from conformance.replay.targets import MemoryTarget
 from conformance.vectors.generation import vector_configurations
 from impl.core import ADMINISTRATION, Effects, Send
-from impl.process import Acknowledge, Administer, Append, Confirm, Process, Publish, Work
+from impl.outputs import Acknowledge, Administer, Append, Confirm, Publish, Work
+from impl.process import Process
 from impl.storage.store import Outgoing
 from impl.transport.interface import Delivery
 from model.reference.interpreter import Interpreter

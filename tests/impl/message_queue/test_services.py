@@ -31,7 +31,8 @@ from impl.messages import (
     Subscribe,
 )
 from impl.on_demand.dpm import Dpm
-from impl.process import Acknowledge, Process, Work
+from impl.outputs import Acknowledge, Work
+from impl.process import Process
 from impl.service.aca import AcaService, Handlers
 from impl.service.dpm import DpmService
 from impl.service.subscriber import MessageQueueSubscriber

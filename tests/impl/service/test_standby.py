@@ -12,7 +12,8 @@ from impl.core import Effects
 from impl.errors import Deposed
 from impl.messages import Applied, Config, Hello, Message, Pod, Registered
 from impl.on_demand.ncm import Channel, Ncm
-from impl.process import Process, Work
+from impl.outputs import Work
+from impl.process import Process
 from impl.roles.timing import Timing
 from impl.service.dpm import DpmService
 from impl.service.loop import Service
