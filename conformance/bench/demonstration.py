@@ -22,13 +22,15 @@ from impl.broker.topics import prepare
 from impl.core import Effects, Event
 from impl.errors import EnvironmentProblem
 from impl.events.recorder import Sink
-from impl.messages import Granted, Pod, Refused, Route, ToAgent
+from impl.messages import Granted, Message, Pod, Refused, Route, ToAgent
 from impl.service.aca import AcaService
 from impl.service.dpm import DpmService
 from impl.service.loop import Service
 from impl.service.ncm import NcmService
 from impl.storage.store import SqliteStore
+from impl.transport.interface import Delivery
 from impl.transport.pulsar import PulsarConnection
+from impl.wire.codec import decode
 
 WAIT_SECONDS_MAX: Final = 30.0
 """Timeout for each wait; normally they take milliseconds."""
@@ -222,7 +224,7 @@ def demonstrate(deployment: Deployment, say: Callable[[str], None], events: Sink
         for host in HOME:
             file = add_host(deployment, host)
             agents[host] = Watched(host, system.store(host), system.agent(file), events=events)
-            agents[host].keep_received = True
+            agents[host].received = []
             system.start(agents[host])
             say(f"Host {host} is registered, and its agent has started with its own token.")
         for host, pod in HOME.items():
@@ -243,7 +245,8 @@ def demonstrate(deployment: Deployment, say: Callable[[str], None], events: Sink
         after = agents["h1"].knows()
         say(f"Host h1 knows {_listed(after)}. Host h2 knows {_listed(agents['h2'].knows())}: it has not asked.")
         received = {
-            host: [item for item in agent.received if isinstance(item, ToAgent)] for host, agent in agents.items()
+            host: [item for item in map(_message, agent.received or ()) if isinstance(item, ToAgent)]
+            for host, agent in agents.items()
         }
     return Demonstration(before, after, became, first * 1000, second * 1000, received)
 
@@ -273,3 +276,7 @@ def described(message: ToAgent) -> str:
 
 def _where(place: str | None) -> str:
     return "gone" if place is None else f"at {place}"
+
+
+def _message(delivery: Delivery) -> Message:
+    return decode(delivery.data)

@@ -23,10 +23,10 @@ from impl.core import Event
 from impl.errors import EnvironmentProblem
 from impl.message_queue.thresholds import Thresholds
 from impl.messages import Kind, Outcome, Pod, Registered
+from impl.roles.timing import Timing
 from impl.service.dpm import DpmService
 from impl.service.loop import Service
 from impl.service.ncm import NcmService
-from impl.service.timing import Timing
 from impl.storage.store import SqliteStore
 from impl.transport.interface import Letter
 from impl.transport.pulsar import PulsarConnection

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
-from conformance.replay.held_process import CoreFailed
+from conformance.replay.judged_role import CoreFailed
 from conformance.replay.lockstep import Divergence, Leaving, Replay
 from conformance.replay.observe import Difference
 from conformance.replay.targets import Target

@@ -30,14 +30,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from conformance.bindings.binding import Diverges, Refused
-from conformance.replay.held_process import calling
+from conformance.replay.judged_role import calling
 from conformance.replay.targets import OpenLog, Target
 from impl.broker import topics
-from impl.core import Effects, Event, Send
-from impl.errors import BadDeployment, Deposed, NotAllowed, StandsBy
+from impl.core import Effects
+from impl.errors import BadDeployment, Deposed, StandsBy
 from impl.messages import Config, Message, Outcome, Pod, Report
 from impl.on_demand.dpm import PENDING, Dpm
-from impl.process import Acknowledge, Append, Confirm, MarkSent, Output, Process, Publish, Work
+from impl.outputs import Acknowledge, Append, Confirm, MarkSent, Output, Publish, Role, Work
+from impl.process import Process
 from impl.storage.journal import JournalStore
 from impl.storage.log import Log
 from impl.storage.memory_log import MemoryJournal
@@ -62,7 +63,7 @@ class Parts:
 
 
 @dataclass
-class _Instance:
+class _Instance(Role):
     """One instance, from a takeover to the next one or to a crash."""
 
     log: Log
@@ -91,18 +92,13 @@ class _Instance:
         with calling(self.core):
             return call()
 
-    def take(self, message: Message, delivery: Delivery) -> Effects:
-        """See `impl.process.Role`."""
+    def topics(self) -> list[str]:
+        return [topics.OUTCOMES]
+
+    def take(self, message: Message, topic: str) -> Effects:
         return self.decide(lambda: self.core.receive(message))
 
-    def happened(self, event: Event) -> None:
-        """See `impl.process.Role`."""
-
-    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
-        """See `impl.process.Role`."""
-        raise problem
-
-    def begin(self, work: Work) -> None:
+    def take_up(self, work: Work) -> None:
         """Takes an input, up to the first output.
 
         Raises:
@@ -298,7 +294,7 @@ class FailoverBinding:
             it.deposed = True
             raise Refused(str(problem)) from problem
         it.ready, it.read = True, it.core.latest(POD)
-        it.begin(it.runner.recover(outgoing))
+        it.take_up(it.runner.recover(outgoing))
 
     def _its(self, name: str) -> _Instance:
         if name not in self._instances:
@@ -330,7 +326,7 @@ class FailoverBinding:
         it = self._its(instance)
         self._decisions += 1
         place = f"{decision}-{self._decisions}"  # a pod is not placed where it is
-        it.begin(it.runner.command(lambda: it.decide(lambda: it.core.place(POD, place))))
+        it.take_up(it.runner.command(lambda: it.decide(lambda: it.core.place(POD, place))))
         self._note(instance)
 
     def _note(self, name: str) -> None:
@@ -373,7 +369,7 @@ class FailoverBinding:
 
     def _hear(self, instance: str, version: int) -> None:
         it = self._its(instance)
-        it.begin(it.runner.deliver(self._delivered(instance, version)))
+        it.take_up(it.runner.deliver(self._delivered(instance, version)))
         self._note(instance)
         if it.work is None:
             self._settle(it)
@@ -382,7 +378,7 @@ class FailoverBinding:
     def _settle(self, instance: _Instance) -> None:
         """A quiet moment: what changed nothing is acknowledged if the store confirms that nobody else has taken over."""
         try:
-            instance.begin(instance.runner.settle())
+            instance.take_up(instance.runner.settle())
         except Deposed as problem:
             instance.work, instance.deposed = None, True
             raise Refused(str(problem)) from problem
@@ -408,7 +404,7 @@ class FailoverBinding:
         if not it.ready:
             raise Refused("an instance that has not loaded the journal takes no answers")
         if it.work is None:
-            it.begin(it.runner.deliver(self._delivered(instance, version)))
+            it.take_up(it.runner.deliver(self._delivered(instance, version)))
             self._note(instance)
             if it.work is None:
                 self._settle(it)

@@ -16,23 +16,27 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 from conformance.bindings.acting_process import ActingProcess
 from conformance.bindings.binding import Diverges, Refused
 from conformance.replay.targets import Target
 from impl import messages as m
+from impl.broker import topics
 from impl.core import Effects, Send
-from impl.errors import BadDeployment, SlotTaken
-from impl.process import Process, Publish
+from impl.errors import BadDeployment
+from impl.outputs import Listen, Publish, Role, StopListening
+from impl.process import Process
+from impl.roles.slots import SlotsAcaRole
+from impl.roles.timing import Timing
 from impl.service.slot_filler import MARK, Filler
 from impl.slots.aca import SlotsAca
 from impl.slots.dpm import SlotsDpm
 from impl.slots.hashing import slot_of
 from impl.slots.topics import DPM, SUBSCRIPTION, acknowledgments, unicast
 from impl.storage.store import MemoryStore
-from impl.transport.interface import Delivery, Letter, SlotSession
+from impl.timers import Timer, When
+from impl.transport.interface import Delivery, Letter, Session
 from impl.wire.codec import decode, encode
 from model.reference.state import Occurrence, State, Trace, Tuple
 
@@ -70,6 +74,22 @@ def _numbers(trace: Trace) -> dict[str, int]:
     return dict.fromkeys(trace.configuration.sorts["Slot"], 0) | {slot: number for number, slot in enumerate(order, 1)}
 
 
+class _DpmRole(Role):
+    """DPM takes what the filler was handed as it takes messages. (Its service asks the broker when a timer fires: the run does.)"""
+
+    def __init__(self, core: SlotsDpm) -> None:
+        self.core: SlotsDpm = core
+
+    def topics(self) -> list[str]:
+        return []
+
+    def take(self, message: m.Message, topic: str) -> Effects:
+        if isinstance(message, m.Told):
+            return self.core.hand_back(message)
+        speaker = topics.speaker(topic)
+        return self.core.hear(message, speaker) if speaker else self.core.confirm(message)
+
+
 class SlotsBinding:
     """All processes of one run."""
 
@@ -94,7 +114,7 @@ class SlotsBinding:
         self._dpm = self._fresh_dpm()
         self._agents: dict[str, ActingProcess] = {}
         """Those that run."""
-        self._consumers: dict[tuple[str, str], SlotSession] = {}
+        self._consumers: dict[tuple[str, str], Session] = {}
         """By host and slot."""
         self._spies = {
             host: self._connections[host].open_session(f"of-{host}", [unicast(self._vpc)])
@@ -119,11 +139,10 @@ class SlotsBinding:
         return store
 
     def _fresh_dpm(self) -> ActingProcess:
-        def take(message: m.Message, delivery: Delivery) -> Effects:
-            core: SlotsDpm = self._dpm.core
-            return core.hand_back(message) if isinstance(message, m.Told) else core.confirm(message)
+        def make(when: When) -> Role:
+            return _DpmRole(self._cores.dpm(self._patience))
 
-        return ActingProcess(DPM, self._cores.dpm(self._patience), self._store, self, take, self._cores.runner)
+        return ActingProcess(DPM, make, self._store, self, self._cores.runner)
 
     def _fresh_filler(self) -> Filler:
         return self._cores.filler(self._connections[DPM], self._vpc, filter(None, self._slots.values()))
@@ -169,7 +188,7 @@ class SlotsBinding:
 
     def end(self, state: State) -> None:
         """When all others are gone, a consumer of all slots is handed what is not settled, and nothing else."""
-        consumers: list[SlotSession | Filler] = [*self._consumers.values(), self._filler]
+        consumers: list[Session | Filler] = [*self._consumers.values(), self._filler]
         for consumer in consumers:
             while (delivery := consumer.receive(0.0)) is not None:
                 self._arrives(consumer, delivery)
@@ -204,15 +223,23 @@ class SlotsBinding:
         if isinstance(send.message, (m.Told, m.Confirmed)):
             self._connections[speaker].publish([letter])
 
+    def listen(self, process: str, output: Listen) -> None:
+        """Opens a consumer of an agent's."""
+        ((slot, _),) = output.slots
+        self._attend(process, self._slot_names[slot])
+
+    def stop_listening(self, process: str, output: StopListening) -> None:
+        """Closes a consumer of an agent's, if it has not been lost."""
+        self._lose(self._vpc_name, process)
+
     def acknowledge(self, process: str, deliveries: tuple[Delivery, ...]) -> None:
-        """An agent keeps back what is not for it; the broker is told of all other acknowledgments of a runner."""
+        """What was said directly has no place at the broker, and what a lost consumer acknowledges is lost."""
         for delivery in deliveries:
             message = decode(delivery.data)
-            if isinstance(message, m.Told):
-                if process != DPM and not self._agents[process].core.may_acknowledge(message):
-                    raise Diverges("acknowledged", f"revision {message.revision}", "kept back")
-                self._settle(self._taken_from, message.revision)
-            else:
+            if delivery.topic == unicast(self._vpc) and isinstance(message, m.Told):
+                if self._taken_from in self._arrived:
+                    self._settle(self._taken_from, message.revision)
+            elif delivery.topic == acknowledgments(self._vpc):
                 self._confirmations.acknowledge([delivery])
 
     def _settle(self, session: Any, revision: int) -> None:
@@ -233,12 +260,12 @@ class SlotsBinding:
 
     def _hear(self, name: str, *content: Any) -> None:
         speaker, message = self._said(name, *content)
-        self._dpm.command(lambda: self._dpm.core.hear(message, speaker))
+        self._dpm.deliver(_directly(topics.notices(speaker), message))
 
     def _decide(self, what: str, host: str, *more: Any) -> None:
-        self._dpm.command(partial(getattr(self._dpm.core, what), self._vpc, host, *more))
+        self._dpm.command(lambda role: getattr(role.core, what)(self._vpc, host, *more))
 
-    def _await(self, session: SlotSession | Filler, revision: int) -> Delivery:
+    def _await(self, session: Session | Filler, revision: int) -> Delivery:
         arrived = self._arrived.setdefault(session, {})
         while revision not in arrived:
             delivery = session.receive(WAIT_SECONDS_MAX)
@@ -247,13 +274,13 @@ class SlotsBinding:
             self._arrives(session, delivery)
         return arrived[revision]
 
-    def _arrives(self, session: SlotSession | Filler, delivery: Delivery) -> None:
+    def _arrives(self, session: Session | Filler, delivery: Delivery) -> None:
         """A mark of the filler's has no content, and everybody may read it."""
         if isinstance(told := _content(delivery), m.Told):
             self._see_that_it_may_have_it(session, told.revision)
             self._arrived.setdefault(session, {})[told.revision] = delivery
 
-    def _see_that_it_may_have_it(self, session: SlotSession | Filler, revision: int) -> None:
+    def _see_that_it_may_have_it(self, session: Session | Filler, revision: int) -> None:
         """Nobody but a spy, who has a subscription of its own, is handed what is for the slot of another consumer."""
         slots = {name for number, name in self._logged if number == revision}
         theirs = {slot for (_, slot), consumer in self._consumers.items() if consumer is session}
@@ -262,7 +289,7 @@ class SlotsBinding:
         if session in (*self._consumers.values(), self._filler) and not slots & theirs:
             raise Diverges("given", f"revision {revision} to {sorted(slots)}", f"to a consumer of {sorted(theirs)}")
 
-    def _consumer_of(self, host: str, revision: int) -> SlotSession:
+    def _consumer_of(self, host: str, revision: int) -> Session:
         """The host's consumer that attends the slot of this revision."""
         (slot,) = (name for number, name in self._logged if number == revision)
         return self._consumers[host, slot]
@@ -357,15 +384,11 @@ class SlotsBinding:
     # ---------------------------------------------------------------------------------------------------- agents
 
     def _start(self, host: str) -> None:
-        def take(message: m.Message, delivery: Delivery) -> Effects:
-            assert isinstance(message, m.Told)
-            effects: Effects = agent.core.take(message)
-            return effects
+        def make(when: When) -> Role:
+            return SlotsAcaRole(self._cores.aca(host), Timing(), when)
 
-        agent = self._agents[host] = ActingProcess(
-            host, self._cores.aca(host), self._stores[host], self, take, self._cores.runner
-        )
-        agent.command(agent.core.start)
+        self._agents[host] = ActingProcess(host, make, self._stores[host], self, self._cores.runner)
+        self._agents[host].command(lambda role: role.begin())
 
     def _crash(self, host: str) -> None:
         del self._agents[host]
@@ -383,25 +406,21 @@ class SlotsBinding:
         self._consumers[host, slot] = session
 
     def _attach(self, host: str, epoch: int, vpc: str, slot: str, turn: int) -> None:
+        """The broker decides whether the agent attends; if not, it declines when it has tried for long enough."""
         _, message = self._said("subscribe", host, epoch, vpc, slot, turn)
         agent = self._agents[host]
-        try:
-            self._attend(host, slot)
-        except SlotTaken:
-            agent.command(lambda: agent.core.decline(message))
-        else:
-            agent.command(lambda: agent.core.accept(message))
+        agent.deliver(_directly(topics.inbox(host), message))
+        if (host, slot) not in self._consumers:
+            agent.command(lambda role: role.fire(Timer("decline", (self._vpc,))))
 
     _be_refused = _attach
-    """The broker decides which of the two it is."""
 
     def _reattach(self, host: str, vpc: str, slot: str) -> None:
-        self._attend(host, slot)
+        self._agents[host].connected()
 
     def _detach(self, host: str, epoch: int, vpc: str, turn: int) -> None:
         _, message = self._said("unsubscribe", host, epoch, vpc, turn)
-        self._lose(vpc, host)
-        self._agents[host].command(lambda: self._agents[host].core.leave(message))
+        self._agents[host].deliver(_directly(topics.inbox(host), message))
 
     def _dispatch(self, vpc: str, revision: int, slot: str, host: str) -> None:
         self._await(self._consumers[host, slot], revision)
@@ -416,7 +435,7 @@ class SlotsBinding:
 
     def _learn_directly(self, host: str, epoch: int, vpc: str, revision: int) -> None:
         _, message = self._said("goal", host, epoch, vpc, revision)
-        self._agents[host].command(lambda: self._agents[host].core.take(message))
+        self._agents[host].deliver(_directly(topics.inbox(host), message))
 
     # ------------------------------------------------------------------------------------------------- adversary
 
@@ -451,3 +470,8 @@ class SlotsBinding:
 def _content(delivery: Delivery) -> m.Message | None:
     """What was handed out; none for a mark of the filler's."""
     return None if delivery.tag.startswith(MARK) else decode(delivery.data)
+
+
+def _directly(topic: str, message: m.Message) -> Delivery:
+    """A message that goes by no topic of the VPC."""
+    return Delivery(topic, encode(message), "", "", 0.0, None)

@@ -32,7 +32,7 @@ from impl.storage.log import Log
 from impl.storage.memory_log import MemoryJournal
 from impl.storage.pulsar_log import PulsarLog
 from impl.storage.store import MemoryStore, SqliteStore, Store
-from impl.transport.interface import Session, SlotConnection
+from impl.transport.interface import Connection, Session
 from impl.transport.memory import MemoryBroker
 from impl.transport.pulsar import PulsarConnection
 
@@ -78,7 +78,7 @@ class Target(Protocol):
     def prepare(self, hosts: Iterable[str]) -> None:
         """Makes what these hosts need, if it is not there yet."""
 
-    def connection(self, process: str) -> SlotConnection:
+    def connection(self, process: str) -> Connection:
         """The process's own connection, kept over all traces."""
 
     def session(self, process: str) -> Session:
@@ -160,7 +160,7 @@ class MemoryTarget:
             for topic in listens_to(process, self._hosts):
                 self._broker.subscribe(topic, _subscription(process))
 
-    def connection(self, process: str) -> SlotConnection:
+    def connection(self, process: str) -> Connection:
         return self._connection
 
     def session(self, process: str) -> Session:

@@ -170,7 +170,7 @@ class MemoryConnection:
 
 
 class MemorySession:
-    """See `impl.transport.interface.SlotSession`."""
+    """See `impl.transport.interface.Session`."""
 
     def __init__(self, broker: MemoryBroker, subscription: str) -> None:
         self._broker = broker

@@ -41,7 +41,7 @@ _REFUSED: Final = (
 
 
 class PulsarConnection:
-    """See `impl.transport.interface.SlotConnection`. The token gives the identity.
+    """See `impl.transport.interface.Connection`. The token gives the identity.
 
     `displaces`: disconnects other listeners of a topic, with the administrator's rights. It is for the one instance that leads: an
     earlier instance that is only paused would block it until the broker notices.
@@ -118,7 +118,7 @@ class PulsarConnection:
 
 
 class PulsarSession:
-    """See `impl.transport.interface.SlotSession`."""
+    """See `impl.transport.interface.Session`."""
 
     def __init__(self, client: Any, deployment: Deployment, subscription: str, *, displaces: bool = False) -> None:
         self._client = client

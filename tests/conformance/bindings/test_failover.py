@@ -18,7 +18,8 @@ from conformance.replay.targets import MemoryTarget, OpenLog
 from impl.core import Effects
 from impl.errors import Deposed
 from impl.on_demand.dpm import Dpm
-from impl.process import Acknowledge, Append, Process, Publish, Work
+from impl.outputs import Acknowledge, Append, Publish, Work
+from impl.process import Process
 from impl.storage.journal import LEADER, JournalStore
 from impl.storage.log import Entry
 from impl.storage.memory_log import MemoryJournal, MemoryLog

@@ -17,7 +17,8 @@ from conformance.replay.targets import MemoryTarget, open_target
 from impl.broker.deployment import Deployment
 from impl.core import Effects, Send
 from impl.messages import Told
-from impl.process import Acknowledge, Process, Publish, Work
+from impl.outputs import Acknowledge, Publish, Work
+from impl.process import Process
 from impl.service.slot_filler import Filler
 from impl.slots.aca import SlotsAca
 from impl.slots.dpm import SlotsDpm

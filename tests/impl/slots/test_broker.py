@@ -17,7 +17,7 @@ from impl.service.slot_filler import Filler, complement
 from impl.slots.allotment import Allotment
 from impl.slots.hashing import key_for, slot_of
 from impl.slots.topics import SUBSCRIPTION, acknowledgments, unicast
-from impl.transport.interface import Delivery, Letter, SlotConnection, SlotSession
+from impl.transport.interface import Connection, Delivery, Letter, Session
 from impl.transport.memory import MemoryBroker
 from impl.transport.pulsar import OPERATION_SECONDS_MAX, PulsarConnection
 
@@ -29,7 +29,7 @@ LOOKED_AHEAD = 2_000
 """Messages for unattended slots that the broker skips for each consumer before it stops (its default)."""
 
 RED = unicast("red")
-Connect = Callable[[str], SlotConnection]
+Connect = Callable[[str], Connection]
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def anywhere(request: pytest.FixtureRequest) -> Iterator[Connect]:
     connection.close()
 
 
-def attend(connection: SlotConnection, *slots: tuple[int, int]) -> SlotSession:
+def attend(connection: Connection, *slots: tuple[int, int]) -> Session:
     """A consumer of these ranges of slots of VPC red."""
     session = connection.open_session(SUBSCRIPTION, [])
     session.listen(RED, slots=slots)
@@ -79,7 +79,7 @@ def publish(connect: Connect, key: str, *texts: str) -> None:
     connect("dpm").publish([Letter(RED, text.encode(), key) for text in texts])
 
 
-def arrivals(session: SlotSession | Filler, count: int) -> list[Delivery]:
+def arrivals(session: Session | Filler, count: int) -> list[Delivery]:
     """The arriving messages: at most this many, and none within a moment after."""
     found = [session.receive(WAIT) for _ in range(count)]
     assert session.receive(MOMENT) is None
