@@ -24,7 +24,7 @@ from impl.messages import Message, Pod, Published, Push, Subscribe
 from impl.on_demand.aca import Aca
 from impl.process import Acknowledge, Output, Process, Publish, SetAside, Work, run
 from impl.storage.store import Outgoing
-from impl.transport.interface import Delivery, Letter, Session
+from impl.transport.interface import Connection, Delivery, Letter, Session
 from impl.transport.pulsar import PulsarConnection
 from impl.wire.codec import MalformedMessage, decode
 
@@ -63,7 +63,7 @@ class Tally:
 class CountingConnection:
     """A connection that counts published messages."""
 
-    def __init__(self, connection: PulsarConnection, tally: Tally) -> None:
+    def __init__(self, connection: Connection, tally: Tally) -> None:
         self._connection = connection
         self._tally = tally
 
