@@ -19,10 +19,12 @@ from impl.broker.hosts import add_host
 from impl.core import Effects, Event
 from impl.errors import EnvironmentProblem
 from impl.events.recorder import Sink
-from impl.messages import Granted, Pod, Refused, Route, ToAgent
+from impl.messages import Granted, Message, Pod, Refused, Route, ToAgent
 from impl.service.aca import AcaService
 from impl.service.dpm import DpmService
 from impl.service.ncm import NcmService
+from impl.transport.interface import Delivery
+from impl.wire.codec import decode
 
 POD_1: Final = Pod("red", "10.0.0.1")
 POD_2: Final = Pod("red", "10.0.0.2")
@@ -141,7 +143,7 @@ def demonstrate(deployment: Deployment, say: Callable[[str], None], events: Sink
         for host in HOME:
             file = add_host(deployment, host)
             agents[host] = Watched(host, system.store(host), system.agent(file), events=events)
-            agents[host].keep_received = True
+            agents[host].received = []
             system.start(agents[host])
             say(f"Host {host} is registered, and its agent has started with its own token.")
         for host, pod in HOME.items():
@@ -162,7 +164,8 @@ def demonstrate(deployment: Deployment, say: Callable[[str], None], events: Sink
         after = agents["h1"].knows()
         say(f"Host h1 knows {_listed(after)}. Host h2 knows {_listed(agents['h2'].knows())}: it has not asked.")
         received = {
-            host: [item for item in agent.received if isinstance(item, ToAgent)] for host, agent in agents.items()
+            host: [item for item in map(_message, agent.received or ()) if isinstance(item, ToAgent)]
+            for host, agent in agents.items()
         }
     return Demonstration(before, after, became, first * 1000, second * 1000, received)
 
@@ -192,3 +195,7 @@ def described(message: ToAgent) -> str:
 
 def _where(place: str | None) -> str:
     return "gone" if place is None else f"at {place}"
+
+
+def _message(delivery: Delivery) -> Message:
+    return decode(delivery.data)

@@ -16,9 +16,9 @@ from impl.broker.vpc_topics import MulticastTopics
 from impl.core import Event
 from impl.message_queue.thresholds import Thresholds
 from impl.messages import Kind, Outcome, Pod
+from impl.roles.timing import Timing
 from impl.service.dpm import DpmService
 from impl.service.ncm import NcmService
-from impl.service.timing import Timing
 from impl.transport.interface import Connection
 
 AGENTS: Final = (10, 30, 100, 300, 1_000)

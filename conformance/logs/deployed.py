@@ -6,16 +6,16 @@ return; packets are delivered, held, refused and dropped; routes are evicted; ag
 
 from __future__ import annotations
 
-import heapq
+import math
 import random
 import time
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Final
 
-from conformance.logs.broker_agents import Agent, Command, Fleet, Tally
+from conformance.logs.broker_agents import Agent, Fleet, Tally
 from conformance.logs.fleet import HOSTS_OF_A_VPC, CountedFile, Recorded, fleet_of
 from conformance.logs.system import WAIT_SECONDS_MAX, FleetSystem, Progress, apart
 from impl.broker.deployment import Deployment
@@ -25,9 +25,9 @@ from impl.events.message_queue import MessageQueueAcaProjection
 from impl.events.on_demand import OnDemandAcaProjection
 from impl.events.recorder import Projection, Recorder
 from impl.messages import Kind, Pod
+from impl.roles.timing import Timing
 from impl.service.dpm import DpmService
 from impl.service.ncm import NcmService
-from impl.service.timing import Timing
 
 AGENTS: Final = 100
 
@@ -48,9 +48,8 @@ NCM_STARTS: Final = 3
 
 TIMING: Final = Timing(remind_every=5.0, resend_every=10.0, confirm_max=120.0)
 
-ANSWER_SECONDS: Final = 20.0
-PAUSE_SECONDS: Final = 2.0
-"""Until an agent gives up a packet, and until it may ask again after a refusal."""
+AGENTS_TIMING: Final = replace(TIMING, answer_max=20.0, refusal_pause=2.0, idle_max=math.inf)
+"""Routes are evicted at random."""
 
 
 class _RecordedFleet(Fleet):
@@ -59,7 +58,7 @@ class _RecordedFleet(Fleet):
     def __init__(
         self, deployment: Deployment, hosts: Sequence[str], pods: Sequence[Pod], folder: Path, seed: int
     ) -> None:
-        super().__init__(deployment, hosts, Tally())
+        super().__init__(deployment, hosts, Tally(), AGENTS_TIMING)
         self.busy = False
         self.packets = 0
         self._chance = random.Random(seed)
@@ -70,7 +69,6 @@ class _RecordedFleet(Fleet):
         self.sinks = {host: CountedFile(folder / f"{host}.ndjson") for host in hosts}
         self._own: dict[str, dict[Pod, None]] = {host: {} for host in hosts}
         self._held: set[tuple[str, int, int]] = set()
-        self._due: list[tuple[float, int, Command]] = []
         for host in hosts:
             self._begin(self.agents[host])
 
@@ -101,35 +99,18 @@ class _RecordedFleet(Fleet):
                     self._own[agent.host][fields["pod"]] = None
             case "ask":
                 self._held.add((agent.host, fields["epoch"], fields["request"]))
-                self._later(ANSWER_SECONDS, partial(self._time_out, agent, fields["epoch"], fields["request"]))
             case "release" | "give up":
                 self._held.discard((agent.host, fields["epoch"], fields["request"]))
-                if event.step == "on-demand.drop_as_refused":
-                    self._later(PAUSE_SECONDS, partial(self._resume, agent, fields["source"], fields["destination"]))
 
     # ------------------------------------------------------------------------------------------ spontaneous actions
 
-    def _later(self, seconds: float, command: Command) -> None:
-        heapq.heappush(self._due, (time.monotonic() + seconds, next(self._numbers), command))
-
     def _round(self) -> bool:
-        now = time.monotonic()
-        while self._due and self._due[0][0] <= now:
-            self.submit(heapq.heappop(self._due)[2])
         if self.busy:
             for _ in range(PACKETS_OF_A_ROUND):
                 if len(self._held) >= HELD_MAX:
                     break
                 self.submit(self._act)
         return super()._round()
-
-    def _time_out(self, agent: Agent, epoch: int, number: int) -> list[tuple[Agent, Effects]]:
-        held = agent.aca.epoch == epoch and agent.aca.is_held(number)
-        return [(agent, agent.aca.time_out(number))] if held else []
-
-    def _resume(self, agent: Agent, source: Pod, destination: Pod) -> list[tuple[Agent, Effects]]:
-        paused = agent.aca.is_paused(source, destination)
-        return [(agent, agent.aca.resume(source, destination))] if paused else []
 
     def _act(self) -> list[tuple[Agent, Effects]]:
         agent = self._chance.choice(list(self.agents.values()))
@@ -152,7 +133,7 @@ class _RecordedFleet(Fleet):
     def _restart(self, agent: Agent) -> list[tuple[Agent, Effects]]:
         self._held = {item for item in self._held if item[0] != agent.host}
         self._begin(agent)
-        return [(agent, agent.composite.start())]
+        return [(agent, agent.role.begin())]
 
 
 class _Deployed(FleetSystem):

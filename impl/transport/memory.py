@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 
 from impl.errors import NotAllowed
-from impl.transport.interface import Delivery, Letter
+from impl.transport.interface import Delivery, Letter, Slots
 
 
 class MemoryBroker:
@@ -146,14 +146,14 @@ class MemorySession:
         self._held: dict[str, Delivery] = {}
         self._woken = False
 
-    def listen(self, topic: str, subscription: str = "") -> None:
+    def listen(self, topic: str, subscription: str = "", slots: Slots = ()) -> None:
         name = subscription or self._subscription
         if topic not in self._topics and not self._broker.may_read(topic, name):
             raise NotAllowed(f"{name} may not read {topic}")
         name = self._topics.setdefault(topic, name)
         self._broker.subscribe(topic, name)
 
-    def stop_listening(self, topic: str) -> None:
+    def stop_listening(self, topic: str, slots: Slots = ()) -> None:
         if topic in self._topics:
             held = [delivery for delivery in self._held.values() if delivery.topic == topic]
             for delivery in held:

@@ -23,9 +23,9 @@ from impl.message_queue.dpm import MessageQueueDpm
 from impl.messages import Pod
 from impl.on_demand.dpm import Dpm
 from impl.on_demand.ncm import Ncm
+from impl.roles.timing import Timing
 from impl.service.dpm import DpmService
 from impl.service.ncm import NcmService
-from impl.service.timing import Timing
 from impl.storage.journal import JournalStore
 from impl.storage.pulsar_log import open_log
 from impl.transport.pulsar import PulsarConnection
