@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from conformance.bench.demonstration import System, Watched, running, wait_until
+from conformance.bench.demonstration import Watched
+from conformance.logs.system import System, running, wait_until
 from impl.broker.deployment import Deployment
 from impl.broker.hosts import add_host
 from impl.composite import CompositeDpm

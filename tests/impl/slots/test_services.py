@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conformance.bench.demonstration import System, running, wait_until
+from conformance.logs.system import System, running, wait_until
 from impl.broker.deployment import Deployment
 from impl.broker.hosts import add_host
 from impl.core import Effects
