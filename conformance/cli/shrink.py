@@ -37,7 +37,7 @@ from impl.cli.exits import Exit, Problem
     default=5,
     show_default=True,
     metavar="NUMBER",
-    help="The number of runs of each candidate.",
+    help="The number of runs of the original and of the smallest.",
 )
 @faulty_option
 @save_option
@@ -53,11 +53,11 @@ def shrink(
     json_file: str | None,
     outputs: Outputs,
 ) -> int:
-    """Shrink a run that diverges on a model of the fault, and confirm the result on the target.
+    """Shrink a run that diverges, as long as the target still diverges in the same way.
 
-    TRACE is replayed until it diverges. The divergence is explained by changed actions of the specification, or by a learned
-    context. Runs that would show such a fault are shortened without the target. The shortest of them are then run on the target,
-    each several times, and the report gives the shortest that diverges in the same way, and how often it does.
+    TRACE is replayed until it diverges. Then parts of it are left out, down to single steps, as far as the rest is a run of the
+    specification and the target still diverges in the same way. The original run and the smallest are each run several times, and
+    the report says how often they diverge.
 
     \b
     Examples:
@@ -89,10 +89,7 @@ def _result(found: Shrunk) -> Result:
     result.cases.append(Case(found.vector.name, verdict, why))
     smallest = found.smallest
     if smallest is not None and smallest.divergence is not None:
-        candidate = smallest.candidate
-        protocol = candidate.leaving.variant if candidate.leaving else found.vector.base
-        show = partial(print_divergence, candidate.trace, protocol, smallest.divergence)
-        step = candidate.trace.steps[-1].action if candidate.trace.steps else ""
-        source = source_of(step, found.vector.base) if step else None
+        show = partial(print_divergence, smallest.trace, smallest.protocol, smallest.divergence)
+        source = source_of(smallest.trace.steps[-1].action, found.vector.base) if smallest.trace.steps else None
         result.findings.append(Finding(result.command, said(smallest.divergence), source, show=show))
     return result

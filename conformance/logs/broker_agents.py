@@ -27,7 +27,7 @@ from impl.process import Process
 from impl.roles.composite import AcaRole
 from impl.roles.timing import Timing
 from impl.storage.store import Outgoing
-from impl.transport.interface import Delivery, Letter, Session
+from impl.transport.interface import Connection, Delivery, Letter, Session
 from impl.transport.pulsar import PulsarConnection
 from impl.wire.codec import MalformedMessage, decode
 
@@ -72,7 +72,7 @@ class Tally:
 class CountingConnection:
     """A connection that counts published messages."""
 
-    def __init__(self, connection: PulsarConnection, tally: Tally) -> None:
+    def __init__(self, connection: Connection, tally: Tally) -> None:
         self._connection = connection
         self._tally = tally
 

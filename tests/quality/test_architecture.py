@@ -289,8 +289,7 @@ PERFORMERS = {
     "conformance.bindings.slots": "tells the broker, and what a Byzantine agent acknowledges",
     "conformance.bindings.failover": "performs it when the run says so, and is the peer",
     "conformance.logs.broker_agents": "performs it for many agents together",
-    "conformance.logs.deployed": "an operator's registrations",
-    "conformance.bench.scale_measurements": "an operator's registrations",
+    "conformance.logs.system": "an operator's registrations",
     "conformance.bench.first_packet": "the raw exchange beside the first packet",
 }
 """Who stores, publishes, marks or acknowledges, and why. Every other module leaves that to a process runner."""

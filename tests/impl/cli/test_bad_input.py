@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.bench.demonstration import System, Watched, running, wait_until
+from conformance.bench.demonstration import Watched
+from conformance.logs.system import System, running, wait_until
 from impl.broker import topics
 from impl.broker.deployment import Deployment
 from impl.broker.hosts import add_host, remove_host

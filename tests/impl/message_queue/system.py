@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from conformance.bench.demonstration import System, running, wait_until
+from conformance.logs.system import System, running, wait_until
 from impl.broker import topics
 from impl.broker.admin import Admin
 from impl.broker.deployment import Deployment

@@ -11,16 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.bench.demonstration import (
-    HELD_AND_RELEASED,
-    POD_1,
-    POD_2,
-    Demonstration,
-    Watched,
-    demonstrate,
-    running,
-    wait_until,
-)
+from conformance.bench.demonstration import HELD_AND_RELEASED, POD_1, POD_2, Demonstration, Watched, demonstrate
+from conformance.logs.system import running, wait_until
 from impl.broker.deployment import Deployment
 from impl.broker.hosts import add_host, read_agent_file, remove_host, write_agent_file
 from impl.core import Effects, IllegalInput

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from conformance.bench.demonstration import wait_until
+from conformance.logs.system import wait_until
 from impl.core import Effects
 from impl.errors import Deposed
 from impl.messages import Applied, Config, Hello, Message, Pod, Registered

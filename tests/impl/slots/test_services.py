@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conformance.bench.demonstration import System, running, wait_until
+from conformance.logs.system import System, running, wait_until
 from impl.broker.deployment import Deployment
 from impl.broker.hosts import add_host
 from impl.core import Effects
@@ -82,8 +82,8 @@ def scene(deployment: Deployment) -> Iterator[Scene]:
             made.agents[host] = Recording(
                 host,
                 MemoryStore(),
-                lambda token=file.token: PulsarConnection(deployment, token),  # type: ignore[misc]
-                lambda _vpc, revision, _data, applied=applied: applied.append(revision),  # type: ignore[misc]
+                lambda token=file.token: PulsarConnection(deployment, token),
+                lambda _vpc, revision, _data, applied=applied: applied.append(revision),
                 QUICK,
             )
             system.start(made.agents[host])
