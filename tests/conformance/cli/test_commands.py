@@ -26,7 +26,8 @@ from conformance.evidence.background_broker import BrokerInBackground
 from conformance.evidence.gathering import Evidence, gather
 from conformance.evidence.variants import negative_of
 from conformance.protocols import PROTOCOLS, REPLAYED
-from conformance.replay.replays import read_vectors, trace_files, vectors_of
+from conformance.replay.replays import read_vectors, replay_all, trace_files, vectors_of
+from conformance.replay.targets import open_target
 from impl.broker.deployment import Deployment
 from impl.cli.exits import Exit, worst
 from impl.errors import EnvironmentProblem
@@ -656,6 +657,7 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
         "live",
         "simulate",
         "replay",
+        "not_replayed",
         "validate",
         "missing",
         "stale",
@@ -861,6 +863,20 @@ def test_only_traces_that_an_implementation_follows_are_replayed(ondemand: Comma
     ended = ondemand("replay", other)
     assert ended.code == 2
     assert "a trace of small-networks, which is not replayed in this way" in ended.err
+
+
+def test_check_says_why_a_protocol_or_a_vector_is_not_replayed() -> None:
+    small, failover = configurations.meant(None, "small-networks", None), configurations.meant(None, "failover", None)
+    found = Evidence(small, ())
+    assert "not replayed: it has no implementation of its own" in printed(found)
+    assert str(found.as_json()["not_replayed"]).startswith("it has no implementation of its own")
+    assert {mark for promise in small.promises for mark in found.row(promise)[3]} == {"-"}
+    found = Evidence(failover, ())
+    assert found.as_json()["not_replayed"] is None
+    with open_target("memory") as target:
+        found.replays["memory"] = replay_all(read_vectors([vectors_of(failover)], failover), target)
+    assert found.replays["memory"].verdict == "conforms"
+    assert "several-decide-at-once was not driven to its end on memory: step 3: " in " ".join(printed(found).split())
 
 
 def test_replay_shows_what_each_agent_received(ondemand: Command) -> None:
