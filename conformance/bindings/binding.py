@@ -91,7 +91,7 @@ def follow(
             name, done, action, wrong.field, wrong.expected, wrong.observed, "the run was followed so far"
         )
     except Refused as problem:
-        refused = f"step {followed.done}: {problem}"
+        refused = f"step {followed.done}: the implementation never does {trace.steps[followed.done - 1]}: {problem}"
     finally:
         binding.close()
     taken = followed.actions[: followed.done]

@@ -865,6 +865,18 @@ def test_only_traces_that_an_implementation_follows_are_replayed(ondemand: Comma
     assert "a trace of small-networks, which is not replayed in this way" in ended.err
 
 
+def test_an_action_that_no_scenario_of_slots_takes_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slots = configurations.meant(None, "slots", None)
+    for file in trace_files(vectors_of(slots)):
+        if "\nlook_ahead " not in file.read_text(encoding="utf-8"):
+            shutil.copy(file, tmp_path)
+    monkeypatch.setattr(gathering, "vectors_of", lambda protocol: tmp_path)
+    found = Evidence(slots, ())
+    assert gathering.current_vectors(found, slots)
+    assert found.unmet == ["The vectors of slots: none of them takes look_ahead; write a scenario that does"]
+    assert found.exit is Exit.VIOLATED
+
+
 def test_check_says_why_a_protocol_or_a_vector_is_not_replayed() -> None:
     small, failover = configurations.meant(None, "small-networks", None), configurations.meant(None, "failover", None)
     found = Evidence(small, ())
@@ -876,7 +888,7 @@ def test_check_says_why_a_protocol_or_a_vector_is_not_replayed() -> None:
     with open_target("memory") as target:
         found.replays["memory"] = replay_all(read_vectors([vectors_of(failover)], failover), target)
     assert found.replays["memory"].verdict == "conforms"
-    assert "several-decide-at-once was not driven to its end on memory: step 3: " in " ".join(printed(found).split())
+    assert "several-decide-at-once was not driven to its end on memory: step 3: the implementation never does load(" in " ".join(printed(found).split())
 
 
 def test_replay_shows_what_each_agent_received(ondemand: Command) -> None:
