@@ -888,7 +888,10 @@ def test_check_says_why_a_protocol_or_a_vector_is_not_replayed() -> None:
     with open_target("memory") as target:
         found.replays["memory"] = replay_all(read_vectors([vectors_of(failover)], failover), target)
     assert found.replays["memory"].verdict == "conforms"
-    assert "several-decide-at-once was not driven to its end on memory: step 3: the implementation never does load(" in " ".join(printed(found).split())
+    assert (
+        "several-decide-at-once was not driven to its end on memory: step 3: the implementation never does load("
+        in " ".join(printed(found).split())
+    )
 
 
 def test_replay_shows_what_each_agent_received(ondemand: Command) -> None:
