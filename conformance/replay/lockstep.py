@@ -26,7 +26,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from conformance.replay.driver import Cores, Driver, NotDrivable, is_restart, process_of
+from conformance.replay.cores import Cores
+from conformance.replay.driver import Driver, NotDrivable, is_restart, process_of
 from conformance.replay.judged_role import CoreFailed
 from conformance.replay.memo import Memo
 from conformance.replay.message_queue import MessageQueueDriver

@@ -20,7 +20,8 @@ from operator import methodcaller
 from typing import Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
-from conformance.replay.driver import Choices, Cores, Driver, NotDrivable
+from conformance.replay.cores import Cores
+from conformance.replay.driver import Choices, Driver, NotDrivable
 from conformance.replay.enabledness import EnabledList, UnauthorizedMessage, View
 from conformance.replay.held_process import HeldProcess
 from conformance.replay.judged_role import querying
@@ -50,7 +51,7 @@ from impl.messages import (
     Subscribe,
 )
 from impl.outputs import Role
-from impl.roles.message_queue import AcaRole, DpmRole
+from impl.roles.message_queue_roles import AcaRole, DpmRole
 from impl.roles.timing import Timing
 from impl.timers import Timer, When
 from model.language import Action

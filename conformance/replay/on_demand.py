@@ -8,7 +8,8 @@ from functools import cached_property, partial
 from itertools import product
 from typing import Any, ClassVar, Final
 
-from conformance.replay.driver import Choices, Cores, Driver, NotDrivable
+from conformance.replay.cores import Cores
+from conformance.replay.driver import Choices, Driver, NotDrivable
 from conformance.replay.enabledness import EnabledList, SpontaneousAction, UnauthorizedMessage, View, own
 from conformance.replay.held_process import HeldProcess
 from conformance.replay.judged_role import answered, calling
@@ -35,7 +36,7 @@ from impl.messages import (
 )
 from impl.on_demand.ncm import Channel
 from impl.outputs import Role
-from impl.roles.on_demand import AcaRole, DpmRole, NcmRole, channel_of
+from impl.roles.on_demand_roles import AcaRole, DpmRole, NcmRole, channel_of
 from impl.roles.timing import Timing
 from impl.timers import When
 from model.language import Action

@@ -29,7 +29,7 @@ from conformance.mutation.cores.free_runs import free_runs
 from conformance.mutation.cores.source import Mutant
 from conformance.mutation.logs import without_places
 from conformance.mutation.table import SURVIVES, Answer, Check, Kill, Undecided
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from conformance.replay.lockstep import DRIVERS, Divergence
 from conformance.replay.memo import Memo
 from conformance.replay.message_queue import NOT_COMPARED

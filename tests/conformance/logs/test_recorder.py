@@ -17,7 +17,8 @@ from conformance.mutation.faulty_message_queue import FAULTY as FAULTY_MESSAGE_Q
 from conformance.mutation.faulty_on_demand import FAULTY
 from conformance.protocols import named
 from conformance.replay import lockstep
-from conformance.replay.driver import Cores, Driver, process_of
+from conformance.replay.cores import Cores
+from conformance.replay.driver import Driver, process_of
 from conformance.replay.message_queue import MessageQueueDriver
 from conformance.replay.on_demand import OnDemandDriver
 from conformance.replay.replays import Vector, read_vectors, replay_all, vectors_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from conformance.configurations import of_scenarios
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from conformance.replay.lockstep import replay
 from conformance.replay.replays import Vector
 from conformance.replay.targets import Target

@@ -11,7 +11,8 @@ import pytest
 
 from conformance.evidence.variants import breaking
 from conformance.mutation.faulty_on_demand import FAULTY
-from conformance.replay.driver import RESTARTS, Cores
+from conformance.replay.cores import Cores
+from conformance.replay.driver import RESTARTS
 from conformance.replay.observe import NOT_COMPARED, OBSERVED
 from conformance.replay.on_demand_names import MESSAGES
 from conformance.replay.replays import Replays, Vector, read_vectors, replay_all, vectors_of

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from conformance.mutation.faulty_message_queue import FAULTY, FURTHER, WITHOUT
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from conformance.replay.lockstep import DRIVERS
 from conformance.replay.message_queue import NOT_COMPARED, MessageQueueDriver
 from conformance.replay.message_queue_names import MESSAGES
