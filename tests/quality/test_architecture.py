@@ -221,15 +221,13 @@ def test_no_module_is_dead() -> None:
 def confusable(imported: Mapping[str, set[str]]) -> set[tuple[str, str]]:
     """A folder, and a basename under which its files import several modules, so that a reader cannot tell which is meant.
 
-    The modules of a protocol's folder are told apart by the protocol, those that are named after one by what imports them, and
-    nobody imports commands.
+    The modules of a protocol's folder are told apart by the protocol, and nobody imports commands.
     """
     found: dict[tuple[str, str], set[str]] = {}
     for name, others in imported.items():
         for other in (name, *others):
             *folders, last = other.split(".")
-            own = folders and (folders[-1] in (*PROTOCOLS, "cli") or last in PROTOCOLS)
-            if folders and not own and modules().get(other, ROOT).name != "__init__.py":
+            if folders and folders[-1] not in (*PROTOCOLS, "cli") and modules().get(other, ROOT).name != "__init__.py":
                 found.setdefault((name.rpartition(".")[0], last), set()).add(other)
     return {key for key, reached in found.items() if len(reached) > 1}
 
