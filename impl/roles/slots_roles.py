@@ -68,11 +68,10 @@ class SlotsDpmRole(Role):
         with suppress(NotAllowed):  # withdrawn in the meantime
             yield Listen(topics.notices(host))
         yield Listen(acknowledgments(vpc))
-        if self._rest(vpc) != rest:
-            for place in rest:
-                yield from self.step_aside(place)
-            for place in self._rest(vpc):
-                yield from self._fill(place)
+        for place in rest:
+            yield from self.step_aside(place)
+        for place in self._rest(vpc):
+            yield from self._fill(place)
         return effects
 
     def take(self, message: Message, topic: str) -> Answer:
