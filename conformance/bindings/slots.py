@@ -257,10 +257,8 @@ class SlotsBinding:
         speaker, message = self._said(name, *content)
         self._dpm.deliver(_directly(topics.notices(speaker), message))
 
-    def _decide(self, what: str, host: str, *more: Any) -> None:
-        self._dpm.command(lambda role: getattr(role.core, what)(self._vpc, host, *more))
-
     def _fire(self, action: str, *about: Any) -> None:
+        """DPM does something of its own accord."""
         self._dpm.command(lambda role: role.fire(Timer(action, (self._vpc, *about))))
 
     def _await(self, session: Session, wanted: object) -> Delivery:
@@ -326,6 +324,7 @@ class SlotsBinding:
             raise Refused(f"the filler does not attend {slot}")
         self._fire("mark", host)
         mark = self._await(self._session, self._mark)
+        del self._arrived[self._session][self._mark]
         if not self._held(slot):
             self._dpm.deliver(mark)
 
@@ -352,16 +351,16 @@ class SlotsBinding:
         self._hear("hello", host, epoch)
 
     def _give_up(self, vpc: str, host: str) -> None:
-        self._decide("give_up", host)
+        self._fire("give_up", host)
 
     def _dismiss(self, vpc: str, host: str) -> None:
-        self._decide("dismiss", host)
+        self._fire("dismiss", host)
 
     def _publish(self, vpc: str, host: str, slot: str, other: str = "") -> None:
         self._push(vpc, host)
 
     def _push(self, vpc: str, host: str) -> None:
-        self._decide("say", host, f"for {host}".encode())
+        self._fire("say", host, f"for {host}".encode())
 
     def _hand_back(self, vpc: str, revision: int, slot: str, host: str) -> None:
         self._dpm.deliver(self._await(self._session, revision))
@@ -372,10 +371,10 @@ class SlotsBinding:
     def _restart_dpm(self) -> None:
         filled, self._filled = self._filled, set()
         self._session.close()
-        said: dict[object, Delivery] = {}
-        said |= {key: item for key, item in self._arrived.pop(self._session, {}).items() if isinstance(key, tuple)}
+        arrived = self._arrived.pop(self._session, {})
         self._session = self._connections[DPM].open_session(DPM, [])
-        self._arrived[self._session] = said  # the run may have DPM hear it again
+        # The run may have DPM hear a confirmation again.
+        self._arrived[self._session] = {key: item for key, item in arrived.items() if isinstance(key, tuple)}
         self._dpm = self._fresh_dpm()
         for slot in sorted(filled):
             self._fill(self._vpc_name, slot)
