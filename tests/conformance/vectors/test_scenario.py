@@ -93,7 +93,11 @@ def test_no_action_is_left_out_in_a_scenario() -> None:
 
 def test_a_configuration_may_be_a_file_beside_the_scenario(write: Callable[[str | bytes], Path]) -> None:
     file = write(RUN.replace("one-network", "mine.toml"))
-    mine = configurations.path_of("one-network", PROTOCOL).read_text(encoding="utf-8").replace("Version = 4", "Version = 9")
+    mine = (
+        configurations.path_of("one-network", PROTOCOL)
+        .read_text(encoding="utf-8")
+        .replace("Version = 4", "Version = 9")
+    )
     (file.parent / "mine.toml").write_text(mine, encoding="utf-8")
     assert read_vector(file, PROTOCOL).trace.configuration.bounds["Version"] == 9
 
