@@ -60,7 +60,7 @@ def shrink(
 
     \b
     Examples:
-      ondemand shrink long.scenario --save small.scenario          save the shortest run
+      ondemand shrink long.scenario --save small.itf.json          save the shortest run
       ondemand shrink trace.itf.json --target pulsar --times 20    on a real broker
       ondemand shrink long.scenario --faulty learns_the_older     a faulty implementation
     """
@@ -74,7 +74,7 @@ def shrink(
     ):
         found = make_small(vector, opened, cores=cores, times=times, progress=progress)
     if save is not None and found.smallest is not None:
-        write_text(save, saved(save, found, found.smallest))
+        write_text(save, saved(found, found.smallest))
     print_shrunk(found, console_for(json_file))
     write_json(found.as_json(), json_file)
     outputs.write(_result(found))

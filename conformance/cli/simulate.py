@@ -9,13 +9,13 @@ import click
 
 from conformance import configurations
 from conformance.protocols import again, protocol_option, variant_option
-from conformance.replay.replays import written
 from conformance.report.result import Case, Finding, Result, source_of
 from conformance.report.violation import print_violation, told
 from conformance.report.writing import Outputs, outputs_options
 from impl.cli.console import MARKS, console_for, json_option, progress_bar, save_option, write_json, write_text
 from impl.cli.exits import EXIT_OF
 from model.machines.simulate import simulate as run
+from model.reference import itf
 
 
 @click.command()
@@ -100,7 +100,7 @@ def simulate(
         show = partial(print_violation, name=found.violated, protocol=protocol, trace=found.trace, shortest=False)
         result.findings.append(Finding(found.violated, wrong, source, command, show))
         if save is not None:
-            write_text(save, written(save, told(found.violated, protocol, found.trace), protocol))
+            write_text(save, itf.dumps(told(found.violated, protocol, found.trace), protocol))
     elif found.verdict != "holds":
         wrong = f"{found.verdict}: no step was taken"
         result.findings.append(Finding("simulate", wrong, undecided=True))

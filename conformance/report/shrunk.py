@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from conformance.replay.replays import written
 from conformance.report.divergence import print_divergence, said
 from conformance.shrink.shrink import Shrunk, Tried
 from impl.cli.console import plain_table
+from model.reference import itf
 
 TEXT_MAX = 46
 """Columns of a hypothesis in the table; the smallest is printed in full."""
@@ -62,12 +61,12 @@ def _nothing(shrunk: Shrunk) -> str:
     return f"conforms on {shrunk.target} in {shrunk.times} runs; there is nothing to shrink."
 
 
-def saved(file: Path, shrunk: Shrunk, smallest: Tried) -> str:
-    """The smallest run as the text of this file."""
+def saved(shrunk: Shrunk, smallest: Tried) -> str:
+    """The smallest run as a trace file."""
     assert smallest.divergence is not None
     candidate = smallest.candidate
     description = f"Shrunk from {shrunk.vector.name}. Hypothesis: {candidate.because}."
     trace = replace(candidate.trace, description=description)
     if candidate.leaving is None:
-        return written(file, trace, shrunk.vector.base)
-    return written(file, trace, candidate.leaving.variant, candidate.leaving.step)
+        return itf.dumps(trace, shrunk.vector.base)
+    return itf.dumps(trace, candidate.leaving.variant, meta={"diverges_at": candidate.leaving.step})

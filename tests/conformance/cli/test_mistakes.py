@@ -226,6 +226,11 @@ def says(line: str, sentence: str) -> bool:
             "prove --json folder",
             "ondemand prove: Invalid value for '--json': folder is a folder; name a file in it; see ondemand prove --help",
         ),
+        (
+            "simulate --save x.scenario",
+            "ondemand simulate: Invalid value for '--save': x.scenario would be a scenario, and a counterexample is written as an "
+            "ITF file; name it *.itf.json; see ondemand simulate --help",
+        ),
         # configurations
         ("explore --config none.toml", "none.toml: …"),
         ("explore --config unfinished.toml", "unfinished.toml: … line 10, …"),

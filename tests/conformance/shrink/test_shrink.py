@@ -241,7 +241,7 @@ def test_it_is_confirmed_on_a_real_broker(broker: Deployment) -> None:
 
 
 def test_shrink_shows_the_candidates_and_saves_the_smallest(ondemand: Command, tmp_path: Path) -> None:
-    small, long = tmp_path / "small.scenario", tmp_path / "long.itf.json"
+    small, long = tmp_path / "small.itf.json", tmp_path / "long.itf.json"
     with open_target("memory") as target:
         vector = diverging_late(PROTOCOL, "one-network", FAULTY["older_overwrites_newer"], target)
     itf.write(vector.trace, long, PROTOCOL)
