@@ -1,12 +1,14 @@
 """The process runner: what a process does with an input, as a sequence of outputs. It has no threads and, apart from the event log,
 no I/O and no clock.
 
-An input is a delivery, or a command (a call of the core: an operator's decision, a packet, a timer that fires). For each there is a
-generator of outputs, which an adapter performs one after the other: a service on a broker, a lock-step replay, a fleet in one
-thread. The order is the same everywhere:
+An input is a delivery, a command (a call of the core: an operator's decision, a packet), or the time, at which timers fire. For
+each there is a generator of outputs, which an adapter performs one after the other: a service on a broker, a lock-step replay, a
+fleet in one thread. What the process is, its role says: a core, the topics that it reads, and its timers. The order is the same
+everywhere:
 
 | output | what it does | the adapter answers |
 |---|---|---|
+| `Listen`, `StopListening` | begins or ends to receive from a topic | |
 | `Append` | makes the change of state and the messages that go with it durable, together | what is to be marked as sent |
 | `Publish`, `Administer` | sends messages, has the broker's administration do its part, in the order of the core's sends | |
 | `Acknowledge` | these inputs do not come again | |
@@ -20,24 +22,40 @@ without a durable change are not stored, since the same input produces them agai
 store has confirmed that no other instance had taken it over by then. (An instance that was paused and has been deposed since could
 find nothing to do in a message that its successor, which knows more, has to act on.)
 
-An adapter that may not perform `Publish` throws `NotAllowed` into the generator; every other problem ends the process, which starts
-again from its store.
+An adapter that may not perform `Publish` or `Listen` throws `NotAllowed` into the generator, and `Unreachable` for a `Listen` that
+does not wait for the broker; every other problem ends the process, which starts again from its store.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import groupby
-from typing import Any, Final, Protocol
+from typing import Final
 
 from impl.core import ADMINISTRATION, Effects, Event, Send
-from impl.errors import NotAllowed
+from impl.errors import NotAllowed, SlotTaken
 from impl.events.recorder import Recorder
-from impl.messages import Message, Published
+from impl.messages import Published
+from impl.outputs import (
+    Acknowledge,
+    Administer,
+    Answer,
+    Append,
+    Confirm,
+    MarkSent,
+    Publish,
+    Role,
+    SetAside,
+    Work,
+    answered,
+)
 from impl.storage.store import Outgoing
-from impl.transport.interface import Delivery, Letter
-from impl.wire.codec import MalformedMessage, decode, encode
+from impl.transport.interface import Delivery
+from impl.wire.codec import MalformedMessage, decode
+
+_LOG: Final = logging.getLogger("ondemand.process")
 
 MARKS_MAX: Final = 100
 """Published messages that are not yet marked as sent; after a crash this many may be published again."""
@@ -46,86 +64,17 @@ OWED_MAX: Final = 100
 """Inputs that changed nothing and are not yet acknowledged; after a crash they are delivered again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
-    """Store these effects. The adapter answers with what is to be marked as sent."""
-
-    effects: Effects
-
-
-@dataclass(frozen=True, slots=True)
-class Publish:
-    """Publish these messages, in order."""
-
-    sends: tuple[Send, ...]
-    origins: tuple[str, ...]
-    """The id of each message in the event log; empty if no log is kept."""
-
-    def letters(self, tag: str = "") -> list[Letter]:
-        """The messages as a transport takes them."""
-        named = zip(self.sends, self.origins, strict=True)
-        return [Letter(send.topic, encode(send.message), send.key, tag, origin) for send, origin in named]
-
-
-@dataclass(frozen=True, slots=True)
-class Administer:
-    """Have the broker's administration do this. It may be done again, as long as nothing else has been stored since."""
-
-    work: Message
-
-
-@dataclass(frozen=True, slots=True)
-class MarkSent:
-    """Mark these as sent."""
-
-    outgoing: tuple[Outgoing, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Confirm:
-    """Make sure that nobody else had taken the store over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledge:
-    """Acknowledge these inputs."""
-
-    deliveries: tuple[Delivery, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SetAside:
-    """Keep an input that cannot be read, with the reason."""
-
-    delivery: Delivery
-    reason: str
-
-
-Output = Append | Publish | Administer | MarkSent | Confirm | Acknowledge | SetAside
-Work = Generator[Output, Any, Effects]
-"""The outputs of one input; its result is what the core answered."""
-
-
-class Role(Protocol):
-    """What a runner must know of its process."""
-
-    def take(self, message: Message, delivery: Delivery) -> Effects:
-        """Passes a message to the core."""
-
-    def happened(self, event: Event) -> None:
-        """Called for every event of the core, once the effects are durable."""
-
-    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
-        """Called for a message that can never be published. The process continues if this returns."""
-
-
 class Process:
     """One process: a core with the bookkeeping of what it still owes."""
 
-    def __init__(self, role: Role, recorder: Recorder | None = None) -> None:
+    def __init__(
+        self, role: Role, recorder: Recorder | None = None, told: Callable[[Event], None] | None = None
+    ) -> None:
+        """`told`: is called for every event of the core, once the effects are durable."""
         self.recorder = recorder
         """Writes the event log; None: no event log."""
         self._role = role
+        self._told = told
         self._unmarked: list[Outgoing] = []
         self._owed: list[Delivery] = []
         """Inputs that changed nothing durable, to be acknowledged."""
@@ -139,10 +88,14 @@ class Process:
             yield MarkSent(tuple(unpublished))
         return Effects()
 
-    def disconnected(self) -> None:
-        """The session was lost: what was not acknowledged is delivered again."""
+    def connected(self) -> Work:
+        """A session has begun: what was not acknowledged in an earlier one is delivered again."""
         self._owed = []
         self._published.clear()
+        for listen in self._role.listening():
+            with suppress(NotAllowed, SlotTaken):
+                yield listen
+        return Effects()
 
     def deliver(self, delivery: Delivery) -> Work:
         """One delivery."""
@@ -155,7 +108,7 @@ class Process:
             if self.recorder is not None:
                 self.recorder.set_aside(reason)
         else:
-            effects = self._role.take(message, delivery)
+            effects = yield from answered(self._role.take(message, delivery.topic))
             yield from self._perform(effects, delivery.origin)
             if self.recorder is not None and isinstance(message, Published):
                 self._published[delivery.identity] = message
@@ -167,10 +120,18 @@ class Process:
             yield from self.settle()
         return effects
 
-    def command(self, call: Callable[[], Effects]) -> Work:
+    def command(self, call: Callable[[], Answer]) -> Work:
         """One call of the core."""
-        effects = call()
+        effects = yield from answered(call())
         yield from self._perform(effects)
+        return effects
+
+    def time(self, now: float) -> Work:
+        """What time brings: everything that a timer does is done before the next one fires."""
+        effects = Effects()
+        for timer in self._role.due(now):
+            effects = yield from answered(self._role.fire(timer))
+            yield from self._perform(effects)
         return effects
 
     def settle(self) -> Work:
@@ -196,6 +157,8 @@ class Process:
         # The events are durable now, so a released packet need not wait until its confirmation is published.
         for event in effects.events:
             self._role.happened(event)
+            if self._told is not None:
+                self._told(event)
         yield from self._publish(effects.sends, origins)
         self._unmarked += outgoing
         # Administrative work must not be repeated once something is built on it: a subscription that was created again would end.
@@ -223,11 +186,17 @@ class Process:
             yield Publish(sends, origins)
         except NotAllowed as problem:
             if len(named) == 1:
-                self._role.undeliverable(sends[0], problem)
+                if not self._role.may_be_lost(sends[0]):
+                    raise
+                self.lost(sends[0], problem)
                 return Effects()
             for item in named:  # the messages before and after the refused one are published all the same
                 yield from self._publish_messages([item])
         return Effects()
+
+    def lost(self, send: Send, problem: NotAllowed) -> None:
+        """A message was not published, and nobody waits for it."""
+        _LOG.warning("drops a %s for %s, which no longer exists: %s", type(send.message).__name__, send.topic, problem)
 
     def _mark(self) -> Work:
         outgoing, self._unmarked = tuple(self._unmarked), []
@@ -242,20 +211,3 @@ class Process:
                     self.recorder.consumed(published)
         yield Acknowledge(tuple(deliveries))
         return Effects()
-
-
-def run(work: Work, perform: Callable[[Output], Any]) -> Effects:
-    """Performs all outputs of an input, and returns what the core answered. `NotAllowed` is the runner's to deal with."""
-    answer: Any = None
-    refused: NotAllowed | None = None
-    while True:
-        try:
-            output = work.send(answer) if refused is None else work.throw(refused)
-        except StopIteration as ended:
-            effects: Effects = ended.value
-            return effects
-        answer, refused = None, None
-        try:
-            answer = perform(output)
-        except NotAllowed as problem:
-            refused = problem

@@ -6,32 +6,25 @@ the agent asks, then released; and neither agent receives messages meant for the
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
+from conformance.logs.system import WAIT_SECONDS_MAX, running, wait_until
 from impl.broker.deployment import Deployment
-from impl.broker.hosts import AgentFile, add_host
-from impl.broker.topics import prepare
+from impl.broker.hosts import add_host
 from impl.core import Effects, Event
 from impl.errors import EnvironmentProblem
 from impl.events.recorder import Sink
-from impl.messages import Granted, Pod, Refused, Route, ToAgent
+from impl.messages import Granted, Message, Pod, Refused, Route, ToAgent
 from impl.service.aca import AcaService
 from impl.service.dpm import DpmService
-from impl.service.loop import Service
 from impl.service.ncm import NcmService
-from impl.storage.store import SqliteStore
-from impl.transport.pulsar import PulsarConnection
-
-WAIT_SECONDS_MAX: Final = 30.0
-"""Timeout for each wait; normally they take milliseconds."""
+from impl.transport.interface import Delivery
+from impl.wire.codec import decode
 
 POD_1: Final = Pod("red", "10.0.0.1")
 POD_2: Final = Pod("red", "10.0.0.2")
@@ -94,78 +87,6 @@ HELD_AND_RELEASED: Final = ["ask", "learn", "release"]
 """The agent's events: it holds the packet and asks, learns where the pod is, and releases the packet."""
 
 
-class System:
-    """The services of one deployment, each in its own thread, with stores in a temporary folder."""
-
-    def __init__(self, deployment: Deployment, folder: Path) -> None:
-        self.deployment = deployment
-        self._folder = folder
-        self._threads: list[tuple[Service, threading.Thread]] = []
-        self.problems: list[BaseException] = []
-
-    def start(self, service: Service) -> None:
-        """Starts a service and waits until it is ready."""
-
-        def run() -> None:
-            try:
-                service.run()
-            except BaseException as problem:
-                self.problems.append(problem)
-                raise
-
-        thread = threading.Thread(target=run, name=service.process)
-        thread.start()
-        self._threads.append((service, thread))
-        wait_until(service.ready.is_set, f"{service.process} to be ready", self.problems)
-
-    def store(self, process: str) -> SqliteStore:
-        """A store for a process."""
-        return SqliteStore(self._folder / f"{process}.sqlite", process)
-
-    def role(self, role: str) -> Callable[[], PulsarConnection]:
-        """Returns the function with which DPM or NCM connects."""
-        return lambda: PulsarConnection(self.deployment, self.deployment.token(role))
-
-    def agent(self, file: AgentFile) -> Callable[[], PulsarConnection]:
-        """Returns the function with which an agent connects: it needs only its own file."""
-        return lambda: PulsarConnection(file.deployment(), file.token)
-
-    def stop_one(self, service: Service) -> None:
-        """Stops a service; another one may then use its store."""
-        for entry in [entry for entry in self._threads if entry[0] is service]:
-            service.stop()
-            entry[1].join(WAIT_SECONDS_MAX)
-            self._threads.remove(entry)
-
-    def stop(self) -> None:
-        """Stops all services, last started first."""
-        for service, _ in reversed(self._threads.copy()):
-            self.stop_one(service)
-
-
-@contextmanager
-def running(deployment: Deployment) -> Iterator[System]:
-    """A system that runs inside the block."""
-    prepare(deployment)
-    with tempfile.TemporaryDirectory(prefix="ondemand-demo-") as folder:
-        system = System(deployment, Path(folder))
-        try:
-            yield system
-        finally:
-            system.stop()
-
-
-def wait_until(condition: Callable[[], bool], what: str, problems: list[BaseException]) -> None:
-    """Waits for a condition for at most `WAIT_SECONDS_MAX`; `what` names it in the error."""
-    end = time.monotonic() + WAIT_SECONDS_MAX
-    while not condition():
-        if problems:
-            raise problems[0]
-        if time.monotonic() > end:
-            raise EnvironmentProblem(f"Waited {WAIT_SECONDS_MAX:g} s for {what}; check that the broker runs")
-        time.sleep(0.002)
-
-
 class Watched(AcaService):
     """An agent that can wait for the end of a packet."""
 
@@ -222,7 +143,7 @@ def demonstrate(deployment: Deployment, say: Callable[[str], None], events: Sink
         for host in HOME:
             file = add_host(deployment, host)
             agents[host] = Watched(host, system.store(host), system.agent(file), events=events)
-            agents[host].keep_received = True
+            agents[host].received = []
             system.start(agents[host])
             say(f"Host {host} is registered, and its agent has started with its own token.")
         for host, pod in HOME.items():
@@ -243,7 +164,8 @@ def demonstrate(deployment: Deployment, say: Callable[[str], None], events: Sink
         after = agents["h1"].knows()
         say(f"Host h1 knows {_listed(after)}. Host h2 knows {_listed(agents['h2'].knows())}: it has not asked.")
         received = {
-            host: [item for item in agent.received if isinstance(item, ToAgent)] for host, agent in agents.items()
+            host: [item for item in map(_message, agent.received or ()) if isinstance(item, ToAgent)]
+            for host, agent in agents.items()
         }
     return Demonstration(before, after, became, first * 1000, second * 1000, received)
 
@@ -273,3 +195,7 @@ def described(message: ToAgent) -> str:
 
 def _where(place: str | None) -> str:
     return "gone" if place is None else f"at {place}"
+
+
+def _message(delivery: Delivery) -> Message:
+    return decode(delivery.data)

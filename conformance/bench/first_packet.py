@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.bench.demonstration import WAIT_SECONDS_MAX, System, Watched, running, wait_until
+from conformance.bench.demonstration import Watched
+from conformance.logs.system import WAIT_SECONDS_MAX, System, running, wait_until
 from impl.broker import topics
 from impl.broker.deployment import Deployment
 from impl.broker.hosts import AgentFile, add_host

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from conformance.bench.first_packet import FirstPackets, SinkOf, measure, no_log
 from conformance.logs.fleet import AGENTS, Recorded, cost_in_memory
+from conformance.logs.system import apart
 from impl.broker import event_topics
 from impl.broker.admin import Admin
 from impl.broker.deployment import Deployment
@@ -96,16 +96,15 @@ def measure_cost(deployment: Deployment, progress: Progress, pairs: int = PAIRS,
 @contextmanager
 def _deployment(deployment: Deployment) -> Iterator[Deployment]:
     """A deployment in a fresh namespace, which is deleted afterwards."""
-    tenant = deployment.namespace.split("/")[0]
-    own = replace(deployment, namespace=f"{tenant}/cost-{secrets.token_hex(6)}")
-    prepare(own)
-    event_topics.prepare(own)
-    try:
-        yield own
-    finally:
-        event_topics.remove(own)
-        with Admin(own) as admin:
-            admin.delete_namespace()
+    with apart(deployment, "cost") as (own, _):
+        prepare(own)
+        event_topics.prepare(own)
+        try:
+            yield own
+        finally:
+            event_topics.remove(own)
+            with Admin(own) as admin:
+                admin.delete_namespace()
 
 
 def _sinks(way: str, deployment: Deployment, stack: ExitStack) -> SinkOf:

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
-import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from conformance.logs.broker_agents import CountingConnection, Fleet, Tally, by_pool
-from impl.broker import topics
-from impl.broker.admin import Admin
+from conformance.logs.broker_agents import CountingConnection, Fleet, Tally
+from conformance.logs.system import FleetSystem, Progress, apart
 from impl.broker.deployment import Deployment
-from impl.broker.hosts import registration_number
 from impl.broker.vpc_topics import MulticastTopics
 from impl.core import Event
-from impl.errors import EnvironmentProblem
 from impl.message_queue.thresholds import Thresholds
-from impl.messages import Kind, Outcome, Pod, Registered
+from impl.messages import Kind, Outcome, Pod
+from impl.roles.timing import Timing
 from impl.service.dpm import DpmService
-from impl.service.loop import Service
 from impl.service.ncm import NcmService
-from impl.service.timing import Timing
-from impl.storage.store import SqliteStore
-from impl.transport.interface import Letter
-from impl.transport.pulsar import PulsarConnection
-from impl.wire.codec import encode
+from impl.transport.interface import Connection
 
 AGENTS: Final = (10, 30, 100, 300, 1_000)
 """Numbers of agents."""
@@ -42,9 +31,6 @@ REPEATED: Final = 5
 """Changes of each kind; the figures are their means."""
 
 VPC: Final = "red"
-WAIT_SECONDS_MAX: Final = 300.0
-"""Timeout for greeting all hosts and for placing all pods."""
-
 PATIENT: Final = Timing(
     remind_every=600, confirm_max=600, resend_every=600, hello_every=600, asked_first=600, asked_max=600
 )
@@ -54,8 +40,6 @@ NEVER: Final = 2**63 - 1
 LARGE_GROUP: Final = 1_000_000
 REVISION: Final = b"\x0a\x0b10.0.0.0/16" * 4 + b"\x00"
 """The content of a revision: some dozen bytes, about as many as the place of a pod."""
-
-Progress = Callable[[int, str], None]
 
 
 @dataclass(frozen=True)
@@ -104,82 +88,32 @@ class _Dpm(DpmService):
             self.seen[f"to {event.fields['channel']}"] += 1
 
 
-class _Ncm(NcmService):
-    """An NCM that counts its events by name."""
+class _System(FleetSystem):
+    """DPM, NCM and a fleet whose messages are counted."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.seen: Counter[str] = Counter()
-
-    def happened(self, event: Event) -> None:
-        super().happened(event)
-        self.seen[event.name] += 1
-
-
-class _System:
-    """DPM, NCM and a fleet, in their own namespace."""
-
-    def __init__(self, deployment: Deployment, agents: int, folder: Path, progress: Progress) -> None:
+    def __init__(self, deployment: Deployment, folder: Path, agents: int, progress: Progress) -> None:
         self.tally = Tally()
-        self.hosts = [f"host-{number:04}" for number in range(agents)]
-        self.deployment = deployment
-        self._threads: list[tuple[Service, threading.Thread]] = []
-        self.problems: list[BaseException] = []
-        topics.prepare(deployment)
-        with Admin(deployment) as admin:
-            names = [name(host) for host in self.hosts for name in (topics.inbox, topics.requests, topics.notices)]
-            by_pool(admin.create_topic, names, lambda done: progress(done, "topics"))
-        progress(0, "services")
+        super().__init__(deployment, folder, [f"host-{number:04}" for number in range(agents)], progress)
         self.administration = MulticastTopics(deployment)
-        self.ncm = _Ncm(SqliteStore(folder / "ncm.sqlite", "ncm"), self._connect, PATIENT)
-        self.dpm = _Dpm(
-            SqliteStore(folder / "dpm.sqlite", "dpm"),
-            self._connect,
+        self.ncm = NcmService(self.store("ncm"), self.connect, PATIENT)
+        self.dpm: _Dpm = _Dpm(
+            self.store("dpm"),
+            self.connect,
             PATIENT,
             administration=self.administration,
             decision=Thresholds(NEVER, LARGE_GROUP),
         )
         self.fleet = Fleet(deployment, self.hosts, self.tally)
-        for service in (self.ncm, self.dpm):
-            thread = threading.Thread(target=self._run, args=(service,), name=service.process)
-            thread.start()
-            self._threads.append((service, thread))
-        self._progress = progress
+        self.start(self.ncm)
+        self.start(self.dpm)
 
-    def _connect(self) -> CountingConnection:
-        return CountingConnection(PulsarConnection(self.deployment, self.deployment.admin_token), self.tally)
+    def connect(self) -> Connection:
+        return CountingConnection(super().connect(), self.tally)
 
-    def _run(self, service: Service) -> None:
-        try:
-            service.run()
-        except BaseException as problem:
-            self.problems.append(problem)
-            raise
-
-    def wait(self, what: str, goal: int, done: Callable[[], int]) -> None:
-        """Waits until `done` reaches the goal."""
-        end = time.monotonic() + WAIT_SECONDS_MAX
-        while (now := done()) < goal:
-            problem = self.fleet.problem or next(iter(self.problems), None)
-            if problem is not None:
-                raise problem
-            if time.monotonic() > end:
-                found = f"{now} of {goal} after {WAIT_SECONDS_MAX:g} s"
-                raise EnvironmentProblem(f"Waited for {what} ({found}); use fewer --agents")
-            self._progress(now, what)
-            time.sleep(0.002)
-
-    def set_up(self) -> None:
+    def begin(self) -> None:
         """Registers and greets all hosts, and places all pods."""
-        connection = self._connect()
-        registered = [Registered(host, registration_number()) for host in self.hosts]
-        connection.publish([Letter(topics.HOSTS, encode(item), item.host) for item in registered])
-        connection.close()
-        count = len(self.hosts)
-        self.wait("hosts registered", count, lambda: self.ncm.seen["register"])
-        self.wait("hosts registered with DPM", count, lambda: self.dpm.seen["register"])
-        self.fleet.start()
-        self.wait("agents greeted", count, lambda: min(self.ncm.seen["greet"], self.dpm.seen["greet"]))
+        super().begin()
+        self.wait("agents greeted by DPM", len(self.hosts), lambda: self.dpm.seen["greet"])
         placed = [
             self.dpm.place(_pod(number, index), host) for number in range(PODS) for index, host in enumerate(self.hosts)
         ]
@@ -234,16 +168,9 @@ class _System:
         self.dpm.regroup(VPC, LARGE_GROUP).result()
         self.wait("hosts subscribed", 1, lambda: self.dpm.seen["to mq"])
 
-    def close(self) -> None:
-        """Stops everything and deletes the namespace."""
-        for service, thread in self._threads:
-            service.stop()
-            thread.join()
-        self.fleet.close()
+    def stop(self) -> None:
+        super().stop()
         self.administration.close()
-        with Admin(self.deployment) as admin:
-            by_pool(admin.delete_topic, admin.topics())
-            admin.delete_namespace()
 
 
 def _pod(number: int, index: int) -> Pod:
@@ -251,31 +178,23 @@ def _pod(number: int, index: int) -> Pod:
     return Pod(VPC, f"10.{number}.{index >> 8}.{index & 255}")
 
 
-@contextmanager
-def _system(deployment: Deployment, agents: int, progress: Progress) -> Iterator[_System]:
-    tenant = deployment.namespace.split("/")[0]
-    own = replace(deployment, namespace=f"{tenant}/scale-{secrets.token_hex(6)}")
-    with tempfile.TemporaryDirectory(prefix="ondemand-scale-") as folder:
-        system = _System(own, agents, Path(folder), progress)
-        try:
-            yield system
-        finally:
-            system.close()
-
-
 def measure(deployment: Deployment, agents: int, progress: Progress) -> Measured:
     """Measures a network with `agents` agents."""
     started = time.perf_counter()
-    with _system(deployment, agents, progress) as system:
-        system.set_up()
-        setup = time.perf_counter() - started
-        changes = {
-            "on demand": system.mean(system.place_another),
-            "a route learned": system.mean(system.learn_a_route),
-        }
-        system.revise(0)  # the first one creates the producers
-        changes["push to all"] = system.mean(system.revise)
-        system.open_topic()
-        system.revise(0)
-        changes["queue as corrected"] = system.mean(system.revise)
+    with apart(deployment, "scale") as (own, folder):
+        system = _System(own, folder, agents, progress)
+        try:
+            system.begin()
+            setup = time.perf_counter() - started
+            changes = {
+                "on demand": system.mean(system.place_another),
+                "a route learned": system.mean(system.learn_a_route),
+            }
+            system.revise(0)  # the first one creates the producers
+            changes["push to all"] = system.mean(system.revise)
+            system.open_topic()
+            system.revise(0)
+            changes["queue as corrected"] = system.mean(system.revise)
+        finally:
+            system.stop()
     return Measured(agents, PODS, setup, changes)

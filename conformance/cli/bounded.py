@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import re
-from functools import partial
-from pathlib import Path
 
 import click
 from rich.console import Console
 
 from conformance import configurations
-from conformance.protocols import protocol_option, variant_option
+from conformance.cli.asked import Asked, asked_options
 from conformance.report.result import Case, Finding, Result, source_of
-from conformance.report.violation import doc_of, print_violation, told
-from conformance.report.writing import Outputs, outputs_options
-from impl.cli.console import (
-    MARKS,
-    console_for,
-    json_option,
-    plain_table,
-    progress_bar,
-    save_option,
-    write_json,
-    write_text,
-)
+from conformance.report.violation import finding_of, print_violation
+from impl.cli.console import MARKS, plain_table, progress_bar
 from impl.cli.exits import EXIT_OF, Exit, Problem, worst
 from model.language import Protocol
 from model.proof.bounded import SECONDS_MAX, STEPS_MAX, Bounded
 from model.proof.bounded import bounded as look
-from model.reference import itf
 from model.reference.configuration import SIZE, of_sizes
 
 
 @click.command()
-@click.option(
-    "--config", "configs", multiple=True, metavar="NAME", help=f"{configurations.CONFIG_HELP}; can be repeated."
-)
 @click.option(
     "--sizes",
     metavar="SORT=NUMBER,...",
@@ -58,22 +42,8 @@ from model.reference.configuration import SIZE, of_sizes
     metavar="NUMBER",
     help="The most seconds for one configuration; beyond them the result is undecided.",
 )
-@save_option
-@protocol_option
-@variant_option
-@json_option
-@outputs_options
-def bounded(
-    configs: tuple[str, ...],
-    sizes: str | None,
-    steps: int,
-    seconds_max: float,
-    save: Path | None,
-    protocol_name: str | None,
-    variant: str | None,
-    json_file: str | None,
-    outputs: Outputs,
-) -> int:
+@asked_options(f"{configurations.CONFIG_HELP}; can be repeated.")
+def bounded(sizes: str | None, steps: int, seconds_max: float, asked: Asked) -> int:
     """Have a solver look for a short run that breaks a promise.
 
     Shorter runs are tried first, so a counterexample is a shortest one. With --sizes the solver also chooses the constants (which
@@ -86,11 +56,10 @@ def bounded(
       ondemand bounded --config migration --steps 15       a named configuration
       ondemand bounded --variant serves_the_deleted        a variant that breaks a promise
     """
-    if configs and sizes is not None:
+    if asked.configs and sizes is not None:
         raise Problem("--config and --sizes: each of them gives a configuration; leave one of them out", Exit.BAD_INPUT)
-    protocol = configurations.meant(configs[0] if configs else None, protocol_name, variant)
-    console = console_for(json_file)
-    wanted = [configurations.find(name, protocol) for name in configs] or [
+    protocol, console = asked.protocol, asked.console
+    wanted = [configurations.find(name, protocol) for name in asked.configs] or [
         of_sizes("sizes", protocol, _read_sizes(sizes))
     ]
     found: list[Bounded] = []
@@ -102,7 +71,7 @@ def bounded(
                     world,
                     steps_max=steps,
                     seconds_max=seconds_max,
-                    any_constants=not configs,
+                    any_constants=not asked.configs,
                     progress=lambda depth, seconds, tell=progress: tell(depth, f"{seconds:.1f} s"),  # type: ignore[misc] # bound early
                 )
             )
@@ -110,21 +79,19 @@ def bounded(
             break
     print_bounded(found, protocol, console)
     for unrolled in found:
-        _show(unrolled, protocol, save, console)
-    results = [unrolled.as_json() for unrolled in found]
-    # One object for one configuration, a list for several: what was asked decides, not how many were unrolled.
-    write_json(results[0] if len(wanted) == 1 else results, json_file)
+        if unrolled.trace is None:
+            console.print(f"[yellow]{_undecided(unrolled)}.[/]", highlight=False)
+        else:
+            print_violation(console, unrolled.violated, protocol, unrolled.trace, shortest=True)
+            asked.keep(unrolled.violated, protocol, unrolled.trace)
     ended = worst(EXIT_OF[unrolled.verdict] for unrolled in found)
     result = Result("bounded", ended, sum(unrolled.seconds for unrolled in found))
     for unrolled in found:
-        why, source = (
-            f"{unrolled.verdict} {unrolled.violated or unrolled.because}",
-            source_of(unrolled.violated, protocol),
-        )
+        why = f"{unrolled.verdict} {unrolled.violated or unrolled.because}"
+        source = source_of(unrolled.violated, protocol)
         result.cases.append(Case(unrolled.configuration, unrolled.verdict, why, unrolled.seconds, source))
         result.findings.append(_finding(unrolled, protocol))
-    outputs.write(result)
-    return int(ended)
+    return asked.finish_each(result, found, len(wanted))
 
 
 def _read_sizes(given: str | None) -> dict[str, int]:
@@ -157,24 +124,11 @@ def print_bounded(found: list[Bounded], protocol: Protocol, console: Console) ->
     console.print(table)
 
 
-def _show(result: Bounded, protocol: Protocol, save: Path | None, console: Console) -> None:
-    """Prints the counterexample, or why there is none."""
-    if result.trace is not None:
-        print_violation(console, result.violated, protocol, result.trace, shortest=True)
-        if save is not None:
-            write_text(save, itf.dumps(told(result.violated, protocol, result.trace), protocol))
-        return
-    console.print(f"[yellow]{_undecided(result)}.[/]", highlight=False)
-
-
 def _finding(result: Bounded, protocol: Protocol) -> Finding:
     """The finding of one configuration: what is broken, or why it is undecided."""
     if result.trace is None:
         return Finding(f"bounded {result.configuration}", _undecided(result), undecided=True)
-    sentence = " ".join(doc_of(result.violated, protocol).split())
-    said = f"broken in {result.configuration} after {result.depth} steps: {sentence}"
-    show = partial(print_violation, name=result.violated, protocol=protocol, trace=result.trace, shortest=True)
-    return Finding(result.violated, said, source_of(result.violated, protocol), show=show)
+    return finding_of(result.violated, protocol, result.trace, "", shortest=True)
 
 
 def _undecided(result: Bounded) -> str:

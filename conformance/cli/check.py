@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from conformance import configurations
 from conformance.cli import explore, live, prove, replay, validate
+from conformance.cli.asked import Asked, asked_options
 from conformance.cli.explore import print_explorations
 from conformance.cli.live import print_broken, print_graphs
 from conformance.cli.prove import print_claim
@@ -26,24 +27,13 @@ from conformance.evidence.lassos import folder_of
 from conformance.evidence.variants import counterexample_of
 from conformance.logs.explanation import explain
 from conformance.mutation.figures import Summary
-from conformance.protocols import again, base, protocol_option, variant_of, variant_option, wanted
+from conformance.protocols import again, base, variant_of
 from conformance.report.explanation_screen import print_explanation
 from conformance.report.mutation_table import print_summary, summary_lines
 from conformance.report.result import VERDICT_OF, Case, Finding, Result, Section, source_of
 from conformance.report.violation import broken, print_violation
-from conformance.report.writing import Outputs, outputs_options
 from impl.broker.deployment import from_environment
-from impl.cli.console import (
-    MARKS,
-    PLAIN_MARKS,
-    Tell,
-    console_for,
-    json_option,
-    listed,
-    plain_table,
-    progress_bar,
-    write_json,
-)
+from impl.cli.console import MARKS, PLAIN_MARKS, Tell, listed, plain_table, progress_bar
 from impl.cli.exits import Exit, worst
 from model.explore.explore import Exploration
 
@@ -63,11 +53,8 @@ REPRODUCE: Final = "To reproduce:"
 
 
 @click.command()
-@protocol_option
-@variant_option
-@json_option
-@outputs_options
-def check(protocol_name: str | None, variant: str | None, json_file: str | None, outputs: Outputs) -> int:
+@asked_options()
+def check(asked: Asked) -> int:
     """Check everything, and print one table of promises and their evidence.
 
     Promises are proved without bounds, explored exhaustively in every named configuration, and simulated at random. The
@@ -83,9 +70,8 @@ def check(protocol_name: str | None, variant: str | None, json_file: str | None,
       ondemand check --variant forgets_whom_it_told    a variant that breaks a promise
       ondemand check --json evidence.json              the result as JSON
     """
-    protocols = wanted(protocol_name, variant)
+    protocols, variant, console = asked.protocols, asked.variant, asked.console
     from_environment()  # fails here, and not after minutes, if only a part of the broker's settings is given
-    console = console_for(json_file)
     started = time.perf_counter()
     gathered: list[Evidence] = []
     with BrokerInBackground() as broker:
@@ -113,19 +99,17 @@ def check(protocol_name: str | None, variant: str | None, json_file: str | None,
         ended = worst([found.exit for found in gathered] + [Exit.UNDECIDED] * (len(gathered) < len(protocols)))
         print_conclusion(gathered, ended, seconds, variant, console)
         result = {"protocols": {found.protocol.name: found.as_json() for found in gathered}}
-        write_json({**result, "verdict": VERDICT_OF.get(ended, "undecided"), "seconds": round(seconds, 3)}, json_file)
-        outputs.write(
-            Result(
-                "check",
-                ended,
-                seconds,
-                [case for found in gathered for case in _cases(found)],
-                [finding for found in gathered for finding in _findings(found, variant)],
-                [_section(found) for found in gathered],
-                [f"{found.protocol.name}: {line}" for found in gathered for line in _summary(found)],
-            )
+        report = Result(
+            "check",
+            ended,
+            seconds,
+            [case for found in gathered for case in _cases(found)],
+            [finding for found in gathered for finding in _findings(found, variant)],
+            [_section(found) for found in gathered],
+            [f"{found.protocol.name}: {line}" for found in gathered for line in _summary(found)],
         )
-    return int(ended)
+        verdict = {"verdict": VERDICT_OF.get(ended, "undecided"), "seconds": round(seconds, 3)}
+        return asked.finish(report, {**result, **verdict})
 
 
 def _cases(found: Evidence) -> Iterator[Case]:
@@ -308,6 +292,9 @@ def _summary(found: Evidence) -> list[str]:
         steps = replays.total(lambda each: each.steps)
         rate = steps / max(replays.seconds, 1e-9)
         lines.append(f"replayed on {name}: {len(replays.results)} vectors, {steps:,} steps, {rate:,.0f} steps/s")
+        lines += [f"{vector} was not driven to its end on {name}: {because}" for vector, because in replays.not_driven]
+    if found.not_replayed:
+        lines.append(f"not replayed: {found.not_replayed}")
     for name, verdict in found.logs.items():
         lines.append(f"logs on {name}: {verdict.events:,} events of a deployment, {verdict.verdict}")
     for summary in _tables(found):

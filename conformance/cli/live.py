@@ -4,35 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import click
 from rich.console import Console
 
 from conformance import configurations
+from conformance.cli.asked import Asked, asked_options, states_max_option
 from conformance.evidence.lassos import may_forget
-from conformance.protocols import PROTOCOLS, again, protocol_option, variant_of, variant_option, wanted
+from conformance.protocols import PROTOCOLS, again, variant_of
 from conformance.report.result import Case, Finding, Result, Section
-from conformance.report.violation import print_lasso, told
-from conformance.report.writing import Outputs, outputs_options
-from impl.cli.console import (
-    MARKS,
-    PLAIN_MARKS,
-    console_for,
-    json_option,
-    listed,
-    plain_table,
-    progress_bar,
-    save_option,
-    write_json,
-    write_text,
-)
+from conformance.report.violation import print_lasso
+from impl.cli.console import MARKS, PLAIN_MARKS, listed, plain_table, progress_bar
 from impl.cli.exits import EXIT_OF, Exit, worst
 from model.explore.live import STATES_MAX, Liveness, Outcome, never_asked
 from model.explore.live import live as decide
 from model.language import Protocol
-from model.reference import itf
 
 LIVE_NAMES: Final = [name for protocol in PROTOCOLS for name in configurations.live_names(protocol)]
 
@@ -41,35 +28,11 @@ NOT_ASKED: Final = "·"
 
 
 @click.command()
-@click.option(
-    "--config",
-    "configs",
-    multiple=True,
-    metavar="NAME",
-    help=f"One of {', '.join(LIVE_NAMES)}; any other configuration; or a TOML file; can be repeated. [default: the named ones]",
+@states_max_option(STATES_MAX)
+@asked_options(
+    f"One of {', '.join(LIVE_NAMES)}; any other configuration; or a TOML file; can be repeated. [default: the named ones]"
 )
-@click.option(
-    "--states-max",
-    type=click.IntRange(1),
-    default=STATES_MAX,
-    show_default=True,
-    metavar="NUMBER",
-    help="The most states to visit in a configuration; beyond them the result is undecided.",
-)
-@save_option
-@protocol_option
-@variant_option
-@json_option
-@outputs_options
-def live(
-    configs: tuple[str, ...],
-    states_max: int,
-    save: Path | None,
-    protocol_name: str | None,
-    variant: str | None,
-    json_file: str | None,
-    outputs: Outputs,
-) -> int:
+def live(states_max: int, asked: Asked) -> int:
     """Decide every eventuality over all states of a bounded configuration.
 
     Fair actions are weakly fair for each choice of their parameters: one that stays enabled is taken eventually. All other actions
@@ -82,34 +45,25 @@ def live(
       ondemand live --config two-hosts --json -              any other configuration, the result as JSON
       ondemand live --variant hears_of_success_only          a variant that breaks an eventuality
     """
-    console = console_for(json_file)
-    forget = variant is None or may_forget(*variant_of(variant))
-    if configs:
-        asked = [(name, configurations.meant(name, protocol_name, variant)) for name in configs]
-    else:
-        asked = [
-            (name, protocol)
-            for protocol in wanted(protocol_name, variant)
-            for name in configurations.live_names(protocol)
-        ]
+    console, over = asked.console, asked.over(configurations.live_names)
+    forget = asked.variant is None or may_forget(*variant_of(asked.variant))
     found: list[Liveness] = []
-    for name, protocol in asked:
+    for name, protocol in over:
         found.append(decided(name, protocol, states_max=states_max, forget=forget))
         if found[-1].verdict == "violated":
             break
     print_graphs(found, console)
     shown, idle = None, []
-    for protocol in dict.fromkeys(protocol for _, protocol in asked[: len(found)]):
-        own = [liveness for (_, of), liveness in zip(asked, found, strict=False) if of is protocol]
+    for protocol in dict.fromkeys(protocol for _, protocol in over[: len(found)]):
+        own = [liveness for (_, of), liveness in zip(over, found, strict=False) if of is protocol]
         console.print()
         print_outcomes(own, protocol, console)
         shown = print_broken(own, protocol, console)
-        if shown is not None and save is not None:
-            assert shown.lasso is not None
-            write_text(save, itf.dumps(told(shown.eventuality.name, protocol, shown.lasso), protocol))
+        if shown is not None and shown.lasso is not None:
+            asked.keep(shown.eventuality.name, protocol, shown.lasso)
         occurred = any(outcome.occurred for liveness in own for outcome in liveness.outcomes)
         # Unknown if one was stopped. A configuration of the user's own may exercise some eventualities only, but not none.
-        if shown is None and all(liveness.complete for liveness in own) and not (configs and occurred):
+        if shown is None and all(liveness.complete for liveness in own) and not (asked.configs and occurred):
             idle += never_asked(own, protocol.eventualities)
     for liveness in found:
         if liveness.verdict == "undecided":
@@ -124,18 +78,14 @@ def live(
             highlight=False,
             soft_wrap=True,
         )
-    results = [liveness.as_json() for liveness in found]
-    # One object for one configuration, a list for several: what was asked decides, not how many were decided.
-    write_json(results[0] if len(asked) == 1 else results, json_file)
     ended = worst([*(EXIT_OF[liveness.verdict] for liveness in found), *([Exit.UNDECIDED] if idle else [])])
     result = Result("live", ended, sum(liveness.seconds for liveness in found))
-    for (_, protocol), liveness in zip(asked, found, strict=False):
+    for (_, protocol), liveness in zip(over, found, strict=False):
         result.cases += _cases(liveness)
-        result.findings += findings_of(liveness, protocol, variant)
+        result.findings += findings_of(liveness, protocol, asked.variant)
         result.sections.append(_section(liveness))
     result.findings += [Finding("live", f"its premise is never true: {name}", undecided=True) for name in idle]
-    outputs.write(result)
-    return int(ended)
+    return asked.finish_each(result, found, len(over))
 
 
 def _cases(liveness: Liveness) -> Iterator[Case]:

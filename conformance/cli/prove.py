@@ -11,11 +11,11 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from conformance.protocols import again, protocol_option, variant_option, wanted
+from conformance.cli.asked import Asked, asked_options
+from conformance.protocols import again
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.trace_table import changes_between
-from conformance.report.writing import Outputs, outputs_options
-from impl.cli.console import MARKS, PLAIN_MARKS, console_for, json_option, plain_table, progress_bar, write_json
+from impl.cli.console import MARKS, PLAIN_MARKS, plain_table, progress_bar
 from impl.cli.exits import EXIT_OF
 from model.language import Protocol
 from model.proof.prove import Claim, Proof
@@ -28,13 +28,8 @@ from model.reference.state import State
 @click.option(
     "--all", "thorough", is_flag=True, help="Check every claim in full, even after a counterexample was found."
 )
-@protocol_option
-@variant_option
-@json_option
-@outputs_options
-def prove(
-    thorough: bool, protocol_name: str | None, variant: str | None, json_file: str | None, outputs: Outputs
-) -> int:
+@asked_options()
+def prove(thorough: bool, asked: Asked) -> int:
     """Prove every promise with no bound on hosts, pods, versions, epochs, requests or messages.
 
     It is also proved that the statement is well-formed, that every guard can be satisfied, and that spent messages may be
@@ -48,9 +43,9 @@ def prove(
       ondemand prove --variant serves_the_deleted    a variant that breaks a promise
       ondemand prove --json proofs.json              the result as JSON
     """
-    console = console_for(json_file)
+    console, variant = asked.console, asked.variant
     together, result = Proof([]), Result("prove")
-    for protocol in wanted(protocol_name, variant):
+    for protocol in asked.protocols:
         with progress_bar(f"Proving {protocol.name}") as progress:
             proof = everything(protocol, thorough=thorough, progress=lambda done, total: progress(done, "", total))
         print_proof(proof, protocol, console)
@@ -61,10 +56,8 @@ def prove(
         result.findings += findings_of(proof, protocol, variant)
         result.sections.append(section_of(proof, protocol))
         together = Proof([*together.claims, *proof.claims], together.seconds + proof.seconds)
-    write_json(together.as_json(), json_file)
     result.exit, result.seconds = EXIT_OF[together.verdict], together.seconds
-    outputs.write(result)
-    return int(result.exit)
+    return asked.finish(result, together.as_json())
 
 
 def cases_of(proof: Proof, protocol: Protocol) -> Iterator[Case]:

@@ -9,6 +9,7 @@ import click
 
 from conformance.cli.replay import read_replayed
 from conformance.mutation.faulty import cores_of, faulty_option
+from conformance.protocols import DRIVEN
 from conformance.replay.targets import STORES, TARGETS, open_with_broker
 from conformance.report.divergence import print_divergence, said
 from conformance.report.result import Case, Finding, Result, source_of
@@ -36,7 +37,7 @@ from impl.cli.exits import Exit, Problem
     default=5,
     show_default=True,
     metavar="NUMBER",
-    help="The number of runs of each candidate.",
+    help="The number of runs of the original and of the smallest.",
 )
 @faulty_option
 @save_option
@@ -52,19 +53,19 @@ def shrink(
     json_file: str | None,
     outputs: Outputs,
 ) -> int:
-    """Shrink a run that diverges on a model of the fault, and confirm the result on the target.
+    """Shrink a run that diverges, as long as the target still diverges in the same way.
 
-    TRACE is replayed until it diverges. The divergence is explained by changed actions of the specification, or by a learned
-    context. Runs that would show such a fault are shortened without the target. The shortest of them are then run on the target,
-    each several times, and the report gives the shortest that diverges in the same way, and how often it does.
+    TRACE is replayed until it diverges. Then parts of it are left out, down to single steps, as far as the rest is a run of the
+    specification and the target still diverges in the same way. The original run and the smallest are each run several times, and
+    the report says how often they diverge.
 
     \b
     Examples:
-      ondemand shrink long.scenario --save small.itf.json          save the shortest run
+      ondemand shrink long.scenario --save small.scenario          save the shortest run
       ondemand shrink trace.itf.json --target pulsar --times 20    on a real broker
       ondemand shrink long.scenario --faulty learns_the_older     a faulty implementation
     """
-    (vector, *more) = read_replayed([trace])
+    (vector, *more) = read_replayed([trace], among=DRIVEN)
     if more:
         raise Problem(f"{trace}: is a folder; name one trace file in it", Exit.BAD_INPUT)
     cores = cores_of(faulty)
@@ -74,7 +75,7 @@ def shrink(
     ):
         found = make_small(vector, opened, cores=cores, times=times, progress=progress)
     if save is not None and found.smallest is not None:
-        write_text(save, saved(found, found.smallest))
+        write_text(save, saved(save, found, found.smallest))
     print_shrunk(found, console_for(json_file))
     write_json(found.as_json(), json_file)
     outputs.write(_result(found))
@@ -88,10 +89,7 @@ def _result(found: Shrunk) -> Result:
     result.cases.append(Case(found.vector.name, verdict, why))
     smallest = found.smallest
     if smallest is not None and smallest.divergence is not None:
-        candidate = smallest.candidate
-        protocol = candidate.leaving.variant if candidate.leaving else found.vector.base
-        show = partial(print_divergence, candidate.trace, protocol, smallest.divergence)
-        step = candidate.trace.steps[-1].action if candidate.trace.steps else ""
-        source = source_of(step, found.vector.base) if step else None
+        show = partial(print_divergence, smallest.trace, smallest.protocol, smallest.divergence)
+        source = source_of(smallest.trace.steps[-1].action, found.vector.base) if smallest.trace.steps else None
         result.findings.append(Finding(result.command, said(smallest.divergence), source, show=show))
     return result

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
-
 import click
 
 from conformance import configurations
-from conformance.protocols import again, protocol_option, variant_option
+from conformance.cli.asked import Asked, asked_options
+from conformance.protocols import again
 from conformance.report.result import Case, Finding, Result, source_of
-from conformance.report.violation import print_violation, told
-from conformance.report.writing import Outputs, outputs_options
-from impl.cli.console import MARKS, console_for, json_option, progress_bar, save_option, write_json, write_text
+from conformance.report.violation import finding_of, print_violation
+from impl.cli.console import MARKS, progress_bar
 from impl.cli.exits import EXIT_OF
 from model.machines.simulate import simulate as run
-from model.reference import itf
 
 
 @click.command()
-@click.option(
-    "--config",
-    metavar="NAME",
-    help=f"{configurations.CONFIG_HELP}. [default: the one that leaves out the fewest actions]",
-)
 @click.option(
     "--runs",
     type=click.IntRange(1),
@@ -43,22 +34,8 @@ from model.reference import itf
     metavar="NUMBER",
     help="The seed; the same seed gives the same runs.",
 )
-@save_option
-@protocol_option
-@variant_option
-@json_option
-@outputs_options
-def simulate(
-    config: str | None,
-    runs: int,
-    steps: int,
-    seed: int,
-    save: Path | None,
-    protocol_name: str | None,
-    variant: str | None,
-    json_file: str | None,
-    outputs: Outputs,
-) -> int:
+@asked_options(f"{configurations.CONFIG_HELP}. [default: the one that leaves out the fewest actions]", several=False)
+def simulate(runs: int, steps: int, seed: int, asked: Asked) -> int:
     """Run the role machines at random, and check every promise at every step.
 
     Simulation covers configurations that are too large to explore. A counterexample is shrunk before it is shown.
@@ -69,8 +46,8 @@ def simulate(
       ondemand simulate --runs 1000 --seed 7       more runs, from another seed
       ondemand simulate --variant pushes_to_all    a variant that breaks a promise
     """
-    protocol = configurations.meant(config, protocol_name, variant)
-    config = config or configurations.first(protocol)
+    protocol = asked.protocol
+    config = asked.configs[0] if asked.configs else configurations.first(protocol)
     configuration = configurations.find(config, protocol)
     with progress_bar("Simulating", runs) as progress:
         found = run(
@@ -81,7 +58,7 @@ def simulate(
             from_seed=seed,
             progress=lambda done, taken: progress(done, f"{taken} steps"),
         )
-    console = console_for(json_file)
+    console = asked.console
     console.print(
         f"{MARKS[found.verdict]} {found.configuration}: {found.runs:,} runs, {found.steps:,} steps; "
         f"{len(found.actions)} of {len(protocol.actions)} actions were taken, "
@@ -91,21 +68,18 @@ def simulate(
     )
     result = Result("simulate", EXIT_OF[found.verdict], found.seconds)
     result.figures.append(f"{found.runs:,} runs, {found.steps:,} steps in {found.configuration}")
-    wrong, source = "", source_of(found.violated, protocol)
+    wrong = ""
     if found.trace is not None:
         print_violation(console, found.violated, protocol, found.trace, shortest=False)
-        command = again(f"simulate --config {config} --runs {runs} --steps {steps} --seed {seed}", variant)
+        command = again(f"simulate --config {config} --runs {runs} --steps {steps} --seed {seed}", asked.variant)
         console.print(f"To run it again: {command}", highlight=False, soft_wrap=True)
         wrong = f"broken in {found.configuration} after {len(found.trace.steps)} steps; to run it again: {command}"
-        show = partial(print_violation, name=found.violated, protocol=protocol, trace=found.trace, shortest=False)
-        result.findings.append(Finding(found.violated, wrong, source, command, show))
-        if save is not None:
-            write_text(save, itf.dumps(told(found.violated, protocol, found.trace), protocol))
+        result.findings.append(finding_of(found.violated, protocol, found.trace, command, shortest=False))
+        asked.keep(found.violated, protocol, found.trace)
     elif found.verdict != "holds":
         wrong = f"{found.verdict}: no step was taken"
         result.findings.append(Finding("simulate", wrong, undecided=True))
-    write_json(found.as_json(), json_file)
     why = f"{found.violated} {wrong}".strip()
+    source = source_of(found.violated, protocol)
     result.cases.append(Case(found.configuration, found.verdict, why, found.seconds, source))
-    outputs.write(result)
-    return int(result.exit)
+    return asked.finish(result, found.as_json())

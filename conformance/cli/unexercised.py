@@ -16,13 +16,13 @@ from conformance.cli.replay import PROTOCOL_HELP, read_replayed
 from conformance.logs.finite_runs import run_of
 from conformance.logs.reading import LogFile
 from conformance.mutation.faulty import cores_of, faulty_option
-from conformance.protocols import PROTOCOLS, REPLAYED, chosen
+from conformance.protocols import DRIVEN, PROTOCOLS, chosen
 from conformance.replay.lockstep import Divergence
 from conformance.replay.targets import TARGETS, open_with_broker
 from conformance.replay.unexercised import Permitted, Unexercised, Verdict, by_action, permissiveness
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.writing import Outputs, outputs_options
-from impl.cli.console import ERRORS, console_for, json_option, plain_table, progress_bar, write_json
+from impl.cli.console import ERRORS, console_for, json_option, listed, plain_table, progress_bar, write_json
 from impl.cli.exits import Exit, worst
 
 LOG_STEPS = 150
@@ -39,7 +39,7 @@ SHOWN_MAX = 12
     "--protocol",
     "protocol_name",
     metavar="NAME",
-    help=PROTOCOL_HELP,
+    help=PROTOCOL_HELP.format(listed(sorted(DRIVEN))),
 )
 @click.option(
     "--top",
@@ -93,8 +93,10 @@ def unexercised(
     """
     cores = cores_of(faulty)
     if protocol_name is not None:
-        protocol_name = chosen(protocol_name, sorted(REPLAYED), "is not replayed").name
-    vectors = read_replayed(traces, None if traces else protocol_name, empty=True) if traces or not logs else []
+        protocol_name = chosen(protocol_name, sorted(DRIVEN), "is not replayed").name
+    vectors = (
+        read_replayed(traces, None if traces else protocol_name, among=DRIVEN, empty=True) if traces or not logs else []
+    )
     followed = [("logs", run_of([LogFile(log) for log in logs], steps_max=log_steps))] if logs else []
     results = []
     with open_with_broker(target, console=ERRORS) as opened:

@@ -23,7 +23,7 @@ from conformance.documents.reference import write_document
 from conformance.evidence.lassos import hopes_of, write_lassos
 from conformance.evidence.mistakes import Counterexample, Mistake
 from conformance.evidence.variants import breaking, write_variants
-from conformance.protocols import PROTOCOLS, REPLAYED, again, spelled
+from conformance.protocols import DRIVEN, PROTOCOLS, again, spelled
 from conformance.replay.lockstep import Divergence
 from conformance.report.divergence import said
 from conformance.vectors.generation import write_vectors
@@ -138,7 +138,7 @@ def write_parts(protocol: Protocol, parts: Sequence[str]) -> None:
             for number, name in enumerate(names):
                 progress(number, name)
                 write_counts(name, protocol)
-    if "vectors" in parts and protocol.name in REPLAYED:
+    if "vectors" in parts and protocol.name in DRIVEN:
         with progress_bar(f"Vectors of {protocol.name}") as progress:
             _write_vectors(protocol, lambda done, total: progress(done, "runs", total))
     if "variants" in parts:

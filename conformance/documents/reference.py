@@ -388,7 +388,7 @@ def _variants(
 ) -> Iterator[str]:
     yield "## Variants\n"
     yield "Deliberate deviations. One that breaks a promise about states or steps fails its proof, has a shortest trace to"
-    replayed = ", and is distinguished from the implementation by replay" if protocol.name in REPLAYED else ""
+    replayed = ", and is not followed by the implementation in a replay" if protocol.name in REPLAYED else ""
     yield f"the broken promise{replayed}; one that breaks an eventuality has a fair run that"
     yield "shows it. `ondemand check --variant NAME` shows either.\n"
     yield "| variant | replaces | origin | deviation | breaks | steps | found in |\n|---|---|---|---|---|---|---|"

@@ -19,7 +19,7 @@ from conformance.evidence.staleness import Part, earlier, stale
 from conformance.evidence.variants import promises_of
 from conformance.logs.verdict import Verdict
 from conformance.mutation.status import Held, held
-from conformance.protocols import REPLAYED, base
+from conformance.protocols import DRIVEN, NOT_REPLAYED, REPLAYED, base
 from conformance.replay.replays import (
     FOUND,
     NEGATIVE,
@@ -96,6 +96,11 @@ class Evidence:
     def replayed(self) -> bool:
         """Whether the implementation is compared with this protocol by replays."""
         return base(self.protocol).name in REPLAYED
+
+    @property
+    def not_replayed(self) -> str:
+        """Why the implementation is not compared with this protocol by replays; empty if it is."""
+        return NOT_REPLAYED.get(base(self.protocol).name, "")
 
     @property
     def exit(self) -> Exit:
@@ -216,6 +221,7 @@ class Evidence:
             "live": [decision.as_json() for decision in self.decisions],
             "simulate": self.simulation.as_json() if self.simulation else None,
             "replay": [replay.as_json() for replay in self.replays.values()],
+            "not_replayed": self.not_replayed or None,
             "validate": {where: one.as_json() for where, one in self.logs.items()},
             "missing": self.missing,
             "stale": self.stale or None,
@@ -293,8 +299,10 @@ def current_vectors(found: Evidence, stated: Protocol) -> list[Vector]:
     found.unmet += [sentence for vector in vectors for sentence in vector.unmet]
     taken = {step.action for vector in vectors if vector.diverges_at is None for step in vector.trace.steps}
     missing = [action.name for action in stated.actions if action.name not in taken]
-    if found.replayed and missing:
+    if missing and stated.name in DRIVEN:
         found.outdated["vectors"] = f"none of them takes {listed(missing)}"
+    elif missing and found.replayed:  # no search writes its vectors
+        found.unmet.append(f"{vectors_of(stated)}: no scenario takes {listed(missing)}; write one")
     return vectors
 
 

@@ -1,11 +1,12 @@
 """Many agents in one thread (subscribe requests in a pool): real cores, each with its own inbox and subscriptions at the broker.
 
-Differences from `impl.service.aca`: the agents share a connection (and so the administrator's identity), they keep their epoch in
-memory only, and no request is repeated after a timeout, since nothing is lost while the broker runs.
+Differences from `impl.service.aca`: the agents share a connection (and so the administrator's identity), and they keep their epoch
+in memory only.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
@@ -17,19 +18,27 @@ from typing import Any, Final
 from impl.broker import topics
 from impl.broker.deployment import Deployment
 from impl.composite import CompositeAca
-from impl.core import Effects, Event, Send
-from impl.errors import NotAllowed
+from impl.core import Effects, Event
 from impl.message_queue.aca import MessageQueueAca
-from impl.messages import Message, Pod, Published, Push, Subscribe
+from impl.messages import Pod, Subscribe
 from impl.on_demand.aca import Aca
-from impl.process import Acknowledge, Output, Process, Publish, SetAside, Work, run
+from impl.outputs import Acknowledge, Listen, Output, Publish, SetAside, Work, run
+from impl.process import Process
+from impl.roles.composite import AcaRole
+from impl.roles.timing import Timing
 from impl.storage.store import Outgoing
-from impl.transport.interface import Delivery, Letter, Session
+from impl.transport.interface import Connection, Delivery, Letter, Session
 from impl.transport.pulsar import PulsarConnection
 from impl.wire.codec import MalformedMessage, decode
 
 AT_ONCE: Final = 16
 """Concurrent requests to the broker; one at a time would mostly wait."""
+
+LOOK_SECONDS: Final = 0.05
+"""The longest wait before timers are checked."""
+
+LOSES_NOTHING: Final = Timing(answer_max=math.inf, idle_max=math.inf, hello_every=math.inf)
+"""For a broker that runs: no request is repeated after a timeout, and none is given up."""
 
 NAP_SECONDS: Final = 0.001
 """Pause between two polls of the inboxes when all were empty."""
@@ -63,7 +72,7 @@ class Tally:
 class CountingConnection:
     """A connection that counts published messages."""
 
-    def __init__(self, connection: PulsarConnection, tally: Tally) -> None:
+    def __init__(self, connection: Connection, tally: Tally) -> None:
         self._connection = connection
         self._tally = tally
 
@@ -84,17 +93,17 @@ class CountingConnection:
 class Agent:
     """One host's agent."""
 
-    def __init__(self, host: str, session: Session) -> None:
+    def __init__(self, host: str, session: Session, timing: Timing) -> None:
         self.host = host
         self.session = session
         self.aca = Aca(host)
         self.message_queue = MessageQueueAca(host)
-        self.composite = CompositeAca(self.aca, self.message_queue)
+        self.role = AcaRole(CompositeAca(self.aca, self.message_queue), timing)
         self.received: Counter[str] = Counter()
         """Messages by kind."""
         self.released: dict[Pod, float] = {}
         """By destination: when the held packet was released, in seconds of `perf_counter`."""
-        self.runner = Process(self)
+        self.runner = Process(self.role, told=self._happened)
         self.outbox: list[Letter] = []
         """What is to be published, together with what other agents send."""
         self.settled: list[Delivery] = []
@@ -111,34 +120,17 @@ class Agent:
                 self.outbox += output.letters()
             case Acknowledge(deliveries):
                 self.settled += deliveries
+            case Listen(topic, subscription):
+                self.session.listen(topic, subscription)
             case SetAside(_, reason):
                 raise MalformedMessage(reason)
         return ()
 
-    def happened(self, event: Event) -> None:
-        """See `impl.process.Role`."""
+    def _happened(self, event: Event) -> None:
         if event.name == "release":
             self.released[event.fields["destination"]] = time.perf_counter()
         if self.on_event is not None:
             self.on_event(self, event)
-
-    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
-        """See `impl.process.Role`."""
-        raise problem
-
-    def take(self, message: Message, delivery: Delivery) -> Effects:
-        """Handles a message as `impl.service.aca` does."""
-        self.received[type(message).__name__] += 1
-        match message:
-            case Push() | Published():
-                return self.message_queue.receive(message, delivery.topic)
-            case Subscribe():
-                if not self.message_queue.is_to_subscribe(message):
-                    return self.message_queue.pass_over(message)
-                self.session.listen(topics.multicast(message.vpc), topics.reader(self.host))
-                return self.message_queue.accept(message)
-            case _:
-                return self.aca.receive(message)
 
 
 Command = Callable[[], list[tuple[Agent, Effects]]]
@@ -148,12 +140,15 @@ Command = Callable[[], list[tuple[Agent, Effects]]]
 class Fleet:
     """The agents of these hosts, whose topics must exist."""
 
-    def __init__(self, deployment: Deployment, hosts: Sequence[str], tally: Tally) -> None:
+    def __init__(
+        self, deployment: Deployment, hosts: Sequence[str], tally: Tally, timing: Timing = LOSES_NOTHING
+    ) -> None:
         self._connection = CountingConnection(PulsarConnection(deployment, deployment.admin_token), tally)
         self._pool = ThreadPoolExecutor(AT_ONCE, "fleet")
         opened = self._pool.map(lambda host: self._connection.open_session("aca", [topics.inbox(host)]), hosts)
-        self.agents = {host: Agent(host, session) for host, session in zip(hosts, opened, strict=True)}
+        self.agents = {host: Agent(host, session, timing) for host, session in zip(hosts, opened, strict=True)}
         self._commands: list[Command] = []
+        self._next_look = 0.0
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self.problem: BaseException | None = None
@@ -162,7 +157,7 @@ class Fleet:
     def start(self) -> None:
         """Starts all agents in their first epoch."""
         self._thread.start()
-        self.submit(lambda: [(agent, agent.composite.start()) for agent in self.agents.values()])
+        self.submit(lambda: [(agent, agent.role.begin()) for agent in self.agents.values()])
 
     def packet(self, host: str, number: int, source: Pod, destination: Pod) -> None:
         """A pod of the host sends a packet to another; `number` must be new."""
@@ -198,6 +193,11 @@ class Fleet:
         for command in commands:
             for agent, effects in command():
                 agent.do(agent.runner.command(partial(_same, effects)))
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + LOOK_SECONDS
+            for agent in self.agents.values():
+                agent.do(agent.runner.time(now))
         taken: list[tuple[Agent, Delivery]] = []
         for agent in self.agents.values():
             delivery = agent.session.receive(0)
@@ -224,6 +224,7 @@ def _same(effects: Effects) -> Effects:
 
 def _take(item: tuple[Agent, Delivery]) -> None:
     agent, delivery = item
+    agent.received[type(decode(delivery.data)).__name__] += 1
     agent.do(agent.runner.deliver(delivery))
     agent.do(agent.runner.settle())
 

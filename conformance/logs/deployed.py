@@ -6,41 +6,28 @@ return; packets are delivered, held, refused and dropped; routes are evicted; ag
 
 from __future__ import annotations
 
-import heapq
+import math
 import random
-import secrets
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Final
 
-from conformance.logs.broker_agents import Agent, Command, Fleet, Tally, by_pool
+from conformance.logs.broker_agents import Agent, Fleet, Tally
 from conformance.logs.fleet import HOSTS_OF_A_VPC, CountedFile, Recorded, fleet_of
-from impl.broker import topics
-from impl.broker.admin import Admin
+from conformance.logs.system import WAIT_SECONDS_MAX, FleetSystem, Progress, apart
 from impl.broker.deployment import Deployment
-from impl.broker.hosts import registration_number
 from impl.core import Effects, Event
-from impl.errors import EnvironmentProblem
 from impl.events.event_schema import MESSAGE_QUEUE, ON_DEMAND
 from impl.events.message_queue import MessageQueueAcaProjection
 from impl.events.on_demand import OnDemandAcaProjection
 from impl.events.recorder import Projection, Recorder
-from impl.messages import Kind, Pod, Registered
+from impl.messages import Kind, Pod
+from impl.roles.timing import Timing
 from impl.service.dpm import DpmService
-from impl.service.loop import Service
 from impl.service.ncm import NcmService
-from impl.service.timing import Timing
-from impl.storage.store import SqliteStore
-from impl.transport.interface import Letter
-from impl.transport.pulsar import PulsarConnection
-from impl.wire.codec import encode
 
 AGENTS: Final = 100
 
@@ -61,14 +48,8 @@ NCM_STARTS: Final = 3
 
 TIMING: Final = Timing(remind_every=5.0, resend_every=10.0, confirm_max=120.0)
 
-WAIT_SECONDS_MAX: Final = 300.0
-"""Timeout for greeting all hosts, and for pending changes to end."""
-
-ANSWER_SECONDS: Final = 20.0
-PAUSE_SECONDS: Final = 2.0
-"""Until an agent gives up a packet, and until it may ask again after a refusal."""
-
-Progress = Callable[[int, str], None]
+AGENTS_TIMING: Final = replace(TIMING, answer_max=20.0, refusal_pause=2.0, idle_max=math.inf)
+"""Routes are evicted at random."""
 
 
 class _RecordedFleet(Fleet):
@@ -77,7 +58,7 @@ class _RecordedFleet(Fleet):
     def __init__(
         self, deployment: Deployment, hosts: Sequence[str], pods: Sequence[Pod], folder: Path, seed: int
     ) -> None:
-        super().__init__(deployment, hosts, Tally())
+        super().__init__(deployment, hosts, Tally(), AGENTS_TIMING)
         self.busy = False
         self.packets = 0
         self._chance = random.Random(seed)
@@ -88,7 +69,6 @@ class _RecordedFleet(Fleet):
         self.sinks = {host: CountedFile(folder / f"{host}.ndjson") for host in hosts}
         self._own: dict[str, dict[Pod, None]] = {host: {} for host in hosts}
         self._held: set[tuple[str, int, int]] = set()
-        self._due: list[tuple[float, int, Command]] = []
         for host in hosts:
             self._begin(self.agents[host])
 
@@ -119,35 +99,18 @@ class _RecordedFleet(Fleet):
                     self._own[agent.host][fields["pod"]] = None
             case "ask":
                 self._held.add((agent.host, fields["epoch"], fields["request"]))
-                self._later(ANSWER_SECONDS, partial(self._time_out, agent, fields["epoch"], fields["request"]))
             case "release" | "give up":
                 self._held.discard((agent.host, fields["epoch"], fields["request"]))
-                if event.step == "on-demand.drop_as_refused":
-                    self._later(PAUSE_SECONDS, partial(self._resume, agent, fields["source"], fields["destination"]))
 
     # ------------------------------------------------------------------------------------------ spontaneous actions
 
-    def _later(self, seconds: float, command: Command) -> None:
-        heapq.heappush(self._due, (time.monotonic() + seconds, next(self._numbers), command))
-
     def _round(self) -> bool:
-        now = time.monotonic()
-        while self._due and self._due[0][0] <= now:
-            self.submit(heapq.heappop(self._due)[2])
         if self.busy:
             for _ in range(PACKETS_OF_A_ROUND):
                 if len(self._held) >= HELD_MAX:
                     break
                 self.submit(self._act)
         return super()._round()
-
-    def _time_out(self, agent: Agent, epoch: int, number: int) -> list[tuple[Agent, Effects]]:
-        held = agent.aca.epoch == epoch and agent.aca.is_held(number)
-        return [(agent, agent.aca.time_out(number))] if held else []
-
-    def _resume(self, agent: Agent, source: Pod, destination: Pod) -> list[tuple[Agent, Effects]]:
-        paused = agent.aca.is_paused(source, destination)
-        return [(agent, agent.aca.resume(source, destination))] if paused else []
 
     def _act(self) -> list[tuple[Agent, Effects]]:
         agent = self._chance.choice(list(self.agents.values()))
@@ -170,118 +133,56 @@ class _RecordedFleet(Fleet):
     def _restart(self, agent: Agent) -> list[tuple[Agent, Effects]]:
         self._held = {item for item in self._held if item[0] != agent.host}
         self._begin(agent)
-        return [(agent, agent.composite.start())]
+        return [(agent, agent.role.begin())]
 
 
-class _Deployed:
-    """DPM, NCM and a fleet."""
+class _Deployed(FleetSystem):
+    """DPM, NCM and a fleet that keep logs."""
 
-    def __init__(self, deployment: Deployment, folder: Path, stores: Path, agents: int, seed: int) -> None:
-        self.deployment = deployment
-        self.hosts, self.placed = fleet_of(agents)
+    def __init__(self, deployment: Deployment, stores: Path, folder: Path, agents: int, seed: int, progress: Progress):
+        hosts, self.placed = fleet_of(agents)
+        super().__init__(deployment, stores, hosts, progress)
         self.pods = list(self.placed)
-        self._stores = stores
         self._chance = random.Random(seed)
-        self._threads: dict[str, tuple[Service, threading.Thread]] = {}
-        self.problems: list[BaseException] = []
-        topics.prepare(deployment)
-        with Admin(deployment) as admin:
-            by_pool(
-                admin.create_topic,
-                [name(host) for host in self.hosts for name in (topics.inbox, topics.requests, topics.notices)],
-            )
         self.sinks = {name: CountedFile(folder / f"{name}.ndjson") for name in ("dpm", "ncm")}
-        self.fleet = _RecordedFleet(deployment, self.hosts, self.pods, folder, seed)
-        self.ncm = self._ncm()
-        self.dpm = DpmService(self._store("dpm"), self._connect, TIMING, events=self.sinks["dpm"])
-        self._run(self.ncm)
-        self._run(self.dpm)
+        self.fleet: _RecordedFleet = _RecordedFleet(deployment, hosts, self.pods, folder, seed)
+        self.dpm = DpmService(self.store("dpm"), self.connect, TIMING, events=self.sinks["dpm"])
+        self._start_ncm()
+        self.start(self.dpm)
 
-    def _connect(self) -> PulsarConnection:
-        return PulsarConnection(self.deployment, self.deployment.admin_token)
-
-    def _store(self, name: str) -> SqliteStore:
-        return SqliteStore(self._stores / f"{name}.sqlite", name)
-
-    def _ncm(self) -> NcmService:
-        return NcmService(self._store("ncm"), self._connect, TIMING, self.sinks["ncm"])
-
-    def _run(self, service: Service) -> None:
-        def run() -> None:
-            try:
-                service.run()
-            except BaseException as problem:
-                self.problems.append(problem)
-                raise
-
-        thread = threading.Thread(target=run, name=service.process)
-        thread.start()
-        self._threads[service.process] = (service, thread)
-
-    def _stop(self, name: str) -> None:
-        service, thread = self._threads.pop(name)
-        service.stop()
-        thread.join()
+    def _start_ncm(self) -> None:
+        self.ncm = NcmService(self.store("ncm"), self.connect, TIMING, self.sinks["ncm"])
+        self.start(self.ncm)
 
     @property
     def lines(self) -> int:
         """Lines written by all processes so far."""
         return sum(sink.lines for sink in (*self.sinks.values(), *self.fleet.sinks.values()))
 
-    def wait(self, what: str, done: Callable[[], bool]) -> None:
-        """Waits for a condition."""
-        end = time.monotonic() + WAIT_SECONDS_MAX
-        while not done():
-            self.check()
-            if time.monotonic() > end:
-                raise EnvironmentProblem(f"Waited {WAIT_SECONDS_MAX:g} s for {what}; use fewer agents")
-            time.sleep(0.01)
-
-    def check(self) -> None:
-        """Raises the exception that ended a service or the fleet, if any."""
-        problem = self.fleet.problem or next(iter(self.problems), None)
-        if problem is not None:
-            raise problem
-
     def begin(self) -> None:
         """Registers and greets all hosts, and places all pods."""
-        connection = self._connect()
-        registered = [Registered(host, registration_number()) for host in self.hosts]
-        connection.publish([Letter(topics.HOSTS, encode(item), item.host) for item in registered])
-        connection.close()
-        self.wait("hosts to be registered", lambda: len(self.ncm.ncm.hosts()) == len(self.hosts))
-        self.wait("hosts to be registered with DPM", lambda: len(self.dpm.message_queue.hosts()) == len(self.hosts))
-        self.fleet.start()
-        self.wait("agents to be greeted", lambda: all(self.ncm.ncm.was_met(host) for host in self.hosts))
+        super().begin()
         for pod, host in self.placed.items():
             self.dpm.place(pod, host).result(WAIT_SECONDS_MAX)
         self._until_quiet()
 
     def _until_quiet(self) -> None:
-        self.wait("changes to end", lambda: not self._pending())
+        self.wait("changes to end", 1, lambda: not self._pending())
 
     def _pending(self) -> int:
-        found: list[int] = []
+        return self.asked(self.dpm, lambda: len(self.dpm.dpm.pending()))
 
-        def look() -> Effects:
-            found.append(len(self.dpm.dpm.pending()))
-            return Effects()
-
-        self.dpm.submit(look).result(WAIT_SECONDS_MAX)
-        return found[0]
-
-    def work(self, events: int, progress: Progress) -> None:
+    def work(self, events: int) -> None:
         """Sends packets and decides changes until `events` lines are written."""
         self.fleet.busy = True
         changes, looked, restarts = 0, 0, [events * (item + 1) // (NCM_STARTS + 1) for item in range(NCM_STARTS)]
         while (lines := self.lines) < events:
             self.check()
-            progress(lines, f"of {events:,}")
+            self._progress(lines, f"of {events:,}")
             if restarts and lines >= restarts[0]:
                 restarts.pop(0)
-                self._stop("ncm")
-                self.ncm = self._ncm()
-                self._run(self.ncm)
+                self.stop_one(self.ncm)
+                self._start_ncm()
             if changes * PACKETS_OF_A_CHANGE > self.fleet.packets or (
                 changes - looked >= UNDER_WAY_MAX and self._pending() > UNDER_WAY_MAX
             ):
@@ -308,28 +209,10 @@ class _Deployed:
             self.placed[pod] = host
             self.dpm.place(pod, host).result(WAIT_SECONDS_MAX)
 
-    def close(self) -> None:
-        """Stops everything and deletes the namespace."""
-        for name in list(self._threads):
-            self._stop(name)
-        self.fleet.close()
+    def stop(self) -> None:
+        super().stop()
         for sink in self.sinks.values():
             sink.close()
-        with Admin(self.deployment) as admin:
-            by_pool(admin.delete_topic, admin.topics())
-            admin.delete_namespace()
-
-
-@contextmanager
-def _deployed(deployment: Deployment, folder: Path, agents: int, seed: int) -> Iterator[_Deployed]:
-    tenant = deployment.namespace.split("/")[0]
-    own = replace(deployment, namespace=f"{tenant}/logs-{secrets.token_hex(6)}")
-    with tempfile.TemporaryDirectory(prefix="ondemand-logs-") as stores:
-        made = _Deployed(own, folder, Path(stores), agents, seed)
-        try:
-            yield made
-        finally:
-            made.close()
 
 
 def record_on_broker(
@@ -348,9 +231,13 @@ def record_on_broker(
     """
     started = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
-    with _deployed(deployment, folder, agents, seed) as deployed:
-        deployed.begin()
-        deployed.work(events, progress)
+    with apart(deployment, "logs") as (own, stores):
+        deployed = _Deployed(own, stores, folder, agents, seed, progress)
+        try:
+            deployed.begin()
+            deployed.work(events)
+        finally:
+            deployed.stop()
     sinks = [*deployed.sinks.values(), *deployed.fleet.sinks.values()]
     return Recorded(
         [sink.path for sink in sinks],

@@ -23,21 +23,22 @@ from typing import Any, Final
 from conformance.replay.driver import Cores
 from impl.broker import topics
 from impl.composite import CompositeAca, CompositeDpm, of_message_queue
-from impl.core import Effects, Event, Send
-from impl.errors import NotAllowed
+from impl.core import Effects
 from impl.events.event_schema import MESSAGE_QUEUE, ON_DEMAND
 from impl.events.file import FileSink
 from impl.events.message_queue import MessageQueueAcaProjection, MessageQueueDpmProjection
 from impl.events.on_demand import OnDemandAcaProjection, OnDemandDpmProjection, OnDemandNcmProjection
 from impl.events.recorder import Projection, Recorder
-from impl.message_queue.dpm import MessageQueueDpm
 from impl.message_queue.thresholds import NEVER_LARGE
-from impl.messages import Kind, Message, Pod, Push, Registered
-from impl.process import Output, Process, Publish, SetAside, Work, run
-from impl.service.ncm import channel_of
+from impl.messages import Kind, Pod, Registered
+from impl.outputs import Output, Publish, Role, SetAside, Work, run
+from impl.process import Process
+from impl.roles.composite import AcaRole, DpmRole
+from impl.roles.on_demand import NcmRole
+from impl.roles.timing import Timing
 from impl.storage.store import Outgoing
 from impl.transport.interface import Delivery, Letter
-from impl.wire.codec import MalformedMessage
+from impl.wire.codec import MalformedMessage, encode
 
 AGENTS: Final = 100
 HOSTS_OF_A_VPC: Final = 10
@@ -55,10 +56,19 @@ LATE: Final = (500, 3_000)
 
 LATE_ONCE_IN: Final = 500
 TWICE_ONCE_IN: Final = 500
-ANSWER_MAX: Final = 400
-PAUSE: Final = 200
-REMINDER: Final = 800
-"""Steps until an agent gives up a packet, until it may ask again after a refusal, and between two reminders."""
+TIMING: Final = Timing(
+    answer_max=400,
+    refusal_pause=200,
+    idle_max=math.inf,
+    remind_every=800,
+    resend_every=800,
+    confirm_max=math.inf,
+    hello_every=math.inf,
+)
+"""In steps. Routes are evicted at random, and no change is ever given up."""
+
+LOOK_EVERY: Final = 50
+"""Steps between two looks at all timers."""
 
 SPONTANEOUS: Final = (
     ("packet", 800),
@@ -111,10 +121,10 @@ class Recorded:
 
 @dataclass
 class _Process:
-    """A core with its log, and the process runner that both belong to."""
+    """A role with its log, and the process runner that both belong to."""
 
     name: str
-    core: Any
+    role: Role
     recorder: Recorder | None
     sink: CountedFile | None
     own: dict[Pod, None] = field(default_factory=dict)
@@ -122,18 +132,8 @@ class _Process:
     last: deque[Letter] = field(default_factory=lambda: deque(maxlen=REPUBLISHED))
 
     def __post_init__(self) -> None:
-        self.runner = Process(self, self.recorder)
-
-    def take(self, message: Message, delivery: Delivery) -> Effects:
-        """See `impl.process.Role`."""
-        return _taken(self, message, delivery.topic)
-
-    def happened(self, event: Event) -> None:
-        """See `impl.process.Role`."""
-
-    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
-        """See `impl.process.Role`."""
-        raise problem
+        self.runner = Process(self.role, self.recorder)
+        self.core = self.role.core
 
 
 class CountedFile:
@@ -191,11 +191,11 @@ class _Simulation:
         self._begin()
 
     def _made(self, name: str, sink: CountedFile | None, snapshot: Any = None) -> _Process:
-        core, projections = _core(name, self._cores)
+        role, projections = _role(name, self._cores)
         if snapshot is not None:
-            core.restore(snapshot)
+            role.core.restore(snapshot)
         if sink is None:
-            return _Process(name, core, None, None)
+            return _Process(name, role, None, None)
         host = name if name not in ("dpm", "ncm") else ""
         about = {"many_ports": NEVER_LARGE.many_ports, "many_in_a_group": NEVER_LARGE.many_in_a_group}
         recorder = Recorder(
@@ -207,7 +207,7 @@ class _Simulation:
             clock=lambda: BEGAN + self.now * STEP_NANOSECONDS,
         )
         recorder.begin()
-        return _Process(name, core, recorder, sink)
+        return _Process(name, role, recorder, sink)
 
     def _begin(self) -> None:
         dpm = self.processes["dpm"]
@@ -223,14 +223,15 @@ class _Simulation:
         """Registers a host and starts its agent."""
         self._register(host)
         agent = self.processes[host]
-        self._done(agent, agent.core.start())
+        self._run(agent, agent.runner.command(agent.role.begin))
 
     def _register(self, host: str) -> None:
         """Registers a host, perhaps again."""
-        ncm, dpm = self.processes["ncm"], self.processes["dpm"]
         number = self._registrations[host] = self._registrations.get(host, 0) + 1
-        self._done(ncm, ncm.core.register(Registered(host, number)))
-        self._done(dpm, of_message_queue(dpm.core.message_queue.register(Registered(host, number))))
+        data = encode(Registered(host, number))
+        for name in ("ncm", "dpm"):
+            process = self.processes[name]
+            self._run(process, process.runner.deliver(Delivery(topics.HOSTS, data, "", "", 0.0, None)))
 
     @property
     def lines(self) -> int:
@@ -247,7 +248,7 @@ class _Simulation:
         self._run(process, process.runner.command(lambda: effects))
 
     def _run(self, process: _Process, work: Work) -> None:
-        """Performs the outputs of an input: publishes messages, and schedules timeouts. Nothing is stored."""
+        """Performs the outputs of an input: publishes messages. Nothing is stored."""
         self.answers_left -= 1
         if self.answers_left < 0:
             raise Restless(f"{process.name} and the others exchange messages without end")
@@ -260,11 +261,6 @@ class _Simulation:
                 process.own.pop(pod, None)
                 if event.fields["place"] == process.name:
                     process.own[pod] = None
-            elif event.name == "ask":
-                self._after(ANSWER_MAX, lambda number=event.fields["request"]: self._time_out(process.name, number))  # type: ignore[misc] # a default binds it
-            elif event.step == "on-demand.drop_as_refused":
-                pair = (event.fields["source"], event.fields["destination"])
-                self._after(PAUSE, lambda pair=pair: self._resume(process.name, *pair))  # type: ignore[misc] # as above
 
     def _perform(self, process: _Process, output: Output) -> Sequence[Outgoing]:
         if isinstance(output, Publish):
@@ -293,34 +289,14 @@ class _Simulation:
         process = self.processes[_reader(letter.topic)]
         delivery = Delivery(letter.topic, letter.data, letter.tag, "", 0.0, None, letter.origin)
         self._run(process, process.runner.deliver(delivery))
-        if process.name == "dpm":
-            self._decide()
-        elif process.name == "ncm" and self.chance.randrange(4) == 0:
-            self._report()
+        if process.name == "dpm" or (process.name == "ncm" and self.chance.randrange(4) == 0):
+            self._look(process)
 
-    def _report(self) -> None:
-        ncm = self.processes["ncm"]
-        for change in ncm.core.due():
-            self._done(ncm, ncm.core.report(*change))
-
-    def _decide(self) -> None:
-        dpm = self.processes["dpm"]
-        channel: MessageQueueDpm = dpm.core.message_queue
-        for vpc in sorted(channel.stirred()):
-            for operation in channel.due(vpc):
-                self._done(dpm, of_message_queue(operation()))
+    def _look(self, process: _Process) -> None:
+        """Lets the timers of a process fire."""
+        self._run(process, process.runner.time(self.now))
 
     # ------------------------------------------------------------------------------------------ spontaneous actions
-
-    def _time_out(self, host: str, number: int) -> None:
-        agent = self.processes[host]
-        if agent.core.aca.is_held(number):
-            self._done(agent, agent.core.aca.time_out(number))
-
-    def _resume(self, host: str, source: Pod, destination: Pod) -> None:
-        agent = self.processes[host]
-        if agent.core.aca.is_paused(source, destination):
-            self._done(agent, agent.core.aca.resume(source, destination))
 
     def step(self) -> None:
         """Delivers what is due and takes one spontaneous action."""
@@ -346,15 +322,16 @@ class _Simulation:
                 self._done(agent, agent.core.aca.evict(pod))
             case "revise":
                 self._done(dpm, of_message_queue(dpm.core.message_queue.revise(vpc, Kind.SUBNET, b"")))
-                self._decide()
+                self._look(dpm)
             case "restart agent":
                 self._restart(host)
             case "register again" if host in self._registrations:
                 self._register(host)
             case _:
                 pass
-        if self.now % REMINDER == 0:
-            self._remind()
+        if self.now % LOOK_EVERY == 0:
+            for process in self.processes.values():
+                self._look(process)
         if self.chance.randrange(SERVICE_RESTART_ONCE_IN) == 0:
             self._restart(self.chance.choice(("dpm", "ncm")))
 
@@ -367,23 +344,10 @@ class _Simulation:
         old = self.processes[name]
         new = self.processes[name] = self._made(name, old.sink, json.loads(json.dumps(old.core.snapshot())))
         if name not in ("dpm", "ncm"):
-            self._done(new, new.core.start())
+            self._run(new, new.runner.command(new.role.begin))
             return
         for letter in old.last:
             self._send(replace(letter, origin=""))
-
-    def _remind(self) -> None:
-        """Repeats what was not confirmed."""
-        ncm, dpm = self.processes["ncm"], self.processes["dpm"]
-        for host, pod in ncm.core.unconfirmed():
-            if ncm.core.was_met(host):
-                self._done(ncm, ncm.core.remind(host, pod))
-        for change in dpm.core.dpm.pending():
-            self._done(dpm, dpm.core.dpm.resend(*change))
-        channel: MessageQueueDpm = dpm.core.message_queue
-        for vpc in channel.vpcs():
-            for host in channel.unconfirmed(vpc):
-                self._done(dpm, channel.remind(host, vpc))
 
     def settle(self, until: float) -> None:
         """Runs everything that is due up to a step."""
@@ -393,7 +357,7 @@ class _Simulation:
     def close(self) -> Recorded:
         """Delivers all messages in flight and stops all processes."""
         self.settle(float("inf"))
-        self._report()
+        self._look(self.processes["ncm"])
         self.settle(float("inf"))
         sinks = []
         for process in self.processes.values():
@@ -403,18 +367,18 @@ class _Simulation:
         return Recorded([sink.path for sink in sinks], self.lines, sum(sink.bytes for sink in sinks), 0.0)
 
 
-def _core(name: str, cores: Cores) -> tuple[Any, dict[str, Projection]]:
+def _role(name: str, cores: Cores) -> tuple[Role, dict[str, Projection]]:
     if name == "ncm":
         ncm = cores.ncm()
-        return ncm, {ON_DEMAND: OnDemandNcmProjection(ncm)}
+        return NcmRole(ncm, TIMING), {ON_DEMAND: OnDemandNcmProjection(ncm)}
     if name == "dpm":
         dpm, channel = cores.dpm(), cores.message_queue_dpm(NEVER_LARGE)
-        return CompositeDpm(dpm, channel), {
+        return DpmRole(CompositeDpm(dpm, channel), TIMING), {
             ON_DEMAND: OnDemandDpmProjection(dpm),
             MESSAGE_QUEUE: MessageQueueDpmProjection(channel),
         }
     aca, message_queue = cores.aca(name), cores.message_queue_aca(name)
-    return CompositeAca(aca, message_queue), {
+    return AcaRole(CompositeAca(aca, message_queue), TIMING), {
         ON_DEMAND: OnDemandAcaProjection(aca),
         MESSAGE_QUEUE: MessageQueueAcaProjection(message_queue),
     }
@@ -428,23 +392,6 @@ def _reader(topic: str) -> str:
             return "dpm"
     kind, _, host = topic.partition("-")
     return {"requests": "ncm", "notices": "dpm"}.get(kind, host)
-
-
-def _taken(process: _Process, message: Message, topic: str) -> Effects:
-    core = process.core
-    effects: Effects
-    if process.name == "ncm":
-        effects = core.receive(message, channel_of(topic))
-    elif process.name == "dpm":
-        speaker = topics.speaker(topic)
-        effects = (
-            of_message_queue(core.message_queue.receive(message, speaker)) if speaker else core.dpm.receive(message)
-        )
-    elif isinstance(message, Push):
-        effects = core.message_queue.receive(message, topic)
-    else:
-        effects = core.aca.receive(message)
-    return effects
 
 
 def record_in_memory(

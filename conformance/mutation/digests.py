@@ -16,7 +16,7 @@ from typing import Final
 
 from conformance import configurations
 from conformance.mutation.cores.modules import MODULES
-from conformance.protocols import REPLAYED
+from conformance.protocols import DRIVEN
 from conformance.replay.replays import vectors_of
 from conformance.vectors.scenario import SUFFIX
 from model.language import Protocol
@@ -49,7 +49,7 @@ def inputs_of_statement(protocol: Protocol) -> Inputs:
         "engines": {**of_modules(modules(STATEMENT_BY, ENGINES)), SOLVER: version(SOLVER)},
         "configurations": of_files(configurations.path_of(name, protocol) for name in configurations.names(protocol)),
     }
-    if protocol.name in REPLAYED:
+    if protocol.name in DRIVEN:
         found["vectors"] = _together(_vectors(protocol))
         found["logs"] = of_modules(modules(LOGS_BY, LOGS))
     return found

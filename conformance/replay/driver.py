@@ -12,11 +12,13 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, Final, Protocol
 
 from conformance.replay.enabledness import EnabledList, SpontaneousAction, UnauthorizedMessage, View, enabledness
-from conformance.replay.held_process import Hand, HeldProcess, answered, calling, querying
+from conformance.replay.held_process import HeldProcess
+from conformance.replay.judged_role import CoreFailed, answered, calling, querying
 from conformance.replay.memo import Memo
 from conformance.replay.observe import Difference
 from conformance.replay.targets import Target, reader_of
@@ -29,7 +31,9 @@ from impl.messages import Message
 from impl.on_demand.aca import Aca
 from impl.on_demand.dpm import Dpm
 from impl.on_demand.ncm import Ncm
+from impl.outputs import Role
 from impl.process import Process
+from impl.timers import Timer, Timers, When
 from model.language import Action
 from model.reference.interpreter import Events, Interpreter
 from model.reference.state import Element, Occurrence, State, Trace, Tuple
@@ -45,7 +49,7 @@ Choices = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Cores:
-    """The factories of cores; a test replaces one to see that replays notice it."""
+    """The factories of cores, the roles and the runner; a test replaces one to see that replays notice it."""
 
     dpm: Callable[[], Dpm] = Dpm
     ncm: Callable[[], Ncm] = Ncm
@@ -53,6 +57,12 @@ class Cores:
     message_queue_dpm: Callable[[Thresholds], MessageQueueDpm] = MessageQueueDpm
     message_queue_aca: Callable[[str], MessageQueueAca] = MessageQueueAca
     runner: type[Process] = Process
+    roles: Mapping[type[Role], type[Role]] = field(default_factory=dict)
+    """Instead of these roles."""
+
+    def role(self, kind: type[Role]) -> Callable[..., Role]:
+        """What makes this kind of role."""
+        return self.roles.get(kind, kind)
 
 
 class NotDrivable(Exception):
@@ -78,8 +88,14 @@ class Driver(ABC):
     names: Naming
     forged: ClassVar[Mapping[str, str]]
     """What a Byzantine agent sends, by action."""
+    services: ClassVar[tuple[str, ...]]
+    """The processes beside hosts."""
     spontaneous: ClassVar[tuple[SpontaneousAction, ...]]
     """The spontaneous actions of roles, by calls that a core has to refuse where they are not enabled."""
+    at_once: ClassVar[Collection[str]] = ()
+    """Those for which no time has to pass, so that no timer is set."""
+    timed: ClassVar[Mapping[str, tuple[str, ...]]]
+    """By action that a timer is for: the choices that it is about. Cores and timers have the specification's names of actions."""
 
     def __init__(
         self,
@@ -102,19 +118,27 @@ class Driver(ABC):
         self._correct = {str(key[0]) for key in trace.states[0].relations["correct"]}
         self._processes: dict[str, HeldProcess] = {}
         self._willing = enabledness(interpreter, self.spontaneous)
+        self._meanings: dict[str, Mapping[tuple[Any, ...], Tuple]] = {}
         self._sent: dict[str, set[Tuple]] = {}
         self._state: State = trace.states[0]
+        self._now = 0
+        self._demanded = True
         self._plan = [process_of(action, step) for action, step in zip(actions, trace.steps, strict=True)]
+        self._timers: dict[str, dict[Timer, list[int]]] = {}
+        """By process: the steps at which its timers fire."""
+        for number, step in enumerate(trace.steps):
+            timer = self._timer(step.action, dict(step.choices))
+            if timer is not None:
+                self._timers.setdefault(self._plan[number], {}).setdefault(timer, []).append(number)
         self._last_use = {
             self.taken(action, step, self._state): number
             for number, (action, step) in enumerate(zip(actions, trace.steps, strict=True))
             if action.takes
         }
 
-    @property
     @abstractmethod
-    def _roles(self) -> Mapping[str, tuple[Callable[[], Any], Hand]]:
-        """What makes the core of each process, and how it is handed a message. A Byzantine host has no core."""
+    def _role(self, process: str, when: When) -> Role:
+        """A new role for a service or a host. A Byzantine host has none."""
 
     @abstractmethod
     def _begin(self) -> None:
@@ -136,17 +160,44 @@ class Driver(ABC):
         """What must change nothing."""
         return iter(())
 
-    @abstractmethod
     def _listings(self, process: HeldProcess) -> Iterator[EnabledList]:
-        """What a core says that it could do now."""
+        """What a role says that it could do now: its timers are set for what is enabled."""
+        timers: Timers = process.role.timers
+        for own in self._willing.spontaneous_of(process.name, self._hosts):
+            if own.name in self.timed and own.name not in self.at_once:
+                meant = self._meant(own)
+                about = timers.set_for(own.name)
+                yield EnabledList(f"timer: {own.name}", (own.name,), frozenset(meant.get(item, item) for item in about))
+
+    def _meant(self, own: SpontaneousAction) -> Mapping[tuple[Any, ...], Tuple]:
+        """By what a timer is about: the choices of its action, in the order of its parameters."""
+        if own.name not in self._meanings:
+            self._meanings[own.name] = {
+                tuple(self._word(name, value) for name, value in zip(own.parameters, choices, strict=True)): choices
+                for choices in self._willing.choices[own.name]
+            }
+        return self._meanings[own.name]
 
     @abstractmethod
-    def _by_itself(self, process: HeldProcess, action: Action, choices: Choices, before: State) -> Effects:
-        """The spontaneous actions of a role."""
+    def _by_itself(self, core: Any, action: Action, choices: Choices, before: State) -> Effects:
+        """What a core does spontaneously and without a timer."""
+
+    def _by_byzantine(self, process: HeldProcess, action: Action, choices: Choices) -> Effects:
+        """What a Byzantine host does beside speaking."""
+        raise NotDrivable(f"nobody knows how {process.name} does {action.name}")
 
     @abstractmethod
-    def _takes(self, process: HeldProcess, action: Action, taken: Message, before: State) -> Effects:
-        """A message is handed to the core that a step takes it for."""
+    def _word(self, choice: str, value: Element) -> Any:
+        """The implementation's word for the value of a choice."""
+
+    def _timer(self, action: str, choices: Choices) -> Timer | None:
+        """The timer that an action is taken by; None: by none."""
+        about = self.timed.get(action)
+        return None if about is None else Timer(action, tuple(self._word(name, choices[name]) for name in about))
+
+    def _take(self, process: HeldProcess, action: Action, taken: Message, before: State, crash: str) -> Effects:
+        """A message is handed to the process that a step takes it for."""
+        return process.deliver(taken, crash)
 
     @abstractmethod
     def _is_named(self, message: Message) -> bool:
@@ -169,18 +220,20 @@ class Driver(ABC):
         self._target.prepare(self._hosts)
         self._target.next_trace()
         tag = f"{self._name} {time.time_ns()}"
-        for process, (make, hand) in self._roles.items():
-            correct = process not in self._hosts or process in self._correct
+        for process in (*self.services, *self._hosts):
+            correct = process in self.services or process in self._correct
             self._processes[process] = HeldProcess(
                 process,
                 self._target,
-                make if correct else None,
-                hand,
+                partial(self._role, process) if correct else None,
                 tag,
                 runner=self._cores.runner,
-                twins=process not in self._hosts,
+                twins=process in self.services,
+                plan=self._timers.get(process),
             )
         self._begin()
+        for held in self._processes.values():
+            self._let_pass(held, -1)
 
     @property
     def processes(self) -> list[str]:
@@ -202,11 +255,14 @@ class Driver(ABC):
 
     # ------------------------------------------------------------------------------------------------- steps
 
-    def step(self, number: int, before: State, after: State) -> Effects:
+    def step(self, number: int, before: State, after: State, *, demanded: bool = True) -> Effects:
         """Makes a step happen; `before` and `after` are the specification's states. Returns what the core answered.
 
+        `demanded`: the process has to take the step; if not, it may refuse to, and what it would do is seen even if it would
+        not come to it.
+
         Raises:
-            IllegalInput: the core refuses to.
+            IllegalInput: the core refuses to, or no timer is set for it.
             CoreFailed: it raises anything else.
             MalformedMessage: a process sent what does not parse.
             NotDrivable: it cannot be arranged.
@@ -214,10 +270,29 @@ class Driver(ABC):
         """
         self._state = after
         process, crash = self._processes[self._plan[number]], self._crash(number)
+        self._now, self._demanded = number, demanded
         try:
-            return self._perform(process, number, before, crash)
+            effects = self._perform(process, number, before, crash)
+            self._let_pass(process, number)
+            return effects
         finally:
             self._arrive()
+
+    def _let_pass(self, process: HeldProcess, number: int) -> None:
+        """The time between a step and the next one, in which no timer may fire."""
+        if process.core is not None and not process.down:
+            _, fired = process.time(number + 0.5)
+            if fired:
+                raise CoreFailed(f"a timer of {process.name} fires besides: {fired[0]}")
+
+    def _fired(self, process: HeldProcess, timer: Timer, crash: str = "") -> Effects:
+        """The clock of the process goes on to the step's time, at which its timer fires, and no other."""
+        effects, fired = process.time(self._now, crash)
+        if not fired and self._demanded:
+            raise IllegalInput(f"{process.name} has no timer for {timer}")
+        if fired and fired != [timer]:
+            raise CoreFailed(f"{', '.join(map(str, fired))} fires, and not {timer}")
+        return effects if fired else process.fire(timer)
 
     def _perform(self, process: HeldProcess, number: int, before: State, crash: str) -> Effects:
         action, occurrence = self._actions[number], self._trace.steps[number]
@@ -231,7 +306,7 @@ class Driver(ABC):
         if action.name == "restart":
             process.restart()
             self._published(process.published)
-            return self._done(process, process.command(lambda: process.core.start(), crash))
+            return self._done(process, process.begin(crash))
         if action.name in self.forged:
             message = self.names.message(self.forged[action.name], tuple(choices.values()), before)
             send = Send(self._speaks_by(process.name), message, process.name)
@@ -240,14 +315,17 @@ class Driver(ABC):
             return Effects(sends=(send,))
         if not action.takes:
             if process.core is None:
-                return self._by_itself(process, action, choices, before)
+                return self._by_byzantine(process, action, choices)
+            timer = self._timer(action.name, choices)
+            if timer is not None:
+                return self._done(process, self._fired(process, timer, crash))
             return self._done(
-                process, process.command(lambda: self._by_itself(process, action, choices, before), crash)
+                process, process.command(lambda core: self._by_itself(core, action, choices, before), crash)
             )
         key = self.taken(action, occurrence, before)
         taken = self.names.message(*key, before)
         self._wait_for(process, taken, f"{key[0]}{key[1]} (step {number + 1}, {action.name})")
-        effects = process.deliver(taken, crash, lambda: self._takes(process, action, taken, before))
+        effects = self._take(process, action, taken, before, crash)
         self._done(process, effects)
         if not process.down and self._last_use[key] == number:
             process.acknowledge(taken)
@@ -331,7 +409,10 @@ class Driver(ABC):
         """Whether a core does something when it is told to."""
         given = {"host": process.name, **dict(zip(own.parameters, choices, strict=True))}
         try:
-            effects = answered(process.core, self._by_itself(process, self._willing.action(own), given, state))
+            action = self._willing.action(own)
+            timer = self._timer(action.name, given)
+            does = self._by_itself(process.core, action, given, state) if timer is None else process.role.fire(timer)
+            effects = answered(process.core, does)
         except IllegalInput:
             return False
         return not self._is_nothing(process, effects)
@@ -345,7 +426,8 @@ class Driver(ABC):
         """What has arrived and is not among these messages, with the process where; `of`: at this process only."""
         for process in [self._processes[of]] if of else self._processes.values():
             for message in list(process.arrived) if process.core is not None and not process.down else ():
-                if self._may_come_again(process, message) and self.names.said(message) not in taken:
+                listens = process.arrived[message] in process.listening
+                if listens and self._may_come_again(process, message) and self.names.said(message) not in taken:
                     yield process.name, message
 
     def _may_come_again(self, process: HeldProcess, message: Message) -> bool:

@@ -1,11 +1,8 @@
 """One process in a lock-step replay: the process runner, with inputs that are held until the trace says so.
 
-What is done with an input, and in which order, is `impl.process`, as in a service. Here its outputs are performed up to the place
-where the trace has the process crash. What arrives is held, and an acknowledgment waits until the trace uses the message no more.
-
-**Twins.** A core that keeps all its state answers every input as a twin does that was restored from its snapshot a moment ago. A
-field that the snapshot lacks, or an index that was not cleaned, shows at the first input to which it matters. Agents store
-their epoch only, so they have no twins.
+What is done with an input, and in which order, is `impl.process`, as in a service; topics and timers are those of its role. Here
+outputs are performed up to the place where the trace has the process crash. What arrives is held, an acknowledgment waits until
+the trace uses the message no more, and the time of a step is its number: a timer fires when the trace says so.
 
 A replay never has more than one input that is not yet acknowledged, loses no connection, and publishes only what is allowed. The
 tests of `impl.process` cover the rest of the runner.
@@ -13,170 +10,36 @@ tests of `impl.process` cover the rest of the runner.
 
 from __future__ import annotations
 
-import json
-import traceback
+import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import Any, Final
 
+from conformance.replay.duties import Duties
+from conformance.replay.judged_role import CoreFailed, JudgedRole, calling, querying
 from conformance.replay.targets import Target
-from impl.core import ADMINISTRATION, Effects, Event, IllegalInput, Send
-from impl.errors import BadDeployment, EnvironmentProblem, NotAllowed
+from impl.broker import topics
+from impl.core import ADMINISTRATION, Effects, Send
+from impl.errors import NotAllowed, Unreachable
 from impl.messages import Administrative, Message
-from impl.process import Acknowledge, Administer, Append, Confirm, MarkSent, Output, Process, Publish, SetAside, Work
+from impl.outputs import (
+    Acknowledge,
+    Administer,
+    Append,
+    Confirm,
+    Listen,
+    MarkSent,
+    Output,
+    Publish,
+    Role,
+    SetAside,
+    StopListening,
+    Work,
+)
+from impl.process import Process
 from impl.storage.store import Outgoing, Store
+from impl.timers import Timer, When
 from impl.transport.interface import Delivery, Letter
 from impl.wire.codec import MalformedMessage, decode, encode
-
-Hand = Callable[[Any, Message, str], Effects]
-"""Hands a message that came by a topic to a core."""
-
-
-class CoreFailed(Exception):
-    """A core raised what no core may raise, a runner neglected a duty, or a twin answers otherwise; the text says which."""
-
-
-class _Calling:
-    """See `calling`; `only_to_say`: there is nothing to refuse. A class, since a replay asks at every step many times."""
-
-    __slots__ = ("_core", "_only_to_say")
-
-    def __init__(self, core: Any, *, only_to_say: bool) -> None:
-        self._core = core
-        self._only_to_say = only_to_say
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if problem is None or isinstance(problem, CoreFailed | EnvironmentProblem | BadDeployment):
-            return
-        if isinstance(problem, IllegalInput):
-            if self._only_to_say:
-                raise CoreFailed(f"{type(self._core).__name__} refuses to say: {problem}") from problem
-        elif isinstance(problem, Exception):
-            place = traceback.extract_tb(problem.__traceback__)[-1]
-            said = f"{type(problem).__name__}: {problem}" if str(problem) else type(problem).__name__
-            where = f"{place.filename}, line {place.lineno}"
-            raise CoreFailed(f"{type(self._core).__name__} raised {said} ({where})") from problem
-
-
-def calling(core: Any) -> AbstractContextManager[None]:
-    """Around every call of a core: that it refuses is an answer; anything else that it raises is a fault of its own.
-
-    What its surroundings raise is neither, where a store calls it.
-    """
-    return _Calling(core, only_to_say=False)
-
-
-def querying(core: Any) -> AbstractContextManager[None]:
-    """Around what a core is only asked about: there is nothing to refuse."""
-    return _Calling(core, only_to_say=True)
-
-
-def answered(core: Any, effects: Any) -> Effects:
-    """What a core has answered.
-
-    Raises:
-        CoreFailed: that is no effects.
-    """
-    if not isinstance(effects, Effects):
-        raise CoreFailed(f"{type(core).__name__} answered {effects!r}, and no effects")
-    return effects
-
-
-class _Refusal(IllegalInput):
-    """That a core refuses; two refusals are equal if they say the same."""
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Refusal) and str(self) == str(other)
-
-    __hash__ = IllegalInput.__hash__
-
-
-def _shown(said: Effects | _Refusal) -> str:
-    return f"a refusal ({said})" if isinstance(said, _Refusal) else str(said)
-
-
-class Duties:
-    """The duties of `impl.core` towards one input, read independently of the runner: what it may do only behind what else.
-
-    Raises `CoreFailed` where an output comes too early, and at the end where one is missing.
-    """
-
-    def __init__(self, name: str, delivery: Delivery | None = None) -> None:
-        """`delivery`: the input, if it is one."""
-        self._name = name
-        self._delivery = delivery
-        self.effects: Effects | None = None
-        """What the core answered."""
-        self.told: list[Event] = []
-        self.outgoing: list[Outgoing] = []
-        """What is to be marked."""
-        self._stored = self._confirmed = self._acknowledged = False
-        self._published: list[Send] = []
-
-    def before(self, output: Output) -> None:
-        """Checks an output that is about to be performed."""
-        match output:
-            case Append(effects):
-                right = not self._stored and effects == self.effects and effects.record is not None
-                self._demand(right, "stores something else than what changed, or more than once")
-                self._stored = True
-            case Publish(sends):
-                self._may_send()
-                self._published += sends
-            case Administer(work):
-                self._may_send()
-                self._demand(self._confirmed, "has its administration done, and has not confirmed its store")
-                self._confirmed = False
-                self._published.append(Send(ADMINISTRATION, work))
-            case Confirm():
-                self._confirmed = self._delivery is None or self.effects is not None
-            case MarkSent(outgoing):
-                self._demand(
-                    all(item.send in self._published for item in outgoing), "marks as sent what it has not published"
-                )
-                self.outgoing = [item for item in self.outgoing if item not in outgoing]
-            case Acknowledge(deliveries):
-                self.end()
-                own = not self._acknowledged and deliveries == (self._delivery,)
-                self._demand(own, "acknowledges something else than its input, or more than once")
-                self._acknowledged = True
-                changed = self.effects is not None and self.effects.record is not None
-                self._demand(
-                    changed or self._confirmed, "acknowledges what changed nothing, and has not confirmed its store"
-                )
-            case _:
-                pass
-
-    def end(self) -> None:
-        """Checks that nothing is missing."""
-        if self.effects is not None:
-            self._demand(self.effects.record is None or self._stored, "does not store what changed")
-            self._demand(
-                self._published == list(self.effects.sends), "has not published what its core sends, in its order"
-            )
-            self._demand(self.told == list(self.effects.events), "has not told its role what happened")
-        waits = any(item.send.topic == ADMINISTRATION for item in self.outgoing)
-        self._demand(not waits, "does not mark administrative work at once")
-
-    def rest(self) -> None:
-        """Checks that nothing is left behind a quiet moment."""
-        self._demand(not self.outgoing, "does not mark as sent what it has published")
-        self._demand(self._delivery is None or self._acknowledged, f"does not acknowledge {self._delivery}")
-
-    def _may_send(self) -> None:
-        changed = self.effects is not None and self.effects.record is not None
-        self._demand(not changed or self._stored, "publishes before it stores")
-
-    def _demand(self, kept: bool, what: str) -> None:
-        if not kept:
-            raise CoreFailed(f"{self._name} {what}")
-
 
 CRASHES: Final[Mapping[str, type[Output] | tuple[type[Output], ...]]] = {
     "stored": Append,
@@ -193,30 +56,28 @@ class HeldProcess:
         self,
         name: str,
         target: Target,
-        make: Callable[[], Any] | None,
-        hand: Hand,
+        make: Callable[[When], Role] | None,
         tag: str,
         *,
         runner: type[Process] = Process,
         twins: bool = False,
+        plan: Mapping[Timer, Sequence[int]] | None = None,
     ) -> None:
-        """`twins`: the core's snapshot is its whole state, so a twin is restored from it after each input."""
+        """`twins`: the core's snapshot is its whole state. `plan`: the steps of the trace at which each timer fires."""
         self.name = name
-        self.core: Any = make() if make else None
         self._make = make
-        self._hand = hand
         self._target = target
         self._tag = tag
         self._runner_type = runner
-        self._runner = runner(self)
         self._twins = twins
-        self._twin: Any = None
+        self._plan = plan or {}
+        self._now = 0.0
         self._connection = target.connection(name)
-        self._store: Store | None = target.store(name) if make else None
-        if self._store is not None and self.core is not None:
-            with calling(self.core):
-                self._store.load(self.core)
         self.session = target.session(name)
+        self.listening: set[str] = set()
+        """The topics that the process listens to."""
+        self.is_out_of_reach = False
+        """The broker does not answer when the process asks to listen."""
         self.held: dict[Message, list[Delivery]] = {}
         """What has arrived and is not acknowledged."""
         self.arrived: dict[Message, str] = {}
@@ -231,91 +92,101 @@ class HeldProcess:
         self.unpublished: list[Outgoing] = []
         """What the last input stored and did not publish, since the process crashed in between."""
         self.down = False
-        self._take: Callable[[], Effects] | None = None
         self._duties = Duties(name)
-        self._restore_twin()
+        self._role: JudgedRole | None = None
+        self._store: Store | None = None
+        self._load()
+
+    def _load(self) -> list[Outgoing]:
+        """Starts from the store: what was stored to be published."""
+        if self._make is None:
+            return []
+        self._role = JudgedRole(self._make, self._when, has_twin=self._twins)
+        self._runner = self._runner_type(self._role)
+        self._store = self._target.store(self.name)
+        with calling(self.core):
+            outgoing = self._store.load(self.core)
+        self._role.restore_twin()
+        self.listening = set(self._role.topics())
+        self._run(self._runner.connected())
+        return outgoing
+
+    @property
+    def core(self) -> Any:
+        """The process's core; None: a Byzantine host has none."""
+        return None if self._role is None else self._role.core
+
+    @property
+    def role(self) -> Role:
+        """The process's own role."""
+        assert self._role is not None
+        return self._role.role
+
+    def _when(self, timer: Timer, now: float, seconds: float) -> float:
+        """The next step of the trace at which the timer fires. Durations are not the specification's."""
+        assert self._role is not None
+        fired = timer in self._role.fired and self._now == now
+        return next((step for step in self._plan.get(timer, ()) if step > now or (step == now and not fired)), math.inf)
 
     # ------------------------------------------------------------------------------------------------- inputs
 
-    def deliver(self, message: Message, crash: str = "", take: Callable[[], Effects] | None = None) -> Effects:
-        """Hands a message that has arrived to the process. `take`: how the core takes it, if not as usual."""
-        self._take = take or (lambda: self.receive(message))
-        return self._run(self._runner.deliver(self._deliveries[message]), crash, self._deliveries[message])
+    def deliver(self, message: Message, crash: str = "", take: Callable[[Any], Effects] | None = None) -> Effects:
+        """Hands a message that has arrived to the process. `take`: how its core takes it, if not as usual."""
+        assert self._role is not None
+        delivery = self._deliveries[message]
+        if delivery.topic not in self.listening:
+            raise CoreFailed(f"{self.name} does not listen to {delivery.topic}")
+        self._role.instead = take
+        return self._run(self._runner.deliver(delivery), crash, delivery)
 
-    def command(self, call: Callable[[], Effects], crash: str = "") -> Effects:
-        """Has the process take a spontaneous action."""
-        return self._run(self._runner.command(lambda: self._answered(call)), crash)
+    def hear(self, message: Message, topic: str) -> Effects:
+        """Hands a message to the process that is not the trace's, as if it had arrived on this topic."""
+        assert self._role is not None
+        self._role.instead = None
+        delivery = Delivery(topic, encode(message), self._tag, "", 0.0, None)
+        return self._run(self._runner.deliver(delivery), "", delivery)
 
-    def receive(self, message: Message) -> Effects:
-        """What the core answers to a message that has arrived."""
-        return self._hand(self.core, message, self.arrived[message])
+    def command(self, call: Callable[[Any], Effects], crash: str = "") -> Effects:
+        """Has the core do something that is not a timer's."""
+        role = self._role
+        assert role is not None
+        return self._run(self._runner.command(lambda: role.judged(lambda own: call(own.core))), crash)
+
+    def begin(self, crash: str = "") -> Effects:
+        """The first step after a start."""
+        role = self._role
+        assert role is not None
+        return self._run(self._runner.command(lambda: role.judged(lambda own: own.begin())), crash)
+
+    def time(self, now: float, crash: str = "") -> tuple[Effects, list[Timer]]:
+        """It is this time: what is done, and the timers that have fired."""
+        assert self._role is not None
+        self._now, self._role.fired = now, []
+        effects = self._run(self._runner.time(now), crash)
+        return effects, self._role.fired
+
+    def fire(self, timer: Timer) -> Effects:
+        """Has the core do what a timer is for, although it is not set."""
+        role = self._role
+        assert role is not None
+        return self._run(self._runner.command(lambda: role.judged(lambda own: own.fire(timer))))
 
     # ----------------------------------------------------------------------------------------------- the runner
-
-    def take(self, message: Message, delivery: Delivery) -> Effects:
-        """See `impl.process.Role`."""
-        assert self._take is not None
-        return self._answered(self._take)
-
-    def happened(self, event: Event) -> None:
-        """See `impl.process.Role`."""
-        self._duties.told.append(event)
-
-    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
-        """See `impl.process.Role`."""
-        raise problem
-
-    def _answered(self, call: Callable[[], Effects]) -> Effects:
-        """What the core answers; its twin must answer the same.
-
-        Raises:
-            CoreFailed: the core raises anything but a refusal, or its twin answers otherwise.
-        """
-        said = self._said(call)
-        if self._twin is not None:
-            self.core, own = self._twin, self.core
-            try:
-                again = self._said(call)
-            finally:
-                self.core = own
-            if said != again:
-                raise CoreFailed(
-                    f"{type(self.core).__name__} answers {_shown(said)}, and restored from its snapshot {_shown(again)}"
-                )
-        if isinstance(said, IllegalInput):
-            raise said
-        self._duties.effects = said
-        return said
-
-    def _said(self, call: Callable[[], Effects]) -> Effects | _Refusal:
-        try:
-            with calling(self.core):
-                return answered(self.core, call())
-        except IllegalInput as problem:
-            return _Refusal(str(problem))
-
-    def _restore_twin(self) -> None:
-        if not self._twins or self.core is None or self._make is None:
-            return
-        with calling(self.core):
-            self._twin = self._make()
-            self._twin.restore(json.loads(json.dumps(self.core.snapshot())))
-            mine, theirs = self.core.observe(), self._twin.observe()
-        if mine != theirs:
-            raise CoreFailed(
-                f"{type(self.core).__name__} is in the state {mine}, and restored from its snapshot in {theirs}"
-            )
 
     def _run(
         self, work: Work, crash: str = "", delivery: Delivery | None = None, outgoing: Sequence[Outgoing] = ()
     ) -> Effects:
         """Performs the outputs of an input, up to the place where the process crashes. Returns what the core answered."""
-        self.published, self.unpublished, self._duties = [], [], Duties(self.name, delivery)
+        role = self._role
+        assert role is not None
+        self.published, self.unpublished, self._duties = [], [], Duties(self.name, role, delivery)
         self._duties.outgoing = list(outgoing)
-        effects, answer = Effects(), None
+        effects: Effects = Effects()
+        answer: Any = None
+        problem: NotAllowed | Unreachable | None = None
         while True:
             try:
-                output = work.send(answer)
+                output = work.send(answer) if problem is None else work.throw(problem)
             except StopIteration as ended:
                 effects = ended.value
                 self._duties.end()
@@ -324,7 +195,11 @@ class HeldProcess:
             if crash == "published" and isinstance(output, CRASHES[crash]):
                 self.down = True
                 break
-            answer = self._perform(output)
+            answer = problem = None
+            try:
+                answer = self._perform(output)
+            except (NotAllowed, Unreachable) as raised:
+                problem = raised
             if isinstance(output, Append):
                 effects = output.effects
                 self._duties.outgoing = list(answer)
@@ -337,7 +212,12 @@ class HeldProcess:
         for output in self._runner.settle():
             self._perform(output)
         self._duties.rest()
-        self._restore_twin()
+        role.restore_twin()
+        if self._twins:
+            again = {*role.topics(), *(listen.topic for listen in role.listening())}
+            if self.listening != again:
+                shown = ", ".join(sorted(self.listening ^ again))
+                raise CoreFailed(f"{self.name} would listen to other topics if it started again: {shown}")
         return effects
 
     def _perform(self, output: Output) -> Any:
@@ -360,9 +240,33 @@ class HeldProcess:
                 self._store.confirm()
             case Acknowledge(deliveries):
                 self._settled |= {decode(delivery.data) for delivery in deliveries}
+            case Listen(topic, subscription):
+                if self.is_out_of_reach:
+                    raise Unreachable("the trace has the broker out of reach")
+                self.listen(topic, subscription)
+            case StopListening(topic):
+                self.stop_listening(topic)
             case SetAside(_, reason):
                 raise MalformedMessage(reason)
         return None
+
+    def listen(self, topic: str, subscription: str = "") -> None:
+        """Receives from a topic. Those of hosts are read from the start, so the broker is only asked for a VPC's.
+
+        Raises:
+            NotAllowed: the broker says so.
+        """
+        if topics.vpc_of(topic):
+            self.session.listen(topic, subscription)
+        self.listening.add(topic)
+
+    def stop_listening(self, topic: str) -> None:
+        """Receives no more from a topic, and gives back what came by it."""
+        if topics.vpc_of(topic):
+            self.session.stop_listening(topic)
+            for message in [item for item in self.held if self.arrived[item] == topic]:
+                del self.held[message]
+        self.listening.discard(topic)
 
     # ------------------------------------------------------------------------------------------------ the trace
 
@@ -396,16 +300,11 @@ class HeldProcess:
     def restart(self) -> None:
         """Crashes, if it has not yet, and starts again from its store."""
         assert self._store is not None
-        assert self._make is not None
         self.session.close()
         self._store.close()
         self.held, self.down = {}, False
-        self.core = self._make()
-        self._runner = self._runner_type(self)
-        self._store = self._target.store(self.name)
-        with calling(self.core):
-            outgoing = self._store.load(self.core)
         self.session = self._target.session(self.name)
+        outgoing = self._load()
         self._run(self._runner.recover(outgoing), outgoing=outgoing)
         if [item.send for item in outgoing] != self.published:
             raise CoreFailed(f"{self.name} does not publish again what it had stored to be published")
@@ -415,11 +314,6 @@ class HeldProcess:
         with querying(self.core):
             seen: dict[str, Any] = self.core.observe()
         return seen
-
-    def forget(self, topic: str) -> None:
-        """Gives back what came by a topic that is listened to no more."""
-        for message in [item for item in self.held if self.arrived[item] == topic]:
-            del self.held[message]
 
     def fetch(self, seconds: float) -> Message | None:
         """Fetches one delivery; those of other runs are thrown away.

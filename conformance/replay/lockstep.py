@@ -27,7 +27,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from conformance.replay.driver import Cores, Driver, NotDrivable, is_restart, process_of
-from conformance.replay.held_process import CoreFailed
+from conformance.replay.judged_role import CoreFailed
 from conformance.replay.memo import Memo
 from conformance.replay.message_queue import MessageQueueDriver
 from conformance.replay.observe import Difference, compare
@@ -124,6 +124,8 @@ class Replay:
     """What came to each agent, in the order in which it came first."""
     answer: Answer | None = None
     """To the step that was offered; none if there was no such step, or the run did not get as far."""
+    unexpressed: bool = False
+    """Not driven, since the implementation has no such step: it does less than it is permitted."""
 
 
 def replay(
@@ -241,7 +243,7 @@ class _Run:
         refused = ""
         try:
             try:
-                effects = self.driver.step(number, before, allowed[0].state)
+                effects = self.driver.step(number, before, allowed[0].state, demanded=not leaves and not offered)
             except IllegalInput as problem:
                 if not leaves and not offered:
                     return self._divergence(

@@ -12,24 +12,25 @@ Two things happen at a broker at times of its own, and are arranged here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count
+from operator import methodcaller
 from typing import Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
 from conformance.replay.driver import Choices, Cores, Driver, NotDrivable
-from conformance.replay.enabledness import EnabledList, SpontaneousAction, UnauthorizedMessage, View
-from conformance.replay.held_process import Hand, HeldProcess, calling
-from conformance.replay.message_queue_decisions import DUE, MAY, OF_A_REVISION, SPONTANEOUS
+from conformance.replay.enabledness import EnabledList, UnauthorizedMessage, View
+from conformance.replay.held_process import HeldProcess
+from conformance.replay.judged_role import querying
+from conformance.replay.message_queue_decisions import AT_ONCE, DUE, MAY, SPONTANEOUS, TIMED
 from conformance.replay.message_queue_names import MESSAGES, Naming, content, parts
 from conformance.replay.message_queue_topics import Topics
 from conformance.replay.observe import Difference, differing
 from conformance.replay.targets import Target
 from impl.broker import topics
 from impl.core import Effects, IllegalInput, Send
-from impl.errors import NotAllowed
 from impl.message_queue.thresholds import Thresholds
 from impl.messages import (
     Accepted,
@@ -48,6 +49,10 @@ from impl.messages import (
     Registered,
     Subscribe,
 )
+from impl.outputs import Role
+from impl.roles.message_queue import AcaRole, DpmRole
+from impl.roles.timing import Timing
+from impl.timers import Timer, When
 from model.language import Action
 from model.reference.interpreter import Events, Interpreter
 from model.reference.state import Element, State, Trace, Tuple
@@ -68,6 +73,8 @@ _RUNS: Final[WeakKeyDictionary[Target, Iterator[int]]] = WeakKeyDictionary()
 What other targets were used for before changes no name, and so no order in which a core goes through names.
 """
 
+AT_THE_TOPIC: Final = ("receive", "consume", "discard", "attach_unasked")
+
 _OF_VPCS: Final = ("rules", "sent", "size", "group", "channel")
 _OF_MEMBERS: Final = ("ports", "attempt", "tries", "subscription", "confirmed")
 
@@ -82,7 +89,10 @@ class MessageQueueDriver(Driver):
         "forge_refusal": "declined",
         "forge_applied": "applied",
     }
+    services = ("dpm",)
     spontaneous = SPONTANEOUS
+    timed = TIMED
+    at_once = AT_ONCE
 
     def __init__(
         self,
@@ -98,28 +108,25 @@ class MessageQueueDriver(Driver):
         self._vpc_names = {vpc: name for name, vpc in self.names.vpcs.items()}
         self._seen: Mapping[str, Any] = {}
         """What DPM said of its state when it was last asked which VPCs have changed."""
-        self._meanings: dict[str, Sequence[tuple[Tuple, list[Element]]]] = {}
         self._counted: set[Published] = set()
         """Hosts that read a VPC's topic, by the specification, and stopped when they declined to subscribe again."""
         self._before: State = trace.states[0]
         super().__init__(trace, name, actions, interpreter, target, cores)
 
-    @property
-    def _roles(self) -> Mapping[str, tuple[Callable[[], Any], Hand]]:
-        make_dpm = partial(self._cores.message_queue_dpm, decision_of(self._trace))
-        found: dict[str, tuple[Callable[[], Any], Hand]] = {"dpm": (make_dpm, _at_dpm)}
-        return found | {host: (partial(self._cores.message_queue_aca, host), self._at_agent) for host in self._hosts}
+    def _role(self, process: str, when: When) -> Role:
+        if process == "dpm":
+            return self._cores.role(DpmRole)(self._cores.message_queue_dpm(decision_of(self._trace)), Timing(), when)
+        return self._cores.role(AcaRole)(self._cores.message_queue_aca(process), Timing(), when)
+
+    def _word(self, choice: str, value: Element) -> Any:
+        return self.names.vpc(value) if choice == "vpc" else value
 
     def _begin(self) -> None:
         dpm = self._processes["dpm"]
         for host in self._hosts:
-            self._done(dpm, dpm.command(partial(self._of_dpm, "register", Registered(host))))
+            self._done(dpm, dpm.hear(Registered(host), topics.HOSTS))
         for vpc in self.names.vpcs.values():
-            self._done(dpm, dpm.command(partial(self._of_dpm, "add_vpc", vpc)))
-
-    def _of_dpm(self, question: str, *arguments: Any) -> Effects:
-        effects: Effects = getattr(self._processes["dpm"].core, question)(*arguments)
-        return effects
+            self._done(dpm, dpm.command(methodcaller("add_vpc", vpc)))
 
     def finish(self) -> None:
         for host in self._hosts:
@@ -201,8 +208,9 @@ class MessageQueueDriver(Driver):
             yield "hosts", sorted(self._hosts), core.hosts()
             yield "vpcs", sorted(vpcs.values()), core.vpcs()
             seen = process.observed()
-            yield "stirred", [], sorted(self._changed(self._seen, seen) - core.stirred())
-            self._seen = seen
+            role: Any = process.role
+            yield "stirred", [], sorted(self._changed(self._seen, seen) - role.looked_at)
+            self._seen, role.looked_at = seen, set()
             return
         functions, host = state.functions, process.name
         for name, vpc in vpcs.items():
@@ -264,15 +272,15 @@ class MessageQueueDriver(Driver):
             yield UnauthorizedMessage("say_hello before the start", core.say_hello)
 
     def _listings(self, process: HeldProcess) -> Iterator[EnabledList]:
+        yield from super()._listings(process)
         if process.name != "dpm":
             return
         core = process.core
         for one, question, spontaneous in MAY:
             may = getattr(core, question, None)
             if may is not None:
-                yield EnabledList(
-                    question, spontaneous, frozenset([key for key, meant in self._meant_by(one) if may(*meant)])
-                )
+                enabled = frozenset(choices for about, choices in self._meant(one).items() if may(*about))
+                yield EnabledList(question, spontaneous, enabled)
         vpcs = self._vpc_names
         due: dict[str, set[Tuple]] = {}
         for vpc in vpcs:
@@ -281,38 +289,17 @@ class MessageQueueDriver(Driver):
         for name, question, spontaneous in DUE:
             yield EnabledList(question, spontaneous, frozenset(due.get(name, ())))
 
-        def members(listed: Callable[[str], Iterable[str]]) -> frozenset[Tuple]:
-            return frozenset((host, name) for vpc, name in vpcs.items() for host in listed(vpc))
-
-        yield EnabledList("unconfirmed", ("remind",), members(core.unconfirmed))
-        yield EnabledList("asked", ("ask_again", "give_up"), members(core.asked))
-        unreported = frozenset((name, revision) for vpc, name in vpcs.items() for revision in core.unreported(vpc))
-        yield EnabledList("unreported", OF_A_REVISION, unreported)
-
-    def _meant_by(self, own: SpontaneousAction) -> Sequence[tuple[Tuple, list[Element]]]:
-        """All choices of what a role does of its own accord, each with the implementation's words for it."""
-        if own.name not in self._meanings:
-            self._meanings[own.name] = [(key, self._meant(own, key)) for key in self._willing.choices[own.name]]
-        return self._meanings[own.name]
-
-    def _meant(self, own: SpontaneousAction, choices: Tuple) -> list[Element]:
-        """The implementation's words for choices."""
-        return [
-            self.names.vpc(one) if part == "vpc" else one for part, one in zip(own.parameters, choices, strict=True)
-        ]
-
     # ------------------------------------------------------------------------------------------------- steps
 
-    def step(self, number: int, before: State, after: State) -> Effects:
+    def step(self, number: int, before: State, after: State, *, demanded: bool = True) -> Effects:
         self._before = before
-        return super().step(number, before, after)
+        return super().step(number, before, after, demanded=demanded)
 
     def again(self, name: str, message: Message) -> Effects:
         self._before = self._state
         return super().again(name, message)
 
-    def _by_itself(self, process: HeldProcess, action: Action, choices: Choices, before: State) -> Effects:
-        core, host = process.core, str(choices.get("host", ""))
+    def _by_itself(self, core: Any, action: Action, choices: Choices, before: State) -> Effects:
         vpc = self.names.vpc(choices["vpc"])
         effects: Effects
         match action.name:
@@ -322,34 +309,36 @@ class MessageQueueDriver(Driver):
                 effects = core.revise(vpc, Kind.GROUP_RULES, content(revision + 1))
             case "regroup":
                 effects = core.regroup(vpc, choices["largest"])
-            case "report_done" | "report_failed":
-                effects = getattr(core, action.name)(vpc, choices["revision"])
-            case "open_topic" | "close_topic" | "send_directly" | "publish" | "finish_opening" | "finish_closing":
-                effects = getattr(core, action.name)(vpc)
-            case "add_port" | "remove_port" | "ask" | "ask_again" | "give_up" | "leave" | "end_subscription" | "remind":
-                effects = getattr(core, action.name)(host, vpc)
-            case "receive":
-                effects = process.receive(self._from_the_topic(process, choices))
-            case "consume" | "discard":
-                self._acknowledge(process, self._from_the_topic(process, choices))
-                effects = Effects()
-            case "attach_unasked":
-                if self._waits_for_the_broker(process.name, vpc):
-                    raise NotDrivable(f"DPM has not yet had done what it decided about {process.name}")
-                self._listen(process, vpc)
-                effects = Effects()
+            case "add_port" | "remove_port":
+                effects = getattr(core, action.name)(str(choices["host"]), vpc)
             case unknown:
                 raise NotDrivable(f"nobody knows how to do {unknown}")
         return effects
 
+    def _by_byzantine(self, process: HeldProcess, action: Action, choices: Choices) -> Effects:
+        return self._at_the_topic(process, action, choices, "")
+
     def _perform(self, process: HeldProcess, number: int, before: State, crash: str) -> Effects:
-        if self._actions[number].name == "receive" and process.core is not None and not process.down:
-            message = self._from_the_topic(process, dict(self._trace.steps[number].choices))
-            return self._done(process, process.deliver(message, crash))
-        if self._actions[number].name in ("consume", "discard") and process.core is not None and not process.down:
-            self._acknowledge(process, self._from_the_topic(process, dict(self._trace.steps[number].choices)))
-            return Effects()
+        action, choices = self._actions[number], dict(self._trace.steps[number].choices)
+        if action.name in AT_THE_TOPIC and not process.down:
+            return self._at_the_topic(process, action, choices, crash)
         return super()._perform(process, number, before, crash)
+
+    def _at_the_topic(self, process: HeldProcess, action: Action, choices: Choices, crash: str) -> Effects:
+        """What an agent does at its VPC's topic."""
+        if action.name == "attach_unasked":
+            vpc = self.names.vpc(choices["vpc"])
+            if self._waits_for_the_broker(process.name, vpc):
+                raise NotDrivable(f"DPM has not yet had done what it decided about {process.name}")
+            self._let_go(process, vpc)
+            process.listen(topics.multicast(vpc), topics.reader(process.name))
+            self._topics.doubt(vpc)
+            return Effects()
+        message = self._from_the_topic(process, choices)
+        if action.name == "receive" and process.core is not None:
+            return self._done(process, process.deliver(message, crash))
+        self._acknowledge(process, message)
+        return Effects()
 
     def _from_the_topic(self, process: HeldProcess, choices: Choices) -> Published:
         """What the topic delivers in this step, once it has come."""
@@ -361,7 +350,7 @@ class MessageQueueDriver(Driver):
 
     def _acknowledge(self, process: HeldProcess, message: Published) -> None:
         """The agent acknowledges what it has applied; one that is Byzantine acknowledges what it likes."""
-        with calling(process.core):
+        with querying(process.core):
             applied = process.core is None or process.core.may_acknowledge(message)
         if not applied:
             raise IllegalInput(f"ACA {process.name}: {self.names.shown(message)} is not applied: acknowledge")
@@ -370,21 +359,22 @@ class MessageQueueDriver(Driver):
         process.acknowledge(message)
         self._topics.acknowledge(process.name, message)
 
-    def _takes(self, process: HeldProcess, action: Action, taken: Message, before: State) -> Effects:
-        if isinstance(taken, Subscribe) and self._waits_for_the_broker(taken.host, taken.vpc):
+    def _take(self, process: HeldProcess, action: Action, taken: Message, before: State, crash: str) -> Effects:
+        if not isinstance(taken, Subscribe):
+            return super()._take(process, action, taken, before, crash)
+        if self._waits_for_the_broker(taken.host, taken.vpc):
             raise NotDrivable(f"DPM has not yet had done what it decided about {taken.host}")
-        if (
-            action.name == "decline"
-            and isinstance(taken, Subscribe)
-            and (taken.host, self.names.vpc_name(taken.vpc)) in before.relations["permitted"]
-        ):
-            with calling(process.core):
-                wanted = process.core.is_to_subscribe(taken)
-                if wanted:
-                    self._let_go(process, taken.vpc)
-                effects: Effects = process.core.decline(taken) if wanted else process.core.pass_over(taken)
-            return effects
-        return process.receive(taken)
+        self._topics.doubt(taken.vpc)
+        permitted = (taken.host, self.names.vpc_name(taken.vpc)) in before.relations["permitted"]
+        if action.name != "decline" or not permitted:
+            return super()._take(process, action, taken, before, crash)
+        process.is_out_of_reach = True
+        try:
+            effects = super()._take(process, action, taken, before, crash)
+        finally:
+            process.is_out_of_reach = False
+        waits = not effects.sends and not effects.events
+        return self._fired(process, Timer("decline", (taken.vpc,)), crash) if waits else effects
 
     def _waits_for_the_broker(self, *about: str) -> bool:
         undone = (item.send.message for item in self._processes["dpm"].unpublished)
@@ -392,31 +382,8 @@ class MessageQueueDriver(Driver):
 
     # ------------------------------------------------------------------------------------------------- topics
 
-    def _at_agent(self, core: Any, message: Message, topic: str) -> Effects:
-        effects: Effects
-        if not isinstance(message, Subscribe):
-            effects = core.receive(message, topic)
-        elif not core.is_to_subscribe(message):
-            effects = core.pass_over(message)
-        else:
-            process = self._processes[core.host]
-            try:
-                self._listen(process, message.vpc)
-            except NotAllowed:
-                effects = core.decline(message)
-            else:
-                effects = core.accept(message)
-        return effects
-
-    def _listen(self, process: HeldProcess, vpc: str) -> None:
-        """The process has a subscription to the VPC's topic, and reads by it; again if it did before."""
-        self._let_go(process, vpc)
-        process.session.listen(topics.multicast(vpc), topics.reader(process.name))
-        self._topics.doubt(vpc)
-
     def _let_go(self, process: HeldProcess, vpc: str) -> None:
-        process.session.stop_listening(topics.multicast(vpc))
-        process.forget(topics.multicast(vpc))
+        process.stop_listening(topics.multicast(vpc))
 
     def _listeners(self, vpc: str) -> Iterator[HeldProcess]:
         """Those that read a topic, and whose subscription exists."""
@@ -481,8 +448,3 @@ def decision_of(trace: Trace) -> Thresholds:
     if len(found) != 1:
         raise NotDrivable("VPCs have different thresholds, or patience, and a DPM has the same for all")
     return Thresholds(*found.pop())
-
-
-def _at_dpm(core: Any, message: Message, topic: str) -> Effects:
-    effects: Effects = core.receive(message, topics.speaker(topic))
-    return effects

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import product
@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Final
 
 from conformance.replay.driver import Choices, Cores, Driver, NotDrivable
 from conformance.replay.enabledness import EnabledList, SpontaneousAction, UnauthorizedMessage, View, own
-from conformance.replay.held_process import Hand, HeldProcess, answered, calling
+from conformance.replay.held_process import HeldProcess
+from conformance.replay.judged_role import answered, calling
 from conformance.replay.observe import Difference, Observation, compare
 from conformance.replay.on_demand_names import PLACED, UNNAMED_REQUEST, Names, place_of, place_said
 from conformance.replay.targets import Target
@@ -33,7 +34,10 @@ from impl.messages import (
     Route,
 )
 from impl.on_demand.ncm import Channel
-from impl.service.ncm import channel_of
+from impl.outputs import Role
+from impl.roles.on_demand import AcaRole, DpmRole, NcmRole, channel_of
+from impl.roles.timing import Timing
+from impl.timers import When
 from model.language import Action
 from model.language.terms import Node
 from model.reference.interpreter import Events, Interpreter
@@ -59,6 +63,7 @@ class OnDemandDriver(Driver):
         "forge_applied": "applied",
     }
 
+    services = ("dpm", "ncm")
     spontaneous = (
         own("place", "pod", "host"),
         own("remove", "pod"),
@@ -71,6 +76,16 @@ class OnDemandDriver(Driver):
         own("time_out", "asked_by"),
         own("evict", "pod"),
     )
+
+    timed: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "resend": ("pod", "version"),
+        "remind": ("host", "pod"),
+        "report_done": ("pod", "version"),
+        "report_failed": ("pod", "version"),
+        "resume": ("source", "destination"),
+        "time_out": ("asked_by",),
+        "evict": ("pod",),
+    }
 
     def __init__(
         self,
@@ -86,15 +101,19 @@ class OnDemandDriver(Driver):
         self._used: set[Tuple] = set()
         super().__init__(trace, name, actions, interpreter, target, cores)
 
-    @property
-    def _roles(self) -> Mapping[str, tuple[Callable[[], Any], Hand]]:
-        by_channel: Hand = lambda core, message, topic: core.receive(message, channel_of(topic))  # noqa: E731 # beside its like
-        alone: Hand = lambda core, message, topic: core.receive(message)  # noqa: E731
-        return {
-            "dpm": (self._cores.dpm, alone),
-            "ncm": (self._cores.ncm, by_channel),
-            **{host: (partial(self._cores.aca, host), alone) for host in self._hosts},
-        }
+    def _role(self, process: str, when: When) -> Role:
+        match process:
+            case "dpm":
+                return self._cores.role(DpmRole)(self._cores.dpm(), Timing(), when)
+            case "ncm":
+                return self._cores.role(NcmRole)(self._cores.ncm(), Timing(), when)
+            case host:
+                return self._cores.role(AcaRole)(self._cores.aca(host), Timing(), when)
+
+    def _word(self, choice: str, value: Element) -> Any:
+        if choice in ("pod", "source", "destination"):
+            return self.names.pod(value)
+        return self.names.request(value) if choice == "asked_by" else value
 
     def _begin(self) -> None:
         for host in self._hosts:
@@ -266,23 +285,12 @@ class OnDemandDriver(Driver):
         return value
 
     def _listings(self, process: HeldProcess) -> Iterator[EnabledList]:
+        yield from super()._listings(process)
         core, names = process.core, self.names
         pods = [names.pod(sort) for sort in self._trace.configuration.sorts["Pod"]]
-
-        def changes(listed: Iterable[tuple[Pod, int]]) -> frozenset[Tuple]:
-            return frozenset((names.pod_name(pod), version) for pod, version in listed)
-
-        if process.name == "dpm":
-            yield EnabledList("pending", ("resend",), changes(core.pending()))
-        elif process.name == "ncm":
-            yield EnabledList("due", ("report_done",), changes(core.due()))
-            yield EnabledList("pending", ("report_done", "report_failed"), changes(core.pending()))
-            late = ((host, names.pod_name(pod)) for host, pod in core.unconfirmed() if core.was_met(host))
-            yield EnabledList("unconfirmed", ("remind",), frozenset(late))
-        else:
-            yield EnabledList(
-                "may_evict", ("evict",), frozenset((names.pod_name(pod),) for pod in pods if core.may_evict(pod))
-            )
+        if process.name in self._hosts:
+            remote = ((names.pod_name(pod),) for pod in pods if core.may_evict(pod))
+            yield EnabledList("may_evict", ("evict",), frozenset(remote))
             paused = (
                 (names.pod_name(one), names.pod_name(other))
                 for one, other in product(pods, pods)
@@ -305,39 +313,22 @@ class OnDemandDriver(Driver):
             return self._by_operator(Deregistered(str(dict(self._trace.steps[number].choices)["host"])), crash)
         return super()._perform(process, number, before, crash)
 
-    def _takes(self, process: HeldProcess, action: Action, taken: Message, before: State) -> Effects:
-        if action.name == "greet_by_request":
-            # The specification greets and answers in two steps, the implementation in one: here the first half. The whole is tried
-            # on a copy (`greeted_at_once`).
-            effects: Effects = process.core.greet(taken)
-            return effects
-        return process.receive(taken)
+    def _take(self, process: HeldProcess, action: Action, taken: Message, before: State, crash: str) -> Effects:
+        # The specification greets and answers in two steps, the implementation in one: here the first half. The whole is tried
+        # on a copy (`greeted_at_once`).
+        greets = action.name == "greet_by_request"
+        return process.deliver(taken, crash, (lambda core: core.greet(taken)) if greets else None)
 
-    def _by_itself(self, process: HeldProcess, action: Action, choices: Choices, before: State) -> Effects:
-        """The spontaneous actions of a role."""
-        names, core = self.names, process.core
+    def _by_itself(self, core: Any, action: Action, choices: Choices, before: State) -> Effects:
+        names = self.names
         effects: Effects
         match action.name:
             case "place":
                 effects = core.place(names.pod(choices["pod"]), choices["host"])
             case "remove":
                 effects = core.remove(names.pod(choices["pod"]))
-            case "resend":
-                effects = core.resend(names.pod(choices["pod"]), choices["version"])
-            case "remind":
-                effects = core.remind(choices["host"], names.pod(choices["pod"]))
-            case "report_done":
-                effects = core.report(names.pod(choices["pod"]), choices["version"])
-            case "report_failed":
-                effects = core.fail(names.pod(choices["pod"]), choices["version"])
             case "ask" | "deliver" | "drop":
                 effects = self._packet(core, choices)
-            case "resume":
-                effects = core.resume(names.pod(choices["source"]), names.pod(choices["destination"]))
-            case "time_out":
-                effects = core.time_out(names.request(choices["asked_by"]))
-            case "evict":
-                effects = core.evict(names.pod(choices["pod"]))
             case unknown:
                 raise NotDrivable(f"nobody knows how to do {unknown}")
         return effects

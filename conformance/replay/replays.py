@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from conformance.bindings.binding import Bind, follow
+from conformance.bindings.failover import FailoverBinding
+from conformance.bindings.slots import SlotsBinding
 from conformance.data.files import kept
 from conformance.protocols import base
 from conformance.replay.driver import Cores
@@ -31,6 +34,10 @@ SUFFIXES: Final = (scenario.SUFFIX, ITF)
 def vectors_of(protocol: Protocol) -> Path:
     """The folder of a protocol's vectors: scenarios, also in the folders `found` and `negative`."""
     return kept("scenarios", base(protocol).name)
+
+
+BINDINGS: Final[Mapping[str, Bind]] = {"slots": SlotsBinding, "failover": FailoverBinding}
+"""By protocol: what its runs are followed through; the others have drivers (`conformance.replay.lockstep`)."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,8 @@ class Replays:
 
     @property
     def verdict(self) -> Literal["conforms", "diverges", "undecided"]:
-        """Conforms only if every trace was driven to its end; nothing replayed is undecided."""
-        verdicts = {result.verdict for _, result in self.results}
+        """Conforms only if every trace was driven to its end that the implementation can express; nothing replayed is undecided."""
+        verdicts = {result.verdict for _, result in self.results if not result.unexpressed}
         if "diverges" in verdicts:
             return "diverges"
         return "conforms" if verdicts == {"conforms"} else "undecided"
@@ -78,7 +85,11 @@ class Replays:
     @property
     def unsettled(self) -> list[tuple[str, str]]:
         """Those of them that keep the whole from being decided."""
-        return self.not_driven
+        return [
+            (vector.name, result.because)
+            for vector, result in self.results
+            if result.verdict == "not driven" and not result.unexpressed
+        ]
 
     def mark(self, result: Replay) -> Literal["holds", "violated", "undecided"]:
         """What a trace says of the target."""
@@ -187,12 +198,16 @@ def replay_all(
     found = Replays(target.name)
     started = time.perf_counter()
     # All hosts are registered with the broker at once, and stay over all traces.
-    target.prepare(sorted({host for vector in vectors for host in vector.trace.configuration.sorts["Host"]}))
+    target.prepare(sorted({host for vector in vectors for host in vector.trace.configuration.sorts.get("Host", ())}))
     for number, vector in enumerate(vectors):
         if progress is not None:
             progress(number, vector.name)
         leaving = Leaving(vector.diverges_at, vector.protocol) if vector.diverges_at is not None else None
-        result = replay(vector.trace, vector.name, vector.base, target, cores, leaving, memo=memo)
+        bind = BINDINGS.get(vector.base.name)
+        if bind is not None:
+            result = follow(vector.trace, vector.name, vector.base, target, bind, leaving)
+        else:
+            result = replay(vector.trace, vector.name, vector.base, target, cores, leaving, memo=memo)
         found.results.append((vector, result))
         if stop_at_divergence and result.verdict == "diverges":
             break

@@ -33,12 +33,11 @@ from conformance.replay.replays import Vector, replay_all
 from conformance.replay.targets import Target
 from impl.cli.exits import Exit, worst
 from model.explore.kernel.emit import ENVIRONMENT_ROLES
-from model.explore.shrinking import adapted, world_of
 from model.language import Action, Protocol
 from model.reference.configuration import Configuration
 from model.reference.contexts import Context, Contexts, Taken
 from model.reference.interpreter import Interpreter
-from model.reference.runs import executed, prefix
+from model.reference.runs import adapted, executed, prefix, world_of
 from model.reference.state import State, Trace, initial_state
 
 WITNESSES_MAX: Final = 3

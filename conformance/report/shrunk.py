@@ -1,23 +1,20 @@
-"""Prints the result of shrinking: the candidates with their rates, and the smallest in full."""
+"""Prints the result of shrinking: the smallest run in full, with the rates of the original and the smallest."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
+from conformance.replay.replays import written
 from conformance.report.divergence import print_divergence, said
 from conformance.shrink.shrink import Shrunk, Tried
-from impl.cli.console import plain_table
-from model.reference import itf
-
-TEXT_MAX = 46
-"""Columns of a hypothesis in the table; the smallest is printed in full."""
 
 
 def print_shrunk(shrunk: Shrunk, console: Console) -> None:
-    """Prints the candidates, the smallest that diverges in the same way, and the trace."""
+    """Prints the divergence, the smallest run that diverges in the same way, and how often it does."""
     if shrunk.divergence is None:
         console.print(f"{escape(shrunk.vector.name)}: {_nothing(shrunk)}", highlight=False)
         return
@@ -27,32 +24,24 @@ def print_shrunk(shrunk: Shrunk, console: Console) -> None:
         console.print("It diverges at the start: there is nothing to shrink.", highlight=False)
         return
     console.print()
-    table = plain_table(
-        f"Candidates on {shrunk.target}, each {shrunk.times} times", right=("steps", "same way", "otherwise"), left=()
-    )
-    table.add_column("hypothesis", no_wrap=True)
-    for item in shrunk.tried:
-        text = item.candidate.because
-        text = text if len(text) <= TEXT_MAX else f"{text[: TEXT_MAX - 3]}..."
-        table.add_row(str(item.steps), str(item.likewise), str(item.otherwise), escape(text))
-    console.print(table)
-    console.print()
     smallest = shrunk.smallest
     if smallest is None or smallest.divergence is None:
-        console.print(f"[yellow]It did not diverge again[/] in {shrunk.times} runs of each candidate.", highlight=False)
+        console.print(
+            f"[yellow]It did not diverge again[/] in {shrunk.times} runs on {shrunk.target}.", highlight=False
+        )
         return
-    protocol = smallest.candidate.leaving.variant if smallest.candidate.leaving else shrunk.vector.base
-    print_divergence(smallest.candidate.trace, protocol, smallest.divergence, console)
-    console.print(concluded(shrunk, smallest), highlight=False)
-
-
-def concluded(shrunk: Shrunk, smallest: Tried) -> str:
-    """How much smaller the run is, how often it diverges, and the hypothesis, in two sentences."""
-    assert shrunk.divergence is not None
-    return escape(
-        f"{shrunk.divergence.step} steps reduced to {smallest.steps}: diverges in the same way in {smallest.likewise} of "
-        f"{smallest.times} runs. Hypothesis: {smallest.candidate.because}."
+    print_divergence(smallest.trace, smallest.protocol, smallest.divergence, console)
+    original = shrunk.tried[0]
+    console.print(
+        f"{original.steps} steps reduced to {smallest.steps} on {shrunk.target}. {_rate(smallest)}; the original run: "
+        f"{original.likewise} of {original.times}.",
+        highlight=False,
     )
+
+
+def _rate(tried: Tried) -> str:
+    otherwise = f", differently or not to its end in {tried.otherwise}" if tried.otherwise else ""
+    return f"Diverges in the same way in {tried.likewise} of {tried.times} runs{otherwise}"
 
 
 def _nothing(shrunk: Shrunk) -> str:
@@ -61,12 +50,8 @@ def _nothing(shrunk: Shrunk) -> str:
     return f"conforms on {shrunk.target} in {shrunk.times} runs; there is nothing to shrink."
 
 
-def saved(shrunk: Shrunk, smallest: Tried) -> str:
-    """The smallest run as a trace file."""
-    assert smallest.divergence is not None
-    candidate = smallest.candidate
-    description = f"Shrunk from {shrunk.vector.name}. Hypothesis: {candidate.because}."
-    trace = replace(candidate.trace, description=description)
-    if candidate.leaving is None:
-        return itf.dumps(trace, shrunk.vector.base)
-    return itf.dumps(trace, candidate.leaving.variant, meta={"diverges_at": candidate.leaving.step})
+def saved(file: Path, shrunk: Shrunk, smallest: Tried) -> str:
+    """The smallest run as the text of this file."""
+    trace = replace(smallest.trace, description=f"Shrunk from {shrunk.vector.name}.")
+    leaves = smallest.protocol is not shrunk.vector.base
+    return written(file, trace, smallest.protocol, smallest.steps if leaves else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from conformance.report.diagram import as_text, diagram_of
+from conformance.report.result import Finding, source_of
 from conformance.report.trace_table import print_trace
 from model.language import Eventuality, Promise, Protocol
 from model.language.notation import notation
@@ -67,6 +69,14 @@ def print_diagram(console: Console, trace: Trace, protocol: Protocol) -> None:
     """Prints a trace as a sequence diagram."""
     console.print()
     console.print(Text(as_text(diagram_of(trace, protocol), console.width)), soft_wrap=True)
+
+
+def finding_of(name: str, protocol: Protocol, trace: Trace, again: str, *, shortest: bool) -> Finding:
+    """The violation as a finding; `again`: the command that reproduces it."""
+    sentence = " ".join(doc_of(name, protocol).split())
+    text = f"broken in {trace.configuration.name} after {len(trace.steps)} steps: {sentence}"
+    show = partial(print_violation, name=name, protocol=protocol, trace=trace, shortest=shortest)
+    return Finding(name, text, source_of(name, protocol), again, show)
 
 
 def told(name: str, protocol: Protocol, trace: Trace) -> Trace:

@@ -1,1 +1,1 @@
-"""Shrinks a divergence: on a model of the observed failure, confirmed on the target where it was observed."""
+"""Shrinks a divergence by delta debugging on the target where it was observed."""

@@ -1,43 +1,43 @@
-"""Shrinks a divergence: candidates from hypotheses are run on the target, smallest first, each several times.
+"""Shrinks a divergence by delta debugging: parts of the run are left out, as long as the target still diverges in the same way.
 
-A candidate counts if it diverges likewise at least once; its rate is how often it does. One that never does refutes its
-hypothesis, or refines it. The original run is the last candidate: if no other diverges, no hypothesis explains the failure, and the
-original is reduced by trying shorter runs on the target, at most `TARGET_RUNS_MAX` of them.
+Candidates are runs of the statement (`model.reference.runs.adapted`), and are cut where they diverge. First halves are left out,
+then quarters and so on down to single steps. The original run and the smallest are run several times, so that both have a rate: in
+how many of the runs they diverged in the same way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from conformance.replay.driver import Cores
 from conformance.replay.lockstep import Divergence, Leaving, Replay, replay
 from conformance.replay.replays import Vector
 from conformance.replay.targets import Target
-from conformance.shrink.failure import Failure, failure_of, kind_of
-from conformance.shrink.hypotheses import Candidate, InContext, hypotheses
+from conformance.shrink.kinds import kind_of
 from impl.cli.exits import Exit
-from model.explore.shrinking import adapted, reduced
+from model.language import Protocol
 from model.reference.interpreter import Interpreter
-from model.reference.runs import executed
-from model.reference.state import Occurrence, Trace
+from model.reference.runs import adapted
+from model.reference.state import Occurrence, Trace, initial_state
 
-FEW: Final = 3
-"""Candidates that are always run, so that rates can be compared."""
-TARGET_RUNS_MAX: Final = 120
-"""Runs on the target if no hypothesis explains the failure: about a minute on a broker."""
-LESSONS_MAX: Final = 8
-"""How often a hypothesis may learn from a run that did not diverge."""
+TARGET_RUNS_MAX: Final = 200
+"""Shorter runs that are tried on the target: about a minute on a broker."""
 
 Progress = Callable[[int, str], None]
+Steps = tuple[Occurrence, ...]
 
 
 @dataclass(frozen=True)
 class Tried:
-    """The results of a candidate on the target."""
+    """The results of a run on the target."""
 
-    candidate: Candidate
+    because: str
+    """Where the run is from."""
+    trace: Trace
+    protocol: Protocol
+    """The trace's; a variant, if the last step is only that one's."""
     times: int
     likewise: int
     """Runs that diverged in the same way."""
@@ -49,7 +49,7 @@ class Tried:
     @property
     def steps(self) -> int:
         """Steps of the run."""
-        return len(self.candidate.trace.steps)
+        return len(self.trace.steps)
 
     def as_json(self) -> dict[str, Any]:
         """The form that the command line writes."""
@@ -58,7 +58,7 @@ class Tried:
             "times": self.times,
             "likewise": self.likewise,
             "otherwise": self.otherwise,
-            "because": self.candidate.because,
+            "because": self.because,
             "divergence": self.divergence.as_json() if self.divergence else None,
         }
 
@@ -77,12 +77,12 @@ class Shrunk:
     because: str = ""
     """Why the trace could not be replayed to its end."""
     tried: list[Tried] = field(default_factory=list)
+    """The original run, and the smallest if it is smaller."""
 
     @property
     def smallest(self) -> Tried | None:
-        """The shortest run that diverges likewise; of several, the one with the highest rate."""
-        found = [item for item in self.tried if item.likewise]
-        return min(found, key=lambda item: (item.steps, -item.likewise), default=None)
+        """The shortest run that diverges likewise."""
+        return min((item for item in self.tried if item.likewise), key=lambda item: item.steps, default=None)
 
     @property
     def verdict(self) -> Literal["conforms", "diverges", "undecided"]:
@@ -130,120 +130,105 @@ def shrink(
         if result.divergence is not None:
             shrunk.observed, shrunk.divergence = number + 1, result.divergence
             break
-    if shrunk.divergence is None or shrunk.divergence.step == 0:
-        return shrunk
-    interpreter = Interpreter(vector.base, vector.trace.configuration)
-    failure = failure_of(interpreter, vector.trace, shrunk.divergence, leaving)
-    _Search(shrunk, failure, interpreter, target, cores, report).run()
+    if shrunk.divergence is not None and shrunk.divergence.step:
+        search = _Search(shrunk, shrunk.divergence, target, cores, report)
+        shrunk.tried += search.tried()
     return shrunk
 
 
 class _Search:
-    """The search over the candidates of one failure."""
+    """The search for a smaller run that diverges like the original."""
 
     def __init__(
-        self,
-        shrunk: Shrunk,
-        failure: Failure,
-        interpreter: Interpreter,
-        target: Target,
-        cores: Cores | None,
-        report: Progress,
+        self, shrunk: Shrunk, divergence: Divergence, target: Target, cores: Cores | None, report: Progress
     ) -> None:
-        self._shrunk = shrunk
-        self._failure = failure
-        self._interpreter = interpreter
+        self._vector = vector = shrunk.vector
+        self._times = shrunk.times
         self._target = target
         self._cores = cores
         self._report = report
-        self._lessons = 0
-        self._seen: set[tuple[Occurrence, ...]] = set()
-        self._waiting: list[Candidate] = []
+        self._interpreter = Interpreter(vector.base, vector.trace.configuration)
+        self._start = replace(vector.trace, states=(initial_state(vector.base, vector.trace.configuration),), steps=())
+        steps = vector.trace.steps[: divergence.step]
+        # Where a message that comes again makes the difference, no step does.
+        self._last = None if divergence.again else steps[-1]
+        self._others = self._front(steps)
+        self._leaves = self._last is not None and divergence.step == vector.diverges_at
+        self._kind = kind_of(self._last, divergence)
+        self._attempts = 1
+        self._seen: set[Steps] = set()
 
-    def run(self) -> None:
-        """Runs candidates, smallest first, until no smaller untried one is left."""
-        for hypothesis in hypotheses(self._failure, self._interpreter):
-            self._report(len(self._shrunk.tried), hypothesis.text)
-            self._add(hypothesis.candidates())
-        self._add(self._given())
-        while self._waiting:
-            self._waiting.sort(key=lambda item: len(item.trace.steps))
-            candidate = self._waiting.pop(0)
-            best = self._shrunk.smallest
-            if best is not None and len(candidate.trace.steps) >= best.steps and len(self._shrunk.tried) >= FEW:
-                break
-            tried = self._try(candidate)
-            self._shrunk.tried.append(tried)
-            learning = candidate.hypothesis
-            if not tried.likewise and isinstance(learning, InContext) and self._lessons < LESSONS_MAX:
-                self._lessons += 1
-                if learning.went_well(candidate.trace):
-                    self._add(learning.candidates())
+    def tried(self) -> list[Tried]:
+        """The original run and the smallest, each with its rate."""
+        original = self._run(self._others)
+        assert original is not None, "the followed steps form a run"
+        found = [self._rated("the original run", original)]
+        self._attempts = 1 if found[0].likewise == self._times else self._times
+        smallest = self._smallest(original)
+        if len(smallest.steps) < len(original.steps):
+            found.append(self._rated("reduced on the target", smallest))
+        return found
 
-        smallest = self._shrunk.smallest
-        if smallest is not None and smallest.candidate.hypothesis is None:
-            candidate = self._reduced_on_target(smallest.candidate)
-            if len(candidate.trace.steps) < smallest.steps:
-                self._shrunk.tried.append(self._try(candidate))
+    def _smallest(self, run: Trace) -> Trace:
+        """The run without the steps that it does not need to diverge."""
+        size = len(run.steps)
+        while True:
+            before, end = run, len(self._front(run.steps))
+            while end > 0:
+                front = self._front(run.steps)
+                shorter = self._shown((*front[: max(end - size, 0)], *front[end:]))
+                if shorter is not None:
+                    run = shorter
+                end = min(end - size, len(self._front(run.steps)))
+            if size == 1 and run is before:
+                return run
+            size = max(min(size, len(run.steps)) // 2, 1)
 
-    def _reduced_on_target(self, original: Candidate) -> Candidate:
-        """The run reduced by trying it on the target; its last step is kept if that is the one that diverges."""
-        runs, last = 0, self._failure.step
-        because = "reduced on the target; no hypothesis explains it"
+    def _front(self, steps: Steps) -> Steps:
+        return steps if self._last is None else steps[:-1]
 
-        def shows(trace: Trace) -> Candidate | None:
-            nonlocal runs
-            run = adapted(self._interpreter, trace, [last]) if last is not None else trace
-            if runs >= TARGET_RUNS_MAX or (last is not None and len(run.steps) == len(trace.steps)):
-                return None
-            runs += 1
-            self._report(len(self._shrunk.tried), f"{len(run.steps)} steps, {runs} runs")
-            candidate = Candidate(run, None, because)
-            divergence = self._replayed(candidate).divergence
-            return candidate if divergence is not None and self._is_alike(candidate, divergence) else None
+    def _shown(self, front: Sequence[Occurrence]) -> Trace | None:
+        """The run of these steps up to its divergence; None if it does not diverge likewise, or was tried before."""
+        run = self._run(front)
+        if run is None or run.steps in self._seen or len(self._seen) >= TARGET_RUNS_MAX:
+            return None
+        self._seen.add(run.steps)
+        for _ in range(self._attempts):
+            self._report(len(self._seen), f"{len(run.steps)} steps")
+            divergence = self._replayed(run).divergence
+            if divergence is not None and self._is_alike(run, divergence):
+                return replace(run, states=run.states[: divergence.step + 1], steps=run.steps[: divergence.step])
+        return None
 
-        found = reduced(self._interpreter, self._failure.trace, shows) if original.leaving is None else None
-        return found[1] if found is not None else original
-
-    def _add(self, candidates: Iterator[Candidate]) -> None:
-        for candidate in candidates:
-            if candidate.trace.steps not in self._seen:
-                self._seen.add(candidate.trace.steps)
-                self._waiting.append(candidate)
-
-    def _given(self) -> Iterator[Candidate]:
-        """The original run."""
-        run, failure = self._failure.trace, self._failure
-        if failure.step is None:
-            yield Candidate(run, None, "the original run")
-        elif failure.leaving is not None:
-            trace = self._shrunk.vector.trace
-            yield Candidate(trace, failure.leaving, "the original run")
+    def _run(self, front: Sequence[Occurrence]) -> Trace | None:
+        """The run of these steps and the last; None if that is not possible there."""
+        run = adapted(self._interpreter, self._start, front)
+        if self._last is None:
+            return run
+        if not self._leaves:
+            longer = adapted(self._interpreter, run, [self._last])
         else:
-            complete = executed(self._interpreter, run, [failure.step])
-            assert complete is not None
-            yield Candidate(complete, None, "the original run")
+            longer = adapted(Interpreter(self._vector.protocol, run.configuration), run, [self._last])
+            if longer == adapted(self._interpreter, run, longer.steps[-1:]):
+                return None  # the protocol does it too
+        return longer if len(longer.steps) > len(run.steps) else None
 
-    def _try(self, candidate: Candidate) -> Tried:
+    def _rated(self, because: str, run: Trace) -> Tried:
         likewise, otherwise, first = 0, 0, None
-        for number in range(self._shrunk.times):
-            self._report(len(self._shrunk.tried), f"{len(candidate.trace.steps)} steps, run {number + 1}")
-            result = self._replayed(candidate)
-            if result.divergence is None:
-                otherwise += result.verdict == "not driven"
-            elif self._is_alike(candidate, result.divergence):
+        for number in range(self._times):
+            self._report(len(self._seen), f"{because}, {len(run.steps)} steps, run {number + 1}")
+            result = self._replayed(run)
+            if result.divergence is not None and self._is_alike(run, result.divergence):
                 likewise, first = likewise + 1, first or result.divergence
             else:
-                otherwise += 1
-        return Tried(candidate, self._shrunk.times, likewise, otherwise, first)
+                otherwise += result.divergence is not None or result.verdict == "not driven"
+        protocol = self._vector.protocol if self._leaves else self._vector.base
+        return Tried(because, run, protocol, self._times, likewise, otherwise, first)
 
-    def _is_alike(self, candidate: Candidate, divergence: Divergence) -> bool:
-        """Whether the divergence is of the same kind, or a predicted symbol of the same step differs first."""
-        kind, wanted = kind_of(candidate.trace, divergence, candidate.leaving), self._failure.kind
-        at_the_end = divergence.step == len(candidate.trace.steps)
-        same_place = at_the_end and (kind.of, kind.name) == (wanted.of, wanted.name)
-        return kind == wanted or (same_place and kind.symbol in candidate.predicted)
+    def _is_alike(self, run: Trace, divergence: Divergence) -> bool:
+        return kind_of(run.steps[divergence.step - 1] if divergence.step else None, divergence) == self._kind
 
-    def _replayed(self, candidate: Candidate) -> Replay:
-        name, base = self._shrunk.vector.name, self._shrunk.vector.base
-        return replay(candidate.trace, name, base, self._target, self._cores, candidate.leaving)
+    def _replayed(self, run: Trace) -> Replay:
+        vector = self._vector
+        leaving = Leaving(len(run.steps), vector.protocol) if self._leaves else None
+        return replay(run, vector.name, vector.base, self._target, self._cores, leaving)

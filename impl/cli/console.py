@@ -56,15 +56,6 @@ def writable(_: click.Context, parameter: click.Parameter, file: P | None) -> P 
     return file
 
 
-def _itf(context: click.Context, parameter: click.Parameter, file: Path | None) -> Path | None:
-    if file is not None and file.suffix == ".scenario":
-        raise click.BadParameter(
-            f"{file} would be a scenario, and a counterexample is written as an ITF file; name it *.itf.json",
-            param=parameter,
-        )
-    return writable(context, parameter, file)
-
-
 json_option = click.option(
     "--json",
     "json_file",
@@ -76,8 +67,8 @@ save_option = click.option(
     "--save",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    callback=_itf,
-    help="Write the counterexample as an ITF file.",
+    callback=writable,
+    help="Write the counterexample: as a scenario to *.scenario, else as an ITF file.",
 )
 
 PLAIN_MARKS: Final = {"holds": "✓", "violated": "✗", "undecided": "?"}

@@ -32,11 +32,11 @@ from impl.events.recorder import Sink
 from impl.events.topic import TopicSink
 from impl.message_queue.thresholds import Thresholds
 from impl.messages import Kind, Pod
+from impl.roles.timing import Timing
 from impl.service.aca import AcaService, Handlers
 from impl.service.dpm import DpmService
 from impl.service.loop import Service
 from impl.service.ncm import NcmService
-from impl.service.timing import Timing
 from impl.storage.journal import JournalStore
 from impl.storage.pulsar_log import PulsarLog, open_log
 from impl.storage.store import SqliteStore, Store

@@ -6,7 +6,7 @@ decision (`impl.message_queue.decisions`); `due` lists the decisions that should
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 from impl.core import Effects, Event, IllegalInput
@@ -29,7 +29,7 @@ from impl.messages import (
     Registered,
 )
 
-Operation = Callable[[], Effects]
+Operation = partial[Effects]
 
 
 class MessageQueueDpm(Decisions):

@@ -36,11 +36,11 @@ class Aca:
         self._epoch = 0
         self._known: dict[Pod, tuple[int, str | None]] = {}
         """The newest version seen of each pod, with its host. Versions only grow."""
-        self._installed: set[Pod] = set()
+        self._installed: dict[Pod, None] = {}
         """Pods with a route; all of them are known."""
         self._waiting: dict[int, tuple[Pod, Pod]] = {}
         """Held packets by request: source and destination."""
-        self._paused: set[tuple[Pod, Pod]] = set()
+        self._paused: dict[tuple[Pod, Pod], None] = {}
         """Pairs of source and destination that were refused a moment ago."""
 
     # ----------------------------------------------------------------------------------------------- inputs
@@ -104,7 +104,7 @@ class Aca:
         """The pause after a refusal is over."""
         if (source, destination) not in self._paused:
             raise IllegalInput(f"ACA {self.host}: {source} to {destination} is not paused: resume")
-        self._paused.remove((source, destination))
+        del self._paused[source, destination]
         return Effects(events=(Event("resume", {"source": source, "destination": destination}, "on-demand.resume"),))
 
     def evict(self, pod: Pod) -> Effects:
@@ -112,7 +112,7 @@ class Aca:
         if not self.may_evict(pod):
             state = "local" if self._is_local(pod) else self.phase(pod).value
             raise IllegalInput(f"ACA {self.host}: the route to {pod} is {state}: evict")
-        self._installed.remove(pod)
+        del self._installed[pod]
         self._forget_evicted(pod)
         return Effects(events=(Event("evict", {"pod": pod}, "on-demand.evict"),))
 
@@ -133,7 +133,7 @@ class Aca:
         if not held:
             return learned if newer else self._ignore("no packet is held for it", message)
         source, destination = self._waiting[message.request]
-        self._installed.add(message.pod)
+        self._installed[message.pod] = None
         place = self._known[message.pod][1]
         if not self._may_release(place):
             dropped = self._drop(
@@ -155,7 +155,7 @@ class Aca:
         if message.request not in self._waiting:
             return self._ignore("no packet is held for it", message)
         if self._pauses():
-            self._paused.add(self._waiting[message.request])
+            self._paused[self._waiting[message.request]] = None
         return self._drop(message.request, message.reason.value, "on-demand.drop_as_refused")
 
     def _see(self, message: Route | Granted, step: str) -> Effects:
@@ -242,13 +242,21 @@ class Aca:
         """Whether a route to the pod is installed."""
         return pod in self._installed
 
-    def is_held(self, request: int) -> bool:
-        """Whether a packet is held under the request."""
-        return request in self._waiting
-
     def holds(self, request: int, source: Pod, destination: Pod) -> bool:
         """Whether a packet from the source to the destination is held under the request."""
         return self._waiting.get(request) == (source, destination)
+
+    def held(self) -> list[int]:
+        """The requests under which packets are held."""
+        return list(self._waiting)
+
+    def paused(self) -> list[tuple[Pod, Pod]]:
+        """The pairs that were refused and are not requested at the moment."""
+        return list(self._paused)
+
+    def remote(self) -> list[Pod]:
+        """The pods to which a remote route is installed."""
+        return [pod for pod in self._installed if self.may_evict(pod)]
 
     def is_paused(self, source: Pod, destination: Pod) -> bool:
         """Whether the pair was refused and is not requested at the moment."""

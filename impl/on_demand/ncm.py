@@ -226,16 +226,16 @@ class Ncm:
         waited_for = {(pod, version) for pod, version, _ in self._pending}
         return [change for change in self.pending() if change not in waited_for]
 
-    def report(self, pod: Pod, version: int) -> Effects:
+    def report_done(self, pod: Pod, version: int) -> Effects:
         """Reports a change as done."""
         if self._changes.get((pod, version)) != PENDING or not self._all_confirmed(pod, version):
-            raise IllegalInput(f"NCM: version {version} of {pod} is not confirmed by all: report")
+            raise IllegalInput(f"NCM: version {version} of {pod} is not confirmed by all: report done")
         return self._end(pod, version, Outcome.DONE)
 
-    def fail(self, pod: Pod, version: int) -> Effects:
+    def report_failed(self, pod: Pod, version: int) -> Effects:
         """Reports a change as failed: a host has not confirmed it for too long."""
         if self._changes.get((pod, version)) != PENDING or self._all_confirmed(pod, version):
-            raise IllegalInput(f"NCM: nobody is waited for at version {version} of {pod}: fail")
+            raise IllegalInput(f"NCM: nobody is waited for at version {version} of {pod}: report failed")
         return self._end(pod, version, Outcome.FAILED)
 
     def pending(self) -> list[tuple[Pod, int]]:

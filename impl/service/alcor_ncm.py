@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from impl.core import Effects
+from impl.roles.on_demand import NcmRole
+from impl.roles.timing import Timing
 from impl.service.ncm import NcmService
-from impl.service.timing import Timing
 from impl.storage.store import Store
 from impl.transport.grpc.ncm_gateway import NcmGateway
+
+
+class _Retelling(NcmRole):
+    """Alcor's transport keeps no message beyond its process."""
+
+    def begin(self) -> Effects:
+        return self.core.retell()
 
 
 class AlcorNcmService(NcmService):
     """NCM on Alcor's wire format."""
 
+    kind = _Retelling
+
     def __init__(self, store: Store, gateway: NcmGateway, timing: Timing | None = None) -> None:
         super().__init__(store, lambda: gateway.open(self.ncm), timing)
-
-    def begin(self) -> Effects:
-        return self.ncm.retell()

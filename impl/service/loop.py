@@ -12,30 +12,34 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, ClassVar, Final
 
 from impl.broker.topics import dead_letters
-from impl.core import Effects, Event, IllegalInput, Send
-from impl.errors import BadDeployment, NotAllowed, StandsBy, Unreachable
+from impl.core import Effects, Event, IllegalInput
+from impl.errors import BadDeployment, NotAllowed, SlotTaken, StandsBy, Unreachable
 from impl.events.recorder import Recorder
 from impl.messages import Message
-from impl.process import (
+from impl.outputs import (
     Acknowledge,
     Administer,
+    Answer,
     Append,
     Confirm,
+    Listen,
     MarkSent,
     Output,
-    Process,
     Publish,
+    Role,
     SetAside,
+    StopListening,
     Work,
     run,
 )
-from impl.service.timing import Timing
+from impl.process import Process
+from impl.roles.timing import Timing
 from impl.storage.store import Store
 from impl.transport.interface import Connection, Delivery, Letter, Session
 
@@ -51,7 +55,7 @@ COMMANDS_MAX: Final = 10_000
 
 
 class Service:
-    """Runs a core. Subclasses define the topics that it reads, and how inputs reach the core."""
+    """Runs a role's core. Subclasses add the commands that it takes, and what is to be done about events."""
 
     runner: ClassVar[type[Process]] = Process
     """Decides what is done with an input, and in which order."""
@@ -59,7 +63,7 @@ class Service:
     def __init__(
         self,
         process: str,
-        core: Any,
+        role: Role,
         store: Store,
         connect: Callable[[], Connection],
         *,
@@ -67,7 +71,8 @@ class Service:
         timing: Timing | None = None,
     ) -> None:
         self.process = process
-        self.core = core
+        self.role = role
+        self.core = role.core
         self.timing = timing or Timing()
         self.ready = threading.Event()
         """Set once the service has connected and caught up with its store."""
@@ -75,10 +80,9 @@ class Service:
         """Set while another instance leads."""
         self.counted: Counter[str] = Counter()
         """Messages that were ignored or refused, by reason."""
-        self.received: list[Message] = []
-        """The messages received, for demonstrations; only if `keep_received` is set."""
-        self.keep_received = False
-        self._process = self.runner(_Inputs(self))
+        self.received: list[Delivery] | None = None
+        """What was received, for demonstrations; None: they are not kept."""
+        self._process = self.runner(role, told=self._note)
         self._store = store
         self._connect = connect
         self._subscription = subscription
@@ -86,41 +90,18 @@ class Service:
         self._session: Session | None = None
         self._stopping = threading.Event()
         self._left = threading.Event()
-        self._commands: queue.Queue[tuple[Callable[[], Effects], Future[Effects]]] = queue.Queue(COMMANDS_MAX)
+        self._commands: queue.Queue[tuple[Callable[[], Answer], Future[Effects]]] = queue.Queue(COMMANDS_MAX)
         self._lost_since: float | None = None
         """When the session was first seen without a connection; None: it is connected."""
         self._log = logging.getLogger(f"ondemand.{process}")
 
     # ------------------------------------------------------------------------------------------ for subclasses
 
-    def topics(self) -> list[str]:
-        """The topics that are read from the start."""
-        raise NotImplementedError
-
-    def take(self, message: Message, delivery: Delivery) -> Effects:
-        """Passes a message to the core."""
-        raise NotImplementedError
-
-    def begin(self) -> Effects:
-        """The first step of the service after it has connected."""
-        return Effects()
-
-    def listening(self) -> None:
-        """Called whenever the service has begun to listen: at the start, and after the connection was lost."""
-
-    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
-        """A message cannot be published, and a retry does not help. The service continues if this returns."""
-        raise problem
-
     def administer(self, work: Message) -> None:
         """Executes a request to the broker's administration. Raises `Unreachable` if it can be retried."""
         raise BadDeployment(
             f"{self.process} has no administrator's rights, but its store contains work that needs them"
         )
-
-    def tick(self, now: float) -> Iterator[Effects]:
-        """Timer-driven effects. `now` is monotonic. Each is made durable before the next is requested."""
-        yield from ()
 
     def happened(self, event: Event) -> None:
         """Called for every event of the core."""
@@ -140,8 +121,7 @@ class Service:
                 if now >= next_tick:
                     next_tick = now + TICK_SECONDS
                     self._mind_the_connection(now)
-                    for effects in self.tick(now):
-                        self.perform(effects)
+                    self._do(self._process.time(now))
             self._do(self._process.settle())
         except _Stopped:
             pass
@@ -154,7 +134,7 @@ class Service:
         if self._session is not None:
             self._session.wake()
 
-    def submit(self, command: Callable[[], Effects]) -> Future[Effects]:
+    def submit(self, command: Callable[[], Answer]) -> Future[Effects]:
         """Runs a command on the core in the service's thread; the result is available when its effects are durable and
         published."""
         future: Future[Effects] = Future()
@@ -184,12 +164,11 @@ class Service:
         if unpublished:
             self._log.info("publishes %d messages that were stored before the last stop", len(unpublished))
         self._do(self._process.recover(unpublished))
-        self._do(self._process.command(self.begin))
+        self._do(self._process.command(self.role.begin))
 
     def _listen(self) -> None:
-        self._process.disconnected()
-        self._session = self._retried(lambda: self._connected.open_session(self._subscription, self.topics()))
-        self.listening()
+        self._session = self._retried(lambda: self._connected.open_session(self._subscription, self.role.topics()))
+        self._do(self._process.connected())
 
     def _mind_the_connection(self, now: float) -> None:
         """A lost connection recovers by itself, or is replaced; replacing it also detects a withdrawn token."""
@@ -219,6 +198,8 @@ class Service:
     def _work(self) -> None:
         """One delivery and all waiting commands."""
         delivery = self.session.receive(TICK_SECONDS)
+        if delivery is not None and self.received is not None:
+            self.received.append(delivery)
         self._do(self._process.settle() if delivery is None else self._process.deliver(delivery))
         while True:
             try:
@@ -227,7 +208,7 @@ class Service:
                 return
             self._obey(command, future)
 
-    def _obey(self, command: Callable[[], Effects], future: Future[Effects]) -> None:
+    def _obey(self, command: Callable[[], Answer], future: Future[Effects]) -> None:
         try:
             effects = self._do(self._process.command(command))
         except IllegalInput as problem:
@@ -239,10 +220,6 @@ class Service:
             future.set_result(effects)
 
     # ------------------------------------------------------------------------------------------------ outputs
-
-    def perform(self, effects: Effects) -> None:
-        """Makes effects durable, and publishes what they send."""
-        self._do(self._process.command(lambda: effects))
 
     def _do(self, work: Work) -> Effects:
         return run(work, self._output)
@@ -262,13 +239,25 @@ class Service:
                 self._store.mark_sent(outgoing)
             case Acknowledge(deliveries):
                 self.session.acknowledge(deliveries)
+            case Listen():
+                self._receive_from(output)
+            case StopListening(topic, slots):
+                self.session.stop_listening(topic, slots)
             case SetAside(delivery, reason):
                 self._log.warning("sets aside a message from %s", reason)
                 letter = Letter(dead_letters(self.process), delivery.data[:SET_ASIDE_BYTES_MAX], tag=reason)
                 self._retried(lambda: self._connected.publish([letter]))
         return None
 
-    def note(self, event: Event) -> None:
+    def _receive_from(self, output: Listen) -> None:
+        listen = partial(self.session.listen, output.topic, output.subscription, output.slots)
+        try:
+            self._retried(listen) if output.waits else listen()
+        except (NotAllowed, Unreachable) as problem:
+            self._log.info("cannot listen to %s: %s", output.topic, problem)
+            raise
+
+    def _note(self, event: Event) -> None:
         """Counts and logs an event."""
         if event.name in ("ignore", "refuse"):
             what = f"{event.name}: {event.fields['reason']}"
@@ -277,6 +266,7 @@ class Service:
                 self._log.info("%s (logged once; further ones are only counted)", what)
         if self._log.isEnabledFor(logging.DEBUG):
             self._log.debug("%s: %s", event.name, ", ".join(f"{name} {value}" for name, value in event.fields.items()))
+        self.happened(event)
 
     def _retried(self, attempt: Callable[[], Any]) -> Any:
         """Retries until the broker answers, with growing pauses, and logs each failure."""
@@ -284,6 +274,8 @@ class Service:
         while True:
             try:
                 return attempt()
+            except SlotTaken:
+                raise  # the broker has answered
             except StandsBy as problem:
                 if not self.standing_by.is_set():
                     self._log.info("%s; standing by", problem)
@@ -324,25 +316,3 @@ class Service:
 
 class _Stopped(Exception):
     """The service was asked to end while it waited for the broker."""
-
-
-class _Inputs:
-    """The role of a service, as its runner sees it."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def take(self, message: Message, delivery: Delivery) -> Effects:
-        """See `impl.process.Role`."""
-        if self._service.keep_received:
-            self._service.received.append(message)
-        return self._service.take(message, delivery)
-
-    def happened(self, event: Event) -> None:
-        """See `impl.process.Role`."""
-        self._service.note(event)
-        self._service.happened(event)
-
-    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
-        """See `impl.process.Role`."""
-        self._service.undeliverable(send, problem)

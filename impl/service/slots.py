@@ -10,9 +10,9 @@ confirm in another host's name. Hosts that must be isolated from each other need
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -22,17 +22,20 @@ from impl.broker.admin import Admin
 from impl.broker.deployment import Deployment
 from impl.broker.slot_topics import admit, prepare_vpc
 from impl.core import Effects, Event, IllegalInput, Send
-from impl.errors import BadDeployment, EnvironmentProblem, NotAllowed, SlotTaken, Unreachable
-from impl.messages import Attend, Confirmed, Goal, Leave, Message, Told
+from impl.errors import BadDeployment, EnvironmentProblem, NotAllowed
+from impl.messages import Message, Told
+from impl.outputs import Answer, Listen, Role, Work
+from impl.roles.slots import SlotsAcaRole
+from impl.roles.timing import Timing
 from impl.service.loop import Service
 from impl.service.slot_filler import MARK, Filler
-from impl.service.timing import Timing
 from impl.slots.aca import SlotsAca
 from impl.slots.dpm import SlotsDpm, Stage
-from impl.slots.topics import DPM, SUBSCRIPTION, acknowledgments, direct, unicast
+from impl.slots.topics import DPM, acknowledgments, direct
 from impl.storage.store import Store
+from impl.timers import Timer, Timers
 from impl.transport.interface import Delivery, Letter, Session
-from impl.transport.pulsar import PulsarConnection, PulsarSession
+from impl.transport.pulsar import PulsarConnection
 from impl.wire.codec import decode
 
 LOOK_SECONDS: Final = 0.5
@@ -82,14 +85,13 @@ class SlotsDpmService(Service):
         timing: Timing | None = None,
     ) -> None:
         self.dpm = SlotsDpm()
-        super().__init__("dpm", self.dpm, store, self._connect_to(connect), subscription=DPM, timing=timing)
+        timing = timing or Timing()
+        role = _DpmRole(self, self.dpm, timing)
+        super().__init__("dpm", role, store, self._connect_to(connect), subscription=DPM, timing=timing)
         self._deployment = deployment
         self._broker: PulsarConnection | None = None
-        self._fillers: dict[str, Filler] = {}
+        self.fillers: dict[str, Filler] = {}
         """By VPC."""
-        self._asked: dict[tuple[str, str], float] = {}
-        """By VPC and host: since when it has been asked to attend."""
-        self._look_at = 0.0
 
     def _connect_to(self, connect: Callable[[], PulsarConnection]) -> Callable[[], ByInbox]:
         def made() -> ByInbox:
@@ -120,18 +122,20 @@ class SlotsDpmService(Service):
             raise IllegalInput(f"DPM: {problem}: join") from problem
         return self.submit(partial(self._join, vpc, host))
 
-    def _join(self, vpc: str, host: str) -> Effects:
-        self._listen_to(host)
+    def _join(self, vpc: str, host: str) -> Work:
         try:
             effects = self.dpm.allot(vpc, host)
         except BadDeployment as problem:
             raise IllegalInput(str(problem)) from problem
         slot = self.dpm.allotment.slot(vpc, host)
         assert slot is not None
-        if vpc not in self._fillers:
-            self._attend(vpc)
+        with suppress(NotAllowed):  # withdrawn in the meantime
+            yield Listen(topics.notices(host))
+        yield Listen(acknowledgments(vpc))
+        if vpc not in self.fillers:
+            self.attend(vpc)
         elif effects.record is not None:
-            self._fillers[vpc].step_aside(slot)
+            self.fillers[vpc].step_aside(slot)
         return effects
 
     def tell(self, vpc: str, host: str, data: bytes) -> Future[Effects]:
@@ -144,94 +148,100 @@ class SlotsDpmService(Service):
 
         return self.submit(say)
 
-    # ---------------------------------------------------------------------------------------------------- input
+    def attend(self, vpc: str) -> None:
+        """Has the VPC's filler, which attends the slots without agents."""
+        if vpc not in self.fillers:
+            assert self._broker is not None, "the service has not connected yet"
+            held = self.dpm.allotment.hosts(vpc).values()
+            self.fillers[vpc] = self._retried(partial(Filler, self._broker, vpc, held))
+
+    def attend_anew(self) -> None:
+        """Opens all fillers, after the service has connected."""
+        for vpc in list(self.fillers):
+            self.fillers.pop(vpc).close()
+        for vpc in self.dpm.allotment.vpcs():
+            self.attend(vpc)
+
+    def _leave(self) -> None:
+        for filler in self.fillers.values():
+            filler.close()
+        super()._leave()
+
+
+class _DpmRole(Role):
+    """Looks after its slots: what it finds at the broker is what its core is told."""
+
+    core: SlotsDpm
+
+    def __init__(self, service: SlotsDpmService, core: SlotsDpm, timing: Timing) -> None:
+        self.core = core
+        self._service = service
+        self._timing = timing
+        self._timers = Timers()
+        self._look_at = 0.0
 
     def topics(self) -> list[str]:
         return []
 
-    def listening(self) -> None:
-        for vpc in list(self._fillers):
-            self._fillers.pop(vpc).close()
-        for vpc in self.dpm.allotment.vpcs():
-            self._attend(vpc)
-            for host in self.dpm.allotment.hosts(vpc):
-                self._listen_to(host)
+    def listening(self) -> Iterator[Listen]:
+        self._service.attend_anew()
+        allotment = self.core.allotment
+        for vpc in allotment.vpcs():
+            yield Listen(acknowledgments(vpc))
+            for host in allotment.hosts(vpc):
+                yield Listen(topics.notices(host))
 
-    def _attend(self, vpc: str) -> None:
-        def attend() -> None:
-            assert self._broker is not None, "the service has not connected yet"
-            if vpc not in self._fillers:
-                self._fillers[vpc] = Filler(self._broker, vpc, self.dpm.allotment.hosts(vpc).values())
-            self.session.listen(acknowledgments(vpc))
+    def take(self, message: Message, topic: str) -> Answer:
+        speaker = topics.speaker(topic)
+        return self.core.hear(message, speaker) if speaker else self.core.confirm(message)
 
-        self._retried(attend)
-
-    def _listen_to(self, host: str) -> None:
-        try:
-            self._retried(lambda: self.session.listen(topics.notices(host)))
-        except NotAllowed as problem:
-            self._log.warning("cannot listen to %s: %s", host, problem)
-
-    def take(self, message: Message, delivery: Delivery) -> Effects:
-        speaker = topics.speaker(delivery.topic)
-        return self.dpm.hear(message, speaker) if speaker else self.dpm.confirm(message)
-
-    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
+    def may_be_lost(self, send: Send) -> bool:
         """The host has been withdrawn since this was stored."""
-        self._log.warning("drops a %s for %s: %s", type(send.message).__name__, send.topic, problem)
+        return True
 
-    # ----------------------------------------------------------------------------------------------- timers
-
-    def tick(self, now: float) -> Iterator[Effects]:
-        for filler in self._fillers.values():
-            yield from self._handed_back(filler)
+    def due(self, now: float) -> Iterator[Timer]:
+        fillers = self._service.fillers
+        for filler in fillers.values():
+            for _ in range(HANDED_MAX):
+                delivery = filler.receive(0.0)
+                if delivery is None:
+                    break
+                yield from _handed_back(filler, delivery)
+        stages = {(vpc, host): self.core.member(vpc, host).stage for vpc in fillers for host in self._hosts(vpc)}
+        asked = [pair for pair, stage in stages.items() if stage == Stage.ASKED.value]
+        yield from self._timers.waiting("give_up", asked, self._timing.asked_first, now)
         if now < self._look_at:
             return
         self._look_at = now + LOOK_SECONDS
-        for vpc, filler in self._fillers.items():
-            for host, slot in self.dpm.allotment.hosts(vpc).items():
-                yield from self._look(vpc, host, slot, filler, now)
+        for vpc, host in stages:
+            if self.core.member(vpc, host).stage != Stage.ASKED.value:
+                yield from self._look(vpc, host, self._hosts(vpc)[host], fillers[vpc])
 
-    def _handed_back(self, filler: Filler) -> Iterator[Effects]:
-        for _ in range(HANDED_MAX):
-            delivery = filler.receive(0.0)
-            if delivery is None:
-                return
-            yield from self._hand_back(filler, delivery)
+    def _hosts(self, vpc: str) -> Mapping[str, int]:
+        return self.core.allotment.hosts(vpc)
 
-    def _hand_back(self, filler: Filler, delivery: Delivery) -> Iterator[Effects]:
-        """The delivery is acknowledged only once it is on its way to its host."""
-        if not delivery.tag.startswith(MARK):
-            told = decode(delivery.data)
-            if isinstance(told, Told):
-                yield self.dpm.hand_back(told)
-        filler.acknowledge(delivery)
-
-    def _look(self, vpc: str, host: str, slot: int, filler: Filler, now: float) -> Iterator[Effects]:
+    def _look(self, vpc: str, host: str, slot: int, filler: Filler) -> Iterator[Timer]:
         """Checks a slot at the broker, and reacts to the result."""
-        stage = self.dpm.member(vpc, host).stage
-        if stage == Stage.ASKED.value:
-            if now - self._asked.setdefault((vpc, host), now) >= self.timing.asked_first:
-                del self._asked[vpc, host]
-                yield self.dpm.give_up(vpc, host)
-            return
-        self._asked.pop((vpc, host), None)
         if not filler.fill(slot):
             return
-        yield self.dpm.lost(vpc, host)
-        if not self.dpm.may_ask(vpc, host):
+        yield Timer("lost", (vpc, host))
+        if not self.core.may_ask(vpc, host):
             return
         on_the_way = filler.drain(slot)
         for delivery in on_the_way or ():
-            yield from self._hand_back(filler, delivery)
+            yield from _handed_back(filler, delivery)
         if on_the_way is not None:
             filler.step_aside(slot)
-            yield self.dpm.ask(vpc, host)
+            yield Timer("ask", (vpc, host))
 
-    def _leave(self) -> None:
-        for filler in self._fillers.values():
-            filler.close()
-        super()._leave()
+
+def _handed_back(filler: Filler, delivery: Delivery) -> Iterator[Timer]:
+    """The delivery is acknowledged only once it is on its way to its host."""
+    if not delivery.tag.startswith(MARK):
+        told = decode(delivery.data)
+        if isinstance(told, Told):
+            yield Timer("hand_back", (told,))
+    filler.acknowledge(delivery)
 
 
 class SlotsAcaService(Service):
@@ -246,90 +256,12 @@ class SlotsAcaService(Service):
         timing: Timing | None = None,
     ) -> None:
         self.aca = SlotsAca(host)
-        super().__init__(host, self.aca, store, lambda: ByInbox(connect(), host), subscription="aca", timing=timing)
+        timing = timing or Timing()
+        role = SlotsAcaRole(self.aca, timing)
+        super().__init__(host, role, store, lambda: ByInbox(connect(), host), subscription="aca", timing=timing)
         self._handler = handler
-        self._coming: dict[str, tuple[Attend, float]] = {}
-        """By VPC: an attend request in progress, and since when."""
-        self._attended: dict[str, int] = {}
-        """By VPC: the slot at which this agent has a consumer."""
-
-    def topics(self) -> list[str]:
-        return [topics.inbox(self.aca.host)]
-
-    def begin(self) -> Effects:
-        return self.aca.start()
-
-    def listening(self) -> None:
-        """The filler may have taken a slot while the connection was lost; DPM then says so, and asks again."""
-        for vpc, slot in list(self._attended.items()):
-            self._retried(partial(self._attend_again, vpc, slot))
-
-    def _attend_again(self, vpc: str, slot: int) -> None:
-        try:
-            self._attend(vpc, slot)
-        except (SlotTaken, NotAllowed) as problem:
-            del self._attended[vpc]
-            self._log.info("no longer attends slot %d of %s: %s", slot, vpc, problem)
-
-    def take(self, message: Message, delivery: Delivery) -> Effects:
-        match message:
-            case Attend() if self.aca.is_to_do(message):
-                return self._come(message, time.monotonic())
-            case Leave() if self.aca.is_to_do(message):
-                self._go(message.vpc)
-                return self.aca.leave(message)
-            case Told() if delivery.topic == unicast(message.vpc):
-                effects = self.aca.take(message)
-                if not self.aca.may_acknowledge(message):
-                    # It is for another host. Once this consumer is gone the filler has the slot, and hands the message
-                    # to the right host.
-                    self._go(message.vpc)
-                return effects
-            case Goal():
-                return self.aca.take(message)
-        return Effects(events=(Event("ignore", {"reason": "not to be done", "message": type(message).__name__}),))
-
-    def _come(self, message: Attend, since: float) -> Effects:
-        """Attends the slot, and answers; or does neither, if the slot may become free a little later."""
-        self._coming.pop(message.vpc, None)
-        self._go(message.vpc)
-        try:
-            self._attend(message.vpc, message.slot)
-        except NotAllowed as problem:
-            self._log.info("declines to attend: %s", problem)
-            return self.aca.decline(message)
-        except (SlotTaken, Unreachable) as problem:
-            if time.monotonic() - since >= self.timing.subscribe_max:
-                self._log.info("declines to attend: %s", problem)
-                return self.aca.decline(message)
-            self._coming[message.vpc] = (message, since)
-            return Effects()
-        return self.aca.accept(message)
-
-    def _attend(self, vpc: str, slot: int) -> None:
-        assert isinstance(self.session, PulsarSession)
-        self.session.listen(unicast(vpc), SUBSCRIPTION, [(slot, slot)])
-        self._attended[vpc] = slot
-
-    def _go(self, vpc: str) -> None:
-        self._coming.pop(vpc, None)
-        slot = self._attended.pop(vpc, None)
-        if slot is not None:
-            assert isinstance(self.session, PulsarSession)
-            self.session.stop_listening(unicast(vpc), [(slot, slot)])
-
-    def tick(self, now: float) -> Iterator[Effects]:
-        for message, since in list(self._coming.values()):
-            if self.aca.is_to_do(message):
-                yield self._come(message, since)
 
     def happened(self, event: Event) -> None:
         if event.name == "apply":
             fields = event.fields
             self._handler(fields["vpc"], fields["revision"], bytes.fromhex(fields["data"]))
-
-    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
-        """A confirmation for a VPC in which the host no longer takes part."""
-        if not isinstance(send.message, Confirmed):
-            raise problem
-        self._log.warning("cannot confirm in %s: %s", send.topic, problem)

@@ -42,20 +42,26 @@ class Delivery:
     """The `origin` of the letter."""
 
 
+Slots = Sequence[tuple[int, int]]
+"""Ranges of slots that keys hash to, inclusive at both ends. An empty sequence means the whole topic, exclusively."""
+
+
 class Session(Protocol):
     """What one process listens with, under one subscription name."""
 
-    def listen(self, topic: str, subscription: str = "") -> None:
+    def listen(self, topic: str, subscription: str = "", slots: Slots = ()) -> None:
         """Also receives from this topic, by the session's subscription or by another one.
 
         The session's subscription starts with the first message. Another one starts with the next message, unless it exists
         already.
 
-        Raises `Unreachable` or `NotAllowed`.
+        With `slots`, it receives only messages whose keys hash to these, and others may attend the rest.
+
+        Raises `Unreachable`, `NotAllowed`, or `SlotTaken`: another consumer attends one of the slots.
         """
 
-    def stop_listening(self, topic: str) -> None:
-        """Stops receiving from this topic; its unacknowledged messages are given back."""
+    def stop_listening(self, topic: str, slots: Slots = ()) -> None:
+        """Stops receiving from this topic, or these slots of it; its unacknowledged messages are given back."""
 
     def receive(self, seconds: float) -> Delivery | None:
         """The next delivery; None if nothing arrived within this time."""

@@ -16,7 +16,7 @@ import pulsar
 from impl.broker.admin import Admin
 from impl.broker.deployment import Deployment
 from impl.errors import BadDeployment, NotAllowed, SlotTaken, Unreachable
-from impl.transport.interface import Delivery, Letter
+from impl.transport.interface import Delivery, Letter, Slots
 
 OPERATION_SECONDS_MAX: Final = 10
 """The time for one request to the broker; a healthy one answers in milliseconds."""
@@ -117,12 +117,8 @@ class PulsarConnection:
             self._client.close()
 
 
-Slots = Sequence[tuple[int, int]]
-"""Ranges of slots that keys hash to, inclusive at both ends. An empty sequence means the whole topic, exclusively."""
-
-
 class PulsarSession:
-    """See `impl.transport.interface.Session`. In addition, several sessions may share a subscription by slots of keys."""
+    """See `impl.transport.interface.Session`."""
 
     def __init__(self, client: Any, deployment: Deployment, subscription: str, *, displaces: bool = False) -> None:
         self._client = client
@@ -138,11 +134,6 @@ class PulsarSession:
         self._lock = threading.Lock()
 
     def listen(self, topic: str, subscription: str = "", slots: Slots = ()) -> None:
-        """See `impl.transport.interface.Session`; with `slots`, receives only messages whose keys hash to these.
-
-        Raises:
-            SlotTaken: another consumer attends one of the slots.
-        """
         place, listening = (topic, tuple(slots)), object()
 
         def arrive(consumer: Any, message: Any) -> None:
@@ -186,7 +177,6 @@ class PulsarSession:
         )
 
     def stop_listening(self, topic: str, slots: Slots = ()) -> None:
-        """Stops receiving from this topic, or these slots of it; its unacknowledged messages are given back."""
         place = (topic, tuple(slots))
         with self._lock:
             consumer = self._consumers.pop(place, None)

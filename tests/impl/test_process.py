@@ -11,21 +11,21 @@ from impl.core import ADMINISTRATION, Effects, Event, IllegalInput, Send
 from impl.errors import NotAllowed, Unreachable
 from impl.events.recorder import Recorder
 from impl.messages import Hello, Kind, Message, Part, Permit, Published
-from impl.process import (
-    MARKS_MAX,
-    OWED_MAX,
+from impl.outputs import (
     Acknowledge,
     Administer,
+    Answer,
     Append,
     Confirm,
     MarkSent,
     Output,
-    Process,
     Publish,
+    Role,
     SetAside,
     Work,
     run,
 )
+from impl.process import MARKS_MAX, OWED_MAX, Process
 from impl.storage.store import Outgoing
 from impl.transport.interface import Delivery
 from impl.wire.codec import encode
@@ -43,7 +43,7 @@ def delivery(message: Message = HELLO, number: int = 1, topic: str = "requests-h
     return Delivery(topic, encode(message), "", f"message {number}", 0.0, None, "its line")
 
 
-class Role:
+class Told(Role):
     """Answers as it is told to, and notes what it is called with in the adapter's list."""
 
     def __init__(self, effects: Effects, done: list[Any]) -> None:
@@ -51,20 +51,20 @@ class Role:
         self.refuses = False
         self._done = done
 
-    def take(self, message: Message, delivery: Delivery) -> Effects:
-        """See `impl.process.Role`."""
+    def topics(self) -> list[str]:
+        return []
+
+    def take(self, message: Message, topic: str) -> Answer:
         self._done.append("take")
         return self.effects
 
     def happened(self, event: Event) -> None:
-        """See `impl.process.Role`."""
         self._done.append(event)
 
-    def undeliverable(self, send: Send, problem: NotAllowed) -> None:
-        """See `impl.process.Role`."""
-        if self.refuses:
-            raise problem
-        self._done.append(("undeliverable", send))
+    def may_be_lost(self, send: Send) -> bool:
+        if not self.refuses:
+            self._done.append(("undeliverable", send))
+        return not self.refuses
 
 
 class Lines:
@@ -92,7 +92,7 @@ class Adapter:
 
     def __init__(self, effects: Effects | None = None, *, records: bool = False) -> None:
         self.done: list[Any] = []
-        self.role = Role(effects or Effects(), self.done)
+        self.role = Told(effects or Effects(), self.done)
         self.process = Process(self.role, cast("Recorder", Lines(self.done)) if records else None)
         self.refused: set[Send] = set()
         """Messages that the broker does not allow."""
@@ -402,7 +402,7 @@ def test_of_a_lost_session_nothing_is_acknowledged_and_marks_are_still_made() ->
     adapter = Adapter()
     adapter.do(adapter.process.command(lambda: changed(FIRST)))
     adapter.do(adapter.process.deliver(delivery(number=1)))
-    adapter.process.disconnected()
+    adapter.do(adapter.process.connected())
     assert adapter.do(adapter.process.settle()) == [MarkSent((Outgoing(1, FIRST),))]
     adapter.do(adapter.process.deliver(delivery(number=2)))
     assert adapter.do(adapter.process.settle()) == [Confirm(), Acknowledge((delivery(number=2),))]
@@ -440,7 +440,7 @@ def test_a_revision_that_comes_again_after_a_lost_session_is_consumed_once() -> 
     adapter = Adapter(records=True)
     revision = delivery(Published("red", 3, PARTS), topic="multicast-red")
     adapter.do(adapter.process.deliver(revision))
-    adapter.process.disconnected()
+    adapter.do(adapter.process.connected())
     assert adapter.do(adapter.process.settle()) == []
     adapter.do(adapter.process.deliver(revision))
     assert adapter.do(adapter.process.settle()) == [Confirm(), ("consumed", 3), Acknowledge((revision,))]
@@ -450,6 +450,6 @@ def test_a_revision_of_a_lost_session_is_not_consumed_by_what_has_the_same_ident
     """The identity is the transport's, and another session may give it to another message."""
     adapter = Adapter(records=True)
     adapter.do(adapter.process.deliver(delivery(Published("red", 3, PARTS), topic="multicast-red")))
-    adapter.process.disconnected()
+    adapter.do(adapter.process.connected())
     adapter.do(adapter.process.deliver(delivery()))
     assert adapter.do(adapter.process.settle()) == [Confirm(), Acknowledge((delivery(),))]

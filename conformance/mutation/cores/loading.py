@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, Final
 
 from conformance.mutation.cores.modules import MODULES
 from conformance.mutation.cores.source import ROOT, Source
 from conformance.replay.driver import Cores
+from impl.roles import message_queue, on_demand
 from model.language import Source as Declared
+
+ROLES: Final = (on_demand.DpmRole, on_demand.NcmRole, on_demand.AcaRole, message_queue.DpmRole, message_queue.AcaRole)
 
 
 @lru_cache(maxsize=32)
@@ -84,6 +87,7 @@ def _as_cores(anew: Mapping[str, ModuleType]) -> Cores:
         cores,
         message_queue_dpm=partial(_deciding, message_queue_dpm, decision),
         message_queue_aca=of("impl.message_queue.aca", "MessageQueueAca"),
+        roles={kind: of(kind.__module__, kind.__name__) for kind in ROLES},
     )
 
 

@@ -1,4 +1,4 @@
-"""The modules that a protocol's cores are made of; each comes after those that it imports."""
+"""The modules that a protocol's processes are made of, cores and roles; each comes after those that it imports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 MODULES: Final[Mapping[str, Sequence[str]]] = {
-    "on-demand": ("impl.on_demand.dpm", "impl.on_demand.ncm", "impl.on_demand.aca"),
+    "on-demand": (
+        *("impl.on_demand.dpm", "impl.on_demand.ncm", "impl.on_demand.aca"),
+        *("impl.timers", "impl.roles.on_demand"),
+    ),
     "message-queue": (
         *(
             "impl.message_queue.thresholds",
@@ -14,7 +17,7 @@ MODULES: Final[Mapping[str, Sequence[str]]] = {
             "impl.message_queue.rules",
             "impl.message_queue.decisions",
         ),
-        *("impl.message_queue.dpm", "impl.message_queue.aca"),
+        *("impl.message_queue.dpm", "impl.message_queue.aca", "impl.roles.message_queue"),
     ),
 }
 """By protocol."""

@@ -61,7 +61,7 @@ from impl.transport.grpc.pushed_goals import Goal
 from impl.transport.grpc.rate_limited_log import RateLimitedLog, summary
 from impl.transport.grpc.resources import VNI_MAX, Resources, Wrong, checked_address
 from impl.transport.grpc.session import Inbox, delivery
-from impl.transport.interface import Delivery, Letter
+from impl.transport.interface import Delivery, Letter, Slots
 from impl.wire.alcor.schema import Schema
 from impl.wire.codec import decode
 
@@ -302,7 +302,7 @@ class NcmGateway(Inbox):
 
     # --------------------------------------------------------------------------------------------- session
 
-    def stop_listening(self, topic: str) -> None:
+    def stop_listening(self, topic: str, slots: Slots = ()) -> None:
         """Removes the host's queue when the host no longer takes part or starts with empty state."""
         self.loop.call(self._pushes.withdraw, topic.removeprefix(topics.requests("")))
 

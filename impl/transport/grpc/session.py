@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from impl.messages import Message
-from impl.transport.interface import Delivery
+from impl.transport.interface import Delivery, Slots
 from impl.wire.codec import encode
 
 
@@ -26,10 +26,10 @@ class Inbox:
         """Schedules this on the service's thread. From any thread; never waits."""
         self._inputs.put(translate)
 
-    def listen(self, topic: str, subscription: str = "") -> None:
+    def listen(self, topic: str, subscription: str = "", slots: Slots = ()) -> None:
         """Does nothing: every permitted caller is listened to."""
 
-    def stop_listening(self, topic: str) -> None:
+    def stop_listening(self, topic: str, slots: Slots = ()) -> None:
         """Does nothing: every permitted caller is listened to."""
 
     def receive(self, seconds: float) -> Delivery | None:

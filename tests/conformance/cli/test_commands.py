@@ -795,7 +795,7 @@ def test_generated_vectors_of_an_earlier_statement_are_no_pass_and_no_end(
 ) -> None:
     file = min((copied / folder).glob("*.scenario"))
     edit(file, "\nplace ", "\nstore p1 1\nplace ")
-    found = Evidence(PROTOCOL, ())
+    found = Evidence(PROTOCOL, ("two-hosts",))
     assert gathering.current_vectors(found, PROTOCOL) == []
     assert found.stale.startswith(
         f"The {called} of on-demand are stale: they are runs of an earlier statement ({file}: line "
@@ -815,6 +815,17 @@ def test_an_action_that_no_vector_takes_makes_them_stale(copied: Path) -> None:
         "The vectors of on-demand are stale: none of them takes evict. Run `ondemand golden vectors on-demand`."
     )
     assert found.exit is Exit.UNDECIDED
+
+
+def test_an_action_that_no_scenario_written_by_hand_takes_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    stated = configurations.meant(None, "failover", None)
+    fewer = [file for file in trace_files(vectors_of(stated)) if "\npause " not in file.read_text(encoding="utf-8")]
+    monkeypatch.setattr(gathering, "trace_files", lambda folder: fewer)
+    found = Evidence(stated, ())
+    assert gathering.current_vectors(found, stated)
+    (said,) = found.unmet
+    assert said.endswith("no scenario takes pause, wake; write one")
+    assert found.exit is Exit.VIOLATED
 
 
 @pytest.mark.parametrize(
@@ -856,10 +867,10 @@ def test_only_traces_that_an_implementation_follows_are_replayed(ondemand: Comma
         path for protocol in PROTOCOLS if protocol.name in REPLAYED for path in trace_files(vectors_of(protocol))
     ]
     assert json.loads(ended.out)["traces"] == len(followed)
-    slots = trace_files(vectors_of(configurations.meant(None, "slots", None)))[0]
-    ended = ondemand("replay", slots)
+    other = trace_files(vectors_of(configurations.meant(None, "small-networks", None)))[0]
+    ended = ondemand("replay", other)
     assert ended.code == 2
-    assert "a trace of slots, which the implementation does not follow step by step" in ended.err
+    assert "a trace of small-networks, which is not replayed in this way" in ended.err
 
 
 def test_replay_shows_what_each_agent_received(ondemand: Command) -> None:

@@ -167,8 +167,12 @@ def says(line: str, sentence: str) -> bool:
             f"unknown protocol 'on_demnd' (did you mean on-demand?); choose one of {PROTOCOLS}",
         ),
         (
-            "replay --protocol slots",
-            "--protocol: slots is not replayed on this target; choose one of message-queue, on-demand",
+            "replay --protocol small-networks",
+            "--protocol: small-networks is not replayed in this way; choose one of failover, message-queue, on-demand, slots",
+        ),
+        (
+            "replay --shrink --protocol slots",
+            "--protocol: slots is not replayed in this way; choose one of message-queue, on-demand",
         ),
         ("unexercised --protocol x", "unknown protocol 'x'; choose one of message-queue, on-demand"),
         (
@@ -205,9 +209,8 @@ def says(line: str, sentence: str) -> bool:
         ("replay step.itf.json", "step.itf.json: #meta.diverges_at: …"),
         ("replay fly.itf.json", 'fly.itf.json: step 1: mbt::actionTaken: …"fly"…'),
         (
-            f"replay {SLOTS}",
-            "…: a trace of slots, which the implementation does not follow step by step; name a trace of message-queue or "
-            "on-demand",
+            f"shrink {SLOTS}",
+            "…: a trace of slots, which is not replayed in this way; name a trace of message-queue or on-demand",
         ),
         (f"replay --protocol message_queue {VECTOR}", "…: a trace of on-demand; leave --protocol message-queue out"),
         ("validate empty.ndjson", "empty.ndjson: …"),
@@ -227,9 +230,8 @@ def says(line: str, sentence: str) -> bool:
             "ondemand prove: Invalid value for '--json': folder is a folder; name a file in it; see ondemand prove --help",
         ),
         (
-            "simulate --save x.scenario",
-            "ondemand simulate: Invalid value for '--save': x.scenario would be a scenario, and a counterexample is written as an "
-            "ITF file; name it *.itf.json; see ondemand simulate --help",
+            "explore --config zero.toml --save x.scenario",
+            "--save x.scenario: a scenario needs a named configuration; name an ITF file (*.itf.json)",
         ),
         # configurations
         ("explore --config none.toml", "none.toml: …"),

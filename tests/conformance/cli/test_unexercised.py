@@ -68,7 +68,7 @@ def test_a_wrong_implementation_is_red(ondemand: Command, monkeypatch: pytest.Mo
         (("--faulty", "never_evict"), "'never_evict' (did you mean never_evicts?)"),
         (("--top", "-1"), "-1 is not in the range"),
         (("none.itf.json",), "none.itf.json: cannot be read"),
-        ((negative_of(named("slots")),), "which the implementation does not follow step by step"),
+        ((negative_of(named("slots")),), "which is not replayed in this way"),
     ],
 )
 def test_wrong_usage_is_told_in_a_sentence(arguments: tuple[object, ...], said: str, ondemand: Command) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from conformance.bench.demonstration import running, wait_until
 from conformance.cli.main import program
 from conformance.logs.collecting import Collector
 from conformance.logs.lines import Vocabulary
 from conformance.logs.reading import LogFile
+from conformance.logs.system import running, wait_until
 from impl.broker import event_topics
 from impl.broker.deployment import Deployment
 from impl.broker.hosts import AgentFile, add_host, remove_host

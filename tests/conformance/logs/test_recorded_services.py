@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance.bench.demonstration import wait_until
 from conformance.logs.lines import Vocabulary
 from conformance.logs.reading import LogFile
+from conformance.logs.system import wait_until
 from impl.errors import BadDeployment, EnvironmentProblem
 from impl.events.event_schema import ACTIONS
 from impl.events.file import FileSink

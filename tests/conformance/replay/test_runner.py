@@ -16,7 +16,8 @@ from impl.core import Effects, Send
 from impl.messages import Pod
 from impl.on_demand.dpm import Dpm
 from impl.on_demand.ncm import Ncm
-from impl.process import Acknowledge, Append, Confirm, MarkSent, Process, Work
+from impl.outputs import Acknowledge, Append, Confirm, MarkSent, Work
+from impl.process import Process
 from impl.service.loop import Service
 from impl.storage.store import Outgoing
 from impl.transport.interface import Delivery

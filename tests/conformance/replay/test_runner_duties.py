@@ -12,8 +12,9 @@ from conformance.replay.driver import Cores
 from conformance.replay.held_process import HeldProcess
 from conformance.replay.lockstep import Replay, replay
 from conformance.replay.targets import MemoryTarget
-from impl.core import ADMINISTRATION, Effects, Event, Send
-from impl.process import Acknowledge, Administer, Append, Confirm, Process, Publish, Work
+from impl.core import ADMINISTRATION, Effects, Send
+from impl.outputs import Acknowledge, Administer, Append, Confirm, Publish, Work
+from impl.process import Process
 from impl.storage.store import Outgoing
 from impl.transport.interface import Delivery
 from model.reference.interpreter import Interpreter
@@ -111,21 +112,12 @@ class StoresEverything(Process):
         return (yield from super()._perform(effects, taken))
 
 
-class _Deaf:
-    """A role that is told nothing."""
-
-    def __init__(self, role: Any) -> None:
-        self.take, self.undeliverable = role.take, role.undeliverable
-
-    def happened(self, event: Event) -> None:
-        """See `impl.process.Role`."""
-
-
 class TellsNothing(Process):
     """No packet is released, and no timer starts."""
 
-    def __init__(self, role: Any, recorder: Any = None) -> None:
-        super().__init__(_Deaf(role), recorder)
+    def _perform(self, effects: Effects, taken: str = "") -> Work:
+        yield from super()._perform(Effects(effects.record, effects.sends), taken)
+        return effects
 
 
 NEGLECTFUL = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conformance.mutation.faulty_on_demand import FAULTY, RESTRICTIVE
-from conformance.protocols import REPLAYED, named
+from conformance.protocols import DRIVEN, named
 from conformance.replay.driver import Cores
 from conformance.replay.lockstep import replay
 from conformance.replay.replays import Vector, read_vectors, trace_files, vectors_of
@@ -54,7 +54,7 @@ def test_ours_does_everything_that_is_permitted_when_it_is_offered(name: str, pe
     assert {item.verdict for item in found.never_done} == {"done"}
     assert found.findings == []
     assert found.exit is Exit.HOLDS
-    assert {name, "message-queue", "on-demand"} == REPLAYED
+    assert {name, "message-queue", "on-demand"} == DRIVEN
 
 
 def test_the_document_says_how_much_that_is() -> None:

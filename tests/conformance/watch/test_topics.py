@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance.bench.demonstration import wait_until
 from conformance.logs.collecting import Collector
 from conformance.logs.fleet import record_in_memory
+from conformance.logs.system import wait_until
 from conformance.logs.validate import Validation
 from conformance.watch import checkpoint as checkpoints
 from conformance.watch.streams import TopicSource

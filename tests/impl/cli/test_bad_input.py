@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.bench.demonstration import System, Watched, running, wait_until
+from conformance.bench.demonstration import Watched
+from conformance.logs.system import System, running, wait_until
 from impl.broker import topics
 from impl.broker.deployment import Deployment
 from impl.broker.hosts import add_host, remove_host
@@ -30,10 +31,10 @@ from impl.messages import (
     Route,
 )
 from impl.on_demand.ncm import Channel, Ncm
+from impl.roles.timing import Timing
 from impl.service.dpm import DpmService
 from impl.service.loop import SET_ASIDE_BYTES_MAX
 from impl.service.ncm import NcmService
-from impl.service.timing import Timing
 from impl.transport.interface import Letter
 from impl.transport.pulsar import PulsarConnection
 from impl.wire import ondemand_pb2 as pb

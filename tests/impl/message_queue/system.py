@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from conformance.bench.demonstration import System, running, wait_until
+from conformance.logs.system import System, running, wait_until
 from impl.broker import topics
 from impl.broker.admin import Admin
 from impl.broker.deployment import Deployment
@@ -16,10 +16,10 @@ from impl.core import Effects
 from impl.events.recorder import Sink
 from impl.message_queue.thresholds import Thresholds
 from impl.messages import Administrative, Kind, Message, Pod, Published, Push, Subscribe
+from impl.roles.timing import Timing
 from impl.service.aca import AcaService, Handlers
 from impl.service.dpm import DpmService
-from impl.service.timing import Timing
-from impl.transport.interface import Delivery
+from tests.impl.intercepting import intercept
 
 SMALL = Thresholds(many_ports=5, many_in_a_group=5, patience=2)
 
@@ -41,15 +41,14 @@ class Recording(AcaService):
         handlers = Handlers(subnet=self._handler(Kind.SUBNET), group_rules=self._handler(Kind.GROUP_RULES))
         options["handlers"] = handlers
         super().__init__(*arguments, **options)
+        intercept(self, self._got)
 
     def _handler(self, kind: Kind) -> Callable[[str, int, bytes], None]:
         return lambda vpc, revision, data: self.applied.append((vpc, revision, kind, data))
 
-    def take(self, message: Message, delivery: Delivery) -> Effects:
-        self.got.append((delivery.topic, message))
-        if self.deaf and isinstance(message, Subscribe):
-            return Effects()
-        return super().take(message, delivery)
+    def _got(self, message: Message, topic: str) -> Effects | None:
+        self.got.append((topic, message))
+        return Effects() if self.deaf and isinstance(message, Subscribe) else None
 
     def revisions(self, kind: type[Push] | type[Published]) -> list[int]:
         """The revisions that arrived this way."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from conformance.bench.demonstration import running
+from conformance.logs.system import running
 from impl.broker.deployment import Deployment
 from impl.broker.topics import ADMINISTRATOR, dead_letters
 from impl.messages import Administrative, CloseTopic, EndSubscription, Kind, OpenTopic, Permit, Published, Push

@@ -31,7 +31,8 @@ from impl.messages import (
     Subscribe,
 )
 from impl.on_demand.dpm import Dpm
-from impl.process import Process, Work
+from impl.outputs import Acknowledge, Work
+from impl.process import Process
 from impl.service.aca import AcaService, Handlers
 from impl.service.dpm import DpmService
 from impl.service.subscriber import MessageQueueSubscriber
@@ -239,6 +240,11 @@ class MarksLater(DpmService):
     runner = MarksInAQuietMoment
 
 
+def perform(dpm: DpmService, effects: Effects) -> None:
+    """Has a service that does not run do what its core has answered."""
+    dpm._do(dpm._process.command(lambda: effects))
+
+
 def repeated_after_a_crash(kind: type[DpmService]) -> list[Message]:
     """The administrative work that is repeated when DPM is killed just after its host has subscribed."""
     store = MemoryStore()
@@ -254,7 +260,7 @@ def repeated_after_a_crash(kind: type[DpmService]) -> list[Message]:
         lambda: channel.receive(Accepted("h1", 1, "red", 1), "h1"),
     ]
     for step in steps:
-        dpm.perform(of_message_queue(step()))
+        perform(dpm, of_message_queue(step()))
     again = CompositeDpm(Dpm(), MessageQueueDpm(SMALL))
     unpublished = [item.send.message for item in store.load(again)]
     assert again.message_queue.observe()["subscription"] == {("h1", "red"): "subscribed"}
@@ -283,10 +289,10 @@ def test_a_dpm_that_was_deposed_while_it_was_paused_asks_for_nothing(store: type
     opened = of_message_queue(dpm.message_queue.open_topic("red"))
     if store is Taken:
         with pytest.raises(Deposed):
-            dpm.perform(opened)
+            perform(dpm, opened)
         assert administration.asked == []
     else:
-        dpm.perform(opened)
+        perform(dpm, opened)
         assert administration.asked == [OpenTopic("red")]
 
 
@@ -295,12 +301,18 @@ def refuse(vpc: str, revision: int, data: bytes) -> None:
     raise OSError("no room for rules")
 
 
-class AcknowledgesAtOnce(AcaService):
-    """Acknowledges messages of a topic before they are applied."""
+class AcknowledgesFirst(Process):
+    """A runner that acknowledges messages before they are applied."""
 
-    def take(self, message: Message, delivery: Delivery) -> Effects:
-        self.session.acknowledge([delivery])
-        return super().take(message, delivery)
+    def deliver(self, delivery: Delivery) -> Work:
+        yield Acknowledge((delivery,))
+        return (yield from super().deliver(delivery))
+
+
+class AcknowledgesAtOnce(AcaService):
+    """An agent with such a runner."""
+
+    runner = AcknowledgesFirst
 
 
 def kept_after_a_failure(kind: type[AcaService]) -> tuple[list[bytes], list[Message]]:

@@ -16,15 +16,16 @@ from typing import Any
 from impl.broker.deployment import Deployment, from_environment
 from impl.core import Effects
 from impl.errors import EnvironmentProblem
-from impl.messages import Message, Pod
+from impl.messages import Pod
+from impl.roles.timing import Timing
 from impl.service.dpm import DpmService
 from impl.service.ncm import NcmService
-from impl.service.timing import Timing
 from impl.storage.journal import JournalStore
 from impl.storage.pulsar_log import open_log
 from impl.storage.store import Durable, Outgoing
-from impl.transport.interface import Delivery, Letter
+from impl.transport.interface import Letter
 from impl.transport.pulsar import PulsarConnection
+from tests.impl.intercepting import intercept
 
 POINTS = ("before taking", "before append", "behind append", "behind send")
 
@@ -74,22 +75,13 @@ def main(role: str, point: str) -> int:
     deployment, pause = from_environment(), Pause(point)
     assert deployment is not None
 
-    class PausingNcm(NcmService):
-        def take(self, message: Message, delivery: Delivery) -> Effects:
-            pause.at("before taking", message)
-            return super().take(message, delivery)
-
-    class PausingDpm(DpmService):
-        def take(self, message: Message, delivery: Delivery) -> Effects:
-            pause.at("before taking", message)
-            return super().take(message, delivery)
-
-    kind: Mapping[str, type[NcmService | DpmService]] = {"ncm": PausingNcm, "dpm": PausingDpm}
+    kind: Mapping[str, type[NcmService | DpmService]] = {"ncm": NcmService, "dpm": DpmService}
     service = kind[role](
         PausingStore(deployment, role, pause),
         lambda: PausingConnection(deployment, role, pause),
         Timing(lost_max=0.1),
     )
+    intercept(service, lambda message, topic: pause.at("before taking", message))
     if isinstance(service, DpmService):
         service.place(Pod("red", "p2"), "h2")
     try:

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from conformance.bench.demonstration import System, Watched, running, wait_until
+from conformance.bench.demonstration import Watched
+from conformance.logs.system import System, running, wait_until
 from impl.broker.deployment import Deployment
 from impl.broker.hosts import add_host
 from impl.composite import CompositeDpm
@@ -22,9 +23,9 @@ from impl.message_queue.dpm import MessageQueueDpm
 from impl.messages import Pod
 from impl.on_demand.dpm import Dpm
 from impl.on_demand.ncm import Ncm
+from impl.roles.timing import Timing
 from impl.service.dpm import DpmService
 from impl.service.ncm import NcmService
-from impl.service.timing import Timing
 from impl.storage.journal import JournalStore
 from impl.storage.pulsar_log import open_log
 from impl.transport.pulsar import PulsarConnection
@@ -162,7 +163,6 @@ def agents(deployment: Deployment, system: System) -> list[Watched]:
     """Agents of two hosts."""
     made = [Watched(host, system.store(host), system.agent(add_host(deployment, host))) for host in ("h1", "h2")]
     for agent in made:
-        agent.keep_received = True
         system.start(agent)
     return made
 

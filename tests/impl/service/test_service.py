@@ -11,16 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.bench.demonstration import (
-    HELD_AND_RELEASED,
-    POD_1,
-    POD_2,
-    Demonstration,
-    Watched,
-    demonstrate,
-    running,
-    wait_until,
-)
+from conformance.bench.demonstration import HELD_AND_RELEASED, POD_1, POD_2, Demonstration, Watched, demonstrate
+from conformance.logs.system import running, wait_until
 from impl.broker.deployment import Deployment
 from impl.broker.hosts import add_host, read_agent_file, remove_host, write_agent_file
 from impl.core import Effects, IllegalInput
@@ -28,10 +20,10 @@ from impl.errors import EnvironmentProblem, NotAllowed, Unreachable
 from impl.events.recorder import Sink
 from impl.messages import Config, Granted, Hello, Pod, Registered, Route, ToAgent
 from impl.on_demand.ncm import Channel, Ncm
+from impl.roles.timing import Timing
 from impl.service.dpm import DpmService
 from impl.service.loop import Service
 from impl.service.ncm import NcmService
-from impl.service.timing import Timing
 from impl.storage.store import Durable, MemoryStore, Outgoing
 from impl.transport.interface import Letter
 from impl.transport.memory import MemoryBroker, MemoryConnection, MemorySession
@@ -156,20 +148,30 @@ def test_every_route_is_evicted_in_time_whatever_its_pod_went_through(world: Wor
     def hears(*messages: ToAgent) -> None:
         for message in messages:
             for event in agent.aca.receive(message).events:
-                agent.happened(event)
+                agent.role.happened(event)
+
+    def evicted() -> list[str]:
+        nonlocal now
+        list(agent.role.due(now))  # sets the timers
+        now += 1_000
+        fired = []
+        for timer in agent.role.due(now):
+            agent.role.fire(timer)
+            fired.append(str(timer))
+        return fired
 
     for event in (*agent.aca.start().events, *agent.aca.receive(Route("h1", 1, P1, 1, "h1")).events):
-        agent.happened(event)
+        agent.role.happened(event)
     agent.aca.packet(1, P1, P2)
     hears(Route("h1", 1, P2, 2, None), Granted("h1", 1, 1, P2, 1, "h2"))
     assert agent.aca.may_evict(P2), "the route to a pod that is gone"
-    assert len(list(agent.tick(now + 1_000))) == 1
+    assert evicted() == ["evict(red/p2)"]
     agent.aca.packet(2, P1, P2)
     hears(Granted("h1", 1, 2, P2, 3, "h2"), Route("h1", 1, P2, 4, "h1"))
-    assert list(agent.tick(now + 1_000)) == [], "a local pod"
+    assert evicted() == [], "a local pod"
     hears(Route("h1", 1, P2, 5, "h2"))
     assert agent.aca.may_evict(P2), "the route of earlier"
-    assert len(list(agent.tick(now + 1_000))) == 1
+    assert evicted() == ["evict(red/p2)"]
 
 
 def test_what_cannot_be_read_is_set_aside_and_stops_nobody(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -261,7 +263,9 @@ def test_what_comes_due_at_once_is_stored_one_by_one() -> None:
     for pod in (P1, P2):
         store.mark_sent(store.append(ncm.ncm.receive(Config(pod, 1, None), Channel("dpm")), ncm.ncm))
     seen = []
-    for effects in ncm.tick(0.0):
+    for timer in ncm.role.due(0.0):
+        effects = ncm.role.fire(timer)
+        assert isinstance(effects, Effects)
         store.append(effects, ncm.ncm)
         again = Ncm()
         store.load(again)

@@ -7,22 +7,24 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from conformance.bench.demonstration import wait_until
+from conformance.logs.system import wait_until
 from impl.core import Effects
 from impl.errors import Deposed
 from impl.messages import Applied, Config, Hello, Message, Pod, Registered
 from impl.on_demand.ncm import Channel, Ncm
-from impl.process import Process, Work
+from impl.outputs import Work
+from impl.process import Process
+from impl.roles.timing import Timing
 from impl.service.dpm import DpmService
 from impl.service.loop import Service
 from impl.service.ncm import NcmService
-from impl.service.timing import Timing
 from impl.storage.journal import JournalStore
 from impl.storage.log import Entry
 from impl.storage.memory_log import MemoryJournal, MemoryLog
-from impl.transport.interface import Delivery, Letter
+from impl.transport.interface import Letter
 from impl.transport.memory import MemoryBroker
 from impl.wire.codec import decode, encode
+from tests.impl.intercepting import intercept
 
 P1 = Pod("red", "p1")
 SLOW = Timing(remind_every=3_600.0, resend_every=3_600.0)
@@ -188,11 +190,9 @@ def left_by_a_deposed(kind: type[JournalStore], running: Running, broker: Memory
     journal = MemoryJournal("journal-ncm")
     arrived, goes_on = threading.Event(), threading.Event()
 
-    class Paused(NcmService):
-        def take(self, message: Message, delivery: Delivery) -> Effects:
-            arrived.set()
-            assert goes_on.wait(20)
-            return super().take(message, delivery)
+    def paused(message: Message, topic: str) -> None:
+        arrived.set()
+        assert goes_on.wait(20)
 
     store, core = JournalStore(journal.open), Ncm()
     store.load(core)
@@ -200,7 +200,8 @@ def left_by_a_deposed(kind: type[JournalStore], running: Running, broker: Memory
     store.append(core.receive(Hello("h1", 1), Channel("host", "h1")), core)
     store.append(core.receive(Config(P1, 1, "h1"), Channel("dpm")), core)
     store.close()
-    first = Paused(kind(journal.open), broker.connect, SLOW)
+    first = NcmService(kind(journal.open), broker.connect, SLOW)
+    intercept(first, paused)
     broker.publish([Letter("requests-h1", encode(Applied("h1", 2, P1, 1)))])
     running.start(first)
     assert arrived.wait(20)

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
-from conformance.bench.demonstration import System, running, wait_until
+from conformance.logs.system import System, running, wait_until
 from impl.broker.deployment import Deployment
 from impl.broker.hosts import add_host
 from impl.core import Effects
 from impl.messages import Goal, Message, Told
+from impl.roles.timing import Timing
 from impl.service.slots import SlotsAcaService, SlotsDpmService
-from impl.service.timing import Timing
 from impl.slots.dpm import Member, Stage
 from impl.slots.hashing import key_for
 from impl.slots.topics import unicast
 from impl.storage.store import MemoryStore
-from impl.transport.interface import Delivery, Letter
+from impl.transport.interface import Letter
 from impl.transport.pulsar import PulsarConnection
 from impl.wire.codec import encode
+from tests.impl.intercepting import intercept
 
 WAIT = 20.0
 QUICK = Timing(asked_first=1.0, subscribe_max=0.5)
@@ -29,11 +31,10 @@ QUICK = Timing(asked_first=1.0, subscribe_max=0.5)
 class Recording(SlotsAcaService):
     """An agent that keeps what it receives."""
 
-    got: list[Message]
-
-    def take(self, message: Message, delivery: Delivery) -> Effects:
-        self.__dict__.setdefault("got", []).append(message)
-        return super().take(message, delivery)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.got: list[Message] = []
+        intercept(self, lambda message, topic: self.got.append(message))
 
 
 @dataclass
@@ -81,8 +82,8 @@ def scene(deployment: Deployment) -> Iterator[Scene]:
             made.agents[host] = Recording(
                 host,
                 MemoryStore(),
-                lambda token=file.token: PulsarConnection(deployment, token),  # type: ignore[misc]
-                lambda _vpc, revision, _data, applied=applied: applied.append(revision),  # type: ignore[misc]
+                lambda token=file.token: PulsarConnection(deployment, token),
+                lambda _vpc, revision, _data, applied=applied: applied.append(revision),
                 QUICK,
             )
             system.start(made.agents[host])

@@ -9,10 +9,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from conformance.bench.demonstration import Watched, wait_until
+from conformance.bench.demonstration import Watched
+from conformance.logs.system import wait_until
+from impl.roles.timing import Timing
 from impl.service.alcor_ncm import AlcorNcmService
 from impl.service.loop import Service
-from impl.service.timing import Timing
 from impl.storage.store import MemoryStore
 from impl.transport.grpc.agent_gateway import AcaGateway
 from impl.transport.grpc.directory import Directory

@@ -12,7 +12,7 @@ import pytest
 
 from conformance.bench.demonstration import Watched
 from impl.messages import Pod
-from impl.service.timing import Timing
+from impl.roles.timing import Timing
 from impl.storage.store import MemoryStore
 from impl.transport.grpc import receiver
 from impl.transport.grpc.agent_gateway import ATTEMPTS_MAX

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from impl.messages import Pod
-from impl.service.timing import Timing
+from impl.roles.timing import Timing
 from impl.transport.grpc import ncm_gateway as ncm_module
 from impl.transport.grpc.endpoints import EPOCH, REQUEST_BYTES_MAX, Deadlines
 from impl.transport.grpc.push import judge

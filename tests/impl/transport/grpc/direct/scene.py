@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from conformance.bench.demonstration import System, running
+from conformance.logs.system import System, running
 from impl.broker import topics
 from impl.broker.admin import Admin
 from impl.broker.deployment import Deployment

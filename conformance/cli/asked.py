@@ -1,0 +1,122 @@
+"""What the commands that run an engine share: what they are about, and where their results go."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from conformance import configurations
+from conformance.protocols import protocol_option, variant_option, wanted
+from conformance.replay.replays import written
+from conformance.report.result import Result
+from conformance.report.violation import told
+from conformance.report.writing import Outputs, outputs_options
+from conformance.vectors.scenario import SUFFIX
+from impl.cli.console import console_for, json_option, save_option, write_json, write_text
+from impl.cli.exits import Exit, Problem
+from model.language import Protocol
+from model.reference.state import Trace
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The shared options of a command."""
+
+    configs: Sequence[str]
+    """The configurations that are named; empty: the command's own choice."""
+    save: Path | None
+    protocol_name: str | None
+    variant: str | None
+    json_file: str | None
+    outputs: Outputs
+
+    @property
+    def console(self) -> Console:
+        """Where the result is printed."""
+        return console_for(self.json_file)
+
+    @property
+    def protocol(self) -> Protocol:
+        """The one protocol that the command is about."""
+        return configurations.meant(self.configs[0] if self.configs else None, self.protocol_name, self.variant)
+
+    @property
+    def protocols(self) -> list[Protocol]:
+        """All protocols that the command is about."""
+        return wanted(self.protocol_name, self.variant)
+
+    def over(self, names: Callable[[Protocol], list[str]]) -> list[tuple[str, Protocol]]:
+        """The configurations that the command is about, each with its protocol; unless named, these of each protocol."""
+        if self.configs:
+            return [(name, configurations.meant(name, self.protocol_name, self.variant)) for name in self.configs]
+        return [(name, protocol) for protocol in self.protocols for name in names(protocol)]
+
+    def keep(self, violated: str, protocol: Protocol, trace: Trace) -> None:
+        """Saves a counterexample, if that is wanted."""
+        if self.save is not None:
+            write_text(self.save, written(self.save, told(violated, protocol, trace), protocol))
+
+    def finish(self, result: Result, found: Any) -> int:
+        """Writes the result, and the findings as JSON; returns the exit code."""
+        write_json(found, self.json_file)
+        self.outputs.write(result)
+        return int(result.exit)
+
+    def finish_each(self, result: Result, found: Sequence[Any], asked: int) -> int:
+        """The same: one object for one configuration, a list for several. What was asked decides, not how many were tried."""
+        results = [item.as_json() for item in found]
+        return self.finish(result, results[0] if asked == 1 else results)
+
+
+def asked_options(
+    config_help: str | None = None, *, several: bool = True
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Adds the shared options; the command gets them as `asked`. `several`: `--config` can be repeated.
+
+    `config_help`: what `--config` is; without it the command has neither `--config` nor `--save`.
+    """
+
+    def decorated(command: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(command)
+        def with_asked(
+            protocol_name: str | None,
+            variant: str | None,
+            json_file: str | None,
+            outputs: Outputs,
+            configs: tuple[str, ...] | str | None = None,
+            save: Path | None = None,
+            **named: Any,
+        ) -> int:
+            given = (configs,) if isinstance(configs, str) else configs or ()
+            if save is not None and save.suffix == SUFFIX and any(Path(config).suffix for config in given):
+                sentence = "a scenario needs a named configuration; name an ITF file (*.itf.json)"
+                raise Problem(f"--save {save}: {sentence}", Exit.BAD_INPUT)
+            return command(asked=Asked(given, save, protocol_name, variant, json_file, outputs), **named)
+
+        options: list[Callable[[Any], Any]] = [protocol_option, variant_option, json_option, outputs_options]
+        if config_help is not None:
+            config = click.option("--config", "configs", multiple=several, metavar="NAME", help=config_help)
+            options = [config, save_option, *options]
+        for option in reversed(options):
+            with_asked = option(with_asked)
+        return with_asked
+
+    return decorated
+
+
+def states_max_option(default: int) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Adds `--states-max`."""
+    return click.option(
+        "--states-max",
+        type=click.IntRange(1),
+        default=default,
+        show_default=True,
+        metavar="NUMBER",
+        help="The most states to visit in a configuration; beyond them the result is undecided.",
+    )
