@@ -226,7 +226,7 @@ def test_the_effect_of_a_faulty_core_shows_in_its_line(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("faulty", "told"),
     [
-        ("confirms_what_it_did_not_apply", "message-queue.receive: known"),
+        ("confirms_what_it_did_not_apply", "message-queue.learn: known"),
         ("takes_a_refusal_for_success", "message-queue.hear_refusal is written as ['message-queue.hear_acceptance']"),
     ],
 )

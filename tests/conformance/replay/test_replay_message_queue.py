@@ -99,8 +99,11 @@ class SendsToAnotherHost(MessageQueueDpm):
 
 
 def test_an_agent_that_receives_what_is_for_another_is_a_divergence_of_its_own(vectors: Sequence[Vector]) -> None:
+    of_several = [vector for vector in vectors if len(vector.trace.configuration.sorts["Host"]) > 1]
     with open_target("memory") as target:
-        found = replay_all(vectors, target, cores=Cores(message_queue_dpm=SendsToAnotherHost), stop_at_divergence=True)
+        found = replay_all(
+            of_several, target, cores=Cores(message_queue_dpm=SendsToAnotherHost), stop_at_divergence=True
+        )
     assert found.divergence is not None
     assert found.divergence.field.startswith("received by h")
 
