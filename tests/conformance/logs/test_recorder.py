@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from conformance.bindings.message_queue import MessageQueueDriver
+from conformance.bindings.on_demand import OnDemandDriver
 from conformance.logs.lines import Vocabulary
 from conformance.mutation.faulty_message_queue import FAULTY as FAULTY_MESSAGE_QUEUE
 from conformance.mutation.faulty_on_demand import FAULTY
@@ -19,8 +21,6 @@ from conformance.protocols import named
 from conformance.replay import lockstep
 from conformance.replay.cores import Cores
 from conformance.replay.driver import Driver, process_of
-from conformance.replay.message_queue import MessageQueueDriver
-from conformance.replay.on_demand import OnDemandDriver
 from conformance.replay.replays import Vector, read_vectors, replay_all, vectors_of
 from conformance.replay.targets import open_target
 from impl.core import Effects

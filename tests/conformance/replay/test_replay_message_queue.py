@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import pytest
 
+from conformance.bindings.message_queue import NOT_COMPARED, MessageQueueDriver
+from conformance.bindings.message_queue_names import MESSAGES
 from conformance.mutation.faulty_message_queue import FAULTY, FURTHER, WITHOUT
 from conformance.replay.cores import Cores
 from conformance.replay.lockstep import DRIVERS
-from conformance.replay.message_queue import NOT_COMPARED, MessageQueueDriver
-from conformance.replay.message_queue_names import MESSAGES
 from conformance.replay.replays import Vector, read_vectors, replay_all, vectors_of
 from conformance.replay.targets import Target, open_target
 from conformance.vectors.coverage import Coverage
