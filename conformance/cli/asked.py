@@ -13,11 +13,10 @@ from rich.console import Console
 
 from conformance import configurations
 from conformance.protocols import protocol_option, variant_option, wanted
-from conformance.replay.replays import written
 from conformance.report.result import Result
 from conformance.report.violation import told
 from conformance.report.writing import Outputs, outputs_options
-from conformance.vectors.scenario import SUFFIX
+from conformance.vectors.scenario import SUFFIX, written
 from impl.cli.console import console_for, json_option, save_option, write_json, write_text
 from impl.cli.exits import Exit, Problem
 from model.language import Protocol

@@ -58,6 +58,7 @@ PARTS = {
         "conformance.report.*",
         "conformance.logs.*",
         "conformance.replay.*",
+        "conformance.vectors.*",
         "conformance.shrink.*",
         "conformance.mutation.*",
         "model.*",
