@@ -1,6 +1,7 @@
 """The named configurations: those in `conformance/data/configurations`, by protocol, and any file that a user names.
 
-The configurations in a folder `live` are for eventualities: in them every process can do what others depend on.
+The configurations in a folder `live` are for eventualities: in them every process can do what others depend on. Those in a folder
+`scenarios` are for scenarios alone: they are too large to explore.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from model.language import Protocol
 from model.reference.configuration import Configuration, load
 
 LIVE: Final = "live"
+SCENARIOS: Final = "scenarios"
 BENCH: Final = "bench"
 """The configuration whose figures docs/benchmarks.md and the README give."""
 
@@ -41,6 +43,17 @@ def names(protocol: Protocol) -> list[str]:
     return sorted(found, key=lambda name: name == BENCH)
 
 
+def of_scenarios(protocol: Protocol) -> list[Configuration]:
+    """The configurations that are for scenarios alone."""
+    return [load(path, protocol) for path in sorted((folder(protocol) / SCENARIOS).glob("*.toml"))]
+
+
+def _paths(protocol: Protocol) -> dict[str, Path]:
+    """The files of all configurations of a protocol, by name."""
+    folders = (folder(protocol), live_folder(protocol), folder(protocol) / SCENARIOS)
+    return {path.stem: path for each in folders for path in sorted(each.glob("*.toml"))}
+
+
 def first(protocol: Protocol) -> str:
     """The default configuration of a protocol: the one that leaves out the fewest actions."""
 
@@ -58,7 +71,7 @@ def every_name() -> list[str]:
 
 def path_of(name: str, protocol: Protocol) -> Path:
     """The file of a named configuration."""
-    return (live_folder(protocol) if name in live_names(protocol) else folder(protocol)) / f"{name}.toml"
+    return _paths(protocol)[name]
 
 
 def find(name: str, protocol: Protocol) -> Configuration:
@@ -68,9 +81,9 @@ def find(name: str, protocol: Protocol) -> Configuration:
         Problem: there is none of this name.
         BadInput: the file cannot be read, or is malformed.
     """
-    known = names(protocol) + live_names(protocol)
+    known = _paths(protocol)
     if name in known:
-        return load(path_of(name, protocol), protocol)
+        return load(known[name], protocol)
     if not Path(name).suffix:
         raise Problem(f"{no_such('configuration', name, known)}, or a TOML file", Exit.BAD_INPUT)
     return load(Path(name), protocol)
@@ -86,7 +99,7 @@ def meant(config: str | None, protocol_name: str | None, variant: str | None) ->
         return wanted(protocol_name, variant)[0]
     if config is not None and not Path(config).suffix:
         for protocol in PROTOCOLS:
-            if config in names(protocol) + live_names(protocol):
+            if config in _paths(protocol):
                 return protocol
         raise Problem(f"{no_such('configuration', config, every_name())}, or a TOML file", Exit.BAD_INPUT)
     return named(PROTOCOLS[0].name)

@@ -20,8 +20,17 @@ from spec.small_networks.protocol import PROTOCOL as SMALL_NETWORKS
 PROTOCOLS: Final = (ON_DEMAND, SMALL_NETWORKS, MESSAGE_QUEUE, SLOTS, FAILOVER)
 """In reading order. The names of protocols, configurations and variants are unique over all of them."""
 
-REPLAYED: Final = frozenset({ON_DEMAND.name, MESSAGE_QUEUE.name})
+DRIVEN: Final = frozenset({ON_DEMAND.name, MESSAGE_QUEUE.name})
+"""The protocols that are replayed, and whose processes are asked after every step what else they would do; their deployments write
+event logs, and the mutants of their cores are replayed too."""
+
+REPLAYED: Final = DRIVEN | {SLOTS.name, FAILOVER.name}
 """The protocols whose runs are replayed on the implementation, step by step."""
+
+NOT_REPLAYED: Final = {
+    SMALL_NETWORKS.name: "it has no implementation of its own; the one of on-demand leaves out what it adds, telling in advance"
+}
+"""Why the others are not."""
 
 
 def spelled(name: str) -> str:

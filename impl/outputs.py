@@ -11,7 +11,7 @@ from impl.core import Effects, Event, Send
 from impl.errors import NotAllowed, Unreachable
 from impl.messages import Message
 from impl.storage.store import Outgoing
-from impl.timers import Timer
+from impl.timers import Timer, Timers
 from impl.transport.interface import Delivery, Letter, Slots
 from impl.wire.codec import encode
 
@@ -104,6 +104,8 @@ class Role(ABC):
 
     core: Any
     """Answers inputs, and is restored from the process's store."""
+    timers: Timers
+    """Those that wait for a time. A role that is made of others has none of its own."""
 
     @abstractmethod
     def topics(self) -> list[str]:

@@ -57,6 +57,10 @@ class Timers:
         """Whether an action that waits for nothing is taken now."""
         return self._when(timer, now, 0.0) <= now
 
+    def set_for(self, action: str) -> frozenset[tuple[Any, ...]]:
+        """What the timers of an action are about, of those that are set."""
+        return frozenset(self._set.get(action, ()))
+
     def restart(self, action: str, *about: Any) -> None:
         """What the timer waits for begins anew."""
         self._set.get(action, {}).pop(about, None)

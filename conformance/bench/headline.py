@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from conformance import configurations
 from conformance.bench.first_packet import FirstPackets, measure
-from conformance.protocols import PROTOCOLS, REPLAYED
+from conformance.protocols import DRIVEN, PROTOCOLS
 from conformance.replay.replays import Replays, read_vectors, replay_all, vectors_of
 from conformance.replay.targets import open_target
 from impl.broker.launcher import open_deployment
@@ -159,7 +159,7 @@ def measured() -> Numbers:
             configurations.find(configurations.BENCH, PROTOCOL),
             progress=lambda distinct, depth, seconds: progress(distinct, f"depth {depth}, {seconds:.0f} s"),
         )
-    followed = [protocol for protocol in PROTOCOLS if protocol.name in REPLAYED]
+    followed = [protocol for protocol in PROTOCOLS if protocol.name in DRIVEN]
     vectors = read_vectors(map(vectors_of, followed), *followed)
     with open_deployment(console=ERRORS) as deployment:
         with open_target("pulsar", deployment) as target, progress_bar("Replaying", len(vectors)) as progress:

@@ -13,12 +13,12 @@ from rich.console import Console
 
 from conformance import configurations
 from conformance.protocols import protocol_option, variant_option, wanted
+from conformance.replay.replays import written
 from conformance.report.result import Result
 from conformance.report.violation import told
 from conformance.report.writing import Outputs, outputs_options
 from impl.cli.console import console_for, json_option, save_option, write_json, write_text
 from model.language import Protocol
-from model.reference import itf
 from model.reference.state import Trace
 
 
@@ -58,7 +58,7 @@ class Asked:
     def keep(self, violated: str, protocol: Protocol, trace: Trace) -> None:
         """Saves a counterexample, if that is wanted."""
         if self.save is not None:
-            write_text(self.save, itf.dumps(told(violated, protocol, trace), protocol))
+            write_text(self.save, written(self.save, told(violated, protocol, trace), protocol))
 
     def finish(self, result: Result, found: Any) -> int:
         """Writes the result, and the findings as JSON; returns the exit code."""

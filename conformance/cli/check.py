@@ -24,10 +24,10 @@ from conformance.cli.replay import print_replays
 from conformance.evidence.background_broker import BrokerInBackground
 from conformance.evidence.gathering import SIMULATED_RUNS, SIMULATED_STEPS, Evidence, gather, simulated_in
 from conformance.evidence.lassos import folder_of
-from conformance.evidence.variants import negative_of
+from conformance.evidence.variants import counterexample_of
 from conformance.logs.explanation import explain
 from conformance.mutation.figures import Summary
-from conformance.protocols import again, base
+from conformance.protocols import again, base, variant_of
 from conformance.report.explanation_screen import print_explanation
 from conformance.report.mutation_table import print_summary, summary_lines
 from conformance.report.result import VERDICT_OF, Case, Finding, Result, Section, source_of
@@ -257,6 +257,7 @@ def _failures(gathered: Sequence[Evidence]) -> str:
         other_counts = sum(item.verdict == "violated" and item.trace is None for item in found.explorations)
         counts["configuration with other counts", "configurations with other counts"] += other_counts
         counts["unnoticed variant", "unnoticed variants"] += len(found.unnoticed)
+        counts["failing scenario", "failing scenarios"] += len(found.unmet)
         counts["state never reached", "states never reached"] += len(found.unreached)
         counts["action never taken", "actions never taken"] += len(found.unused)
         counts["mutant or reason to look at", "mutants or reasons to look at"] += len(
@@ -291,6 +292,9 @@ def _summary(found: Evidence) -> list[str]:
         steps = replays.total(lambda each: each.steps)
         rate = steps / max(replays.seconds, 1e-9)
         lines.append(f"replayed on {name}: {len(replays.results)} vectors, {steps:,} steps, {rate:,.0f} steps/s")
+        lines += [f"{vector} was not driven to its end on {name}: {because}" for vector, because in replays.not_driven]
+    if found.not_replayed:
+        lines.append(f"not replayed: {found.not_replayed}")
     for name, verdict in found.logs.items():
         lines.append(f"logs on {name}: {verdict.events:,} events of a deployment, {verdict.verdict}")
     for summary in _tables(found):
@@ -375,6 +379,7 @@ def _weak(found: Evidence) -> list[str]:
             f"A promise was weakened: nothing notices {listed(found.unnoticed, separator='; ')} any more. "
             f"To see the counterexample: {again(f'show {_run_of(found)}')}"
         )
+    lines += [f"A scenario fails: {sentence}." for sentence in found.unmet]
     if found.unreached:
         lines.append(f"Never reached in any configuration: {listed(found.unreached)}.")
     if found.unused:
@@ -384,8 +389,9 @@ def _weak(found: Evidence) -> list[str]:
 
 def _run_of(found: Evidence) -> Path:
     """The file with the run of the first variant that is not noticed any more."""
-    stated, name = base(found.protocol), found.unnoticed[0].split()[0].replace("_", "-")
-    return next(folder_of(stated).glob(f"{name}.*.itf.json"), negative_of(stated) / f"{name}.itf.json")
+    stated, name = base(found.protocol), found.unnoticed[0].split()[0]
+    lassos = folder_of(stated).glob(f"{name.replace('_', '-')}.*.itf.json")
+    return next(lassos, counterexample_of(variant_of(name)[1], stated))
 
 
 def _open(found: Evidence) -> list[str]:

@@ -30,6 +30,7 @@ _HELP: Final[Mapping[str, str]] = {
     "validate": "Decide whether the logs of a deployment are a behavior of the specification.",
     "watch": "Compare a deployment with the specification while it runs.",
     "show": "Print a trace as a table and a sequence diagram.",
+    "vectors": "Write the vectors with the state after each step, for other tools.",
     "step": "Take steps of the role machines by hand or from a script.",
     "demo": "Run NCM, a test controller and two hosts on a real broker.",
     "bench": "Measure the figures in the documentation.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,7 @@ from rich.padding import Padding
 
 from conformance.evidence.gathering import shipped_vectors
 from conformance.mutation.faulty import cores_of, faulty_option
-from conformance.protocols import PROTOCOLS, REPLAYED, again, chosen
+from conformance.protocols import DRIVEN, PROTOCOLS, REPLAYED, again, chosen
 from conformance.replay.alcor.options import OPTIONS, TargetName, check_options, is_live, replay_asked
 from conformance.replay.lockstep import Replay
 from conformance.replay.replays import Replays, Vector, read_vectors, replay_all
@@ -25,13 +25,22 @@ from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.shrunk import print_shrunk
 from conformance.report.writing import Outputs, outputs_options
 from conformance.shrink.shrink import Shrunk, shrink
-from impl.cli.console import ERRORS, PLAIN_MARKS, console_for, json_option, plain_table, progress_bar, write_json
+from impl.cli.console import (
+    ERRORS,
+    PLAIN_MARKS,
+    console_for,
+    json_option,
+    listed,
+    plain_table,
+    progress_bar,
+    write_json,
+)
 from impl.cli.exits import Exit, Problem
 from impl.cli.wire_options import with_options
 from model.language import Source
 from spec.on_demand.protocol import PROTOCOL as ON_DEMAND
 
-PROTOCOL_HELP: Final = f"{' or '.join(sorted(REPLAYED))}. [default: both, or the protocols of TRACES]"
+PROTOCOL_HELP: Final = "{}. [default: all of them, or the protocols of TRACES]"
 
 
 def live_options(command: Any) -> Any:
@@ -42,7 +51,7 @@ def live_options(command: Any) -> Any:
 @click.command()
 @click.argument("traces", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--target", type=TargetName(), default="memory", show_default=True, help="Where to replay.")
-@click.option("--protocol", "protocol_name", metavar="NAME", help=PROTOCOL_HELP)
+@click.option("--protocol", "protocol_name", metavar="NAME", help=PROTOCOL_HELP.format(listed(sorted(REPLAYED))))
 @click.option(
     "--store",
     type=click.Choice(STORES),
@@ -75,10 +84,11 @@ def replay(
 ) -> int:
     """Replay traces on the implementation, step by step, and compare states and messages after each step.
 
-    TRACES are ITF files, or folders of them; by default all shipped vectors are replayed. The target `memory` runs inside this
-    program; `pulsar` uses the broker of $PULSAR_URL, or starts one, with authentication. `alcor://HOST:PORT` is a running NCM of
-    Alcor: it is compared with the vectors, and with further runs, over its gRPC interface. DPM and the hosts are simulated at
-    addresses of this machine, which that NCM must reach. What its interface cannot express is listed with the reason.
+    TRACES are scenarios or ITF files, or folders of them; by default all shipped vectors are replayed. The target `memory` runs
+    inside this program; `pulsar` uses the broker of $PULSAR_URL, or starts one, with authentication. `alcor://HOST:PORT` is a
+    running NCM of Alcor: it is compared with the vectors, and with further runs, over its gRPC interface. DPM and the hosts are
+    simulated at addresses of this machine, which that NCM must reach. What its interface cannot express is listed with the
+    reason.
 
     \b
     Examples:
@@ -86,7 +96,7 @@ def replay(
       ondemand replay --protocol message-queue              every vector of one protocol
       ondemand replay --target pulsar                       every vector, on a real broker
       ondemand replay --target pulsar --store journal       the same, with the state at the broker
-      ondemand replay trace.itf.json --json -               one trace, the result as JSON
+      ondemand replay run.scenario --json -                 one trace, the result as JSON
       ondemand replay trace.itf.json --received             one trace, and what each agent received
       ondemand replay --faulty learns_the_older --shrink    a faulty implementation, with a small counterexample
       ondemand replay --target alcor://127.0.0.100:9016     an NCM of Alcor that runs
@@ -101,7 +111,7 @@ def replay(
         print_live(against, console_for(json_file))
         _print_first(against, console_for(json_file))
         return _written(against, target, received, json_file, outputs)
-    vectors = read_replayed(traces, protocol_name)
+    vectors = read_replayed(traces, protocol_name, among=DRIVEN if shrinks else REPLAYED)
     with (
         open_with_broker(target, store=store, console=ERRORS) as opened,
         progress_bar("Replaying", len(vectors)) as progress,
@@ -113,17 +123,22 @@ def replay(
     return _written(found, target, received, json_file, outputs, shrunk)
 
 
-def read_replayed(traces: Sequence[Path], protocol_name: str | None = None, *, empty: bool = False) -> list[Vector]:
+def read_replayed(
+    traces: Sequence[Path],
+    protocol_name: str | None = None,
+    *,
+    among: Iterable[str] = REPLAYED,
+    empty: bool = False,
+) -> list[Vector]:
     """The named traces, or all shipped vectors, of the protocol of this name, or of all protocols that are replayed.
 
-    `empty`: traces without a step are taken too.
+    `among`: the protocols that the command takes; `empty`: traces without a step are taken too.
 
     Raises:
         Problem: a name does not exist, a trace is of another protocol or has no step, or the shipped vectors are stale.
         BadInput: a file is no trace.
     """
-    why = "which the implementation does not follow step by step"
-    return _read(traces, sorted(REPLAYED), protocol_name, why, empty=empty)
+    return _read(traces, sorted(among), protocol_name, "which is not replayed in this way", empty=empty)
 
 
 def _read(
@@ -131,7 +146,7 @@ def _read(
 ) -> list[Vector]:
     wanted = replayed
     if protocol_name is not None:
-        wanted = [chosen(protocol_name, replayed, "is not replayed on this target").name]
+        wanted = [chosen(protocol_name, replayed, "is not replayed in this way").name]
     if not traces:
         vectors, warnings = shipped_vectors([protocol for protocol in PROTOCOLS if protocol.name in wanted])
         for sentence in warnings:
@@ -142,7 +157,7 @@ def _read(
         name = vector.base.name
         if name not in replayed:
             raise Problem(
-                f"{vector.name}: a trace of {name}, {otherwise}; name a trace of {' or '.join(replayed)}",
+                f"{vector.name}: a trace of {name}, {otherwise}; name a trace of {listed(replayed, separator=' or ')}",
                 Exit.BAD_INPUT,
             )
         if name not in wanted:

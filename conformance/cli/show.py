@@ -9,13 +9,16 @@ from rich.console import Console
 
 from conformance import configurations
 from conformance.protocols import PROTOCOLS, protocol_option, variant_option
-from conformance.replay.replays import read_vectors
+from conformance.replay.replays import read_vector
 from conformance.report.diagram import as_mermaid, as_svg, diagram_of
+from conformance.report.foreign_trace import print_foreign
 from conformance.report.trace_table import print_trace
 from conformance.report.violation import print_diagram
-from impl.cli.console import writable, write_text
+from conformance.vectors.scenario import SUFFIX
+from impl.cli.console import ERRORS, writable, write_text
 from impl.cli.exits import Exit, Problem
 from model.language import Protocol
+from model.reference import itf
 from model.tla.module import module
 from model.tla.tlc import world
 
@@ -58,12 +61,13 @@ def show(
 ) -> int:
     """Print a trace as a table of changes and a sequence diagram, or print the protocol in TLA+.
 
-    TRACE is an ITF file: a shipped vector, or a file that `ondemand explore --save` or `ondemand step` wrote.
+    TRACE is a scenario, or an ITF file: one that `ondemand explore --save` wrote, or one from Quint, Apalache or another tool,
+    which is shown as a table of its states.
 
     \b
     Examples:
-      ondemand show trace.itf.json                           a table and a sequence diagram
-      ondemand show trace.itf.json --mermaid                 the diagram in Mermaid
+      ondemand show run.scenario                             a table and a sequence diagram
+      ondemand show run.scenario --mermaid                   the diagram in Mermaid
       ondemand show trace.itf.json --svg trace.svg           the diagram as a picture
       ondemand show --tla                                    the whole statement in TLA+
       ondemand show --tla --config two-hosts --folder tla    with a bounded configuration for TLC
@@ -79,23 +83,35 @@ def show(
         )
     if trace is None:
         raise Problem("TRACE is missing; name a trace file, or print the protocol with --tla", Exit.BAD_INPUT)
-    if trace.is_dir():
-        raise Problem(f"{trace}: is a folder; name one trace file in it", Exit.BAD_INPUT)
-    (vector,) = read_vectors([trace], *PROTOCOLS)
+    if trace.suffix != SUFFIX and not trace.is_dir():
+        data = itf.load(trace)
+        if itf.source_of(data, PROTOCOLS) is None:
+            if mermaid or svg is not None:
+                raise Problem(
+                    f"{trace}: is of no protocol that is stated here, so it has no sequence diagram; "
+                    "leave --mermaid and --svg out",
+                    Exit.BAD_INPUT,
+                )
+            print_foreign(trace, data, Console(), full=full)
+            return 0
+    vector = read_vector(trace, *PROTOCOLS, unmet=True)
     diagram = diagram_of(vector.trace, vector.protocol)
     if svg is not None:
         write_text(svg, as_svg(diagram))
     if mermaid:
         click.echo(as_mermaid(diagram), nl=False)
-        return 0
-    console = Console()
-    print_trace(vector.trace, vector.protocol, console, full=full)
-    print_diagram(console, vector.trace, vector.protocol)
-    if vector.diverges_at is not None:
-        console.print(
-            f"Step {vector.diverges_at} leaves the protocol: a conforming implementation does not take it, or takes it differently."
-        )
-    return 0
+    else:
+        console = Console()
+        print_trace(vector.trace, vector.protocol, console, full=full)
+        print_diagram(console, vector.trace, vector.protocol)
+        if vector.diverges_at is not None:
+            console.print(
+                f"Step {vector.diverges_at} leaves the protocol: a conforming implementation does not take it, or takes it "
+                "differently."
+            )
+    for sentence in vector.unmet:
+        ERRORS.print(sentence, highlight=False, markup=False, soft_wrap=True)
+    return int(Exit.VIOLATED if vector.unmet else Exit.HOLDS)
 
 
 def show_tla(protocol: Protocol, config: str | None, folder: Path | None, *, changed: bool) -> None:

@@ -9,6 +9,7 @@ import click
 
 from conformance.cli.replay import read_replayed
 from conformance.mutation.faulty import cores_of, faulty_option
+from conformance.protocols import DRIVEN
 from conformance.replay.targets import STORES, TARGETS, open_with_broker
 from conformance.report.divergence import print_divergence, said
 from conformance.report.result import Case, Finding, Result, source_of
@@ -60,11 +61,11 @@ def shrink(
 
     \b
     Examples:
-      ondemand shrink trace.itf.json --save small.itf.json         save the shortest run
+      ondemand shrink long.scenario --save small.scenario          save the shortest run
       ondemand shrink trace.itf.json --target pulsar --times 20    on a real broker
-      ondemand shrink trace.itf.json --faulty learns_the_older     a faulty implementation
+      ondemand shrink long.scenario --faulty learns_the_older     a faulty implementation
     """
-    (vector, *more) = read_replayed([trace])
+    (vector, *more) = read_replayed([trace], among=DRIVEN)
     if more:
         raise Problem(f"{trace}: is a folder; name one trace file in it", Exit.BAD_INPUT)
     cores = cores_of(faulty)
@@ -74,7 +75,7 @@ def shrink(
     ):
         found = make_small(vector, opened, cores=cores, times=times, progress=progress)
     if save is not None and found.smallest is not None:
-        write_text(save, saved(found, found.smallest))
+        write_text(save, saved(save, found, found.smallest))
     print_shrunk(found, console_for(json_file))
     write_json(found.as_json(), json_file)
     outputs.write(_result(found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
@@ -12,18 +13,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from conformance import configurations
-from conformance.protocols import protocol_option, variant_option
+from conformance.protocols import PROTOCOLS, protocol_option, variant_option
+from conformance.replay.replays import read_vector, written
 from conformance.report.trace_table import call_of, changes_between
 from conformance.report.violation import doc_of
-from impl.cli.console import listed, no_such, write_text
+from conformance.vectors.steps import Malformed, occurrence_of
+from impl.cli.console import no_such, write_text
 from impl.cli.exits import Exit, Problem
-from model.language import Action
-from model.language.notation import notation
-from model.language.terms import Number
 from model.machines.machines import Contradiction, System, mermaid
-from model.reference import itf
 from model.reference.interpreter import Interpreter
-from model.reference.state import Element, Occurrence, State, Trace, elements
+from model.reference.state import Occurrence, State, Trace
 
 HELP = """\
   3                     take step 3 of the list
@@ -31,12 +30,13 @@ HELP = """\
   l                     list the enabled steps
   s                     print the state
   u                     undo the last step
-  w FILE                write the steps as an ITF trace, for show and replay
+  w FILE                write the steps as a scenario or, to *.itf.json, as an ITF file, for show and replay
   q                     quit
 A line that begins with # is a comment."""
 
 
 @click.command()
+@click.argument("trace", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--config",
     help=f"{configurations.CONFIG_HELP}. [default: the one that leaves out the fewest actions]",
@@ -47,18 +47,27 @@ A line that begins with # is a comment."""
 )
 @protocol_option
 @variant_option
-def step(config: str | None, diagram: str | None, protocol_name: str | None, variant: str | None) -> int:
+def step(
+    trace: Path | None, config: str | None, diagram: str | None, protocol_name: str | None, variant: str | None
+) -> int:
     """Take steps of the role machines by hand: choose from the list of enabled steps. A broken promise is reported at once.
 
-    Steps can also come from a pipe or file, one in each line; the first wrong line ends the command.
+    TRACE is a scenario or an ITF file: its steps are taken first. Steps can also come from a pipe or file, one in each line; the
+    first wrong line ends the command.
 
     \b
     Examples:
       ondemand step                          the default configuration
       ondemand step --config migration       a named configuration
+      ondemand step run.scenario             continue a run
       ondemand step --mermaid route_state    the state diagram of a lifecycle
-      printf 'place p1 h1\\nstore p1 1\\nw trace.itf.json\\n' | ondemand step
+      printf 'place p1 h1\\nstore p1 1\\nw run.scenario\\n' | ondemand step
     """
+    if trace is not None:
+        if any(option is not None for option in (config, diagram, protocol_name, variant)):
+            raise Problem(f"{trace}: says its protocol and configuration; leave the options out", Exit.BAD_INPUT)
+        vector = read_vector(trace, *PROTOCOLS)
+        return _walked(_Walk(System(vector.protocol, vector.trace.configuration), vector.trace.steps))
     protocol = configurations.meant(config, protocol_name, variant)
     if diagram is not None:
         lifecycles = {lifecycle.name: lifecycle for lifecycle in protocol.lifecycles}
@@ -66,10 +75,11 @@ def step(config: str | None, diagram: str | None, protocol_name: str | None, var
             raise click.UsageError(no_such("lifecycle", diagram, lifecycles))
         click.echo(mermaid(protocol, lifecycles[diagram]), nl=False)
         return 0
-    walk = _Walk(
-        System(protocol, configurations.find(config or configurations.first(protocol), protocol)),
-        Console(highlight=False),
-    )
+    return _walked(_Walk(System(protocol, configurations.find(config or configurations.first(protocol), protocol))))
+
+
+def _walked(walk: _Walk) -> int:
+    """The exit code of a walk by hand or, if nobody is there, by script."""
     if sys.stdin.isatty():
         walk.by_hand()
     else:
@@ -77,14 +87,10 @@ def step(config: str | None, diagram: str | None, protocol_name: str | None, var
     return int(Exit.VIOLATED if walk.broken else Exit.HOLDS)
 
 
-class _Refused(Exception):
-    """A line cannot be executed; the text says why, and what is possible."""
-
-
 class _Walk:
-    def __init__(self, system: System, console: Console) -> None:
+    def __init__(self, system: System, steps: Iterable[Occurrence] = ()) -> None:
         self._system = system
-        self._console = console
+        self._console = Console(highlight=False)
         self._interpreter = Interpreter(system.protocol, system.configuration)
         self._actions = {action.name: action for action in system.protocol.actions}
         self._promises = [promise for promise in system.protocol.promises if not promise.lemma]
@@ -92,6 +98,8 @@ class _Walk:
         self._steps: list[Occurrence] = []
         self._broken: list[bool] = []
         """For each step, whether it broke a promise."""
+        for each_step in steps:
+            self._take(each_step)
 
     @property
     def broken(self) -> bool:
@@ -112,7 +120,7 @@ class _Walk:
             try:
                 if not self._follow(line):
                     return
-            except (_Refused, Problem) as problem:
+            except (Malformed, Problem) as problem:
                 self._console.print(f"[red]{escape(str(problem))}[/]")
             if len(self._steps) != before:
                 self._list()
@@ -129,7 +137,7 @@ class _Walk:
             try:
                 if not self._follow(line.strip()):
                     return
-            except _Refused as problem:
+            except Malformed as problem:
                 raise Problem(f"standard input, line {number}: {problem}", Exit.BAD_INPUT) from problem
 
     def _follow(self, line: str) -> bool:
@@ -157,49 +165,23 @@ class _Walk:
         if line.isdecimal():
             enabled = self._system.enabled()
             if not 0 < int(line) <= len(enabled):
-                raise _Refused(f"there is no step {line}; {len(enabled)} are enabled, and l lists them")
+                raise Malformed(f"there is no step {line}; {len(enabled)} are enabled, and l lists them")
             return enabled[int(line) - 1]
         name, *given = re.sub(r"[(),]", " ", line).split()
-        if name not in self._actions:
-            raise _Refused(f"{no_such('action', name, self._actions)}; ? prints the commands")
-        action = self._actions[name]
-        values = [value.partition("=")[2] or value for value in given]
-        if len(values) != len(action.parameters):
-            wanted = " ".join(parameter.name for parameter in action.parameters)
-            raise _Refused(
-                f"{name}: expected {len(action.parameters)} choices, found {len(values)}; write {name} {wanted}"
-            )
-        choices = tuple(
-            (parameter.name, self._element(parameter.name, parameter.sort, value))
-            for parameter, value in zip(action.parameters, values, strict=True)
-        )
-        chosen = Occurrence(name, choices)
+        try:
+            chosen = occurrence_of([name, *(value.partition("=")[2] or value for value in given)], self._interpreter)
+        except Malformed as problem:
+            raise Malformed(f"{problem}; ? prints the commands") from problem
         if not self._interpreter.is_enabled(self._states[-1], chosen):
-            raise _Refused(f"{chosen} is not enabled: {self._why_not(action, chosen)}")
+            raise Malformed(f"{chosen} is not enabled: {self._interpreter.why_not(self._states[-1], chosen)}")
         return chosen
-
-    def _element(self, name: str, sort: type, value: str) -> Element:
-        among = elements(sort, self._system.configuration)
-        found: Element = int(value) if issubclass(sort, Number) and value.isdecimal() else value
-        if found not in among:
-            raise _Refused(f"{name}: expected one of {listed(map(str, among))}, found {value!r}")
-        return found
-
-    def _why_not(self, action: Action, chosen: Occurrence) -> str:
-        configuration = self._system.configuration
-        if not configuration.allows(action.name, [value for _, value in chosen.choices]):
-            return f"the configuration {configuration.name} leaves it out"
-        for part in self._interpreter.conjuncts(self._states[-1], chosen):
-            if not part.held:
-                return f"{notation(part.node)} is false"
-        return "a number would exceed its bound"
 
     def _take(self, chosen: Occurrence) -> None:
         try:
             events = self._system.take(chosen)
         except Contradiction as problem:
             self._system.load(self._states[-1])
-            raise _Refused(f"{chosen} is not taken: {problem}") from problem
+            raise Malformed(f"{chosen} is not taken: {problem}") from problem
         before, after = self._states[-1], self._system.state
         self._steps.append(chosen)
         self._states.append(after)
@@ -214,7 +196,7 @@ class _Walk:
 
     def _undo(self) -> None:
         if not self._steps:
-            raise _Refused("there is no step to undo")
+            raise Malformed("there is no step to undo")
         undone = self._steps.pop()
         self._states.pop()
         self._broken.pop()
@@ -223,7 +205,7 @@ class _Walk:
 
     def _write(self, file: str) -> None:
         if not file:
-            raise _Refused("w needs the name of a file; write w trace.itf.json")
+            raise Malformed("w needs the name of a file; write w run.scenario")
         trace = Trace(
             self._system.protocol.name,
             self._system.configuration,
@@ -231,7 +213,7 @@ class _Walk:
             tuple(self._steps),
             "Stepped by hand.",
         )
-        write_text(Path(file), itf.dumps(trace, self._system.protocol))
+        write_text(Path(file), written(Path(file), trace, self._system.protocol))
         self._console.print(f"  wrote {len(self._steps)} steps to {escape(file)}")
 
     def _list(self) -> None:

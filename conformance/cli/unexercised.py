@@ -16,13 +16,13 @@ from conformance.cli.replay import PROTOCOL_HELP, read_replayed
 from conformance.logs.finite_runs import run_of
 from conformance.logs.reading import LogFile
 from conformance.mutation.faulty import cores_of, faulty_option
-from conformance.protocols import PROTOCOLS, REPLAYED, chosen
+from conformance.protocols import DRIVEN, PROTOCOLS, chosen
 from conformance.replay.lockstep import Divergence
 from conformance.replay.targets import TARGETS, open_with_broker
 from conformance.replay.unexercised import Permitted, Unexercised, Verdict, by_action, permissiveness
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.writing import Outputs, outputs_options
-from impl.cli.console import ERRORS, console_for, json_option, plain_table, progress_bar, write_json
+from impl.cli.console import ERRORS, console_for, json_option, listed, plain_table, progress_bar, write_json
 from impl.cli.exits import Exit, worst
 
 LOG_STEPS = 150
@@ -39,7 +39,7 @@ SHOWN_MAX = 12
     "--protocol",
     "protocol_name",
     metavar="NAME",
-    help=PROTOCOL_HELP,
+    help=PROTOCOL_HELP.format(listed(sorted(DRIVEN))),
 )
 @click.option(
     "--top",
@@ -79,9 +79,10 @@ def unexercised(
 ) -> int:
     """Find what the statement permits in the states of replays and the implementation never does.
 
-    TRACES are ITF files, or folders of them; by default all shipped vectors are replayed. Permitted steps are grouped by action and
-    context. A step that no trace takes is offered at the end of the shortest run to its state: the implementation takes it, refuses
-    it (which is allowed, unless an eventuality depends on it), cannot be driven to it, or diverges.
+    TRACES are scenarios or ITF files, or folders of them; by default all shipped vectors are replayed. Permitted steps are
+    grouped by action and context. A step that no trace takes is offered at the end of the shortest run to its state: the
+    implementation takes it, refuses it (which is allowed, unless an eventuality depends on it), cannot be driven to it, or
+    diverges.
 
     \b
     Examples:
@@ -92,8 +93,10 @@ def unexercised(
     """
     cores = cores_of(faulty)
     if protocol_name is not None:
-        protocol_name = chosen(protocol_name, sorted(REPLAYED), "is not replayed").name
-    vectors = read_replayed(traces, None if traces else protocol_name, empty=True) if traces or not logs else []
+        protocol_name = chosen(protocol_name, sorted(DRIVEN), "is not replayed").name
+    vectors = (
+        read_replayed(traces, None if traces else protocol_name, among=DRIVEN, empty=True) if traces or not logs else []
+    )
     followed = [("logs", run_of([LogFile(log) for log in logs], steps_max=log_steps))] if logs else []
     results = []
     with open_with_broker(target, console=ERRORS) as opened:

@@ -1,4 +1,4 @@
-"""The data files of a statement: its configurations, vectors, lassos, and the counterexamples of its variants.
+"""The data files of a statement: its configurations, scenarios, lassos, and what notices its variants.
 
 They are in `conformance/data`, beside the `spec` that is in use. A user's own specification need not have all of them: for a
 protocol that it does not change, the files that come with the engines are used.
@@ -13,8 +13,8 @@ from typing import Final, Literal
 
 import spec
 
-Kind = Literal["configurations", "vectors", "lassos", "variants"]
-KINDS: Final[tuple[Kind, ...]] = ("configurations", "vectors", "lassos", "variants")
+Kind = Literal["configurations", "scenarios", "seeds", "lassos", "variants"]
+KINDS: Final[tuple[Kind, ...]] = ("configurations", "scenarios", "seeds", "lassos", "variants")
 
 SHIPPED: Final = Path(__file__).resolve().parent
 _BESIDE: Final = Path(next(iter(spec.__path__))).resolve().parent

@@ -15,17 +15,20 @@ from typing import Final, cast
 
 from conformance.documents.reference import ROOT, cell, document_of, first_paragraph
 from conformance.evidence.lassos import hopes_of, path_of
-from conformance.evidence.variants import negative_of, promises_of
+from conformance.evidence.staleness import Part, earlier, stale
+from conformance.evidence.variants import counterexample_of, promises_of
 from conformance.protocols import PROTOCOLS
+from conformance.replay.replays import read_vectors
 from conformance.report.diagram import as_mermaid, diagram_of
 from conformance.report.trace_table import call_of, forever
 from conformance.report.violation import broken_for
+from impl.cli.exits import Exit, Problem
+from model.bad_input import BadInput
 from model.language import Eventuality, Promise, Protocol, Variant
 from model.language.notation import notation
 from model.language.terms import Apply, Choose, Formula, Named, Node, Quantified
 from model.language.walk import children
-from model.reference import itf
-from model.reference.interpreter import Interpreter
+from model.reference.interpreter import Interpreter, interpreter_of
 from model.reference.lasso import values_of
 from model.reference.state import Element, State, Trace
 from spec.findings.design_document import DEVIATIONS, HOLES, Finding
@@ -57,18 +60,21 @@ def protocol_of(variant: Variant) -> Protocol:
 def shown(variant: Variant) -> Shown:
     """The run that shows a variant: a shortest trace to a broken promise, or a fair run that breaks an eventuality."""
     protocol = protocol_of(variant)
-    if promises_of(variant):
-        path = negative_of(protocol) / f"{variant.name.replace('_', '-')}.itf.json"
-    else:
-        path = path_of(variant, hopes_of(variant)[0], protocol)
-    trace, meta, changed = itf.read_with_meta(path, protocol)
-    if hopes_of(variant) and not promises_of(variant):
-        return Shown(variant, protocol, changed, trace, path, hopes_of(variant)[0], None)
-    interpreter = Interpreter(changed, trace.configuration)
-    _, events = interpreter.apply(trace.states[-2], trace.steps[-1])
-    claim = interpreter.violated(trace.states[-2], trace.states[-1], events, promises_of(variant))
+    promises, hopes = promises_of(variant), hopes_of(variant)
+    part: Part = "variants" if promises else "lassos"
+    path = counterexample_of(variant, protocol) if promises else path_of(variant, hopes[0], protocol)
+    try:
+        (run,) = read_vectors([path], protocol)
+    except (BadInput, Problem) as problem:
+        raise Problem(stale([part], protocol, earlier(problem)), Exit.BAD_INPUT) from problem
+    if not promises:
+        return Shown(variant, protocol, run.protocol, run.trace, path, hopes[0], None)
+    before, after = run.trace.states[-2:]
+    interpreter = interpreter_of(run.protocol, run.trace.configuration)
+    _, events = interpreter.apply(before, run.trace.steps[-1])
+    claim = interpreter.violated(before, after, events, promises)
     assert claim is not None, f"{path}: breaks no promise that the variant names. Run `make golden`."
-    return Shown(variant, protocol, changed, trace, path, claim, int(meta["diverges_at"]))
+    return Shown(variant, protocol, run.protocol, run.trace, path, claim, run.diverges_at)
 
 
 # ------------------------------------------------------------------------------------------------------ the page

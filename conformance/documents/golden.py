@@ -22,9 +22,8 @@ from conformance.documents.findings_page import write_page
 from conformance.documents.reference import write_document
 from conformance.evidence.lassos import hopes_of, write_lassos
 from conformance.evidence.mistakes import Counterexample, Mistake
-from conformance.evidence.staleness import reported_as_stale
 from conformance.evidence.variants import breaking, write_variants
-from conformance.protocols import PROTOCOLS, REPLAYED, again, spelled
+from conformance.protocols import DRIVEN, PROTOCOLS, again, spelled
 from conformance.replay.lockstep import Divergence
 from conformance.report.divergence import said
 from conformance.vectors.generation import write_vectors
@@ -111,8 +110,7 @@ def write_golden(wanted: Sequence[str], say: Callable[[str], None]) -> None:
             adopt(kind, f"{protocol.name}.json" if kind == "variants" else protocol.name)
         write_parts(protocol, parts)
     if "docs" in parts:
-        with reported_as_stale():
-            write_page()
+        write_page()
 
 
 def announcement(parts: Sequence[str], protocols: Sequence[Protocol]) -> str:
@@ -140,7 +138,7 @@ def write_parts(protocol: Protocol, parts: Sequence[str]) -> None:
             for number, name in enumerate(names):
                 progress(number, name)
                 write_counts(name, protocol)
-    if "vectors" in parts and protocol.name in REPLAYED:
+    if "vectors" in parts and protocol.name in DRIVEN:
         with progress_bar(f"Vectors of {protocol.name}") as progress:
             _write_vectors(protocol, lambda done, total: progress(done, "runs", total))
     if "variants" in parts:
@@ -169,5 +167,5 @@ def _write_vectors(protocol: Protocol, progress: Callable[[int, int], None]) -> 
             )
         else:
             command = again(f"step --protocol {protocol.name}")
-            remedy = f"Correct the scenarios in conformance/vectors; to try their steps, run `{command}`."
+            remedy = f"Correct the scenarios in conformance/data/seeds; to try their steps, run `{command}`."
         raise Mistake(f"The vectors of {protocol.name} are not written: {why}. {remedy}") from problem

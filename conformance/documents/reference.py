@@ -13,7 +13,7 @@ from typing import Any, Final
 from conformance import configurations
 from conformance.data.files import OWN
 from conformance.evidence.lassos import Lasso, path_of, read_lassos
-from conformance.evidence.variants import VariantCounterexample, negative_of, read_variants
+from conformance.evidence.variants import VariantCounterexample, counterexample_of, read_variants
 from conformance.protocols import REPLAYED
 from model.language import Action, Promise, Protocol, Symbol, Variant
 from model.language.notation import change_notation, guard_lines, notation
@@ -340,7 +340,7 @@ def _formula_lines(node: Node) -> Iterator[str]:
 
 
 def _way(variant: Variant, protocol: Protocol) -> str:
-    file = negative_of(protocol) / f"{variant.name.replace('_', '-')}.itf.json"
+    file = counterexample_of(variant, protocol)
     return f"[A trace]({_link(file, protocol)})"
 
 
@@ -388,7 +388,7 @@ def _variants(
 ) -> Iterator[str]:
     yield "## Variants\n"
     yield "Deliberate deviations. One that breaks a promise about states or steps fails its proof, has a shortest trace to"
-    replayed = ", and is distinguished from the implementation by replay" if protocol.name in REPLAYED else ""
+    replayed = ", and is not followed by the implementation in a replay" if protocol.name in REPLAYED else ""
     yield f"the broken promise{replayed}; one that breaks an eventuality has a fair run that"
     yield "shows it. `ondemand check --variant NAME` shows either.\n"
     yield "| variant | replaces | origin | deviation | breaks | steps | found in |\n|---|---|---|---|---|---|---|"

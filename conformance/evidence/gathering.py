@@ -7,22 +7,31 @@ violation ends the gathering.
 from __future__ import annotations
 
 import functools
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from conformance import configurations
 from conformance.evidence.background_broker import BrokerInBackground
-from conformance.evidence.lassos import Lasso, folder_of, read_lassos
+from conformance.evidence.lassos import Lasso, read_lassos
 from conformance.evidence.logs import is_logged, logged
-from conformance.evidence.staleness import EARLIER, Part, earlier, stale, stale_parts
+from conformance.evidence.staleness import Part, earlier, stale
 from conformance.evidence.variants import promises_of
 from conformance.logs.verdict import Verdict
 from conformance.mutation.status import Held, held
-from conformance.protocols import REPLAYED, base
-from conformance.replay.replays import Replays, Vector, read_vectors, replay_all, vectors_of
+from conformance.protocols import NOT_REPLAYED, REPLAYED, base
+from conformance.replay.replays import (
+    FOUND,
+    NEGATIVE,
+    Replays,
+    Vector,
+    read_vectors,
+    replay_all,
+    trace_files,
+    vectors_of,
+)
 from conformance.replay.targets import open_target
+from impl.cli.console import listed
 from impl.cli.exits import EXIT_OF, Exit, Problem, worst
 from impl.errors import EnvironmentProblem
 from model.bad_input import BadInput
@@ -37,7 +46,7 @@ from model.reference.interpreter import Interpreter
 SIMULATED_RUNS = 60
 SIMULATED_STEPS = 50
 SIMULATED = "one-network"
-"""A configuration of the vectors, larger than any that is explored. A protocol without it is simulated in its default one."""
+"""A configuration of scenarios, larger than any that is explored. A protocol without it is simulated in its default one."""
 
 Told = Callable[[str, int, int | None, str], None]
 """Reports progress: what is in work, how much is done, of how much (None if unknown), and a remark."""
@@ -67,6 +76,8 @@ class Evidence:
     """Variants whose counterexamples still break what the variants name."""
     unnoticed: list[str] = field(default_factory=list)
     """Variants whose counterexamples no longer break anything, each with what it broke: that was weakened."""
+    unmet: list[str] = field(default_factory=list)
+    """Scenarios that do not do what they say, each with file and line."""
     outdated: dict[Part, str] = field(default_factory=dict)
     """Generated files that are not of this statement, each with the reason."""
     mutants: Held | None = None
@@ -87,6 +98,11 @@ class Evidence:
         return base(self.protocol).name in REPLAYED
 
     @property
+    def not_replayed(self) -> str:
+        """Why the implementation is not compared with this protocol by replays; empty if it is."""
+        return NOT_REPLAYED.get(base(self.protocol).name, "")
+
+    @property
     def exit(self) -> Exit:
         """The exit code of a check. What was not run is undecided at best."""
         codes = [Exit.ENVIRONMENT] * len(self.missing)
@@ -101,7 +117,7 @@ class Evidence:
         codes += [log.exit for log in self.logs.values()]
         codes += [Exit.UNDECIDED] * (is_logged(self.protocol) and len(self.logs) < len(TARGETS))
         codes += [Exit.UNDECIDED] * bool(self.stale)
-        codes += [Exit.VIOLATED] * bool(self.unreached or self.unused or self.unnoticed)
+        codes += [Exit.VIOLATED] * bool(self.unreached or self.unused or self.unnoticed or self.unmet)
         codes += [code for code, _ in self.mutants.faults] if self.mutants else []
         return worst(codes)
 
@@ -127,7 +143,7 @@ class Evidence:
         verdicts += [decision.verdict for decision in self.decisions]
         verdicts += [self.proof.verdict] if self.proof else []
         verdicts += [self.simulation.verdict] if self.simulation else []
-        return "violated" in verdicts or "diverges" in verdicts or bool(self.unnoticed)
+        return "violated" in verdicts or "diverges" in verdicts or bool(self.unnoticed or self.unmet)
 
     @property
     def unreached(self) -> list[str]:
@@ -205,12 +221,14 @@ class Evidence:
             "live": [decision.as_json() for decision in self.decisions],
             "simulate": self.simulation.as_json() if self.simulation else None,
             "replay": [replay.as_json() for replay in self.replays.values()],
+            "not_replayed": self.not_replayed or None,
             "validate": {where: one.as_json() for where, one in self.logs.items()},
             "missing": self.missing,
             "stale": self.stale or None,
             "unreached": self.unreached,
             "unused": self.unused,
             "unnoticed": self.unnoticed,
+            "unmet": self.unmet,
             "mutants": self.mutants.as_json() if self.mutants else None,
             "verdict": {Exit.HOLDS: "holds", Exit.VIOLATED: "violated"}.get(self.exit, "undecided"),
         }
@@ -240,7 +258,8 @@ def gather(
     `stated`: the protocol without a variant; the vectors are its runs.
 
     Raises:
-        BadInput: a configuration or vector is malformed.
+        BadInput: a configuration is malformed.
+        Problem: there are no vectors.
     """
     found = Evidence(protocol, tuple(configurations), tuple(live_configurations))
     found.mutants = held(stated) if protocol is stated else None
@@ -264,38 +283,43 @@ def gather(
 
 
 def current_vectors(found: Evidence, stated: Protocol) -> list[Vector]:
-    """The shipped vectors; none, if they are no longer runs of the statement, since it was changed."""
-    try:
-        vectors = read_vectors([vectors_of(stated)], stated)
-    except BadInput as problem:
-        parts = stale_vectors(stated)
-        if not parts:
-            raise
-        found.outdated |= dict.fromkeys(parts, earlier(problem))
+    """The shipped vectors; none, if generated ones are no longer runs of the statement, since it was changed."""
+    vectors: list[Vector] = []
+    for file in trace_files(vectors_of(stated)):
+        try:
+            vectors += read_vectors([file], stated, unmet=True)
+        except BadInput as problem:
+            part = _GENERATED.get(file.parent.name)
+            if part is None:
+                found.unmet.append(str(problem))
+            else:
+                found.outdated.setdefault(part, earlier(problem))
+    if found.outdated:
         return []
-    found.outdated |= dict.fromkeys(stale_vectors(stated), f"{EARLIER}, and cover too little of this one")
+    found.unmet += [sentence for vector in vectors for sentence in vector.unmet]
+    taken = {step.action for vector in vectors if vector.diverges_at is None for step in vector.trace.steps}
+    missing = [action.name for action in stated.actions if action.name not in taken]
+    if found.replayed and missing:
+        found.outdated["vectors"] = f"none of them takes {listed(missing)}"
     return vectors
 
 
-def stale_vectors(stated: Protocol) -> list[Part]:
-    """Which of a protocol's vectors and counterexamples of variants are runs of an earlier statement."""
-    folder = vectors_of(stated)
-    return stale_parts(stated, {"vectors": folder}) and stale_parts(
-        stated, {"vectors": folder, "variants": folder / "negative"}
-    )
+_GENERATED: Final[Mapping[str, Part]] = {FOUND: "vectors", NEGATIVE: "variants"}
+"""The part of the generated files that each folder of vectors is. The other vectors are written by hand."""
 
 
 def shipped_vectors(protocols: Sequence[Protocol]) -> tuple[list[Vector], list[str]]:
     """The shipped vectors of these protocols, and a sentence for each protocol whose vectors are stale but can still be read.
 
     Raises:
-        Problem: vectors are stale, and are no runs of the statement.
-        BadInput: a vector is malformed.
+        Problem: vectors are no runs of the statement, or do not meet an expectation.
     """
     vectors, sentences = [], []
     for protocol in protocols:
         found = Evidence(protocol, ())
         read = current_vectors(found, protocol)
+        if found.unmet:
+            raise Problem(found.unmet[0], Exit.VIOLATED)
         if not read:
             raise Problem(found.stale, Exit.BAD_INPUT)
         vectors += read
@@ -308,8 +332,6 @@ def current_lassos(found: Evidence, stated: Protocol) -> list[Lasso]:
     try:
         return read_lassos(stated)
     except BadInput as problem:
-        if not stale_parts(stated, {"lassos": folder_of(stated)}):
-            raise
         found.outdated["lassos"] = earlier(problem)
         return []
 
@@ -421,11 +443,9 @@ def _decide(found: Evidence, name: str, told: Told, *, forget: bool = True, stat
 
 
 def simulated_in(stated: Protocol) -> str:
-    """The configuration in which a protocol is simulated: a file, relative to the present folder, or a name."""
-    from conformance.vectors.generation import configurations_folder
-
-    larger = configurations_folder(stated) / f"{SIMULATED}.toml"
-    return os.path.relpath(larger) if larger.exists() else configurations.first(stated)
+    """The name of the configuration in which a protocol is simulated."""
+    larger = [configuration.name for configuration in configurations.of_scenarios(stated)]
+    return SIMULATED if SIMULATED in larger else configurations.first(stated)
 
 
 def _simulate(found: Evidence, told: Told) -> None:

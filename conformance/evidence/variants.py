@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,13 +19,13 @@ from conformance.data.files import kept
 from conformance.evidence.mistakes import Counterexample, Mistake
 from conformance.evidence.staleness import stale
 from conformance.protocols import again
-from conformance.replay.replays import vectors_of
+from conformance.replay.replays import NEGATIVE, vectors_of
+from conformance.vectors.expectations import BREAKS
+from conformance.vectors.scenario import SUFFIX, dumps, first_difference
 from impl.cli.exits import Exit, Problem
 from model.explore.explore import Exploration, explore
 from model.language import Promise, Protocol, Variant
 from model.proof.prove import Claim, prove
-from model.reference import itf
-from model.reference.interpreter import Interpreter
 from model.reference.state import Trace
 
 STATES_MAX: Final = 3_000_000
@@ -34,7 +34,12 @@ STATES_MAX: Final = 3_000_000
 
 def negative_of(protocol: Protocol) -> Path:
     """The folder of a protocol's negative vectors."""
-    return vectors_of(protocol) / "negative"
+    return vectors_of(protocol) / NEGATIVE
+
+
+def counterexample_of(variant: Variant, protocol: Protocol) -> Path:
+    """The file of the counterexample to a promise that a variant breaks."""
+    return negative_of(protocol) / f"{variant.name.replace('_', '-')}{SUFFIX}"
 
 
 def _table_of(protocol: Protocol) -> Path:
@@ -98,21 +103,8 @@ def refuted_by_exploration(variant: Variant, protocol: Protocol, config: str) ->
     )
 
 
-def first_difference(trace: Trace, variant: Variant, protocol: Protocol) -> int | None:
-    """The first step, from 1 on, that the protocol itself does not take, or takes with another result; None if there is none."""
-    interpreter = Interpreter(protocol, trace.configuration)
-    changed = Interpreter(protocol.with_variant(variant), trace.configuration)
-    for number, step in enumerate(trace.steps):
-        state = trace.states[number]
-        if step.action != variant.replaces.name:
-            continue
-        if not interpreter.is_enabled(state, step) or interpreter.apply(state, step) != changed.apply(state, step):
-            return number + 1
-    return None
-
-
-def refuted(variant: Variant, protocol: Protocol) -> tuple[VariantCounterexample, Trace, int]:
-    """How a variant is noticed, its counterexample, and the step at which that leaves the protocol.
+def refuted(variant: Variant, protocol: Protocol) -> tuple[VariantCounterexample, Trace]:
+    """How a variant is noticed, and its counterexample.
 
     Raises:
         Mistake: no claim or no configuration notices the variant, or its counterexample is a run of the protocol itself.
@@ -129,8 +121,7 @@ def refuted(variant: Variant, protocol: Protocol) -> tuple[VariantCounterexample
             continue
         found = refuted_by_exploration(variant, protocol, config)
         if found.trace is not None:
-            step = first_difference(found.trace, variant, protocol)
-            if step is None:
+            if first_difference(found.trace, variant, protocol) is None:
                 raise _mistake(
                     protocol,
                     f"the counterexample of {variant.name} is a run of {protocol.name} itself, which breaks {found.violated} too",
@@ -139,7 +130,7 @@ def refuted(variant: Variant, protocol: Protocol) -> tuple[VariantCounterexample
                 )
             proved = tuple(dict.fromkeys(claim.name for claim in claims))
             counterexample = VariantCounterexample(variant.name, proved, config, found.violated, len(found.trace.steps))
-            return counterexample, found.trace, step
+            return counterexample, found.trace
     names = ", ".join(promise.name for promise in promises_of(variant))
     raise _mistake(
         protocol,
@@ -167,13 +158,14 @@ def write_variants(protocol: Protocol, told: Callable[[str], None]) -> None:
         found.append((variant, *refuted(variant, protocol)))
     negative = negative_of(protocol)
     negative.mkdir(exist_ok=True, parents=True)
-    for old in negative.glob("*.itf.json"):
+    for old in negative.glob(f"*{SUFFIX}"):
         old.unlink()
-    for variant, _, trace, step in found:
-        shown = Trace(trace.protocol, trace.configuration, trace.states, trace.steps, variant.doc)
-        path = negative / f"{variant.name.replace('_', '-')}.itf.json"
-        itf.write(shown, path, protocol.with_variant(variant), meta={"diverges_at": step})
-    rows = [counterexample.as_json() for _, counterexample, _, _ in found]
+    for variant, counterexample, trace in found:
+        broken = {len(trace.steps): [f"{BREAKS} {counterexample.promise}"]}
+        shown = replace(trace, description=variant.doc)
+        text = dumps(shown, protocol.with_variant(variant), expected=broken)
+        counterexample_of(variant, protocol).write_text(text, encoding="utf-8")
+    rows = [counterexample.as_json() for _, counterexample, _ in found]
     _table_of(protocol).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 

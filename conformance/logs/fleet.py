@@ -129,11 +129,10 @@ class _Process:
     sink: CountedFile | None
     own: dict[Pod, None] = field(default_factory=dict)
     """For an agent: the pods of its host that it knows."""
-    kind: type[Process] = Process
     last: deque[Letter] = field(default_factory=lambda: deque(maxlen=REPUBLISHED))
 
     def __post_init__(self) -> None:
-        self.runner = self.kind(self.role, self.recorder)
+        self.runner = Process(self.role, self.recorder)
         self.core = self.role.core
 
 
@@ -196,7 +195,7 @@ class _Simulation:
         if snapshot is not None:
             role.core.restore(snapshot)
         if sink is None:
-            return _Process(name, role, None, None, kind=self._cores.runner)
+            return _Process(name, role, None, None)
         host = name if name not in ("dpm", "ncm") else ""
         about = {"many_ports": NEVER_LARGE.many_ports, "many_in_a_group": NEVER_LARGE.many_in_a_group}
         recorder = Recorder(
@@ -208,7 +207,7 @@ class _Simulation:
             clock=lambda: BEGAN + self.now * STEP_NANOSECONDS,
         )
         recorder.begin()
-        return _Process(name, role, recorder, sink, kind=self._cores.runner)
+        return _Process(name, role, recorder, sink)
 
     def _begin(self) -> None:
         dpm = self.processes["dpm"]

@@ -8,7 +8,7 @@ from functools import partial
 from operator import is_not
 from typing import Any, Final
 
-from conformance.protocols import REPLAYED, named
+from conformance.protocols import DRIVEN, named
 from model.language import Protocol
 from model.matching.relaxed import relaxed
 from spec.message_queue.vocabulary import BROKER
@@ -19,7 +19,7 @@ def as_logged(protocol: Protocol) -> Protocol:
     return relaxed(protocol, BROKER) if BROKER in protocol.roles else protocol
 
 
-RECORDED: Final[Sequence[Protocol]] = tuple(named(name) for name in sorted(REPLAYED, reverse=True))
+RECORDED: Final[Sequence[Protocol]] = tuple(named(name) for name in sorted(DRIVEN, reverse=True))
 """The protocols whose steps are recorded: those that are implemented."""
 
 LOGGED: Final[Sequence[Protocol]] = tuple(map(as_logged, RECORDED))

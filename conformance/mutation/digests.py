@@ -16,8 +16,9 @@ from typing import Final
 
 from conformance import configurations
 from conformance.mutation.cores.modules import MODULES
-from conformance.protocols import REPLAYED
+from conformance.protocols import DRIVEN
 from conformance.replay.replays import vectors_of
+from conformance.vectors.scenario import SUFFIX
 from model.language import Protocol
 
 ROOT: Final = Path(__file__).parents[2]
@@ -48,8 +49,8 @@ def inputs_of_statement(protocol: Protocol) -> Inputs:
         "engines": {**of_modules(modules(STATEMENT_BY, ENGINES)), SOLVER: version(SOLVER)},
         "configurations": of_files(configurations.path_of(name, protocol) for name in configurations.names(protocol)),
     }
-    if protocol.name in REPLAYED:
-        found["vectors"] = _together(vectors_of(protocol).rglob("*.itf.json"))
+    if protocol.name in DRIVEN:
+        found["vectors"] = _together(_vectors(protocol))
         found["logs"] = of_modules(modules(LOGS_BY, LOGS))
     return found
 
@@ -60,10 +61,16 @@ def inputs_of_cores(protocol: Protocol) -> Inputs:
     return {
         "statement": {"": protocol.digest()[:DIGITS]},
         "cores": of_modules(path for path in cores if path is not None),
-        "vectors": _together(vectors_of(protocol).rglob("*.itf.json")),
+        "vectors": _together(_vectors(protocol)),
         "replays": of_modules(modules(CORES_BY, REPLAYS)),
         "logs": of_modules(modules(LOGS_BY, LOGS)),
     }
+
+
+def _vectors(protocol: Protocol) -> Iterator[Path]:
+    """The files that the vectors are computed from, besides the statement."""
+    yield from vectors_of(protocol).rglob(f"*{SUFFIX}")
+    yield from configurations.folder(protocol).rglob("*.toml")
 
 
 def changes(kept: Inputs, now: Inputs) -> Iterator[str]:

@@ -23,7 +23,7 @@ from conformance import configurations
 from conformance.mutation.logs import Logs, logs_of
 from conformance.mutation.table import Answer, Check, Kill, Row, Undecided
 from conformance.mutation.vectors import Vectors
-from conformance.protocols import REPLAYED
+from conformance.protocols import DRIVEN
 from model.explore.explore import Exploration
 from model.language import Action, Protocol
 from model.mutation.proof import MutantProver
@@ -104,7 +104,7 @@ def own_actions(protocol: Protocol) -> tuple[Action, ...]:
 
 def engines_of(protocol: Protocol) -> dict[str, str]:
     """The engines that a protocol's mutants are asked of, with what they ask."""
-    return {name: asks for name, asks in ENGINES.items() if name not in _FOLLOWED or protocol.name in REPLAYED}
+    return {name: asks for name, asks in ENGINES.items() if name not in _FOLLOWED or protocol.name in DRIVEN}
 
 
 def checks_of(protocol: Protocol) -> list[Check]:
@@ -113,7 +113,7 @@ def checks_of(protocol: Protocol) -> list[Check]:
     found += [Check(DEADLOCK, DEADLOCK)]
     found += [Check("pin", name) for name in configurations.names(protocol) if name != configurations.BENCH]
     found += [Check("sometimes", claim.name) for claim in protocol.sometimes]
-    if protocol.name not in REPLAYED:
+    if protocol.name not in DRIVEN:
         return found
     with logs_of(protocol) as logs:
         return [*found, *Vectors(protocol).checks, *logs.checks]
@@ -122,7 +122,7 @@ def checks_of(protocol: Protocol) -> list[Check]:
 def rows_of(protocol: Protocol, mutants: Sequence[Mutant], told: Told) -> list[Row]:
     """The verdicts of every engine on some mutants."""
     courses = [_Course(mutant) for mutant in mutants]
-    with logs_of(protocol) if protocol.name in REPLAYED else nullcontext() as logs:
+    with logs_of(protocol) if protocol.name in DRIVEN else nullcontext() as logs:
         _ask_of_each(protocol, courses, logs, told)
     _explore_all(protocol, [course for course in courses if not course.equivalent])
     for course in courses:
@@ -133,7 +133,7 @@ def rows_of(protocol: Protocol, mutants: Sequence[Mutant], told: Told) -> list[R
 def _ask_of_each(protocol: Protocol, courses: Sequence[_Course], logs: Logs | None, told: Told) -> None:
     """Asks the engines that need only one mutant at a time."""
     prover = MutantProver(protocol)
-    vectors = Vectors(protocol) if protocol.name in REPLAYED else None
+    vectors = Vectors(protocol) if protocol.name in DRIVEN else None
     for course in courses:
         _prove(course, prover)
         if vectors is not None and not course.equivalent:

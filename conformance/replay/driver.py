@@ -33,7 +33,7 @@ from impl.on_demand.dpm import Dpm
 from impl.on_demand.ncm import Ncm
 from impl.outputs import Role
 from impl.process import Process
-from impl.timers import Timer, When
+from impl.timers import Timer, Timers, When
 from model.language import Action
 from model.reference.interpreter import Events, Interpreter
 from model.reference.state import Element, Occurrence, State, Trace, Tuple
@@ -92,6 +92,8 @@ class Driver(ABC):
     """The processes beside hosts."""
     spontaneous: ClassVar[tuple[SpontaneousAction, ...]]
     """The spontaneous actions of roles, by calls that a core has to refuse where they are not enabled."""
+    at_once: ClassVar[Collection[str]] = ()
+    """Those for which no time has to pass, so that no timer is set."""
     timed: ClassVar[Mapping[str, tuple[str, ...]]]
     """By action that a timer is for: the choices that it is about. Cores and timers have the specification's names of actions."""
 
@@ -116,6 +118,7 @@ class Driver(ABC):
         self._correct = {str(key[0]) for key in trace.states[0].relations["correct"]}
         self._processes: dict[str, HeldProcess] = {}
         self._willing = enabledness(interpreter, self.spontaneous)
+        self._meanings: dict[str, Mapping[tuple[Any, ...], Tuple]] = {}
         self._sent: dict[str, set[Tuple]] = {}
         self._state: State = trace.states[0]
         self._now = 0
@@ -157,9 +160,23 @@ class Driver(ABC):
         """What must change nothing."""
         return iter(())
 
-    @abstractmethod
     def _listings(self, process: HeldProcess) -> Iterator[EnabledList]:
-        """What a core says that it could do now."""
+        """What a role says that it could do now: its timers are set for what is enabled."""
+        timers: Timers = process.role.timers
+        for own in self._willing.spontaneous_of(process.name, self._hosts):
+            if own.name in self.timed and own.name not in self.at_once:
+                meant = self._meant(own)
+                about = timers.set_for(own.name)
+                yield EnabledList(f"timer: {own.name}", (own.name,), frozenset(meant.get(item, item) for item in about))
+
+    def _meant(self, own: SpontaneousAction) -> Mapping[tuple[Any, ...], Tuple]:
+        """By what a timer is about: the choices of its action, in the order of its parameters."""
+        if own.name not in self._meanings:
+            self._meanings[own.name] = {
+                tuple(self._word(name, value) for name, value in zip(own.parameters, choices, strict=True)): choices
+                for choices in self._willing.choices[own.name]
+            }
+        return self._meanings[own.name]
 
     @abstractmethod
     def _by_itself(self, core: Any, action: Action, choices: Choices, before: State) -> Effects:

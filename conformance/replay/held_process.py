@@ -213,6 +213,11 @@ class HeldProcess:
             self._perform(output)
         self._duties.rest()
         role.restore_twin()
+        if self._twins:
+            again = {*role.topics(), *(listen.topic for listen in role.listening())}
+            if self.listening != again:
+                shown = ", ".join(sorted(self.listening ^ again))
+                raise CoreFailed(f"{self.name} would listen to other topics if it started again: {shown}")
         return effects
 
     def _perform(self, output: Output) -> Any:

@@ -124,6 +124,8 @@ class Replay:
     """What came to each agent, in the order in which it came first."""
     answer: Answer | None = None
     """To the step that was offered; none if there was no such step, or the run did not get as far."""
+    unexpressed: bool = False
+    """Not driven, since the implementation has no such step: it does less than it is permitted."""
 
 
 def replay(

@@ -12,7 +12,7 @@ Two things happen at a broker at times of its own, and are arranged here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -21,10 +21,10 @@ from typing import Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
 from conformance.replay.driver import Choices, Cores, Driver, NotDrivable
-from conformance.replay.enabledness import EnabledList, SpontaneousAction, UnauthorizedMessage, View
+from conformance.replay.enabledness import EnabledList, UnauthorizedMessage, View
 from conformance.replay.held_process import HeldProcess
 from conformance.replay.judged_role import querying
-from conformance.replay.message_queue_decisions import DUE, MAY, OF_A_REVISION, SPONTANEOUS, TIMED
+from conformance.replay.message_queue_decisions import AT_ONCE, DUE, MAY, SPONTANEOUS, TIMED
 from conformance.replay.message_queue_names import MESSAGES, Naming, content, parts
 from conformance.replay.message_queue_topics import Topics
 from conformance.replay.observe import Difference, differing
@@ -92,6 +92,7 @@ class MessageQueueDriver(Driver):
     services = ("dpm",)
     spontaneous = SPONTANEOUS
     timed = TIMED
+    at_once = AT_ONCE
 
     def __init__(
         self,
@@ -107,7 +108,6 @@ class MessageQueueDriver(Driver):
         self._vpc_names = {vpc: name for name, vpc in self.names.vpcs.items()}
         self._seen: Mapping[str, Any] = {}
         """What DPM said of its state when it was last asked which VPCs have changed."""
-        self._meanings: dict[str, Sequence[tuple[Tuple, list[Element]]]] = {}
         self._counted: set[Published] = set()
         """Hosts that read a VPC's topic, by the specification, and stopped when they declined to subscribe again."""
         self._before: State = trace.states[0]
@@ -272,15 +272,15 @@ class MessageQueueDriver(Driver):
             yield UnauthorizedMessage("say_hello before the start", core.say_hello)
 
     def _listings(self, process: HeldProcess) -> Iterator[EnabledList]:
+        yield from super()._listings(process)
         if process.name != "dpm":
             return
         core = process.core
         for one, question, spontaneous in MAY:
             may = getattr(core, question, None)
             if may is not None:
-                yield EnabledList(
-                    question, spontaneous, frozenset([key for key, meant in self._meant_by(one) if may(*meant)])
-                )
+                enabled = frozenset(choices for about, choices in self._meant(one).items() if may(*about))
+                yield EnabledList(question, spontaneous, enabled)
         vpcs = self._vpc_names
         due: dict[str, set[Tuple]] = {}
         for vpc in vpcs:
@@ -288,26 +288,6 @@ class MessageQueueDriver(Driver):
                 due.setdefault(operation.func.__name__, set()).add(tuple(vpcs.get(arg, arg) for arg in operation.args))
         for name, question, spontaneous in DUE:
             yield EnabledList(question, spontaneous, frozenset(due.get(name, ())))
-
-        def members(listed: Callable[[str], Iterable[str]]) -> frozenset[Tuple]:
-            return frozenset((host, name) for vpc, name in vpcs.items() for host in listed(vpc))
-
-        yield EnabledList("unconfirmed", ("remind",), members(core.unconfirmed))
-        yield EnabledList("asked", ("ask_again", "give_up"), members(core.asked))
-        unreported = frozenset((name, revision) for vpc, name in vpcs.items() for revision in core.unreported(vpc))
-        yield EnabledList("unreported", OF_A_REVISION, unreported)
-
-    def _meant_by(self, own: SpontaneousAction) -> Sequence[tuple[Tuple, list[Element]]]:
-        """All choices of what a role does of its own accord, each with the implementation's words for it."""
-        if own.name not in self._meanings:
-            self._meanings[own.name] = [(key, self._meant(own, key)) for key in self._willing.choices[own.name]]
-        return self._meanings[own.name]
-
-    def _meant(self, own: SpontaneousAction, choices: Tuple) -> list[Element]:
-        """The implementation's words for choices."""
-        return [
-            self.names.vpc(one) if part == "vpc" else one for part, one in zip(own.parameters, choices, strict=True)
-        ]
 
     # ------------------------------------------------------------------------------------------------- steps
 

@@ -22,9 +22,9 @@ TIMED: Final = {
 WAITS: Final = ("ask_again", "give_up", "remind", "report_failed")
 """Those that time has to pass for; the others are due at once."""
 
-DUE: Final = tuple(
-    (name, f"due: {name}", (name,)) for name in (*OF_A_VPC, *OF_A_MEMBER, *OF_A_REVISION) if name not in WAITS
-)
+AT_ONCE: Final = tuple(name for name in (*OF_A_VPC, *OF_A_MEMBER, *OF_A_REVISION) if name not in WAITS)
+
+DUE: Final = tuple((name, f"due: {name}", (name,)) for name in AT_ONCE)
 """What DPM lists as due for a VPC: the name of its operation, the question, and what a role does of its own accord by it."""
 
 SPONTANEOUS: Final = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import product
@@ -285,34 +285,18 @@ class OnDemandDriver(Driver):
         return value
 
     def _listings(self, process: HeldProcess) -> Iterator[EnabledList]:
+        yield from super()._listings(process)
         core, names = process.core, self.names
         pods = [names.pod(sort) for sort in self._trace.configuration.sorts["Pod"]]
-
-        def changes(listed: Iterable[tuple[Pod, int]]) -> frozenset[Tuple]:
-            return frozenset((names.pod_name(pod), version) for pod, version in listed)
-
-        if process.name == "dpm":
-            yield EnabledList("pending", ("resend",), changes(core.pending()))
-        elif process.name == "ncm":
-            yield EnabledList("due", ("report_done",), changes(core.due()))
-            yield EnabledList("pending", ("report_done", "report_failed"), changes(core.pending()))
-            late = ((host, names.pod_name(pod)) for host, pod in core.unconfirmed() if core.was_met(host))
-            yield EnabledList("unconfirmed", ("remind",), frozenset(late))
-        else:
-            yield EnabledList(
-                "may_evict", ("evict",), frozenset((names.pod_name(pod),) for pod in pods if core.may_evict(pod))
-            )
+        if process.name in self._hosts:
+            remote = ((names.pod_name(pod),) for pod in pods if core.may_evict(pod))
+            yield EnabledList("may_evict", ("evict",), frozenset(remote))
             paused = (
                 (names.pod_name(one), names.pod_name(other))
                 for one, other in product(pods, pods)
                 if core.is_paused(one, other)
             )
             yield EnabledList("is_paused", ("resume",), frozenset(paused))
-            named = ((names.pod_name(one), names.pod_name(other)) for one, other in core.paused())
-            yield EnabledList("paused", ("resume",), frozenset(named))
-            yield EnabledList("remote", ("evict",), frozenset((names.pod_name(pod),) for pod in core.remote()))
-            held = frozenset((names.request_name(request),) for request in core.held())
-            yield EnabledList("held", ("time_out",), held)
 
     def _does(self, process: HeldProcess, own: SpontaneousAction, choices: Tuple, state: State) -> bool:
         if own.name == "packet" and all((process.name, request) in self._used for request in self._requests):

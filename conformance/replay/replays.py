@@ -6,23 +6,38 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
+from conformance.bindings.binding import Bind, follow
+from conformance.bindings.failover import FailoverBinding
+from conformance.bindings.slots import SlotsBinding
 from conformance.data.files import kept
 from conformance.protocols import base
 from conformance.replay.driver import Cores
 from conformance.replay.lockstep import Divergence, Leaving, Replay, replay
 from conformance.replay.memo import Memo
 from conformance.replay.targets import Target
+from conformance.vectors import scenario
 from impl.cli.exits import Exit, Problem
 from model.language import Protocol
 from model.reference import itf
 from model.reference.state import Trace
 
+ITF: Final = ".itf.json"
+FOUND: Final = "found"
+NEGATIVE: Final = "negative"
+"""Folders of vectors that are generated: by a search, and as counterexamples of variants. The others are written by hand."""
+
+SUFFIXES: Final = (scenario.SUFFIX, ITF)
+
 
 def vectors_of(protocol: Protocol) -> Path:
-    """The folder of a protocol's vectors."""
-    return kept("vectors", base(protocol).name)
+    """The folder of a protocol's vectors: scenarios, also in the folders `found` and `negative`."""
+    return kept("scenarios", base(protocol).name)
+
+
+BINDINGS: Final[Mapping[str, Bind]] = {"slots": SlotsBinding, "failover": FailoverBinding}
+"""By protocol: what its runs are followed through; the others have drivers (`conformance.replay.lockstep`)."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +52,8 @@ class Vector:
     """The protocol that implementations are held against; the same, if the trace is not negative."""
     diverges_at: int | None = None
     """The step, from 1 on, that is not the protocol's."""
+    unmet: tuple[str, ...] = ()
+    """A sentence for each expectation of a scenario that its run does not meet."""
 
 
 @dataclass
@@ -49,8 +66,8 @@ class Replays:
 
     @property
     def verdict(self) -> Literal["conforms", "diverges", "undecided"]:
-        """Conforms only if every trace was driven to its end; nothing replayed is undecided."""
-        verdicts = {result.verdict for _, result in self.results}
+        """Conforms only if every trace was driven to its end that the implementation can express; nothing replayed is undecided."""
+        verdicts = {result.verdict for _, result in self.results if not result.unexpressed}
         if "diverges" in verdicts:
             return "diverges"
         return "conforms" if verdicts == {"conforms"} else "undecided"
@@ -68,7 +85,11 @@ class Replays:
     @property
     def unsettled(self) -> list[tuple[str, str]]:
         """Those of them that keep the whole from being decided."""
-        return self.not_driven
+        return [
+            (vector.name, result.because)
+            for vector, result in self.results
+            if result.verdict == "not driven" and not result.unexpressed
+        ]
 
     def mark(self, result: Replay) -> Literal["holds", "violated", "undecided"]:
         """What a trace says of the target."""
@@ -98,26 +119,66 @@ class Replays:
         }
 
 
-def read_vectors(paths: Iterable[Path], *protocols: Protocol) -> list[Vector]:
-    """Reads trace files of these protocols, and those in folders.
+def read_vectors(paths: Iterable[Path], *protocols: Protocol, unmet: bool = False) -> list[Vector]:
+    """Reads scenarios and ITF files of these protocols, and those in folders.
+
+    `unmet`: scenarios with expectations that are not met are taken too, and name them.
 
     Raises:
         BadInput: a file is no trace of any of the protocols.
+        Problem: there is no file, or an expectation is not met.
     """
-    files: list[Path] = []
-    for path in paths:
-        files += sorted(path.glob("**/*.itf.json")) if path.is_dir() else [path]
+    paths = list(paths)
+    files = [file for path in paths for file in (trace_files(path) if path.is_dir() else [path])]
     if not files:
-        raise Problem(f"{', '.join(map(str, paths))}: no traces (*.itf.json) there", Exit.BAD_INPUT)
-    return [_read(path, protocols) for path in files]
+        raise Problem(f"{', '.join(map(str, paths))}: no traces (*.scenario or *.itf.json) there", Exit.BAD_INPUT)
+    vectors = [_read(path, protocols) for path in files]
+    for vector in vectors:
+        if vector.unmet and not unmet:
+            raise Problem(vector.unmet[0], Exit.VIOLATED)
+    return vectors
+
+
+def read_vector(path: Path, *protocols: Protocol, unmet: bool = False) -> Vector:
+    """Reads one scenario or ITF file, as `read_vectors` does.
+
+    Raises:
+        BadInput: the file is no trace of any of the protocols.
+        Problem: it is a folder, or an expectation is not met.
+    """
+    if path.is_dir():
+        raise Problem(f"{path}: is a folder; name one trace file in it", Exit.BAD_INPUT)
+    (vector,) = read_vectors([path], *protocols, unmet=unmet)
+    return vector
+
+
+def trace_files(folder: Path) -> list[Path]:
+    """The scenarios and ITF files in a folder."""
+    return sorted(file for suffix in SUFFIXES for file in folder.rglob(f"*{suffix}"))
 
 
 def _read(path: Path, protocols: Sequence[Protocol]) -> Vector:
+    if path.suffix == scenario.SUFFIX:
+        found = scenario.read(path, protocols)
+        return Vector(path.stem, found.trace, found.protocol, base(found.protocol), found.leaves, found.unmet)
     trace, meta, of = itf.read_with_meta(path, *protocols)
     expected = meta.get("diverges_at")
     if expected is not None and (type(expected) is not int or not 0 < expected <= len(trace.steps)):
         raise Problem(f"{path}: #meta.diverges_at: expected a step of the trace, found {expected!r}", Exit.BAD_INPUT)
-    return Vector(path.name.removesuffix(".itf.json"), trace, of, base(of), expected)
+    return Vector(path.name.removesuffix(ITF), trace, of, base(of), expected)
+
+
+def written(path: Path, trace: Trace, protocol: Protocol, diverges_at: int | None = None) -> str:
+    """The text of a trace for this file: a scenario if the name ends so, else an ITF file.
+
+    `diverges_at`: the step, from 1 on, that leaves the protocol.
+
+    Raises:
+        BadInput: the trace cannot be written as a scenario.
+    """
+    if path.suffix == scenario.SUFFIX:
+        return scenario.dumps(trace, protocol)
+    return itf.dumps(trace, protocol, meta={"diverges_at": diverges_at} if diverges_at is not None else None)
 
 
 def replay_all(
@@ -137,12 +198,16 @@ def replay_all(
     found = Replays(target.name)
     started = time.perf_counter()
     # All hosts are registered with the broker at once, and stay over all traces.
-    target.prepare(sorted({host for vector in vectors for host in vector.trace.configuration.sorts["Host"]}))
+    target.prepare(sorted({host for vector in vectors for host in vector.trace.configuration.sorts.get("Host", ())}))
     for number, vector in enumerate(vectors):
         if progress is not None:
             progress(number, vector.name)
         leaving = Leaving(vector.diverges_at, vector.protocol) if vector.diverges_at is not None else None
-        result = replay(vector.trace, vector.name, vector.base, target, cores, leaving, memo=memo)
+        bind = BINDINGS.get(vector.base.name)
+        if bind is not None:
+            result = follow(vector.trace, vector.name, vector.base, target, bind, leaving)
+        else:
+            result = replay(vector.trace, vector.name, vector.base, target, cores, leaving, memo=memo)
         found.results.append((vector, result))
         if stop_at_divergence and result.verdict == "diverges":
             break

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,9 +23,12 @@ from impl.broker import topics
 from impl.broker.admin import Admin
 from impl.broker.deployment import Deployment
 from impl.broker.launcher import open_deployment
+from impl.broker.slot_topics import admit, prepare_vpc
 from impl.broker.vpc_topics import Administration, MulticastTopics
 from impl.messages import Administrative, CloseTopic, EndSubscription, OpenTopic, Permit
+from impl.slots.topics import DPM, SUBSCRIPTION, acknowledgments, unicast
 from impl.storage.journal import JournalStore
+from impl.storage.log import Log
 from impl.storage.memory_log import MemoryJournal
 from impl.storage.pulsar_log import PulsarLog
 from impl.storage.store import MemoryStore, SqliteStore, Store
@@ -59,6 +62,10 @@ def reader_of(topic: str) -> str:
     return topic.removeprefix("inbox-") if topic.startswith("inbox-") else "ncm"
 
 
+OpenLog = Callable[[bool], Log]
+"""Opens a journal for one more instance; true: it takes over from the one that leads."""
+
+
 class Target(Protocol):
     """Surroundings for replays, used for many traces one after the other."""
 
@@ -85,6 +92,12 @@ class Target(Protocol):
 
     def next_trace(self) -> None:
         """Forgets all stores."""
+
+    def journal(self) -> OpenLog:
+        """A new journal of DPM's, which several instances may open."""
+
+    def prepare_slots(self, vpc: str, hosts: Iterable[str]) -> None:
+        """Makes the topics of a VPC whose hosts, which are prepared, have slots."""
 
     def readers(self, vpc: str) -> Readers:
         """Who may read a VPC's topic, and whose subscriptions to it exist, as the broker says."""
@@ -165,6 +178,14 @@ class MemoryTarget:
     def next_trace(self) -> None:
         self._stores, self._journals = {}, {}
 
+    def journal(self) -> OpenLog:
+        journal = MemoryJournal(topics.journal("dpm"), wait_seconds=0.0)
+        return lambda take_over: journal.open(take_over=take_over)
+
+    def prepare_slots(self, vpc: str, hosts: Iterable[str]) -> None:
+        self._broker.subscribe(unicast(vpc), SUBSCRIPTION)
+        self._broker.subscribe(acknowledgments(vpc), DPM)
+
     def readers(self, vpc: str) -> Readers:
         topic = topics.multicast(vpc)
         return Readers(_hosts(self._broker.permitted(topic)), _hosts(self._broker.subscriptions(topic)))
@@ -185,6 +206,7 @@ class PulsarTarget:
         topics.prepare(self._deployment)
         self._folder = Path(tempfile.mkdtemp(prefix="ondemand-replay-"))
         self._tokens = {name: self._deployment.token(name) for name in ("dpm", "ncm")}
+        self._roles: dict[str, str] = {}
         self._connections: dict[str, PulsarConnection] = {}
         self._kept: dict[str, Session] = {}
         self._hosts: list[str] = []
@@ -195,7 +217,8 @@ class PulsarTarget:
     def prepare(self, hosts: Iterable[str]) -> None:
         for host in hosts:
             if host not in self._hosts:
-                self._tokens[host] = topics.provision_host(self._deployment, host).token
+                credentials = topics.provision_host(self._deployment, host)
+                self._tokens[host], self._roles[host] = credentials.token, credentials.role
                 self._hosts.append(host)
                 for role in ("dpm", "ncm"):
                     if role in self._kept:
@@ -226,6 +249,16 @@ class PulsarTarget:
         if self._journal:
             for process in KEEP_JOURNALS:
                 topics.prepare_journal(self._deployment, process, self._topic(process))
+
+    def journal(self) -> OpenLog:
+        name = f"{self._topic('dpm')}-{secrets.token_hex(4)}"
+        topics.prepare_journal(self._deployment, "dpm", name)
+        return lambda take_over: PulsarLog(self._deployment, self._tokens["dpm"], name, take_over=take_over)
+
+    def prepare_slots(self, vpc: str, hosts: Iterable[str]) -> None:
+        prepare_vpc(self._deployment, vpc)
+        for host in hosts:
+            admit(self._deployment, vpc, self._roles[host])
 
     def _topic(self, process: str) -> str:
         return f"{topics.journal(process)}-{self._traces}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
+from conformance.replay.replays import written
 from conformance.report.divergence import print_divergence, said
 from conformance.shrink.shrink import Shrunk, Tried
-from model.reference import itf
 
 
 def print_shrunk(shrunk: Shrunk, console: Console) -> None:
@@ -49,8 +50,8 @@ def _nothing(shrunk: Shrunk) -> str:
     return f"conforms on {shrunk.target} in {shrunk.times} runs; there is nothing to shrink."
 
 
-def saved(shrunk: Shrunk, smallest: Tried) -> str:
-    """The smallest run as a trace file."""
+def saved(file: Path, shrunk: Shrunk, smallest: Tried) -> str:
+    """The smallest run as the text of this file."""
     trace = replace(smallest.trace, description=f"Shrunk from {shrunk.vector.name}.")
     leaves = smallest.protocol is not shrunk.vector.base
-    return itf.dumps(trace, smallest.protocol, meta={"diverges_at": smallest.steps} if leaves else None)
+    return written(file, trace, smallest.protocol, smallest.steps if leaves else None)

@@ -15,15 +15,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import product
 from typing import Any, Final
 
+from conformance.vectors.expectations import EVENT, NOT, REACHES, call
+from impl.cli.console import listed
 from model.language import Action, Message, Protocol, Role
 from model.language.terms import Constant, Enumeration
 from model.language.transition import changed, symbols
 from model.reference.interpreter import Interpreter
-from model.reference.state import Occurrence, State, Trace, Tuple, elements
+from model.reference.state import Occurrence, State, Trace, Tuple
 
 LATE_STEPS: Final = 5
 
@@ -83,6 +85,31 @@ def _matters(first: Action, second: Action) -> bool:
     return bool({item for item in read if not isinstance(item, Message)} & changed(first))
 
 
+_TELLING: Final = ("sometimes", "crash", "shape", "edge", "pair", "action")
+"""The kinds of goals; what tells most comes first."""
+
+_SHAPES: Final = {"late": "comes late", "twice": "comes twice", "overtaken": "is overtaken", "lost": "is lost"}
+
+GOALS_SHOWN: Final = 4
+"""The most goals that a claim names."""
+
+
+def _phrase(goal: str) -> str:
+    """A goal in words."""
+    kind, name, *rest = goal.split(":")
+    match kind:
+        case "crash":
+            return f"a crash ({rest[0]}) after {name}"
+        case "shape":
+            return f"{name} {_SHAPES[rest[0]]}"
+        case "edge":
+            return f"{name} from {rest[0].replace('>', ' to ')}"
+        case "pair":
+            return f"{name}, then {rest[0]}"
+        case _:
+            return name.replace("_", " ") if kind == "sometimes" else name
+
+
 class Coverage:
     """Computes the goals that traces of one configuration cover."""
 
@@ -122,22 +149,66 @@ class Coverage:
         elif process in last and last[process] not in self._crashes and _matters(self._actions[last[process]], action):
             yield f"pair:{last[process]}:{action.name}"
         last[process] = step.action
-        for move in {id(move.lifecycle): move for move in action.moves}.values():
-            lifecycle = move.lifecycle
-            for arguments in product(
-                *(elements(parameter.sort, self._interpreter.configuration) for parameter in lifecycle.parameters)
-            ):
-                environment = {
-                    parameter.name: value for parameter, value in zip(lifecycle.parameters, arguments, strict=True)
-                }
-                source = self._interpreter.evaluate(lifecycle.value.node, before, environment)
-                target = self._interpreter.evaluate(lifecycle.value.node, after, environment)
-                if source != target:
-                    yield f"edge:{lifecycle.name}:{source}>{target}"
+        for goal, _ in self.edges(step, before, after):
+            yield goal
         _, events = self._interpreter.apply(before, step)
         for sometime in self._protocol.sometimes:
             if self._interpreter.counterexample(sometime, before, after=after, events=events) is not None:
                 yield f"sometimes:{sometime.name}"
+
+    def edges(self, step: Occurrence, before: State, after: State) -> Iterator[tuple[str, str]]:
+        """The edges of lifecycles that a step goes along: the goal, and the expectation that says where each ends."""
+        for lifecycle in dict.fromkeys(move.lifecycle for move in self._actions[step.action].moves):
+            for environment in self._interpreter.environments(lifecycle.parameters):
+                source = self._interpreter.evaluate(lifecycle.value.node, before, environment)
+                target = self._interpreter.evaluate(lifecycle.value.node, after, environment)
+                if source != target:
+                    yield (
+                        f"edge:{lifecycle.name}:{source}>{target}",
+                        f"{call(lifecycle.name, tuple(environment.values()))} = {target}",
+                    )
+
+    def _shows(self, trace: Trace, number: int, goal: str) -> list[str]:
+        """The expectations that show that a step, from 0 on, reaches a goal."""
+        kind, name, *_ = goal.split(":")
+        if kind == "sometimes":
+            return [f"{REACHES} {name}"]
+        # A crash changes nothing: what was done before it has to be there still.
+        shown = number
+        while shown and trace.states[shown] == trace.states[shown + 1]:
+            shown -= 1
+        step, before, after = trace.steps[shown], trace.states[shown], trace.states[shown + 1]
+        edges = dict(self.edges(step, before, after))
+        if kind == "edge":
+            return [edges[goal]]
+        _, events = self._interpreter.apply(trace.states[number], trace.steps[number])
+        happened = [f"{EVENT} {call(event, arguments)}" for event, arguments in sorted(events)]
+        return happened or [*edges.values(), *self._effects(before, after)][:1]
+
+    def _effects(self, before: State, after: State) -> Iterator[str]:
+        """What a step changes, as expectations."""
+        for symbol in self._protocol.symbols:
+            name = symbol.name
+            if name in after.functions:
+                was, table = before.functions[name], after.functions[name]
+                yield from (f"{call(name, key)} = {value}" for key, value in table.items() if was[key] != value)
+            elif name in after.relations:
+                was_in, is_in = before.relations[name], after.relations[name]
+                yield from (call(name, each) for each in sorted(is_in - was_in))
+                yield from (f"{NOT} {call(name, each)}" for each in sorted(was_in - is_in))
+
+    def described(self, trace: Trace, reached: Collection[tuple[int, str]]) -> tuple[str, dict[int, list[str]]]:
+        """What a trace is kept for: a claim, and what is expected of its steps, by their numbers from 1 on.
+
+        `reached`: the goals that it is kept for, each with its step, from 0 on.
+        """
+        expected: dict[int, list[str]] = {}
+        for number, goal in reached:
+            said = expected.setdefault(number + 1, [])
+            said += [each for each in self._shows(trace, number, goal) if each not in said]
+        ordered = sorted((goal for _, goal in reached), key=lambda goal: (_TELLING.index(goal.split(":")[0]), goal))
+        claim = f"The first to cover: {listed(map(_phrase, ordered), GOALS_SHOWN, '; ')}."
+        return claim, {number: said for number, said in expected.items() if said}
 
     def _shapes(
         self,

@@ -9,18 +9,18 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
+from conformance.configurations import of_scenarios
+from conformance.data.files import kept
 from conformance.replay.lockstep import replay
-from conformance.replay.replays import vectors_of
+from conformance.replay.replays import FOUND, read_vectors, vectors_of
 from conformance.replay.targets import Target, open_target
-from conformance.vectors import message_queue_scenarios, on_demand_scenarios
 from conformance.vectors.coverage import Coverage, crash_actions, goals
+from conformance.vectors.scenario import SUFFIX, dumps
 from model.language import Protocol
-from model.reference import itf
-from model.reference.configuration import Configuration, load
-from model.reference.interpreter import Interpreter
+from model.reference.configuration import Configuration
+from model.reference.interpreter import Interpreter, interpreter_of
 from model.reference.runs import executed, prefix
 from model.reference.state import Occurrence, State, Trace, initial_state
 
@@ -55,12 +55,6 @@ UNREACHABLE: Final[dict[str, str]] = {
 """Unreachable goals, each with the reason."""
 
 
-SCENARIOS: Final = {"on-demand": on_demand_scenarios.SCENARIOS, "message-queue": message_queue_scenarios.SCENARIOS}
-"""Scenarios that runs continue from, by protocol."""
-KEPT: Final = {"on-demand": on_demand_scenarios.KEPT, "message-queue": message_queue_scenarios.KEPT}
-"""Scenarios that are vectors as they are, by protocol."""
-
-
 @dataclass(frozen=True)
 class Candidate:
     """A run and the goals that it reaches, with the step that reaches each."""
@@ -74,18 +68,10 @@ def wanted_goals(protocol: Protocol) -> set[str]:
     return goals(protocol) - set(UNREACHABLE)
 
 
-def vector_configurations(protocol: Protocol) -> list[Configuration]:
-    """The configurations of the vectors."""
-    return [load(path, protocol) for path in sorted(configurations_folder(protocol).glob("*.toml"))]
-
-
-def configurations_folder(protocol: Protocol) -> Path:
-    """The folder of these configurations."""
-    return vectors_of(protocol) / "worlds"
-
-
-def vectors(protocol: Protocol, progress: Callable[[int, int], None] | None = None) -> list[tuple[str, Trace]]:
-    """The vectors, by name.
+def vectors(
+    protocol: Protocol, progress: Callable[[int, int], None] | None = None
+) -> list[tuple[Trace, list[tuple[int, str]]]]:
+    """The vectors, each with the goals that it is kept for and the steps, from 0 on, that reach them.
 
     Raises:
         AssertionError: no run reaches a goal that is not in `UNREACHABLE`.
@@ -93,30 +79,18 @@ def vectors(protocol: Protocol, progress: Callable[[int, int], None] | None = No
     candidates = list(_candidates(protocol, progress))
     deliveries = {action.name for action in protocol.actions if action.takes}
     open_goals = wanted_goals(protocol)
-    chosen: list[Candidate] = []
+    chosen = []
     while True:
         best = max(candidates, key=lambda candidate: _worth(candidate, open_goals, deliveries))
         gained = open_goals & set(best.goals)
         if not gained:
             break
         open_goals -= gained
-        chosen.append(_drained(_cut(best, gained), protocol, gained))
+        reached = sorted((best.goals[goal], goal) for goal in gained)
+        chosen.append((_drained(prefix(best.trace, reached[-1][0] + 1), protocol, gained), reached))
     if open_goals:
         raise AssertionError(f"no run reaches {', '.join(sorted(open_goals))}")
-    named = []
-    for number, trace in enumerate([*(item.trace for item in chosen), *_kept(protocol)], start=1):
-        named.append((f"{number:02}-{trace.configuration.name}", trace))
-    return named
-
-
-def _kept(protocol: Protocol) -> Iterator[Trace]:
-    """The scenarios that are vectors as they are."""
-    found = {configuration.name: configuration for configuration in vector_configurations(protocol)}
-    for name, scenario, description in KEPT[protocol.name]:
-        configuration = found[name]
-        interpreter = Interpreter(protocol, configuration)
-        start = Trace(protocol.name, configuration, (initial_state(protocol, configuration),), (), description)
-        yield _run_of(protocol, interpreter, start, scenario)
+    return chosen
 
 
 def _worth(candidate: Candidate, wanted: set[str], deliveries: set[str]) -> float:
@@ -128,21 +102,13 @@ def _worth(candidate: Candidate, wanted: set[str], deliveries: set[str]) -> floa
     return len(gained) / (4 + sum(1 if step.action in deliveries else 2 for step in steps))
 
 
-def _cut(candidate: Candidate, gained: set[str]) -> Candidate:
-    length = max(candidate.goals[goal] for goal in gained) + 1
-    trace = prefix(candidate.trace, length)
-    kinds = sorted({goal.split(":")[0] for goal in gained})
-    description = f"{trace.configuration.doc} Covers {len(gained)} goals ({', '.join(kinds)})."
-    return Candidate(replace(trace, description=description), candidate.goals)
-
-
-def _drained(candidate: Candidate, protocol: Protocol, gained: set[str]) -> Candidate:
+def _drained(trace: Trace, protocol: Protocol, gained: set[str]) -> Trace:
     """Delivers messages that are in flight, unless a goal requires a lost one."""
-    trace, interpreter = candidate.trace, Interpreter(protocol, candidate.trace.configuration)
+    interpreter = interpreter_of(protocol, trace.configuration)
     passing = {message for message in protocol.messages if not message.lasting}
     taking = {action.name for action in protocol.actions if any(take.symbol in passing for take in action.takes)}
     if any(goal.endswith(":lost") for goal in gained):
-        return candidate
+        return trace
     for _ in range(DELIVERIES_MORE):
         possible = (item for item in interpreter.enabled(trace.states[-1]) if item.action in taking)
         step = next(possible, None)
@@ -150,7 +116,7 @@ def _drained(candidate: Candidate, protocol: Protocol, gained: set[str]) -> Cand
         if longer is None:
             break
         trace = longer
-    return replace(candidate, trace=trace)
+    return trace
 
 
 _Explorer = tuple[Interpreter, Coverage, list[Trace]]
@@ -163,20 +129,19 @@ def _candidates(protocol: Protocol, progress: Callable[[int, int], None] | None)
     seen: set[str] = set()
     with open_target("memory") as memory:
         explorers: list[_Explorer] = []
-        for configuration in vector_configurations(protocol):
+        seeds = read_vectors([kept("seeds", protocol.name)], protocol)
+        for configuration in map(Configuration.whole, of_scenarios(protocol)):
             if configuration.name in SCENARIOS_ONLY:
                 continue
-            interpreter = Interpreter(protocol, configuration)
+            interpreter = interpreter_of(protocol, configuration)
             coverage = Coverage(protocol, interpreter)
             start = Trace(protocol.name, configuration, (initial_state(protocol, configuration),), ())
             prefixes = [start]
-            for name, scenario in SCENARIOS[protocol.name]:
-                if name == configuration.name:
-                    run = _run_of(protocol, interpreter, start, scenario)
-                    reached = {goal: step for step, goal in coverage.of(run) if goal in wanted}
-                    seen |= set(reached)
-                    yield Candidate(run, reached)
-                    prefixes.append(run)
+            for run in (seed.trace for seed in seeds if seed.trace.configuration == configuration):
+                reached = {goal: step for step, goal in coverage.of(run) if goal in wanted}
+                seen |= set(reached)
+                yield Candidate(run, reached)
+                prefixes.append(run)
             explorers.append((interpreter, coverage, prefixes))
         for number in range(RUNS):
             if progress is not None:
@@ -268,25 +233,6 @@ def _follow(
                     yield first, second
 
 
-def _run_of(protocol: Protocol, interpreter: Interpreter, start: Trace, scenario: str) -> Trace:
-    """The run of a scenario."""
-    actions = {action.name: action for action in protocol.actions}
-    steps = []
-    for line in scenario.replace("\n", ";").split(";"):
-        if line.strip():
-            name, *choices = line.split()
-            pairs = zip(actions[name].parameters, choices, strict=True)
-            steps.append(
-                Occurrence(
-                    name,
-                    tuple((parameter.name, int(value) if value.isdigit() else value) for parameter, value in pairs),
-                )
-            )
-    run = executed(interpreter, start, steps)
-    assert run is not None, f"the scenario is not possible: {scenario}"
-    return run
-
-
 def _shrunk(interpreter: Interpreter, coverage: Coverage, trace: Trace, goal: str, step: int) -> Trace:
     """The run without the steps that are not needed to reach the goal with the last step."""
     steps = list(trace.steps[: step + 1])
@@ -352,14 +298,15 @@ WEIGHTS: Final[Sequence[float]] = (0.1, 0.3, 1.0, 3.0)
 """Each run draws a weight for each action, so that an action is rare in some runs and frequent in others."""
 
 
-def write_vectors(
-    protocol: Protocol, folder: Path | None = None, progress: Callable[[int, int], None] | None = None
-) -> int:
-    """Generates and writes all vectors, by default into their own folder; returns how many."""
+def write_vectors(protocol: Protocol, progress: Callable[[int, int], None] | None = None) -> None:
+    """Generates the vectors, and writes them in place of those that were found before."""
     made = vectors(protocol, progress)
-    folder = folder or vectors_of(protocol)
-    for old in folder.glob("*.itf.json"):
+    folder = vectors_of(protocol) / FOUND
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob(f"*{SUFFIX}"):
         old.unlink()
-    for name, trace in made:
-        itf.write(trace, folder / f"{name}.itf.json", protocol)
-    return len(made)
+    for number, (trace, reached) in enumerate(made, start=1):
+        coverage = Coverage(protocol, interpreter_of(protocol, trace.configuration))
+        claim, expected = coverage.described(trace, reached)
+        text = dumps(replace(trace, description=claim), protocol, expected=expected)
+        (folder / f"{number:02}-{trace.configuration.name}{SUFFIX}").write_text(text, encoding="utf-8")

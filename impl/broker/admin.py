@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+from functools import cache
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -24,6 +26,12 @@ _NOTHING_TO_REVOKE: Final = 412
 _NOT_ALLOWED: Final = (401, 403)
 
 
+@cache
+def _authorities() -> ssl.SSLContext:
+    """The certificates that are trusted, read once: that takes longer than a request."""
+    return httpx.create_ssl_context()
+
+
 class Admin:
     """A client with the administrator's rights. Every call is complete when it returns, and may be repeated."""
 
@@ -31,7 +39,10 @@ class Admin:
         self._deployment = deployment
         headers = {"Authorization": f"Bearer {deployment.admin_token}"}
         self._client = httpx.Client(
-            base_url=f"{deployment.admin_url}/admin/v2", headers=headers, timeout=ANSWER_SECONDS_MAX
+            base_url=f"{deployment.admin_url}/admin/v2",
+            headers=headers,
+            timeout=ANSWER_SECONDS_MAX,
+            verify=_authorities(),
         )
 
     def __enter__(self) -> Self:

@@ -29,7 +29,7 @@ class DpmRole(Role):
     def __init__(self, core: MessageQueueDpm, timing: Timing, when: When = after_its_seconds) -> None:
         self.core = core
         self._timing = timing
-        self._timers = Timers(when)
+        self.timers = Timers(when)
         self._changed: set[str] = set()
         """VPCs that have changed since all of their decisions were taken."""
         self.looked_at: set[str] = set()
@@ -65,10 +65,10 @@ class DpmRole(Role):
     def happened(self, event: Event) -> None:
         if event.name == "ask":
             for action in ("ask_again", "give_up"):
-                self._timers.restart(action, event.fields["host"], event.fields["vpc"])
+                self.timers.restart(action, event.fields["host"], event.fields["vpc"])
 
     def due(self, now: float) -> Iterator[Timer]:
-        core, timers, timing = self.core, self._timers, self._timing
+        core, timers, timing = self.core, self.timers, self._timing
         self._changed |= core.stirred()
         self.looked_at |= self._changed
         for vpc in sorted(self._changed):
@@ -92,7 +92,7 @@ class DpmRole(Role):
         self._changed.discard(vpc)
         for _, operation in zip(range(DECISIONS_MAX), self.core.due(vpc), strict=False):
             timer = Timer(operation.func.__name__, operation.args)
-            if self._timers.is_due(timer, now):
+            if self.timers.is_due(timer, now):
                 yield timer
             else:
                 self._changed.add(vpc)
@@ -114,7 +114,7 @@ class AcaRole(Role):
     def __init__(self, core: MessageQueueAca, timing: Timing, when: When = after_its_seconds) -> None:
         self.core = core
         self._timing = timing
-        self._timers = Timers(when)
+        self.timers = Timers(when)
         self._subscribing: dict[str, Subscribe] = {}
         """By VPC: the request in progress."""
         self._called: set[tuple[str, int]] = set()
@@ -147,8 +147,8 @@ class AcaRole(Role):
 
     def due(self, now: float) -> Iterator[Timer]:
         requests = [(vpc,) for vpc, message in self._subscribing.items() if self.core.is_to_subscribe(message)]
-        yield from self._timers.waiting("decline", requests, self._timing.subscribe_max, now)
-        yield from self._timers.waiting(
+        yield from self.timers.waiting("decline", requests, self._timing.subscribe_max, now)
+        yield from self.timers.waiting(
             "subscribe", [item for item in requests if item[0] in self._subscribing], 0.0, now
         )
 

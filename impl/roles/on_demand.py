@@ -28,7 +28,7 @@ class DpmRole(Role):
     def __init__(self, core: Dpm, timing: Timing, when: When = after_its_seconds) -> None:
         self.core = core
         self._timing = timing
-        self._timers = Timers(when)
+        self.timers = Timers(when)
 
     def topics(self) -> list[str]:
         return [topics.OUTCOMES]
@@ -37,7 +37,7 @@ class DpmRole(Role):
         return self.core.receive(message)
 
     def due(self, now: float) -> Iterator[Timer]:
-        return self._timers.waiting("resend", self.core.pending(), self._timing.resend_every, now)
+        return self.timers.waiting("resend", self.core.pending(), self._timing.resend_every, now)
 
     def may_be_lost(self, send: Send) -> bool:
         return send.topic != topics.GOAL_STATES
@@ -51,7 +51,7 @@ class NcmRole(Role):
     def __init__(self, core: Ncm, timing: Timing, when: When = after_its_seconds) -> None:
         self.core = core
         self._timing = timing
-        self._timers = Timers(when)
+        self.timers = Timers(when)
 
     def topics(self) -> list[str]:
         return [topics.GOAL_STATES, topics.HOSTS]
@@ -71,10 +71,11 @@ class NcmRole(Role):
 
     def due(self, now: float) -> Iterator[Timer]:
         core = self.core
-        yield from self._timers.waiting("report_done", core.due(), 0.0, now)
-        yield from self._timers.waiting("report_failed", core.pending(), self._timing.confirm_max, now)
+        yield from self.timers.waiting("report_done", core.due(), 0.0, now)
+        waiting = [change for change in core.pending() if change not in core.due()]
+        yield from self.timers.waiting("report_failed", waiting, self._timing.confirm_max, now)
         late = [(host, pod) for host, pod in core.unconfirmed() if core.was_met(host)]
-        yield from self._timers.waiting("remind", late, self._timing.remind_every, now)
+        yield from self.timers.waiting("remind", late, self._timing.remind_every, now)
 
     def may_be_lost(self, send: Send) -> bool:
         """A host that was withdrawn or registered again does not need messages for its earlier registration."""
@@ -89,7 +90,7 @@ class AcaRole(Role):
     def __init__(self, core: Aca, timing: Timing, when: When = after_its_seconds) -> None:
         self.core = core
         self._timing = timing
-        self._timers = Timers(when)
+        self.timers = Timers(when)
         self._is_unheard = False
         """No message from NCM has arrived since it was last greeted."""
 
@@ -113,12 +114,12 @@ class AcaRole(Role):
     def happened(self, event: Event) -> None:
         match event.name:
             case "release" | "deliver" | "give up":
-                self._timers.restart("evict", event.fields["destination"])
+                self.timers.restart("evict", event.fields["destination"])
             case "learn":
-                self._timers.restart("evict", event.fields["pod"])
+                self.timers.restart("evict", event.fields["pod"])
 
     def due(self, now: float) -> Iterator[Timer]:
-        core, timing, timers = self.core, self._timing, self._timers
+        core, timing, timers = self.core, self._timing, self.timers
         yield from timers.waiting("say_hello", [()] * self._is_unheard, timing.hello_every, now)
         yield from timers.waiting("time_out", ((request,) for request in core.held()), timing.answer_max, now)
         yield from timers.waiting("resume", core.paused(), timing.refusal_pause, now)

@@ -27,7 +27,7 @@ class SlotsAcaRole(Role):
     def __init__(self, core: SlotsAca, timing: Timing, when: When = after_its_seconds) -> None:
         self.core = core
         self._timing = timing
-        self._timers = Timers(when)
+        self.timers = Timers(when)
         self._coming: dict[str, Attend] = {}
         """By VPC: an attend request in progress."""
         self._attended: dict[str, int] = {}
@@ -57,8 +57,8 @@ class SlotsAcaRole(Role):
 
     def due(self, now: float) -> Iterator[Timer]:
         coming = [(vpc,) for vpc, message in self._coming.items() if self.core.is_to_do(message)]
-        yield from self._timers.waiting("decline", coming, self._timing.subscribe_max, now)
-        yield from self._timers.waiting("attend", [item for item in coming if item[0] in self._coming], 0.0, now)
+        yield from self.timers.waiting("decline", coming, self._timing.subscribe_max, now)
+        yield from self.timers.waiting("attend", [item for item in coming if item[0] in self._coming], 0.0, now)
 
     def fire(self, timer: Timer) -> Answer:
         message = self._coming.pop(timer.about[0])

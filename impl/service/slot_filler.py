@@ -17,8 +17,7 @@ from impl.errors import SlotTaken
 from impl.messages import FIRST_SLOT, LAST_SLOT
 from impl.slots.hashing import key_for
 from impl.slots.topics import SUBSCRIPTION, unicast
-from impl.transport.interface import Delivery, Letter
-from impl.transport.pulsar import PulsarConnection
+from impl.transport.interface import Connection, Delivery, Letter
 
 MARK: Final = "mark "
 """The prefix of the tag of the filler's own messages, which show that nothing precedes them."""
@@ -37,7 +36,7 @@ class Filler:
     """Attends the slots that no agent attends. Slots are *held* while they are assigned, whether their agents attend them or
     not."""
 
-    def __init__(self, connection: PulsarConnection, vpc: str, held: Iterable[int] = ()) -> None:
+    def __init__(self, connection: Connection, vpc: str, held: Iterable[int] = ()) -> None:
         """Attends every slot that is not held; held ones wait for `fill`.
 
         Raises:

@@ -8,7 +8,7 @@ The rounds of the hash are written once, for a single number and for an array of
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -63,6 +63,7 @@ def murmur3(data: bytes) -> int:
     return hashed
 
 
+@lru_cache(maxsize=4_096)
 def slot_of(key: str) -> int:
     """The slot that the broker delivers a key to, from 1 to 65 535."""
     return (murmur3(key.encode()) & 0x7FFFFFFF) % SLOTS or FIRST_SLOT

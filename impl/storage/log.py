@@ -25,7 +25,7 @@ class Log(Protocol):
     """The name of the log in messages to people."""
 
     def lead(self) -> None:
-        """Takes the lead: entries of other instances are refused until another one leads.
+        """Takes the lead, once: entries of other instances are refused until another one leads.
 
         Raises:
             StandsBy: another instance leads; some time was spent waiting for its end.
@@ -45,7 +45,7 @@ class Log(Protocol):
         """Appends an entry without waiting for it; it may get lost, and does not come later than the next append."""
 
     def read(self) -> Iterator[Entry]:
-        """Everything from the beginning to this instance's last append. Raises `Unreachable`."""
+        """Everything from the beginning to this instance's last append; all, if it has not appended. Raises `Unreachable`."""
 
     def compact(self) -> None:
         """Begins to remove all but the last entry of each key from the present content. Raises `EnvironmentProblem`."""

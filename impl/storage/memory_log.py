@@ -16,8 +16,9 @@ WAIT_SECONDS_MAX: Final = 0.2
 class MemoryJournal:
     """The entries, and the instance that may append. `open` gives an instance its access. Safe to use from several threads."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, wait_seconds: float = WAIT_SECONDS_MAX) -> None:
         self.name = name
+        self.wait_seconds = wait_seconds
         self.entries: list[Entry] = []
         self.leader: MemoryLog | None = None
         self.changed = threading.Condition()
@@ -42,17 +43,20 @@ class MemoryLog:
         self.name = journal.name
         self._journal = journal
         self._take_over = take_over
+        self._has_led = False
 
     def lead(self) -> None:
         with self._journal.changed:
+            if self._has_led:
+                return  # if it was deposed since, appending reports it
             if not self._take_over:
-                self._journal.changed.wait_for(self._may_lead, WAIT_SECONDS_MAX)
+                self._journal.changed.wait_for(self._may_lead, self._journal.wait_seconds)
             if not self._may_lead():
                 raise StandsBy(f"Another instance leads {self.name}")
-            self._journal.leader = self
+            self._journal.leader, self._has_led = self, True
 
     def _may_lead(self) -> bool:
-        return self._take_over or self._journal.leader in (None, self)
+        return self._take_over or self._journal.leader is None
 
     def append(self, entries: Sequence[Entry]) -> None:
         with self._journal.changed:

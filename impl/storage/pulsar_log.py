@@ -119,10 +119,10 @@ class PulsarLog:
         with translated(f"read {self.name}"):
             reader = self._client.create_reader(self._topic, pulsar.MessageId.earliest, is_read_compacted=True)
             try:
-                while True:
+                while self._last is not None or reader.has_message_available():
                     message = reader.read_next(SEND_SECONDS_MAX * 1000)
                     yield Entry(message.partition_key(), message.data())
-                    if message.message_id() >= self._last:
+                    if self._last is not None and message.message_id() >= self._last:
                         return
             finally:
                 reader.close()

@@ -1,7 +1,9 @@
 """A transport within one process: topics are lists, and nothing survives the end of the program.
 
 Safe to use from several threads. It follows the broker's rules that matter: every subscription sees every letter, in order, from
-its creation on; unacknowledged letters are redelivered when their session closes.
+its creation on; unacknowledged letters are redelivered when their session closes. Sessions may share a subscription by slots: each
+letter goes to the one that attends the slot of its key, and waits while there is none. Others overtake it, without a limit; the
+broker stops at some number of waiting ones.
 """
 
 from __future__ import annotations
@@ -9,11 +11,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
 
-from impl.errors import NotAllowed
+from impl.errors import NotAllowed, SlotTaken
+from impl.slots.hashing import slot_of
 from impl.transport.interface import Delivery, Letter, Slots
+
+Place = tuple[str, str, Slots]
+"""What is listened to at once: a topic, by a subscription, and its slots; all, if none are named."""
 
 
 class MemoryBroker:
@@ -25,6 +31,8 @@ class MemoryBroker:
         self._waiting: dict[tuple[str, str], deque[Delivery]] = {}
         self._readers: dict[str, set[str]] = {}
         """For topics with restricted access: the permitted subscriptions."""
+        self._attended: set[Place] = set()
+        """Those of slots; no two of a subscription overlap."""
 
     def subscribe(self, topic: str, subscription: str) -> None:
         """Keeps letters of this topic for this subscription from now on."""
@@ -87,7 +95,7 @@ class MemoryBroker:
                     letter.tag,
                     str(next(self._numbers)),
                     time.time(),
-                    letter.topic,
+                    letter.key,
                     letter.origin,
                 )
                 for (topic, _), waiting in self._waiting.items():
@@ -95,22 +103,48 @@ class MemoryBroker:
                         waiting.append(delivery)
             self.changed.notify_all()
 
-    def take(self, subscriptions: Mapping[str, str]) -> Delivery | None:
-        """The next delivery of these topics, each by its subscription; the caller holds `changed`."""
-        for key in subscriptions.items():
-            waiting = self._waiting.get(key)
-            if waiting:
-                return waiting.popleft()
+    def attend(self, place: Place) -> None:
+        """Reserves slots for one session.
+
+        Raises:
+            SlotTaken: another session attends one of them.
+        """
+        topic, subscription, slots = place
+        with self.changed:
+            taken = [
+                held for one, by, ranges in self._attended if (one, by) == (topic, subscription) for held in ranges
+            ]
+            if any(low <= end and start <= high for start, end in slots for low, high in taken):
+                raise SlotTaken(f"Another consumer attends one of the slots; could not listen to {topic}")
+            self._attended.add(place)
+
+    def leave(self, place: Place, unacknowledged: Sequence[Delivery]) -> None:
+        """The session listens there no more; what it did not acknowledge waits for the next one, in its order."""
+        with self.changed:
+            self._attended.discard(place)
+            waiting = self._waiting.get(place[:2])
+            if waiting is not None:
+                self._waiting[place[:2]] = deque(sorted([*unacknowledged, *waiting], key=_number))
+            self.changed.notify_all()
+
+    def take(self, places: Iterable[Place]) -> tuple[Place, Delivery] | None:
+        """The next delivery at these places; the caller holds `changed`."""
+        for place in places:
+            waiting = self._waiting.get(place[:2], deque())
+            for number, delivery in enumerate(waiting):
+                if _is_for(delivery, place[2]):
+                    del waiting[number]
+                    return place, delivery
         return None
 
-    def give_back(self, deliveries: Sequence[Delivery], subscriptions: Mapping[str, str]) -> None:
-        """Returns unacknowledged letters to the front, in their order."""
-        with self.changed:
-            for delivery in reversed(deliveries):
-                waiting = self._waiting.get((delivery.topic, subscriptions[delivery.topic]))
-                if waiting is not None:
-                    waiting.appendleft(delivery)
-            self.changed.notify_all()
+
+def _number(delivery: Delivery) -> int:
+    return int(delivery.identity)
+
+
+def _is_for(delivery: Delivery, slots: Slots) -> bool:
+    """Whether a delivery, whose handle is its key, goes to who attends these slots; all, if none are named."""
+    return not slots or any(low <= slot_of(delivery.handle) <= high for low, high in slots)
 
 
 class MemoryConnection:
@@ -141,33 +175,39 @@ class MemorySession:
     def __init__(self, broker: MemoryBroker, subscription: str) -> None:
         self._broker = broker
         self._subscription = subscription
-        self._topics: dict[str, str] = {}
-        """The topics listened to, each with its subscription."""
-        self._held: dict[str, Delivery] = {}
+        self._places: dict[tuple[str, Slots], Place] = {}
+        """What is listened to, by topic and slots."""
+        self._held: dict[str, tuple[Place, Delivery]] = {}
         self._woken = False
 
     def listen(self, topic: str, subscription: str = "", slots: Slots = ()) -> None:
-        name = subscription or self._subscription
-        if topic not in self._topics and not self._broker.may_read(topic, name):
-            raise NotAllowed(f"{name} may not read {topic}")
-        name = self._topics.setdefault(topic, name)
-        self._broker.subscribe(topic, name)
+        key = (topic, tuple(slots))
+        if key in self._places:
+            return
+        place = (topic, subscription or self._subscription, tuple(slots))
+        if not self._broker.may_read(topic, place[1]):
+            raise NotAllowed(f"{place[1]} may not read {topic}")
+        if slots:
+            self._broker.attend(place)
+        self._places[key] = place
+        self._broker.subscribe(topic, place[1])
 
     def stop_listening(self, topic: str, slots: Slots = ()) -> None:
-        if topic in self._topics:
-            held = [delivery for delivery in self._held.values() if delivery.topic == topic]
+        place = self._places.pop((topic, tuple(slots)), None)
+        if place is not None:
+            held = [delivery for where, delivery in self._held.values() if where == place]
             for delivery in held:
                 del self._held[delivery.identity]
-            self._broker.give_back(held, self._topics)
-            del self._topics[topic]
+            self._broker.leave(place, held)
 
     def receive(self, seconds: float) -> Delivery | None:
         end = time.monotonic() + seconds
         with self._broker.changed:
             while True:
-                delivery = self._broker.take(self._topics)
-                if delivery is not None:
-                    self._held[delivery.identity] = delivery
+                taken = self._broker.take(self._places.values())
+                if taken is not None:
+                    _, delivery = taken
+                    self._held[delivery.identity] = taken
                     return delivery
                 left = end - time.monotonic()
                 if self._woken:
@@ -189,6 +229,5 @@ class MemorySession:
             self._held.pop(delivery.identity, None)
 
     def close(self) -> None:
-        held, self._held = list(self._held.values()), {}
-        self._broker.give_back(held, self._topics)
-        self._topics = {}
+        for topic, slots in list(self._places):
+            self.stop_listening(topic, slots)

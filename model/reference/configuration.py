@@ -63,6 +63,10 @@ class Configuration:
     def __hash__(self) -> int:
         return hash(self.name)
 
+    def whole(self) -> Configuration:
+        """The configuration without what only guides exploration: every action is possible in it."""
+        return Configuration(self.name, self.sorts, self.bounds, self.constants)
+
     def allows(self, action: str, choices: Sequence[str | int]) -> bool:
         """Whether the configuration permits the action with these choices."""
         if action in self.without:

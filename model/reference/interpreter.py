@@ -18,6 +18,7 @@ from typing import Any
 
 from model.bad_input import BadInput
 from model.language import Action, Change, Message, Promise, Protocol, Sometimes, Symbol
+from model.language.notation import notation
 from model.language.terms import (
     And,
     Apply,
@@ -141,6 +142,13 @@ class Interpreter:
         action = self._actions[occurrence.action].action
         environment = dict(occurrence.choices)
         return [Conjunct(node, bool(self.evaluate(node, state, environment))) for node in action.guard]
+
+    def why_not(self, state: State, occurrence: Occurrence) -> str:
+        """Why an occurrence with choices of its action's sorts is not enabled."""
+        if not self.configuration.allows(occurrence.action, [value for _, value in occurrence.choices]):
+            return f"the configuration {self.configuration.name} leaves it out"
+        false = (part.node for part in self.conjuncts(state, occurrence) if not part.held)
+        return next((f"{notation(node)} is false" for node in false), "a number would exceed its bound")
 
     def apply(self, state: State, occurrence: Occurrence) -> tuple[State, Events]:
         """The state after an enabled occurrence, and the events of the step."""

@@ -10,7 +10,7 @@ configuration also lists the actions left out, since only the remaining ones mus
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -20,7 +20,6 @@ import msgspec
 
 from model.bad_input import BadInput
 from model.language import Protocol, Symbol
-from model.language.notation import notation
 from model.language.terms import Formula, Number, Value
 from model.reference.configuration import Configuration, parse
 from model.reference.interpreter import interpreter_of
@@ -153,26 +152,38 @@ def read(path: Path, protocol: Protocol) -> Trace:
 
 def read_with_meta(path: Path, *protocols: Protocol) -> tuple[Trace, dict[str, Any], Protocol]:
     """The same for a trace of one of several protocols; also returns the file's `#meta`, and the protocol with its variant."""
-    data = _load(path)
-    meta = _expect(data.get("#meta"), dict, f"{path}: #meta", "an object")
-    source = meta.get("source")
-    known = {protocol.name: protocol for protocol in protocols}
-    if isinstance(source, str) and source not in known:
-        known |= {
-            variant.name: variant for protocol in protocols for variant in map(protocol.with_variant, protocol.variants)
-        }
-    if not isinstance(source, str) or source not in known:
+    data = load(path)
+    meta = expect(data.get("#meta"), dict, f"{path}: #meta", "an object")
+    stated = source_of(data, protocols)
+    if stated is None:
         names = " or ".join(repr(protocol.name) for protocol in protocols)
-        raise BadInput(f"{path}: #meta.source: expected {names}, alone or with a variant, found {source!r}")
-    given = dict(_expect(meta.get("configuration"), dict, f"{path}: #meta.configuration", "an object"))
+        raise BadInput(f"{path}: #meta.source: expected {names}, alone or with a variant, found {meta.get('source')!r}")
+    given = dict(expect(meta.get("configuration"), dict, f"{path}: #meta.configuration", "an object"))
     name = given.pop("name", "trace")
-    configuration = parse(str(name), given, known[source], place=f"{path}: #meta.configuration")
-    trace = _Reader(path, known[source], configuration).trace(data)
+    configuration = parse(str(name), given, stated, place=f"{path}: #meta.configuration")
+    trace = _Reader(path, stated, configuration).trace(data)
     description = str(meta.get("description", ""))
-    return replace(trace, protocol=source, description=description), meta, known[source]
+    return replace(trace, protocol=stated.name, description=description), meta, stated
 
 
-def _load(path: Path) -> dict[str, Any]:
+def source_of(data: Mapping[str, Any], protocols: Iterable[Protocol]) -> Protocol | None:
+    """The protocol, with its variant, that a trace file says it is of; None: it is of none of these."""
+    meta = data.get("#meta")
+    source = meta.get("source") if isinstance(meta, dict) else None
+    for protocol in protocols:
+        for variant in (None, *protocol.variants):
+            stated = protocol if variant is None else protocol.with_variant(variant)
+            if stated.name == source:
+                return stated
+    return None
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The content of a trace file, of any origin.
+
+    Raises:
+        BadInput: it cannot be read, is too large, or is no JSON object.
+    """
     try:
         if path.stat().st_size > BYTES_MAX:
             raise BadInput(f"{path}: is larger than the limit of {BYTES_MAX} bytes for a trace file")
@@ -183,7 +194,7 @@ def _load(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path}: line {problem.lineno}: is not JSON ({problem.msg})") from problem
     except (UnicodeDecodeError, RecursionError) as problem:
         raise BadInput(f"{path}: is not a trace in JSON ({type(problem).__name__})") from problem
-    found = _expect(data, dict, str(path), "an object with #meta, vars and states")
+    found = expect(data, dict, str(path), "an object with #meta, vars and states")
     assert isinstance(found, dict)
     return found
 
@@ -196,13 +207,19 @@ def _decoded(raw: bytes) -> Any:
         return json.loads(raw.decode("utf-8"))
 
 
-def _expect(value: Any, kind: type, where: str, what: str) -> Any:
+def expect(value: Any, kind: type, where: str, what: str) -> Any:
+    """The value, if it is of this kind.
+
+    Raises:
+        BadInput: it is not; `what` says what was expected.
+    """
     if not isinstance(value, kind):
-        raise BadInput(f"{where}: expected {what}, found {_short(value)}")
+        raise BadInput(f"{where}: expected {what}, found {short(value)}")
     return value
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value as JSON, cut if it is long."""
     text = json.dumps(value, ensure_ascii=False) if value is not None else "nothing"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
@@ -220,19 +237,19 @@ class _Reader:
 
     def trace(self, data: Mapping[str, Any]) -> Trace:
         names = [*(symbol.name for symbol in self._symbols), ACTION, PICKS]
-        given_names = [str(name) for name in _expect(data.get("vars"), list, f"{self._path}: vars", "a list of names")]
+        given_names = [str(name) for name in expect(data.get("vars"), list, f"{self._path}: vars", "a list of names")]
         if sorted(given_names) != sorted(names):
             given = set(given_names)
             missing, extra = sorted(set(names) - given), sorted(given - set(names))
             raise BadInput(f"{self._path}: vars: missing {missing or 'none'}, unknown {extra or 'none'}")
-        shown = _expect(data.get("states"), list, f"{self._path}: states", "a list of states")
+        shown = expect(data.get("states"), list, f"{self._path}: states", "a list of states")
         if not shown:
             raise BadInput(f"{self._path}: states: expected at least one state, found none")
         states: list[State] = []
         steps: list[Occurrence] = []
         for number, entry in enumerate(shown):
             where = f"{self._path}: step {number}"
-            _expect(entry, dict, where, "an object")
+            expect(entry, dict, where, "an object")
             unknown = sorted(set(entry) - {"#meta", *names})
             if unknown:
                 raise BadInput(f"{where}: {unknown[0]}: is not declared in vars")
@@ -242,21 +259,19 @@ class _Reader:
                 self._check(states[-1], step, state, where)
                 steps.append(step)
             elif entry.get(ACTION) != "init":
-                raise BadInput(f'{where}: {ACTION}: expected "init", found {_short(entry.get(ACTION))}')
+                raise BadInput(f'{where}: {ACTION}: expected "init", found {short(entry.get(ACTION))}')
             states.append(state)
         loop = data.get("loop")
         if loop is not None and (type(loop) is not int or not 0 <= loop < len(states) or states[loop] != states[-1]):
             raise BadInput(
-                f"{self._path}: loop: expected the index of a state equal to the last one, found {_short(loop)}"
+                f"{self._path}: loop: expected the index of a state equal to the last one, found {short(loop)}"
             )
         return Trace(self._protocol.name, self._configuration, tuple(states), tuple(steps), loop=loop)
 
     def _check(self, before: State, step: Occurrence, shown: State, where: str) -> None:
         interpreter = self._interpreter
         if not interpreter.is_enabled(before, step):
-            false = [part.node for part in interpreter.conjuncts(before, step) if not part.held]
-            why = f"{notation(false[0])} is false" if false else "a number exceeds its bound"
-            raise BadInput(f"{where}: {step} is not enabled here: {why}")
+            raise BadInput(f"{where}: {step} is not enabled here: {interpreter.why_not(before, step)}")
         after, _ = interpreter.apply(before, step)
         forgotten = interpreter.forget_spent(after)
         for symbol in self._symbols:
@@ -273,16 +288,14 @@ class _Reader:
         name = shown.get(ACTION)
         action = self._actions.get(name) if isinstance(name, str) else None
         if action is None:
-            raise BadInput(f"{where}: {ACTION}: expected an action of {self._protocol.name}, found {_short(name)}")
-        picks = _expect(shown.get(PICKS), dict, f"{where}: {PICKS}", "a record of choices")
+            raise BadInput(f"{where}: {ACTION}: expected an action of {self._protocol.name}, found {short(name)}")
+        picks = expect(shown.get(PICKS), dict, f"{where}: {PICKS}", "a record of choices")
         choices = []
         for variable in action.parameters:
             pick = picks.get(variable.name)
             field = f"{where}: {PICKS}.{variable.name}"
             if not isinstance(pick, dict) or pick.get("tag") != "Some" or "value" not in pick:
-                raise BadInput(
-                    f"{field}: expected a value, since it is a choice of {action.name}, found {_short(pick)}"
-                )
+                raise BadInput(f"{field}: expected a value, since it is a choice of {action.name}, found {short(pick)}")
             choices.append((variable.name, self._read(pick["value"], variable.sort, field)))
         return Occurrence(action.name, tuple(choices))
 
@@ -291,13 +304,13 @@ class _Reader:
         functions: dict[str, Mapping[Tuple, Element]] = {}
         for symbol in self._symbols:
             field = f"{where}: {symbol.name}"
-            value = _expect(shown.get(symbol.name), dict, field, "a set or a map")
+            value = expect(shown.get(symbol.name), dict, field, "a set or a map")
             if symbol.result is Formula:
-                members = _expect(value.get("#set"), list, field, 'a set {"#set": [...]}')
+                members = expect(value.get("#set"), list, field, 'a set {"#set": [...]}')
                 keys = [self._tuple(member, symbol, field) for member in members]
                 relations[symbol.name] = frozenset(keys)
             else:
-                pairs = _expect(value.get("#map"), list, field, 'a map {"#map": [...]}')
+                pairs = expect(value.get("#map"), list, field, 'a map {"#map": [...]}')
                 functions[symbol.name] = self._table(pairs, symbol, field)
         return State(relations, functions)
 
@@ -305,10 +318,10 @@ class _Reader:
         table: dict[Tuple, Element] = {}
         for pair in pairs:
             if not isinstance(pair, list) or len(pair) != 2:
-                raise BadInput(f"{field}: expected pairs of key and value, found {_short(pair)}")
+                raise BadInput(f"{field}: expected pairs of key and value, found {short(pair)}")
             key = self._tuple(pair[0], symbol, field)
             if key in table:
-                raise BadInput(f"{field}: the key {_short(pair[0])} occurs twice")
+                raise BadInput(f"{field}: the key {short(pair[0])} occurs twice")
             table[key] = self._read(pair[1], symbol.result, field)
         if len(table) != prod(len(elements(sort, self._configuration)) for sort in symbol.arguments):
             raise BadInput(f"{field}: expected a value for every key, found {len(table)}")
@@ -319,7 +332,7 @@ class _Reader:
             return (self._read(value, symbol.arguments[0], field),)
         parts = value.get("#tup") if isinstance(value, dict) else None
         if not isinstance(parts, list) or len(parts) != len(symbol.arguments):
-            raise BadInput(f"{field}: expected tuples of {len(symbol.arguments)}, found {_short(value)}")
+            raise BadInput(f"{field}: expected tuples of {len(symbol.arguments)}, found {short(value)}")
         return tuple(self._read(part, sort, field) for part, sort in zip(parts, symbol.arguments, strict=True))
 
     def _read(self, value: Any, sort: type[Value], field: str) -> Element:
@@ -335,7 +348,7 @@ class _Reader:
                 found = None
         if not isinstance(found, str | int) or found not in members:
             among = elements(sort, self._configuration)
-            raise BadInput(f"{field}: expected a {sort.title} among {_among(among)}, found {_short(value)}")
+            raise BadInput(f"{field}: expected a {sort.title} among {_among(among)}, found {short(value)}")
         return found
 
 

@@ -69,6 +69,7 @@ PARTS = {
 
 CORES_USED_BY = [
     "impl.*",
+    "conformance.bindings.*",
     "conformance.replay.*",
     "conformance.mutation.*",
     "conformance.logs.fleet",
@@ -91,9 +92,6 @@ Z3_USERS = {
 """The provers. Everything else works without a solver."""
 
 LINES_MAX = 500
-
-HARNESSES = ["conformance.replay.slots"]
-"""Driven by tests on a real broker only."""
 
 
 def name_of(path: Path) -> str:
@@ -215,7 +213,7 @@ def dead(imported: Mapping[str, set[str]], entries: list[str]) -> set[str]:
 
 def test_no_module_is_dead() -> None:
     """A test is no user."""
-    commands = ["conformance.cli.*", "impl.cli.*", *HARNESSES]
+    commands = ["conformance.cli.*", "impl.cli.*"]
     assert dead(graph(), commands) == set()
     assert dead({"model.one": set(), "model.two": {"model.one"}}, commands) == {"model.two"}
 
@@ -287,7 +285,9 @@ PERFORMERS = {
     "conformance.replay.message_queue": "what a Byzantine agent acknowledges",
     "conformance.replay.on_demand": "hands a registration to NCM",
     "conformance.replay.driver": "lets go of a message behind its last use",
-    "conformance.replay.slots": "the harness of slots on a broker",
+    "conformance.bindings.acting_process": "performs it, one whole input at a time",
+    "conformance.bindings.slots": "tells the broker, and what a Byzantine agent acknowledges",
+    "conformance.bindings.failover": "performs it when the run says so, and is the peer",
     "conformance.logs.broker_agents": "performs it for many agents together",
     "conformance.logs.system": "an operator's registrations",
     "conformance.bench.first_packet": "the raw exchange beside the first packet",

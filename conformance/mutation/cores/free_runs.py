@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from conformance.configurations import of_scenarios
 from conformance.replay.lockstep import replay
 from conformance.replay.replays import Vector
 from conformance.replay.targets import open_target
-from conformance.vectors.generation import RARE, WEIGHTS, vector_configurations
+from conformance.vectors.generation import RARE, WEIGHTS
 from model.language import Protocol
 from model.reference.interpreter import Interpreter
 from model.reference.state import Occurrence, State, Trace, initial_state
@@ -28,7 +29,7 @@ SEED: Final = 20260202
 def free_runs(protocol: Protocol) -> list[Vector]:
     """The runs. A run ends before a step that cannot be arranged."""
     found = []
-    settings = vector_configurations(protocol)
+    settings = of_scenarios(protocol)
     interpreters = [Interpreter(protocol, configuration) for configuration in settings]
     with open_target("memory") as memory:
         for number in range(RUNS):

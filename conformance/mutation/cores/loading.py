@@ -98,7 +98,6 @@ def _as_cores(anew: Mapping[str, ModuleType]) -> Cores:
         cores,
         message_queue_dpm=partial(_deciding, message_queue_dpm, decision),
         message_queue_aca=of("impl.message_queue.aca", "MessageQueueAca"),
-        runner=of("impl.process", "Process"),
         roles={kind: of(kind.__module__, kind.__name__) for kind in ROLES},
     )
 

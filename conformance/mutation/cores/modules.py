@@ -1,4 +1,4 @@
-"""The modules that a protocol's processes are made of: cores, roles and the runner; each comes after those that it imports."""
+"""The modules that a protocol's processes are made of, cores and roles; each comes after those that it imports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 MODULES: Final[Mapping[str, Sequence[str]]] = {
     "on-demand": (
         *("impl.on_demand.dpm", "impl.on_demand.ncm", "impl.on_demand.aca"),
-        *("impl.timers", "impl.process", "impl.roles.on_demand"),
+        *("impl.timers", "impl.roles.on_demand"),
     ),
     "message-queue": (
         *(

@@ -26,16 +26,18 @@ from conformance.evidence.background_broker import BrokerInBackground
 from conformance.evidence.gathering import Evidence, gather
 from conformance.evidence.variants import negative_of
 from conformance.protocols import PROTOCOLS, REPLAYED
-from conformance.replay.replays import read_vectors, vectors_of
+from conformance.replay.replays import read_vectors, trace_files, vectors_of
 from impl.broker.deployment import Deployment
 from impl.cli.exits import Exit, worst
 from impl.errors import EnvironmentProblem
 from model.explore.explore import Exploration, explore
 from model.proof.prove import Claim, Proof
+from model.reference import itf
 from spec.on_demand.protocol import PROTOCOL
 
 NEGATIVE = negative_of(PROTOCOL)
-WAY = NEGATIVE / "grants-the-unknown.itf.json"
+MOVES = vectors_of(PROTOCOL) / "a-remote-pod-moves.scenario"
+WAY = NEGATIVE / "grants-the-unknown.scenario"
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,8 @@ def test_a_malformed_configuration_is_named_with_file_and_field(
 
 def trace_with(change: Callable[[dict[str, Any]], object], into: Path) -> Path:
     """A vector with something changed in it."""
-    data = json.loads(min(vectors_of(PROTOCOL).glob("*.itf.json")).read_text(encoding="utf-8"))
+    (vector,) = read_vectors([MOVES], PROTOCOL)
+    data = json.loads(itf.dumps(vector.trace, PROTOCOL))
     change(data)
     file = into / "changed.itf.json"
     file.write_text(json.dumps(data), encoding="utf-8")
@@ -258,7 +261,7 @@ def test_a_trace_without_a_step_is_no_pass(ondemand: Command, tmp_path: Path) ->
 
 
 def test_a_folder_without_traces_is_no_pass(ondemand: Command, tmp_path: Path) -> None:
-    assert "no traces (*.itf.json) there" in sentence(ondemand("replay", tmp_path))
+    assert "no traces (*.scenario or *.itf.json) there" in sentence(ondemand("replay", tmp_path))
 
 
 def test_a_description_cannot_steer_the_terminal(ondemand: Command, tmp_path: Path) -> None:
@@ -520,7 +523,7 @@ def test_simulate_ends_with_the_command_to_run_it_again(ondemand: Command, tmp_p
 
 def test_replay_writes_what_scripts_rely_on(ondemand: Command, tmp_path: Path) -> None:
     junit = tmp_path / "replay.xml"
-    ended = ondemand("replay", WAY, min(vectors_of(PROTOCOL).glob("*.itf.json")), "--json", "-", "--junit", junit)
+    ended = ondemand("replay", WAY, MOVES, "--json", "-", "--junit", junit)
     assert ended.code == 0
     result = json.loads(ended.out)
     assert {"target", "traces", "steps", "seconds", "verdict", "divergence"} <= set(result)
@@ -538,7 +541,7 @@ def test_replay_shows_where_an_implementation_leaves_the_specification(
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     junit = tmp_path / "replay.xml"
-    trace = NEGATIVE / "leaks-to-another-tenant.itf.json"
+    trace = NEGATIVE / "leaks-to-another-tenant.scenario"
     ended = ondemand("replay", trace, "--faulty", "leaks_to_another_tenant", "--json", "-", "--junit", junit)
     assert ended.code == 1
     divergence = json.loads(ended.out)["divergence"]
@@ -585,7 +588,7 @@ def test_a_broken_promise_is_told_at_its_step(ondemand: Command) -> None:
     [
         ("place p1 h1\n[/bold]\n", "line 2: unknown action '[/bold]'"),
         ("pace p1 h1\n", "line 1: unknown action 'pace' (did you mean place?)"),
-        ("place p1\n", "line 1: place: expected 2 choices, found 1; write place pod host"),
+        ("place p1\n", "line 1: place: expected 2 arguments, found 1; write place pod host"),
         ("place p1 h9\n", "line 1: host: expected one of h1, h2, found 'h9'"),
         (
             "learn h1 1 p1 1\n",
@@ -594,7 +597,7 @@ def test_a_broken_promise_is_told_at_its_step(ondemand: Command) -> None:
         ("0\n", "line 1: there is no step 0"),
         ("99\n", "line 1: there is no step 99"),
         ("u\n", "line 1: there is no step to undo"),
-        ("w\n", "line 1: w needs the name of a file; write w trace.itf.json"),
+        ("w\n", "line 1: w needs the name of a file; write w run.scenario"),
     ],
 )
 def test_a_line_that_cannot_be_followed_is_named(lines: str, said: str, ondemand: Command) -> None:
@@ -659,6 +662,7 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
         "unreached",
         "unused",
         "unnoticed",
+        "unmet",
         "mutants",
         "verdict",
     }
@@ -768,28 +772,69 @@ def test_counts_that_are_not_the_pinned_ones_are_red_and_end_nothing(cut_short: 
     assert remedy in printed(found)
 
 
-def test_vectors_of_an_earlier_statement_are_no_pass_and_no_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The vectors of the protocol, to be changed."""
+    folder = tmp_path / "scenarios"
+    shutil.copytree(vectors_of(PROTOCOL), folder)
+    monkeypatch.setattr(gathering, "vectors_of", lambda protocol: folder)
+    return folder
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("folder", "part", "called"),
+    [("found", "vectors", "vectors"), ("negative", "variants", "counterexamples of variants")],
+)
+def test_generated_vectors_of_an_earlier_statement_are_no_pass_and_no_end(
+    folder: str, part: str, called: str, copied: Path
 ) -> None:
-    monkeypatch.setattr(gathering, "vectors_of", lambda protocol: tmp_path)
-    found = Evidence(PROTOCOL, ("two-hosts",))
-    file = trace_with(lambda data: data["#meta"].update(digest="0"), tmp_path)
-    assert [vector.name for vector in gathering.current_vectors(found, PROTOCOL)] == ["changed"]
-    assert found.stale == (
-        "The vectors of on-demand are stale: they are runs of an earlier statement, and cover too little of this one. "
-        "Run `ondemand golden vectors on-demand`."
-    )
-    (tmp_path / "negative").mkdir()
-    shutil.copy(file, tmp_path / "negative")
-    assert gathering.stale_vectors(PROTOCOL) == ["vectors", "variants"]
-    file.write_text(file.read_text(encoding="utf-8").replace('"place"', '"remove"'), encoding="utf-8")
+    file = min((copied / folder).glob("*.scenario"))
+    edit(file, "\nplace ", "\nstore p1 1\nplace ")
+    found = Evidence(PROTOCOL, ())
     assert gathering.current_vectors(found, PROTOCOL) == []
     assert found.stale.startswith(
-        f"The vectors and counterexamples of variants of on-demand are stale: they are runs of an earlier statement ({tmp_path}"
+        f"The {called} of on-demand are stale: they are runs of an earlier statement ({file}: line "
     )
-    assert found.stale.endswith(" Run `ondemand golden vectors variants on-demand`.")
-    assert found.exit is Exit.UNDECIDED
+    assert found.stale.endswith(f" Run `ondemand golden {part} on-demand`.")
+    assert (found.unmet, found.exit) == ([], Exit.UNDECIDED)
     assert found.as_json()["stale"] == found.stale
+
+
+def test_an_action_that_no_vector_takes_makes_them_stale(copied: Path) -> None:
+    for file in copied.rglob("*.scenario"):
+        if "\nevict " in file.read_text(encoding="utf-8"):
+            file.unlink()
+    found = Evidence(PROTOCOL, ())
+    assert gathering.current_vectors(found, PROTOCOL)
+    assert found.stale == (
+        "The vectors of on-demand are stale: none of them takes evict. Run `ondemand golden vectors on-demand`."
+    )
+    assert found.exit is Exit.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("known h1 p2 = 2", "known h1 p2 = 1", "line 33: step 21: expected known h1 p2 = 1, found known h1 p2 = 2"),
+        ("\ngreet h1 1", "\nstore p1 2\ngreet h1 1", "line 10: store(pod=p1, version=2) is not enabled: config("),
+    ],
+    ids=["expectation", "step"],
+)
+def test_a_scenario_written_by_hand_that_fails_is_red(old: str, new: str, said: str, copied: Path) -> None:
+    file = copied / MOVES.name
+    edit(file, old, new)
+    found = Evidence(PROTOCOL, ())
+    assert gathering.current_vectors(found, PROTOCOL)
+    (sentence_of_it,) = found.unmet
+    assert sentence_of_it.startswith(f"{file}: {said}")
+    assert (found.exit, found.is_red) == (Exit.VIOLATED, True)
+    assert "A scenario fails: " in printed(found)
 
 
 def test_a_weakened_promise_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -809,20 +854,17 @@ def test_only_traces_that_an_implementation_follows_are_replayed(ondemand: Comma
     ended = ondemand("replay", "--json", "-")
     assert ended.code == 0
     followed = [
-        path
-        for protocol in PROTOCOLS
-        if protocol.name in REPLAYED
-        for path in vectors_of(protocol).glob("**/*.itf.json")
+        path for protocol in PROTOCOLS if protocol.name in REPLAYED for path in trace_files(vectors_of(protocol))
     ]
     assert json.loads(ended.out)["traces"] == len(followed)
-    slots = min(vectors_of(configurations.meant(None, "slots", None)).glob("**/*.itf.json"))
-    ended = ondemand("replay", slots)
+    other = trace_files(vectors_of(configurations.meant(None, "small-networks", None)))[0]
+    ended = ondemand("replay", other)
     assert ended.code == 2
-    assert "a trace of slots, which the implementation does not follow step by step" in ended.err
+    assert "a trace of small-networks, which is not replayed in this way" in ended.err
 
 
 def test_replay_shows_what_each_agent_received(ondemand: Command) -> None:
-    group = vectors_of(configurations.meant(None, "message-queue", None)) / "122-a-group.itf.json"
+    group = vectors_of(configurations.meant(None, "message-queue", None)) / "a-group-alone-makes-a-vpc-large.scenario"
     ended = ondemand("replay", group, "--received", "--json", "-")
     assert ended.code == 0
     (received,) = json.loads(ended.out)["received"].values()

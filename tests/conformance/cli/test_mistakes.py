@@ -15,11 +15,13 @@ import pytest
 
 from conformance import configurations
 from conformance.cli import docs, replay
-from conformance.evidence import gathering, staleness
-from conformance.protocols import named
-from conformance.replay.replays import Replays, Vector, vectors_of
-from impl.cli.exits import Exit
+from conformance.documents import findings_page
+from conformance.evidence import gathering
+from conformance.protocols import named, variant_of
+from conformance.replay.replays import Replays, Vector, read_vectors, trace_files, vectors_of
+from impl.cli.exits import Exit, Problem
 from model.bad_input import BadInput
+from model.reference import itf
 from spec.on_demand.protocol import PROTOCOL
 from tests.conformance.cli.test_commands import Command, ondemand
 from tests.conformance.cli.test_specification import ondemand as ondemand_in
@@ -28,26 +30,28 @@ from tests.conformance.cli.test_specification import own
 __all__ = ["ondemand", "own"]
 
 TWO_HOSTS = configurations.path_of("two-hosts", PROTOCOL).read_text(encoding="utf-8")
-VECTOR = min(vectors_of(PROTOCOL).glob("*.itf.json"))
-SLOTS = min(vectors_of(named("slots")).glob("**/*.itf.json"))
+VECTOR, *_ = trace_files(vectors_of(PROTOCOL))
+SLOTS, *_ = trace_files(vectors_of(named("slots")))
 
 BROKER = "PULSAR_URL is not set; start a broker with `ondemand broker up`, and load the settings that it writes"
 PROTOCOLS = "on-demand, small-networks, message-queue, slots, failover"
 COMMANDS = (
-    "check, prove, explore, bounded, live, simulate, replay, shrink, unexercised, record, validate, watch and 12 more"
+    "check, prove, explore, bounded, live, simulate, replay, shrink, unexercised, record, validate, watch and 13 more"
 )
 
 
 def changed(**meta: object) -> str:
     """A vector with something changed in its description."""
-    data = json.loads(VECTOR.read_text(encoding="utf-8"))
+    (vector,) = read_vectors([VECTOR], PROTOCOL)
+    data = json.loads(itf.dumps(vector.trace, PROTOCOL))
     data["#meta"].update(meta)
     return json.dumps(data)
 
 
 def of_another_statement() -> str:
     """A vector with an action that this statement does not have."""
-    data = json.loads(VECTOR.read_text(encoding="utf-8"))
+    (vector,) = read_vectors([VECTOR], PROTOCOL)
+    data = json.loads(itf.dumps(vector.trace, PROTOCOL))
     data["states"][1]["mbt::actionTaken"] = "fly"
     return json.dumps(data)
 
@@ -163,8 +167,12 @@ def says(line: str, sentence: str) -> bool:
             f"unknown protocol 'on_demnd' (did you mean on-demand?); choose one of {PROTOCOLS}",
         ),
         (
-            "replay --protocol slots",
-            "--protocol: slots is not replayed on this target; choose one of message-queue, on-demand",
+            "replay --protocol small-networks",
+            "--protocol: small-networks is not replayed in this way; choose one of failover, message-queue, on-demand, slots",
+        ),
+        (
+            "replay --shrink --protocol slots",
+            "--protocol: slots is not replayed in this way; choose one of message-queue, on-demand",
         ),
         ("unexercised --protocol x", "unknown protocol 'x'; choose one of message-queue, on-demand"),
         (
@@ -201,9 +209,8 @@ def says(line: str, sentence: str) -> bool:
         ("replay step.itf.json", "step.itf.json: #meta.diverges_at: …"),
         ("replay fly.itf.json", 'fly.itf.json: step 1: mbt::actionTaken: …"fly"…'),
         (
-            f"replay {SLOTS}",
-            "…: a trace of slots, which the implementation does not follow step by step; name a trace of message-queue or "
-            "on-demand",
+            f"shrink {SLOTS}",
+            "…: a trace of slots, which is not replayed in this way; name a trace of message-queue or on-demand",
         ),
         (f"replay --protocol message_queue {VECTOR}", "…: a trace of on-demand; leave --protocol message-queue out"),
         ("validate empty.ndjson", "empty.ndjson: …"),
@@ -252,8 +259,14 @@ def test_a_mistake_is_answered_in_one_sentence(command: str, sentence: str, onde
             "fly h1\n",
             "standard input, line 1: unknown action 'fly'; choose one of place, … and 20 more; ? prints the commands",
         ),
-        ("# a comment\nplace p1 h9\n", "standard input, line 2: host: expected one of h1, h2, found 'h9'"),
-        ("place p1\n", "standard input, line 1: place: expected 2 choices, found 1; write place pod host"),
+        (
+            "# a comment\nplace p1 h9\n",
+            "standard input, line 2: host: expected one of h1, h2, found 'h9'; ? prints the commands",
+        ),
+        (
+            "place p1\n",
+            "standard input, line 1: place: expected 2 arguments, found 1; write place pod host; ? prints the commands",
+        ),
         ("w none/x.itf.json\n", "none/x.itf.json: cannot be written (No such file or directory); name another file"),
     ],
 )
@@ -329,44 +342,57 @@ def test_a_stale_document_is_named_with_the_command_that_writes_it(
     assert ended.err == "spec/slots/protocol.md is stale. Run `ondemand docs`.\n"
 
 
-def test_documents_of_stale_runs_are_not_written(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    def write() -> bool:
-        raise BadInput("x.itf.json: step 3: place(p1, h1) is not possible here")
+@pytest.mark.parametrize(
+    ("variant", "part", "called"),
+    [("shares_a_slot", "variants", "counterexamples of variants"), ("keeps_for_later", "lassos", "lassos")],
+)
+def test_documents_of_stale_runs_are_not_written(
+    variant: str, part: str, called: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: Path, *_: object) -> list[Vector]:
+        raise BadInput(f"{path.name}: line 5: place(p1, h1) is not enabled")
 
-    monkeypatch.setattr(docs, "is_current", lambda protocol: True)
-    monkeypatch.setattr(docs, "page_is_current", write)
-    monkeypatch.setattr(staleness, "stale_parts", lambda protocol, folders: ["lassos"] * (protocol.name == "slots"))
-    ended = ondemand("docs", "--check")
-    assert (ended.code, ended.out) == (Exit.BAD_INPUT, "")
-    assert ended.err == (
-        "The lassos of slots are stale: they are runs of an earlier statement (x.itf.json: step 3: place(p1, h1) is not possible "
-        "here). Run `ondemand golden lassos slots`.\n"
+    monkeypatch.setattr(findings_page, "read_vectors", lambda paths, *_: read(paths[0]))
+    protocol, stated = variant_of(variant)
+    with pytest.raises(Problem) as raised:
+        findings_page.shown.__wrapped__(stated)
+    assert says(
+        str(raised.value),
+        f"The {called} of {protocol.name} are stale: they are runs of an earlier statement (…: line 5: place(p1, h1) is not "
+        f"enabled). Run `ondemand golden {part} {protocol.name}`.",
     )
+    assert raised.value.code is Exit.BAD_INPUT
 
 
 def test_stale_vectors_are_not_replayed(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read(*_: object) -> list[Vector]:
-        raise BadInput("x.itf.json: step 3: place(p1, h1) is not possible here")
+    def read(paths: list[Path], *_: object, **__: object) -> list[Vector]:
+        if paths[0].parent.name == "found":
+            raise BadInput(f"{paths[0].name}: line 5: place(p1, h1) is not enabled")
+        return []
 
     monkeypatch.setattr(gathering, "read_vectors", read)
-    monkeypatch.setattr(gathering, "stale_vectors", lambda stated: ["vectors"])
-    for command in ("replay", "unexercised"):
-        ended = ondemand(command)
+    for command in ("replay", "unexercised", "vectors --out none"):
+        ended = ondemand(*command.split())
         assert (ended.code, ended.out) == (Exit.BAD_INPUT, "")
         assert ended.err.endswith(
-            "The vectors of on-demand are stale: they are runs of an earlier statement (x.itf.json: step 3: place(p1, h1) is not "
-            "possible here). Run `ondemand golden vectors on-demand`.\n"
+            "The vectors of on-demand are stale: they are runs of an earlier statement (01-two-sources.scenario: line 5: "
+            "place(p1, h1) is not enabled). Run `ondemand golden vectors on-demand`.\n"
         )
 
 
 def test_stale_vectors_that_can_be_replayed_are_named(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering, "stale_vectors", lambda stated: ["vectors"])
+    fewer = [
+        *trace_files(vectors_of(named("message-queue")) / "negative")[:2],
+        vectors_of(named("message-queue")) / "a-group-alone-makes-a-vpc-large.scenario",
+    ]
+    monkeypatch.setattr(gathering, "trace_files", lambda folder: fewer)
     monkeypatch.setattr(replay, "replay_all", lambda vectors, *_, **__: Replays("memory"))
     ended = ondemand("replay", "--protocol", "message_queue")
     assert ended.code == Exit.UNDECIDED
-    assert ended.err == (
-        "The vectors of message-queue are stale: they are runs of an earlier statement, and cover too little of this one. "
-        "Run `ondemand golden vectors message-queue`.\n"
+    assert says(
+        ended.err,
+        "The vectors of message-queue are stale: none of them takes remove_port, … and 2 more. "
+        "Run `ondemand golden vectors message-queue`.\n",
     )
 
 

@@ -102,7 +102,7 @@ def test_the_scenario_and_its_picture_are_what_happens(tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     lines = re.sub(r"<<'STEPS'.*?^STEPS$", "", script, flags=re.DOTALL | re.MULTILINE).splitlines()
     printed = ""
-    for line in [*lines, "ondemand show first-packet.itf.json --svg first-packet.svg --mermaid"]:
+    for line in [*lines, "ondemand show first-packet.scenario --svg first-packet.svg --mermaid"]:
         out = io.StringIO()
         monkeypatch.setattr(sys, "argv", shlex.split(line))
         monkeypatch.setattr(sys, "stdin", io.StringIO(steps[1]))

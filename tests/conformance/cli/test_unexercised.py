@@ -16,7 +16,7 @@ from tests.conformance.cli.test_commands import Command, ondemand, sentence
 __all__ = ["ondemand"]
 
 NEGATIVE = negative_of(PROTOCOL)
-EVICTS = NEGATIVE / "forgets-on-evicting.itf.json"
+EVICTS = NEGATIVE / "forgets-on-evicting.scenario"
 
 
 def test_what_was_offered_is_told_to_people_and_scripts(ondemand: Command, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_wrong_implementation_is_red(ondemand: Command, monkeypatch: pytest.Mo
         (("--faulty", "never_evict"), "'never_evict' (did you mean never_evicts?)"),
         (("--top", "-1"), "-1 is not in the range"),
         (("none.itf.json",), "none.itf.json: cannot be read"),
-        ((negative_of(named("slots")),), "which the implementation does not follow step by step"),
+        ((negative_of(named("slots")),), "which is not replayed in this way"),
     ],
 )
 def test_wrong_usage_is_told_in_a_sentence(arguments: tuple[object, ...], said: str, ondemand: Command) -> None:

@@ -14,9 +14,10 @@ from conformance.documents import findings_page
 from conformance.evidence.lassos import folder_of, read_lassos
 from conformance.evidence.variants import negative_of
 from conformance.protocols import PROTOCOLS
+from conformance.replay.replays import read_vectors
 from conformance.report.diagram import as_mermaid, diagram_of
+from conformance.vectors.scenario import dumps
 from model.language import Deviation, Eventuality, Variant
-from model.reference import itf
 from spec.failover.protocol import PROTOCOL as FAILOVER
 from spec.findings.design_document import DEVIATIONS, HOLES, Finding
 from spec.message_queue import variants as queue
@@ -71,23 +72,24 @@ def test_a_diagram_is_of_a_kept_run_that_breaks_what_the_page_says(variant: Vari
     name = variant.name.replace("_", "-")
     run = findings_page.shown(variant)
     assert run.file in {*negative_of(protocol).glob(f"{name}.*"), *folder_of(protocol).glob(f"{name}.*")}
-    trace, meta, changed = itf.read_with_meta(run.file, protocol)
+    (kept,) = read_vectors([run.file], protocol)
     assert run.claim in variant.breaks
     if isinstance(run.claim, Eventuality):
         (lasso,) = [each for each in read_lassos(protocol) if (each.variant, each.eventuality) == (variant, run.claim)]
         assert lasso.still_breaks(protocol)
     drawn = diagrams()[variant.name]
-    assert drawn == as_mermaid(diagram_of(trace, changed), meta.get("diverges_at"))
+    assert drawn == as_mermaid(diagram_of(kept.trace, kept.protocol), kept.diverges_at)
     steps = re.findall(r"Note over L\d+: (\d+)\. (\w+)\(", drawn)
-    assert steps == [(str(number), step.action) for number, step in enumerate(trace.steps, start=1)]
+    assert steps == [(str(number), step.action) for number, step in enumerate(kept.trace.steps, start=1)]
 
 
 def test_a_run_that_breaks_no_promise_is_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = findings_page.shown(queue.has_no_hysteresis)
     trace = run.trace
     short = replace(trace, states=trace.states[:-1], steps=trace.steps[:-1])
-    itf.write(short, tmp_path / run.file.name, run.changed, meta={"diverges_at": run.diverges_at})
-    monkeypatch.setattr(findings_page, "negative_of", lambda protocol: tmp_path)
+    file = tmp_path / run.file.name
+    file.write_text(dumps(short, run.changed), encoding="utf-8")
+    monkeypatch.setattr(findings_page, "counterexample_of", lambda *_: file)
     with pytest.raises(AssertionError, match="breaks no promise that the variant names"):
         findings_page.shown.__wrapped__(queue.has_no_hysteresis)
 

@@ -68,10 +68,10 @@ class Recording(Driver):
     protocol: str
     seen: Seen
 
-    def step(self, number: int, before: Stated, after: Stated) -> Effects:
+    def step(self, number: int, before: Stated, after: Stated, *, demanded: bool = True) -> Effects:
         action, choices = self._actions[number], dict(self._trace.steps[number].choices)
         process = process_of(action, self._trace.steps[number])
-        effects = super().step(number, before, after)
+        effects = super().step(number, before, after, demanded=demanded)
         core = self._processes[process].core
         if core is None or action.name in NOT_RECORDED:
             return effects

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 
+from conformance.configurations import of_scenarios
 from conformance.replay.driver import Cores
 from conformance.replay.lockstep import replay
 from conformance.replay.replays import Vector
 from conformance.replay.targets import Target
-from conformance.vectors.generation import RARE, WEIGHTS, vector_configurations
+from conformance.vectors.generation import RARE, WEIGHTS
 from model.language import Protocol
 from model.reference.interpreter import Interpreter
 from model.reference.state import Occurrence, Trace, initial_state
@@ -39,7 +40,7 @@ def long_run(protocol: Protocol, interpreter: Interpreter, seed: int) -> Trace:
 
 def diverging_late(protocol: Protocol, world: str, cores: Cores, target: Target, steps_min: int = 60) -> Vector:
     """A run in which an implementation diverges, and not before this step."""
-    configuration = next(each_world for each_world in vector_configurations(protocol) if each_world.name == world)
+    configuration = next(each_world for each_world in of_scenarios(protocol) if each_world.name == world)
     interpreter = Interpreter(protocol, configuration)
     for seed in range(SEEDS):
         trace = long_run(protocol, interpreter, seed)

@@ -38,9 +38,11 @@ class ReportsAtOnce(Ncm):
 class IsDoneWhenAsked(Ncm):
     """It reports whatever is pending, confirmed or not."""
 
-    def report(self, pod: Pod, version: int) -> Effects:
+    def report_done(self, pod: Pod, version: int) -> Effects:
         return (
-            self._end(pod, version, Outcome.DONE) if (pod, version) in self.pending() else super().report(pod, version)
+            self._end(pod, version, Outcome.DONE)
+            if (pod, version) in self.pending()
+            else super().report_done(pod, version)
         )
 
 

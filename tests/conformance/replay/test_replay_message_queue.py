@@ -49,15 +49,13 @@ def test_every_vector_conforms_on_a_real_broker(vectors: Sequence[Vector], broke
     assert found.verdict == "conforms"
 
 
-def test_vectors_cover_every_goal_and_are_of_the_present_specification(vectors: Sequence[Vector]) -> None:
+def test_vectors_cover_every_goal(vectors: Sequence[Vector]) -> None:
     covered: set[str] = set()
     for vector in vectors:
         if vector.diverges_at is None:
             interpreter = Interpreter(PROTOCOL, vector.trace.configuration)
             covered |= {goal for _, goal in Coverage(PROTOCOL, interpreter).of(vector.trace)}
     assert wanted_goals(PROTOCOL) - covered == set()
-    digest = f'"digest": "{PROTOCOL.digest()}"'
-    assert all(digest in path.read_text(encoding="utf-8") for path in VECTORS.glob("*.itf.json"))
 
 
 class Noted(MessageQueueDriver):

@@ -126,7 +126,7 @@ WRONG = [
 def first_divergence(protocol: str, cores: Cores) -> str:
     """Why the first vector that does not conform does not; empty: all do."""
     stated = named(protocol)
-    vectors = read_vectors(sorted(vectors_of(stated).glob("*.itf.json")), stated)
+    vectors = read_vectors([vectors_of(stated) / "found"], stated)
     found = replay_all(vectors, MemoryTarget(), cores=cores, stop_at_divergence=True)
     return next((result.divergence.because for _, result in found.results if result.divergence is not None), "")
 

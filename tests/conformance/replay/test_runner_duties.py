@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from conformance.configurations import of_scenarios
 from conformance.replay.driver import Cores
 from conformance.replay.held_process import HeldProcess
 from conformance.replay.lockstep import Replay, replay
 from conformance.replay.targets import MemoryTarget
-from conformance.vectors.generation import vector_configurations
 from impl.core import ADMINISTRATION, Effects, Send
 from impl.outputs import Acknowledge, Administer, Append, Confirm, Publish, Work
 from impl.process import Process
@@ -149,7 +149,7 @@ def test_a_neglectful_runner_is_red(runner: type[Process], protocol: str) -> Non
 
 def replayed(configuration: str, *plan: tuple[str, Mapping[str, Any]]) -> Replay:
     """What becomes of a run of the message queue: each step is the first that is enabled with these choices."""
-    of = next(item for item in vector_configurations(PROTOCOL) if item.name == configuration)
+    of = next(item for item in of_scenarios(PROTOCOL) if item.name == configuration)
     interpreter = Interpreter(PROTOCOL, of)
     states, steps = [initial_state(PROTOCOL, of)], list[Occurrence]()
     for action, wanted in plan:

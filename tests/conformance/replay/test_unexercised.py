@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from conformance.mutation.faulty import cores_of
-from conformance.protocols import REPLAYED, named
+from conformance.protocols import DRIVEN, named
 from conformance.replay.driver import Cores
 from conformance.replay.lockstep import replay
-from conformance.replay.replays import Vector, read_vectors, vectors_of
+from conformance.replay.replays import Vector, read_vectors, trace_files, vectors_of
 from conformance.replay.targets import open_target
 from conformance.replay.unexercised import Met, Unexercised, permissiveness
 from impl.broker.deployment import Deployment
@@ -54,7 +54,7 @@ def test_ours_does_everything_that_is_permitted_when_it_is_offered(name: str, pe
     assert {item.verdict for item in found.never_done} == {"done"}
     assert found.findings == []
     assert found.exit is Exit.HOLDS
-    assert {name, "message-queue", "on-demand"} == REPLAYED
+    assert {name, "message-queue", "on-demand"} == DRIVEN
 
 
 def test_the_document_says_how_much_that_is() -> None:
@@ -142,10 +142,8 @@ def test_nothing_looked_at_is_undecided() -> None:
 
 def test_a_step_of_the_same_input_may_be_taken_instead(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked to subscribe, an agent may decline as long as the broker is out of its reach, though it is permitted."""
-    files = sorted(vectors_of(MESSAGE_QUEUE).glob("*.itf.json"))
-    file = next(
-        each_file for each_file in files if '"mbt::actionTaken": "accept"' in each_file.read_text(encoding="utf-8")
-    )
+    files = trace_files(vectors_of(MESSAGE_QUEUE) / "found")
+    file = next(each_file for each_file in files if "\naccept " in each_file.read_text(encoding="utf-8"))
     (vector,) = read_vectors([file], MESSAGE_QUEUE)
     number = next(n for n, step in enumerate(vector.trace.steps) if step.action == "accept")
 

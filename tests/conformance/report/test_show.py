@@ -22,7 +22,7 @@ from spec.on_demand.protocol import PROTOCOL
 
 NEGATIVE = negative_of(PROTOCOL)
 FAILOVER = negative_of(FAILOVER_PROTOCOL)
-TRACE = NEGATIVE / "grants-the-unknown.itf.json"
+TRACE = NEGATIVE / "grants-the-unknown.scenario"
 
 
 def test_a_message_is_drawn_where_it_is_taken() -> None:
@@ -108,7 +108,7 @@ def test_mermaid_frames_what_repeats_and_marks_a_step() -> None:
 
 
 def test_a_message_without_its_sender_or_receiver_is_drawn_at_who_sent_and_who_took_it() -> None:
-    (vector,) = read_vectors([FAILOVER / "an-answer-goes-to-any-instance.itf.json"], FAILOVER_PROTOCOL)
+    (vector,) = read_vectors([FAILOVER / "an-answer-goes-to-any-instance.scenario"], FAILOVER_PROTOCOL)
     diagram = diagram_of(vector.trace, vector.protocol)
     places = {name: place for place, name in enumerate(diagram.lifelines)}
     arrows = {row.label: (row.source, row.target) for row in diagram.rows if isinstance(row, Arrow)}

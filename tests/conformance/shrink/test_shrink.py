@@ -13,18 +13,19 @@ from typing import ClassVar
 import pytest
 from rich.console import Console
 
+from conformance import configurations
+from conformance.configurations import of_scenarios
 from conformance.evidence.variants import negative_of
 from conformance.mutation.faulty import EVERY_FAULTY, cores_of
 from conformance.mutation.faulty_message_queue import FAULTY as OF_MESSAGE_QUEUE
 from conformance.mutation.faulty_on_demand import FAULTY, RESTRICTIVE
 from conformance.replay.driver import Cores
 from conformance.replay.lockstep import replay
-from conformance.replay.replays import Vector, read_vectors, vectors_of
+from conformance.replay.replays import Vector, read_vectors, trace_files, vectors_of
 from conformance.replay.targets import open_target
 from conformance.report.shrunk import print_shrunk
 from conformance.shrink.kinds import kind_of
 from conformance.shrink.shrink import Shrunk, shrink
-from conformance.vectors.generation import vector_configurations
 from impl.broker.deployment import Deployment
 from impl.cli.exits import Exit
 from impl.core import Effects
@@ -100,7 +101,7 @@ def test_a_long_run_is_shrunk_to_the_length_of_its_negative_vector(name: str) ->
     ],
 )
 def test_a_long_run_of_the_message_queue_is_shrunk(name: str) -> None:
-    _, found = shrunk(MESSAGE_QUEUE, "two-networks", cores_of(name))
+    _, found = shrunk(MESSAGE_QUEUE, "two-vpcs", cores_of(name))
     assert found.smallest is not None
     assert found.smallest.steps <= negative_steps(MESSAGE_QUEUE).get(name, 5) + SLACK
     assert found.smallest.likewise == 2
@@ -164,7 +165,7 @@ def test_a_run_that_diverges_in_another_way_is_no_smaller_one() -> None:
         Occurrence("store", (pod, second)),
         Occurrence("learn", (host, epoch, pod, second)),
     ]
-    configuration = next(one for one in vector_configurations(PROTOCOL) if one.name == "one-network")
+    configuration = configurations.find("one-network", PROTOCOL)
     interpreter = Interpreter(PROTOCOL, configuration)
     start = Trace(PROTOCOL.name, configuration, (initial_state(PROTOCOL, configuration),), ())
     trace = executed(interpreter, start, steps)
@@ -234,7 +235,7 @@ def test_a_failure_of_enabledness_is_shrunk() -> None:
 
 def test_a_run_that_leaves_the_protocol_stays_one() -> None:
     """A negative vector with unnecessary steps."""
-    (vector,) = read_vectors([NEGATIVE / "grants-the-next-version.itf.json"], PROTOCOL)
+    (vector,) = read_vectors([NEGATIVE / "grants-the-next-version.scenario"], PROTOCOL)
     with open_target("memory") as target:
         found = shrink(vector, target, cores=cores_of("grants_the_next_version"), times=1)
     assert found.smallest is not None
@@ -251,9 +252,7 @@ def test_a_conforming_trace_is_not_shrunk() -> None:
 
 def test_a_trace_that_cannot_be_replayed_is_undecided() -> None:
     """A DPM has the same thresholds for all VPCs; this configuration does not."""
-    configuration = next(
-        candidate for candidate in vector_configurations(MESSAGE_QUEUE) if candidate.name == "two-networks"
-    )
+    configuration = next(candidate for candidate in of_scenarios(MESSAGE_QUEUE) if candidate.name == "two-vpcs")
     thresholds: dict[tuple[str | int, ...], str | int] = {("red",): 1, ("blue",): 2}
     configuration = replace(configuration, constants={**configuration.constants, "many_ports": thresholds})
     interpreter = Interpreter(MESSAGE_QUEUE, configuration)
@@ -281,7 +280,7 @@ def test_it_is_confirmed_on_a_real_broker(broker: Deployment) -> None:
 
 
 def test_shrink_shows_and_saves_the_smallest(ondemand: Command, tmp_path: Path) -> None:
-    small, long = tmp_path / "small.itf.json", tmp_path / "long.itf.json"
+    small, long = tmp_path / "small.scenario", tmp_path / "long.itf.json"
     with open_target("memory") as target:
         vector = diverging_late(PROTOCOL, "one-network", cores_of("older_overwrites_newer"), target)
     itf.write(vector.trace, long, PROTOCOL)
@@ -302,7 +301,7 @@ def test_shrink_shows_and_saves_the_smallest(ondemand: Command, tmp_path: Path) 
 
 def test_the_smallest_of_a_run_that_leaves_can_be_replayed(ondemand: Command, tmp_path: Path) -> None:
     small = tmp_path / "small.itf.json"
-    way = NEGATIVE / "grants-the-next-version.itf.json"
+    way = NEGATIVE / "grants-the-next-version.scenario"
     assert ondemand("shrink", way, "--faulty", "grants_the_next_version", "--times", "1", "--save", small).code == 1
     assert ondemand("replay", small).code == 0
     (vector,) = read_vectors([small], PROTOCOL)
@@ -311,7 +310,7 @@ def test_the_smallest_of_a_run_that_leaves_can_be_replayed(ondemand: Command, tm
 
 
 def test_replay_shrinks_the_first_divergence(ondemand: Command) -> None:
-    vectors = sorted(vectors_of(PROTOCOL).glob("*.itf.json"))[:4]
+    vectors = trace_files(vectors_of(PROTOCOL) / "found")[:4]
     ended = ondemand("replay", *vectors, "--faulty", "learns_the_older", "--shrink", "--json", "-")
     assert ended.code == 1
     shrunk = json.loads(ended.out)["shrunk"]
@@ -325,8 +324,8 @@ def test_replay_shrinks_the_first_divergence(ondemand: Command) -> None:
     [
         ((NEGATIVE,), "is a folder; name one trace"),
         (("none.itf.json",), "none.itf.json: cannot be read"),
-        ((NEGATIVE / "pushes-to-all.itf.json", "--faulty", "pushes_to_al"), "(did you mean pushes_to_all?)"),
-        ((NEGATIVE / "pushes-to-all.itf.json", "--times", "0"), "0 is not in the range"),
+        ((NEGATIVE / "pushes-to-all.scenario", "--faulty", "pushes_to_al"), "(did you mean pushes_to_all?)"),
+        ((NEGATIVE / "pushes-to-all.scenario", "--times", "0"), "0 is not in the range"),
     ],
 )
 def test_wrong_usage_is_reported_in_a_sentence(arguments: tuple[object, ...], said: str, ondemand: Command) -> None:
@@ -339,6 +338,6 @@ def test_faulty_implementations_have_distinct_names_and_exist() -> None:
 
 
 def test_a_mutant_of_the_table_is_a_faulty_implementation(ondemand: Command) -> None:
-    way, mutant = NEGATIVE / "reuses-a-version.itf.json", FAULTY["reuses_a_version"]
+    way, mutant = NEGATIVE / "reuses-a-version.scenario", FAULTY["reuses_a_version"]
     assert ondemand("replay", way, "--faulty", mutant).code == 1
     assert "unknown faulty" in sentence(ondemand("replay", way, "--faulty", f"{mutant} or nothing"))

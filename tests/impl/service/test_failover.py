@@ -163,7 +163,6 @@ def agents(deployment: Deployment, system: System) -> list[Watched]:
     """Agents of two hosts."""
     made = [Watched(host, system.store(host), system.agent(add_host(deployment, host))) for host in ("h1", "h2")]
     for agent in made:
-        agent.keep_received = True
         system.start(agent)
     return made
 

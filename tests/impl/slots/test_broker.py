@@ -17,8 +17,9 @@ from impl.service.slot_filler import Filler, complement
 from impl.slots.allotment import Allotment
 from impl.slots.hashing import key_for, slot_of
 from impl.slots.topics import SUBSCRIPTION, acknowledgments, unicast
-from impl.transport.interface import Delivery, Letter
-from impl.transport.pulsar import OPERATION_SECONDS_MAX, PulsarConnection, PulsarSession
+from impl.transport.interface import Connection, Delivery, Letter, Session
+from impl.transport.memory import MemoryBroker
+from impl.transport.pulsar import OPERATION_SECONDS_MAX, PulsarConnection
 
 WAIT = 10.0
 MOMENT = 0.3
@@ -28,7 +29,7 @@ LOOKED_AHEAD = 2_000
 """Messages for unattended slots that the broker skips for each consumer before it stops (its default)."""
 
 RED = unicast("red")
-Connect = Callable[[str], PulsarConnection]
+Connect = Callable[[str], Connection]
 
 
 @pytest.fixture
@@ -53,7 +54,20 @@ def connect(deployment: Deployment) -> Iterator[Connect]:
         connection.close()
 
 
-def attend(connection: PulsarConnection, *slots: tuple[int, int]) -> PulsarSession:
+@pytest.fixture(params=["memory", "pulsar"])
+def anywhere(request: pytest.FixtureRequest) -> Iterator[Connect]:
+    """The same, also in memory: what a replay relies on there."""
+    if request.param == "pulsar":
+        yield request.getfixturevalue("connect")
+        return
+    broker = MemoryBroker()
+    broker.subscribe(RED, SUBSCRIPTION)
+    connection = broker.connect()
+    yield lambda name: connection
+    connection.close()
+
+
+def attend(connection: Connection, *slots: tuple[int, int]) -> Session:
     """A consumer of these ranges of slots of VPC red."""
     session = connection.open_session(SUBSCRIPTION, [])
     session.listen(RED, slots=slots)
@@ -65,7 +79,7 @@ def publish(connect: Connect, key: str, *texts: str) -> None:
     connect("dpm").publish([Letter(RED, text.encode(), key) for text in texts])
 
 
-def arrivals(session: PulsarSession | Filler, count: int) -> list[Delivery]:
+def arrivals(session: Session | Filler, count: int) -> list[Delivery]:
     """The arriving messages: at most this many, and none within a moment after."""
     found = [session.receive(WAIT) for _ in range(count)]
     assert session.receive(MOMENT) is None
@@ -77,54 +91,54 @@ def texts(deliveries: list[Delivery]) -> list[str]:
     return [delivery.data.decode() for delivery in deliveries]
 
 
-def test_a_key_arrives_where_its_single_hash_says(connect: Connect) -> None:
-    low, high = attend(connect("h1"), (0, 32767)), attend(connect("h2"), (32768, 65535))
+def test_a_key_arrives_where_its_single_hash_says(anywhere: Connect) -> None:
+    low, high = attend(anywhere("h1"), (0, 32767)), attend(anywhere("h2"), (32768, 65535))
     keys = ["192.168.1.1", "192.168.1.2", "10.0.0.1", "10.0.0.2", "10.0.1.43", "9192a4d4-ffff-4ece-b3f0-8d36e3d88001"]
     for key in keys:
-        publish(connect, key, key)
+        publish(anywhere, key, key)
     lower = [key for key in keys if slot_of(key) < 32768]
     assert texts(arrivals(low, len(lower))) == lower
     assert texts(arrivals(high, len(keys) - len(lower))) == [key for key in keys if key not in lower]
 
 
 @pytest.mark.parametrize("slot", [FIRST_SLOT, 10_288, LAST_SLOT])
-def test_a_key_that_was_looked_up_arrives_at_its_slot_alone(connect: Connect, slot: int) -> None:
-    own, others = attend(connect("h1"), (slot, slot)), attend(connect("dpm"), *complement([slot]))
-    publish(connect, key_for(slot), "one", "two")
+def test_a_key_that_was_looked_up_arrives_at_its_slot_alone(anywhere: Connect, slot: int) -> None:
+    own, others = attend(anywhere("h1"), (slot, slot)), attend(anywhere("dpm"), *complement([slot]))
+    publish(anywhere, key_for(slot), "one", "two")
     assert texts(arrivals(own, 2)) == ["one", "two"]
     assert arrivals(others, 0) == []
 
 
-def test_a_key_of_slot_0_goes_to_slot_1_and_a_consumer_of_slot_0_receives_nothing(connect: Connect) -> None:
-    zero, one = attend(connect("h1"), (0, 0)), attend(connect("h2"), (1, 1))
-    publish(connect, "10.0.61.87", "lost")
+def test_a_key_of_slot_0_goes_to_slot_1_and_a_consumer_of_slot_0_receives_nothing(anywhere: Connect) -> None:
+    zero, one = attend(anywhere("h1"), (0, 0)), attend(anywhere("h2"), (1, 1))
+    publish(anywhere, "10.0.61.87", "lost")
     assert texts(arrivals(one, 1)) == ["lost"]
     assert arrivals(zero, 0) == []
 
 
 @pytest.mark.parametrize("slots", [(10, 10), (5, 15), (1, 65535)])
-def test_a_range_that_overlaps_anothers_is_refused(connect: Connect, slots: tuple[int, int]) -> None:
-    first = attend(connect("h1"), (10, 10))
+def test_a_range_that_overlaps_anothers_is_refused(anywhere: Connect, slots: tuple[int, int]) -> None:
+    first = attend(anywhere("h1"), (10, 10))
     with pytest.raises(SlotTaken, match="Another consumer attends one of the slots; could not listen to unicast-red"):
-        attend(connect("h2"), slots)
-    publish(connect, key_for(10), "still his")
+        attend(anywhere("h2"), slots)
+    publish(anywhere, key_for(10), "still his")
     assert texts(arrivals(first, 1)) == ["still his"]
 
 
-def test_two_addresses_that_hash_alike_cannot_both_subscribe_and_allotted_slots_can(connect: Connect) -> None:
+def test_two_addresses_that_hash_alike_cannot_both_subscribe_and_allotted_slots_can(anywhere: Connect) -> None:
     """With the document's keys the second host of this VPC is always refused; with assigned slots it is not."""
     hosts = ("10.0.1.43", "10.0.1.118")
-    first = attend(connect("h1"), (slot_of(hosts[0]), slot_of(hosts[0])))
+    first = attend(anywhere("h1"), (slot_of(hosts[0]), slot_of(hosts[0])))
     with pytest.raises(SlotTaken):
-        attend(connect("h2"), (slot_of(hosts[1]), slot_of(hosts[1])))
+        attend(anywhere("h2"), (slot_of(hosts[1]), slot_of(hosts[1])))
     first.close()
     allotment = Allotment()
     for host in hosts:
         allotment.allot("red", host)
     slots = allotment.hosts("red")
-    sessions = {host: attend(connect(f"h{number}"), (slots[host],) * 2) for number, host in enumerate(hosts, 1)}
+    sessions = {host: attend(anywhere(f"h{number}"), (slots[host],) * 2) for number, host in enumerate(hosts, 1)}
     for host in hosts:
-        publish(connect, key_for(slots[host]), host)
+        publish(anywhere, key_for(slots[host]), host)
     assert {host: texts(arrivals(session, 1)) for host, session in sessions.items()} == {host: [host] for host in hosts}
 
 
@@ -148,12 +162,12 @@ def test_messages_for_a_slot_without_a_consumer_hold_up_all_others_until_a_fille
     filler.close()
 
 
-def test_with_a_filler_nothing_is_held_up(connect: Connect) -> None:
-    attended, filler = attend(connect("h1"), (10, 10)), Filler(connect("dpm"), "red", held=[10, 40])
+def test_with_a_filler_nothing_is_held_up(anywhere: Connect) -> None:
+    attended, filler = attend(anywhere("h1"), (10, 10)), Filler(anywhere("dpm"), "red", held=[10, 40])
     assert filler.fill(40)
     assert not filler.fill(10)  # the agent is there
-    publish(connect, key_for(40), *["for nobody"] * (2 * LOOKED_AHEAD))
-    publish(connect, key_for(10), "not held up")
+    publish(anywhere, key_for(40), *["for nobody"] * (2 * LOOKED_AHEAD))
+    publish(anywhere, key_for(10), "not held up")
     arrived = attended.receive(WAIT)
     handed = [filler.receive(WAIT) for _ in range(2 * LOOKED_AHEAD)]
     for item in handed:
@@ -165,9 +179,9 @@ def test_with_a_filler_nothing_is_held_up(connect: Connect) -> None:
     filler.close()
 
 
-def test_what_a_lost_consumer_had_is_handed_out_again_in_order(connect: Connect) -> None:
-    filler, agent = Filler(connect("dpm"), "red", held=[10]), attend(connect("h1"), (10, 10))
-    publish(connect, key_for(10), "one", "two", "three")
+def test_what_a_lost_consumer_had_is_handed_out_again_in_order(anywhere: Connect) -> None:
+    filler, agent = Filler(anywhere("dpm"), "red", held=[10]), attend(anywhere("h1"), (10, 10))
+    publish(anywhere, key_for(10), "one", "two", "three")
     first, *_ = arrivals(agent, 3)
     agent.acknowledge([first])
     agent.close()
@@ -176,23 +190,23 @@ def test_what_a_lost_consumer_had_is_handed_out_again_in_order(connect: Connect)
     assert texts(handed) == ["two", "three"]
     filler.acknowledge(handed[0])
     filler.step_aside(10)
-    assert texts(arrivals(attend(connect("h1"), (10, 10)), 1)) == ["three"]
+    assert texts(arrivals(attend(anywhere("h1"), (10, 10)), 1)) == ["three"]
     filler.close()
 
 
-def test_the_filler_steps_aside_for_one_slot_and_keeps_the_others(connect: Connect) -> None:
-    filler = Filler(connect("dpm"), "red")
+def test_the_filler_steps_aside_for_one_slot_and_keeps_the_others(anywhere: Connect) -> None:
+    filler = Filler(anywhere("dpm"), "red")
     with pytest.raises(SlotTaken):
-        attend(connect("h1"), (10, 10))
+        attend(anywhere("h1"), (10, 10))
     filler.step_aside(10)
     assert not filler.attends(10)
-    agent = attend(connect("h1"), (10, 10))
+    agent = attend(anywhere("h1"), (10, 10))
     for slot in (9, 10, 11):
-        publish(connect, key_for(slot), str(slot))
+        publish(anywhere, key_for(slot), str(slot))
     assert texts(arrivals(agent, 1)) == ["10"]
     assert sorted(texts(arrivals(filler, 2))) == ["11", "9"]
     with pytest.raises(SlotTaken):
-        attend(connect("h2"), (11, 11))
+        attend(anywhere("h2"), (11, 11))
     filler.close()
 
 

@@ -82,8 +82,8 @@ def scene(deployment: Deployment) -> Iterator[Scene]:
             made.agents[host] = Recording(
                 host,
                 MemoryStore(),
-                lambda token=file.token: PulsarConnection(deployment, token),  # type: ignore[misc]
-                lambda _vpc, revision, _data, applied=applied: applied.append(revision),  # type: ignore[misc]
+                lambda token=file.token: PulsarConnection(deployment, token),
+                lambda _vpc, revision, _data, applied=applied: applied.append(revision),
                 QUICK,
             )
             system.start(made.agents[host])

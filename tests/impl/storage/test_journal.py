@@ -78,6 +78,7 @@ def test_who_stands_by_leads_when_the_leader_is_gone_and_reads_what_it_left(open
     first.close()
     led(second).append([LATE])
     assert list(second.read()) == [ONE, OTHER, LATE]
+    assert list(opened().read()) == [ONE, OTHER, LATE]  # also without the lead
 
 
 def test_who_is_deposed_appends_nothing_any_more(opened: OpenLog) -> None:
@@ -89,6 +90,9 @@ def test_who_is_deposed_appends_nothing_any_more(opened: OpenLog) -> None:
         with pytest.raises(Deposed, match="journal-dpm: another instance has taken over"):
             first.append([LATE])
     first.append_soon(LATE)
+    first.lead()  # it has led already, and does not begin again
+    with pytest.raises(Deposed):
+        first.append([LATE])
     second.append([Entry("b", b"end")])
     assert list(second.read()) == [ONE, OTHER, Entry("b", b"end")]
 

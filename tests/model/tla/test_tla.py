@@ -98,7 +98,7 @@ def test_a_variant_breaks_the_same_promise_as_soon(
     protocol: Protocol, row: VariantCounterexample, tmp_path: Path
 ) -> None:
     """The configuration restricted to the steps of the shipped shortest run, in any order and as often as they are enabled."""
-    (vector,) = read_vectors([negative_of(protocol) / f"{row.variant.replace('_', '-')}.itf.json"], *PROTOCOLS)
+    (vector,) = read_vectors([negative_of(protocol) / f"{row.variant.replace('_', '-')}.scenario"], *PROTOCOLS)
     world = kept_to(vector.trace.configuration, vector.protocol, vector.trace.steps)
     promises = [promise for promise in protocol.promises if promise.name == row.promise]
     found = explore(vector.protocol, world, promises=promises, sometimes=[], deadlocks=False, forget_spent=False)

@@ -551,7 +551,7 @@ def test_the_command_line_says_what_was_driven(
     world: World, start: Callable[..., StandInNcm], trace: Path, vectors: list[Vector]
 ) -> None:
     start()
-    left = next(vectors_of(PROTOCOL).glob("24-*.json"))
+    left = next(vectors_of(PROTOCOL).rglob("24-*.scenario"))
     done = ondemand(str(trace), str(left), "--json", "-", "--received", *wired(world))
     assert done.returncode == Exit.HOLDS, done.stderr
     result = json.loads(done.stdout)
@@ -601,7 +601,7 @@ def test_the_command_line_refuses_what_does_not_go_together(arguments: list[str]
 
 
 def test_the_command_line_refuses_traces_in_which_ncm_has_no_part(world: World) -> None:
-    other = next((vectors_of(PROTOCOL).parent / "message-queue").glob("01-*.json"))
+    other = next((vectors_of(PROTOCOL).parent / "message-queue").rglob("01-*.scenario"))
     done = ondemand(str(other), *wired(world))
     assert done.returncode == Exit.BAD_INPUT
     assert "a trace of message-queue, which does not involve Alcor's NCM; name a trace of on-demand" in done.stderr

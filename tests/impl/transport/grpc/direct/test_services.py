@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from impl.broker.deployment import Deployment
-from impl.messages import Accepted, Confirmed, Hello, Kind, Published, Push, Subscribe
+from impl.messages import Accepted, Confirmed, Hello, Kind, Message, Published, Push, Subscribe
 from impl.service.direct_agent import AgentServer
 from impl.transport.grpc.endpoints import Deadlines
 from impl.transport.grpc.event_loop import Loop
 from impl.transport.grpc.revisions import Reading
+from tests.impl.intercepting import intercept
 from tests.impl.transport.grpc.direct.scene import DirectScene, direct_scene
 
 
@@ -22,7 +23,8 @@ def test_the_whole_life_of_a_channel_with_calls_for_what_is_for_one_host(
     deployment: Deployment, loop: Loop, tmp_path: Path, by_address: bool
 ) -> None:
     with direct_scene(deployment, loop, tmp_path, "h1", "h2", "h3", by_address=by_address) as on:
-        on.dpm.keep_received = True
+        received: list[Message] = []
+        intercept(on.dpm, lambda message, topic: received.append(message))
         on.start("h1", "h2", "h3")
         on.place("red", h1=1, h2=1)
         on.place("blue", h3=1)
@@ -47,7 +49,7 @@ def test_the_whole_life_of_a_channel_with_calls_for_what_is_for_one_host(
         assert on.addressed()
         assert [on.vpcs_heard_of(host) for host in ("h1", "h2", "h3")] == [{"red"}, {"red"}, {"blue"}]
         assert [on.came_by_the_inbox(host) for host in ("h1", "h2", "h3")] == [0, 0, 0]
-        said = [item for item in on.dpm.received if isinstance(item, Hello | Accepted | Confirmed)]
+        said = [item for item in received if isinstance(item, Hello | Accepted | Confirmed)]
         assert {message for message in said if not isinstance(message, Hello)} == {
             Confirmed("h1", 1, "red", 2),
             Confirmed("h2", 1, "red", 2),
