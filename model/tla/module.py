@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from model.bad_input import BadInput
-from model.explore.kernel.emit import ENVIRONMENT_ROLES, OWED
+from model.explore.kernel.emit import OWED
+from model.explore.kernel.ground import ENVIRONMENT_ROLES
 from model.language import (
     Action,
     Assumption,

@@ -228,7 +228,7 @@ def test_a_divergence_at_the_start_is_not_shrunk() -> None:
 def test_a_failure_of_enabledness_is_shrunk() -> None:
     _, found = shrunk(PROTOCOL, "one-network", Cores(aca=EvictsLocalPods))
     assert found.divergence is not None
-    assert found.divergence.field.endswith(": may_evict")
+    assert found.divergence.field.endswith(": timer: evict")
     assert found.smallest is not None
     assert found.smallest.steps <= 12
 
