@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
+from conformance.bindings.observe import Difference
 from conformance.replay.judged_role import CoreFailed
 from conformance.replay.lockstep import Divergence, Leaving, Replay
-from conformance.replay.observe import Difference
 from conformance.replay.targets import Target
 from impl.core import IllegalInput
+from impl.wire.codec import MalformedMessage
 from model import language
 from model.language import Action
 from model.reference.interpreter import Interpreter
@@ -84,14 +85,15 @@ def follow(
     divergence, refused = None, ""
     try:
         followed.all()
-    except Diverges as problem:
-        done, wrong = followed.done, problem.difference
+    except (Diverges, CoreFailed, MalformedMessage) as problem:
+        error = Difference("action", "taken", f"an error: {problem}")
+        done, wrong = followed.done, problem.difference if isinstance(problem, Diverges) else error
         action = str(trace.steps[done - 1]) if done else "start"
         divergence = Divergence(
             name, done, action, wrong.field, wrong.expected, wrong.observed, "the run was followed so far"
         )
     except Refused as problem:
-        refused = f"step {followed.done}: {problem}"
+        refused = f"step {followed.done}: the implementation never does {trace.steps[followed.done - 1]}: {problem}"
     finally:
         binding.close()
     taken = followed.actions[: followed.done]
@@ -140,8 +142,6 @@ class _Followed:
                 if not leaves:
                     raise Diverges("action", "taken", f"refused: {problem}") from problem
                 allowed = [state]
-            except CoreFailed as problem:
-                raise Diverges("action", "taken", f"an error: {problem}") from problem
             state = self._fitting(allowed)
         self._binding.end(state)
 

@@ -27,7 +27,7 @@ from impl.core import Effects, Send
 from impl.errors import BadDeployment
 from impl.outputs import Listen, Publish, Role, StopListening
 from impl.process import Process
-from impl.roles.slots import SlotsAcaRole
+from impl.roles.slots_roles import SlotsAcaRole
 from impl.roles.timing import Timing
 from impl.service.slot_filler import MARK, Filler
 from impl.slots.aca import SlotsAca

@@ -19,7 +19,7 @@ from conformance.evidence.staleness import Part, earlier, stale
 from conformance.evidence.variants import promises_of
 from conformance.logs.verdict import Verdict
 from conformance.mutation.status import Held, held
-from conformance.protocols import NOT_REPLAYED, REPLAYED, base
+from conformance.protocols import DRIVEN, NOT_REPLAYED, REPLAYED, base
 from conformance.replay.replays import (
     FOUND,
     NEGATIVE,
@@ -300,7 +300,11 @@ def current_vectors(found: Evidence, stated: Protocol) -> list[Vector]:
     taken = {step.action for vector in vectors if vector.diverges_at is None for step in vector.trace.steps}
     missing = [action.name for action in stated.actions if action.name not in taken]
     if found.replayed and missing:
-        found.outdated["vectors"] = f"none of them takes {listed(missing)}"
+        why = f"none of them takes {listed(missing)}"
+        if base(stated).name in DRIVEN:
+            found.outdated["vectors"] = why
+        else:
+            found.unmet.append(f"The vectors of {base(stated).name}: {why}; write a scenario that does")
     return vectors
 
 

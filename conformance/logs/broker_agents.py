@@ -24,7 +24,7 @@ from impl.messages import Pod, Subscribe
 from impl.on_demand.aca import Aca
 from impl.outputs import Acknowledge, Listen, Output, Publish, SetAside, Work, run
 from impl.process import Process
-from impl.roles.composite import AcaRole
+from impl.roles.composite_roles import AcaRole
 from impl.roles.timing import Timing
 from impl.storage.store import Outgoing
 from impl.transport.interface import Connection, Delivery, Letter, Session

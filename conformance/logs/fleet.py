@@ -20,7 +20,7 @@ from itertools import accumulate, count
 from pathlib import Path
 from typing import Any, Final
 
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from impl.broker import topics
 from impl.composite import CompositeAca, CompositeDpm, of_message_queue
 from impl.core import Effects
@@ -33,8 +33,8 @@ from impl.message_queue.thresholds import NEVER_LARGE
 from impl.messages import Kind, Pod, Registered
 from impl.outputs import Output, Publish, Role, SetAside, Work, run
 from impl.process import Process
-from impl.roles.composite import AcaRole, DpmRole
-from impl.roles.on_demand import NcmRole
+from impl.roles.composite_roles import AcaRole, DpmRole
+from impl.roles.on_demand_roles import NcmRole
 from impl.roles.timing import Timing
 from impl.storage.store import Outgoing
 from impl.transport.interface import Delivery, Letter

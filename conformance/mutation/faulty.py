@@ -15,7 +15,7 @@ from conformance.mutation.cores.loading import mutated
 from conformance.mutation.faulty_message_queue import FAULTY as OF_MESSAGE_QUEUE
 from conformance.mutation.faulty_on_demand import FAULTY as OF_ON_DEMAND
 from conformance.mutation.faulty_on_demand import RESTRICTIVE
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from impl.cli.console import no_such
 from impl.cli.exits import Exit, Problem
 

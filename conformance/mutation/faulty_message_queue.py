@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from impl.core import ADMINISTRATION, Effects, Send
 from impl.message_queue.aca import MessageQueueAca
 from impl.message_queue.cache import Subscription, VpcInfo

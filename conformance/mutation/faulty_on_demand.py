@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar, Final
 
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from impl.core import Effects, Send
 from impl.messages import Applied, Granted, Outcome, Pod, Reason, Refused, Report, Request, Route
 from impl.on_demand.aca import Aca

@@ -4,35 +4,28 @@ What arrives is held unacknowledged and handed to the core when the trace says s
 that takes it. Where in its work a process crashes is the `after` of its restart, so the driver looks ahead to its next step.
 
 Here is what all protocols have in common. The spontaneous actions of a role, what is observed, and what an agent may receive are
-defined by the driver of one protocol: `conformance.replay.on_demand`, `conformance.replay.message_queue`.
+defined by the driver of one protocol: `conformance.bindings.on_demand`, `conformance.bindings.message_queue`.
 """
 
 from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Final, Protocol
 
+from conformance.bindings.observe import Difference
+from conformance.replay.cores import Cores
 from conformance.replay.enabledness import EnabledList, SpontaneousAction, UnauthorizedMessage, View, enabledness
 from conformance.replay.held_process import HeldProcess
 from conformance.replay.judged_role import CoreFailed, answered, calling, querying
 from conformance.replay.memo import Memo
-from conformance.replay.observe import Difference
 from conformance.replay.targets import Target, reader_of
 from impl.core import Effects, IllegalInput, Send
 from impl.errors import EnvironmentProblem
-from impl.message_queue.aca import MessageQueueAca
-from impl.message_queue.dpm import MessageQueueDpm
-from impl.message_queue.thresholds import Thresholds
 from impl.messages import Message
-from impl.on_demand.aca import Aca
-from impl.on_demand.dpm import Dpm
-from impl.on_demand.ncm import Ncm
 from impl.outputs import Role
-from impl.process import Process
 from impl.timers import Timer, Timers, When
 from model.language import Action
 from model.reference.interpreter import Events, Interpreter
@@ -45,24 +38,6 @@ RESTARTS: Final = frozenset({"restart_dpm", "restart_ncm"})
 """Actions that are a crash and a start of a process that keeps its state."""
 
 Choices = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Cores:
-    """The factories of cores, the roles and the runner; a test replaces one to see that replays notice it."""
-
-    dpm: Callable[[], Dpm] = Dpm
-    ncm: Callable[[], Ncm] = Ncm
-    aca: Callable[[str], Aca] = Aca
-    message_queue_dpm: Callable[[Thresholds], MessageQueueDpm] = MessageQueueDpm
-    message_queue_aca: Callable[[str], MessageQueueAca] = MessageQueueAca
-    runner: type[Process] = Process
-    roles: Mapping[type[Role], type[Role]] = field(default_factory=dict)
-    """Instead of these roles."""
-
-    def role(self, kind: type[Role]) -> Callable[..., Role]:
-        """What makes this kind of role."""
-        return self.roles.get(kind, kind)
 
 
 class NotDrivable(Exception):

@@ -13,7 +13,7 @@ from conformance.bindings.failover import FailoverBinding
 from conformance.bindings.slots import SlotsBinding
 from conformance.data.files import kept
 from conformance.protocols import base
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from conformance.replay.lockstep import Divergence, Leaving, Replay, replay
 from conformance.replay.memo import Memo
 from conformance.replay.targets import Target

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, Literal
 
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from conformance.replay.lockstep import Divergence, Replay, replay
 from conformance.replay.replays import Vector, replay_all
 from conformance.replay.targets import Target

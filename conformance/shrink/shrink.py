@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from conformance.replay.lockstep import Divergence, Leaving, Replay, replay
 from conformance.replay.replays import Vector
 from conformance.replay.targets import Target

@@ -12,7 +12,7 @@ greet h1 1
 store p1 1
 learn h1 1 p1 1
   expect known h1 p1 = 1
-  expect route_state h1 p2 = none
+  expect not told h2 p1
 ```
 
 A step is an action with its arguments, in the order of its parameters. What is expected of a step stands below it

@@ -20,7 +20,7 @@ from impl.message_queue.aca import MessageQueueAca
 from impl.messages import VPC_NAME, Confirmed, Kind, Part, Pod, Push, Subscribe
 from impl.on_demand.aca import Aca
 from impl.outputs import Answer
-from impl.roles.composite import AcaRole
+from impl.roles.composite_roles import AcaRole
 from impl.roles.timing import Timing
 from impl.service.loop import Service
 from impl.storage.store import Store

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from impl.core import Effects
-from impl.roles.on_demand import NcmRole
+from impl.roles.on_demand_roles import NcmRole
 from impl.roles.timing import Timing
 from impl.service.ncm import NcmService
 from impl.storage.store import Store

@@ -17,7 +17,7 @@ from impl.message_queue.dpm import MessageQueueDpm
 from impl.message_queue.thresholds import NEVER_LARGE, Thresholds
 from impl.messages import Administrative, Kind, Message, Notice, Pod
 from impl.on_demand.dpm import Dpm
-from impl.roles.composite import DpmRole
+from impl.roles.composite_roles import DpmRole
 from impl.roles.timing import Timing
 from impl.service.loop import Service
 from impl.storage.store import Store

@@ -9,7 +9,7 @@ from impl.events.event_schema import ON_DEMAND
 from impl.events.on_demand import OnDemandNcmProjection
 from impl.events.recorder import Recorder, Sink
 from impl.on_demand.ncm import Ncm
-from impl.roles.on_demand import NcmRole
+from impl.roles.on_demand_roles import NcmRole
 from impl.roles.timing import Timing
 from impl.service.loop import Service
 from impl.storage.store import Store

@@ -25,7 +25,7 @@ from impl.core import Effects, Event, IllegalInput, Send
 from impl.errors import BadDeployment, EnvironmentProblem, NotAllowed
 from impl.messages import Message, Told
 from impl.outputs import Answer, Listen, Role, Work
-from impl.roles.slots import SlotsAcaRole
+from impl.roles.slots_roles import SlotsAcaRole
 from impl.roles.timing import Timing
 from impl.service.loop import Service
 from impl.service.slot_filler import MARK, Filler

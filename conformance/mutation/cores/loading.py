@@ -13,11 +13,14 @@ from typing import Any, Final
 
 from conformance.mutation.cores.modules import MODULES
 from conformance.mutation.cores.source import ROOT, Source
-from conformance.replay.driver import Cores
-from impl.roles import message_queue, on_demand
+from conformance.replay.cores import Cores
+from impl.roles import message_queue_roles, on_demand_roles
 from model.language import Source as Declared
 
-ROLES: Final = (on_demand.DpmRole, on_demand.NcmRole, on_demand.AcaRole, message_queue.DpmRole, message_queue.AcaRole)
+ROLES: Final = (
+    *(on_demand_roles.DpmRole, on_demand_roles.NcmRole, on_demand_roles.AcaRole),
+    *(message_queue_roles.DpmRole, message_queue_roles.AcaRole),
+)
 
 
 @lru_cache(maxsize=32)

@@ -8,7 +8,7 @@ from typing import Final
 MODULES: Final[Mapping[str, Sequence[str]]] = {
     "on-demand": (
         *("impl.on_demand.dpm", "impl.on_demand.ncm", "impl.on_demand.aca"),
-        *("impl.timers", "impl.roles.on_demand"),
+        *("impl.timers", "impl.roles.on_demand_roles"),
     ),
     "message-queue": (
         *(
@@ -17,7 +17,7 @@ MODULES: Final[Mapping[str, Sequence[str]]] = {
             "impl.message_queue.rules",
             "impl.message_queue.decisions",
         ),
-        *("impl.message_queue.dpm", "impl.message_queue.aca", "impl.roles.message_queue"),
+        *("impl.message_queue.dpm", "impl.message_queue.aca", "impl.roles.message_queue_roles"),
     ),
 }
 """By protocol."""

@@ -56,6 +56,13 @@ class HoldsOnToTheFirst(Dpm):
             super().apply(record)  # type: ignore[arg-type] # only passed on
 
 
+class Breaks(Dpm):
+    """An answer is too much for it."""
+
+    def receive(self, message: object) -> Effects:
+        raise ValueError("what is that?")
+
+
 class SendsFirst(Process):
     """Sends what it has only decided."""
 
@@ -126,6 +133,7 @@ class LoadsWithoutRecords(JournalStore):
 WRONG = [
     (Parts(core=GivesAVersionAgain), "one-instance-decides", "append"),
     (Parts(core=HoldsOnToTheFirst), "one-instance-decides", "action"),
+    (Parts(core=Breaks), "one-instance-decides", "action"),
     (Parts(runner=SendsFirst), "one-instance-decides", "append"),
     (Parts(runner=SendsFirst), "sends-before-it-records", "append"),
     (Parts(runner=AcknowledgesFirst), "one-instance-decides", "mark"),

@@ -188,7 +188,7 @@ def refuses_nobody(broker: memory.MemoryBroker, place: memory.Place) -> None:
     [
         (memory, "_is_for", hands_out_to_anybody, "the-broker-looks-ahead", "given"),
         (memory.MemoryBroker, "leave", loses_what_is_held, "handed-out-again", "given"),
-        (memory.MemoryBroker, "attend", refuses_nobody, "refused-by-the-broker", "refused"),
+        (memory.MemoryBroker, "attend", refuses_nobody, "refused-by-the-broker", "accepted"),
     ],
 )
 def test_a_wrong_transport_is_noticed(

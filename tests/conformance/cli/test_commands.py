@@ -26,7 +26,8 @@ from conformance.evidence.background_broker import BrokerInBackground
 from conformance.evidence.gathering import Evidence, gather
 from conformance.evidence.variants import negative_of
 from conformance.protocols import PROTOCOLS, REPLAYED
-from conformance.replay.replays import read_vectors, trace_files, vectors_of
+from conformance.replay.replays import read_vectors, replay_all, trace_files, vectors_of
+from conformance.replay.targets import open_target
 from impl.broker.deployment import Deployment
 from impl.cli.exits import Exit, worst
 from impl.errors import EnvironmentProblem
@@ -222,7 +223,6 @@ def trace_with(change: Callable[[dict[str, Any]], object], into: Path) -> Path:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda data: data.pop("#meta"), "#meta: expected an object, found nothing"),
         (lambda data: data["#meta"].pop("configuration"), "#meta.configuration: expected an object, found nothing"),
         (lambda data: data["#meta"].update(diverges_at=1000), "#meta.diverges_at: expected a step of the trace"),
         (lambda data: data.update(states=[]), "states: expected at least one state, found none"),
@@ -656,6 +656,7 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
         "live",
         "simulate",
         "replay",
+        "not_replayed",
         "validate",
         "missing",
         "stale",
@@ -796,7 +797,7 @@ def test_generated_vectors_of_an_earlier_statement_are_no_pass_and_no_end(
 ) -> None:
     file = min((copied / folder).glob("*.scenario"))
     edit(file, "\nplace ", "\nstore p1 1\nplace ")
-    found = Evidence(PROTOCOL, ())
+    found = Evidence(PROTOCOL, ("two-hosts",))
     assert gathering.current_vectors(found, PROTOCOL) == []
     assert found.stale.startswith(
         f"The {called} of on-demand are stale: they are runs of an earlier statement ({file}: line "
@@ -810,7 +811,7 @@ def test_an_action_that_no_vector_takes_makes_them_stale(copied: Path) -> None:
     for file in copied.rglob("*.scenario"):
         if "\nevict " in file.read_text(encoding="utf-8"):
             file.unlink()
-    found = Evidence(PROTOCOL, ())
+    found = Evidence(PROTOCOL, ("two-hosts",))
     assert gathering.current_vectors(found, PROTOCOL)
     assert found.stale == (
         "The vectors of on-demand are stale: none of them takes evict. Run `ondemand golden vectors on-demand`."
@@ -818,10 +819,21 @@ def test_an_action_that_no_vector_takes_makes_them_stale(copied: Path) -> None:
     assert found.exit is Exit.UNDECIDED
 
 
+def test_an_action_that_no_scenario_written_by_hand_takes_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    stated = configurations.meant(None, "failover", None)
+    fewer = [file for file in trace_files(vectors_of(stated)) if "\npause " not in file.read_text(encoding="utf-8")]
+    monkeypatch.setattr(gathering, "trace_files", lambda folder: fewer)
+    found = Evidence(stated, ())
+    assert gathering.current_vectors(found, stated)
+    (said,) = found.unmet
+    assert said.endswith("no scenario takes pause, wake; write one")
+    assert found.exit is Exit.VIOLATED
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("known h1 p2 = 2", "known h1 p2 = 1", "line 33: step 21: expected known h1 p2 = 1, found known h1 p2 = 2"),
+        ("known h1 p2 = 2", "known h1 p2 = 1", "line 29: step 20: expected known h1 p2 = 1, found known h1 p2 = 2"),
         ("\ngreet h1 1", "\nstore p1 2\ngreet h1 1", "line 10: store(pod=p1, version=2) is not enabled: config("),
     ],
     ids=["expectation", "step"],
@@ -861,6 +873,35 @@ def test_only_traces_that_an_implementation_follows_are_replayed(ondemand: Comma
     ended = ondemand("replay", other)
     assert ended.code == 2
     assert "a trace of small-networks, which is not replayed in this way" in ended.err
+
+
+def test_an_action_that_no_scenario_of_slots_takes_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slots = configurations.meant(None, "slots", None)
+    for file in trace_files(vectors_of(slots)):
+        if "\nlook_ahead " not in file.read_text(encoding="utf-8"):
+            shutil.copy(file, tmp_path)
+    monkeypatch.setattr(gathering, "vectors_of", lambda protocol: tmp_path)
+    found = Evidence(slots, ())
+    assert gathering.current_vectors(found, slots)
+    assert found.unmet == ["The vectors of slots: none of them takes look_ahead; write a scenario that does"]
+    assert found.exit is Exit.VIOLATED
+
+
+def test_check_says_why_a_protocol_or_a_vector_is_not_replayed() -> None:
+    small, failover = configurations.meant(None, "small-networks", None), configurations.meant(None, "failover", None)
+    found = Evidence(small, ())
+    assert "not replayed: it has no implementation of its own" in printed(found)
+    assert str(found.as_json()["not_replayed"]).startswith("it has no implementation of its own")
+    assert {mark for promise in small.promises for mark in found.row(promise)[3]} == {"-"}
+    found = Evidence(failover, ())
+    assert found.as_json()["not_replayed"] is None
+    with open_target("memory") as target:
+        found.replays["memory"] = replay_all(read_vectors([vectors_of(failover)], failover), target)
+    assert found.replays["memory"].verdict == "conforms"
+    assert (
+        "several-decide-at-once was not driven to its end on memory: step 3: the implementation never does load("
+        in " ".join(printed(found).split())
+    )
 
 
 def test_replay_shows_what_each_agent_received(ondemand: Command) -> None:

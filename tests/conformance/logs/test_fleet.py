@@ -15,7 +15,7 @@ from conformance.logs.lines import Vocabulary
 from conformance.logs.one_pass import validate
 from conformance.logs.reading import LogFile
 from conformance.protocols import named
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from impl.broker.deployment import Deployment
 from impl.core import Effects
 from impl.messages import Applied, Pod

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
+from conformance.bindings.message_queue import MessageQueueDriver
+from conformance.bindings.on_demand import OnDemandDriver
 from conformance.logs.lines import Vocabulary
 from conformance.mutation.faulty import cores_of
 from conformance.protocols import named
 from conformance.replay import lockstep
-from conformance.replay.driver import Cores, Driver, process_of
-from conformance.replay.message_queue import MessageQueueDriver
-from conformance.replay.on_demand import OnDemandDriver
+from conformance.replay.cores import Cores
+from conformance.replay.driver import Driver, process_of
 from conformance.replay.replays import Vector, read_vectors, replay_all, vectors_of
 from conformance.replay.targets import open_target
 from impl.core import Effects
@@ -224,7 +225,7 @@ def test_the_effect_of_a_faulty_core_shows_in_its_line(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("faulty", "told"),
     [
-        ("confirms_what_it_did_not_apply", "message-queue.receive: known"),
+        ("confirms_what_it_did_not_apply", "message-queue.learn: known"),
         ("takes_a_refusal_for_success", "message-queue.hear_refusal is written as ['message-queue.hear_acceptance']"),
     ],
 )

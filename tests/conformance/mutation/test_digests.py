@@ -46,11 +46,12 @@ def test_statements_have_digests_of_their_own() -> None:
 
 def test_of_cores_everything_that_decides_counts() -> None:
     assert set(inputs_of_cores(PROTOCOL)) == {"statement", "cores", "vectors", "replays", "logs"}
-    assert set(inputs_of_cores(PROTOCOL)["cores"]) == {f"impl/on_demand/{role}.py" for role in ("dpm", "ncm", "aca")}
+    cores = {f"impl/on_demand/{role}.py" for role in ("dpm", "ncm", "aca")}
+    assert set(inputs_of_cores(PROTOCOL)["cores"]) == {*cores, "impl/timers.py", "impl/roles/on_demand_roles.py"}
     replays = {path.relative_to(digests.ROOT).as_posix() for path in modules(CORES_BY, REPLAYS)}
     assert {
         "conformance/replay/lockstep.py",
-        "conformance/replay/on_demand.py",
+        "conformance/bindings/on_demand.py",
         "conformance/replay/enabledness.py",
         "conformance/mutation/cores/engines.py",
         "impl/storage/store.py",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from conformance.replay.replays import Vector, read_vectors, replay_all, vectors_of
 from conformance.replay.targets import open_target
 from impl.core import Effects

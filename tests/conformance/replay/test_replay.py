@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from conformance.bindings.observe import NOT_COMPARED, OBSERVED
+from conformance.bindings.on_demand_names import MESSAGES
 from conformance.evidence.variants import breaking
 from conformance.mutation.faulty import cores_of
 from conformance.mutation.faulty_on_demand import FAULTY
-from conformance.replay.driver import RESTARTS, Cores
-from conformance.replay.observe import NOT_COMPARED, OBSERVED
-from conformance.replay.on_demand_names import MESSAGES
+from conformance.replay.cores import Cores
+from conformance.replay.driver import RESTARTS
 from conformance.replay.replays import Replays, Vector, read_vectors, replay_all, vectors_of
 from conformance.replay.targets import MemoryTarget, open_target
 from conformance.vectors.coverage import Coverage

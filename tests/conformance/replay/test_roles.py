@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from conformance.mutation.cores.loading import ROLES
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from impl.broker import topics
 from impl.core import Event
 from impl.messages import Message, Subscribe
 from impl.outputs import Listen, Role, Work
-from impl.roles import message_queue, on_demand
+from impl.roles import message_queue_roles, on_demand_roles
 from impl.service.aca import AcaService
 from impl.service.dpm import DpmService
 from impl.service.ncm import NcmService
@@ -33,25 +33,25 @@ def without(*actions: str) -> Any:
     return due
 
 
-class NeverReminds(on_demand.NcmRole):
+class NeverReminds(on_demand_roles.NcmRole):
     """A timer that never fires: a host that lost a message hears of it no more."""
 
     due = without("remind")
 
 
-class NeverResends(on_demand.DpmRole):
+class NeverResends(on_demand_roles.DpmRole):
     """A change that NCM did not receive stays without an outcome."""
 
     due = without("resend")
 
 
-class NeverTimesOut(on_demand.AcaRole):
+class NeverTimesOut(on_demand_roles.AcaRole):
     """A packet without an answer is held for ever."""
 
     due = without("time_out")
 
 
-class PausesUnderTheWrongKey(on_demand.AcaRole):
+class PausesUnderTheWrongKey(on_demand_roles.AcaRole):
     """The pause of a pair is kept for its destination, and ends by no timer."""
 
     def due(self, now: float) -> Iterator[Timer]:
@@ -62,7 +62,7 @@ class PausesUnderTheWrongKey(on_demand.AcaRole):
             yield timer
 
 
-class RemindsTheUnmet(on_demand.NcmRole):
+class RemindsTheUnmet(on_demand_roles.NcmRole):
     """A reminder of a host whose agent has never spoken ends NCM."""
 
     def due(self, now: float) -> Iterator[Timer]:
@@ -70,29 +70,29 @@ class RemindsTheUnmet(on_demand.NcmRole):
         yield from self.timers.waiting("remind", self.core.unconfirmed(), 0.0, now)
 
 
-class FiresAtOnce(on_demand.DpmRole):
+class FiresAtOnce(on_demand_roles.DpmRole):
     """Waits for nothing, and sends every change twice."""
 
     def due(self, now: float) -> Iterator[Timer]:
         return (Timer("resend", change) for change in self.core.pending())
 
 
-class NeverListens(on_demand.NcmRole):
+class NeverListens(on_demand_roles.NcmRole):
     """Does not listen to a host that is registered while it runs."""
 
     def take(self, message: Message, topic: str) -> Work:
-        return self.core.receive(message, on_demand.channel_of(topic))
+        return self.core.receive(message, on_demand_roles.channel_of(topic))
         yield
 
 
-class ForgetsToListenAgain(on_demand.NcmRole):
+class ForgetsToListenAgain(on_demand_roles.NcmRole):
     """Listens to no host after a restart."""
 
     def listening(self) -> Iterator[Listen]:
         return iter(())
 
 
-class TrustsEveryChannel(on_demand.NcmRole):
+class TrustsEveryChannel(on_demand_roles.NcmRole):
     """Takes what comes by any topic for the words of the host that it names."""
 
     def take(self, message: Message, topic: str) -> Work:
@@ -101,7 +101,7 @@ class TrustsEveryChannel(on_demand.NcmRole):
         return (yield from super().take(message, f"requests-{host}" if is_from_host else topic))
 
 
-class AnswersUnsubscribed(message_queue.AcaRole):
+class AnswersUnsubscribed(message_queue_roles.AcaRole):
     """Says that it has subscribed, and has not."""
 
     def _subscribe(self, message: Subscribe) -> Work:
@@ -109,19 +109,19 @@ class AnswersUnsubscribed(message_queue.AcaRole):
         yield
 
 
-class NeverDeclines(message_queue.AcaRole):
+class NeverDeclines(message_queue_roles.AcaRole):
     """Leaves DPM without an answer while the broker is out of reach."""
 
     due = without("decline")
 
 
-class NeverGivesUp(message_queue.DpmRole):
+class NeverGivesUp(message_queue_roles.DpmRole):
     """Asks a host that does not answer for ever, or not at all."""
 
     due = without("give_up")
 
 
-class MissesWhatChanged(message_queue.DpmRole):
+class MissesWhatChanged(message_queue_roles.DpmRole):
     """Looks at one VPC at a time, and forgets the others that have changed."""
 
     def _decisions(self, vpc: str, now: float) -> Iterator[Timer]:
@@ -130,7 +130,7 @@ class MissesWhatChanged(message_queue.DpmRole):
         yield from timers
 
 
-class ReadsByAnothersSubscription(message_queue.AcaRole):
+class ReadsByAnothersSubscription(message_queue_roles.AcaRole):
     """Receives, and acknowledges, what is kept for another host."""
 
     def _listen(self, vpc: str, *, waits: bool = True) -> Listen:
@@ -161,7 +161,7 @@ def test_a_wrong_role_is_red(wrong: type[Role], protocol: str) -> None:
     assert first_divergence(protocol, Cores(roles={wrong.__bases__[0]: wrong}))
 
 
-class Waits(on_demand.AcaRole):
+class Waits(on_demand_roles.AcaRole):
     """A right role, by another name."""
 
     def happened(self, event: Event) -> None:
@@ -169,7 +169,7 @@ class Waits(on_demand.AcaRole):
 
 
 def test_a_right_role_is_green() -> None:
-    assert first_divergence("on-demand", Cores(roles={on_demand.AcaRole: Waits})) == ""
+    assert first_divergence("on-demand", Cores(roles={on_demand_roles.AcaRole: Waits})) == ""
 
 
 def test_services_run_the_roles_that_are_replayed() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conformance.protocols import named
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from conformance.replay.replays import read_vectors, replay_all, vectors_of
 from conformance.replay.targets import MemoryTarget
 from impl.core import Effects, Send

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conformance.configurations import of_scenarios
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from conformance.replay.held_process import HeldProcess
 from conformance.replay.lockstep import Replay, replay
 from conformance.replay.targets import MemoryTarget

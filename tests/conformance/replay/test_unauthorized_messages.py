@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from conformance.replay.memo import Memo
 from conformance.replay.replays import Vector, read_vectors, replay_all, vectors_of
 from conformance.replay.targets import open_target

@@ -10,7 +10,7 @@ import pytest
 
 from conformance.mutation.faulty import cores_of
 from conformance.protocols import DRIVEN, named
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from conformance.replay.lockstep import replay
 from conformance.replay.replays import Vector, read_vectors, trace_files, vectors_of
 from conformance.replay.targets import open_target

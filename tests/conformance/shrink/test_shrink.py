@@ -19,7 +19,7 @@ from conformance.evidence.variants import negative_of
 from conformance.mutation.faulty import EVERY_FAULTY, cores_of
 from conformance.mutation.faulty_message_queue import FAULTY as OF_MESSAGE_QUEUE
 from conformance.mutation.faulty_on_demand import FAULTY, RESTRICTIVE
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from conformance.replay.lockstep import replay
 from conformance.replay.replays import Vector, read_vectors, trace_files, vectors_of
 from conformance.replay.targets import open_target

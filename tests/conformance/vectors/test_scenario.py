@@ -135,6 +135,7 @@ def test_a_negative_scenario_says_where_it_leaves_and_what_it_breaks() -> None:
             assert f"variant        {file.stem.replace('-', '_')}\n" in text, file
 
 
+@pytest.mark.slow
 def test_scenarios_and_itf_files_say_the_same(ondemand: Command, tmp_path: Path) -> None:
     ended = ondemand("vectors", "--out", tmp_path)
     assert (ended.code, ended.out) == (0, f"Wrote {len(EVERY)} vectors to {tmp_path}.\n".replace(",", ""))
@@ -151,6 +152,7 @@ def test_scenarios_and_itf_files_say_the_same(ondemand: Command, tmp_path: Path)
             )
 
 
+@pytest.mark.slow
 def test_what_is_written_as_a_scenario_is_read_again(tmp_path: Path) -> None:
     for file in EVERY:
         vector = read_vector(file, *PROTOCOLS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from impl.message_queue.aca import MessageQueueAca
 from impl.message_queue.cache import VpcInfo
 from impl.message_queue.dpm import MessageQueueDpm

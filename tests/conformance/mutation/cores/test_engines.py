@@ -7,7 +7,7 @@ import pytest
 from conformance.mutation.cores.engines import ENGINES, compared, comparisons
 from conformance.mutation.cores.loading import cores_with, source
 from conformance.mutation.table import Kill
-from conformance.replay.driver import Cores
+from conformance.replay.cores import Cores
 from model.language import Protocol
 from spec.message_queue.protocol import PROTOCOL as QUEUE
 from spec.on_demand.protocol import PROTOCOL

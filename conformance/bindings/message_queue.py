@@ -20,14 +20,15 @@ from operator import methodcaller
 from typing import Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
-from conformance.replay.driver import Choices, Cores, Driver, NotDrivable
+from conformance.bindings.message_queue_decisions import AT_ONCE, DUE, MAY, SPONTANEOUS, TIMED
+from conformance.bindings.message_queue_names import MESSAGES, Naming, content, parts
+from conformance.bindings.message_queue_topics import Topics
+from conformance.bindings.observe import Difference, differing
+from conformance.replay.cores import Cores
+from conformance.replay.driver import Choices, Driver, NotDrivable
 from conformance.replay.enabledness import EnabledList, UnauthorizedMessage, View
 from conformance.replay.held_process import HeldProcess
 from conformance.replay.judged_role import querying
-from conformance.replay.message_queue_decisions import AT_ONCE, DUE, MAY, SPONTANEOUS, TIMED
-from conformance.replay.message_queue_names import MESSAGES, Naming, content, parts
-from conformance.replay.message_queue_topics import Topics
-from conformance.replay.observe import Difference, differing
 from conformance.replay.targets import Target
 from impl.broker import topics
 from impl.core import Effects, IllegalInput, Send
@@ -50,7 +51,7 @@ from impl.messages import (
     Subscribe,
 )
 from impl.outputs import Role
-from impl.roles.message_queue import AcaRole, DpmRole
+from impl.roles.message_queue_roles import AcaRole, DpmRole
 from impl.roles.timing import Timing
 from impl.timers import Timer, When
 from model.language import Action

@@ -8,12 +8,13 @@ from functools import cached_property, partial
 from itertools import product
 from typing import Any, ClassVar, Final
 
-from conformance.replay.driver import Choices, Cores, Driver, NotDrivable
+from conformance.bindings.observe import Difference, Observation, compare
+from conformance.bindings.on_demand_names import PLACED, UNNAMED_REQUEST, Names, place_of, place_said
+from conformance.replay.cores import Cores
+from conformance.replay.driver import Choices, Driver, NotDrivable
 from conformance.replay.enabledness import EnabledList, SpontaneousAction, UnauthorizedMessage, View, own
 from conformance.replay.held_process import HeldProcess
 from conformance.replay.judged_role import answered, calling
-from conformance.replay.observe import Difference, Observation, compare
-from conformance.replay.on_demand_names import PLACED, UNNAMED_REQUEST, Names, place_of, place_said
 from conformance.replay.targets import Target
 from impl.broker import topics
 from impl.core import Effects, Send
@@ -35,7 +36,7 @@ from impl.messages import (
 )
 from impl.on_demand.ncm import Channel
 from impl.outputs import Role
-from impl.roles.on_demand import AcaRole, DpmRole, NcmRole, channel_of
+from impl.roles.on_demand_roles import AcaRole, DpmRole, NcmRole, channel_of
 from impl.roles.timing import Timing
 from impl.timers import When
 from model.language import Action

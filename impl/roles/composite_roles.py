@@ -10,7 +10,7 @@ from impl.composite import CompositeAca, CompositeDpm, of_message_queue
 from impl.core import Effects, Event, Send
 from impl.messages import Deregistered, Message, Published, Push, Registered, Subscribe
 from impl.outputs import Answer, Listen, Role, Work, answered
-from impl.roles import message_queue, on_demand
+from impl.roles import message_queue_roles, on_demand_roles
 from impl.roles.timing import Timing
 from impl.timers import Timer
 
@@ -22,8 +22,8 @@ class DpmRole(Role):
 
     def __init__(self, core: CompositeDpm, timing: Timing) -> None:
         self.core = core
-        self._on_demand = on_demand.DpmRole(core.dpm, timing)
-        self._message_queue = message_queue.DpmRole(core.message_queue, timing)
+        self._on_demand = on_demand_roles.DpmRole(core.dpm, timing)
+        self._message_queue = message_queue_roles.DpmRole(core.message_queue, timing)
 
     def topics(self) -> list[str]:
         return [*self._on_demand.topics(), *self._message_queue.topics()]
@@ -61,8 +61,8 @@ class AcaRole(Role):
 
     def __init__(self, core: CompositeAca, timing: Timing) -> None:
         self.core = core
-        self._on_demand = on_demand.AcaRole(core.aca, timing)
-        self.message_queue = message_queue.AcaRole(core.message_queue, timing)
+        self._on_demand = on_demand_roles.AcaRole(core.aca, timing)
+        self.message_queue = message_queue_roles.AcaRole(core.message_queue, timing)
 
     def topics(self) -> list[str]:
         return self._on_demand.topics()
