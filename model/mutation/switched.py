@@ -19,9 +19,10 @@ from typing import Final
 from model.explore.explore import Exploration, Kernel, search_in
 from model.explore.kernel.compile import compile_module
 from model.explore.kernel.emit import Emitter, claim_expressions, sorted_claims
-from model.explore.kernel.ground import ENVIRONMENT_ROLES, Ground
+from model.explore.kernel.ground import Ground
 from model.explore.kernel.layout import lay_out
 from model.language import Action, Protocol
+from model.language.protocol import ENVIRONMENT_ROLES
 from model.mutation.rules import Mutant, mutated
 from model.reference.configuration import Configuration
 from model.reference.interpreter import NO_EVENTS, Interpreter

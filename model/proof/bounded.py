@@ -19,8 +19,9 @@ from typing import Any, Final, Literal
 
 import z3
 
-from model.explore.kernel.ground import ENVIRONMENT_ROLES, Ground, Instance
+from model.explore.kernel.ground import Ground, Instance
 from model.language import Promise, Protocol, Sometimes
+from model.language.protocol import ENVIRONMENT_ROLES
 from model.language.terms import Formula, Node
 from model.proof.unrolled import Question, Unrolling
 from model.reference.configuration import Configuration

@@ -19,8 +19,9 @@ from typing import Any
 import z3
 
 from model.explore.kernel.boolean import Expression
-from model.explore.kernel.ground import AFTER, ENVIRONMENT_ROLES, Ground, Happenings, Instance
+from model.explore.kernel.ground import AFTER, Ground, Happenings, Instance
 from model.language import Assumption, Promise, Sometimes
+from model.language.protocol import ENVIRONMENT_ROLES
 from model.language.terms import Node, Variable
 from model.language.transient import is_transient
 from model.language.walk import unfolded

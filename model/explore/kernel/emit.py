@@ -29,9 +29,10 @@ from typing import Final
 from model.bad_input import BadInput
 from model.explore.kernel.boolean import Expression
 from model.explore.kernel.goals import GOALS_OF_A_WORD, Goal
-from model.explore.kernel.ground import AFTER, ENVIRONMENT_ROLES, Ground, Instance
+from model.explore.kernel.ground import AFTER, Ground, Instance
 from model.explore.kernel.layout import Layout
 from model.language import Action, Message, Promise, Sometimes
+from model.language.protocol import ENVIRONMENT_ROLES
 from model.language.transient import is_transient
 
 TRANSITIONS, PROGRESS, BROKEN, REACHED, ACTIONS, SUCCESSORS = range(6)

@@ -53,9 +53,6 @@ Cases = list[tuple[int, Expression]]
 TUPLES_MAX = 10_000
 """The maximum number of arguments of one symbol, or choices of one action. The shipped configurations stay below a thousand."""
 
-ENVIRONMENT_ROLES = frozenset({"ADVERSARY"})
-"""Roles whose actions do not resolve a deadlock."""
-
 AFTER = 1 << 20
 """The offset from a field's number to the same field after the step."""
 
