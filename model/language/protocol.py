@@ -19,6 +19,9 @@ from model.language.terms import Enumeration, Individual, Number, Role, Symbol, 
 
 T0 = TypeVar("T0")
 
+ENVIRONMENT_ROLES = frozenset({"ADVERSARY"})
+"""Roles whose actions do not resolve a deadlock."""
+
 
 @dataclass(frozen=True)
 class Protocol:
