@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
+from conformance.bindings.observe import Difference
 from conformance.replay.judged_role import CoreFailed
 from conformance.replay.lockstep import Divergence, Leaving, Replay
-from conformance.replay.observe import Difference
 from conformance.replay.targets import Target
 from impl.core import IllegalInput
 from impl.wire.codec import MalformedMessage

@@ -13,11 +13,12 @@ from rich.console import Console
 
 from conformance import configurations
 from conformance.protocols import protocol_option, variant_option, wanted
-from conformance.replay.replays import written
 from conformance.report.result import Result
 from conformance.report.violation import told
 from conformance.report.writing import Outputs, outputs_options
+from conformance.vectors.scenario import SUFFIX, written
 from impl.cli.console import console_for, json_option, save_option, write_json, write_text
+from impl.cli.exits import Exit, Problem
 from model.language import Protocol
 from model.reference.state import Trace
 
@@ -92,6 +93,9 @@ def asked_options(
             **named: Any,
         ) -> int:
             given = (configs,) if isinstance(configs, str) else configs or ()
+            if save is not None and save.suffix == SUFFIX and any(Path(config).suffix for config in given):
+                sentence = "a scenario needs a named configuration; name an ITF file (*.itf.json)"
+                raise Problem(f"--save {save}: {sentence}", Exit.BAD_INPUT)
             return command(asked=Asked(given, save, protocol_name, variant, json_file, outputs), **named)
 
         options: list[Callable[[Any], Any]] = [protocol_option, variant_option, json_option, outputs_options]

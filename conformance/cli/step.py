@@ -14,9 +14,10 @@ from rich.markup import escape
 
 from conformance import configurations
 from conformance.protocols import PROTOCOLS, protocol_option, variant_option
-from conformance.replay.replays import read_vector, written
+from conformance.replay.replays import read_vector
 from conformance.report.trace_table import call_of, changes_between
 from conformance.report.violation import doc_of
+from conformance.vectors.scenario import written
 from conformance.vectors.steps import Malformed, occurrence_of
 from impl.cli.console import no_such, write_text
 from impl.cli.exits import Exit, Problem

@@ -8,9 +8,11 @@ import click
 
 from conformance.evidence.gathering import shipped_vectors
 from conformance.protocols import PROTOCOLS, named
-from conformance.replay.replays import ITF, NEGATIVE, written
+from conformance.replay.replays import NEGATIVE
+from conformance.vectors.scenario import written
 from impl.cli.console import ERRORS, write_text
 from impl.cli.exits import Exit, Problem
+from model.reference import itf
 
 
 @click.command()
@@ -47,7 +49,7 @@ def vectors(out: Path, protocol_name: str | None) -> int:
                 raise Problem(
                     f"{folder}: cannot be created ({problem.strerror}); name another folder", Exit.BAD_INPUT
                 ) from problem
-            file = folder / f"{vector.name}{ITF}"
+            file = folder / f"{vector.name}{itf.SUFFIX}"
             write_text(file, written(file, vector.trace, vector.protocol, vector.diverges_at))
         count += len(found)
     click.echo(f"Wrote {count:,} vectors to {out}.")

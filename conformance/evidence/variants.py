@@ -85,11 +85,6 @@ def violated_by(variant: Variant, protocol: Protocol) -> list[Claim]:
     return [claim for claim in proof.claims if claim.verdict == "violated"]
 
 
-def refuted_by_proof(variant: Variant, protocol: Protocol) -> tuple[str, ...]:
-    """The names of the claims that the variant violates."""
-    return tuple(dict.fromkeys(claim.name for claim in violated_by(variant, protocol)))
-
-
 def refuted_by_exploration(variant: Variant, protocol: Protocol, config: str) -> Exploration:
     """Looks for a violation of a promise that the variant names. No message is forgotten: for a variant that is not proved."""
     return explore(

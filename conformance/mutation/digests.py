@@ -36,7 +36,10 @@ Inputs = Mapping[str, Mapping[str, str]]
 STATEMENT_BY: Final = "conformance.mutation.statement"
 ENGINES: Final = ("model.", "conformance.mutation.")
 CORES_BY: Final = "conformance.mutation.cores.engines"
-REPLAYS: Final = ("conformance.replay.", "conformance.mutation.", "conformance.vectors.", "model.", "impl.")
+REPLAYS: Final = (
+    *("conformance.replay.", "conformance.bindings.", "conformance.mutation.", "conformance.vectors."),
+    *("model.", "impl."),
+)
 LOGS_BY: Final = "conformance.mutation.logs"
 LOGS: Final = ("conformance.logs.", "impl.", "model.matching.")
 """Where following imports begins, and which modules count. The others read files and options, and affect no verdict."""

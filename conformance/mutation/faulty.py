@@ -1,7 +1,7 @@
 """The implementation that a command runs: ours, or a faulty one, by name.
 
 A faulty implementation is ours with one rule changed. Most make the mistake of a variant; the restrictive ones make none, but do
-less than the statement permits.
+less than the statement permits. Every mutant of the mutation tables is one too.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Final
 
 import click
 
+from conformance.mutation.cores.loading import mutated
 from conformance.mutation.faulty_message_queue import FAULTY as OF_MESSAGE_QUEUE
 from conformance.mutation.faulty_on_demand import FAULTY as OF_ON_DEMAND
 from conformance.mutation.faulty_on_demand import RESTRICTIVE
@@ -18,14 +19,14 @@ from conformance.replay.cores import Cores
 from impl.cli.console import no_such
 from impl.cli.exits import Exit, Problem
 
-EVERY_FAULTY: Final[Mapping[str, Cores]] = {**OF_ON_DEMAND, **RESTRICTIVE, **OF_MESSAGE_QUEUE}
+EVERY_FAULTY: Final[Mapping[str, Cores | str]] = {**OF_ON_DEMAND, **RESTRICTIVE, **OF_MESSAGE_QUEUE}
 """All faulty implementations by name. One that is faulty in one protocol follows the others as ours does."""
 
 faulty_option = click.option(
     "--faulty",
     metavar="NAME",
     help="Put an implementation with one rule changed in the place of ours, to see the check bite: the name of a variant, "
-    f"{' or '.join(RESTRICTIVE)}.",
+    f"{' or '.join(RESTRICTIVE)}; or of a mutant, as `ondemand matrix` gives it.",
 )
 
 
@@ -37,6 +38,8 @@ def cores_of(faulty: str | None) -> Cores:
     """
     if faulty is None:
         return Cores()
-    if faulty not in EVERY_FAULTY:
+    made = EVERY_FAULTY.get(faulty, faulty)
+    found = mutated(made) if isinstance(made, str) else made
+    if found is None:
         raise Problem(no_such("faulty", faulty, EVERY_FAULTY), Exit.BAD_INPUT)
-    return EVERY_FAULTY[faulty]
+    return found

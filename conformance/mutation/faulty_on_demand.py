@@ -1,7 +1,7 @@
 """Implementations with one rule changed: the same mistakes as the specification's variants, to see that replays catch them.
 
-Each faulty overrides the one method in which a core states the rule. `FAULTY` has one for every variant, under its name.
-`RESTRICTIVE` has some that do nothing wrong: they leave undone what is permitted, in all situations or in some.
+`FAULTY` has one for every variant, under its name: a mutant by its name in the mutation table, or cores where no mutant makes that
+mistake. `RESTRICTIVE` has some that do nothing wrong: they leave undone what is permitted, in all situations or in some.
 """
 
 from __future__ import annotations
@@ -36,16 +36,6 @@ class GrantsTheUnknown(Ncm):
         return replace(send, message=Granted(refused.host, refused.epoch, refused.request, pod, version, refused.host))
 
 
-class AnswersInAnothersName(Ncm):
-    def _source_is_its_own(self, message: Request) -> bool:
-        return True
-
-
-class LeaksToAnotherTenant(Ncm):
-    def _in_one_vpc(self, message: Request) -> bool:
-        return True
-
-
 class ServesTheDeleted(Ncm):
     def _granted_version(self, pod: Pod) -> int:
         placed = [version for version, place in self._places[pod].items() if place is not None]
@@ -55,11 +45,6 @@ class ServesTheDeleted(Ncm):
 class OlderOverwritesNewer(Ncm):
     def _is_newer(self, pod: Pod, version: int) -> bool:
         return True
-
-
-class ForgetsWhomItTold(Ncm):
-    def _marks_told(self) -> bool:
-        return False
 
 
 class IgnoresARestart(Ncm):
@@ -75,24 +60,9 @@ class PushesToAll(Ncm):
         return self.hosts()
 
 
-class ReportsWithoutWaiting(Ncm):
-    def _all_confirmed(self, pod: Pod, version: int) -> bool:
-        return True
-
-
 class ConfirmsForAnother(Ncm):
     def _confirmer(self, message: Applied) -> str:
         return next((host for _, _, host in sorted(self._pending) if host != message.host), message.host)
-
-
-class CountsOlderForNewer(Ncm):
-    def _counts(self, confirmed: int, waited_for: int) -> bool:
-        return True
-
-
-class AnswersOlderEpochs(Ncm):
-    def _is_of_this_epoch(self, message: Request) -> bool:
-        return True
 
 
 class TellsOnlyTheHome(Ncm):
@@ -117,11 +87,6 @@ class GrantsTheNextVersion(Ncm):
         return replace(effects, sends=sends)
 
 
-class LearnsTheOlder(Aca):
-    def _is_newer(self, pod: Pod, version: int) -> bool:
-        return True
-
-
 class ForgetsOnEvicting(Aca):
     def _forget_evicted(self, pod: Pod) -> None:
         del self._known[pod]
@@ -132,29 +97,9 @@ class TakesTheGrantedForTheNewest(Aca):
         return True
 
 
-class ListensToOlderEpochs(Aca):
-    def _is_of_this_epoch(self, epoch: int) -> bool:
-        return True
-
-
-class ReleasesToNowhere(Aca):
-    def _may_release(self, place: str | None) -> bool:
-        return True
-
-
-class ConfirmsWithoutApplying(Aca):
-    def _applies(self) -> bool:
-        return False
-
-
 class AppliesWithoutConfirming(Aca):
     def _learn(self, message: Route) -> Effects:
         return replace(super()._learn(message), sends=())
-
-
-class ReleasesAgain(Aca):
-    def _done_with(self, request: int) -> None:
-        """The packet stays in the list of held ones."""
 
 
 class DeliversWithoutARoute(Aca):
@@ -171,11 +116,6 @@ class RemembersOverARestart(Aca):
             self._known = self._kept.get(self.host, {})
         self._kept[self.host] = self._known
         return effects
-
-
-class ReusesAVersion(Dpm):
-    def _next_version(self, pod: Pod) -> int:
-        return max(self.latest(pod), 1)
 
 
 class TakesEveryReportForDone(Dpm):
@@ -198,32 +138,36 @@ class NeverReminds(Ncm):
         return Effects()
 
 
-FAULTY: Final[Mapping[str, Cores]] = {
+FAULTY: Final[Mapping[str, Cores | str]] = {
     "answers_another_host": Cores(ncm=AnswersAnotherHost),
     "grants_the_unknown": Cores(ncm=GrantsTheUnknown),
-    "answers_in_anothers_name": Cores(ncm=AnswersInAnothersName),
-    "leaks_to_another_tenant": Cores(ncm=LeaksToAnotherTenant),
+    "answers_in_anothers_name": "on_demand.ncm.Ncm._refusal: drop a condition: if not self._source_is_its_own(message): → nothing",
+    "leaks_to_another_tenant": "on_demand.ncm.Ncm._refusal: drop a condition: if not self._in_one_vpc(message): → nothing",
     "serves_the_deleted": Cores(ncm=ServesTheDeleted),
     "older_overwrites_newer": Cores(ncm=OlderOverwritesNewer),
-    "forgets_whom_it_told": Cores(ncm=ForgetsWhomItTold),
+    "forgets_whom_it_told": "on_demand.ncm.Ncm._marks_told: another constant: True → False",
     "ignores_a_restart": Cores(ncm=IgnoresARestart),
     "pushes_to_all": Cores(ncm=PushesToAll),
-    "reports_without_waiting": Cores(ncm=ReportsWithoutWaiting),
-    "learns_the_older": Cores(aca=LearnsTheOlder),
+    "reports_without_waiting": "on_demand.ncm.Ncm._all_confirmed: another constant: 0 → 1",
+    "learns_the_older": (
+        "on_demand.aca.Aca._learn: drop a condition: if not self._is_newer(message.pod, message.version): → nothing"
+    ),
     "forgets_on_evicting": Cores(aca=ForgetsOnEvicting),
     "takes_the_granted_for_the_newest": Cores(aca=TakesTheGrantedForTheNewest),
-    "listens_to_older_epochs": Cores(aca=ListensToOlderEpochs),
-    "releases_to_nowhere": Cores(aca=ReleasesToNowhere),
+    "listens_to_older_epochs": (
+        "on_demand.aca.Aca.receive: drop a condition: if not self._is_of_this_epoch(message.epoch): → nothing"
+    ),
+    "releases_to_nowhere": "on_demand.aca.Aca._accept: drop a condition: if not self._may_release(place): → nothing",
     "confirms_for_another": Cores(ncm=ConfirmsForAnother),
-    "counts_older_for_newer": Cores(ncm=CountsOlderForNewer),
-    "confirms_without_applying": Cores(aca=ConfirmsWithoutApplying),
-    "answers_older_epochs": Cores(ncm=AnswersOlderEpochs),
+    "counts_older_for_newer": "on_demand.ncm.Ncm.confirm: drop a conjunct: self._counts(message.version, version) → nothing",
+    "confirms_without_applying": "on_demand.aca.Aca._applies: another constant: True → False",
+    "answers_older_epochs": "on_demand.ncm.Ncm.answer: drop a condition: if not self._is_of_this_epoch(message): → nothing",
     "tells_only_the_home": Cores(ncm=TellsOnlyTheHome),
     "greets_without_sending": Cores(ncm=GreetsWithoutSending),
     "grants_the_next_version": Cores(ncm=GrantsTheNextVersion),
     "applies_without_confirming": Cores(aca=AppliesWithoutConfirming),
-    "releases_again": Cores(aca=ReleasesAgain),
-    "reuses_a_version": Cores(dpm=ReusesAVersion),
+    "releases_again": "on_demand.aca.Aca._done_with: drop a statement: del self._waiting[request] → nothing",
+    "reuses_a_version": "on_demand.dpm.Dpm._next_version: drop an operand: self.latest(pod) + 1 → 1",
     "delivers_without_a_route": Cores(aca=DeliversWithoutARoute),
     "takes_every_report_for_done": Cores(dpm=TakesEveryReportForDone),
     "remembers_over_a_restart": Cores(aca=RemembersOverARestart),

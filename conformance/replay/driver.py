@@ -4,7 +4,7 @@ What arrives is held unacknowledged and handed to the core when the trace says s
 that takes it. Where in its work a process crashes is the `after` of its restart, so the driver looks ahead to its next step.
 
 Here is what all protocols have in common. The spontaneous actions of a role, what is observed, and what an agent may receive are
-defined by the driver of one protocol: `conformance.replay.on_demand`, `conformance.replay.message_queue`.
+defined by the driver of one protocol: `conformance.bindings.on_demand`, `conformance.bindings.message_queue`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Final, Protocol
 
+from conformance.bindings.observe import Difference
 from conformance.replay.cores import Cores
 from conformance.replay.enabledness import EnabledList, SpontaneousAction, UnauthorizedMessage, View, enabledness
 from conformance.replay.held_process import HeldProcess
 from conformance.replay.judged_role import CoreFailed, answered, calling, querying
 from conformance.replay.memo import Memo
-from conformance.replay.observe import Difference
 from conformance.replay.targets import Target, reader_of
 from impl.core import Effects, IllegalInput, Send
 from impl.errors import EnvironmentProblem

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from conformance.replay.duties import Duties
-from conformance.replay.judged_role import CoreFailed, JudgedRole, calling, querying
+from conformance.replay.judged_role import CoreFailed, JudgedRole, calling, exhausted, querying
 from conformance.replay.targets import Target
 from impl.broker import topics
 from impl.core import ADMINISTRATION, Effects, Send
@@ -157,6 +157,11 @@ class HeldProcess:
         role = self._role
         assert role is not None
         return self._run(self._runner.command(lambda: role.judged(lambda own: own.begin())), crash)
+
+    def tried(self, message: Message, topic: str) -> Effects:
+        """What the role would answer to a message on this topic, without the runner."""
+        answer = self.role.take(message, topic)
+        return answer if isinstance(answer, Effects) else exhausted(answer)
 
     def time(self, now: float, crash: str = "") -> tuple[Effects, list[Timer]]:
         """It is this time: what is done, and the timers that have fired."""

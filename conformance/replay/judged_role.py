@@ -12,13 +12,15 @@ import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from impl.core import Effects, Event, IllegalInput, Send
 from impl.errors import BadDeployment, EnvironmentProblem
 from impl.messages import Message
 from impl.outputs import Answer, Listen, Output, Role, Work
 from impl.timers import Timer, When
+
+Result = TypeVar("Result")
 
 
 class CoreFailed(Exception):
@@ -152,7 +154,7 @@ class JudgedRole(Role):
         said = yield from self._said(self.role, call, outputs)
         if self._twin is not None:
             others: list[Output] = []
-            again = _exhausted(self._said(self._twin, call, others))
+            again = exhausted(self._said(self._twin, call, others))
             if (said, outputs) != (again, others):
                 name = type(self.core).__name__
                 raise CoreFailed(f"{name} answers {_shown(said)}, and restored from its snapshot {_shown(again)}")
@@ -209,11 +211,11 @@ def _noted(work: Work, outputs: list[Output]) -> Work:
             problem = raised
 
 
-def _exhausted(work: Generator[Output, Any, Effects | _Refusal]) -> Effects | _Refusal:
-    """What a twin answers; its outputs are not performed."""
+def exhausted(work: Generator[Output, Any, Result]) -> Result:
+    """What comes of an input whose outputs are not performed."""
     while True:
         try:
             next(work)
         except StopIteration as ended:
-            said: Effects | _Refusal = ended.value
+            said: Result = ended.value
             return said

@@ -26,13 +26,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
+from conformance.bindings.message_queue import MessageQueueDriver
+from conformance.bindings.observe import Difference, compare
+from conformance.bindings.on_demand import OnDemandDriver
 from conformance.replay.cores import Cores
 from conformance.replay.driver import Driver, NotDrivable, is_restart, process_of
 from conformance.replay.judged_role import CoreFailed
 from conformance.replay.memo import Memo
-from conformance.replay.message_queue import MessageQueueDriver
-from conformance.replay.observe import Difference, compare
-from conformance.replay.on_demand import OnDemandDriver
 from conformance.replay.targets import Target
 from impl.core import Effects, IllegalInput
 from impl.wire.codec import MalformedMessage

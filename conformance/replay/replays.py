@@ -23,12 +23,11 @@ from model.language import Protocol
 from model.reference import itf
 from model.reference.state import Trace
 
-ITF: Final = ".itf.json"
 FOUND: Final = "found"
 NEGATIVE: Final = "negative"
 """Folders of vectors that are generated: by a search, and as counterexamples of variants. The others are written by hand."""
 
-SUFFIXES: Final = (scenario.SUFFIX, ITF)
+SUFFIXES: Final = (scenario.SUFFIX, itf.SUFFIX)
 
 
 def vectors_of(protocol: Protocol) -> Path:
@@ -165,20 +164,7 @@ def _read(path: Path, protocols: Sequence[Protocol]) -> Vector:
     expected = meta.get("diverges_at")
     if expected is not None and (type(expected) is not int or not 0 < expected <= len(trace.steps)):
         raise Problem(f"{path}: #meta.diverges_at: expected a step of the trace, found {expected!r}", Exit.BAD_INPUT)
-    return Vector(path.name.removesuffix(ITF), trace, of, base(of), expected)
-
-
-def written(path: Path, trace: Trace, protocol: Protocol, diverges_at: int | None = None) -> str:
-    """The text of a trace for this file: a scenario if the name ends so, else an ITF file.
-
-    `diverges_at`: the step, from 1 on, that leaves the protocol.
-
-    Raises:
-        BadInput: the trace cannot be written as a scenario.
-    """
-    if path.suffix == scenario.SUFFIX:
-        return scenario.dumps(trace, protocol)
-    return itf.dumps(trace, protocol, meta={"diverges_at": diverges_at} if diverges_at is not None else None)
+    return Vector(path.name.removesuffix(itf.SUFFIX), trace, of, base(of), expected)
 
 
 def replay_all(

@@ -32,8 +32,8 @@ from conformance.replay.lockstep import Divergence, Replay, replay
 from conformance.replay.replays import Vector, replay_all
 from conformance.replay.targets import Target
 from impl.cli.exits import Exit, worst
-from model.explore.kernel.emit import ENVIRONMENT_ROLES
 from model.language import Action, Protocol
+from model.language.protocol import ENVIRONMENT_ROLES
 from model.reference.configuration import Configuration
 from model.reference.contexts import Context, Contexts, Taken
 from model.reference.interpreter import Interpreter

@@ -29,29 +29,28 @@ def print_foreign(path: Path, data: Mapping[str, Any], console: Console, *, full
     states = expect(data.get("states"), list, f"{path}: states", "a list of states")
     if not states:
         raise BadInput(f"{path}: states: expected at least one state, found none")
+    loop = data.get("loop")
+    if loop is not None and (type(loop) is not int or not 0 <= loop < len(states)):
+        raise BadInput(f"{path}: loop: expected the index of a state, found {short(loop)}")
     try:
         rows = [_state(state, names, f"{path}: state {index}") for index, state in enumerate(states)]
     except RecursionError as problem:
         raise BadInput(f"{path}: a value is nested too deeply") from problem
     meta = data.get(_META)
-    meta = meta if isinstance(meta, dict) else {}
     for key in ("source", "description"):
-        if key in meta:
+        if isinstance(meta, dict) and key in meta:
             console.print(f"{key}: {printable(str(meta[key]))}", markup=False, highlight=False)
     table = Table(show_lines=True)
     table.add_column("state", justify="right")
     table.add_column("action")
     table.add_column("the whole state" if full else "changes: [green]+ new[/], [red]- gone[/], [yellow]old ⇒ new[/]")
     before: _Row = {}
-    for index, (state, row) in enumerate(zip(states, rows, strict=True)):
+    for index, (action, row) in enumerate(rows):
         lines = list(_changes({} if full else before, row))
-        table.add_row(str(index), escape(_action(state)), "\n".join(lines) or "[dim]nothing[/]")
+        table.add_row(str(index), escape(action), "\n".join(lines) or "[dim]nothing[/]")
         before = row
     console.print(table)
-    loop = data.get("loop")
     if loop is not None:
-        if type(loop) is not int or not 0 <= loop < len(states):
-            raise BadInput(f"{path}: loop: expected the index of a state, found {short(loop)}")
         console.print(f"Then it goes on as from state {loop}, for ever.", highlight=False)
 
 
@@ -59,16 +58,15 @@ _Row = dict[str, str | dict[str, str]]
 """The variables of a state: a value, or the parts of one that has parts, by how each is called. A member of a set is a part."""
 
 
-def _state(state: Any, names: list[Any], where: str) -> _Row:
+def _state(state: Any, names: list[Any], where: str) -> tuple[str, _Row]:
+    """The action that led to a state, and the state."""
     expect(state, dict, where, "an object")
     missing = [name for name in names if name not in state]
     if missing:
         raise BadInput(f"{where}: {printable(str(missing[0]))}: expected a value, since it is declared in vars")
-    return {
-        printable(name): _parts(value, f"{where}: {printable(name)}")
-        for name, value in state.items()
-        if name not in (_META, ACTION, PICKS)
-    }
+    variables = {printable(name): value for name, value in state.items() if name not in (_META, ACTION, PICKS)}
+    row = {name: _parts(value, f"{where}: {name}") for name, value in variables.items()}
+    return _action(state, f"{where}: {PICKS}"), row
 
 
 def _parts(value: Any, where: str) -> str | dict[str, str]:
@@ -130,13 +128,13 @@ def _pairs(value: Mapping[str, Any], where: str) -> list[Any]:
     return pairs
 
 
-def _action(state: Mapping[str, Any]) -> str:
+def _action(state: Mapping[str, Any], where: str) -> str:
     """The action that led to a state and its choices, if the tool has said so."""
     picks = state.get(PICKS)
     lines = [printable(str(state.get(ACTION, "")))]
     for name, pick in picks.items() if isinstance(picks, dict) else ():
         if isinstance(pick, dict) and pick.get("tag") == "Some" and "value" in pick:
-            lines.append(f"  {printable(name)} = {_text(pick['value'], PICKS)}")
+            lines.append(f"  {printable(name)} = {_text(pick['value'], where)}")
     return "\n".join(lines)
 
 

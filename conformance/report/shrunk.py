@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from conformance.replay.replays import written
 from conformance.report.divergence import print_divergence, said
 from conformance.shrink.shrink import Shrunk, Tried
+from conformance.vectors.scenario import written
 
 
 def print_shrunk(shrunk: Shrunk, console: Console) -> None:

@@ -7,7 +7,7 @@ after the last goal that it is kept for. The result depends only on the protocol
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,12 +17,12 @@ from conformance.replay.lockstep import replay
 from conformance.replay.replays import FOUND, read_vectors, vectors_of
 from conformance.replay.targets import Target, open_target
 from conformance.vectors.coverage import Coverage, crash_actions, goals
+from conformance.vectors.random_runs import extended, started, weights_of
 from conformance.vectors.scenario import SUFFIX, dumps
 from model.language import Protocol
-from model.reference.configuration import Configuration
 from model.reference.interpreter import Interpreter, interpreter_of
 from model.reference.runs import executed, prefix
-from model.reference.state import Occurrence, State, Trace, initial_state
+from model.reference.state import Occurrence, State, Trace
 
 STEPS_MORE: Final = 14
 """Steps that a run adds to its prefix."""
@@ -130,14 +130,15 @@ def _candidates(protocol: Protocol, progress: Callable[[int, int], None] | None)
     with open_target("memory") as memory:
         explorers: list[_Explorer] = []
         seeds = read_vectors([kept("seeds", protocol.name)], protocol)
-        for configuration in map(Configuration.whole, of_scenarios(protocol)):
+        for configuration in of_scenarios(protocol):
             if configuration.name in SCENARIOS_ONLY:
                 continue
             interpreter = interpreter_of(protocol, configuration)
             coverage = Coverage(protocol, interpreter)
-            start = Trace(protocol.name, configuration, (initial_state(protocol, configuration),), ())
+            start = started(protocol, interpreter)
             prefixes = [start]
-            for run in (seed.trace for seed in seeds if seed.trace.configuration == configuration):
+            for seed in (seed.trace for seed in seeds if seed.trace.configuration == configuration.whole()):
+                run = replace(seed, configuration=configuration)
                 reached = {goal: step for step, goal in coverage.of(run) if goal in wanted}
                 seen |= set(reached)
                 yield Candidate(run, reached)
@@ -149,7 +150,7 @@ def _candidates(protocol: Protocol, progress: Callable[[int, int], None] | None)
             generator = random.Random(f"{SEED} {number}")
             interpreter, coverage, prefixes = explorers[number % len(explorers)]
             start, weights = _aim(protocol, generator, prefixes, sorted(wanted - seen))
-            trace = _run(interpreter, generator, start, weights)
+            trace = extended(interpreter, generator, start, STEPS_MORE, weights)
             # A run is cut before a step that the replay cannot arrange.
             reached = {goal: step for step, goal in coverage.of(trace) if goal in wanted}
             if not set(reached) - seen:
@@ -250,10 +251,7 @@ def _aim(
     protocol: Protocol, generator: random.Random, prefixes: list[Trace], still_open: list[str]
 ) -> tuple[Trace, dict[str, float]]:
     """A prefix and weights; for a goal of two actions in a row, such that the second is likely after the first."""
-    weights = {
-        action.name: generator.choice(WEIGHTS) * (4 if action.takes else 1) * RARE.get(action.name, 1.0)
-        for action in protocol.actions
-    }
+    weights = weights_of(protocol, generator)
     ready = {start.steps[-1].action for start in prefixes if start.steps}
     near = [goal for goal in still_open if goal.split(":")[1] in ready] or still_open
     goal = generator.choice(near).split(":")
@@ -271,31 +269,6 @@ def _aim(
     if goal[0] == "action":
         weights[goal[1]] = 30.0
     return generator.choice(prefixes), weights
-
-
-def _run(interpreter: Interpreter, generator: random.Random, start: Trace, weights: dict[str, float]) -> Trace:
-    """One run: each step picks an action among the enabled ones by weight, then its choices."""
-    states, steps = list(start.states), list(start.steps)
-    for _ in range(STEPS_MORE):
-        by_action: dict[str, list[Occurrence]] = {}
-        for occurrence in interpreter.enabled(states[-1]):
-            by_action.setdefault(occurrence.action, []).append(occurrence)
-        names = sorted(by_action)
-        (name,) = generator.choices(names, [weights[each_name] for each_name in names])
-        occurrence = generator.choice(by_action[name])
-        states.append(interpreter.apply(states[-1], occurrence)[0])
-        steps.append(occurrence)
-    return replace(start, states=tuple(states), steps=tuple(steps))
-
-
-RARE: Final[dict[str, float]] = dict.fromkeys(
-    ("restart", "restart_dpm", "restart_ncm", "deregister", "time_out", "report_failed", "resend", "remind", "remove"),
-    0.15,
-)
-"""Actions that interrupt most exchanges: with the weight of the others hardly any run would reach an answer."""
-
-WEIGHTS: Final[Sequence[float]] = (0.1, 0.3, 1.0, 3.0)
-"""Each run draws a weight for each action, so that an action is rare in some runs and frequent in others."""
 
 
 def write_vectors(protocol: Protocol, progress: Callable[[int, int], None] | None = None) -> None:

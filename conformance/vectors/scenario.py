@@ -12,7 +12,7 @@ greet h1 1
 store p1 1
 learn h1 1 p1 1
   expect known h1 p1 = 1
-  expect route_state h1 p2 = none
+  expect not told h2 p1
 ```
 
 A step is an action with its arguments, in the order of its parameters. What is expected of a step stands below it
@@ -40,6 +40,7 @@ from impl.cli.console import no_such
 from impl.cli.exits import Problem
 from model.bad_input import BadInput
 from model.language import Protocol, Variant
+from model.reference import itf
 from model.reference.configuration import Configuration, load
 from model.reference.interpreter import Interpreter, interpreter_of
 from model.reference.state import Occurrence, State, Trace, initial_state
@@ -284,3 +285,16 @@ def _named(name: str, protocol: Protocol) -> Configuration | None:
         return configurations.find(name, protocol).whole()
     except Problem:
         return None
+
+
+def written(path: Path, trace: Trace, protocol: Protocol, diverges_at: int | None = None) -> str:
+    """The text of a trace for this file: a scenario if the name ends so, else an ITF file.
+
+    `diverges_at`: the step, from 1 on, that leaves the protocol.
+
+    Raises:
+        BadInput: the trace cannot be written as a scenario.
+    """
+    if path.suffix == SUFFIX:
+        return dumps(trace, protocol)
+    return itf.dumps(trace, protocol, meta={"diverges_at": diverges_at} if diverges_at is not None else None)

@@ -23,6 +23,7 @@ _EARLIEST: Final = {"ledgerId": -1, "entryId": -1, "partitionIndex": -1}
 _EXISTS: Final = 409
 _UNKNOWN: Final = 404
 _NOTHING_TO_REVOKE: Final = 412
+_FAILED: Final = 500
 _NOT_ALLOWED: Final = (401, 403)
 
 
@@ -61,8 +62,13 @@ class Admin:
         """Creates the namespace and its tenant."""
         tenant = namespace.split("/")[0]
         clusters = {"allowedClusters": self._call("GET", "/clusters").json()}
-        self._call("PUT", f"/tenants/{tenant}", json=clusters, accept=(_EXISTS,))
-        self._call("PUT", f"/namespaces/{namespace}", accept=(_EXISTS,))
+        self._create(f"/tenants/{tenant}", json=clusters)
+        self._create(f"/namespaces/{namespace}")
+
+    def _create(self, path: str, **options: Any) -> None:
+        # Where two clients create the same at once, the broker says to one of them that it has failed itself.
+        if self._call("PUT", path, accept=(_EXISTS, _FAILED), **options).status_code == _FAILED:
+            self._call("GET", path)
 
     def has_namespace(self) -> bool:
         """Whether the deployment's namespace exists."""

@@ -68,7 +68,7 @@ save_option = click.option(
     type=click.Path(path_type=Path),
     metavar="FILE",
     callback=writable,
-    help="Write the counterexample as an ITF trace.",
+    help="Write the counterexample: as a scenario to *.scenario, else as an ITF file.",
 )
 
 PLAIN_MARKS: Final = {"holds": "✓", "violated": "✗", "undecided": "?"}

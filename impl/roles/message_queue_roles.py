@@ -71,8 +71,7 @@ class DpmRole(Role):
         core, timers, timing = self.core, self.timers, self._timing
         self._changed |= core.stirred()
         self.looked_at |= self._changed
-        for vpc in sorted(self._changed):
-            yield from self._decisions(vpc, now)
+        for vpc in self._changed:
             self._asked[vpc] = core.asked(vpc)
             self._unconfirmed[vpc] = core.unconfirmed(vpc)
             self._unreported[vpc] = core.unreported(vpc)
@@ -86,6 +85,9 @@ class DpmRole(Role):
         failing = ((vpc, number) for vpc, numbers in self._unreported.items() for number in numbers)
         failed = [revision for revision in failing if core.may_report_failed(*revision)]
         yield from timers.waiting("report_failed", failed, timing.confirm_max, now)
+        # Decisions take a while, so they come last: a wait that begins with one of them is set by the clock behind it.
+        for vpc in sorted(self._changed):
+            yield from self._decisions(vpc, now)
 
     def _decisions(self, vpc: str, now: float) -> Iterator[Timer]:
         """A limited number at a time: each marks the VPC as changed, so that the next round continues."""
@@ -117,8 +119,8 @@ class AcaRole(Role):
         self.timers = Timers(when)
         self._subscribing: dict[str, Subscribe] = {}
         """By VPC: the request in progress."""
-        self._called: set[tuple[str, int]] = set()
-        """VPCs and attempts requested by a call, whose reply is the answer."""
+        self._called: dict[str, int] = {}
+        """By VPC: the newest attempt that was requested by a call, whose reply is the answer."""
 
     def topics(self) -> list[str]:
         return [topics.inbox(self.core.host)]
@@ -134,10 +136,9 @@ class AcaRole(Role):
             return self.core.receive(message, topic)
         return self._subscribe(message) if self.core.is_to_subscribe(message) else self.core.pass_over(message)
 
-    def call(self, message: Subscribe) -> Answer:
-        """Takes a request that came by a call: its answer is the reply, and is not also sent by the topic."""
-        self._called.add((message.vpc, message.attempt))
-        return self._subscribe(message)
+    def called(self, message: Subscribe) -> None:
+        """The request comes by a call: its answer is the reply, and is not also sent by the topic."""
+        self._called[message.vpc] = message.attempt
 
     def unsubscribe(self, vpc: str) -> Work:
         """The VPC's topic is to be read no more."""
@@ -180,6 +181,4 @@ class AcaRole(Role):
         return self._answer(message, self.core.accept(message))
 
     def _answer(self, asked: Subscribe, answered: Effects) -> Effects:
-        was_called = (asked.vpc, asked.attempt) in self._called
-        self._called = {(vpc, attempt) for vpc, attempt in self._called if vpc != asked.vpc or attempt > asked.attempt}
-        return replace(answered, sends=()) if was_called else answered
+        return replace(answered, sends=()) if self._called.get(asked.vpc) == asked.attempt else answered

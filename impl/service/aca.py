@@ -10,6 +10,7 @@ from functools import partial
 from itertools import count
 from typing import Any, Final, Protocol
 
+from impl.broker import topics
 from impl.composite import CompositeAca
 from impl.core import Effects, Event, IllegalInput
 from impl.events.event_schema import MESSAGE_QUEUE, ON_DEMAND
@@ -19,7 +20,7 @@ from impl.events.recorder import Projection, Recorder, Sink
 from impl.message_queue.aca import MessageQueueAca
 from impl.messages import VPC_NAME, Confirmed, Kind, Part, Pod, Push, Subscribe
 from impl.on_demand.aca import Aca
-from impl.outputs import Answer
+from impl.outputs import Answer, Work, answered
 from impl.roles.composite_roles import AcaRole
 from impl.roles.timing import Timing
 from impl.service.loop import Service
@@ -127,6 +128,7 @@ class AcaService(Service):
         them, the request is for the present epoch, and newer than any other.
         """
         answer: Future[bool | None] = Future()
+        inbox = topics.inbox(self.aca.host)
 
         def ask() -> Answer:
             if not VPC_NAME.fullmatch(vpc):
@@ -137,7 +139,8 @@ class AcaService(Service):
                 answer.set_result(None)
                 return self.message_queue.pass_over(message)
             self._askers.setdefault(vpc, []).append(answer)
-            return self._subscriber.call(message)
+            self._subscriber.called(message)
+            return self.role.take(message, inbox)
 
         self.submit(ask).add_done_callback(partial(_failed, answer))
         return answer
@@ -146,11 +149,11 @@ class AcaService(Service):
         """DPM calls with a revision. The result is the revision that the agent has now applied, and confirms it: the same, or a
         newer one, which is also reported on DPM's topic; 0: neither, because the call is for another epoch."""
         answer: Future[int] = Future()
-        confirmed = 0
+        confirmed, inbox = 0, topics.inbox(self.aca.host)
 
-        def take() -> Effects:
+        def take() -> Work:
             nonlocal confirmed
-            effects = self.message_queue.receive(message, "")
+            effects = yield from answered(self.role.take(message, inbox))
             said = {send: send.message.revision for send in effects.sends if isinstance(send.message, Confirmed)}
             confirmed = max(said.values(), default=0)
             return replace(effects, sends=tuple(send for send in effects.sends if said.get(send) != message.revision))

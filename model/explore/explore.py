@@ -16,7 +16,6 @@ from model.explore.kernel.compile import call, compile_module
 from model.explore.kernel.emit import (
     ACTIONS,
     BROKEN,
-    ENVIRONMENT_ROLES,
     REACHED,
     STATE_BITS,
     TRANSITIONS,
@@ -116,7 +115,6 @@ class Kernel:
         *,
         promises: Sequence[Promise] | None = None,
         sometimes: Sequence[Sometimes] | None = None,
-        environment_roles: frozenset[str] = ENVIRONMENT_ROLES,
         forget_spent: bool = True,
         everything: bool = False,
         words_min: int = 1,
@@ -125,7 +123,7 @@ class Kernel:
     ) -> Kernel:
         """Grounds, packs, generates and compiles.
 
-        `promises`: those to check; by default all but the lemmas. `environment_roles`: their actions do not resolve a deadlock.
+        `promises`: those to check; by default all but the lemmas.
         `everything`: keep even the fields that nothing reads. `words_min`: use at least this many words. `eventualities`: those
         whose goals are evaluated. `labelled`: store with each successor the instance that leads to it.
         """
@@ -137,7 +135,7 @@ class Kernel:
             goals=goals_of(ground, eventualities),
         )
         layout = lay_out(ground, claim_expressions(ground, claims), everything=everything, words_min=words_min)
-        text = Emitter(ground, layout, claims, environment_roles, forget_spent=forget_spent, labelled=labelled).text()
+        text = Emitter(ground, layout, claims, forget_spent=forget_spent, labelled=labelled).text()
         compiled = compile_module(text, ("expand", "check", "owed", "goals"))
         interpreter = Interpreter(protocol, configuration)
         seconds = time.perf_counter() - started

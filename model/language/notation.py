@@ -32,23 +32,21 @@ _BINDS: Final = {Implies: 1, Or: 2, And: 3, Not: 4}
 _OPERATORS: Final = {"=": "=", "<": "<", "<=": "≤"}
 
 
-def notation(node: Node, *, names: bool = True) -> str:
-    """A formula or term on one line. `names`: show definitions by name instead of expanding them."""
-    return _text(node, names, 0)
+def notation(node: Node) -> str:
+    """A formula or term on one line, with definitions by name."""
+    return _text(node, 0)
 
 
-def _text(node: Node, names: bool, outside: int) -> str:
-    text = _plain(node, names)
+def _text(node: Node, outside: int) -> str:
+    text = _plain(node)
     binds = _BINDS.get(type(node), 5)
     if isinstance(node, Quantified | Choose):
         binds = 0
-    if isinstance(node, Named) and not names:
-        return _text(node.body, names, outside)
     single = isinstance(node, And | Or) and len(node.operands) < 2
     return f"({text})" if binds < outside and not single else text
 
 
-def _plain(node: Node, names: bool) -> str:
+def _plain(node: Node) -> str:
     match node:
         case Variable(name):
             return name
@@ -56,42 +54,40 @@ def _plain(node: Node, names: bool) -> str:
             return str(sort.names()[value]) if issubclass(sort, Enumeration) else str(value)
         case Truth(value):
             return "true" if value else "false"
-        case Named(definition, arguments, body):
-            if not names:
-                return _plain(body, names)
-            return _call(definition.name, arguments, names) if arguments else definition.name
+        case Named(definition, arguments):
+            return _call(definition.name, arguments) if arguments else definition.name
         case Plus(number, amount):
-            return f"{_text(number, names, 4)} + {amount}"
+            return f"{_text(number, 4)} + {amount}"
         case Sum(left, right):
-            return f"{_text(left, names, 4)} + {_text(right, names, 4)}"
+            return f"{_text(left, 4)} + {_text(right, 4)}"
         case Times(number, factor):
-            return f"{factor} × {_text(number, names, 5)}"
+            return f"{factor} × {_text(number, 5)}"
         case Compare(operator, left, right):
-            return f"{_text(left, names, 0)} {_OPERATORS[operator]} {_text(right, names, 0)}"
+            return f"{_text(left, 0)} {_OPERATORS[operator]} {_text(right, 0)}"
         case Not(Compare("=", left, right)):
-            return f"{_text(left, names, 0)} ≠ {_text(right, names, 0)}"
+            return f"{_text(left, 0)} ≠ {_text(right, 0)}"
         case Not(operand):
-            return f"¬{_text(operand, names, 5)}"
+            return f"¬{_text(operand, 5)}"
         case And(operands):
-            parts = [_text(term, names, 3) for term in operands if term != Truth(True)]
+            parts = [_text(term, 3) for term in operands if term != Truth(True)]
             return " ∧ ".join(parts) or "true"
         case Or(operands):
-            return " ∨ ".join(_text(term, names, 2) for term in operands) or "false"
+            return " ∨ ".join(_text(term, 2) for term in operands) or "false"
         case Implies(premise, conclusion):
-            return f"{_text(premise, names, 2)} ⇒ {_text(conclusion, names, 1)}"
+            return f"{_text(premise, 2)} ⇒ {_text(conclusion, 1)}"
         case Choose(condition, chosen, otherwise):
-            test, first, second = (_text(part, names, 0) for part in (condition, chosen, otherwise))
+            test, first, second = (_text(part, 0) for part in (condition, chosen, otherwise))
             return f"if {test} then {first} else {second}"
         case Quantified(quantifier, variables, body):
             sign = "∀" if quantifier == "all" else "∃"
             bound = ", ".join(f"{variable.name}: {variable.sort.__name__}" for variable in variables)
-            return f"{sign} {bound}. {_text(body, names, 0)}"
+            return f"{sign} {bound}. {_text(body, 0)}"
         case Apply(symbol, arguments, after):
-            return _call(f"{symbol.name}′" if after else symbol.name, arguments, names)
+            return _call(f"{symbol.name}′" if after else symbol.name, arguments)
 
 
-def _call(name: str, arguments: tuple[Node, ...], names: bool) -> str:
-    return f"{name}({', '.join(_text(argument, names, 0) for argument in arguments)})"
+def _call(name: str, arguments: tuple[Node, ...]) -> str:
+    return f"{name}({', '.join(_text(argument, 0) for argument in arguments)})"
 
 
 def guard_lines(action: Action) -> list[str]:
@@ -102,7 +98,7 @@ def guard_lines(action: Action) -> list[str]:
 
 def change_notation(change: Change) -> str:
     """A change: the tuples, their new value, and the condition."""
-    target = _call(change.symbol.name, change.arguments, True)
+    target = _call(change.symbol.name, change.arguments)
     if change.symbol.result is not Formula:
         text = f"{target} := {notation(change.value)}"
     elif change.value == Truth(True):

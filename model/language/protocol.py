@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from functools import cache
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -17,6 +18,9 @@ from model.language.symbols import Message
 from model.language.terms import Enumeration, Individual, Number, Role, Symbol, Value
 
 T0 = TypeVar("T0")
+
+ENVIRONMENT_ROLES = frozenset({"ADVERSARY"})
+"""Roles whose actions do not resolve a deadlock."""
 
 
 @dataclass(frozen=True)
@@ -122,16 +126,21 @@ class Protocol:
 
     def digest(self) -> str:
         """A fingerprint of the statement, in hexadecimal: all that finite runs depend on, without prose, variants and fairness."""
-        parts: list[object] = []
-        for symbol in self.symbols:
-            parts.append((symbol.name, symbol.kind, symbol.arguments, symbol.result))
-            if isinstance(symbol, Message):
-                parts.append((symbol.parameters, symbol.spent))
-        for done in self.actions:
-            parts.append((done.name, done.parameters, done.guard, done.changes, done.emits, done.moves))
-        claims: tuple[Promise | Sometimes, ...] = (*self.promises, *self.sometimes)
-        for claim in claims:
-            parts.append((claim.name, claim.parameters, claim.formula))
-        # A sort is identified by its name: its module's location is not part of the statement.
-        text = re.sub(r"<class '[\w.]*?(\w+)'>", r"\1", repr(parts))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _digest(self)
+
+
+@cache
+def _digest(protocol: Protocol) -> str:
+    parts: list[object] = []
+    for symbol in protocol.symbols:
+        parts.append((symbol.name, symbol.kind, symbol.arguments, symbol.result))
+        if isinstance(symbol, Message):
+            parts.append((symbol.parameters, symbol.spent))
+    for done in protocol.actions:
+        parts.append((done.name, done.parameters, done.guard, done.changes, done.emits, done.moves))
+    claims: tuple[Promise | Sometimes, ...] = (*protocol.promises, *protocol.sometimes)
+    for claim in claims:
+        parts.append((claim.name, claim.parameters, claim.formula))
+    # A sort is identified by its name: its module's location is not part of the statement.
+    text = re.sub(r"<class '[\w.]*?(\w+)'>", r"\1", repr(parts))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -18,10 +18,11 @@ from typing import Final
 
 from model.explore.explore import Exploration, Kernel, search_in
 from model.explore.kernel.compile import compile_module
-from model.explore.kernel.emit import ENVIRONMENT_ROLES, Emitter, claim_expressions, sorted_claims
+from model.explore.kernel.emit import Emitter, claim_expressions, sorted_claims
 from model.explore.kernel.ground import Ground
 from model.explore.kernel.layout import lay_out
 from model.language import Action, Protocol
+from model.language.protocol import ENVIRONMENT_ROLES
 from model.mutation.rules import Mutant, mutated
 from model.reference.configuration import Configuration
 from model.reference.interpreter import NO_EVENTS, Interpreter
@@ -57,7 +58,7 @@ class Switched:
         ground = Ground(protocol, configuration, also=[mutant.action for mutant in self.mutants])
         claims = sorted_claims([promise for promise in protocol.promises if not promise.lemma], protocol.sometimes)
         layout = lay_out(ground, claim_expressions(ground, claims))
-        emitter = Emitter(ground, layout, claims, ENVIRONMENT_ROLES, forget_spent=forget_spent, switched=True)
+        emitter = Emitter(ground, layout, claims, forget_spent=forget_spent, switched=True)
         names = tuple(f"action{number}" for number in range(len(ground.actions)))
         compiled = compile_module(emitter.text(), ("expand", "check", "owed", "goals", *names), level=LEVEL)
         self._addresses = [compiled.addresses[name] for name in names]

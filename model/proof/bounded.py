@@ -21,6 +21,7 @@ import z3
 
 from model.explore.kernel.ground import Ground, Instance
 from model.language import Promise, Protocol, Sometimes
+from model.language.protocol import ENVIRONMENT_ROLES
 from model.language.terms import Formula, Node
 from model.proof.unrolled import Question, Unrolling
 from model.reference.configuration import Configuration
@@ -86,14 +87,13 @@ def bounded(
     promises: Sequence[Promise] | None = None,
     sometimes: Sequence[Sometimes] | None = None,
     deadlocks: bool = True,
-    environment_roles: frozenset[str] = frozenset({"ADVERSARY"}),
     any_constants: bool = False,
     progress: Progress | None = None,
 ) -> Bounded:
     """Looks for a shortest violation of at most `steps_max` steps.
 
     `promises`: those to check; by default all but the lemmas. `sometimes`: the reachable claims to check; by default all.
-    `environment_roles`: their actions do not resolve a deadlock. `any_constants`: instead of the configured constants, any values
+    `any_constants`: instead of the configured constants, any values
     that break a promise soonest.
 
     Raises:
@@ -103,9 +103,9 @@ def bounded(
     checked = [promise for promise in protocol.promises if not promise.lemma] if promises is None else list(promises)
     wanted = list(protocol.sometimes if sometimes is None else sometimes)
     search = _Search(protocol, configuration, any_constants, started + seconds_max)
-    search.about(checked, wanted, _owed(protocol) if deadlocks else None, environment_roles)
+    search.about(checked, wanted, _owed(protocol) if deadlocks else None)
     because, depth = search.run(steps_max, lambda depth: progress and progress(depth, time.perf_counter() - started))
-    trace, violated = (None, "") if because else search.replayed(checked, environment_roles)
+    trace, violated = (None, "") if because else search.replayed(checked)
     return Bounded(
         configuration.name,
         "undecided" if because else "violated",
@@ -152,13 +152,12 @@ class _Search:
         promises: Sequence[Promise],
         sometimes: Sequence[Sometimes],
         owed: Node | None,
-        environment_roles: frozenset[str],
     ) -> None:
         """The questions at every depth."""
         self._owed = owed
         self._wrong = [self._runs.broken(promise) for promise in promises]
         if owed is not None:
-            self._wrong.append(self._runs.stuck(owed, environment_roles))
+            self._wrong.append(self._runs.stuck(owed))
         self._to_reach = [self._runs.reached(claim) for claim in sometimes]
 
     def run(
@@ -212,7 +211,7 @@ class _Search:
 
     # ------------------------------------------------------------------------------------------------ what is found
 
-    def replayed(self, promises: Sequence[Promise], environment_roles: frozenset[str]) -> tuple[Trace, str]:
+    def replayed(self, promises: Sequence[Promise]) -> tuple[Trace, str]:
         """The run that the solver has found, executed by the interpreter, and what it breaks."""
         model = self._solver.model()
         configuration = self._with_constants(model)
@@ -237,7 +236,7 @@ class _Search:
             moving = (
                 interpreter.apply(states[-1], step)[0] != states[-1]
                 for step in interpreter.enabled(states[-1])
-                if roles[step.action] not in environment_roles
+                if roles[step.action] not in ENVIRONMENT_ROLES
             )
             assert stuck, "the interpreter does not find what the solver found wrong"
             assert not any(moving), "the interpreter does not find the deadlock that the solver found"

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -105,7 +105,6 @@ class Question:
 def prove(
     protocol: Protocol,
     *,
-    names: Iterable[str] | None = None,
     actions: Sequence[Action] | None = None,
     seconds_max: float = SECONDS_MAX,
     progress: Progress | None = None,
@@ -116,7 +115,7 @@ def prove(
 
     A text that is not well-formed has no meaning: this is then the only claim, and violated.
 
-    `names`: only these claims. `actions`: only these actions, if all others are known to be fine (for variants). `thorough`: pursue
+    `actions`: only these actions, if all others are known to be fine (for variants). `thorough`: pursue
     every question even after a counterexample was found. `stop_at_violation`: ask none after it; the remaining claims are then
     missing from the proof, which says nothing about them.
     """
@@ -124,12 +123,8 @@ def prove(
     text = text_claim(protocol)
     if text.verdict != "holds":
         return Proof([text], time.perf_counter() - started)
-    wanted = None if names is None else set(names)
-    questions = [
-        question
-        for question in questions_of(protocol, protocol.actions if actions is None else actions, actions is None)
-        if wanted is None or question.claim.name in wanted
-    ]
+    asked = protocol.actions if actions is None else actions
+    questions = list(questions_of(protocol, asked, actions is None))
     prover = Prover(protocol, seconds_max)
     claims: dict[int, Claim] = {}
     found = False
@@ -141,7 +136,7 @@ def prove(
             progress(number + 1, len(questions))
         if found and stop_at_violation:
             return Proof(list(claims.values()), time.perf_counter() - started)
-    if wanted is None and actions is None:
+    if actions is None:
         for claim in prover.satisfiable_guards():
             claims[id(claim)] = claim
     return Proof(list(claims.values()), time.perf_counter() - started)

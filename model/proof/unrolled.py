@@ -21,6 +21,7 @@ import z3
 from model.explore.kernel.boolean import Expression
 from model.explore.kernel.ground import AFTER, Ground, Happenings, Instance
 from model.language import Assumption, Promise, Sometimes
+from model.language.protocol import ENVIRONMENT_ROLES
 from model.language.terms import Node, Variable
 from model.language.transient import is_transient
 from model.language.walk import unfolded
@@ -119,11 +120,11 @@ class Unrolling:
         """Whether a reachable claim is reached."""
         return self._question(claim.name, claim.formula, claim.parameters, lambda parameter: parameter)
 
-    def stuck(self, owed: Node, environment_roles: frozenset[str]) -> Question:
+    def stuck(self, owed: Node) -> Question:
         """Whether work is outstanding, and no role but the environment can take a step that changes the state."""
         ground, parts = self._ground, [self._ground.truth(owed, {})]
         for instance in ground.instances:
-            if instance.action.role.name not in environment_roles:
+            if instance.action.role.name not in ENVIRONMENT_ROLES:
                 parts.append(ground.algebra.negation(_moves(instance, ground)))
         return Question("deadlock", self._term(ground.algebra.conjunction(parts)), of_step=False)
 

@@ -15,7 +15,7 @@ A description that is the same wherever the action is enabled carries no informa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -44,11 +44,11 @@ Word = Callable[[State, Mapping[str, Any]], str]
 
 
 class Contexts:
-    """The contexts of one configuration. `actions`: replaces the protocol's actions."""
+    """The contexts of one configuration."""
 
-    def __init__(self, interpreter: Interpreter, actions: Sequence[Action] | None = None) -> None:
+    def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
-        actions = interpreter.protocol.actions if actions is None else actions
+        actions = interpreter.protocol.actions
         self._words = {action.name: list(self._words_of(action)) for action in actions}
         self._taken = {
             action.name: [

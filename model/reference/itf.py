@@ -28,6 +28,7 @@ from model.reference.state import Element, Occurrence, State, Trace, Tuple, elem
 BYTES_MAX: Final = 64_000_000
 """The maximum size of a trace file; the largest file of this project has a hundredth of it."""
 
+SUFFIX: Final = ".itf.json"
 FORMAT: Final = "https://apalache-mc.org/docs/adr/015adr-trace.html"
 ACTION: Final = "mbt::actionTaken"
 PICKS: Final = "mbt::nondetPicks"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from model.bad_input import BadInput
-from model.explore.kernel.emit import ENVIRONMENT_ROLES, OWED
+from model.explore.kernel.emit import OWED
 from model.language import (
     Action,
     Assumption,
@@ -31,6 +31,7 @@ from model.language import (
     Sometimes,
     Symbol,
 )
+from model.language.protocol import ENVIRONMENT_ROLES
 from model.language.terms import Apply, Formula, Named, Node, Number, Quantified, Titled, Value, Variable
 from model.language.transition import symbols
 from model.language.walk import children, parts

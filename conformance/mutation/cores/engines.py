@@ -21,6 +21,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from conformance.bindings.message_queue import NOT_COMPARED
+from conformance.bindings.observe import OBSERVED
 from conformance.logs.fleet import record_in_memory
 from conformance.logs.one_pass import validate
 from conformance.logs.reading import LogFile
@@ -32,8 +34,6 @@ from conformance.mutation.table import SURVIVES, Answer, Check, Kill, Undecided
 from conformance.replay.cores import Cores
 from conformance.replay.lockstep import DRIVERS, Divergence
 from conformance.replay.memo import Memo
-from conformance.replay.message_queue import NOT_COMPARED
-from conformance.replay.observe import OBSERVED
 from conformance.replay.replays import Vector, read_vectors, replay_all, vectors_of
 from conformance.replay.targets import open_target
 from impl.cli.exits import Problem

@@ -50,6 +50,17 @@ def line_of(of: str, protocol: str) -> Declared | None:
     return None
 
 
+def mutated(name: str) -> Cores | None:
+    """The cores with the mutant of this name, as the mutation table has it; None if there is none."""
+    for protocol, modules in MODULES.items():
+        for module in modules:
+            if name.startswith(f"{module.removeprefix('impl.')}."):
+                for number, mutant in enumerate(source(module).mutants):
+                    if mutant.name == name:
+                        return cores_with(protocol, module, source(module).compiled(number))
+    return None
+
+
 def cores_with(protocol: str, module: str, code: CodeType) -> Cores:
     """The protocol's cores, with this code in a module's place.
 

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from conformance.bindings.on_demand_names import place_of
 from conformance.replay.alcor.peers import Answer, Peers
 from conformance.replay.alcor.received import Arrival, Heard
 from conformance.replay.alcor.scene import Scene
 from conformance.replay.alcor.statement import Statement
-from conformance.replay.on_demand_names import place_of
 from model.language import Protocol
 from model.reference.state import Element, Tuple
 

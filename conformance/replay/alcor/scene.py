@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from conformance.bindings.on_demand_names import place_of
 from conformance.replay.alcor.received import Arrival, Heard
-from conformance.replay.on_demand_names import place_of
 from impl.messages import Config, Pod
 from impl.transport.grpc.directory import Directory
 from impl.transport.grpc.dpm_gateway import goal_state

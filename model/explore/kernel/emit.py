@@ -32,6 +32,7 @@ from model.explore.kernel.goals import GOALS_OF_A_WORD, Goal
 from model.explore.kernel.ground import AFTER, Ground, Instance
 from model.explore.kernel.layout import Layout
 from model.language import Action, Message, Promise, Sometimes
+from model.language.protocol import ENVIRONMENT_ROLES
 from model.language.transient import is_transient
 
 TRANSITIONS, PROGRESS, BROKEN, REACHED, ACTIONS, SUCCESSORS = range(6)
@@ -49,9 +50,6 @@ WORD_BITS = 64
 
 OWED: Final = "owed"
 """The definition that says whether work is outstanding; if it holds and no action is enabled, it is a deadlock."""
-
-ENVIRONMENT_ROLES: Final = frozenset({"ADVERSARY"})
-"""Roles whose actions do not resolve a deadlock."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +191,6 @@ class Emitter:
         ground: Ground,
         layout: Layout,
         claims: Claims,
-        environment_roles: frozenset[str],
         *,
         forget_spent: bool,
         labelled: bool = False,
@@ -213,7 +210,6 @@ class Emitter:
         self._ground = ground
         self._layout = layout
         self._claims = claims
-        self._environment = environment_roles
         self._forget = forget_spent
         self._labelled = labelled
         self._switched = switched
@@ -383,7 +379,7 @@ class Emitter:
             index = code.put(f"add i64 {written}, {word}")
             code.do(f"store i64 {value}, ptr {code.put(f'getelementptr i64, ptr %out, i64 {index}')}")
         code.do(f"store i64 {code.put(f'add i64 {written}, {len(new)}')}, ptr %written")
-        if instance.action.role.name not in self._environment:
+        if instance.action.role.name not in ENVIRONMENT_ROLES:
             code.add(PROGRESS, "1")
 
     # -------------------------------------------------------------------------------------------------- claims

@@ -223,7 +223,6 @@ def trace_with(change: Callable[[dict[str, Any]], object], into: Path) -> Path:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda data: data.pop("#meta"), "#meta: expected an object, found nothing"),
         (lambda data: data["#meta"].pop("configuration"), "#meta.configuration: expected an object, found nothing"),
         (lambda data: data["#meta"].update(diverges_at=1000), "#meta.diverges_at: expected a step of the trace"),
         (lambda data: data.update(states=[]), "states: expected at least one state, found none"),
@@ -798,7 +797,7 @@ def test_generated_vectors_of_an_earlier_statement_are_no_pass_and_no_end(
 ) -> None:
     file = min((copied / folder).glob("*.scenario"))
     edit(file, "\nplace ", "\nstore p1 1\nplace ")
-    found = Evidence(PROTOCOL, ())
+    found = Evidence(PROTOCOL, ("two-hosts",))
     assert gathering.current_vectors(found, PROTOCOL) == []
     assert found.stale.startswith(
         f"The {called} of on-demand are stale: they are runs of an earlier statement ({file}: line "
@@ -812,7 +811,7 @@ def test_an_action_that_no_vector_takes_makes_them_stale(copied: Path) -> None:
     for file in copied.rglob("*.scenario"):
         if "\nevict " in file.read_text(encoding="utf-8"):
             file.unlink()
-    found = Evidence(PROTOCOL, ())
+    found = Evidence(PROTOCOL, ("two-hosts",))
     assert gathering.current_vectors(found, PROTOCOL)
     assert found.stale == (
         "The vectors of on-demand are stale: none of them takes evict. Run `ondemand golden vectors on-demand`."
@@ -820,10 +819,21 @@ def test_an_action_that_no_vector_takes_makes_them_stale(copied: Path) -> None:
     assert found.exit is Exit.UNDECIDED
 
 
+def test_an_action_that_no_scenario_written_by_hand_takes_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    stated = configurations.meant(None, "failover", None)
+    fewer = [file for file in trace_files(vectors_of(stated)) if "\npause " not in file.read_text(encoding="utf-8")]
+    monkeypatch.setattr(gathering, "trace_files", lambda folder: fewer)
+    found = Evidence(stated, ())
+    assert gathering.current_vectors(found, stated)
+    (said,) = found.unmet
+    assert said.endswith("no scenario takes pause, wake; write one")
+    assert found.exit is Exit.VIOLATED
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("known h1 p2 = 2", "known h1 p2 = 1", "line 33: step 21: expected known h1 p2 = 1, found known h1 p2 = 2"),
+        ("known h1 p2 = 2", "known h1 p2 = 1", "line 29: step 20: expected known h1 p2 = 1, found known h1 p2 = 2"),
         ("\ngreet h1 1", "\nstore p1 2\ngreet h1 1", "line 10: store(pod=p1, version=2) is not enabled: config("),
     ],
     ids=["expectation", "step"],

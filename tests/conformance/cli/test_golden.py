@@ -96,7 +96,7 @@ def test_a_variant_without_a_lasso_is_named(ondemand: Command, monkeypatch: pyte
     [
         (
             "no run reaches pair:ask:evict",
-            "no run reaches pair:ask:evict. Correct the scenarios in conformance/vectors; to try their steps, run "
+            "no run reaches pair:ask:evict. Correct the scenarios in conformance/data/seeds; to try their steps, run "
             "`ondemand step --protocol on-demand`.",
         ),
         (

@@ -229,6 +229,10 @@ def says(line: str, sentence: str) -> bool:
             "prove --json folder",
             "ondemand prove: Invalid value for '--json': folder is a folder; name a file in it; see ondemand prove --help",
         ),
+        (
+            "explore --config zero.toml --save x.scenario",
+            "--save x.scenario: a scenario needs a named configuration; name an ITF file (*.itf.json)",
+        ),
         # configurations
         ("explore --config none.toml", "none.toml: …"),
         ("explore --config unfinished.toml", "unfinished.toml: … line 10, …"),

@@ -17,6 +17,9 @@ from conformance import configurations
 from conformance.bench.headline import headlines
 from conformance.cli.main import main, program
 from conformance.documents.findings_page import PAGE
+from conformance.protocols import PROTOCOLS
+from conformance.replay.replays import read_vector
+from conformance.vectors import scenario as scenario_format
 from impl.cli.main import program as services
 from model.explore.live import live
 from spec.on_demand.protocol import PROTOCOL
@@ -114,6 +117,16 @@ def test_the_scenario_and_its_picture_are_what_happens(tmp_path: Path, monkeypat
             assert printed == drawn
     assert text_of(Path("first-packet.svg")) == text_of(ROOT / "docs" / "first-packet.svg")
     assert "](docs/first-packet.svg)" in text_of(README)
+
+
+def test_the_scenarios_that_are_shown_hold(tmp_path: Path) -> None:
+    shown = [*blocks("", part("example", ROOT / "docs" / "traces.md")), *blocks("", str(scenario_format.__doc__))]
+    assert len(shown) == 2
+    for text in shown:
+        file = tmp_path / "shown.scenario"
+        file.write_text(text, encoding="utf-8")
+        assert "  expect " in text
+        assert read_vector(file, *PROTOCOLS).trace.steps
 
 
 def test_the_transcript_is_of_this_statement() -> None:

@@ -13,7 +13,7 @@ from conformance.cli.check import _conclusion
 from conformance.evidence import background_broker, gathering
 from conformance.evidence.gathering import Evidence
 from conformance.evidence.variants import refuted_by_exploration
-from conformance.mutation.faulty import EVERY_FAULTY
+from conformance.mutation.faulty import cores_of
 from conformance.replay import replays
 from conformance.replay.lockstep import Replay
 from conformance.replay.lockstep import replay as replay_one
@@ -74,7 +74,7 @@ def test_the_command_for_a_broken_eventuality_fails_again(ondemand: Command, mon
 def test_the_command_for_a_divergence_fails_again(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     def faulty(*arguments: object, **named: object) -> Replay:
         trace, name, protocol, target, _, *rest = arguments
-        return replay_one(trace, name, protocol, target, EVERY_FAULTY["learns_the_older"], *rest, **named)  # type: ignore[arg-type]
+        return replay_one(trace, name, protocol, target, cores_of("learns_the_older"), *rest, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(background_broker, "open_deployment", no_broker)
     monkeypatch.setattr(gathering, "_prove", lambda found, told: None)

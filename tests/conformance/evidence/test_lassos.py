@@ -163,12 +163,6 @@ def test_lassos_of_an_earlier_statement_are_no_pass(tmp_path: Path, monkeypatch:
         text = path.read_text(encoding="utf-8").replace('"place"', '"remove"')
         (tmp_path / PROTOCOL.name / path.name).write_text(text, encoding="utf-8")
     found = Evidence(PROTOCOL, ())
-    with pytest.raises(BadInput, match="is not enabled here"):  # a run of this statement that is wrong
-        current_lassos(found, PROTOCOL)
-    for path in (tmp_path / PROTOCOL.name).glob("*.itf.json"):
-        data = json.loads(path.read_text(encoding="utf-8"))
-        data["#meta"]["digest"] = "0"
-        path.write_text(json.dumps(data), encoding="utf-8")
     assert current_lassos(found, PROTOCOL) == []
     assert found.stale.startswith("The lassos of on-demand are stale: they are runs of an earlier statement (")
     assert found.stale.endswith(" Run `ondemand golden lassos on-demand`.")

@@ -12,15 +12,14 @@ from typing import Any
 
 import pytest
 
+from conformance.bindings.message_queue import MessageQueueDriver
+from conformance.bindings.on_demand import OnDemandDriver
 from conformance.logs.lines import Vocabulary
-from conformance.mutation.faulty_message_queue import FAULTY as FAULTY_MESSAGE_QUEUE
-from conformance.mutation.faulty_on_demand import FAULTY
+from conformance.mutation.faulty import cores_of
 from conformance.protocols import named
 from conformance.replay import lockstep
 from conformance.replay.cores import Cores
 from conformance.replay.driver import Driver, process_of
-from conformance.replay.message_queue import MessageQueueDriver
-from conformance.replay.on_demand import OnDemandDriver
 from conformance.replay.replays import Vector, read_vectors, replay_all, vectors_of
 from conformance.replay.targets import open_target
 from impl.core import Effects
@@ -220,15 +219,15 @@ def test_every_step_of_every_vector_is_recorded_as_stated(monkeypatch: pytest.Mo
 )
 def test_the_effect_of_a_faulty_core_shows_in_its_line(monkeypatch: pytest.MonkeyPatch, faulty: str, told: str) -> None:
     """Nothing is derived from the name of a step: omitted and additional effects are recorded as they are."""
-    assert any(told in wrong for wrong in recorded(monkeypatch, "on-demand", FAULTY[faulty]).wrong)
+    assert any(told in wrong for wrong in recorded(monkeypatch, "on-demand", cores_of(faulty)).wrong)
 
 
 @pytest.mark.parametrize(
     ("faulty", "told"),
     [
-        ("confirms_what_it_did_not_apply", "message-queue.receive: known"),
+        ("confirms_what_it_did_not_apply", "message-queue.learn: known"),
         ("takes_a_refusal_for_success", "message-queue.hear_refusal is written as ['message-queue.hear_acceptance']"),
     ],
 )
 def test_the_same_for_the_message_queue(monkeypatch: pytest.MonkeyPatch, faulty: str, told: str) -> None:
-    assert any(told in wrong for wrong in recorded(monkeypatch, "message-queue", FAULTY_MESSAGE_QUEUE[faulty]).wrong)
+    assert any(told in wrong for wrong in recorded(monkeypatch, "message-queue", cores_of(faulty)).wrong)

@@ -51,7 +51,7 @@ def test_of_cores_everything_that_decides_counts() -> None:
     replays = {path.relative_to(digests.ROOT).as_posix() for path in modules(CORES_BY, REPLAYS)}
     assert {
         "conformance/replay/lockstep.py",
-        "conformance/replay/on_demand.py",
+        "conformance/bindings/on_demand.py",
         "conformance/replay/enabledness.py",
         "conformance/mutation/cores/engines.py",
         "impl/storage/store.py",

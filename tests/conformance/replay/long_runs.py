@@ -9,10 +9,10 @@ from conformance.replay.cores import Cores
 from conformance.replay.lockstep import replay
 from conformance.replay.replays import Vector
 from conformance.replay.targets import Target
-from conformance.vectors.generation import RARE, WEIGHTS
+from conformance.vectors.random_runs import extended, started, weights_of
 from model.language import Protocol
 from model.reference.interpreter import Interpreter
-from model.reference.state import Occurrence, Trace, initial_state
+from model.reference.state import Trace
 
 STEPS = 80
 SEEDS = 120
@@ -21,21 +21,8 @@ SEEDS = 120
 def long_run(protocol: Protocol, interpreter: Interpreter, seed: int) -> Trace:
     """A run of 80 steps; the seed chooses how often each action is taken, and all choices."""
     generator = random.Random(seed)
-    weights = {
-        action.name: generator.choice(WEIGHTS) * (4 if action.takes else 1) * RARE.get(action.name, 1.0)
-        for action in protocol.actions
-    }
-    configuration = interpreter.configuration
-    states, steps = [initial_state(protocol, configuration)], list[Occurrence]()
-    for _ in range(STEPS):
-        by_action: dict[str, list[Occurrence]] = {}
-        for occurrence in interpreter.enabled(states[-1]):
-            by_action.setdefault(occurrence.action, []).append(occurrence)
-        names = sorted(by_action)
-        (name,) = generator.choices(names, [weights[each_name] for each_name in names])
-        steps.append(generator.choice(by_action[name]))
-        states.append(interpreter.apply(states[-1], steps[-1])[0])
-    return Trace(protocol.name, configuration, tuple(states), tuple(steps), "A long run.")
+    weights = weights_of(protocol, generator)
+    return extended(interpreter, generator, started(protocol, interpreter), STEPS, weights)
 
 
 def diverging_late(protocol: Protocol, world: str, cores: Cores, target: Target, steps_min: int = 60) -> Vector:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from conformance.bindings.observe import NOT_COMPARED, OBSERVED
+from conformance.bindings.on_demand_names import MESSAGES
 from conformance.evidence.variants import breaking
+from conformance.mutation.faulty import cores_of
 from conformance.mutation.faulty_on_demand import FAULTY
 from conformance.replay.cores import Cores
 from conformance.replay.driver import RESTARTS
-from conformance.replay.observe import NOT_COMPARED, OBSERVED
-from conformance.replay.on_demand_names import MESSAGES
 from conformance.replay.replays import Replays, Vector, read_vectors, replay_all, vectors_of
 from conformance.replay.targets import MemoryTarget, open_target
 from conformance.vectors.coverage import Coverage
@@ -117,7 +118,7 @@ def own_vector(name: str, vectors: Sequence[Vector]) -> Vector:
 def test_a_wrong_implementation_is_caught_by_the_run_of_its_variant(name: str, vectors: Sequence[Vector]) -> None:
     vector = own_vector(name, vectors)
     with open_target("memory") as target:
-        found = replay_all([vector], target, cores=FAULTY[name])
+        found = replay_all([vector], target, cores=cores_of(name))
     assert found.verdict == "diverges"
     assert found.divergence is not None
     # There, or before: by a late duplicate, or where a request greets and is answered at once.
@@ -129,7 +130,7 @@ def test_a_wrong_implementation_is_caught_by_the_run_of_its_variant(name: str, v
 def test_a_wrong_implementation_is_caught_by_a_run_of_the_protocol(name: str, vectors: Sequence[Vector]) -> None:
     positive = [vector for vector in vectors if vector.diverges_at is None]
     with open_target("memory") as target:
-        found = replay_all(positive, target, cores=FAULTY[name], stop_at_divergence=True)
+        found = replay_all(positive, target, cores=cores_of(name), stop_at_divergence=True)
     assert found.verdict == "diverges"
 
 
@@ -138,13 +139,13 @@ def test_a_wrong_implementation_is_caught_on_a_real_broker(
     name: str, vectors: Sequence[Vector], broker: Deployment
 ) -> None:
     with open_target("pulsar", broker) as target:
-        assert replay_all([own_vector(name, vectors)], target, cores=FAULTY[name]).verdict == "diverges"
+        assert replay_all([own_vector(name, vectors)], target, cores=cores_of(name)).verdict == "diverges"
 
 
 def test_a_late_duplicate_that_has_an_effect_is_a_divergence(vectors: Sequence[Vector]) -> None:
     positive = [vector for vector in vectors if vector.diverges_at is None]
     with open_target("memory") as target:
-        found = replay_all(positive, target, cores=FAULTY["learns_the_older"], stop_at_divergence=True)
+        found = replay_all(positive, target, cores=cores_of("learns_the_older"), stop_at_divergence=True)
     assert found.divergence is not None
     assert "comes once more to h" in found.divergence.action
 

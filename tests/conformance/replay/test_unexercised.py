@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.mutation.faulty_on_demand import FAULTY, RESTRICTIVE
+from conformance.mutation.faulty import cores_of
 from conformance.protocols import DRIVEN, named
 from conformance.replay.cores import Cores
 from conformance.replay.lockstep import replay
@@ -71,7 +71,7 @@ def test_what_is_permitted_most_often_is_done_on_a_real_broker(vectors: Sequence
 
 
 def test_an_agent_that_never_evicts_is_found_and_is_no_failure(vectors: Sequence[Vector]) -> None:
-    found = asked(vectors, RESTRICTIVE["never_evicts"])
+    found = asked(vectors, cores_of("never_evicts"))
     assert found.divergences == []
     assert [(finding.context.action, finding.verdict, finding.because) for finding in found.findings] == [
         ("evict", "refused", "it does nothing")
@@ -81,7 +81,7 @@ def test_an_agent_that_never_evicts_is_found_and_is_no_failure(vectors: Sequence
 
 
 def test_one_that_evicts_in_some_situations_only_is_told_in_which_it_does_not(vectors: Sequence[Vector]) -> None:
-    found = asked(vectors, RESTRICTIVE["evicts_only_what_is_gone"])
+    found = asked(vectors, cores_of("evicts_only_what_is_gone"))
     (one,) = found.findings
     assert (one.context.action, one.words, one.verdict) == ("evict", ("record_state(pod) = placed",), "refused")
     assert "is installed: evict" in one.because
@@ -89,7 +89,7 @@ def test_one_that_evicts_in_some_situations_only_is_told_in_which_it_does_not(ve
 
 
 def test_a_refusal_that_eventualities_count_on_is_undecided(vectors: Sequence[Vector]) -> None:
-    found = asked(vectors, RESTRICTIVE["never_reminds"])
+    found = asked(vectors, cores_of("never_reminds"))
     assert {(finding.context.action, finding.verdict) for finding in found.findings} == {("remind", "refused")}
     assert all(found.is_fair(finding) for finding in found.findings)
     times = [finding.times for finding in found.findings]
@@ -98,7 +98,7 @@ def test_a_refusal_that_eventualities_count_on_is_undecided(vectors: Sequence[Ve
 
 
 def test_a_wrong_implementation_diverges_and_does_not_pass_for_a_restrictive_one(vectors: Sequence[Vector]) -> None:
-    found = asked(vectors, FAULTY["forgets_on_evicting"])
+    found = asked(vectors, cores_of("forgets_on_evicting"))
     assert found.divergences
     assert found.findings[0].verdict == "diverges"
     assert found.findings[0].divergence is not None

@@ -16,9 +16,9 @@ from rich.console import Console
 from conformance import configurations
 from conformance.configurations import of_scenarios
 from conformance.evidence.variants import negative_of
-from conformance.mutation.faulty import EVERY_FAULTY
+from conformance.mutation.faulty import EVERY_FAULTY, cores_of
 from conformance.mutation.faulty_message_queue import FAULTY as OF_MESSAGE_QUEUE
-from conformance.mutation.faulty_on_demand import FAULTY, RESTRICTIVE, LearnsTheOlder
+from conformance.mutation.faulty_on_demand import FAULTY, RESTRICTIVE
 from conformance.replay.cores import Cores
 from conformance.replay.lockstep import replay
 from conformance.replay.replays import Vector, read_vectors, trace_files, vectors_of
@@ -77,7 +77,7 @@ def shrunk(protocol: Protocol, configuration: str, cores: Cores, times: int = 2)
     ],
 )
 def test_a_long_run_is_shrunk_to_the_length_of_its_negative_vector(name: str) -> None:
-    vector, found = shrunk(PROTOCOL, "one-network", FAULTY[name])
+    vector, found = shrunk(PROTOCOL, "one-network", cores_of(name))
     assert found.divergence is not None
     assert found.divergence.step >= 60
     assert found.smallest is not None
@@ -101,39 +101,46 @@ def test_a_long_run_is_shrunk_to_the_length_of_its_negative_vector(name: str) ->
     ],
 )
 def test_a_long_run_of_the_message_queue_is_shrunk(name: str) -> None:
-    _, found = shrunk(MESSAGE_QUEUE, "two-vpcs", OF_MESSAGE_QUEUE[name])
+    _, found = shrunk(MESSAGE_QUEUE, "two-vpcs", cores_of(name))
     assert found.smallest is not None
     assert found.smallest.steps <= negative_steps(MESSAGE_QUEUE).get(name, 5) + SLACK
     assert found.smallest.likewise == 2
 
 
 def test_a_failure_that_only_a_repeated_message_shows_is_shrunk() -> None:
-    _, found = shrunk(PROTOCOL, "one-network", RESTRICTIVE["never_reminds"])
+    _, found = shrunk(PROTOCOL, "one-network", cores_of("never_reminds"))
     assert found.divergence is not None
     assert found.divergence.field == "messages"
     assert found.smallest is not None
     assert found.smallest.steps <= 5
 
 
-class SometimesLearnsTheOlder(LearnsTheOlder):
+class SometimesLearnsTheOlder(Aca):
     """Seldom takes an older version for a newer one."""
 
     generator: ClassVar[random.Random]
 
     def _is_newer(self, pod: Pod, version: int) -> bool:
-        return Aca._is_newer(self, pod, version) or self.generator.random() < 0.1
+        return super()._is_newer(pod, version) or self.generator.random() < 0.1
 
 
 def test_an_intermittent_failure_has_a_rate() -> None:
     """Each shorter run is tried several times: tried once, most would seem to conform."""
     with open_target("memory") as target:
-        vector = diverging_late(PROTOCOL, "one-network", FAULTY["learns_the_older"], target)
+        vector = diverging_late(PROTOCOL, "one-network", cores_of("learns_the_older"), target)
         SometimesLearnsTheOlder.generator = random.Random(7)
         found = shrink(vector, target, cores=Cores(aca=SometimesLearnsTheOlder), times=40)
     assert found.smallest is not None
     assert found.smallest.steps <= negative_steps(PROTOCOL)["learns_the_older"] + SLACK
     assert 0 < found.smallest.likewise < 40
     assert found.smallest.otherwise == 0
+
+
+class LearnsTheOlder(Aca):
+    """As the mutant of this name."""
+
+    def _is_newer(self, pod: Pod, version: int) -> bool:
+        return True
 
 
 class FailsInTwoWays(LearnsTheOlder):
@@ -221,7 +228,7 @@ def test_a_divergence_at_the_start_is_not_shrunk() -> None:
 def test_a_failure_of_enabledness_is_shrunk() -> None:
     _, found = shrunk(PROTOCOL, "one-network", Cores(aca=EvictsLocalPods))
     assert found.divergence is not None
-    assert found.divergence.field.endswith(": may_evict")
+    assert found.divergence.field.endswith(": timer: evict")
     assert found.smallest is not None
     assert found.smallest.steps <= 12
 
@@ -230,7 +237,7 @@ def test_a_run_that_leaves_the_protocol_stays_one() -> None:
     """A negative vector with unnecessary steps."""
     (vector,) = read_vectors([NEGATIVE / "grants-the-next-version.scenario"], PROTOCOL)
     with open_target("memory") as target:
-        found = shrink(vector, target, cores=FAULTY["grants_the_next_version"], times=1)
+        found = shrink(vector, target, cores=cores_of("grants_the_next_version"), times=1)
     assert found.smallest is not None
     assert found.smallest.protocol is vector.protocol is not PROTOCOL
     assert found.smallest.steps <= (vector.diverges_at or 0)
@@ -259,7 +266,7 @@ def test_a_trace_that_cannot_be_replayed_is_undecided() -> None:
 
 
 def test_it_is_confirmed_on_a_real_broker(broker: Deployment) -> None:
-    cores = FAULTY["learns_the_older"]
+    cores = cores_of("learns_the_older")
     with open_target("memory") as memory:
         vector = diverging_late(PROTOCOL, "one-network", cores, memory)
     with open_target("pulsar", broker) as target:
@@ -275,7 +282,7 @@ def test_it_is_confirmed_on_a_real_broker(broker: Deployment) -> None:
 def test_shrink_shows_and_saves_the_smallest(ondemand: Command, tmp_path: Path) -> None:
     small, long = tmp_path / "small.scenario", tmp_path / "long.itf.json"
     with open_target("memory") as target:
-        vector = diverging_late(PROTOCOL, "one-network", FAULTY["older_overwrites_newer"], target)
+        vector = diverging_late(PROTOCOL, "one-network", cores_of("older_overwrites_newer"), target)
     itf.write(vector.trace, long, PROTOCOL)
     ended = ondemand("shrink", long, "--faulty", "older_overwrites_newer", "--save", small, "--json", "-")
     assert ended.code == 1
@@ -325,5 +332,12 @@ def test_wrong_usage_is_reported_in_a_sentence(arguments: tuple[object, ...], sa
     assert said in sentence(ondemand("shrink", *arguments))
 
 
-def test_faulty_implementations_have_distinct_names() -> None:
+def test_faulty_implementations_have_distinct_names_and_exist() -> None:
     assert len(EVERY_FAULTY) == len(FAULTY) + len(RESTRICTIVE) + len(OF_MESSAGE_QUEUE)
+    assert all(map(cores_of, EVERY_FAULTY))
+
+
+def test_a_mutant_of_the_table_is_a_faulty_implementation(ondemand: Command) -> None:
+    way, mutant = NEGATIVE / "reuses-a-version.scenario", FAULTY["reuses_a_version"]
+    assert ondemand("replay", way, "--faulty", mutant).code == 1
+    assert "unknown faulty" in sentence(ondemand("replay", way, "--faulty", f"{mutant} or nothing"))

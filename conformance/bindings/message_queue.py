@@ -20,15 +20,15 @@ from operator import methodcaller
 from typing import Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
+from conformance.bindings.message_queue_decisions import AT_ONCE, DUE, MAY, SPONTANEOUS, TIMED
+from conformance.bindings.message_queue_names import MESSAGES, Naming, content, parts
+from conformance.bindings.message_queue_topics import Topics
+from conformance.bindings.observe import Difference, differing
 from conformance.replay.cores import Cores
 from conformance.replay.driver import Choices, Driver, NotDrivable
 from conformance.replay.enabledness import EnabledList, UnauthorizedMessage, View
 from conformance.replay.held_process import HeldProcess
 from conformance.replay.judged_role import querying
-from conformance.replay.message_queue_decisions import AT_ONCE, DUE, MAY, SPONTANEOUS, TIMED
-from conformance.replay.message_queue_names import MESSAGES, Naming, content, parts
-from conformance.replay.message_queue_topics import Topics
-from conformance.replay.observe import Difference, differing
 from conformance.replay.targets import Target
 from impl.broker import topics
 from impl.core import Effects, IllegalInput, Send
@@ -233,25 +233,26 @@ class MessageQueueDriver(Driver):
         return found
 
     def _strangers(self, process: HeldProcess, state: State) -> Iterator[UnauthorizedMessage]:
-        core = process.core
+        core, tried = process.core, process.tried
         other = next((host for host in self._hosts if host != process.name), "nobody")
         if process.name == "dpm":
             for message in process.arrived:
                 assert isinstance(message, Notice)
                 for speaker in [host for host in self._hosts if host != message.host]:
-                    yield UnauthorizedMessage(
-                        f"{type(message).__name__} by {speaker}", partial(core.receive, message, speaker)
-                    )
-            yield UnauthorizedMessage(
-                "Hello of an unregistered host", partial(core.receive, Hello("nobody", 1), "nobody")
-            )
+                    said = f"{type(message).__name__} by {speaker}"
+                    yield UnauthorizedMessage(said, partial(tried, message, topics.notices(speaker)))
+            unknown = partial(tried, Hello("nobody", 1), topics.notices("nobody"))
+            yield UnauthorizedMessage("Hello of an unregistered host", unknown)
             for host in self._hosts:
                 met, vpc = int(state.functions["met"][host,]), next(iter(self.names.vpcs.values()))
                 elsewhere = Confirmed(host, met, "nowhere", 1)
-                yield UnauthorizedMessage("Confirmed of an unknown VPC", partial(core.receive, elsewhere, host))
-                yield UnauthorizedMessage("Push", partial(core.receive, Push(host, met, vpc, 1, ()), host))
-                yield UnauthorizedMessage("Registered again", partial(core.register, Registered(host)))
-                yield UnauthorizedMessage("Deregistered before", partial(core.deregister, Deregistered(host, 0)))
+                own = topics.notices(host)
+                yield UnauthorizedMessage("Confirmed of an unknown VPC", partial(tried, elsewhere, own))
+                yield UnauthorizedMessage("Push", partial(tried, Push(host, met, vpc, 1, ()), own))
+                yield UnauthorizedMessage("Registered again", partial(tried, Registered(host), topics.HOSTS))
+                yield UnauthorizedMessage("Registered by an agent", partial(tried, Registered(host, 2), own))
+                yield UnauthorizedMessage("Deregistered by an agent", partial(tried, Deregistered(host, 2), own))
+                yield UnauthorizedMessage("Deregistered before", partial(tried, Deregistered(host, 0), topics.HOSTS))
             return
         inbox = topics.inbox(process.name)
         for message in process.arrived:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance import configurations
-from conformance.replay.observe import differing
+from conformance.bindings.observe import differing
 from model.reference.state import Element, State, Tuple, initial_state
 from spec.on_demand.protocol import PROTOCOL
 

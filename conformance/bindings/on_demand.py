@@ -8,13 +8,13 @@ from functools import cached_property, partial
 from itertools import product
 from typing import Any, ClassVar, Final
 
+from conformance.bindings.observe import Difference, Observation, compare
+from conformance.bindings.on_demand_names import PLACED, UNNAMED_REQUEST, Names, place_of, place_said
 from conformance.replay.cores import Cores
 from conformance.replay.driver import Choices, Driver, NotDrivable
 from conformance.replay.enabledness import EnabledList, SpontaneousAction, UnauthorizedMessage, View, own
 from conformance.replay.held_process import HeldProcess
 from conformance.replay.judged_role import answered, calling
-from conformance.replay.observe import Difference, Observation, compare
-from conformance.replay.on_demand_names import PLACED, UNNAMED_REQUEST, Names, place_of, place_said
 from conformance.replay.targets import Target
 from impl.broker import topics
 from impl.core import Effects, Send
@@ -34,7 +34,6 @@ from impl.messages import (
     Request,
     Route,
 )
-from impl.on_demand.ncm import Channel
 from impl.outputs import Role
 from impl.roles.on_demand_roles import AcaRole, DpmRole, NcmRole, channel_of
 from impl.roles.timing import Timing
@@ -239,45 +238,40 @@ class OnDemandDriver(Driver):
                     yield UnauthorizedMessage(f"Report of what has ended, {other.value}", partial(receive, again))
 
     def _strangers_to_ncm(self, process: HeldProcess, state: State) -> Iterator[UnauthorizedMessage]:
-        core, greeted, removed = process.core, state.functions["greeted"], state.relations["removed"]
+        core, tried = process.core, process.tried
+        greeted, removed = state.functions["greeted"], state.relations["removed"]
         foreign = [message for host in self._hosts for message in self._processes[host].arrived]
         for message in [*process.arrived, *foreign[:1]]:
             kind = type(message).__name__
             for speaker in ("", *self._hosts):
-                channel = Channel("host", speaker) if speaker else Channel("dpm")
-                if self._may_say(channel, message):
+                topic = topics.requests(speaker) if speaker else topics.GOAL_STATES
+                if self._may_say(speaker, message):
                     continue
                 answer = frozenset[Message]()
                 known = bool(speaker) and (speaker,) not in removed
                 if isinstance(message, Request) and known and greeted[speaker,] == message.epoch:
                     answer = frozenset({Refused(speaker, message.epoch, message.request, Reason.NOT_YOUR_CHANNEL)})
                 yield UnauthorizedMessage(
-                    f"{kind} by {speaker or 'DPM'}", partial(core.receive, message, channel), answer
+                    f"{kind} by {speaker or 'DPM'}", partial(process.tried, message, topic), answer
                 )
             if isinstance(message, Config) and core.place_at(message.pod, message.version) is not None:
                 moved = replace(message, place="elsewhere")
-                yield UnauthorizedMessage("Config of another place", partial(core.receive, moved, Channel("dpm")))
+                yield UnauthorizedMessage("Config of another place", partial(tried, moved, topics.GOAL_STATES))
         for host in self._hosts:
-            yield UnauthorizedMessage("Registered again", partial(core.receive, Registered(host), Channel("dpm")))
-            by_itself = Channel("host", host)
-            yield UnauthorizedMessage("Registered by an agent", partial(core.receive, Registered(host, 2), by_itself))
-            yield UnauthorizedMessage(
-                "Deregistered by an agent", partial(core.receive, Deregistered(host, 2), by_itself)
-            )
-            yield UnauthorizedMessage(
-                "Deregistered before", partial(core.receive, Deregistered(host, 0), Channel("dpm"))
-            )
+            own = topics.requests(host)
+            yield UnauthorizedMessage("Registered again", partial(tried, Registered(host), topics.HOSTS))
+            yield UnauthorizedMessage("Registered by an agent", partial(tried, Registered(host, 2), own))
+            yield UnauthorizedMessage("Deregistered by an agent", partial(tried, Deregistered(host, 2), own))
+            yield UnauthorizedMessage("Deregistered before", partial(tried, Deregistered(host, 0), topics.HOSTS))
             if (host,) in removed:
-                yield UnauthorizedMessage(
-                    "Deregistered again", partial(core.receive, Deregistered(host), Channel("dpm"))
-                )
+                yield UnauthorizedMessage("Deregistered again", partial(tried, Deregistered(host), topics.HOSTS))
 
     @staticmethod
-    def _may_say(channel: Channel, message: Message) -> bool:
-        """The channel is one that the message may come by; nobody may say to NCM what NCM says."""
+    def _may_say(speaker: str, message: Message) -> bool:
+        """The message may come from this host, or from DPM if it is empty; nobody may say to NCM what NCM says."""
         if isinstance(message, Config | Registered | Deregistered):
-            return channel.role == "dpm"
-        return isinstance(message, Hello | Request | Applied) and channel == Channel("host", message.host)
+            return not speaker
+        return isinstance(message, Hello | Request | Applied) and speaker == message.host
 
     @cached_property
     def _route_state(self) -> Node:

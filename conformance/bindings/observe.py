@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from conformance.replay.on_demand_names import MESSAGES, Names, place_of
+from conformance.bindings.on_demand_names import MESSAGES, Names, place_of
 from model.language import Protocol
 from model.language.terms import Formula
 from model.reference.state import Element, State, Tuple
