@@ -19,8 +19,9 @@ everywhere:
 Marks wait for a quiet moment, or until there are many; administrative work is marked at once. A crash is possible between any two
 outputs. It repeats messages and loses none: an input is acknowledged only after its effects are durable and published. Effects
 without a durable change are not stored, since the same input produces them again; such an input is acknowledged only after the
-store has confirmed that no other instance had taken it over by then. (An instance that was paused and has been deposed since could
-find nothing to do in a message that its successor, which knows more, has to act on.)
+store has confirmed that no other instance had taken it over by then, at the latest before a `StopListening` gives it back. (An
+instance that was paused and has been deposed since could find nothing to do in a message that its successor, which knows more, has
+to act on.)
 
 An adapter that may not perform `Publish` or `Listen` throws `NotAllowed` into the generator, and `Unreachable` for a `Listen` that
 does not wait for the broker; every other problem ends the process, which starts again from its store.

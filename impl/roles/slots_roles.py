@@ -4,6 +4,9 @@ DPM's consumers are the *filler*: they attend every slot that no agent attends, 
 are fixed when it subscribes. So one consumer attends all slots that no host has had, and is replaced when a host gets one of them,
 since nothing is in flight there. Every other slot has its own consumer, which is closed for the agent when that is asked to come;
 so no host's messages wait for another host to come or go.
+
+Before an agent is asked to come, DPM publishes a mark to its slot. The broker keeps the order of one key: once the filler has the
+mark back, it has handed back everything before it, and nothing is in flight to the slot.
 """
 
 from __future__ import annotations
@@ -113,13 +116,13 @@ class SlotsDpmRole(Role):
 
     def _fill(self, place: Place) -> Work:
         """Attends a place unless another consumer does. DPM need not know who does: the broker does."""
-        vpc, *_ = place
+        vpc = place[0]
         try:
             yield Listen(unicast(vpc), SUBSCRIPTION, slots=(place[1:],))
         except SlotTaken:
             return Effects()
         self._filled.add(place)
-        lost = [host for host in self.core.allotment.hosts(vpc) if self._place(vpc, host) == place]
+        lost = [host for host, slot in self.core.allotment.hosts(vpc).items() if slot == place[1]]
         return self.core.lost(vpc, *lost) if lost else Effects()
 
     def step_aside(self, place: Place) -> Work:
@@ -141,8 +144,7 @@ class SlotsDpmRole(Role):
         return Mark(host, self.core.met(host), vpc, self.core.member(vpc, host).turn + 1, slot)
 
     def _is_drained(self, vpc: str, host: str) -> bool:
-        """Whether nothing is in flight to the host's slot. The broker keeps the order of one key, and nothing is published there
-        while the host is not asked anew: what preceded the mark has been handed back."""
+        """Whether the mark of the host's present state has come back."""
         return self._back.get((vpc, host)) == self._mark(vpc, host)
 
     def _must_be_drained(self, vpc: str, host: str) -> None:
