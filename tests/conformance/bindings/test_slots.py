@@ -117,6 +117,26 @@ class AcknowledgesFirst(Process):
         return (yield from super().deliver(delivery))
 
 
+class AcknowledgesUnconfirmed(Process):
+    """Another instance may have taken over, and would have to act on what this one acknowledges."""
+
+    def settle(self) -> Work:
+        if self._unmarked:
+            yield from self._mark()
+        owed, self._owed = self._owed, []
+        if owed:
+            yield from self._acknowledge(owed)
+        return Effects()
+
+
+class FillsAndForgets(SlotsDpmRole):
+    """The filler attends the slot of a host that is lost, and the host is not told to leave."""
+
+    def _fill(self, place: Place) -> Work:
+        yield from super()._fill(place)
+        return Effects()
+
+
 class SeesNothing(SlotsDpmRole):
     """Every slot is drained."""
 
@@ -144,6 +164,8 @@ WRONG: list[tuple[Cores, str, str]] = [
     (Cores(aca=KeepsEverything), "reached-by-its-slot", "attends"),
     (Cores(runner=SendsFirst), "reached-by-its-slot", "action"),
     (Cores(runner=AcknowledgesFirst), "reached-by-its-slot", "action"),
+    (Cores(runner=AcknowledgesUnconfirmed), "handed-back", "action"),
+    (Cores(role=FillsAndForgets), "handed-back", "unsubscribe"),
     (Cores(role=SeesNothing), "hands-over-what-is-not-drained", "subscribe"),
     (Cores(role=SeesNothing), "reuses-a-slot-at-once", "allotted"),
     (Cores(role=NeverStepsAside), "reached-by-its-slot", "filled"),
