@@ -319,6 +319,22 @@ class Left:
     turn: int
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """DPM to itself, by the slot of a host that is reached directly: once it is back, nothing is in flight there that preceded it.
+
+    It names the state of the host in which it was published. While that state lasts, nothing else is published to the slot.
+    """
+
+    host: str
+    epoch: int
+    """0: the host was never seen."""
+    vpc: str
+    turn: int
+    """That of the next request to the host."""
+    slot: int
+
+
 ToNcm = Config | Registered | Deregistered | Hello | Request | Applied
 ToAgent = Route | Granted | Refused
 Shared = Push | Published
@@ -327,6 +343,6 @@ Notice = Hello | Accepted | Declined | Confirmed
 """The messages from an agent to DPM."""
 Administrative = OpenTopic | CloseTopic | Permit | EndSubscription
 """DPM's requests to the broker's administration. They are stored in their order among the messages, and never published."""
-BySlot = Told | Goal | Attend | Leave | Left
+BySlot = Told | Goal | Attend | Leave | Left | Mark
 """The messages for hosts that have slots of their VPC's topic; answers and confirmations are the same as with any topic."""
 Message = ToNcm | ToAgent | Report | Shared | Subscribe | Notice | Administrative | BySlot

@@ -19,8 +19,9 @@ everywhere:
 Marks wait for a quiet moment, or until there are many; administrative work is marked at once. A crash is possible between any two
 outputs. It repeats messages and loses none: an input is acknowledged only after its effects are durable and published. Effects
 without a durable change are not stored, since the same input produces them again; such an input is acknowledged only after the
-store has confirmed that no other instance had taken it over by then. (An instance that was paused and has been deposed since could
-find nothing to do in a message that its successor, which knows more, has to act on.)
+store has confirmed that no other instance had taken it over by then, at the latest before a `StopListening` gives it back. (An
+instance that was paused and has been deposed since could find nothing to do in a message that its successor, which knows more, has
+to act on.)
 
 An adapter that may not perform `Publish` or `Listen` throws `NotAllowed` into the generator, and `Unreachable` for a `Listen` that
 does not wait for the broker; every other problem ends the process, which starts again from its store.
@@ -31,11 +32,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import groupby
 from typing import Final
 
 from impl.core import ADMINISTRATION, Effects, Event, Send
-from impl.errors import NotAllowed, SlotTaken
+from impl.errors import NotAllowed, SlotTaken, Unreachable
 from impl.events.recorder import Recorder
 from impl.messages import Published
 from impl.outputs import (
@@ -48,8 +50,8 @@ from impl.outputs import (
     Publish,
     Role,
     SetAside,
+    StopListening,
     Work,
-    answered,
 )
 from impl.storage.store import Outgoing
 from impl.transport.interface import Delivery
@@ -108,7 +110,7 @@ class Process:
             if self.recorder is not None:
                 self.recorder.set_aside(reason)
         else:
-            effects = yield from answered(self._role.take(message, delivery.topic))
+            effects = yield from self._answered(self._role.take(message, delivery.topic))
             yield from self._perform(effects, delivery.origin)
             if self.recorder is not None and isinstance(message, Published):
                 self._published[delivery.identity] = message
@@ -122,7 +124,7 @@ class Process:
 
     def command(self, call: Callable[[], Answer]) -> Work:
         """One call of the core."""
-        effects = yield from answered(call())
+        effects = yield from self._answered(call())
         yield from self._perform(effects)
         return effects
 
@@ -130,7 +132,7 @@ class Process:
         """What time brings: everything that a timer does is done before the next one fires."""
         effects = Effects()
         for timer in self._role.due(now):
-            effects = yield from answered(self._role.fire(timer))
+            effects = yield from self._answered(self._role.fire(timer))
             yield from self._perform(effects)
         return effects
 
@@ -149,6 +151,25 @@ class Process:
         if self._unmarked:
             yield from self._mark()
         return Effects()
+
+    def _answered(self, answer: Answer) -> Work:
+        """The outputs of a role, and its effects. What is owed is acknowledged before a consumer ends, which would give it back."""
+        if isinstance(answer, Effects):
+            return answer
+        go_on = partial(next, answer)
+        while True:
+            try:
+                output = go_on()
+            except StopIteration as ended:
+                effects: Effects = ended.value
+                return effects
+            if self._owed and isinstance(output, StopListening):
+                yield from self.settle()
+            go_on = partial(next, answer)
+            try:
+                yield output
+            except (NotAllowed, Unreachable) as problem:
+                go_on = partial(answer.throw, problem)
 
     def _perform(self, effects: Effects, taken: str = "") -> Work:
         """The caller's duties of `impl.core`. `taken`: the input message's id in its sender's event log."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,13 +24,11 @@ from conformance.bindings.binding import Diverges, Refused
 from conformance.replay.targets import Target
 from impl import messages as m
 from impl.broker import topics
-from impl.core import Effects, Send
-from impl.errors import BadDeployment
+from impl.core import Effects, IllegalInput, Send
 from impl.outputs import Listen, Publish, Role, StopListening
 from impl.process import Process
-from impl.roles.slots_roles import SlotsAcaRole
+from impl.roles.slots_roles import SlotsAcaRole, SlotsDpmRole
 from impl.roles.timing import Timing
-from impl.service.slot_filler import MARK, Filler
 from impl.slots.aca import SlotsAca
 from impl.slots.dpm import SlotsDpm
 from impl.slots.hashing import slot_of
@@ -63,7 +62,7 @@ class Cores:
     dpm: Callable[[int], SlotsDpm] = SlotsDpm
     aca: Callable[[str], SlotsAca] = SlotsAca
     runner: type[Process] = Process
-    filler: type[Filler] = Filler
+    role: type[SlotsDpmRole] = SlotsDpmRole
 
 
 def _numbers(trace: Trace) -> dict[str, int]:
@@ -72,22 +71,6 @@ def _numbers(trace: Trace) -> dict[str, int]:
     given_out = [str(dict(step.choices)["slot"]) for step in trace.steps if step.action == "allot"]
     order = dict.fromkeys([*(slot for slot in given_out if slot in usable), *usable])
     return dict.fromkeys(trace.configuration.sorts["Slot"], 0) | {slot: number for number, slot in enumerate(order, 1)}
-
-
-class _DpmRole(Role):
-    """DPM takes what the filler was handed as it takes messages. (Its service asks the broker when a timer fires: the run does.)"""
-
-    def __init__(self, core: SlotsDpm) -> None:
-        self.core: SlotsDpm = core
-
-    def topics(self) -> list[str]:
-        return []
-
-    def take(self, message: m.Message, topic: str) -> Effects:
-        if isinstance(message, m.Told):
-            return self.core.hand_back(message)
-        speaker = topics.speaker(topic)
-        return self.core.hear(message, speaker) if speaker else self.core.confirm(message)
 
 
 class SlotsBinding:
@@ -107,11 +90,12 @@ class SlotsBinding:
         self._correct = {str(host) for (host,) in trace.states[0].relations["correct"]}
         self._patience = int(trace.states[0].functions["patience"][self._vpc_name,])
         self._connections = {process: target.connection(process) for process in (DPM, *self._hosts)}
-        self._confirmations = self._connections[DPM].open_session(DPM, [acknowledgments(self._vpc)])
-        self._filler = self._fresh_filler()
+        self._session = self._connections[DPM].open_session(DPM, [])
+        """DPM's, which confirmations arrive by, and what its filler is handed."""
+        self._filled: set[str] = set()
+        """The slots at which the filler has a consumer."""
         self._stores = {host: MemoryStore(1) for host in self._hosts}
         self._store = self._store_of_dpm()
-        self._dpm = self._fresh_dpm()
         self._agents: dict[str, ActingProcess] = {}
         """Those that run."""
         self._consumers: dict[tuple[str, str], Session] = {}
@@ -121,14 +105,16 @@ class SlotsBinding:
             for host in self._hosts
             if host not in self._correct
         }
-        self._arrived: dict[object, dict[int, Delivery]] = {}
-        """What a session has received and not acknowledged, by revision."""
-        self._confirmed: dict[Tuple, Delivery] = {}
+        self._arrived: dict[Session, dict[object, Delivery]] = {}
+        """What a session has received and not acknowledged: a revision by its number, a confirmation by its content, and a mark."""
         self._sent: dict[str, dict[Tuple, tuple[str, m.Message]]] = {name: {} for name in SENT.values()}
         """By the statement's names: who said it, and the message."""
         self._logged: set[tuple[int, str]] = set()
-        self._taken_from: object = None
+        self._mark: m.Mark | None = None
+        """The last one that DPM has published."""
+        self._taken_from: Session | None = None
         """The session from which the present input was taken."""
+        self._dpm = self._fresh_dpm()
 
     def _store_of_dpm(self) -> MemoryStore:
         """With an allotment to which all slots have been given back that the run has, and no others are left."""
@@ -140,16 +126,14 @@ class SlotsBinding:
 
     def _fresh_dpm(self) -> ActingProcess:
         def make(when: When) -> Role:
-            return _DpmRole(self._cores.dpm(self._patience))
+            return self._cores.role(self._cores.dpm(self._patience), Timing(), when)
 
-        return ActingProcess(DPM, make, self._store, self, self._cores.runner)
-
-    def _fresh_filler(self) -> Filler:
-        return self._cores.filler(self._connections[DPM], self._vpc, filter(None, self._slots.values()))
+        made = ActingProcess(DPM, make, self._store, self, self._cores.runner)
+        made.connected()
+        return made
 
     def close(self) -> None:
-        self._filler.close()
-        for session in (*self._consumers.values(), *self._spies.values(), self._confirmations):
+        for session in (*self._consumers.values(), *self._spies.values(), self._session):
             session.close()
 
     # -------------------------------------------------------------------------------------------------- the run
@@ -163,10 +147,9 @@ class SlotsBinding:
         slots = {host: agent.slot(self._vpc) for host, agent in agents.items()}
         for name, sent in self._sent.items():
             yield name, set(expected.relations[name]), set(sent)
-        filled = {(name,) for name, number in self._slots.items() if number and self._filler.attends(number)}
         relations = {
             "allotted": {(host, self._slot_names[slot]) for host, slot in dpm.allotment.hosts(self._vpc).items()},
-            "filled": filled,
+            "filled": {(slot,) for slot in self._filled},
             "attends": set(self._consumers),
             "logged": set(self._logged),
         }
@@ -188,8 +171,7 @@ class SlotsBinding:
 
     def end(self, state: State) -> None:
         """When all others are gone, a consumer of all slots is handed what is not settled, and nothing else."""
-        consumers: list[Session | Filler] = [*self._consumers.values(), self._filler]
-        for consumer in consumers:
+        for consumer in (*self._consumers.values(), self._session):
             while (delivery := consumer.receive(0.0)) is not None:
                 self._arrives(consumer, delivery)
             consumer.close()
@@ -200,9 +182,9 @@ class SlotsBinding:
             left = {int(revision) for _, revision, _ in state.relations["logged"] if revision not in settled}
             for revision in sorted(left):
                 self._await(rest, revision)
-            more = [revision for revision in self._arrived.get(rest, {}) if revision not in left]
+            more = [wanted for wanted in self._arrived.get(rest, {}) if isinstance(wanted, int) and wanted not in left]
             while (delivery := rest.receive(0.0)) is not None:
-                more += [told.revision] if isinstance(told := _content(delivery), m.Told) else []
+                more += [told.revision] if isinstance(told := decode(delivery.data), m.Told) else []
             if more:
                 raise Diverges("settled", "no more on the topic", f"revisions {sorted(more)}")
         finally:
@@ -218,33 +200,46 @@ class SlotsBinding:
     def _say(self, speaker: str, send: Send, letter: Letter) -> None:
         if (name := SENT.get(type(send.message))) is not None:
             self._sent[name][self._content(send.message)] = (speaker, send.message)
+        if isinstance(send.message, m.Mark):
+            self._mark = send.message
         if isinstance(send.message, m.Told):
             self._logged.add((send.message.revision, self._slot_names[slot_of(send.key)]))
-        if isinstance(send.message, (m.Told, m.Confirmed)):
+        if isinstance(send.message, (m.Told, m.Mark, m.Confirmed)):
             self._connections[speaker].publish([letter])
 
     def listen(self, process: str, output: Listen) -> None:
-        """Opens a consumer of an agent's."""
-        ((slot, _),) = output.slots
-        self._attend(process, self._slot_names[slot])
+        """Opens a consumer at a slot, or at the confirmations. What hosts say directly comes by no topic here."""
+        slots = [self._slot_names[slot] for slot, _ in output.slots]
+        if process != DPM:
+            self._attend(process, *slots)
+        elif output.topic in (unicast(self._vpc), acknowledgments(self._vpc)):
+            self._session.listen(output.topic, output.subscription, output.slots)
+            self._filled.update(slots)
 
     def stop_listening(self, process: str, output: StopListening) -> None:
-        """Closes a consumer of an agent's, if it has not been lost."""
-        self._lose(self._vpc_name, process)
+        """Closes a consumer, if it has not been lost."""
+        if process != DPM:
+            self._lose(self._vpc_name, process)
+            return
+        self._session.stop_listening(output.topic, output.slots)
+        slots = [self._slot_names[slot] for slot, _ in output.slots]
+        self._filled.difference_update(slots)
+        for revision in [revision for slot in slots for revision in self._held(slot)]:
+            del self._arrived[self._session][revision]
 
     def acknowledge(self, process: str, deliveries: tuple[Delivery, ...]) -> None:
         """What was said directly has no place at the broker, and what a lost consumer acknowledges is lost."""
         for delivery in deliveries:
             message = decode(delivery.data)
-            if delivery.topic == unicast(self._vpc) and isinstance(message, m.Told):
-                if self._taken_from in self._arrived:
-                    self._settle(self._taken_from, message.revision)
-            elif delivery.topic == acknowledgments(self._vpc):
-                self._confirmations.acknowledge([delivery])
+            if isinstance(message, m.Told):
+                session = self._session if process == DPM else self._taken_from
+                if session in self._arrived:
+                    self._settle(session, message.revision)
+            elif delivery.handle is not None:
+                self._session.acknowledge([delivery])
 
     def _settle(self, session: Any, revision: int) -> None:
-        delivery = self._arrived[session].pop(revision)
-        session.acknowledge(delivery if session is self._filler else [delivery])
+        session.acknowledge([self._arrived[session].pop(revision)])
 
     def _content(self, message: m.Message) -> Tuple:
         """The message as the statement names it."""
@@ -262,32 +257,41 @@ class SlotsBinding:
         speaker, message = self._said(name, *content)
         self._dpm.deliver(_directly(topics.notices(speaker), message))
 
-    def _decide(self, what: str, host: str, *more: Any) -> None:
-        self._dpm.command(lambda role: getattr(role.core, what)(self._vpc, host, *more))
+    def _fire(self, action: str, *about: Any) -> None:
+        """DPM does something of its own accord."""
+        self._dpm.command(lambda role: role.fire(Timer(action, (self._vpc, *about))))
 
-    def _await(self, session: Session | Filler, revision: int) -> Delivery:
+    def _await(self, session: Session, wanted: object) -> Delivery:
         arrived = self._arrived.setdefault(session, {})
-        while revision not in arrived:
+        while wanted not in arrived:
             delivery = session.receive(WAIT_SECONDS_MAX)
             if delivery is None:
-                raise Diverges("given", f"revision {revision}", f"not handed out; here are {sorted(arrived)}")
+                raise Diverges("given", wanted, f"not handed out; here are {list(arrived)}")
             self._arrives(session, delivery)
-        return arrived[revision]
+        return arrived[wanted]
 
-    def _arrives(self, session: Session | Filler, delivery: Delivery) -> None:
-        """A mark of the filler's has no content, and everybody may read it."""
-        if isinstance(told := _content(delivery), m.Told):
-            self._see_that_it_may_have_it(session, told.revision)
-            self._arrived.setdefault(session, {})[told.revision] = delivery
+    def _arrives(self, session: Session, delivery: Delivery) -> None:
+        """Everybody may read a mark of DPM's."""
+        message = decode(delivery.data)
+        arrived = self._arrived.setdefault(session, {})
+        if isinstance(message, m.Told):
+            self._see_that_it_may_have_it(session, message.revision)
+            arrived[message.revision] = delivery
+        else:
+            arrived[message if isinstance(message, m.Mark) else self._content(message)] = delivery
 
-    def _see_that_it_may_have_it(self, session: Session | Filler, revision: int) -> None:
+    def _see_that_it_may_have_it(self, session: Session, revision: int) -> None:
         """Nobody but a spy, who has a subscription of its own, is handed what is for the slot of another consumer."""
         slots = {name for number, name in self._logged if number == revision}
         theirs = {slot for (_, slot), consumer in self._consumers.items() if consumer is session}
-        if session is self._filler:
-            theirs = {name for name, number in self._slots.items() if number and self._filler.attends(number)}
-        if session in (*self._consumers.values(), self._filler) and not slots & theirs:
+        if session is self._session:
+            theirs = self._filled
+        if session in (*self._consumers.values(), self._session) and not slots & theirs:
             raise Diverges("given", f"revision {revision} to {sorted(slots)}", f"to a consumer of {sorted(theirs)}")
+
+    def _held(self, slot: str) -> list[Any]:
+        """The revisions that the filler was handed at this slot, and that DPM has not taken."""
+        return [revision for revision in self._arrived.get(self._session, {}) if (revision, slot) in self._logged]
 
     def _consumer_of(self, host: str, revision: int) -> Session:
         """The host's consumer that attends the slot of this revision."""
@@ -297,43 +301,42 @@ class SlotsBinding:
     # ------------------------------------------------------------------------------------------------------- DPM
 
     def _allot(self, vpc: str, host: str, slot: str) -> None:
-        try:
-            self._decide("allot", host)
-        except BadDeployment as problem:
-            raise Refused(str(problem)) from problem
+        with _refusing():
+            self._dpm.command(lambda role: role.join(self._vpc, host))
 
     def _release(self, vpc: str, host: str, slot: str) -> None:
-        self._see_that_it_is_drained(slot)
-        self._decide("release", host)
-
-    def _see_that_it_is_drained(self, slot: str) -> None:
-        """What the caller of the core has to check, by the filler; where nobody attends the slot, the filler does so meanwhile."""
-        number = self._slots[slot]
-        attended = self._filler.attends(number)
-        if not self._filler.fill(number):
-            raise Refused(f"somebody attends {slot}, so nothing is known of what is on the way there")
-        on_the_way = self._filler.drain(number)
-        for delivery in on_the_way or ():
-            self._arrives(self._filler, delivery)
-        held = [revision for revision in self._arrived.get(self._filler, {}) if (revision, slot) in self._logged]
+        """Where nobody attends the slot, the filler does so meanwhile."""
+        attended = slot in self._filled
         if not attended:
-            self._filler.step_aside(number)
-            for revision in held:
-                del self._arrived[self._filler][revision]
-        if on_the_way is None or held:
-            raise Refused(f"{held or 'nobody knows what'} is on the way to {slot}")
+            self._fill(vpc, slot)
+        try:
+            self._drain(host, slot)
+            with _refusing():
+                self._fire("release", host)
+        finally:
+            if not attended:
+                number = self._slots[slot]
+                self._dpm.command(lambda role: role.step_aside((self._vpc, number, number)))
+
+    def _drain(self, host: str, slot: str) -> None:
+        """Has a mark go by the slot. DPM takes what its filler is handed in this order, so not the mark before what precedes it."""
+        if slot not in self._filled:
+            raise Refused(f"the filler does not attend {slot}")
+        self._fire("mark", host)
+        mark = self._await(self._session, self._mark)
+        del self._arrived[self._session][self._mark]
+        if not self._held(slot):
+            self._dpm.deliver(mark)
 
     def _fill(self, vpc: str, slot: str) -> None:
-        if not self._filler.fill(self._slots[slot]):
+        self._fire("fill", self._slots[slot], self._slots[slot])
+        if slot not in self._filled:
             raise Refused(f"the broker says that somebody attends {slot}")
-        for host, number in self._dpm.core.allotment.hosts(self._vpc).items():
-            if number == self._slots[slot]:
-                self._decide("lost", host)
 
     def _ask(self, vpc: str, host: str, slot: str) -> None:
-        self._see_that_it_is_drained(slot)
-        self._decide("ask", host)
-        self._filler.step_aside(self._slots[slot])
+        self._drain(host, slot)
+        with _refusing():
+            self._fire("ask", host)
 
     def _hear_acceptance(self, host: str, epoch: int, vpc: str, turn: int) -> None:
         self._hear("accepted", host, epoch, vpc, turn)
@@ -348,38 +351,33 @@ class SlotsBinding:
         self._hear("hello", host, epoch)
 
     def _give_up(self, vpc: str, host: str) -> None:
-        self._decide("give_up", host)
+        self._fire("give_up", host)
 
     def _dismiss(self, vpc: str, host: str) -> None:
-        self._decide("dismiss", host)
+        self._fire("dismiss", host)
 
     def _publish(self, vpc: str, host: str, slot: str, other: str = "") -> None:
         self._push(vpc, host)
 
     def _push(self, vpc: str, host: str) -> None:
-        self._decide("say", host, f"for {host}".encode())
+        self._fire("say", host, f"for {host}".encode())
 
     def _hand_back(self, vpc: str, revision: int, slot: str, host: str) -> None:
-        self._taken_from, delivery = self._filler, self._await(self._filler, revision)
-        self._dpm.deliver(delivery)
+        self._dpm.deliver(self._await(self._session, revision))
 
     def _acknowledge(self, host: str, epoch: int, vpc: str, revision: int) -> None:
-        wanted = (host, epoch, vpc, revision)
-        while wanted not in self._confirmed:
-            delivery = self._confirmations.receive(WAIT_SECONDS_MAX)
-            if delivery is None:
-                raise Diverges("applied", wanted, "does not come")
-            self._confirmed[self._content(decode(delivery.data))] = delivery
-        self._dpm.deliver(self._confirmed[wanted])
+        self._dpm.deliver(self._await(self._session, (host, epoch, vpc, revision)))
 
     def _restart_dpm(self) -> None:
-        filled = [number for number in self._slots.values() if number and self._filler.attends(number)]
-        self._filler.close()
-        self._arrived.pop(self._filler, None)
-        self._filler = self._fresh_filler()
-        for number in filled:
-            self._filler.fill(number)
+        filled, self._filled = self._filled, set()
+        self._session.close()
+        arrived = self._arrived.pop(self._session, {})
+        self._session = self._connections[DPM].open_session(DPM, [])
+        # The run may have DPM hear a confirmation again.
+        self._arrived[self._session] = {key: item for key, item in arrived.items() if isinstance(key, tuple)}
         self._dpm = self._fresh_dpm()
+        for slot in sorted(filled):
+            self._fill(self._vpc_name, slot)
 
     # ---------------------------------------------------------------------------------------------------- agents
 
@@ -467,9 +465,13 @@ class SlotsBinding:
         self._forge(host, m.Left(host, epoch, self._vpc, turn))
 
 
-def _content(delivery: Delivery) -> m.Message | None:
-    """What was handed out; none for a mark of the filler's."""
-    return None if delivery.tag.startswith(MARK) else decode(delivery.data)
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Around what the implementation may refuse although the run does it."""
+    try:
+        yield
+    except IllegalInput as problem:
+        raise Refused(str(problem)) from problem
 
 
 def _directly(topic: str, message: m.Message) -> Delivery:

@@ -253,6 +253,8 @@ class Service:
         listen = partial(self.session.listen, output.topic, output.subscription, output.slots)
         try:
             self._retried(listen) if output.waits else listen()
+        except SlotTaken:
+            raise  # so it is with most slots, most of the time
         except (NotAllowed, Unreachable) as problem:
             self._log.info("cannot listen to %s: %s", output.topic, problem)
             raise

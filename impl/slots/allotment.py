@@ -66,6 +66,11 @@ class Allotment:
         slots = self._vpcs.get(vpc)
         return {} if slots is None else dict(slots.of_host)
 
+    def fresh(self, vpc: str) -> int:
+        """The first of the slots that no host of the VPC has had."""
+        slots = self._vpcs.get(vpc)
+        return FIRST_SLOT if slots is None else slots.fresh
+
     def allot(self, vpc: str, host: str) -> Effects:
         """Assigns a slot to a host of the VPC; a host that has one keeps it.
 

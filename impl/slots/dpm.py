@@ -1,8 +1,8 @@
 """The core of DPM with slots: which hosts are reached by the topic, which directly, and what the filler hands back.
 
 Its inputs are the agents' messages, the messages handed to the filler, and DPM's own decisions. Three of these require the caller
-to check the broker first: `ask` and `release` are for slots with no message in flight (`Filler.drain`), and after `ask` the filler
-steps aside; `lost` says that the filler has taken a slot because no agent attends it.
+to check the broker first: `ask` and `release` are for slots with no message in flight, and after `ask` the filler steps aside;
+`lost` says that the filler has taken a slot because no agent attends it.
 """
 
 from __future__ import annotations

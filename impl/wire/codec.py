@@ -123,6 +123,7 @@ _ENCODERS: Final[dict[type[Any], tuple[str, Callable[[Any, Any], None]]]] = {
         m.Attend,
         m.Leave,
         m.Left,
+        m.Mark,
     )
 }
 
@@ -147,10 +148,10 @@ def _host(source: Any, kind: str, name: str = "host") -> str:
     return value
 
 
-def _count(source: Any, kind: str, name: str) -> int:
+def _count(source: Any, kind: str, name: str, least: int = 1) -> int:
     value: int = getattr(source, name)
-    if not 0 < value <= NUMBER_MAX:
-        raise MalformedMessage(f"{kind}.{name}: expected a number from 1 to 2^63-1, found {value}")
+    if not least <= value <= NUMBER_MAX:
+        raise MalformedMessage(f"{kind}.{name}: expected a number from {least} to 2^63-1, found {value}")
     return value
 
 
@@ -258,4 +259,5 @@ _DECODERS: Final[dict[str, Callable[[Any, str], m.Message]]] = {
     "attend": lambda s, k: m.Attend(_host(s, k), _count(s, k, "epoch"), _vpc(s, k), _count(s, k, "turn"), _slot(s, k)),
     "leave": _answered(m.Leave, "turn"),
     "left": _answered(m.Left, "turn"),
+    "mark": lambda s, k: m.Mark(_host(s, k), _count(s, k, "epoch", 0), _vpc(s, k), _count(s, k, "turn"), _slot(s, k)),
 }

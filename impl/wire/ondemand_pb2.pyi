@@ -342,8 +342,22 @@ class Left(_message.Message):
     turn: int
     def __init__(self, host: _Optional[str] = ..., epoch: _Optional[int] = ..., vpc: _Optional[str] = ..., turn: _Optional[int] = ...) -> None: ...
 
+class Mark(_message.Message):
+    __slots__ = ("host", "epoch", "vpc", "turn", "slot")
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    VPC_FIELD_NUMBER: _ClassVar[int]
+    TURN_FIELD_NUMBER: _ClassVar[int]
+    SLOT_FIELD_NUMBER: _ClassVar[int]
+    host: str
+    epoch: int
+    vpc: str
+    turn: int
+    slot: int
+    def __init__(self, host: _Optional[str] = ..., epoch: _Optional[int] = ..., vpc: _Optional[str] = ..., turn: _Optional[int] = ..., slot: _Optional[int] = ...) -> None: ...
+
 class Envelope(_message.Message):
-    __slots__ = ("config", "report", "registered", "deregistered", "hello", "request", "applied", "route", "granted", "refused", "push", "published", "subscribe", "accepted", "declined", "confirmed", "open_topic", "close_topic", "permit", "end_subscription", "told", "goal", "attend", "leave", "left")
+    __slots__ = ("config", "report", "registered", "deregistered", "hello", "request", "applied", "route", "granted", "refused", "push", "published", "subscribe", "accepted", "declined", "confirmed", "open_topic", "close_topic", "permit", "end_subscription", "told", "goal", "attend", "leave", "left", "mark")
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
     REGISTERED_FIELD_NUMBER: _ClassVar[int]
@@ -369,6 +383,7 @@ class Envelope(_message.Message):
     ATTEND_FIELD_NUMBER: _ClassVar[int]
     LEAVE_FIELD_NUMBER: _ClassVar[int]
     LEFT_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
     config: Config
     report: Report
     registered: Registered
@@ -394,4 +409,5 @@ class Envelope(_message.Message):
     attend: Attend
     leave: Leave
     left: Left
-    def __init__(self, config: _Optional[_Union[Config, _Mapping]] = ..., report: _Optional[_Union[Report, _Mapping]] = ..., registered: _Optional[_Union[Registered, _Mapping]] = ..., deregistered: _Optional[_Union[Deregistered, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., request: _Optional[_Union[Request, _Mapping]] = ..., applied: _Optional[_Union[Applied, _Mapping]] = ..., route: _Optional[_Union[Route, _Mapping]] = ..., granted: _Optional[_Union[Granted, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., published: _Optional[_Union[Published, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ..., declined: _Optional[_Union[Declined, _Mapping]] = ..., confirmed: _Optional[_Union[Confirmed, _Mapping]] = ..., open_topic: _Optional[_Union[OpenTopic, _Mapping]] = ..., close_topic: _Optional[_Union[CloseTopic, _Mapping]] = ..., permit: _Optional[_Union[Permit, _Mapping]] = ..., end_subscription: _Optional[_Union[EndSubscription, _Mapping]] = ..., told: _Optional[_Union[Told, _Mapping]] = ..., goal: _Optional[_Union[Goal, _Mapping]] = ..., attend: _Optional[_Union[Attend, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ..., left: _Optional[_Union[Left, _Mapping]] = ...) -> None: ...
+    mark: Mark
+    def __init__(self, config: _Optional[_Union[Config, _Mapping]] = ..., report: _Optional[_Union[Report, _Mapping]] = ..., registered: _Optional[_Union[Registered, _Mapping]] = ..., deregistered: _Optional[_Union[Deregistered, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., request: _Optional[_Union[Request, _Mapping]] = ..., applied: _Optional[_Union[Applied, _Mapping]] = ..., route: _Optional[_Union[Route, _Mapping]] = ..., granted: _Optional[_Union[Granted, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., published: _Optional[_Union[Published, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ..., declined: _Optional[_Union[Declined, _Mapping]] = ..., confirmed: _Optional[_Union[Confirmed, _Mapping]] = ..., open_topic: _Optional[_Union[OpenTopic, _Mapping]] = ..., close_topic: _Optional[_Union[CloseTopic, _Mapping]] = ..., permit: _Optional[_Union[Permit, _Mapping]] = ..., end_subscription: _Optional[_Union[EndSubscription, _Mapping]] = ..., told: _Optional[_Union[Told, _Mapping]] = ..., goal: _Optional[_Union[Goal, _Mapping]] = ..., attend: _Optional[_Union[Attend, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ..., left: _Optional[_Union[Left, _Mapping]] = ..., mark: _Optional[_Union[Mark, _Mapping]] = ...) -> None: ...

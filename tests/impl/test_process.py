@@ -17,11 +17,13 @@ from impl.outputs import (
     Answer,
     Append,
     Confirm,
+    Listen,
     MarkSent,
     Output,
     Publish,
     Role,
     SetAside,
+    StopListening,
     Work,
     run,
 )
@@ -406,6 +408,34 @@ def test_of_a_lost_session_nothing_is_acknowledged_and_marks_are_still_made() ->
     assert adapter.do(adapter.process.settle()) == [MarkSent((Outgoing(1, FIRST),))]
     adapter.do(adapter.process.deliver(delivery(number=2)))
     assert adapter.do(adapter.process.settle()) == [Confirm(), Acknowledge((delivery(number=2),))]
+
+
+def test_what_is_owed_is_acknowledged_before_a_consumer_ends() -> None:
+    adapter, stop = Adapter(), StopListening("unicast-red", ((1, 1),))
+
+    def hand_over() -> Work:
+        yield stop
+        return changed()
+
+    adapter.do(adapter.process.deliver(delivery()))
+    done = adapter.do(adapter.process.command(hand_over))
+    assert done[:3] == [Confirm(), Acknowledge((delivery(),)), stop]
+    assert kinds(adapter.do(adapter.process.command(hand_over)))[0] is StopListening
+
+
+def test_a_role_is_told_that_it_may_not_listen_and_goes_on() -> None:
+    adapter, first, second = Adapter(), Listen("unicast-red"), Listen("unicast-blue")
+
+    def listens() -> Work:
+        try:
+            yield first
+        except Unreachable:
+            adapter.broken = None
+            yield second
+        return Effects()
+
+    adapter.broken = Listen
+    assert adapter.do(adapter.process.command(listens)) == [first, second]
 
 
 # ------------------------------------------------------------------------------------------------ the event log

@@ -279,8 +279,7 @@ def test_no_text_names_a_registry_or_a_path_of_a_machine() -> None:
 PERFORMERS = {
     "impl.process": "says what is to be performed",
     "impl.service.loop": "performs it with a thread, a store and a broker",
-    "impl.service.slots": "addresses letters to inboxes, and hands back what the filler was handed",
-    "impl.service.slot_filler": "a consumer of its own, without a core",
+    "impl.service.slots": "addresses letters to inboxes",
     "impl.broker.hosts": "an operator's registration",
     "conformance.replay.held_process": "performs it up to the place of a crash",
     "conformance.bindings.message_queue": "what a Byzantine agent acknowledges",

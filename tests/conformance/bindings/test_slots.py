@@ -19,7 +19,7 @@ from impl.core import Effects, Send
 from impl.messages import Told
 from impl.outputs import Acknowledge, Publish, Work
 from impl.process import Process
-from impl.service.slot_filler import Filler
+from impl.roles.slots_roles import Place, SlotsDpmRole
 from impl.slots.aca import SlotsAca
 from impl.slots.dpm import SlotsDpm
 from impl.transport import memory
@@ -117,18 +117,19 @@ class AcknowledgesFirst(Process):
         return (yield from super().deliver(delivery))
 
 
-class SeesNothing(Filler):
+class SeesNothing(SlotsDpmRole):
     """Every slot is drained."""
 
-    def drain(self, slot: int) -> list[Delivery] | None:
-        return []
+    def _is_drained(self, vpc: str, host: str) -> bool:
+        return True
 
 
-class NeverStepsAside(Filler):
+class NeverStepsAside(SlotsDpmRole):
     """The slot of a host that was asked stays the filler's."""
 
-    def step_aside(self, slot: int) -> None:
-        pass
+    def step_aside(self, place: Place) -> Work:
+        yield from ()
+        return Effects()
 
 
 WRONG: list[tuple[Cores, str, str]] = [
@@ -143,9 +144,9 @@ WRONG: list[tuple[Cores, str, str]] = [
     (Cores(aca=KeepsEverything), "reached-by-its-slot", "attends"),
     (Cores(runner=SendsFirst), "reached-by-its-slot", "action"),
     (Cores(runner=AcknowledgesFirst), "reached-by-its-slot", "action"),
-    (Cores(filler=SeesNothing), "hands-over-what-is-not-drained", "subscribe"),
-    (Cores(filler=SeesNothing), "reuses-a-slot-at-once", "allotted"),
-    (Cores(filler=NeverStepsAside), "reached-by-its-slot", "filled"),
+    (Cores(role=SeesNothing), "hands-over-what-is-not-drained", "subscribe"),
+    (Cores(role=SeesNothing), "reuses-a-slot-at-once", "allotted"),
+    (Cores(role=NeverStepsAside), "reached-by-its-slot", "filled"),
 ]
 
 

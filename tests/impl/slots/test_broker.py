@@ -13,7 +13,6 @@ from impl.broker.slot_topics import admit, prepare_vpc
 from impl.broker.topics import provision_host
 from impl.errors import BadDeployment, NotAllowed, SlotTaken
 from impl.messages import FIRST_SLOT, LAST_SLOT
-from impl.service.slot_filler import Filler, complement
 from impl.slots.allotment import Allotment
 from impl.slots.hashing import key_for, slot_of
 from impl.slots.topics import SUBSCRIPTION, acknowledgments, unicast
@@ -74,12 +73,17 @@ def attend(connection: Connection, *slots: tuple[int, int]) -> Session:
     return session
 
 
+def all_but(slot: int) -> list[tuple[int, int]]:
+    """The ranges of slots beside this one."""
+    return [(low, high) for low, high in ((FIRST_SLOT, slot - 1), (slot + 1, LAST_SLOT)) if low <= high]
+
+
 def publish(connect: Connect, key: str, *texts: str) -> None:
     """Publishes as DPM under a key."""
     connect("dpm").publish([Letter(RED, text.encode(), key) for text in texts])
 
 
-def arrivals(session: Session | Filler, count: int) -> list[Delivery]:
+def arrivals(session: Session, count: int) -> list[Delivery]:
     """The arriving messages: at most this many, and none within a moment after."""
     found = [session.receive(WAIT) for _ in range(count)]
     assert session.receive(MOMENT) is None
@@ -103,7 +107,7 @@ def test_a_key_arrives_where_its_single_hash_says(anywhere: Connect) -> None:
 
 @pytest.mark.parametrize("slot", [FIRST_SLOT, 10_288, LAST_SLOT])
 def test_a_key_that_was_looked_up_arrives_at_its_slot_alone(anywhere: Connect, slot: int) -> None:
-    own, others = attend(anywhere("h1"), (slot, slot)), attend(anywhere("dpm"), *complement([slot]))
+    own, others = attend(anywhere("h1"), (slot, slot)), attend(anywhere("dpm"), *all_but(slot))
     publish(anywhere, key_for(slot), "one", "two")
     assert texts(arrivals(own, 2)) == ["one", "two"]
     assert arrivals(others, 0) == []
@@ -153,53 +157,49 @@ def test_messages_for_a_slot_without_a_consumer_hold_up_all_others_until_a_fille
     publish(connect, key_for(40), *["for nobody"] * LOOKED_AHEAD)
     publish(connect, key_for(10), "held up")
     assert arrivals(attended, 0) == []
-    filler = Filler(connect("dpm"), "red", held=[10])
+    filler = attend(connect("dpm"), *all_but(10))
     for _ in range(LOOKED_AHEAD // 2 + LOOKED_AHEAD):
         delivery = filler.receive(WAIT)
         assert delivery is not None
-        filler.acknowledge(delivery)
+        filler.acknowledge([delivery])
     assert texts(arrivals(attended, 1)) == ["held up"]
-    filler.close()
 
 
 def test_with_a_filler_nothing_is_held_up(anywhere: Connect) -> None:
-    attended, filler = attend(anywhere("h1"), (10, 10)), Filler(anywhere("dpm"), "red", held=[10, 40])
-    assert filler.fill(40)
-    assert not filler.fill(10)  # the agent is there
+    attended, filler = attend(anywhere("h1"), (10, 10)), attend(anywhere("dpm"), (40, 40))
     publish(anywhere, key_for(40), *["for nobody"] * (2 * LOOKED_AHEAD))
     publish(anywhere, key_for(10), "not held up")
     arrived = attended.receive(WAIT)
     handed = [filler.receive(WAIT) for _ in range(2 * LOOKED_AHEAD)]
     for item in handed:
         assert item is not None
-        filler.acknowledge(item)
+        filler.acknowledge([item])
     arrived = arrived or attended.receive(WAIT)
     assert arrived is not None
     assert arrived.data == b"not held up"
-    filler.close()
 
 
 def test_what_a_lost_consumer_had_is_handed_out_again_in_order(anywhere: Connect) -> None:
-    filler, agent = Filler(anywhere("dpm"), "red", held=[10]), attend(anywhere("h1"), (10, 10))
+    filler, agent = attend(anywhere("dpm"), *all_but(10)), attend(anywhere("h1"), (10, 10))
     publish(anywhere, key_for(10), "one", "two", "three")
     first, *_ = arrivals(agent, 3)
     agent.acknowledge([first])
     agent.close()
-    assert filler.fill(10)
-    handed = arrivals(filler, 2)
-    assert texts(handed) == ["two", "three"]
-    filler.acknowledge(handed[0])
-    filler.step_aside(10)
-    assert texts(arrivals(attend(anywhere("h1"), (10, 10)), 1)) == ["three"]
-    filler.close()
+    filler.listen(RED, slots=[(10, 10)])
+    publish(anywhere, key_for(10), "a mark")
+    handed = arrivals(filler, 3)
+    assert texts(handed) == ["two", "three", "a mark"]
+    filler.acknowledge(handed[:1])
+    filler.stop_listening(RED, [(10, 10)])
+    assert texts(arrivals(attend(anywhere("h1"), (10, 10)), 2)) == ["three", "a mark"]
 
 
-def test_the_filler_steps_aside_for_one_slot_and_keeps_the_others(anywhere: Connect) -> None:
-    filler = Filler(anywhere("dpm"), "red")
+def test_a_session_leaves_one_slot_and_keeps_the_others(anywhere: Connect) -> None:
+    filler = attend(anywhere("dpm"), *all_but(10))
+    filler.listen(RED, slots=[(10, 10)])
     with pytest.raises(SlotTaken):
         attend(anywhere("h1"), (10, 10))
-    filler.step_aside(10)
-    assert not filler.attends(10)
+    filler.stop_listening(RED, [(10, 10)])
     agent = attend(anywhere("h1"), (10, 10))
     for slot in (9, 10, 11):
         publish(anywhere, key_for(slot), str(slot))
@@ -207,15 +207,6 @@ def test_the_filler_steps_aside_for_one_slot_and_keeps_the_others(anywhere: Conn
     assert sorted(texts(arrivals(filler, 2))) == ["11", "9"]
     with pytest.raises(SlotTaken):
         attend(anywhere("h2"), (11, 11))
-    filler.close()
-
-
-def test_the_ranges_between_held_slots_are_complete() -> None:
-    assert complement([]) == [(1, 65535)]
-    assert complement([1]) == [(2, 65535)]
-    assert complement([65535]) == [(1, 65534)]
-    assert complement([7, 3, 4]) == [(1, 2), (5, 6), (8, 65535)]
-    assert complement(range(1, 65536)) == []
 
 
 # ---------------------------------------------------------------------------------------------------- permissions

@@ -44,6 +44,7 @@ messages = st.one_of(
     st.builds(m.Goal, hosts, counts, vpcs, counts, st.binary(max_size=50)),
     st.builds(m.Attend, hosts, counts, vpcs, counts, st.integers(1, 65_535)),
     *(st.builds(kind, hosts, counts, vpcs, counts) for kind in (m.Leave, m.Left)),
+    st.builds(m.Mark, hosts, st.just(0) | counts, vpcs, counts, st.integers(1, 65_535)),
     *(st.builds(kind, vpcs) for kind in (m.OpenTopic, m.CloseTopic)),
     *(st.builds(kind, hosts, vpcs) for kind in (m.Permit, m.EndSubscription)),
 )
@@ -127,6 +128,7 @@ def envelope(kind: str, **fields: object) -> bytes:
         (envelope("accepted", host="h1", epoch=1, vpc="red"), "accepted.attempt: expected a number"),
         (envelope("confirmed", host="h1", epoch=1, vpc="red"), "confirmed.revision: expected a number"),
         (envelope("attend", host="h1", epoch=1, vpc="red", turn=1), "attend.slot: expected a number from 1 to 65535"),
+        (envelope("mark", host="h1", vpc="red", turn=1), "mark.slot: expected a number from 1 to 65535"),
         (envelope("leave", host="h1", epoch=1, vpc="red"), "leave.turn: expected a number"),
         (
             envelope("told", host="h1", vpc="red", revision=1, data=bytes(m.PAYLOAD_BYTES_MAX + 1)),
