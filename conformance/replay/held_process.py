@@ -119,44 +119,41 @@ class HeldProcess:
     @property
     def role(self) -> Role:
         """The process's own role."""
-        assert self._role is not None
-        return self._role.role
+        return self._judged.role
+
+    @property
+    def _judged(self) -> JudgedRole:
+        assert self._role is not None, "a Byzantine host has no role"
+        return self._role
 
     def _when(self, timer: Timer, now: float, seconds: float) -> float:
         """The next step of the trace at which the timer fires. Durations are not the specification's."""
-        assert self._role is not None
-        fired = timer in self._role.fired and self._now == now
+        fired = timer in self._judged.fired and self._now == now
         return next((step for step in self._plan.get(timer, ()) if step > now or (step == now and not fired)), math.inf)
 
     # ------------------------------------------------------------------------------------------------- inputs
 
     def deliver(self, message: Message, crash: str = "", take: Callable[[Any], Effects] | None = None) -> Effects:
         """Hands a message that has arrived to the process. `take`: how its core takes it, if not as usual."""
-        assert self._role is not None
         delivery = self._deliveries[message]
         if delivery.topic not in self.listening:
             raise CoreFailed(f"{self.name} does not listen to {delivery.topic}")
-        self._role.instead = take
+        self._judged.instead = take
         return self._run(self._runner.deliver(delivery), crash, delivery)
 
     def hear(self, message: Message, topic: str) -> Effects:
         """Hands a message to the process that is not the trace's, as if it had arrived on this topic."""
-        assert self._role is not None
-        self._role.instead = None
+        self._judged.instead = None
         delivery = Delivery(topic, encode(message), self._tag, "", 0.0, None)
         return self._run(self._runner.deliver(delivery), "", delivery)
 
     def command(self, call: Callable[[Any], Effects], crash: str = "") -> Effects:
         """Has the core do something that is not a timer's."""
-        role = self._role
-        assert role is not None
-        return self._run(self._runner.command(lambda: role.judged(lambda own: call(own.core))), crash)
+        return self._run(self._runner.command(lambda: self._judged.judged(lambda role: call(role.core))), crash)
 
     def begin(self, crash: str = "") -> Effects:
         """The first step after a start."""
-        role = self._role
-        assert role is not None
-        return self._run(self._runner.command(lambda: role.judged(lambda own: own.begin())), crash)
+        return self._run(self._runner.command(lambda: self._judged.judged(lambda role: role.begin())), crash)
 
     def tried(self, message: Message, topic: str) -> Effects:
         """What the role would answer to a message on this topic, without the runner."""
@@ -165,16 +162,13 @@ class HeldProcess:
 
     def time(self, now: float, crash: str = "") -> tuple[Effects, list[Timer]]:
         """It is this time: what is done, and the timers that have fired."""
-        assert self._role is not None
-        self._now, self._role.fired = now, []
+        self._now, self._judged.fired = now, []
         effects = self._run(self._runner.time(now), crash)
-        return effects, self._role.fired
+        return effects, self._judged.fired
 
     def fire(self, timer: Timer) -> Effects:
         """Has the core do what a timer is for, although it is not set."""
-        role = self._role
-        assert role is not None
-        return self._run(self._runner.command(lambda: role.judged(lambda own: own.fire(timer))))
+        return self._run(self._runner.command(lambda: self._judged.judged(lambda role: role.fire(timer))))
 
     # ----------------------------------------------------------------------------------------------- the runner
 
@@ -182,8 +176,7 @@ class HeldProcess:
         self, work: Work, crash: str = "", delivery: Delivery | None = None, outgoing: Sequence[Outgoing] = ()
     ) -> Effects:
         """Performs the outputs of an input, up to the place where the process crashes. Returns what the core answered."""
-        role = self._role
-        assert role is not None
+        role = self._judged
         self.published, self.unpublished, self._duties = [], [], Duties(self.name, role, delivery)
         self._duties.outgoing = list(outgoing)
         effects: Effects = Effects()
@@ -217,7 +210,8 @@ class HeldProcess:
         for output in self._runner.settle():
             self._perform(output)
         self._duties.rest()
-        role.restore_twin()
+        if role.answered is not None:
+            role.restore_twin()
         if self._twins:
             again = {*role.topics(), *(listen.topic for listen in role.listening())}
             if self.listening != again:
