@@ -259,6 +259,11 @@ def test_files_that_do_not_exist_are_named(ondemand: Command, tmp_path: Path) ->
     assert f"{endless}: line 1: is longer than the limit" in sentence(ondemand("replay", endless))
 
 
+def test_a_folder_without_traces_is_named_beside_others(ondemand: Command, tmp_path: Path) -> None:
+    said = sentence(ondemand("replay", EVERY[0], tmp_path))
+    assert said.startswith(f"{tmp_path}: no traces (*.scenario or *.itf.json) there")
+
+
 def test_a_pipe_is_not_waited_for(ondemand: Command, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.scenario")
     for given in (tmp_path, tmp_path / "pipe.scenario"):
