@@ -20,6 +20,8 @@ class Exit(IntEnum):
     """An engine stopped before it could tell: a bound, a time limit, an unknown. Never a pass."""
     ENVIRONMENT = 4
     """No broker, no Java, no network, or a port in use."""
+    CRASHED = 70
+    """The program failed by a mistake of its own; its sentence names a file to send. Never a verdict."""
 
 
 EXIT_OF: Final[Mapping[str, Exit]] = {
@@ -31,11 +33,11 @@ EXIT_OF: Final[Mapping[str, Exit]] = {
 }
 """The exit code for each verdict."""
 
-_PRECEDENCE = (Exit.BAD_INPUT, Exit.ENVIRONMENT, Exit.VIOLATED, Exit.UNDECIDED)
+_PRECEDENCE = (Exit.CRASHED, Exit.BAD_INPUT, Exit.ENVIRONMENT, Exit.VIOLATED, Exit.UNDECIDED)
 
 
 def worst(codes: Iterable[Exit]) -> Exit:
-    """The exit code of a command whose parts ended with these codes: the first of 2, 4, 1, 3 wins."""
+    """The exit code of a command whose parts ended with these codes: the first of 70, 2, 4, 1, 3 wins."""
     seen = set(codes)
     return next((code for code in _PRECEDENCE if code in seen), Exit.HOLDS)
 

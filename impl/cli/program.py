@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from impl.cli import crash
 from impl.cli.console import no_such
 from impl.cli.exits import Exit, Problem
 from impl.errors import BadDeployment, EnvironmentProblem
@@ -100,6 +101,8 @@ def run_program(program: click.Group, *bad_input: type[Exception]) -> None:
         end(str(problem), Exit.ENVIRONMENT)
     except Problem as problem:
         end(str(problem), problem.code)
+    except Exception as problem:  # nothing that a user can cause
+        end(crash.sentence(problem), Exit.CRASHED)
     sys.exit(code if isinstance(code, int) else Exit.HOLDS)
 
 

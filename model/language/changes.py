@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar, overload
 
 from model.language.definitions import Move
-from model.language.terms import TRUE, A, B, C, Formula, Node, Symbol, Variable, both, bound, variable_of
+from model.language.quantifiers import Binders
+from model.language.terms import TRUE, A, B, C, Formula, Node, Symbol, Variable, both
+from model.language.walk import Substitution, free, substitute
 
 T = TypeVar("T", bound="Change | Move")
 
@@ -25,6 +27,17 @@ class Change:
     binders: tuple[Variable, ...] = ()
     condition: Node = TRUE.node
 
+    def nodes(self) -> tuple[Node, ...]:
+        """The terms that it is made of."""
+        return (*self.arguments, self.value, self.condition)
+
+    def substituted(self, by: Substitution) -> Self:
+        """The same with variables replaced, before it has binders."""
+        arguments = tuple(substitute(node, by) for node in self.arguments)
+        return replace(
+            self, arguments=arguments, value=substitute(self.value, by), condition=substitute(self.condition, by)
+        )
+
     def when(self, condition: Formula) -> Self:
         """The same change, where the condition holds."""
         return replace(self, condition=both(Formula(self.condition), condition).node)
@@ -39,10 +52,10 @@ def for_each(first: type[A], second: type[B], third: type[C], body: Callable[[A,
 def for_each(*sorts_and_body: Any) -> Any:
     """The change or move for all values of these sorts at once; its parameters name the binders."""
     *sorts, body = sorts_and_body
-    variables = bound(sorts, body)
-    changed: Change | Move = body(*variables)
-    binders = tuple(variable_of(value) for value in variables)
-    missing = [binder.name for binder in binders if binder not in changed.arguments]
+    binders = Binders(sorts, body)
+    changed: Change | Move = body(*binders.values)
+    names = binders.named(set[Variable]().union(*map(free, changed.nodes())))
+    missing = [name.name for binder, name in names.items() if binder not in changed.arguments]
     if missing:
         raise TypeError(f"{', '.join(missing)} must be among the arguments of what is changed")
-    return replace(changed, binders=binders)
+    return replace(changed.substituted(names), binders=tuple(names.values()))

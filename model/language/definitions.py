@@ -9,6 +9,7 @@ from typing import Any, Generic, ParamSpec, Self
 
 from model.language.declaration import Declaration, declared_by
 from model.language.terms import TRUE, E, Enumeration, Formula, Named, Node, Role, V, Value, Variable, both, evaluate
+from model.language.walk import Substitution, substitute
 
 P = ParamSpec("P")
 
@@ -56,6 +57,15 @@ class Move:
     targets: tuple[Node, ...]
     binders: tuple[Variable, ...] = ()
     condition: Node = TRUE.node
+
+    def nodes(self) -> tuple[Node, ...]:
+        """The terms that it is made of."""
+        return (*self.arguments, *self.sources, *self.targets, self.condition)
+
+    def substituted(self, by: Substitution) -> Self:
+        """The same with variables replaced, before it has binders."""
+        arguments = tuple(substitute(node, by) for node in self.arguments)
+        return replace(self, arguments=arguments, condition=substitute(self.condition, by))
 
     def when(self, condition: Formula) -> Self:
         """Only where this holds."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NoReturn, Protocol, Self, TypeVar, get_type_hints, overload
+from typing import ClassVar, Literal, NoReturn, Protocol, Self, TypeVar, get_type_hints
 
 from model.language.declaration import Declaration
 
@@ -402,49 +402,6 @@ def choose(condition: Formula, chosen: V, otherwise: V) -> V:
     if type(chosen) is not type(otherwise):
         raise TypeError(f"a choice between {a_value(chosen)} and {a_value(otherwise)}")
     return type(chosen)(Choose(condition.node, chosen.node, otherwise.node))
-
-
-@overload
-def forall(first: type[A], body: Callable[[A], Formula], /) -> Formula: ...
-@overload
-def forall(first: type[A], second: type[B], body: Callable[[A, B], Formula], /) -> Formula: ...
-@overload
-def forall(first: type[A], second: type[B], third: type[C], body: Callable[[A, B, C], Formula], /) -> Formula: ...
-def forall(*sorts_and_body: Any) -> Formula:
-    """The body holds for all values of these sorts; its parameters name the variables."""
-    return _quantified("all", *sorts_and_body)
-
-
-@overload
-def exists(first: type[A], body: Callable[[A], Formula], /) -> Formula: ...
-@overload
-def exists(first: type[A], second: type[B], body: Callable[[A, B], Formula], /) -> Formula: ...
-@overload
-def exists(first: type[A], second: type[B], third: type[C], body: Callable[[A, B, C], Formula], /) -> Formula: ...
-def exists(*sorts_and_body: Any) -> Formula:
-    """The body holds for some values of these sorts; its parameters name the variables."""
-    return _quantified("some", *sorts_and_body)
-
-
-def _quantified(quantifier: Literal["all", "some"], *sorts_and_body: Any) -> Formula:
-    *sorts, body = sorts_and_body
-    variables = bound(sorts, body)
-    formula: Formula = body(*variables)
-    return Formula(Quantified(quantifier, tuple(variable_of(value) for value in variables), formula.node))
-
-
-def bound(sorts: Sequence[type[Value]], body: Callable[..., object]) -> list[Value]:
-    """One variable per sort, named like the parameters of the body."""
-    names = list(inspect.signature(body).parameters)
-    if len(names) != len(sorts):
-        raise TypeError(f"{len(sorts)} sorts are bound, and the body has {len(names)} parameters")
-    return [sort.variable(name) for sort, name in zip(sorts, names, strict=True)]
-
-
-def variable_of(value: Value) -> Variable:
-    """The node of a value that is a variable."""
-    assert isinstance(value.node, Variable)
-    return value.node
 
 
 def parameters_of(declared: Callable[..., object]) -> tuple[Variable, ...]:

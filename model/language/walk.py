@@ -104,9 +104,13 @@ def substitute(node: Node, by: Substitution) -> Node:
     if isinstance(node, Variable):
         return by.get(node, node)
     if isinstance(node, Quantified):
-        inner = {variable: value for variable, value in by.items() if variable not in node.variables}
+        inside = free(node.body) - set(node.variables)
+        inner = {variable: value for variable, value in by.items() if variable in inside}
         captured = set[Variable]().union(*map(free, inner.values()))
-        renamed = {variable: fresh(variable, captured) for variable in node.variables if variable in captured}
+        taken = {variable.name for variable in captured}
+        renamed = {
+            variable: fresh(variable, captured | inside) for variable in node.variables if variable.name in taken
+        }
         names = tuple(renamed.get(variable, variable) for variable in node.variables)
         return Quantified(node.quantifier, names, substitute(node.body, {**inner, **renamed}))
     made = with_children(node, [substitute(child, by) for child in children(node)])
@@ -116,8 +120,9 @@ def substitute(node: Node, by: Substitution) -> Node:
 
 
 def fresh(variable: Variable, taken: set[Variable]) -> Variable:
-    """The variable under a name that is not taken."""
-    while variable in taken:
+    """The variable under a name that is not taken, by a variable of any sort."""
+    names = {other.name for other in taken}
+    while variable.name in names:
         variable = Variable(variable.name + "_", variable.sort)
     return variable
 

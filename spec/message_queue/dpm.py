@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from model.language import Change as Changed
 from model.language import Step, action, alternatives, for_each
-from model.language.terms import Formula, choose, exists, forall
+from model.language.quantifiers import exists, forall
+from model.language.terms import Formula, choose
 from spec.message_queue.definitions import (
     agent_session,
     channel_state,

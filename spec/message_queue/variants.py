@@ -6,7 +6,7 @@ A variant states only its difference from the action that it replaces; the rest 
 from __future__ import annotations
 
 from model.language import Deviation, Step, for_each, variant
-from model.language.terms import forall
+from model.language.quantifiers import forall
 from spec.message_queue.aca import consume, learn, receive
 from spec.message_queue.definitions import large, member, small, somebody_is_leaving
 from spec.message_queue.dpm import (

@@ -7,7 +7,8 @@ answer; evicting it does not change the known version.
 from __future__ import annotations
 
 from model.language import Step, action, alternatives, for_each
-from model.language.terms import Formula, forall
+from model.language.quantifiers import forall
+from model.language.terms import Formula
 from spec.on_demand.definitions import local, newest, placed, route_state, same_vpc, session_state, usable
 from spec.on_demand.vocabulary import (
     ACA,

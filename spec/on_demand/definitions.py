@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from model.language import definition, lifecycle
-from model.language.terms import Formula, choose, exists
+from model.language.quantifiers import exists
+from model.language.terms import Formula, choose
 from spec.on_demand.vocabulary import (
     ACA,
     DPM,

@@ -6,7 +6,8 @@ They follow the path of the messages: from DPM to NCM, from NCM to the agents, a
 from __future__ import annotations
 
 from model.language import lemma
-from model.language.terms import Formula, exists, implies, same
+from model.language.quantifiers import exists
+from model.language.terms import Formula, implies, same
 from spec.on_demand.definitions import home, same_vpc
 from spec.on_demand.vocabulary import (
     Change,

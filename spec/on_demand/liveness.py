@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from model.language import eventually, leads_to
 from model.language.claims import LeadsTo
-from model.language.terms import exists
+from model.language.quantifiers import exists
 from spec.on_demand.promises import (
     a_change_fails,
     a_change_is_done,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from model.language import Change as Changed
 from model.language import Move, Step, action, alternatives, definition, for_each
-from model.language.terms import Formula, exists, forall
+from model.language.quantifiers import exists, forall
+from model.language.terms import Formula
 from spec.on_demand.definitions import answerable, home, placed, record_state, same_vpc, session_state, why_not
 from spec.on_demand.vocabulary import (
     NCM,

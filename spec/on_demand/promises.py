@@ -7,7 +7,8 @@ Promises about what an agent knows or does cover correct agents only; promises a
 from __future__ import annotations
 
 from model.language import always, sometimes, two_state
-from model.language.terms import Formula, exists, implies, same
+from model.language.quantifiers import exists
+from model.language.terms import Formula, implies, same
 from spec.on_demand.definitions import coming, local, placed, same_vpc, usable
 from spec.on_demand.vocabulary import (
     Change,

@@ -8,7 +8,8 @@ difference from the action that it replaces; the rest of the action is unchanged
 from __future__ import annotations
 
 from model.language import Deviation, Step, for_each, variant
-from model.language.terms import choose, exists, forall
+from model.language.quantifiers import exists, forall
+from model.language.terms import choose
 from spec.on_demand.aca import deliver, drop_as_gone, evict, learn, release, restart, resume, time_out
 from spec.on_demand.definitions import home, newest, placed, same_vpc, usable
 from spec.on_demand.dpm import complete, place

@@ -17,7 +17,8 @@ implies its host, since `at` never changes; the wire format carries the host exp
 from __future__ import annotations
 
 from model.language import Role, event, function, message, relation
-from model.language.terms import Enumeration, Formula, Individual, Member, Number, exists, forall, implies
+from model.language.quantifiers import exists, forall
+from model.language.terms import Enumeration, Formula, Individual, Member, Number, implies
 
 
 class Host(Individual):

@@ -7,7 +7,7 @@ any free slot, acknowledge what it is handed, or open its own subscription; and 
 from __future__ import annotations
 
 from model.language import Step, action
-from model.language.terms import exists
+from model.language.quantifiers import exists
 from spec.slots.definitions import attended
 from spec.slots.vocabulary import (
     ADVERSARY,

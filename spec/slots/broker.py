@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from model.language import Change as Changed
 from model.language import Step, action, alternatives, for_each
-from model.language.terms import Formula, exists, forall, implies
+from model.language.quantifiers import exists, forall
+from model.language.terms import Formula, implies
 from spec.slots.definitions import held, in_order, passed, pending, unattended
 from spec.slots.vocabulary import BROKER, Host, Revision, Slot, Vpc, attends, given, received
 

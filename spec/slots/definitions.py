@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from model.language import definition, lifecycle
-from model.language.terms import Formula, exists, forall, implies
+from model.language.quantifiers import exists, forall
+from model.language.terms import Formula, implies
 from spec.slots.vocabulary import (
     DPM,
     Host,

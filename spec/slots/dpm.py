@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from model.language import Change as Changed
 from model.language import Step, action, alternatives, for_each
-from model.language.terms import Formula, forall
+from model.language.quantifiers import forall
+from model.language.terms import Formula
 from spec.slots.definitions import drained, in_order, may_fill, pending, subscription
 from spec.slots.vocabulary import (
     DPM,

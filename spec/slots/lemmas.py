@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from model.language import lemma
-from model.language.terms import Formula, exists, implies
+from model.language.quantifiers import exists
+from model.language.terms import Formula, implies
 from spec.slots.definitions import drained, pending, trusting
 from spec.slots.vocabulary import (
     Epoch,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from model.language import always, eventually, leads_to, sometimes, two_state
 from model.language.claims import LeadsTo
-from model.language.terms import Formula, exists, implies
+from model.language.quantifiers import exists
+from model.language.terms import Formula, implies
 from spec.slots.definitions import attended, blocked, may_fill, pending, trusting, unattended
 from spec.slots.vocabulary import (
     Epoch,

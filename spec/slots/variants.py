@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from model.language import Deviation, Step, variant
-from model.language.terms import forall
+from model.language.quantifiers import forall
 from spec.slots.aca import learn, learn_directly, pass_over
 from spec.slots.definitions import drained
 from spec.slots.dpm import acknowledge, allot, ask, fill, give_up, greet, hand_back, publish, release

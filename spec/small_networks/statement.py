@@ -29,7 +29,8 @@ from model.language import (
     weaker_lemma,
 )
 from model.language.claims import LeadsTo
-from model.language.terms import Formula, Number, exists, implies
+from model.language.quantifiers import exists
+from model.language.terms import Formula, Number, implies
 from spec.on_demand.definitions import home, local, placed, route_state, same_vpc
 from spec.on_demand.lemmas import routes_are_of_met_epochs, the_told_asked_or_housed
 from spec.on_demand.promises import learns_only_on_demand, stale_means_coming, stays_in_its_vpc

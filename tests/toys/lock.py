@@ -16,7 +16,8 @@ from model.language import (
     two_state,
     variant,
 )
-from model.language.terms import Formula, Individual, Number, forall, implies
+from model.language.quantifiers import forall
+from model.language.terms import Formula, Individual, Number, implies
 
 
 class Client(Individual):

@@ -11,7 +11,8 @@ from conformance import configurations
 from conformance.protocols import PROTOCOLS, wanted
 from impl.cli.exits import Problem
 from model.language import Protocol, Role, Step, action, event, for_each, function, message, relation
-from model.language.terms import Formula, Individual, Number, choose, exists, forall
+from model.language.quantifiers import exists, forall
+from model.language.terms import Formula, Individual, Number, choose
 from spec.on_demand import vocabulary
 from spec.on_demand.protocol import PROTOCOL
 from spec.on_demand.vocabulary import Epoch, Host, Pod, Version, epoch, known, told

@@ -1,0 +1,67 @@
+"""Quantifiers, with variables that capture nothing."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+from typing import Any, Final, Literal, overload
+
+from model.language.terms import A, B, C, Formula, Quantified, Value, Variable
+from model.language.walk import free, fresh, substitute
+
+_NUMBERS: Final = count(1)
+
+
+@overload
+def forall(first: type[A], body: Callable[[A], Formula], /) -> Formula: ...
+@overload
+def forall(first: type[A], second: type[B], body: Callable[[A, B], Formula], /) -> Formula: ...
+@overload
+def forall(first: type[A], second: type[B], third: type[C], body: Callable[[A, B, C], Formula], /) -> Formula: ...
+def forall(*sorts_and_body: Any) -> Formula:
+    """The body holds for all values of these sorts; its parameters name the variables."""
+    return _quantified("all", *sorts_and_body)
+
+
+@overload
+def exists(first: type[A], body: Callable[[A], Formula], /) -> Formula: ...
+@overload
+def exists(first: type[A], second: type[B], body: Callable[[A, B], Formula], /) -> Formula: ...
+@overload
+def exists(first: type[A], second: type[B], third: type[C], body: Callable[[A, B, C], Formula], /) -> Formula: ...
+def exists(*sorts_and_body: Any) -> Formula:
+    """The body holds for some values of these sorts; its parameters name the variables."""
+    return _quantified("some", *sorts_and_body)
+
+
+def _quantified(quantifier: Literal["all", "some"], *sorts_and_body: Any) -> Formula:
+    *sorts, body = sorts_and_body
+    binders = Binders(sorts, body)
+    node = body(*binders.values).node
+    names = binders.named(free(node))
+    return Formula(Quantified(quantifier, tuple(names.values()), substitute(node, names)))
+
+
+class Binders:
+    """The variables of a body, one for each sort.
+
+    While the body is built they are called by numbers, which nothing else is called, so that no variable of an argument is mistaken
+    for one of them. Then they are named like the parameters of the body; where a free variable has that name, a little longer.
+    """
+
+    def __init__(self, sorts: Sequence[type[Value]], body: Callable[..., object]) -> None:
+        names = list(inspect.signature(body).parameters)
+        if len(names) != len(sorts):
+            raise TypeError(f"{len(sorts)} sorts are bound, and the body has {len(names)} parameters")
+        self._names = [Variable(name, sort) for sort, name in zip(sorts, names, strict=True)]
+        self._numbered = [Variable(f"{next(_NUMBERS)}", sort) for sort in sorts]
+        self.values = [variable.sort(variable) for variable in self._numbered]
+
+    def named(self, free: Iterable[Variable]) -> dict[Variable, Variable]:
+        """The names of the variables, by numbers. `free`: the free variables of what was built."""
+        taken = set(free) - set(self._numbered)
+        found: dict[Variable, Variable] = {}
+        for numbered, name in zip(self._numbered, self._names, strict=True):
+            found[numbered] = fresh(name, taken | set(found.values()))
+        return found
