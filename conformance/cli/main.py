@@ -109,3 +109,7 @@ def program() -> None:
 def main() -> None:
     """Run a command."""
     run_program(program, BadInput)
+
+
+if __name__ == "__main__":
+    main()

@@ -93,7 +93,7 @@ def unexercised(
     """
     cores = cores_of(faulty)
     if protocol_name is not None:
-        protocol_name = chosen(protocol_name, sorted(DRIVEN), "is not replayed").name
+        protocol_name = chosen(protocol_name, sorted(DRIVEN), "is not replayed in this way").name
     vectors = (
         read_replayed(traces, None if traces else protocol_name, among=DRIVEN, empty=True) if traces or not logs else []
     )

@@ -125,12 +125,14 @@ def read_vectors(paths: Iterable[Path], *protocols: Protocol, unmet: bool = Fals
 
     Raises:
         BadInput: a file is no trace of any of the protocols.
-        Problem: there is no file, or an expectation is not met.
+        Problem: there is no file in a folder, or an expectation is not met.
     """
-    paths = list(paths)
-    files = [file for path in paths for file in (trace_files(path) if path.is_dir() else [path])]
-    if not files:
-        raise Problem(f"{', '.join(map(str, paths))}: no traces (*.scenario or *.itf.json) there", Exit.BAD_INPUT)
+    files: list[Path] = []
+    for path in paths:
+        found = trace_files(path) if path.is_dir() else [path]
+        if not found:
+            raise Problem(f"{path}: no traces (*.scenario or *.itf.json) there", Exit.BAD_INPUT)
+        files += found
     vectors = [_read(path, protocols) for path in files]
     for vector in vectors:
         if vector.unmet and not unmet:

@@ -123,6 +123,8 @@ def _lines(path: Path) -> list[str]:
         BadInput: it cannot be read, is not plain text in UTF-8, or is too large.
     """
     try:
+        if path.is_fifo():
+            raise BadInput(f"{path}: is a pipe; name a scenario that is a file")
         with path.open("rb") as file:
             raw = file.read(BYTES_MAX + 1)
     except OSError as problem:

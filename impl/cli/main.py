@@ -35,3 +35,7 @@ def program() -> None:
 def main() -> None:
     """Run a command."""
     run_program(program)
+
+
+if __name__ == "__main__":
+    main()

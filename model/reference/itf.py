@@ -192,7 +192,8 @@ def load(path: Path) -> dict[str, Any]:
     except OSError as problem:
         raise BadInput(f"{path}: cannot be read ({problem.strerror}); name an existing trace file") from problem
     except json.JSONDecodeError as problem:
-        raise BadInput(f"{path}: line {problem.lineno}: is not JSON ({problem.msg})") from problem
+        sentence = f"is not JSON ({problem.msg}); a file of this name is read as an ITF file"
+        raise BadInput(f"{path}: line {problem.lineno}: {sentence}") from problem
     except (UnicodeDecodeError, RecursionError) as problem:
         raise BadInput(f"{path}: is not a trace in JSON ({type(problem).__name__})") from problem
     found = expect(data, dict, str(path), "an object with #meta, vars and states")

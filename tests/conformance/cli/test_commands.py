@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -819,17 +820,6 @@ def test_an_action_that_no_vector_takes_makes_them_stale(copied: Path) -> None:
     assert found.exit is Exit.UNDECIDED
 
 
-def test_an_action_that_no_scenario_written_by_hand_takes_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
-    stated = configurations.meant(None, "failover", None)
-    fewer = [file for file in trace_files(vectors_of(stated)) if "\npause " not in file.read_text(encoding="utf-8")]
-    monkeypatch.setattr(gathering, "trace_files", lambda folder: fewer)
-    found = Evidence(stated, ())
-    assert gathering.current_vectors(found, stated)
-    (said,) = found.unmet
-    assert said.endswith("no scenario takes pause, wake; write one")
-    assert found.exit is Exit.VIOLATED
-
-
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -860,6 +850,13 @@ def test_a_weakened_promise_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.unnoticed == ["grants_the_unknown (it broke grants_only_what_is_placed)"]
     assert found.exit is Exit.VIOLATED
     assert "A promise was weakened: nothing notices grants_the_unknown" in printed(found)
+
+
+@pytest.mark.parametrize("module", ["conformance.cli.main", "impl.cli.main"])
+def test_a_module_that_is_run_runs_the_program(module: str) -> None:
+    ended = subprocess.run([sys.executable, "-m", module, "fly"], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == Exit.BAD_INPUT
+    assert "unknown command 'fly'" in ended.stderr
 
 
 def test_only_traces_that_an_implementation_follows_are_replayed(ondemand: Command) -> None:

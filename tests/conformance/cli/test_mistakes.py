@@ -174,6 +174,10 @@ def says(line: str, sentence: str) -> bool:
             "replay --shrink --protocol slots",
             "--protocol: slots is not replayed in this way; choose one of message-queue, on-demand",
         ),
+        (
+            "unexercised --protocol slots",
+            "--protocol: slots is not replayed in this way; choose one of message-queue, on-demand",
+        ),
         ("unexercised --protocol x", "unknown protocol 'x'; choose one of message-queue, on-demand"),
         (
             "validate --protocol slots text.ndjson",

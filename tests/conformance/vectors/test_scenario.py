@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -256,6 +257,28 @@ def test_files_that_do_not_exist_are_named(ondemand: Command, tmp_path: Path) ->
     endless = tmp_path / "endless.scenario"
     endless.symlink_to("/dev/zero")
     assert f"{endless}: line 1: is longer than the limit" in sentence(ondemand("replay", endless))
+
+
+def test_a_folder_without_traces_is_named_beside_others(ondemand: Command, tmp_path: Path) -> None:
+    said = sentence(ondemand("replay", EVERY[0], tmp_path))
+    assert said.startswith(f"{tmp_path}: no traces (*.scenario or *.itf.json) there")
+
+
+def test_a_pipe_is_not_waited_for(ondemand: Command, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.scenario")
+    for given in (tmp_path, tmp_path / "pipe.scenario"):
+        assert "pipe.scenario: is a pipe; name a scenario that is a file" in sentence(ondemand("replay", given))
+
+
+def test_a_scenario_under_another_name_is_told_what_it_is_taken_for(ondemand: Command, tmp_path: Path) -> None:
+    (tmp_path / "run.txt").write_text(RUN)
+    said = "is not JSON (Expecting value); a file of this name is read as an ITF file"
+    assert f"run.txt: line 1: {said}" in sentence(ondemand("replay", tmp_path / "run.txt"))
+
+
+def test_no_file_among_the_vectors_is_passed_over() -> None:
+    shipped = [file for file in vectors_of(PROTOCOL).parent.rglob("*") if not file.is_dir()]
+    assert sorted(shipped) == sorted(EVERY)
 
 
 # --------------------------------------------------------------------------------------------- failed expectations
