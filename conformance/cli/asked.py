@@ -51,9 +51,17 @@ class Asked:
         return wanted(self.protocol_name, self.variant)
 
     def over(self, names: Callable[[Protocol], list[str]]) -> list[tuple[str, Protocol]]:
-        """The configurations that the command is about, each with its protocol; unless named, these of each protocol."""
+        """The configurations that the command is about, each with its protocol; unless named, these of each protocol.
+
+        Raises:
+            Problem: a protocol has none, so that nothing would be asked of it.
+        """
         if self.configs:
             return [(name, configurations.meant(name, self.protocol_name, self.variant)) for name in self.configs]
+        for protocol in self.protocols:
+            if not names(protocol):
+                sentence = f"{protocol.name} has no configuration for this, so nothing is decided: name one with --config"
+                raise Problem(sentence, Exit.UNDECIDED)
         return [(name, protocol) for protocol in self.protocols for name in names(protocol)]
 
     def keep(self, violated: str, protocol: Protocol, trace: Trace) -> None:

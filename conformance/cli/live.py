@@ -16,7 +16,7 @@ from conformance.protocols import PROTOCOLS, again, variant_of
 from conformance.report.result import Case, Finding, Result, Section
 from conformance.report.violation import print_lasso
 from impl.cli.console import MARKS, PLAIN_MARKS, listed, plain_table, progress_bar
-from impl.cli.exits import EXIT_OF, Exit, worst
+from impl.cli.exits import EXIT_OF, Exit, Problem, worst
 from model.explore.live import STATES_MAX, Liveness, Outcome, never_asked
 from model.explore.live import live as decide
 from model.language import Protocol
@@ -46,6 +46,9 @@ def live(states_max: int, asked: Asked) -> int:
       ondemand live --variant hears_of_success_only          a variant that breaks an eventuality
     """
     console, over = asked.console, asked.over(configurations.live_names)
+    for _, protocol in over:
+        if not protocol.eventualities:
+            raise Problem(f"{protocol.name} states no eventuality, so nothing is decided", Exit.UNDECIDED)
     forget = asked.variant is None or may_forget(*variant_of(asked.variant))
     found: list[Liveness] = []
     for name, protocol in over:

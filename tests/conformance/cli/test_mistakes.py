@@ -9,6 +9,7 @@ import json
 import re
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -426,3 +427,24 @@ def test_a_specification_that_is_wrong_is_named_with_file_and_line(
     (line,) = ended.err.splitlines()
     assert says(line, sentence.format(number)), line
     assert snapshot(own) == before
+
+
+@pytest.mark.parametrize("command", ["explore", "live"])
+def test_where_there_is_no_configuration_nothing_is_green(
+    command: str, ondemand: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(configurations, "names", lambda protocol: [])
+    monkeypatch.setattr(configurations, "live_names", lambda protocol: [])
+    ended = ondemand(command, "--protocol", "slots")
+    assert (ended.code, ended.out) == (Exit.UNDECIDED, "")
+    assert ended.err == "slots has no configuration for this, so nothing is decided: name one with --config\n"
+
+
+def test_where_there_is_no_eventuality_nothing_is_green(
+    ondemand: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slots = replace(named("slots"), eventualities=())
+    monkeypatch.setattr(configurations, "meant", lambda *names: slots)
+    ended = ondemand("live", "--config", "coming-back")
+    assert (ended.code, ended.out) == (Exit.UNDECIDED, "")
+    assert ended.err == "slots states no eventuality, so nothing is decided\n"
