@@ -44,7 +44,15 @@ class Declaration:
 
 
 def declared_by(function: Callable[..., object], made: D) -> D:
-    """The declaration, with the source position of its function."""
+    """The declaration, with the source position of its function.
+
+    Raises:
+        TypeError: the module has declared something else under the function's name, which would vanish in silence.
+    """
     code = function.__code__
+    earlier = function.__globals__.get(function.__name__) if function.__qualname__ == function.__name__ else None
+    if isinstance(earlier, Declaration) and (earlier._begins is None or earlier._begins.line != code.co_firstlineno):
+        place = f"{code.co_filename}, line {code.co_firstlineno}"
+        raise TypeError(f"{place}: {function.__name__} is declared twice in this module; rename one of them")
     object.__setattr__(made, "_begins", Source(code.co_filename, code.co_firstlineno))
     return made

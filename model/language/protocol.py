@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from types import ModuleType
@@ -15,7 +16,8 @@ from model.language.claims import Assumption, Eventuality, Promise, Sometimes, V
 from model.language.declaration import Declaration
 from model.language.definitions import Definition, Lifecycle
 from model.language.symbols import Message
-from model.language.terms import Enumeration, Individual, Number, Role, Symbol, Value
+from model.language.terms import Apply, Enumeration, Individual, Node, Number, Role, Symbol, Value
+from model.language.walk import parts
 
 T0 = TypeVar("T0")
 
@@ -52,9 +54,11 @@ class Protocol:
     def of(cls, name: str, *modules: ModuleType, extends: Protocol | None = None) -> Protocol:
         """Collects the declarations of the modules, names them after their attributes, and checks that names are unique."""
         found: dict[str, Declaration | type[Value]] = {}
+        private: list[tuple[ModuleType, str, object]] = []
         for module in modules:
             for attribute, value in vars(module).items():
                 if attribute.startswith("_"):
+                    private.append((module, attribute, value))
                     continue
                 if isinstance(value, Declaration):
                     if value.name == "":
@@ -68,6 +72,10 @@ class Protocol:
         for value in found.values():
             if isinstance(value, Variant):
                 object.__setattr__(value.action, "name", value.replaces.name)
+        for held in private:
+            if not any(held[-1] is value for value in found.values()):  # an alias may be private
+                _refuse_private(*held)
+        _refuse_undeclared(found)
 
         def some(kind: type[T0]) -> tuple[T0, ...]:
             return tuple(value for value in found.values() if isinstance(value, kind))
@@ -127,6 +135,52 @@ class Protocol:
     def digest(self) -> str:
         """A fingerprint of the statement, in hexadecimal: all that finite runs depend on, without prose, variants and fairness."""
         return _digest(self)
+
+
+def _refuse_private(module: ModuleType, attribute: str, value: object) -> None:
+    """A private name is no declaration's: what it holds would silently be no part of the protocol."""
+    is_sort = isinstance(value, type) and issubclass(value, Value) and value.__module__ == module.__name__
+    if isinstance(value, Declaration) or is_sort:
+        where = value.source if isinstance(value, Declaration) else None
+        place = f"{where.file}, line {where.line}" if where is not None else module.__name__
+        raise TypeError(f"{place}: {attribute}: the name of a declaration begins with a letter; rename it")
+
+
+def _refuse_undeclared(found: Mapping[str, Declaration | type[Value]]) -> None:
+    """What a declaration reads, changes or sends is declared too, under the one name that it has."""
+    declared = {id(value) for value in found.values()}
+    for value in found.values():
+        for symbol in _used_by(value.action if isinstance(value, Variant) else value):
+            if id(symbol) not in declared:
+                where = value.source if isinstance(value, Declaration) else None
+                place = f"{where.file}, line {where.line}: " if where is not None else ""
+                of = symbol.name or f"a symbol ({symbol.doc})"
+                raise TypeError(
+                    f"{place}{value!r} uses {of}, which no module of the protocol holds under a name of its own: "
+                    "it is declared in a module that is left out, or another declaration has taken its name"
+                )
+
+
+def _used_by(value: Declaration | type[Value]) -> set[Symbol]:
+    nodes: list[Node] = []
+    found: set[Symbol] = set()
+    match value:
+        case Action():
+            nodes += [*value.guard, *value.emits, *value.takes]
+            for change in value.changes:
+                nodes += change.nodes()
+                found.add(change.symbol)
+            for move in value.moves:
+                nodes += move.nodes()
+        case Definition():
+            nodes.append(value.value.node)
+        case Promise() | Sometimes() | Assumption():
+            nodes.append(value.formula)
+        case Eventuality():
+            nodes += [value.premise, value.conclusion]
+        case Message() if value.spent is not None:
+            nodes.append(value.spent)
+    return found | {part.symbol for node in nodes for part in parts(node) if isinstance(part, Apply)}
 
 
 @cache

@@ -101,16 +101,16 @@ class ForgetsToDecide(MessageQueueDpm):
 @pytest.mark.parametrize(
     ("cores", "field"),
     [
-        (Cores(ncm=ReportsAtOnce), "ncm: due"),
+        (Cores(ncm=ReportsAtOnce), "ncm: timer: report_done"),
         (Cores(ncm=IsDoneWhenAsked), "ncm: report_done(p1, 1)"),
         (Cores(ncm=RemindsAnybody), "ncm: remind("),
         (Cores(dpm=MovesToWhereItIs), "dpm: place("),
-        (Cores(aca=EvictsLocalPods), "h1: may_evict"),
+        (Cores(aca=EvictsLocalPods), "h1: timer: evict"),
         (Cores(aca=SendsForAnyPod), "h1: packet("),
         (Cores(aca=NeverRests), "h1: is_paused"),
         (Cores(message_queue_dpm=WaitsForNothing), "dpm: may_open"),
         (Cores(message_queue_dpm=TakesAnyDecision), "dpm: "),
-        (Cores(message_queue_dpm=ForgetsToDecide), "dpm: unreported"),
+        (Cores(message_queue_dpm=ForgetsToDecide), "dpm: timer: report_failed"),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )

@@ -74,7 +74,7 @@ def test_a_loop_that_may_not_end_is_refused() -> None:
 @pytest.mark.parametrize("module", ALL)
 def test_names_are_unique_and_every_mutant_compiles(module: str) -> None:
     mutants = source(module).mutants
-    assert len({mutant.name for mutant in mutants}) == len(mutants) > 40
+    assert len({mutant.name for mutant in mutants}) == len(mutants) > 20
     original = source(module).compiled()
     for number in range(0, len(mutants), 10):
         assert source(module).compiled(number) != original
