@@ -60,7 +60,9 @@ class Asked:
             return [(name, configurations.meant(name, self.protocol_name, self.variant)) for name in self.configs]
         for protocol in self.protocols:
             if not names(protocol):
-                sentence = f"{protocol.name} has no configuration for this, so nothing is decided: name one with --config"
+                sentence = (
+                    f"{protocol.name} has no configuration for this, so nothing is decided: name one with --config"
+                )
                 raise Problem(sentence, Exit.UNDECIDED)
         return [(name, protocol) for protocol in self.protocols for name in names(protocol)]
 

@@ -38,7 +38,9 @@ def alone(me: Thing) -> Formula:
 
 def binders(formula: Formula) -> list[str]:
     """The names that quantifiers bind, the inner ones first."""
-    return [variable.name for node in parts(formula.node) if isinstance(node, Quantified) for variable in node.variables]
+    return [
+        variable.name for node in parts(formula.node) if isinstance(node, Quantified) for variable in node.variables
+    ]
 
 
 def test_an_argument_of_the_same_name_is_not_captured() -> None:
