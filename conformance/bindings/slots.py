@@ -209,12 +209,17 @@ class SlotsBinding:
 
     def listen(self, process: str, output: Listen) -> None:
         """Opens a consumer at a slot, or at the confirmations. What hosts say directly comes by no topic here."""
-        slots = [self._slot_names[slot] for slot, _ in output.slots]
+        slots = [self._slot_name(slot) for slot, _ in output.slots]
         if process != DPM:
             self._attend(process, *slots)
         elif output.topic in (unicast(self._vpc), acknowledgments(self._vpc)):
             self._session.listen(output.topic, output.subscription, output.slots)
             self._filled.update(slots)
+
+    def _slot_name(self, slot: int) -> str:
+        if slot not in self._slot_names:
+            raise Diverges("attends", "a slot of the run", slot)
+        return self._slot_names[slot]
 
     def stop_listening(self, process: str, output: StopListening) -> None:
         """Closes a consumer, if it has not been lost."""
@@ -222,7 +227,7 @@ class SlotsBinding:
             self._lose(self._vpc_name, process)
             return
         self._session.stop_listening(output.topic, output.slots)
-        slots = [self._slot_names[slot] for slot, _ in output.slots]
+        slots = [self._slot_name(slot) for slot, _ in output.slots]
         self._filled.difference_update(slots)
         for revision in [revision for slot in slots for revision in self._held(slot)]:
             del self._arrived[self._session][revision]

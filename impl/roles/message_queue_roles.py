@@ -76,9 +76,9 @@ class DpmRole(Role):
             self._unconfirmed[vpc] = core.unconfirmed(vpc)
             self._unreported[vpc] = core.unreported(vpc)
         asked = [(host, vpc) for vpc, hosts in self._asked.items() for host in hosts]
-        again = [pair for pair in asked if core.may_ask_again(*pair)]
+        # A host that is asked again waits for its longer time only when it is looked at next.
+        again, no_more = ([pair for pair in asked if may(*pair)] for may in (core.may_ask_again, core.may_give_up))
         yield from timers.waiting("ask_again", again, self._patience, now)
-        no_more = [pair for pair in asked if core.may_give_up(*pair)]
         yield from timers.waiting("give_up", no_more, self._patience, now)
         late = [(host, vpc) for vpc, hosts in self._unconfirmed.items() for host in hosts if core.may_remind(host, vpc)]
         yield from timers.waiting("remind", late, timing.remind_every, now)
