@@ -17,11 +17,12 @@ from conformance.replay.targets import MemoryTarget, open_target
 from impl.broker.deployment import Deployment
 from impl.core import Effects, Send
 from impl.messages import Told
-from impl.outputs import Acknowledge, Publish, Work
+from impl.outputs import Acknowledge, Listen, Publish, Work
 from impl.process import Process
-from impl.roles.slots_roles import Place, SlotsDpmRole
+from impl.roles.slots_roles import Place, SlotsAcaRole, SlotsDpmRole
 from impl.slots.aca import SlotsAca
 from impl.slots.dpm import SlotsDpm
+from impl.slots.topics import SUBSCRIPTION, unicast
 from impl.transport import memory
 from impl.transport.interface import Delivery, Slots
 
@@ -180,6 +181,16 @@ def test_what_is_wrong_is_noticed(cores: Cores, name: str, field: str) -> None:
     found = followed(name, partial(SlotsBinding, cores=cores))
     assert found.divergence is not None
     assert found.divergence.field == field
+
+
+def test_a_slot_that_the_run_does_not_have_is_a_divergence_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    def beside(role: SlotsAcaRole, vpc: str, slot: int, *, waits: bool = True) -> Listen:
+        return Listen(unicast(vpc), SUBSCRIPTION, waits, ((slot + 100, slot + 100),))
+
+    monkeypatch.setattr(SlotsAcaRole, "_attend", beside)
+    found = followed("reached-by-its-slot", SlotsBinding)
+    assert found.divergence is not None
+    assert (found.divergence.field, found.divergence.expected) == ("attends", "a slot of the run")
 
 
 def test_a_wrong_core_is_noticed_on_the_broker(deployment: Deployment) -> None:
