@@ -27,7 +27,6 @@ from conformance.report.writing import Outputs, outputs_options
 from conformance.shrink.shrink import Shrunk, shrink
 from impl.cli.console import (
     ERRORS,
-    PLAIN_MARKS,
     console_for,
     json_option,
     listed,
@@ -230,7 +229,7 @@ def section_of(*found: Replays) -> Section:
             marks = set(map(item.mark, mine))
             verdict = "violated" if "violated" in marks else "holds" if marks == {"holds"} else "undecided"
             steps = sum(result.steps for result in mine)
-            rows.append((name, item.target, f"{len(mine):,}", f"{steps:,}", PLAIN_MARKS[verdict]))
+            rows.append((name, item.target, f"{len(mine):,}", f"{steps:,}", verdict))
     return Section("Replayed", ("protocol", "on", "vectors", "steps", ""), rows)
 
 
