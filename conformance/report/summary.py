@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from html import escape
 from typing import Final
 
 from rich.console import Console
 
+from conformance.report.markdown import table
 from conformance.report.places import in_repository, shown
 from conformance.report.result import VERDICT_OF, Finding, Result, Section
 from impl.cli.console import PLAIN_MARKS
@@ -77,16 +77,9 @@ def _folded(title: str, finding: Finding) -> str:
 
 def _section(section: Section) -> str:
     """A table, with names on the left and all other columns centered."""
-    return "".join(f"{line}\n" for line in _table(section)) + "\n"
-
-
-def _table(section: Section) -> Iterator[str]:
-    yield f"### {_escaped(section.title)}"
-    yield ""
-    yield f"| {' | '.join(map(_escaped, section.columns))} |"
-    yield f"|---|{':-:|' * (len(section.columns) - 1)}"
-    for row in section.rows:
-        yield f"| {' | '.join(map(_escaped, row))} |"
+    heads, *rows = ([_escaped(cell) for cell in row] for row in section.brief())
+    rules = ["---", *[":-:"] * (len(heads) - 1)]
+    return f"### {_escaped(section.title)}\n\n{table(heads, rows, rules)}\n"
 
 
 def _escaped(text: str) -> str:
