@@ -32,7 +32,7 @@ from conformance.mutation.figures import Summary
 from conformance.protocols import again, base, variant_of
 from conformance.replay.replays import Replays
 from conformance.report.mutation_table import print_summary, summary_lines
-from conformance.report.result import VERDICT_OF, Case, Finding, Result, Section
+from conformance.report.result import Case, Finding, Result, Section, verdict_of
 from conformance.report.violation import broken, finding_of
 from impl.broker.deployment import from_environment
 from impl.cli.console import MARKS, Tell, listed, plain_table, progress_bar
@@ -111,7 +111,7 @@ def check(asked: Asked) -> int:
             [f"{found.protocol.name}: {line}" for found, _ in gathered for line in _summary(found)],
         )
         result = {"protocols": {found.protocol.name: found.as_json() for found, _ in gathered}}
-        verdict = {"verdict": VERDICT_OF.get(ended, "undecided"), "seconds": round(seconds, 3)}
+        verdict = {"verdict": verdict_of(ended), "seconds": round(seconds, 3)}
         return asked.finish(report, {**result, **verdict})
 
 
@@ -140,8 +140,9 @@ def _cases(found: Evidence, faults: Sequence[Fault]) -> Iterator[Case]:
     for eventuality in found.protocol.eventualities:
         mark = found.lasting(eventuality)
         yield Case(eventuality.name, _verdict([mark]), f"explored {mark}", source=eventuality.source)
-    verdict = VERDICT_OF.get(found.exit, "undecided")
-    yield Case(f"all evidence for {found.protocol.name}", verdict, " ".join(fault.sentence for fault in faults))
+    yield Case(
+        f"all evidence for {found.protocol.name}", verdict_of(found.exit), " ".join(fault.sentence for fault in faults)
+    )
 
 
 def _verdict(marks: Sequence[str]) -> str:

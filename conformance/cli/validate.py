@@ -20,7 +20,7 @@ from conformance.logs.verdict import Verdict
 from conformance.protocols import chosen
 from conformance.report.explanation_page import as_page
 from conformance.report.explanation_screen import print_explanation
-from conformance.report.result import Case, Finding, Result, source_of
+from conformance.report.result import Case, Finding, Result, source_of, verdict_of
 from conformance.report.writing import Outputs, outputs_options
 from impl.cli.console import (
     bytes_bar,
@@ -142,8 +142,9 @@ def report_verdict(
     result["explanation"] = explanation.as_json() if explanation is not None else None
     result["notes"] = list(notes)
     write_json(result, json_file)
-    verdict = {"conforms": "holds", "diverges": "violated", "inconclusive": "undecided"}[found.verdict]
-    case = Case(what, verdict, f"{found.verdict}: {_why(found)}", found.seconds, _source(found, explanation))
+    case = Case(
+        what, verdict_of(found.exit), f"{found.verdict}: {_why(found)}", found.seconds, _source(found, explanation)
+    )
     figures = [f"{found.events:,} events", *(f"{count:,} {name}" for name, count in sorted(found.counts.items()))]
     findings = list(findings_of(found, explanation))
     outputs.write(Result(command, found.exit, found.seconds, [case], findings, figures=figures))

@@ -59,15 +59,15 @@ def _own(protocol: Protocol) -> Protocol:
     return replace(protocol, **own, roles=roles)
 
 
-def write_document(protocol: Protocol) -> None:
-    """Writes the document."""
-    document_of(protocol).write_text(document(protocol), encoding="utf-8")
+def write(file: Path, text: str) -> None:
+    """Writes a document."""
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text, encoding="utf-8")
 
 
-def is_current(protocol: Protocol) -> bool:
-    """Whether the document is up to date."""
-    file = document_of(protocol)
-    return file.exists() and file.read_text(encoding="utf-8") == document(protocol)
+def is_current(file: Path, text: str) -> bool:
+    """Whether the file has this text."""
+    return file.exists() and file.read_text(encoding="utf-8") == text
 
 
 def _lines(protocol: Protocol) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -16,8 +16,10 @@ from model.language import Protocol, Source
 
 Verdict = Literal["holds", "violated", "undecided"]
 
-VERDICT_OF: Final = {Exit.HOLDS: "holds", Exit.VIOLATED: "violated"}
-"""The verdict for an exit code; any other exit code is undecided."""
+
+def verdict_of(code: Exit) -> Verdict:
+    """The verdict for an exit code."""
+    return "holds" if code is Exit.HOLDS else "violated" if code is Exit.VIOLATED else "undecided"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from conformance.report.markdown import table
 from conformance.report.places import in_repository, shown
-from conformance.report.result import VERDICT_OF, Finding, Result, Section
+from conformance.report.result import Finding, Result, Section, verdict_of
 from impl.cli.console import PLAIN_MARKS
 
 BYTES_MAX: Final = 1_000_000
@@ -24,7 +24,7 @@ COLUMNS: Final = 110
 
 def as_markdown(result: Result) -> str:
     """The summary, of at most `BYTES_MAX` bytes."""
-    verdict = VERDICT_OF.get(result.exit, "undecided")
+    verdict = verdict_of(result.exit)
     head = f"## {PLAIN_MARKS[verdict]} ondemand {result.command}: {verdict}\n\n"
     rest = "".join(_section(section) for section in result.sections)
     if result.figures:
