@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 from rich.console import Console
@@ -26,6 +26,7 @@ from impl.cli.console import (
     bytes_bar,
     console_for,
     json_option,
+    options,
     progress_bar,
     writable,
     write_json,
@@ -37,44 +38,39 @@ from model.language import Protocol, Source
 PROTOCOL_HELP: Final = f"{' or '.join(sorted(protocol.name for protocol in LOGGED))}. [default: both]"
 
 
-def matching_options(command: Any) -> Any:
-    """Adds the options for matching lines and for the explanation, which `validate` and `watch` share."""
-    for option in reversed(
-        [
-            click.option("--protocol", "protocol_name", metavar="NAME", help=PROTOCOL_HELP),
-            click.option(
-                "--window",
-                type=click.IntRange(1),
-                default=WINDOW,
-                show_default=True,
-                metavar="LINES",
-                help="The most lines that may wait for lines of other processes.",
-            ),
-            click.option(
-                "--byzantine",
-                multiple=True,
-                metavar="HOST",
-                help="A host whose agent may deviate from the protocol; can be repeated. [default: none]",
-            ),
-            click.option(
-                "--without",
-                multiple=True,
-                metavar="PROCESS",
-                help="A process without a log: dpm, ncm, aca/HOST, or aca for all agents; can be repeated. Its steps are inferred. "
-                "[default: none]",
-            ),
-            click.option(
-                "--html",
-                "html_file",
-                type=click.Path(path_type=Path),
-                metavar="FILE",
-                callback=writable,
-                help="Write the explanation of the first line that does not fit as an HTML page.",
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
+matching_options: Final = options(
+    click.option("--protocol", "protocol_name", metavar="NAME", help=PROTOCOL_HELP),
+    click.option(
+        "--window",
+        type=click.IntRange(1),
+        default=WINDOW,
+        show_default=True,
+        metavar="LINES",
+        help="The most lines that may wait for lines of other processes.",
+    ),
+    click.option(
+        "--byzantine",
+        multiple=True,
+        metavar="HOST",
+        help="A host whose agent may deviate from the protocol; can be repeated. [default: none]",
+    ),
+    click.option(
+        "--without",
+        multiple=True,
+        metavar="PROCESS",
+        help="A process without a log: dpm, ncm, aca/HOST, or aca for all agents; can be repeated. Its steps are inferred. "
+        "[default: none]",
+    ),
+    click.option(
+        "--html",
+        "html_file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        callback=writable,
+        help="Write the explanation of the first line that does not fit as an HTML page.",
+    ),
+)
+"""Adds the options for matching lines and for the explanation, which `validate` and `watch` share."""
 
 
 @click.command()
