@@ -65,18 +65,8 @@ class Numbers:
         found, replays, packets = self.exploration, self.replays, self.first_packets
         steps = replays.total(lambda replay: replay.steps)
         return [
-            (
-                f"prove everything of the on-demand protocol, no bounds: {len(self.proof.claims):,} claims, "
-                f"{self.proof.checks:,} checks",
-                f"{self.proof.seconds:.2f} s",
-                "at most 5 s",
-            ),
-            (
-                f"prove the other {len(PROTOCOLS) - 1} protocols: {len(self.other_proofs.claims):,} claims, "
-                f"{self.other_proofs.checks:,} checks",
-                f"{self.other_proofs.seconds:.2f} s",
-                "",
-            ),
+            _of_proof("prove everything of the on-demand protocol, no bounds", self.proof, "at most 5 s"),
+            _of_proof(f"prove the other {len(PROTOCOLS) - 1} protocols", self.other_proofs, ""),
             (
                 f"explore `{found.configuration}`, all {len(found.actions)} actions in use, one core, no symmetry, with "
                 f"counterexamples: {found.distinct:,} states of {found.bits} bits in {found.words} words, "
@@ -96,8 +86,7 @@ class Numbers:
             (
                 f"first packet to an unknown pod, beside a raw request and reply: medians of {len(packets.packets)} "
                 "interleaved pairs, in the same processes, with authentication, over persistent topics",
-                f"{packets.median:.2f} ms beside {packets.raw_median:.2f} ms: "
-                f"{packets.median / packets.raw_median:.2f} times",
+                str(packets),
                 "at most 1.5 times",
             ),
         ]
@@ -113,11 +102,9 @@ class Numbers:
         found = self.exploration
         return {
             "conditions": self.conditions,
-            "prove": {"claims": len(self.proof.claims), "checks": self.proof.checks, "seconds": self.proof.seconds},
-            "prove_others": {
-                "claims": len(self.other_proofs.claims),
-                "checks": self.other_proofs.checks,
-                "seconds": self.other_proofs.seconds,
+            **{
+                name: {"claims": len(proof.claims), "checks": proof.checks, "seconds": proof.seconds}
+                for name, proof in (("prove", self.proof), ("prove_others", self.other_proofs))
             },
             "explore": {
                 **found.as_json(),
@@ -129,6 +116,10 @@ class Numbers:
             "replay": {**self.replays.as_json(), "duplicates": self.replays.total(lambda replay: replay.duplicates)},
             "first_packet": self.first_packets.as_json(),
         }
+
+
+def _of_proof(what: str, proof: Proof, target: str) -> tuple[str, str, str]:
+    return f"{what}: {len(proof.claims):,} claims, {proof.checks:,} checks", f"{proof.seconds:.2f} s", target
 
 
 def conditions() -> str:
