@@ -132,14 +132,9 @@ class Fault:
 
 def _cases(found: Evidence, faults: Sequence[Fault]) -> Iterator[Case]:
     """A test case for each promise, and one for the protocol as a whole, which can fail where no promise does."""
-    for promise in found.protocol.promises:
-        if not promise.lemma:
-            row = found.row(promise)
-            marks = ", ".join(f"{engine} {mark}" for engine, mark in zip(ENGINES, row, strict=True))
-            yield Case(promise.name, _verdict(row), marks, source=promise.source)
-    for eventuality in found.protocol.eventualities:
-        mark = found.lasting(eventuality)
-        yield Case(eventuality.name, _verdict([mark]), f"explored {mark}", source=eventuality.source)
+    for promised, marks in _rows(found):
+        said = ", ".join(f"{engine} {mark}" for engine, mark in zip(ENGINES, marks, strict=True) if mark)
+        yield Case(promised.name, _verdict(marks), said, source=promised.source)
     yield Case(
         f"all evidence for {found.protocol.name}", verdict_of(found.exit), " ".join(fault.sentence for fault in faults)
     )
@@ -147,7 +142,7 @@ def _cases(found: Evidence, faults: Sequence[Fault]) -> Iterator[Case]:
 
 def _verdict(marks: Sequence[str]) -> str:
     """The verdict that several marks of a promise give."""
-    if set(marks) <= {"holds", "-"}:
+    if set(marks) <= {"holds", "-", ""}:
         return "holds"
     return "violated" if "violated" in marks else "undecided"
 
@@ -159,7 +154,7 @@ def _section(found: Evidence) -> Section:
 
 
 def _rows(found: Evidence) -> Iterator[tuple[Promise | Eventuality, Sequence[str]]]:
-    """What is promised, each with a mark for each kind of evidence."""
+    """What is promised, each with a mark for each kind of evidence; it is empty for a kind that does not apply."""
     yield from ((promise, found.row(promise)) for promise in found.protocol.promises if not promise.lemma)
     for eventuality in found.protocol.eventualities:
         yield eventuality, ("", found.lasting(eventuality), "", "")
@@ -363,7 +358,7 @@ def _unfit(name: str, log: Verdict, protocol: Protocol) -> Fault:
         [finding],
         ("diverging log", "diverging logs"),
         [name] if log.verdict == "diverges" else [],
-        finding.show,
+        finding.show if log.verdict == "diverges" else None,
     )
 
 

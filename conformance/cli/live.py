@@ -110,13 +110,7 @@ def findings_of(liveness: Liveness, protocol: Protocol, variant: str | None) -> 
     for outcome in liveness.outcomes:
         if outcome.lasso is not None:
             sentence = " ".join(outcome.eventuality.doc.split())
-            show = partial(
-                print_lasso,
-                eventuality=outcome.eventuality,
-                values=dict(outcome.values),
-                protocol=protocol,
-                trace=outcome.lasso,
-            )
+            show = partial(print_lasso, outcome=outcome, protocol=protocol)
             said = f"broken in {liveness.configuration}: {sentence}"
             yield Finding(outcome.eventuality.name, said, outcome.eventuality.source, command, show)
     if liveness.verdict == "undecided":
@@ -181,9 +175,8 @@ def print_broken(found: Sequence[Liveness], protocol: Protocol, console: Console
     if not broken:
         return None
     first = broken[0][1]
-    assert first.lasso is not None
     console.print()
-    print_lasso(console, first.eventuality, dict(first.values), protocol, first.lasso)
+    print_lasso(console, first, protocol)
     where = broken[0][0]
     if where.left_out:
         console.print(

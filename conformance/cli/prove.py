@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import click
@@ -102,9 +102,8 @@ def _row(what: str, proof: Proof) -> tuple[str, ...]:
     return what, f"{len(proof.claims):,}", f"{proof.checks:,}", f"{proof.seconds:.2f}", proof.verdict
 
 
-def everything(protocol: Protocol, *, thorough: bool = False, progress: object = None) -> Proof:
+def everything(protocol: Protocol, *, thorough: bool, progress: Callable[[int, int], None]) -> Proof:
     """Well-formedness and all proofs, as one proof."""
-    assert progress is None or callable(progress)
     shape = wellformed(protocol)
     proof = prove_all(protocol, thorough=thorough, progress=progress)
     return Proof([*shape.claims, *proof.claims], shape.seconds + proof.seconds)

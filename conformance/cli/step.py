@@ -15,7 +15,8 @@ from rich.markup import escape
 from conformance import configurations
 from conformance.protocols import PROTOCOLS, protocol_option, variant_option
 from conformance.replay.replays import read_vector
-from conformance.report.trace_table import call_of, changes_between
+from conformance.report.diagram import call_of
+from conformance.report.trace_table import changes_between
 from conformance.report.violation import doc_of
 from conformance.vectors.scenario import written
 from conformance.vectors.steps import Malformed, occurrence_of

@@ -19,8 +19,8 @@ from conformance.evidence.staleness import Part, earlier, stale
 from conformance.evidence.variants import counterexample_of, promises_of
 from conformance.protocols import PROTOCOLS
 from conformance.replay.replays import read_vectors
-from conformance.report.diagram import as_mermaid, diagram_of
-from conformance.report.trace_table import call_of, forever
+from conformance.report.diagram import as_mermaid, call_of, diagram_of
+from conformance.report.trace_table import forever
 from conformance.report.violation import broken_for
 from impl.cli.exits import Exit, Problem
 from model.bad_input import BadInput

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from functools import partial
+from html import escape
 from typing import Any
 
 from model.language import Message, Protocol, Role
@@ -50,6 +52,11 @@ def printable(text: str) -> str:
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
+def call_of(name: str, arguments: Tuple) -> str:
+    """A name with its arguments: name(a, b)."""
+    return f"{name}({', '.join(map(str, arguments))})"
+
+
 def diagram_of(trace: Trace, protocol: Protocol) -> Diagram:
     """The diagram of a trace."""
     return _Drawing(trace, protocol).diagram()
@@ -86,7 +93,7 @@ class _Drawing:
                 late = f"  (sent in step {since + 1})" if since != number - 1 else ""
                 source = self._place(message.sender, message, arguments, self._actor(self._trace.steps[since]))
                 target = self._place(message.receiver, message, arguments, actor)
-                rows.append(Arrow(source, target, f"{_call(name, arguments)}{late}", True))
+                rows.append(Arrow(source, target, f"{call_of(name, arguments)}{late}", True))
             rows.append(Note(actor, number + 1, self._label(step)))
             for message in self._messages:
                 before = self._trace.states[number].relations[message.name]
@@ -96,7 +103,7 @@ class _Drawing:
                         source = self._place(message.sender, message, arguments, actor)
                         anybody = self._anybody(message.receiver)
                         target = self._place(message.receiver, message, arguments, anybody)
-                        rows.append(Arrow(source, target, _call(message.name, arguments), False))
+                        rows.append(Arrow(source, target, call_of(message.name, arguments), False))
         return Diagram(printable(self._trace.description), tuple(self._lifelines), tuple(rows), loop)
 
     def _taken(self, number: int) -> list[tuple[str, Tuple]]:
@@ -126,11 +133,7 @@ class _Drawing:
     def _label(self, step: Occurrence) -> str:
         role = self._actions[step.action].role
         choices = step.choices if role.each is None else step.choices[1:]
-        return _call(step.action, tuple(value for _, value in choices))
-
-
-def _call(name: str, arguments: Tuple) -> str:
-    return f"{name}({', '.join(map(str, arguments))})"
+        return call_of(step.action, tuple(value for _, value in choices))
 
 
 # ---------------------------------------------------------------------------------------------------------- text
@@ -221,6 +224,7 @@ def as_mermaid(diagram: Diagram, marked: int | None = None) -> str:
 _STEP, _GAP_MIN, _MARGIN_MIN = 30, 200, 70
 LETTER = 7.4
 """The width of a letter at this size; generous, since fonts differ."""
+_escaped = partial(escape, quote=False)
 _FONT = "font-family='ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace' font-size='12'"
 _TITLE_LINE = 16
 
@@ -307,7 +311,3 @@ def _svg_arrow(row: Arrow, columns: list[int], y: int) -> list[str]:
         f"stroke='#ffffff' stroke-width='4' paint-order='stroke'>{_escaped(row.label)}</text>"
     )
     return parts
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

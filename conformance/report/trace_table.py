@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from conformance.report.diagram import printable
+from conformance.report.diagram import call_of, printable
 from model.language import Protocol
 from model.language.terms import Formula
 from model.reference.interpreter import Interpreter
@@ -37,11 +37,6 @@ def changes_between(before: State | None, after: State, protocol: Protocol) -> l
             if was != value:
                 lines.append(_line(f"{call_of(name, key)}: {was} ⇒ {value}", "yellow"))
     return lines
-
-
-def call_of(name: str, arguments: Tuple) -> str:
-    """A name with its arguments: name(a, b)."""
-    return f"{name}({', '.join(map(str, arguments))})"
 
 
 def _line(text: str, style: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.panel import Panel
@@ -14,10 +14,13 @@ from rich.text import Text
 from conformance.report.diagram import as_text, diagram_of
 from conformance.report.result import Finding, source_of
 from conformance.report.trace_table import print_trace
-from model.language import Eventuality, Promise, Protocol
+from model.language import Promise, Protocol
 from model.language.notation import notation
 from model.reference.interpreter import Interpreter
 from model.reference.state import Element, Trace
+
+if TYPE_CHECKING:  # the explorer and its compiler take long to load, and printing a trace needs neither
+    from model.explore.live import Outcome
 
 DEADLOCK: Final = "A process waits, and no action of any role is enabled."
 
@@ -42,13 +45,13 @@ def print_violation(console: Console, name: str, protocol: Protocol, trace: Trac
     _print_broken(console, name, [doc_of(name, protocol), *formulas], about, run, protocol, trace)
 
 
-def print_lasso(
-    console: Console, eventuality: Eventuality, values: Mapping[str, Element], protocol: Protocol, trace: Trace
-) -> None:
-    """Prints a fair run that breaks an eventuality."""
+def print_lasso(console: Console, outcome: Outcome, protocol: Protocol) -> None:
+    """Prints the fair run that breaks an eventuality."""
+    eventuality = outcome.eventuality
+    assert outcome.lasso is not None, "the eventuality is broken"
     formula = f"{notation(eventuality.premise)}\nleads to {notation(eventuality.conclusion)}"
     texts, run = [eventuality.doc, formula], "A fair run that breaks it:"
-    _print_broken(console, eventuality.name, texts, values, run, protocol, trace)
+    _print_broken(console, eventuality.name, texts, dict(outcome.values), run, protocol, outcome.lasso)
 
 
 def _print_broken(
