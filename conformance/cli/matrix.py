@@ -99,9 +99,14 @@ def matrix(
     seconds = time.perf_counter() - started
     result, codes = Result("matrix", seconds=seconds), []
     for summary in summaries:
-        codes.append(_shown(summary, console))
+        print_summary(summary, console)
+        findings = list(_findings(summary))
+        for finding in findings:
+            console.print(f"  {finding.text}", highlight=False, markup=False, soft_wrap=True)
+        console.print()
+        codes += [Exit.UNDECIDED if finding.undecided else Exit.VIOLATED for finding in findings]
         result.cases += _cases(summary)
-        result.findings += _findings(summary)
+        result.findings += findings
         result.sections.append(section_of(summary))
         result.figures += [f"{summary.protocol}, {summary.half}: {line}" for line in summary_lines(summary)]
     for table, summary in zip(tables, summaries, strict=False):
@@ -152,6 +157,7 @@ def _cases(summary: Summary) -> Iterator[Case]:
 
 
 def _findings(summary: Summary) -> Iterator[Finding]:
+    """What is wrong with the table."""
     for code, sentence in summary.faults(HALVES[summary.half].inputs(named(summary.protocol))):
         survivor = next((each for each in summary.unexplained if each.name in sentence), None)
         source = _source(survivor.of, summary) if survivor is not None else None
@@ -186,15 +192,6 @@ def _made(protocols: Sequence[Protocol], halves: Sequence[Half]) -> list[Matrix]
             with progress_bar(f"Mutants of the cores of {protocol.name}", count_of(protocol)) as progress:
                 found.append(made_anew(protocol, progress))
     return found
-
-
-def _shown(summary: Summary, console: Console) -> Exit:
-    print_summary(summary, console)
-    faults = summary.faults(HALVES[summary.half].inputs(named(summary.protocol)))
-    for _, sentence in faults:
-        console.print(f"  {sentence}", highlight=False, markup=False, soft_wrap=True)
-    console.print()
-    return worst(code for code, _ in faults)
 
 
 def _write(table: Matrix, summary: Summary, console: Console) -> None:

@@ -77,10 +77,8 @@ class Section:
     def brief(self) -> list[list[str]]:
         """The headings, then the rows, for a summary."""
         chosen = [column not in self.details for column in self.columns]
-        return [
-            [PLAIN_MARKS.get(cell, cell) for cell in itertools.compress(row, chosen)]
-            for row in (self.columns, *self.rows)
-        ]
+        rows = ([PLAIN_MARKS.get(cell, cell) for cell in row] for row in self.rows)
+        return [list(itertools.compress(row, chosen)) for row in (self.columns, *rows)]
 
 
 @dataclass

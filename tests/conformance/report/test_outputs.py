@@ -201,3 +201,16 @@ def test_every_command_with_a_verdict_has_every_output(name: str) -> None:
         assert options >= {"--junit", "--summary"}
     else:
         assert not options & {"--junit", "--summary"}
+
+
+def test_a_table_has_details_and_colored_marks_only_on_the_screen() -> None:
+    rows = [("prover", "3", "0.5", "holds"), ("explorer", "1", "0.1", "undecided")]
+    section = Section("Engines", ("engine", "undecided", "seconds", ""), rows, details=["seconds"])
+    text = as_markdown(Result("matrix", Exit.HOLDS, 0.0, sections=[section]))
+    assert "| engine | undecided |  |\n|---|:-:|:-:|\n| prover | 3 | ✓ |\n| explorer | 1 | ? |\n" in text
+    screen = Console(width=80, color_system=None)
+    with screen.capture() as printed:
+        screen.print(section.table())
+    lines = [line.split() for line in printed.get().splitlines()]
+    assert ["engine", "undecided", "seconds"] in lines
+    assert ["explorer", "1", "0.1", "?"] in lines
