@@ -56,6 +56,9 @@ class FirstPackets:
         """The median of the pairs' ratios."""
         return statistics.median(packet / raw for packet, raw in zip(self.packets, self.raw, strict=True))
 
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ms beside {self.raw_median:.2f} ms: {self.median / self.raw_median:.2f} times"
+
     def as_json(self) -> dict[str, Any]:
         """The form that the benchmark writes."""
         return {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,8 @@ from conformance.bench.first_packet import FirstPackets, measure
 from conformance.protocols import DRIVEN, PROTOCOLS
 from conformance.replay.replays import Replays, read_vectors, replay_all, vectors_of
 from conformance.replay.targets import open_target
+from conformance.report import markdown
+from conformance.report.markdown import table
 from impl.broker.launcher import open_deployment
 from impl.cli.console import ERRORS, progress_bar
 from impl.cli.exits import Exit, Problem
@@ -63,18 +65,8 @@ class Numbers:
         found, replays, packets = self.exploration, self.replays, self.first_packets
         steps = replays.total(lambda replay: replay.steps)
         return [
-            (
-                f"prove everything of the on-demand protocol, no bounds: {len(self.proof.claims):,} claims, "
-                f"{self.proof.checks:,} checks",
-                f"{self.proof.seconds:.2f} s",
-                "at most 5 s",
-            ),
-            (
-                f"prove the other {len(PROTOCOLS) - 1} protocols: {len(self.other_proofs.claims):,} claims, "
-                f"{self.other_proofs.checks:,} checks",
-                f"{self.other_proofs.seconds:.2f} s",
-                "",
-            ),
+            _of_proof("prove everything of the on-demand protocol, no bounds", self.proof, "at most 5 s"),
+            _of_proof(f"prove the other {len(PROTOCOLS) - 1} protocols", self.other_proofs, ""),
             (
                 f"explore `{found.configuration}`, all {len(found.actions)} actions in use, one core, no symmetry, with "
                 f"counterexamples: {found.distinct:,} states of {found.bits} bits in {found.words} words, "
@@ -94,8 +86,7 @@ class Numbers:
             (
                 f"first packet to an unknown pod, beside a raw request and reply: medians of {len(packets.packets)} "
                 "interleaved pairs, in the same processes, with authentication, over persistent topics",
-                f"{packets.median:.2f} ms beside {packets.raw_median:.2f} ms: "
-                f"{packets.median / packets.raw_median:.2f} times",
+                str(packets),
                 "at most 1.5 times",
             ),
         ]
@@ -111,11 +102,9 @@ class Numbers:
         found = self.exploration
         return {
             "conditions": self.conditions,
-            "prove": {"claims": len(self.proof.claims), "checks": self.proof.checks, "seconds": self.proof.seconds},
-            "prove_others": {
-                "claims": len(self.other_proofs.claims),
-                "checks": self.other_proofs.checks,
-                "seconds": self.other_proofs.seconds,
+            **{
+                name: {"claims": len(proof.claims), "checks": proof.checks, "seconds": proof.seconds}
+                for name, proof in (("prove", self.proof), ("prove_others", self.other_proofs))
             },
             "explore": {
                 **found.as_json(),
@@ -127,6 +116,10 @@ class Numbers:
             "replay": {**self.replays.as_json(), "duplicates": self.replays.total(lambda replay: replay.duplicates)},
             "first_packet": self.first_packets.as_json(),
         }
+
+
+def _of_proof(what: str, proof: Proof, target: str) -> tuple[str, str, str]:
+    return f"{what}: {len(proof.claims):,} claims, {proof.checks:,} checks", f"{proof.seconds:.2f} s", target
 
 
 def conditions() -> str:
@@ -176,36 +169,27 @@ def _proved(protocol: Protocol, progress: Callable[[int, str], None]) -> Proof:
     return Proof([*shape.claims, *proof.claims], shape.seconds + proof.seconds)
 
 
-def markdown(numbers: Numbers) -> str:
-    """The figures as they stand in the document."""
-    return table_of(numbers.conditions, numbers.rows())
+HEADS: Final = ("what", "measured", "to reach")
 
 
-def table_of(about: str, rows: Iterable[Sequence[str]]) -> str:
+def table_of(about: str, rows: Sequence[Sequence[str]]) -> str:
     """Figures as a Markdown table, with the conditions."""
-    lines = "".join(f"| {' | '.join(row)} |\n" for row in rows)
-    return f"Measured on {about}.\n\n| what | measured | to reach |\n|---|---|---|\n{lines}"
-
-
-def put_figures(numbers: Numbers) -> None:
-    """Replaces the figures in the document."""
-    put_part("bench", markdown(numbers))
+    return f"Measured on {about}.\n\n{table(HEADS[: len(rows[0])], rows)}"
 
 
 def put_part(name: str, text: str) -> None:
     """Replaces one part of the document, and in the README the headline figures that are taken from it."""
-    _replace(DOCUMENT, name, text)
+    markdown.put_part(DOCUMENT, name, text)
     if any(part == name for part, _ in HEADLINES):
-        _replace(README, "headline", headlines())
+        markdown.put_part(README, "headline", headlines())
 
 
 def headlines() -> str:
     """The headline figures as they stand in the README: rows of the document, and the conditions of each part."""
-    text = DOCUMENT.read_text(encoding="utf-8")
     rows: list[str] = []
     conditions: list[str] = []
     for part in dict.fromkeys(part for part, _ in HEADLINES):
-        about, *lines = _part(DOCUMENT, text, part).splitlines()
+        about, *lines = markdown.part_of(DOCUMENT, part).splitlines()
         starts = tuple(f"| {start}" for name, start in HEADLINES if name == part)
         chosen = [line for line in lines if line.startswith(starts)]
         if len(chosen) != len(starts):
@@ -213,24 +197,5 @@ def headlines() -> str:
         first, last = len(rows) + 1, len(rows) + len(chosen)
         where = f"Row {last}" if first == last else f"Rows {first} to {last}"
         conditions.append(f"{where}: {about[0].lower()}{about[1:]}")
-        rows += chosen
-    table = "\n".join(["| what | measured | to reach |", "|---|---|---|", *rows])
-    return f"{table}\n\n{' '.join(conditions)}\n"
-
-
-def _part(path: Path, text: str, name: str) -> str:
-    """The text between the marks of a part.
-
-    Raises:
-        Problem: the file does not have exactly one such part.
-    """
-    if not text.count(f"<!-- {name} -->") == text.count(f"<!-- /{name} -->") == 1:
-        raise Problem(f"{path}: expected one part between <!-- {name} --> and <!-- /{name} -->", Exit.BAD_INPUT)
-    return text.partition(f"<!-- {name} -->\n")[2].partition(f"<!-- /{name} -->")[0]
-
-
-def _replace(path: Path, name: str, new: str) -> None:
-    """Replaces the text between the marks of a part."""
-    text = path.read_text(encoding="utf-8")
-    old = f"<!-- {name} -->\n{_part(path, text, name)}<!-- /{name} -->"
-    path.write_text(text.replace(old, f"<!-- {name} -->\n{new}<!-- /{name} -->"), encoding="utf-8")
+        rows += [f"{line}\n" for line in chosen]
+    return f"{table(HEADS, [])}{''.join(rows)}\n{' '.join(conditions)}\n"

@@ -54,7 +54,7 @@ class Cost:
         found = [
             (
                 f"first packet to an unknown pod, {way}: medians of {len(packets.packets)} pairs, beside a raw request and reply",
-                f"{packets.median:.2f} ms beside {packets.raw_median:.2f} ms: {packets.median / packets.raw_median:.2f} times",
+                str(packets),
             )
             for way, packets in self.first_packets.items()
         ]

@@ -15,6 +15,7 @@ from itertools import combinations
 from typing import Final
 
 from conformance.bench.message_sizes import bytes_of
+from conformance.protocols import variant_of
 from model.language import Action, Protocol
 from model.reference.configuration import Configuration, of_sizes
 from model.reference.interpreter import Interpreter
@@ -129,6 +130,9 @@ def _run_of(
     return Run(protocol, replace(configuration, bounds={**configuration.bounds, **bounds}, constants=given), topics)
 
 
+PUSHED: Final = ON_DEMAND.with_variant(variant_of("pushes_to_all")[1])
+"""The protocol in which every host is told of every pod."""
+
 FOLLOWS: Final = ("store", "learn", "acknowledge", "report_done", "complete")
 """The actions that follow a placement."""
 
@@ -173,8 +177,7 @@ def learned_route(size: Size) -> Cost:
 
 def push_to_all(size: Size) -> Cost:
     """A pod is placed: every host is told."""
-    variant = next(each_variant for each_variant in ON_DEMAND.variants if each_variant.name == "pushes_to_all")
-    return _place_another(ON_DEMAND.with_variant(variant), size).cost()
+    return _place_another(PUSHED, size).cost()
 
 
 def network_on_demand(size: Size) -> Cost:
@@ -184,8 +187,7 @@ def network_on_demand(size: Size) -> Cost:
 
 def network_pushed_to_all(size: Size) -> Cost:
     """The same if every host is told of every pod."""
-    variant = next(each_variant for each_variant in ON_DEMAND.variants if each_variant.name == "pushes_to_all")
-    return _placed(ON_DEMAND.with_variant(variant), size).cost()
+    return _placed(PUSHED, size).cost()
 
 
 def one_message_per_host(size: Size) -> Cost:

@@ -15,12 +15,12 @@ from matplotlib.figure import Figure
 from conformance.bench.message_counts import DESIGNS, NETWORKS, SIZES, Size, counted
 from conformance.bench.message_sizes import PLACEMENT
 from conformance.bench.scale_measurements import PODS, REVISION, Measured
+from conformance.report.markdown import put_part, table
 
 ROOT: Final = Path(__file__).parent.parent.parent
 DATA: Final = ROOT / "conformance" / "data" / "scale.json"
 PICTURE: Final = ROOT / "docs" / "scale.svg"
 DOCUMENT: Final = ROOT / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- scale -->\n", "<!-- /scale -->"
 
 HOSTS: Final = (2, 10, 30, 100, 300, 1_000, 3_000, 10_000)
 """Numbers of hosts at which the laws are evaluated."""
@@ -72,14 +72,7 @@ def keep(data: Mapping[str, Any]) -> None:
     DATA.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.write_text(drawn(data), encoding="utf-8")
-    text = DOCUMENT.read_text(encoding="utf-8")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    DOCUMENT.write_text(f"{before}{BEGIN}{markdown(data)}{END}{after}", encoding="utf-8")
-
-
-def in_document() -> str:
-    """The text of the document between the marks."""
-    return DOCUMENT.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
+    put_part(DOCUMENT, "scale", markdown(data))
 
 
 # -------------------------------------------------------------------------------------------------------- table
@@ -124,13 +117,11 @@ def heads(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 def markdown(data: Mapping[str, Any]) -> str:
     """Table and picture as they stand in the document."""
-    head = heads(data)
-    table = [f"| {' | '.join(row)} |\n" for row in (head, ("---",) * len(head), *rows(data))]
     network = {name: values["all"] for name, values in data["networks"].items()}
     sizes = ", ".join(f"{item['agents']:,}" for item in data["measured"])
     return (
         "![Messages and bytes for one change, and messages for a whole network, against its size](scale.svg)\n\n"
-        f"{''.join(table)}\n"
+        f"{table(heads(data), rows(data))}\n"
         f"h hosts have p pods each. Messages are counted in runs of the statement up to {COUNTED_TO} hosts, where each law holds "
         "exactly, and extrapolated by the laws. Bytes are payloads in our own encoding, with equivalent content in every design. "
         f"All pods of a network together take {network['push to all']} messages where every host is told, "

@@ -17,7 +17,7 @@ from conformance.report.result import Result
 from conformance.report.violation import told
 from conformance.report.writing import Outputs, outputs_options
 from conformance.vectors.scenario import SUFFIX, written
-from impl.cli.console import console_for, json_option, save_option, write_json, write_text
+from impl.cli.console import console_for, json_option, options, save_option, write_json, write_text
 from impl.cli.exits import Exit, Problem
 from model.language import Protocol
 from model.reference.state import Trace
@@ -108,13 +108,14 @@ def asked_options(
                 raise Problem(f"--save {save}: {sentence}", Exit.BAD_INPUT)
             return command(asked=Asked(given, save, protocol_name, variant, json_file, outputs), **named)
 
-        options: list[Callable[[Any], Any]] = [protocol_option, variant_option, json_option, outputs_options]
+        own = []
         if config_help is not None:
             config = click.option("--config", "configs", multiple=several, metavar="NAME", help=config_help)
-            options = [config, save_option, *options]
-        for option in reversed(options):
-            with_asked = option(with_asked)
-        return with_asked
+            own = [config, save_option]
+        added: Callable[..., int] = options(*own, protocol_option, variant_option, json_option, outputs_options)(
+            with_asked
+        )
+        return added
 
     return decorated
 

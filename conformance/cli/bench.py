@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import click
 from rich.table import Table
 
-from conformance.bench.headline import conditions, measured, put_figures, put_part, table_of
+from conformance.bench.headline import conditions, measured, put_part, table_of
 from conformance.bench.log_cost import measure_cost
 from conformance.bench.log_growth import LINES, LINES_MIN, growth
 from conformance.bench.log_rates import explanation, validation
@@ -78,22 +78,30 @@ def bench(only: str | None, lines: int, agents: int, readme: bool, json_file: st
 
 def _speed(readme: bool, json_file: str | None) -> dict[str, Any]:
     numbers = measured()
-    _print(numbers.conditions, numbers.rows(), json_file)
+    _print(f"Measured on {numbers.conditions}", numbers.rows(), json_file)
     if not numbers.sound:
         write_json(numbers.as_json(), json_file)
         raise Problem(
             "The measured checks do not hold, so the figures mean nothing; run `ondemand check`.", Exit.VIOLATED
         )
     if readme:
-        put_figures(numbers)
+        put_part("bench", table_of(numbers.conditions, numbers.rows()))
     return numbers.as_json()
 
 
-def _print(about: str, rows: Iterable[Sequence[str]], json_file: str | None) -> None:
-    table = Table(title=f"Measured on {about}", title_justify="left", show_lines=True)
-    table.add_column("what", ratio=3)
-    table.add_column("measured", ratio=2)
-    table.add_column("target", ratio=2)
+FIGURES: Final = {"what": 3, "measured": 2, "target": 2}
+"""The columns of most tables, and how wide each is beside the others."""
+
+
+def _print(
+    about: str,
+    rows: Iterable[Sequence[str]],
+    json_file: str | None,
+    columns: Mapping[str, int | None] = FIGURES,
+) -> None:
+    table = Table(title=about, title_justify="left", show_lines=True)
+    for head, ratio in columns.items():
+        table.add_column(head, ratio=ratio)
     for row in rows:
         table.add_row(*row)
     console_for(json_file).print(table)
@@ -109,7 +117,7 @@ def _logs(readme: bool, json_file: str | None) -> dict[str, Any]:
         with progress_bar("Recording on the broker, then validating") as progress:
             figures.append(validation(deployment, progress))
     rows = [figure.row for figure in figures]
-    _print(about, rows, json_file)
+    _print(f"Measured on {about}", rows, json_file)
     if readme:
         put_part("logs", table_of(about, rows))
     return {"conditions": about, **{figure.name: dict(figure.data) for figure in figures}}
@@ -120,7 +128,7 @@ def _growth(lines: int, readme: bool, json_file: str | None) -> dict[str, Any]:
     with progress_bar(f"Recording {lines:,} lines to a temporary folder, then validating them") as progress:
         figures = growth(progress, lines)
     rows = [figure.row for figure in figures]
-    _print(about, rows, json_file)
+    _print(f"Measured on {about}", rows, json_file)
     if readme:
         put_part(GROWTH, table_of(about, rows))
     return {"conditions": about, "rows": [dict(figure.data) for figure in figures]}
@@ -134,12 +142,7 @@ def _scale(agents: int, readme: bool, json_file: str | None) -> dict[str, Any]:
             with progress_bar(f"{count:,} agents") as progress:
                 found.append(measure(deployment, count, progress))
     data = collected(f"Measured on {about}", found)
-    table = Table(title=data["conditions"], title_justify="left", show_lines=True)
-    for head in heads(data):
-        table.add_column(head)
-    for row in rows_of_scale(data):
-        table.add_row(*row)
-    console_for(json_file).print(table)
+    _print(data["conditions"], rows_of_scale(data), json_file, dict.fromkeys(heads(data)))
     if readme:
         keep(data)
     return data
@@ -149,13 +152,7 @@ def _record(readme: bool, json_file: str | None) -> dict[str, Any]:
     about = conditions()
     with open_deployment(console=ERRORS) as deployment, progress_bar("Recording") as progress:
         cost = measure_cost(deployment, progress)
-    table = Table(title=f"Measured on {about}", title_justify="left", show_lines=True)
-    table.add_column("what", ratio=3)
-    table.add_column("measured", ratio=2)
-    for row in cost.rows():
-        table.add_row(*row)
-    console_for(json_file).print(table)
+    _print(f"Measured on {about}", cost.rows(), json_file, {"what": 3, "measured": 2})
     if readme:
-        rows = "".join(f"| {' | '.join(row)} |\n" for row in cost.rows())
-        put_part("record", f"Measured on {about}.\n\n| what | measured |\n|---|---|\n{rows}")
+        put_part("record", table_of(about, cost.rows()))
     return {"conditions": about, **cost.as_json()}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -26,18 +27,21 @@ from conformance.evidence.gathering import SIMULATED_RUNS, SIMULATED_STEPS, Evid
 from conformance.evidence.lassos import folder_of
 from conformance.evidence.variants import counterexample_of
 from conformance.logs.explanation import explain
+from conformance.logs.verdict import Verdict
 from conformance.mutation.figures import Summary
 from conformance.protocols import again, base, variant_of
-from conformance.report.explanation_screen import print_explanation
+from conformance.replay.replays import Replays
 from conformance.report.mutation_table import print_summary, summary_lines
-from conformance.report.result import VERDICT_OF, Case, Finding, Result, Section, source_of
-from conformance.report.violation import broken, print_violation
+from conformance.report.result import Case, Finding, Result, Section, verdict_of
+from conformance.report.violation import broken, finding_of
 from impl.broker.deployment import from_environment
-from impl.cli.console import MARKS, PLAIN_MARKS, Tell, listed, plain_table, progress_bar
+from impl.cli.console import MARKS, Tell, listed, plain_table, progress_bar
 from impl.cli.exits import Exit, worst
 from model.explore.explore import Exploration
+from model.language import Eventuality, Promise, Protocol
+from model.proof.prove import Proof
 
-MARK = {**MARKS, "?": "[yellow]?[/]", "-": "-"}
+MARK: Final = {**MARKS, "?": "[yellow]?[/]"}
 
 WIDE: Final = 140
 """Columns from which on the table has the promises in English beside their names."""
@@ -73,7 +77,7 @@ def check(asked: Asked) -> int:
     protocols, variant, console = asked.protocols, asked.variant, asked.console
     from_environment()  # fails here, and not after minutes, if only a part of the broker's settings is given
     started = time.perf_counter()
-    gathered: list[Evidence] = []
+    gathered: list[tuple[Evidence, list[Fault]]] = []
     with BrokerInBackground() as broker:
         for protocol in protocols:
             with progress_bar(f"Checking {protocol.name}") as progress:
@@ -81,38 +85,52 @@ def check(asked: Asked) -> int:
                 def tell(what: str, done: int, total: int | None, word: str, progress: Tell = progress) -> None:
                     progress(done, f"{what} {word}", total)
 
-                gathered.append(
-                    gather(
-                        protocol,
-                        base(protocol),
-                        configurations=configurations.names(protocol),
-                        live_configurations=configurations.live_names(protocol),
-                        broker=broker,
-                        told=tell,
-                    )
+                found = gather(
+                    protocol,
+                    base(protocol),
+                    configurations=configurations.names(protocol),
+                    live_configurations=configurations.live_names(protocol),
+                    broker=broker,
+                    told=tell,
                 )
-            print_evidence(gathered[-1], console)
-            if gathered[-1].is_red:
+            gathered.append((found, list(faults_of(found, variant))))
+            print_evidence(*gathered[-1], console)
+            if found.is_red:
                 break
         seconds = time.perf_counter() - started
         # Printed before the broker stops, which takes a moment.
-        ended = worst([found.exit for found in gathered] + [Exit.UNDECIDED] * (len(gathered) < len(protocols)))
-        print_conclusion(gathered, ended, seconds, variant, console)
-        result = {"protocols": {found.protocol.name: found.as_json() for found in gathered}}
+        ended = worst([found.exit for found, _ in gathered] + [Exit.UNDECIDED] * (len(gathered) < len(protocols)))
+        print_conclusion([faults for _, faults in gathered], ended, seconds, console)
         report = Result(
             "check",
             ended,
             seconds,
-            [case for found in gathered for case in _cases(found)],
-            [finding for found in gathered for finding in _findings(found, variant)],
-            [_section(found) for found in gathered],
-            [f"{found.protocol.name}: {line}" for found in gathered for line in _summary(found)],
+            [case for found, faults in gathered for case in _cases(found, faults)],
+            [finding for _, faults in gathered for fault in faults for finding in fault.findings],
+            [_section(found) for found, _ in gathered],
+            [f"{found.protocol.name}: {line}" for found, _ in gathered for line in _summary(found)],
         )
-        verdict = {"verdict": VERDICT_OF.get(ended, "undecided"), "seconds": round(seconds, 3)}
+        result = {"protocols": {found.protocol.name: found.as_json() for found, _ in gathered}}
+        verdict = {"verdict": verdict_of(ended), "seconds": round(seconds, 3)}
         return asked.finish(report, {**result, **verdict})
 
 
-def _cases(found: Evidence) -> Iterator[Case]:
+@dataclass(frozen=True)
+class Fault:
+    """Something that keeps the check from passing. Screen, summary and test cases are made from it."""
+
+    sentence: str
+    """What failed or is missing, and what to do about it."""
+    findings: Sequence[Finding]
+    kind: tuple[str, str] = ("", "")
+    """What kind of thing failed: one, and several of them."""
+    failed: Sequence[str] = ()
+    """The names of those that failed; empty if nothing did, but something is missing."""
+    show: Callable[[Console], object] | None = None
+    """Prints the counterexample, with its promise and a sequence diagram."""
+
+
+def _cases(found: Evidence, faults: Sequence[Fault]) -> Iterator[Case]:
     """A test case for each promise, and one for the protocol as a whole, which can fail where no promise does."""
     for promise in found.protocol.promises:
         if not promise.lemma:
@@ -122,8 +140,9 @@ def _cases(found: Evidence) -> Iterator[Case]:
     for eventuality in found.protocol.eventualities:
         mark = found.lasting(eventuality)
         yield Case(eventuality.name, _verdict([mark]), f"explored {mark}", source=eventuality.source)
-    verdict = VERDICT_OF.get(found.exit, "undecided")
-    yield Case(f"all evidence for {found.protocol.name}", verdict, " ".join(_conclusion(found, None)))
+    yield Case(
+        f"all evidence for {found.protocol.name}", verdict_of(found.exit), " ".join(fault.sentence for fault in faults)
+    )
 
 
 def _verdict(marks: Sequence[str]) -> str:
@@ -135,48 +154,24 @@ def _verdict(marks: Sequence[str]) -> str:
 
 def _section(found: Evidence) -> Section:
     """The table of promises and evidence for a summary."""
-    mark = {**PLAIN_MARKS, "?": "?", "-": "-"}
-    rows = [
-        (promise.name, *(mark[item] for item in found.row(promise)))
-        for promise in found.protocol.promises
-        if not promise.lemma
-    ]
-    rows += [
-        (eventuality.name, "", mark[found.lasting(eventuality)], "", "") for eventuality in found.protocol.eventualities
-    ]
-    return Section(f"Promises of {found.protocol.name} and their evidence", ("promise", *ENGINES), rows)
+    title = f"Promises of {found.protocol.name} and their evidence"
+    return Section(title, ("promise", *ENGINES), [(named.name, *marks) for named, marks in _rows(found)])
 
 
-def _findings(found: Evidence, variant: str | None) -> Iterator[Finding]:
-    """The violations, each with its counterexample; then what else keeps the check from passing."""
-    for exploration in found.explorations:
-        if exploration.trace is not None:
-            for finding in explore.findings_of(exploration, found.protocol, variant):
-                yield replace(finding, again=_explore_again(found, exploration, variant))
-    for decision in found.decisions:
-        if decision.verdict == "violated":
-            yield from live.findings_of(decision, found.protocol, variant)
-    if found.proof is not None:
-        yield from prove.findings_of(found.proof, found.protocol, variant)
-    simulated = found.simulation
-    if simulated is not None and simulated.trace is not None:
-        name, protocol = simulated.violated, found.protocol
-        show = partial(print_violation, name=name, protocol=protocol, trace=simulated.trace, shortest=False)
-        command = _simulate_again(found, variant)
-        yield Finding(name, "broken in simulation", source_of(name, protocol), command, show)
-    for replays in found.replays.values():
-        yield from replay.findings_of(replays)
-    for logged in found.logs.values():
-        explanation = explain(logged.divergence) if logged.divergence is not None else None
-        yield from validate.findings_of(logged, explanation)
-    yield from (Finding("check", line) for line in _weak(found))
-    yield from (Finding("check", line, undecided=True) for line in _open(found))
+def _rows(found: Evidence) -> Iterator[tuple[Promise | Eventuality, Sequence[str]]]:
+    """What is promised, each with a mark for each kind of evidence."""
+    yield from ((promise, found.row(promise)) for promise in found.protocol.promises if not promise.lemma)
+    for eventuality in found.protocol.eventualities:
+        yield eventuality, ("", found.lasting(eventuality), "", "")
 
 
-def print_evidence(found: Evidence, console: Console) -> None:
+def print_evidence(found: Evidence, faults: Sequence[Fault], console: Console) -> None:
     """The counterexample, if there is one; then the table of promises and evidence, and what it is based on."""
+    for fault in faults:
+        if fault.show is not None:
+            fault.show(console)
     if found.is_red:
-        _print_red(found, console)
+        console.print()
     if found.explorations:
         print_explorations(found.explorations, console)
         console.print()
@@ -189,14 +184,12 @@ def print_evidence(found: Evidence, console: Console) -> None:
         table.add_column(engine, justify="center", no_wrap=True)
     if wide:
         table.add_column("in English")
-    for promise in found.protocol.promises:
-        if not promise.lemma:
-            words = [promise.doc.splitlines()[0]] if wide else []
-            table.add_row(promise.name, *(MARK[mark] for mark in found.row(promise)), *words)
-    table.add_section()
-    for eventuality in found.protocol.eventualities:
-        words = [eventuality.doc.splitlines()[0]] if wide else []
-        table.add_row(eventuality.name, "", MARK[found.lasting(eventuality)], "", "", *words)
+    for kind, rows in itertools.groupby(_rows(found), lambda row: type(row[0])):
+        if kind is Eventuality:
+            table.add_section()
+        for promised, marks in rows:
+            words = [promised.doc.splitlines()[0]] if wide else []
+            table.add_row(promised.name, *(MARK.get(mark, mark) for mark in marks), *words)
     console.print(table)
     if found.exit is not Exit.HOLDS:
         why = ": the first violation ended the check" if found.is_red else ""
@@ -218,58 +211,22 @@ def _tables(found: Evidence) -> Sequence[Summary]:
     return () if found.is_red or found.mutants is None else found.mutants.summaries
 
 
-def print_conclusion(
-    gathered: Sequence[Evidence], ended: Exit, seconds: float, variant: str | None, console: Console
-) -> None:
-    """What failed or is missing, each with what to do about it; the last line says whether everything holds."""
-    conclusion = [line for found in gathered for line in _conclusion(found, variant)]
+def print_conclusion(faults: Sequence[Sequence[Fault]], ended: Exit, seconds: float, console: Console) -> None:
+    """What failed or is missing, by protocol, each with what to do about it; the last line says whether everything holds."""
     color, word = {
         Exit.HOLDS: ("green", "All promises hold."),
         Exit.ENVIRONMENT: ("yellow", "Not everything could be run."),
     }.get(ended, ("yellow", "Undecided."))
-    if failed := _failures(gathered):
+    counts = Counter(
+        kind for own in faults for kind, _ in {(fault.kind, name) for fault in own for name in fault.failed}
+    )
+    kinds = dict.fromkeys(fault.kind for own in faults for fault in own if fault.failed)
+    if kinds:
+        failed = ", ".join(f"{counts[kind]:,} {kind[counts[kind] > 1]}" for kind in kinds)
         color, word = "red", f"FAILED: {failed}"
-    for line in conclusion:
-        console.print(f"[{color}]{escape(line)}[/]", highlight=False, soft_wrap=True)
+    for fault in itertools.chain(*faults):
+        console.print(f"[{color}]{escape(fault.sentence)}[/]", highlight=False, soft_wrap=True)
     console.print(f"[bold {color}]{word}[/] ({seconds:.0f} s)", highlight=False, soft_wrap=True)
-
-
-def _failures(gathered: Sequence[Evidence]) -> str:
-    """How much failed, by kind; empty if nothing did."""
-    counts: Counter[tuple[str, str]] = Counter()
-    for found in gathered:
-        broken_here = {item.violated for item in found.explorations if item.trace is not None}
-        if found.simulation is not None and found.simulation.verdict == "violated":
-            broken_here.add(found.simulation.violated)
-        counts["broken promise", "broken promises"] += len(broken_here)
-        lasting = {
-            outcome.eventuality.name
-            for decision in found.decisions
-            for outcome in decision.outcomes
-            if outcome.verdict == "violated"
-        }
-        counts["broken eventuality", "broken eventualities"] += len(lasting)
-        counts["unproved claim", "unproved claims"] += len(_unproved(found, "violated"))
-        counts["diverging vector", "diverging vectors"] += sum(
-            result.divergence is not None for replays in found.replays.values() for _, result in replays.results
-        )
-        counts["diverging log", "diverging logs"] += sum(log.verdict == "diverges" for log in found.logs.values())
-        other_counts = sum(item.verdict == "violated" and item.trace is None for item in found.explorations)
-        counts["configuration with other counts", "configurations with other counts"] += other_counts
-        counts["unnoticed variant", "unnoticed variants"] += len(found.unnoticed)
-        counts["failing scenario", "failing scenarios"] += len(found.unmet)
-        counts["state never reached", "states never reached"] += len(found.unreached)
-        counts["action never taken", "actions never taken"] += len(found.unused)
-        counts["mutant or reason to look at", "mutants or reasons to look at"] += len(
-            _of_matrices(found, Exit.VIOLATED)
-        )
-    return ", ".join(f"{count:,} {names[count > 1]}" for names, count in counts.items() if count)
-
-
-def _unproved(found: Evidence, verdict: str | None = None) -> list[str]:
-    """The claims that do not hold, or that have this verdict."""
-    claims = found.proof.claims if found.proof is not None else ()
-    return [claim.name for claim in claims if (claim.verdict == verdict if verdict else claim.verdict != "holds")]
 
 
 def _summary(found: Evidence) -> list[str]:
@@ -306,13 +263,43 @@ def _configurations(explored: Sequence[object]) -> str:
     return f"{len(explored)} {'configuration' if len(explored) == 1 else 'configurations'}"
 
 
-def _conclusion(found: Evidence, variant: str | None) -> list[str]:
-    """What failed, then what is missing, in sentences; each with what to do about it."""
-    lines = []
+def faults_of(found: Evidence, variant: str | None) -> Iterator[Fault]:
+    """What failed, each with its counterexample; then what failed without one, and what is missing."""
+    reachable = [*_broken_promises(found, variant), *_broken_eventualities(found, variant)]
+    yield from reachable
+    if found.proof is not None and found.proof.verdict != "holds":
+        yield _unproved(found.proof, found.protocol, variant, reachable=bool(reachable))
+    if found.simulation is not None and found.simulation.trace is not None:
+        name, command = found.simulation.violated, _simulate_again(found, variant)
+        finding = finding_of(name, found.protocol, found.simulation.trace, command, shortest=False)
+        yield _broken(finding, "simulation")
+    for replays in found.replays.values():
+        if replays.verdict != "conforms":
+            yield _unlike(replays, found.protocol)
+    for name, log in found.logs.items():
+        if log.verdict != "conforms":
+            yield _unfit(name, log, found.protocol)
+    yield from _weak(found)
+    yield from _open(found)
+
+
+def _broken(finding: Finding, where: str) -> Fault:
+    """A promise that is broken in a run."""
+    name, kind = finding.title, ("broken promise", "broken promises")
+    sentence = f"{name} {broken(name)} in {where}. {REPRODUCE} {finding.again}"
+    return Fault(sentence, [finding], kind, [name], finding.show)
+
+
+def _broken_promises(found: Evidence, variant: str | None) -> Iterator[Fault]:
     for exploration in found.explorations:
-        if exploration.trace is not None:
-            command, name = _explore_again(found, exploration, variant), exploration.violated
-            lines.append(f"{name} {broken(name)} in {exploration.configuration}. {REPRODUCE} {command}")
+        for finding in explore.findings_of(exploration, found.protocol, variant):
+            if exploration.trace is not None:
+                finding = replace(finding, again=_explore_again(found, exploration, variant))
+                yield _broken(finding, exploration.configuration)
+
+
+def _broken_eventualities(found: Evidence, variant: str | None) -> Iterator[Fault]:
+    show: Callable[[Console], object] | None = partial(print_broken, found.decisions, found.protocol)
     for decision in found.decisions:
         names = [outcome.eventuality.name for outcome in decision.outcomes if outcome.verdict == "violated"]
         if names:
@@ -320,33 +307,64 @@ def _conclusion(found: Evidence, variant: str | None) -> list[str]:
             if not found.reproducible:
                 command = again(f"check --protocol {base(found.protocol).name}", variant)
             are = "is" if len(names) == 1 else "are"
-            lines.append(f"{listed(names)} {are} broken in {decision.configuration}. {REPRODUCE} {command}")
-    if unproved := _unproved(found):
-        more = "" if lines else " No counterexample from the initial state was found: perhaps the proof lacks a lemma."
-        command = again("prove", variant) if variant else again(f"prove --protocol {found.protocol.name}")
-        lines.append(f"Not proved: {listed(unproved)}.{more} {REPRODUCE} {command}")
-    if found.simulation is not None and found.simulation.verdict == "violated":
-        name = found.simulation.violated
-        lines.append(f"{name} {broken(name)} in simulation. {REPRODUCE} {_simulate_again(found, variant)}")
-    for name, replays in found.replays.items():
-        if replays.verdict != "conforms":
-            how = "could not be driven through every vector"
-            if first := replays.divergence:
-                how = f"diverges from the specification in {first.trace} at step {first.step}: {first.field}"
-            command = again(f"replay --protocol {base(found.protocol).name} --target {name}")
-            lines.append(f"The implementation {how}. {REPRODUCE} {command}")
-    for name, verdict in found.logs.items():
-        if verdict.divergence is not None and verdict.verdict == "diverges":
-            record, because = verdict.divergence.record, verdict.divergence.because
-            what = f"The log of a deployment on {name} diverges from the specification: {record.line.event}: {because}"
-        elif verdict.broken:
-            what = f"The logs of a deployment on {name}: {verdict.why}"
-        elif verdict.verdict != "conforms":
-            what = f"The logs of a deployment on {name} are inconclusive: {verdict.why}"
-        else:
-            continue
-        lines.append(f"{what}. {REPRODUCE} {again(f'check --protocol {base(found.protocol).name}')}")
-    return [*lines, *_weak(found), *_open(found)]
+            sentence = f"{listed(names)} {are} broken in {decision.configuration}. {REPRODUCE} {command}"
+            findings = [*live.findings_of(decision, found.protocol, variant)]
+            yield Fault(sentence, findings, ("broken eventuality", "broken eventualities"), names, show)
+            show = None  # the first one shows one, and names the others
+
+
+def _unproved(proof: Proof, protocol: Protocol, variant: str | None, *, reachable: bool) -> Fault:
+    """The claims that do not hold. `reachable`: there is a run to a violation, which says more than one to induction."""
+    wrong = [claim for claim in proof.claims if claim.verdict == "violated"]
+
+    def show(console: Console) -> None:
+        for claim in wrong[:CLAIMS_SHOWN]:
+            print_claim(claim, protocol, console)
+
+    names = listed(claim.name for claim in proof.claims if claim.verdict != "holds")
+    more = "" if reachable else " No counterexample from the initial state was found: perhaps the proof lacks a lemma."
+    findings = [*prove.findings_of(proof, protocol, variant)]
+    return Fault(
+        f"Not proved: {names}.{more} {REPRODUCE} {findings[0].again}",
+        findings,
+        ("unproved claim", "unproved claims"),
+        [claim.name for claim in wrong],
+        None if reachable else show,
+    )
+
+
+def _unlike(replays: Replays, protocol: Protocol) -> Fault:
+    """Vectors that the implementation does not follow."""
+    how = "could not be driven through every vector"
+    if first := replays.divergence:
+        how = f"diverges from the specification in {first.trace} at step {first.step}: {first.field}"
+    command = again(f"replay --protocol {base(protocol).name} --target {replays.target}")
+    return Fault(
+        f"The implementation {how}. {REPRODUCE} {command}",
+        [*replay.findings_of(replays)],
+        ("diverging vector", "diverging vectors"),
+        [vector.name for vector, one in replays.results if one.divergence is not None],
+        partial(print_replays, replays) if first else None,
+    )
+
+
+def _unfit(name: str, log: Verdict, protocol: Protocol) -> Fault:
+    """The logs of a deployment on the target of this name, which do not fit."""
+    explanation = explain(log.divergence) if log.divergence is not None else None
+    what = f"The logs of a deployment on {name} are inconclusive: {log.why}"
+    if log.broken:
+        what = f"The logs of a deployment on {name}: {log.why}"
+    elif log.divergence is not None and log.verdict == "diverges":
+        event, because = log.divergence.record.line.event, log.divergence.because
+        what = f"The log of a deployment on {name} diverges from the specification: {event}: {because}"
+    (finding,) = validate.findings_of(log, explanation)
+    return Fault(
+        f"{what}. {REPRODUCE} {again(f'check --protocol {base(protocol).name}')}",
+        [finding],
+        ("diverging log", "diverging logs"),
+        [name] if log.verdict == "diverges" else [],
+        finding.show,
+    )
 
 
 def _explore_again(found: Evidence, exploration: Exploration, variant: str | None) -> str:
@@ -364,27 +382,40 @@ def _simulate_again(found: Evidence, variant: str | None) -> str:
     return again(f"simulate {where} --runs {SIMULATED_RUNS} --steps {SIMULATED_STEPS}", variant)
 
 
-def _weak(found: Evidence) -> list[str]:
+def _said(sentence: str, kind: tuple[str, str] = ("", ""), failed: Sequence[str] = ()) -> Fault:
+    """A fault without a counterexample; it is undecided unless something failed."""
+    return Fault(sentence, [Finding("check", sentence, undecided=not failed)], kind, failed)
+
+
+def _weak(found: Evidence) -> Iterator[Fault]:
     """What failed without a counterexample: counts, and promises that are too weak."""
-    lines = []
     for exploration in found.explorations:
         if exploration.verdict == "violated" and exploration.trace is None:
-            pins = f"conformance/data/configurations/{base(found.protocol).name}/{exploration.configuration}.toml"
-            lines.append(
-                f"{exploration.configuration}: {exploration.violated}; if the change is intended, pin the new counts in {pins} "
-                f"with `{again(f'golden counts {base(found.protocol).name}')}`."
+            name, protocol = exploration.configuration, base(found.protocol).name
+            pins = f"conformance/data/configurations/{protocol}/{name}.toml"
+            yield _said(
+                f"{name}: {exploration.violated}; if the change is intended, pin the new counts in {pins} "
+                f"with `{again(f'golden counts {protocol}')}`.",
+                ("configuration with other counts", "configurations with other counts"),
+                [name],
             )
     if found.unnoticed:
-        lines.append(
+        yield _said(
             f"A promise was weakened: nothing notices {listed(found.unnoticed, separator='; ')} any more. "
-            f"To see the counterexample: {again(f'show {_run_of(found)}')}"
+            f"To see the counterexample: {again(f'show {_run_of(found)}')}",
+            ("unnoticed variant", "unnoticed variants"),
+            found.unnoticed,
         )
-    lines += [f"A scenario fails: {sentence}." for sentence in found.unmet]
-    if found.unreached:
-        lines.append(f"Never reached in any configuration: {listed(found.unreached)}.")
-    if found.unused:
-        lines.append(f"Never taken in any configuration: {listed(found.unused)}.")
-    return [*lines, *_of_matrices(found, Exit.VIOLATED)]
+    for item in found.unmet:
+        yield _said(f"A scenario fails: {item}.", ("failing scenario", "failing scenarios"), [item])
+    for names, never, kind in (
+        (found.unreached, "reached", ("state never reached", "states never reached")),
+        (found.unused, "taken", ("action never taken", "actions never taken")),
+    ):
+        if names:
+            yield _said(f"Never {never} in any configuration: {listed(names)}.", kind, names)
+    for sentence in _of_matrices(found, Exit.VIOLATED):
+        yield _said(sentence, ("mutant or reason to look at", "mutants or reasons to look at"), [sentence])
 
 
 def _run_of(found: Evidence) -> Path:
@@ -394,7 +425,7 @@ def _run_of(found: Evidence) -> Path:
     return next(lassos, counterexample_of(variant_of(name)[1], stated))
 
 
-def _open(found: Evidence) -> list[str]:
+def _open(found: Evidence) -> Iterator[Fault]:
     """What was not run, or not to its end; after a violation, only what could not be run."""
     lines = []
     if not found.is_red:
@@ -406,35 +437,10 @@ def _open(found: Evidence) -> list[str]:
         undecided = found.simulation is None or found.simulation.verdict == "undecided"
         lines += ["Nothing was simulated."] * undecided
     lines += [f"Not run: {item}." for item in found.missing]
-    if not found.is_red:
-        lines += [found.stale] if found.stale else []
-    return [*lines, *_of_matrices(found, Exit.UNDECIDED)]
+    lines += [found.stale] * bool(found.stale and not found.is_red)
+    return map(_said, [*lines, *_of_matrices(found, Exit.UNDECIDED)])
 
 
 def _of_matrices(found: Evidence, code: Exit) -> list[str]:
     """What is wrong with the mutation tables and makes the check end with this code; nothing after a violation."""
     return [] if found.is_red or found.mutants is None else [text for of, text in found.mutants.faults if of is code]
-
-
-def _print_red(found: Evidence, console: Console) -> None:
-    """The counterexamples, each with its promise and a sequence diagram."""
-    reachable = False
-    for exploration in found.explorations:
-        if exploration.trace is not None:
-            reachable = True
-            print_violation(console, exploration.violated, found.protocol, exploration.trace, shortest=True)
-    reachable = print_broken(found.decisions, found.protocol, console) is not None or reachable
-    if found.proof is not None:
-        # A run from the initial state says more than a counterexample to induction.
-        wrong = [claim for claim in found.proof.claims if claim.verdict == "violated"]
-        for claim in wrong[: 0 if reachable else CLAIMS_SHOWN]:
-            print_claim(claim, found.protocol, console)
-    if found.simulation is not None and found.simulation.trace is not None:
-        print_violation(console, found.simulation.violated, found.protocol, found.simulation.trace, shortest=False)
-    for replays in found.replays.values():
-        if replays.verdict == "diverges":
-            print_replays(replays, console)
-    for verdict in found.logs.values():
-        if verdict.divergence is not None:
-            print_explanation(explain(verdict.divergence), console)
-    console.print()

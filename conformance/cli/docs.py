@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 
 import click
 
-from conformance.documents.findings_page import PAGE, page_is_current, write_page
-from conformance.documents.reference import ROOT, document_of, is_current, write_document
+from conformance.documents.findings_page import PAGE, page
+from conformance.documents.reference import ROOT, document, document_of, is_current, write
 from conformance.protocols import PROTOCOLS
 from impl.cli.exits import Exit
 
@@ -29,17 +26,14 @@ def docs(only_check: bool) -> int:
       ondemand docs            write all documents
       ondemand docs --check    check that they are current
     """
-    documents: list[tuple[Path, Callable[[], None], Callable[[], bool]]] = [
-        (document_of(protocol), partial(write_document, protocol), partial(is_current, protocol))
-        for protocol in PROTOCOLS
-    ]
+    documents = [(document_of(protocol), document(protocol)) for protocol in PROTOCOLS]
     stale = False
-    for file, write, current in [*documents, (PAGE, write_page, page_is_current)]:
+    for file, text in [*documents, (PAGE, page())]:
         name = os.path.relpath(file, ROOT)
         if not only_check:
-            write()
+            write(file, text)
             click.echo(f"Wrote {name}.")
-        elif not current():
+        elif not is_current(file, text):
             stale = True
             click.echo(f"{name} is stale. Run `ondemand docs`.", err=True)
     return int(Exit.VIOLATED if stale else Exit.HOLDS)

@@ -13,7 +13,7 @@ from conformance.cli.asked import Asked, asked_options, states_max_option
 from conformance.protocols import again
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.violation import finding_of, print_violation
-from impl.cli.console import MARKS, PLAIN_MARKS, plain_table, progress_bar
+from impl.cli.console import progress_bar
 from impl.cli.exits import EXIT_OF, worst
 from model.explore.explore import STATES_MAX, Exploration
 from model.explore.explore import explore as visit
@@ -76,23 +76,9 @@ def explored(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, cha
         return visit(protocol, configuration, states_max=states_max, progress=tell, forget_spent=not changed)
 
 
-def print_explorations(found: list[Exploration], console: Console) -> None:
+def print_explorations(found: Sequence[Exploration], console: Console) -> None:
     """A table of what was visited, and the pinned counts that were not found."""
-    figures = ("states", "transitions", "depth", "bits", "seconds", "compile", "M/s")
-    table = plain_table("Explored", left=["configuration"], right=figures, mark=True)
-    for exploration in found:
-        table.add_row(
-            exploration.configuration,
-            f"{exploration.distinct:,}",
-            f"{exploration.transitions:,}",
-            str(exploration.depth),
-            str(exploration.bits),
-            f"{exploration.seconds:.2f}",
-            f"{exploration.compile_seconds:.2f}",
-            f"{exploration.distinct / max(exploration.seconds, 1e-9) / 1e6:.2f}",
-            MARKS[exploration.verdict],
-        )
-    console.print(table)
+    console.print(section_of(found).table())
     for exploration in found:
         if exploration.verdict == "violated" and exploration.trace is None:
             console.print(f"[red]{exploration.configuration}: {escape(exploration.violated)}[/]", highlight=False)
@@ -111,15 +97,20 @@ def findings_of(exploration: Exploration, protocol: Protocol, variant: str | Non
 
 
 def section_of(found: Sequence[Exploration]) -> Section:
-    """The table of explorations for a summary."""
+    """The table of explorations."""
+    columns = ("configuration", "states", "transitions", "depth", "bits", "seconds", "compile", "M/s", "")
     rows = [
         (
             exploration.configuration,
             f"{exploration.distinct:,}",
             f"{exploration.transitions:,}",
             str(exploration.depth),
-            PLAIN_MARKS[exploration.verdict],
+            str(exploration.bits),
+            f"{exploration.seconds:.2f}",
+            f"{exploration.compile_seconds:.2f}",
+            f"{exploration.distinct / max(exploration.seconds, 1e-9) / 1e6:.2f}",
+            exploration.verdict,
         )
         for exploration in found
     ]
-    return Section("Explored", ("configuration", "states", "transitions", "depth", ""), rows)
+    return Section("Explored", columns, rows, details=("bits", "seconds", "compile", "M/s"))

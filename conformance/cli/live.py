@@ -15,7 +15,7 @@ from conformance.evidence.lassos import may_forget
 from conformance.protocols import PROTOCOLS, again, variant_of
 from conformance.report.result import Case, Finding, Result, Section
 from conformance.report.violation import print_lasso
-from impl.cli.console import MARKS, PLAIN_MARKS, listed, plain_table, progress_bar
+from impl.cli.console import MARKS, listed, plain_table, progress_bar
 from impl.cli.exits import EXIT_OF, Exit, Problem, worst
 from model.explore.live import STATES_MAX, Liveness, Outcome, never_asked
 from model.explore.live import live as decide
@@ -99,7 +99,7 @@ def _cases(liveness: Liveness) -> Iterator[Case]:
 
 
 def _section(liveness: Liveness) -> Section:
-    rows = [(outcome.eventuality.name, PLAIN_MARKS[outcome.verdict]) for outcome in liveness.outcomes]
+    rows = [(outcome.eventuality.name, outcome.verdict) for outcome in liveness.outcomes]
     title = f"Eventualities in {liveness.configuration}, over {liveness.distinct:,} states"
     return Section(title, ("eventuality", ""), rows)
 

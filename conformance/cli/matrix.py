@@ -23,15 +23,15 @@ from conformance.mutation.table import IMPLEMENTATION, STATEMENT, Half, Matrix, 
 from conformance.protocols import chosen, named
 from conformance.report.mutation_table import (
     as_json,
-    figures,
     foot,
     page,
     page_path,
     print_summary,
+    section_of,
     summary_lines,
     write_document,
 )
-from conformance.report.result import Case, Finding, Result, Section, source_of
+from conformance.report.result import Case, Finding, Result, source_of
 from conformance.report.writing import Outputs, outputs_options
 from impl.cli.console import console_for, json_option, progress_bar, write_json
 from impl.cli.exits import Exit, Problem, worst
@@ -102,7 +102,7 @@ def matrix(
         codes.append(_shown(summary, console))
         result.cases += _cases(summary)
         result.findings += _findings(summary)
-        result.sections.append(_section(summary))
+        result.sections.append(section_of(summary))
         result.figures += [f"{summary.protocol}, {summary.half}: {line}" for line in summary_lines(summary)]
     for table, summary in zip(tables, summaries, strict=False):
         if only_check:
@@ -163,12 +163,6 @@ def _source(of: str, summary: Summary) -> Source | None:
     if summary.half == STATEMENT:
         return source_of(of, named(summary.protocol))
     return line_of(of, summary.protocol)
-
-
-def _section(summary: Summary) -> Section:
-    rows = [(engine, *(f"{count:,}" for count in counts)) for engine, *counts in figures(summary)]
-    columns = ("engine", "killed", "by it alone", "survive", "undecided")
-    return Section(f"Mutants of {summary.protocol} ({summary.half}): {summary.mutants:,}", columns, rows)
 
 
 def _checked_in(protocols: Sequence[Protocol], halves: Sequence[Half]) -> list[Summary]:

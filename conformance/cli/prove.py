@@ -15,7 +15,7 @@ from conformance.cli.asked import Asked, asked_options
 from conformance.protocols import again
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.trace_table import changes_between
-from impl.cli.console import MARKS, PLAIN_MARKS, plain_table, progress_bar
+from impl.cli.console import MARKS, progress_bar
 from impl.cli.exits import EXIT_OF
 from model.language import Protocol
 from model.proof.prove import Claim, Proof
@@ -89,17 +89,17 @@ def _said(claim: Claim) -> str:
 
 
 def section_of(proof: Proof, protocol: Protocol) -> Section:
-    """The table of proofs for a summary, by kind of claim."""
-    rows = [
-        (KINDS[kind], f"{len(part.claims):,}", f"{part.checks:,}", PLAIN_MARKS[part.verdict])
-        for kind, part in _by_kind(proof)
-    ]
-    return Section(f"Proved without bounds: {protocol.name}", ("what", "claims", "checks", ""), rows)
-
-
-def _by_kind(proof: Proof) -> Iterator[tuple[str, Proof]]:
+    """The table of proofs, by kind of claim."""
+    rows = []
     for kind in dict.fromkeys(claim.kind for claim in proof.claims):
-        yield kind, Proof([claim for claim in proof.claims if claim.kind == kind])
+        mine = [claim for claim in proof.claims if claim.kind == kind]
+        rows.append(_row(KINDS[kind], Proof(mine, sum(claim.seconds for claim in mine))))
+    columns = ("what", "claims", "checks", "seconds", "")
+    return Section(f"Proved without bounds: {protocol.name}", columns, rows, details=["seconds"])
+
+
+def _row(what: str, proof: Proof) -> tuple[str, ...]:
+    return what, f"{len(proof.claims):,}", f"{proof.checks:,}", f"{proof.seconds:.2f}", proof.verdict
 
 
 def everything(protocol: Protocol, *, thorough: bool = False, progress: object = None) -> Proof:
@@ -124,15 +124,9 @@ KINDS = {
 
 def print_proof(proof: Proof, protocol: Protocol, console: Console) -> None:
     """A table by kind of claim, and in full what does not hold."""
-    figures = ("claims", "checks", "seconds")
-    table = plain_table(f"Proved without bounds: {protocol.name}", left=["what"], right=figures, mark=True)
-    for kind, part in _by_kind(proof):
-        seconds = sum(claim.seconds for claim in part.claims)
-        table.add_row(KINDS[kind], f"{len(part.claims):,}", f"{part.checks:,}", f"{seconds:.2f}", MARKS[part.verdict])
+    table = section_of(proof, protocol).table()
     table.add_section()
-    table.add_row(
-        "all", f"{len(proof.claims):,}", f"{proof.checks:,}", f"{proof.seconds:.2f}", MARKS[proof.verdict], style="bold"
-    )
+    table.add_row(*(MARKS.get(cell, cell) for cell in _row("all", proof)), style="bold")
     console.print(table)
     for claim in proof.claims:
         if claim.verdict != "holds":

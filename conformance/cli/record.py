@@ -15,8 +15,8 @@ import click
 
 from conformance.logs.collecting import Collector
 from impl.broker import event_topics, topics
-from impl.cli.console import ERRORS, json_option, progress_bar, write_json
-from impl.cli.exits import Exit, Problem
+from impl.cli.console import ERRORS, json_option, progress_bar, write_json, writing
+from impl.cli.exits import Exit
 from impl.cli.host import the_deployment
 
 LOOK_SECONDS: Final = 1.0
@@ -101,10 +101,6 @@ def _opened(out: str) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         return
     with ExitStack() as stack:
-        try:
+        with writing(out):
             file = stack.enter_context(Path(out).open("wb"))
-        except OSError as problem:
-            raise Problem(
-                f"{out}: cannot be written ({problem.strerror}); name another file", Exit.BAD_INPUT
-            ) from problem
         yield file

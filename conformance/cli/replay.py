@@ -19,7 +19,7 @@ from conformance.replay.alcor.options import OPTIONS, TargetName, check_options,
 from conformance.replay.lockstep import Replay
 from conformance.replay.replays import Replays, Vector, read_vectors, replay_all
 from conformance.replay.targets import STORES, open_with_broker
-from conformance.report.alcor_replays import print_live
+from conformance.report.alcor_replays import print_figures, print_live
 from conformance.report.divergence import print_divergence, said
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.shrunk import print_shrunk
@@ -27,25 +27,18 @@ from conformance.report.writing import Outputs, outputs_options
 from conformance.shrink.shrink import Shrunk, shrink
 from impl.cli.console import (
     ERRORS,
-    PLAIN_MARKS,
     console_for,
     json_option,
     listed,
-    plain_table,
+    options,
     progress_bar,
     write_json,
 )
 from impl.cli.exits import Exit, Problem
-from impl.cli.wire_options import with_options
 from model.language import Source
 from spec.on_demand.protocol import PROTOCOL as ON_DEMAND
 
 PROTOCOL_HELP: Final = "{}. [default: all of them, or the protocols of TRACES]"
-
-
-def live_options(command: Any) -> Any:
-    """Adds the options for an NCM of Alcor."""
-    return with_options(command, *OPTIONS)
 
 
 @click.command()
@@ -59,7 +52,7 @@ def live_options(command: Any) -> Any:
     show_default=True,
     help="Where NCM and DPM keep their state: each in its own store, or in a journal that another instance could take over.",
 )
-@live_options
+@options(*OPTIONS)
 @click.option(
     "--shrink",
     "shrinks",
@@ -230,28 +223,22 @@ def section_of(*found: Replays) -> Section:
             marks = set(map(item.mark, mine))
             verdict = "violated" if "violated" in marks else "holds" if marks == {"holds"} else "undecided"
             steps = sum(result.steps for result in mine)
-            rows.append((name, item.target, f"{len(mine):,}", f"{steps:,}", PLAIN_MARKS[verdict]))
+            rows.append((name, item.target, f"{len(mine):,}", f"{steps:,}", verdict))
     return Section("Replayed", ("protocol", "on", "vectors", "steps", ""), rows)
 
 
 def print_replays(found: Replays, console: Console) -> None:
     """A table of what was replayed, and the first divergence in full."""
-    figures = ("vectors", "steps", "deliveries", "crashes", "seconds", "steps/s")
-    table = plain_table(f"Replayed on {found.target}", right=figures, left=[])
-    table.add_column("verdict")
     steps = found.total(lambda item: item.steps)
-    color = {"conforms": "green", "diverges": "red", "undecided": "yellow"}[found.verdict]
-    table.add_row(
-        f"{len(found.results):,}",
-        f"{steps:,}",
-        f"{found.total(lambda item: item.deliveries):,}",
-        f"{found.total(lambda item: item.crashes):,}",
-        f"{found.seconds:.2f}",
-        f"{steps / max(found.seconds, 1e-9):,.0f}",
-        f"[{color}]{found.verdict}[/]",
-    )
-    console.print(table)
-    console.print()
+    figures = {
+        "vectors": f"{len(found.results):,}",
+        "steps": f"{steps:,}",
+        "deliveries": f"{found.total(lambda item: item.deliveries):,}",
+        "crashes": f"{found.total(lambda item: item.crashes):,}",
+        "seconds": f"{found.seconds:.2f}",
+        "steps/s": f"{steps / max(found.seconds, 1e-9):,.0f}",
+    }
+    print_figures(found, figures, console)
     for name, because in found.not_driven:
         console.print(f"[yellow]{escape(name)} was not driven to its end:[/] {escape(because)}", highlight=False)
     _print_first(found, console)

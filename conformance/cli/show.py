@@ -15,7 +15,7 @@ from conformance.report.foreign_trace import print_foreign
 from conformance.report.trace_table import print_trace
 from conformance.report.violation import print_diagram
 from conformance.vectors.scenario import SUFFIX
-from impl.cli.console import ERRORS, writable, write_text
+from impl.cli.console import ERRORS, make_folder, writable, write_text
 from impl.cli.exits import Exit, Problem
 from model.language import Protocol
 from model.reference import itf
@@ -125,12 +125,7 @@ def show_tla(protocol: Protocol, config: str | None, folder: Path | None, *, cha
         bounded = world(protocol, configurations.find(config, protocol), exported, forget_spent=not changed)
         files |= {f"{bounded.name}.tla": bounded.text, f"{bounded.name}.cfg": bounded.configuration}
     if folder is not None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise Problem(
-                f"{folder}: cannot be created ({problem.strerror}); name another folder", Exit.BAD_INPUT
-            ) from problem
+        make_folder(folder)
     for name, text in files.items():
         if folder is None:
             click.echo(text)

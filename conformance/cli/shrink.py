@@ -12,7 +12,7 @@ from conformance.mutation.faulty import cores_of, faulty_option
 from conformance.protocols import DRIVEN
 from conformance.replay.targets import STORES, TARGETS, open_with_broker
 from conformance.report.divergence import print_divergence, said
-from conformance.report.result import Case, Finding, Result, source_of
+from conformance.report.result import Case, Finding, Result, source_of, verdict_of
 from conformance.report.shrunk import print_shrunk, saved
 from conformance.report.writing import Outputs, outputs_options
 from conformance.shrink.shrink import Shrunk
@@ -83,10 +83,9 @@ def shrink(
 
 
 def _result(found: Shrunk) -> Result:
-    verdict = {"conforms": "holds", "diverges": "violated"}.get(found.verdict, "undecided")
     result = Result(f"shrink on {found.target}", found.exit, 0.0)
     why = said(found.divergence) if found.divergence else found.because
-    result.cases.append(Case(found.vector.name, verdict, why))
+    result.cases.append(Case(found.vector.name, verdict_of(found.exit), why))
     smallest = found.smallest
     if smallest is not None and smallest.divergence is not None:
         show = partial(print_divergence, smallest.trace, smallest.protocol, smallest.divergence)

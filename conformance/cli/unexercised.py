@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import click
 from rich.console import Console
@@ -22,7 +24,7 @@ from conformance.replay.targets import TARGETS, open_with_broker
 from conformance.replay.unexercised import Permitted, Unexercised, Verdict, by_action, permissiveness
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.writing import Outputs, outputs_options
-from impl.cli.console import ERRORS, console_for, json_option, listed, plain_table, progress_bar, write_json
+from impl.cli.console import ERRORS, console_for, json_option, listed, progress_bar, write_json
 from impl.cli.exits import Exit, worst
 
 LOG_STEPS = 150
@@ -152,11 +154,17 @@ def _findings(found: Unexercised) -> Iterator[Finding]:
 
 
 def _section(found: Unexercised) -> Section:
-    rows = [
-        (action.name, str(len(group)), str(sum(item.done for item in group)), str(sum(not item.done for item in group)))
-        for action, group in by_action(found)
-    ]
-    return Section(f"Permitted by {found.protocol.name}", ("action", "contexts", "done", "never"), rows)
+    rows = []
+    for action, group in by_action(found):
+        done, offered = sum(bool(item.done) for item in group), Counter(item.verdict for item in group)
+        counts = len(group), done, len(group) - done, *(offered[verdict] for verdict in OFFERED.values())
+        rows.append([action.name, *map(str, counts)])
+    columns = ("action", "contexts", "done", "never", *OFFERED)
+    return Section(f"Permitted by {found.protocol.name}", columns, rows, details=OFFERED)
+
+
+OFFERED: Final[Mapping[str, Verdict]] = {"offered: done": "done", "refused": "refused", "not driven": "not driven"}
+"""What becomes of offered steps: the columns with their numbers."""
 
 
 def _diverges(divergence: Divergence) -> str:
@@ -165,24 +173,10 @@ def _diverges(divergence: Divergence) -> str:
 
 def print_permissiveness(found: Unexercised, console: Console) -> None:
     """A row for each action, then the offered steps that the implementation did not simply take."""
-    table = plain_table(
-        f"Permitted in the {found.states:,} states of {found.runs:,} runs of {found.protocol.name} on {found.target}",
-        left=("action",),
-        right=("contexts", "done", "never", "offered: done", "refused", "not driven"),
+    title = (
+        f"Permitted in the {found.states:,} states of {found.runs:,} runs of {found.protocol.name} on {found.target}"
     )
-    for action, group in by_action(found):
-        never = [item for item in group if not item.done]
-        counts = Counter(item.verdict for item in group)
-        table.add_row(
-            action.name,
-            str(len(group)),
-            str(len(group) - len(never)),
-            str(len(never)),
-            str(counts["done"]),
-            str(counts["refused"]),
-            str(counts["not driven"]),
-        )
-    console.print(table)
+    console.print(replace(_section(found), title=title).table())
     console.print()
     for divergence in found.divergences[:1]:
         said = escape(_diverges(divergence))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 from rich.console import Console
@@ -20,12 +20,13 @@ from conformance.logs.verdict import Verdict
 from conformance.protocols import chosen
 from conformance.report.explanation_page import as_page
 from conformance.report.explanation_screen import print_explanation
-from conformance.report.result import Case, Finding, Result, source_of
+from conformance.report.result import Case, Finding, Result, source_of, verdict_of
 from conformance.report.writing import Outputs, outputs_options
 from impl.cli.console import (
     bytes_bar,
     console_for,
     json_option,
+    options,
     progress_bar,
     writable,
     write_json,
@@ -37,44 +38,39 @@ from model.language import Protocol, Source
 PROTOCOL_HELP: Final = f"{' or '.join(sorted(protocol.name for protocol in LOGGED))}. [default: both]"
 
 
-def matching_options(command: Any) -> Any:
-    """Adds the options for matching lines and for the explanation, which `validate` and `watch` share."""
-    for option in reversed(
-        [
-            click.option("--protocol", "protocol_name", metavar="NAME", help=PROTOCOL_HELP),
-            click.option(
-                "--window",
-                type=click.IntRange(1),
-                default=WINDOW,
-                show_default=True,
-                metavar="LINES",
-                help="The most lines that may wait for lines of other processes.",
-            ),
-            click.option(
-                "--byzantine",
-                multiple=True,
-                metavar="HOST",
-                help="A host whose agent may deviate from the protocol; can be repeated. [default: none]",
-            ),
-            click.option(
-                "--without",
-                multiple=True,
-                metavar="PROCESS",
-                help="A process without a log: dpm, ncm, aca/HOST, or aca for all agents; can be repeated. Its steps are inferred. "
-                "[default: none]",
-            ),
-            click.option(
-                "--html",
-                "html_file",
-                type=click.Path(path_type=Path),
-                metavar="FILE",
-                callback=writable,
-                help="Write the explanation of the first line that does not fit as an HTML page.",
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
+matching_options: Final = options(
+    click.option("--protocol", "protocol_name", metavar="NAME", help=PROTOCOL_HELP),
+    click.option(
+        "--window",
+        type=click.IntRange(1),
+        default=WINDOW,
+        show_default=True,
+        metavar="LINES",
+        help="The most lines that may wait for lines of other processes.",
+    ),
+    click.option(
+        "--byzantine",
+        multiple=True,
+        metavar="HOST",
+        help="A host whose agent may deviate from the protocol; can be repeated. [default: none]",
+    ),
+    click.option(
+        "--without",
+        multiple=True,
+        metavar="PROCESS",
+        help="A process without a log: dpm, ncm, aca/HOST, or aca for all agents; can be repeated. Its steps are inferred. "
+        "[default: none]",
+    ),
+    click.option(
+        "--html",
+        "html_file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        callback=writable,
+        help="Write the explanation of the first line that does not fit as an HTML page.",
+    ),
+)
+"""Adds the options for matching lines and for the explanation, which `validate` and `watch` share."""
 
 
 @click.command()
@@ -142,8 +138,9 @@ def report_verdict(
     result["explanation"] = explanation.as_json() if explanation is not None else None
     result["notes"] = list(notes)
     write_json(result, json_file)
-    verdict = {"conforms": "holds", "diverges": "violated", "inconclusive": "undecided"}[found.verdict]
-    case = Case(what, verdict, f"{found.verdict}: {_why(found)}", found.seconds, _source(found, explanation))
+    case = Case(
+        what, verdict_of(found.exit), f"{found.verdict}: {_why(found)}", found.seconds, _source(found, explanation)
+    )
     figures = [f"{found.events:,} events", *(f"{count:,} {name}" for name, count in sorted(found.counts.items()))]
     findings = list(findings_of(found, explanation))
     outputs.write(Result(command, found.exit, found.seconds, [case], findings, figures=figures))

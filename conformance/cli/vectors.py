@@ -10,8 +10,7 @@ from conformance.evidence.gathering import shipped_vectors
 from conformance.protocols import PROTOCOLS, named
 from conformance.replay.replays import NEGATIVE
 from conformance.vectors.scenario import written
-from impl.cli.console import ERRORS, write_text
-from impl.cli.exits import Exit, Problem
+from impl.cli.console import ERRORS, make_folder, write_text
 from model.reference import itf
 
 
@@ -43,12 +42,7 @@ def vectors(out: Path, protocol_name: str | None) -> int:
             ERRORS.print(sentence, highlight=False, markup=False, soft_wrap=True)
         for vector in found:
             folder = out / protocol.name / (NEGATIVE if vector.diverges_at is not None else "")
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as problem:
-                raise Problem(
-                    f"{folder}: cannot be created ({problem.strerror}); name another folder", Exit.BAD_INPUT
-                ) from problem
+            make_folder(folder)
             file = folder / f"{vector.name}{itf.SUFFIX}"
             write_text(file, written(file, vector.trace, vector.protocol, vector.diverges_at))
         count += len(found)

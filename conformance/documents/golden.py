@@ -18,8 +18,8 @@ from typing import Final
 
 from conformance import configurations
 from conformance.data.files import KINDS, OWN, SHIPPED, adopt
-from conformance.documents.findings_page import write_page
-from conformance.documents.reference import write_document
+from conformance.documents.findings_page import PAGE, page
+from conformance.documents.reference import document, document_of, write
 from conformance.evidence.lassos import hopes_of, write_lassos
 from conformance.evidence.mistakes import Counterexample, Mistake
 from conformance.evidence.variants import breaking, write_variants
@@ -110,7 +110,7 @@ def write_golden(wanted: Sequence[str], say: Callable[[str], None]) -> None:
             adopt(kind, f"{protocol.name}.json" if kind == "variants" else protocol.name)
         write_parts(protocol, parts)
     if "docs" in parts:
-        write_page()
+        write(PAGE, page())
 
 
 def announcement(parts: Sequence[str], protocols: Sequence[Protocol]) -> str:
@@ -149,7 +149,7 @@ def write_parts(protocol: Protocol, parts: Sequence[str]) -> None:
         with progress_bar(f"Lassos of {protocol.name}", count) as progress:
             write_lassos(protocol, _counting(progress))
     if "docs" in parts:
-        write_document(protocol)
+        write(document_of(protocol), document(protocol))
 
 
 def _write_vectors(protocol: Protocol, progress: Callable[[int, int], None]) -> None:

@@ -15,7 +15,7 @@ from conformance.data.files import OWN
 from conformance.evidence.lassos import Lasso, path_of, read_lassos
 from conformance.evidence.variants import VariantCounterexample, counterexample_of, read_variants
 from conformance.protocols import REPLAYED
-from model.language import Action, Promise, Protocol, Symbol, Variant
+from model.language import Action, Eventuality, Message, Promise, Protocol, Symbol, Variant
 from model.language.notation import change_notation, guard_lines, notation
 from model.language.terms import And, Formula, Implies, Node
 from model.machines.machines import mermaid
@@ -59,15 +59,15 @@ def _own(protocol: Protocol) -> Protocol:
     return replace(protocol, **own, roles=roles)
 
 
-def write_document(protocol: Protocol) -> None:
-    """Writes the document."""
-    document_of(protocol).write_text(document(protocol), encoding="utf-8")
+def write(file: Path, text: str) -> None:
+    """Writes a document."""
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text, encoding="utf-8")
 
 
-def is_current(protocol: Protocol) -> bool:
-    """Whether the document is up to date."""
-    file = document_of(protocol)
-    return file.exists() and file.read_text(encoding="utf-8") == document(protocol)
+def is_current(file: Path, text: str) -> bool:
+    """Whether the file has this text."""
+    return file.exists() and file.read_text(encoding="utf-8") == text
 
 
 def _lines(protocol: Protocol) -> Iterator[str]:
@@ -172,8 +172,8 @@ def _vocabulary(protocol: Protocol) -> Iterator[str]:
     yield "\n### Messages\n"
     yield "Once sent, a message stays available: it may be delivered late, again, in any order, or never.\n"
     for message in protocol.messages:
-        fields = ", ".join(f"{parameter.name}: {parameter.sort.__name__}" for parameter in message.parameters)
-        yield f"**`{message.name}({fields})`**, {message.sender.name} to {message.receiver.name}. {first_paragraph(message.doc)}\n"
+        ends = f"{message.sender.name} to {message.receiver.name}"
+        yield f"**`{message.name}({_parameters(message)})`**, {ends}. {first_paragraph(message.doc)}\n"
         yield f"- spent: `{notation(message.spent)}`"
         yield f"- {'an answer does not spend it' if message.lasting else 'taking it spends it'}\n"
     yield "### Definitions\n"
@@ -184,6 +184,10 @@ def _vocabulary(protocol: Protocol) -> Iterator[str]:
             says = cell(notation(definition.value.node))
             yield f"| `{definition.name}({names})` | {cell(first_paragraph(definition.doc))} | `{says}` |"
     yield ""
+
+
+def _parameters(declared: Action | Eventuality | Message[Any] | Promise) -> str:
+    return ", ".join(f"{parameter.name}: {parameter.sort.__name__}" for parameter in declared.parameters)
 
 
 def _sorts(symbol: Symbol) -> str:
@@ -220,8 +224,7 @@ def _actions(protocol: Protocol) -> Iterator[str]:
 
 
 def _action(action: Action) -> Iterator[str]:
-    names = ", ".join(f"{parameter.name}: {parameter.sort.__name__}" for parameter in action.parameters)
-    yield f"#### `{action.name}({names})`\n"
+    yield f"#### `{action.name}({_parameters(action)})`\n"
     yield f"{_paragraphs(action.doc)}{' *Fair.*' if action.fair else ''}\n"
     yield "```"
     for number, line in enumerate(guard_lines(action)):
@@ -271,10 +274,9 @@ def _promise(
     promise: Promise, protocol: Protocol, counterexamples: Mapping[str, VariantCounterexample]
 ) -> Iterator[str]:
     kind = "in every step" if promise.kind == "two-state" else "in every state"
-    names = ", ".join(f"{parameter.name}: {parameter.sort.__name__}" for parameter in promise.parameters)
     yield f"### `{promise.name}`\n"
     yield f"{_paragraphs(promise.doc)}\n"
-    yield f"```\n{kind}, for all {names}:"
+    yield f"```\n{kind}, for all {_parameters(promise)}:"
     yield from _formula_lines(promise.formula)
     yield "```\n"
     for witness in promise.sometimes:
@@ -299,10 +301,9 @@ def _eventualities(protocol: Protocol, lassos: Sequence[Lasso]) -> Iterator[str]
         stated = next(module for module in protocol.modules if vars(module).get(first.name) is first)
         yield from _prose(stated.__doc__)
     for eventuality in protocol.eventualities:
-        names = ", ".join(f"{parameter.name}: {parameter.sort.__name__}" for parameter in eventuality.parameters)
         yield f"### `{eventuality.name}`\n"
         yield f"{_paragraphs(eventuality.doc)}\n"
-        yield f"```\nfor all {names}:"
+        yield f"```\nfor all {_parameters(eventuality)}:"
         yield from _formula_lines(eventuality.premise)
         yield "leads to"
         yield from _formula_lines(eventuality.conclusion)

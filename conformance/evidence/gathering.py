@@ -31,6 +31,7 @@ from conformance.replay.replays import (
     vectors_of,
 )
 from conformance.replay.targets import open_target
+from conformance.report.result import verdict_of
 from impl.cli.console import listed
 from impl.cli.exits import EXIT_OF, Exit, Problem, worst
 from impl.errors import EnvironmentProblem
@@ -178,40 +179,29 @@ class Evidence:
 
         `?`: unknown; `-`: the protocol is not replayed.
         """
-        proved = "?"
-        if self.proof is not None:
-            mine = [claim for claim in self.proof.claims if claim.name.split(":")[0] == promise.name]
-            proved = _mark({str(claim.verdict) for claim in mine})
-            # All promises and lemmas are hypotheses of each other's proofs: none is proved while one of them fails.
-            if proved == "holds" and self.proof.verdict != "holds":
-                proved = "?"
-        seen: set[str] = set()
-        for exploration in self.explorations:
-            seen.add(
-                "violated" if exploration.violated == promise.name else "holds" if exploration.complete else "undecided"
-            )
-        explored = _mark(seen)
-        if len(self.explorations) < len(self.configurations) and explored == "holds":
-            explored = "?"
+        claims = self.proof.claims if self.proof is not None else ()
+        mine = [claim.verdict for claim in claims if claim.name.split(":")[0] == promise.name]
+        # All promises and lemmas are hypotheses of each other's proofs: none is proved while one of them fails.
+        proved = _mark(mine, whole=self.proof is not None and self.proof.verdict == "holds")
+        seen = [
+            "violated" if exploration.violated == promise.name else "holds" if exploration.complete else "undecided"
+            for exploration in self.explorations
+        ]
+        explored = _mark(seen, whole=len(self.explorations) >= len(self.configurations))
         simulated = "?"
-        if self.simulation is not None:
-            simulated = _mark({"violated" if self.simulation.violated == promise.name else self.simulation.verdict})
-            if self.simulation.violated not in ("", promise.name):
-                simulated = "?"
-        replayed = _mark({_as_verdict(replay.verdict) for replay in self.replays.values()})
-        if (self.stale or len(self.replays) < len(TARGETS)) and replayed == "holds":
-            replayed = "?"
-        if not self.replayed:
-            replayed = "-"
+        if self.simulation is not None and self.simulation.violated in ("", promise.name):
+            simulated = _mark([self.simulation.verdict])
+        replayed = "-"
+        if self.replayed:
+            verdicts = [verdict_of(replay.exit) for replay in self.replays.values()]
+            replayed = _mark(verdicts, whole=not self.stale and len(self.replays) >= len(TARGETS))
         return proved, explored, simulated, replayed
 
     def lasting(self, eventuality: Eventuality) -> str:
         """For an eventuality: whether it holds in every configuration that decides it; `?`: unknown."""
-        verdicts: set[str] = set()
-        for decision in self.decisions:
-            verdicts |= {outcome.verdict for outcome in decision.outcomes if outcome.eventuality is eventuality}
-        mark = _mark(verdicts)
-        return "?" if mark == "holds" and not self._decided_all() else mark
+        outcomes = [outcome for decision in self.decisions for outcome in decision.outcomes]
+        verdicts = [outcome.verdict for outcome in outcomes if outcome.eventuality is eventuality]
+        return _mark(verdicts, whole=self._decided_all())
 
     def as_json(self) -> dict[str, Any]:
         """The form that the command line writes."""
@@ -230,18 +220,15 @@ class Evidence:
             "unnoticed": self.unnoticed,
             "unmet": self.unmet,
             "mutants": self.mutants.as_json() if self.mutants else None,
-            "verdict": {Exit.HOLDS: "holds", Exit.VIOLATED: "violated"}.get(self.exit, "undecided"),
+            "verdict": verdict_of(self.exit),
         }
 
 
-def _as_verdict(verdict: str) -> str:
-    return {"conforms": "holds", "diverges": "violated"}.get(verdict, verdict)
-
-
-def _mark(verdicts: set[str]) -> str:
+def _mark(verdicts: Sequence[str], *, whole: bool = True) -> str:
+    """The mark that verdicts give together. `whole`: none is missing, so that it may be that all hold."""
     if "violated" in verdicts:
         return "violated"
-    return "holds" if verdicts == {"holds"} else "?"
+    return "holds" if whole and set(verdicts) == {"holds"} else "?"
 
 
 def gather(

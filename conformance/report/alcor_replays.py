@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
 from conformance.replay.alcor.live_replays import LiveReplays
+from conformance.replay.replays import Replays
 from impl.cli.console import listed, plain_table
 
 COLORS = {"conforms": "green", "diverges": "red", "undecided": "yellow"}
 
 
-def print_live(found: LiveReplays, console: Console) -> None:
-    """Prints what was driven, why the rest was not, and every kind of divergence with an example."""
-    figures = ("traces", "driven", "not to the end", "steps", "calls", "seconds")
+def print_figures(found: Replays, figures: Mapping[str, str], console: Console) -> None:
+    """Prints a table with these figures and the verdict."""
     table = plain_table(f"Replayed on {found.target}", right=figures)
     table.add_column("verdict")
-    table.add_row(
-        f"{len(found.results):,}",
-        f"{found.driven:,}",
-        f"{len(found.not_driven):,}",
-        f"{found.total(lambda item: item.steps):,}",
-        f"{found.total(lambda item: item.deliveries):,}",
-        f"{found.seconds:.2f}",
-        f"[{COLORS[found.verdict]}]{found.verdict}[/]",
-    )
+    table.add_row(*figures.values(), f"[{COLORS[found.verdict]}]{found.verdict}[/]")
     console.print(table)
     console.print()
+
+
+def print_live(found: LiveReplays, console: Console) -> None:
+    """Prints what was driven, why the rest was not, and every kind of divergence with an example."""
+    figures = {
+        "traces": f"{len(found.results):,}",
+        "driven": f"{found.driven:,}",
+        "not to the end": f"{len(found.not_driven):,}",
+        "steps": f"{found.total(lambda item: item.steps):,}",
+        "calls": f"{found.total(lambda item: item.deliveries):,}",
+        "seconds": f"{found.seconds:.2f}",
+    }
+    print_figures(found, figures, console)
     if not found.driven:
         console.print("[yellow]No trace was driven to its end, so nothing is decided.[/]")
     _print_reasons(found, console)

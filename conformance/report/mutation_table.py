@@ -12,7 +12,8 @@ from rich.markup import escape
 
 from conformance.mutation.figures import Summary
 from conformance.mutation.table import IMPLEMENTATION, Answer, Kill, Matrix, Undecided, reasons_path, rows_path
-from impl.cli.console import plain_table
+from conformance.report.markdown import put_part, table
+from conformance.report.result import Section
 
 SURVIVORS_SHOWN = 12
 """Survivors with their reasons that a summary lists; the file of reasons has all of them."""
@@ -25,14 +26,7 @@ def page_path(matrix: Matrix) -> Path:
 
 def print_summary(summary: Summary, console: Console) -> None:
     """Engines by mutants killed, what remains with its reasons, and the two lines at the foot."""
-    table = plain_table(
-        f"Mutants of {summary.protocol} ({summary.half}): {summary.mutants}",
-        left=["engine"],
-        right=["killed", "by it alone", "survive", "undecided"],
-    )
-    for name, *counts in figures(summary):
-        table.add_row(name, *(f"{count:,}" for count in counts))
-    console.print(table)
+    console.print(section_of(summary).table())
     for line in summary_lines(summary):
         console.print(line, highlight=False, markup=False)
     shown = [*summary.unexplained, *summary.excused]
@@ -45,6 +39,16 @@ def print_summary(summary: Summary, console: Console) -> None:
     if len(shown) > SURVIVORS_SHOWN:
         path = reasons_path(summary.protocol, summary.half)
         console.print(f"  ... and {len(shown) - SURVIVORS_SHOWN} more with a reason: {path.name}")
+
+
+COUNTS: Final = ("killed", "by it alone", "survive", "undecided")
+"""What is counted for each engine."""
+
+
+def section_of(summary: Summary) -> Section:
+    """The table of engines."""
+    rows = [(engine, *(f"{count:,}" for count in counts)) for engine, *counts in figures(summary)]
+    return Section(f"Mutants of {summary.protocol} ({summary.half}): {summary.mutants:,}", ("engine", *COUNTS), rows)
 
 
 def figures(summary: Summary) -> list[tuple[str, int, int, int, int]]:
@@ -104,40 +108,31 @@ def _listed(matrix: Matrix) -> str:
 
 def page(matrix: Matrix, summary: Summary) -> str:
     """A whole table in Markdown."""
-    lines = [
-        f"# Mutation table: {matrix.protocol}, {matrix.half}",
-        "",
-        "Made by `make matrix`. Each mutant, and the first check of each engine that notices it.",
+    engines = [(engine, matrix.engines[engine], *map(str, counts)) for engine, *counts in figures(summary)]
+    parts = [
+        f"# Mutation table: {matrix.protocol}, {matrix.half}\n",
+        "Made by `make matrix`. Each mutant, and the first check of each engine that notices it.\n",
+        table(("engine", "asks", *COUNTS), engines, ["---", "---", *["--:"] * len(COUNTS)]),
+        *(f"{line}\n" for line in summary_lines(summary)),
     ]
-    lines += ["", "| engine | asks | killed | by it alone | survive | undecided |", "|---|---|--:|--:|--:|--:|"]
-    for engine, *counts in figures(summary):
-        lines.append(f"| {engine} | {matrix.engines[engine]} | {' | '.join(map(str, counts))} |")
-    for line in summary_lines(summary):
-        lines += ["", line]
-    if summary.survivors:
-        lines += ["", "## Survivors", "", "| mutant | why nothing has to notice it |", "|---|---|"]
-        for survivor in summary.survivors:
-            lines.append(
-                f"| {_cell(survivor.name)} | {_cell(summary.reasons.get(survivor.name, '**no reason is given**'))} |"
-            )
-    equivalent = matrix.of_fate("equivalent")
+    survivors = [
+        (survivor.name, summary.reasons.get(survivor.name, "**no reason is given**")) for survivor in summary.survivors
+    ]
+    equivalent = [(row.name, row.equivalent) for row in matrix.of_fate("equivalent")]
+    if survivors:
+        parts += ["## Survivors\n", _table(("mutant", "why nothing has to notice it"), survivors)]
     if equivalent:
-        lines += ["", "## Equivalent", "", "| mutant | shown by |", "|---|---|"]
-        lines += [f"| {_cell(row.name)} | {_cell(row.equivalent)} |" for row in equivalent]
-    lines += ["", "## Killed"]
-    for of in dict.fromkeys(row.of for row in matrix.of_fate("killed")):
-        lines += [
-            "",
-            f"### {of}",
-            "",
-            f"| mutant | {' | '.join(matrix.engines)} |",
-            "|---|" + "---|" * len(matrix.engines),
+        parts += ["## Equivalent\n", _table(("mutant", "shown by"), equivalent)]
+    parts.append("## Killed\n")
+    killed = matrix.of_fate("killed")
+    for of in dict.fromkeys(row.of for row in killed):
+        rows = [
+            (row.name.removeprefix(f"{of}: "), *(_answer(row.answers.get(engine)) for engine in matrix.engines))
+            for row in killed
+            if row.of == of
         ]
-        for row in matrix.of_fate("killed"):
-            if row.of == of:
-                cells = (_answer(row.answers.get(engine)) for engine in matrix.engines)
-                lines.append(f"| {_cell(row.name.removeprefix(f'{of}: '))} | {' | '.join(map(_cell, cells))} |")
-    return "\n".join(lines) + "\n"
+        parts += [f"### {of}\n", _table(("mutant", *matrix.engines), rows)]
+    return "\n".join(parts)
 
 
 def _answer(answer: Answer | None) -> str:
@@ -166,32 +161,25 @@ def as_json(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of any texts."""
+    return table(heads, [[text.replace("|", "\\|").replace("\n", " ") for text in row] for row in rows])
 
 
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "mutation.md"
-BEGIN, END = "<!-- matrix -->\n", "<!-- /matrix -->"
-
-
-def in_document() -> str:
-    """The text of the document between the marks."""
-    return DOCUMENT.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
 
 
 def write_document(summaries: Sequence[Summary]) -> None:
     """Writes the figures of all matrices to the document."""
-    text = DOCUMENT.read_text(encoding="utf-8")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    DOCUMENT.write_text(f"{before}{BEGIN}{for_document(summaries)}{END}{after}", encoding="utf-8")
+    put_part(DOCUMENT, "matrix", for_document(summaries))
 
 
 def for_document(summaries: Sequence[Summary]) -> str:
     """The figures of all matrices: what became of the mutants, and how many each engine kills (and it alone)."""
-    lines = ["| mutants of | made | killed | equivalent | survive for a reason | by engine (by it alone) |"]
-    lines += ["|---|--:|--:|--:|--:|---|"]
+    rows = []
     for summary in summaries:
         by = ", ".join(f"{engine} {killed} ({alone})" for engine, killed, alone, *_ in figures(summary))
-        counts = f"{summary.mutants} | {summary.killed} | {len(summary.equivalent)} | {len(summary.excused)}"
-        lines.append(f"| {summary.protocol}, {summary.half} | {counts} | {by} |")
-    return "\n".join(lines) + "\n"
+        counts = summary.mutants, summary.killed, len(summary.equivalent), len(summary.excused)
+        rows.append([f"{summary.protocol}, {summary.half}", *map(str, counts), by])
+    heads = ("mutants of", "made", "killed", "equivalent", "survive for a reason", "by engine (by it alone)")
+    return table(heads, rows, ["---", *["--:"] * 4, "---"])

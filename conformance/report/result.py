@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Literal
 
 from rich.console import Console
+from rich.table import Table
 
+from impl.cli.console import MARKS, PLAIN_MARKS, plain_table
 from impl.cli.exits import Exit
 from model.language import Protocol, Source
 
 Verdict = Literal["holds", "violated", "undecided"]
 
-VERDICT_OF: Final = {Exit.HOLDS: "holds", Exit.VIOLATED: "violated"}
-"""The verdict for an exit code; any other exit code is undecided."""
+
+def verdict_of(code: Exit) -> Verdict:
+    """The verdict for an exit code."""
+    return "holds" if code is Exit.HOLDS else "violated" if code is Exit.VIOLATED else "undecided"
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,31 @@ class Finding:
 
 @dataclass(frozen=True)
 class Section:
-    """A table of names and marks or figures."""
+    """A table of names and marks or figures, for the screen and for a summary."""
 
     title: str
     columns: Sequence[str]
+    """The first one has names. The last one may have no heading: it has marks."""
     rows: Sequence[Sequence[str]]
+    """A cell with a verdict is shown as its mark."""
+    details: Collection[str] = ()
+    """Columns for the screen only."""
+
+    def table(self) -> Table:
+        """The table for the screen."""
+        first, *others = self.columns
+        table = plain_table(self.title, left=[first], right=filter(None, others), mark="" in others)
+        for row in self.rows:
+            table.add_row(*(MARKS.get(cell, cell) for cell in row))
+        return table
+
+    def brief(self) -> list[list[str]]:
+        """The headings, then the rows, for a summary."""
+        chosen = [column not in self.details for column in self.columns]
+        return [
+            [PLAIN_MARKS.get(cell, cell) for cell in itertools.compress(row, chosen)]
+            for row in (self.columns, *self.rows)
+        ]
 
 
 @dataclass

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from html import escape
 from typing import Final
 
 from rich.console import Console
 
+from conformance.report.markdown import table
 from conformance.report.places import in_repository, shown
-from conformance.report.result import VERDICT_OF, Finding, Result, Section
+from conformance.report.result import Finding, Result, Section, verdict_of
 from impl.cli.console import PLAIN_MARKS
 
 BYTES_MAX: Final = 1_000_000
@@ -24,7 +24,7 @@ COLUMNS: Final = 110
 
 def as_markdown(result: Result) -> str:
     """The summary, of at most `BYTES_MAX` bytes."""
-    verdict = VERDICT_OF.get(result.exit, "undecided")
+    verdict = verdict_of(result.exit)
     head = f"## {PLAIN_MARKS[verdict]} ondemand {result.command}: {verdict}\n\n"
     rest = "".join(_section(section) for section in result.sections)
     if result.figures:
@@ -77,16 +77,9 @@ def _folded(title: str, finding: Finding) -> str:
 
 def _section(section: Section) -> str:
     """A table, with names on the left and all other columns centered."""
-    return "".join(f"{line}\n" for line in _table(section)) + "\n"
-
-
-def _table(section: Section) -> Iterator[str]:
-    yield f"### {_escaped(section.title)}"
-    yield ""
-    yield f"| {' | '.join(map(_escaped, section.columns))} |"
-    yield f"|---|{':-:|' * (len(section.columns) - 1)}"
-    for row in section.rows:
-        yield f"| {' | '.join(map(_escaped, row))} |"
+    heads, *rows = ([_escaped(cell) for cell in row] for row in section.brief())
+    rules = ["---", *[":-:"] * (len(heads) - 1)]
+    return f"### {_escaped(section.title)}\n\n{table(heads, rows, rules)}\n"
 
 
 def _escaped(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -35,32 +35,38 @@ def broken(name: str) -> str:
 
 def print_violation(console: Console, name: str, protocol: Protocol, trace: Trace, *, shortest: bool) -> None:
     """Prints a violation in full. `shortest`: there is no shorter counterexample."""
-    text = Text()
-    text.append(doc_of(name, protocol))
-    for promise in protocol.promises:
-        if promise.name == name:
-            text.append(f"\n\n{notation(promise.formula)}", "dim")
-    if about := _about(name, protocol, trace):
-        text.append(f"\n\nBroken for {about}.", "bold")
-    console.print(Panel(text, title=f"[bold red]{name} {broken(name)}[/]", border_style="red", title_align="left"))
+    formulas = [notation(promise.formula) for promise in protocol.promises if promise.name == name]
     steps = f"{len(trace.steps)} {'step' if len(trace.steps) == 1 else 'steps'}"
-    console.print(f"{'A shortest' if shortest else 'A'} counterexample, {steps}:", highlight=False)
-    print_trace(replace(trace, description=""), protocol, console)
-    print_diagram(console, trace, protocol)
+    run = f"{'A shortest' if shortest else 'A'} counterexample, {steps}:"
+    about = _about(name, protocol, trace)
+    _print_broken(console, name, [doc_of(name, protocol), *formulas], about, run, protocol, trace)
 
 
 def print_lasso(
     console: Console, eventuality: Eventuality, values: Mapping[str, Element], protocol: Protocol, trace: Trace
 ) -> None:
     """Prints a fair run that breaks an eventuality."""
-    about = ", ".join(f"{key} = {value}" for key, value in values.items())
-    text = Text()
-    text.append(eventuality.doc)
-    text.append(f"\n\n{notation(eventuality.premise)}\nleads to {notation(eventuality.conclusion)}", "dim")
-    text.append(f"\n\nBroken for {about}.", "bold")
-    title = f"[bold red]{eventuality.name} is broken[/]"
-    console.print(Panel(text, title=title, border_style="red", title_align="left"))
-    console.print("A fair run that breaks it:", highlight=False)
+    formula = f"{notation(eventuality.premise)}\nleads to {notation(eventuality.conclusion)}"
+    texts, run = [eventuality.doc, formula], "A fair run that breaks it:"
+    _print_broken(console, eventuality.name, texts, values, run, protocol, trace)
+
+
+def _print_broken(
+    console: Console,
+    name: str,
+    texts: Sequence[str],
+    about: Mapping[str, Element],
+    run: str,
+    protocol: Protocol,
+    trace: Trace,
+) -> None:
+    """`texts`: what is promised, in English and as a formula. `about`: for which values it is broken. `run`: introduces the run."""
+    text = Text(texts[0])
+    text.append("".join(f"\n\n{formula}" for formula in texts[1:]), "dim")
+    if about:
+        text.append(f"\n\nBroken for {', '.join(f'{key} = {value}' for key, value in about.items())}.", "bold")
+    console.print(Panel(text, title=f"[bold red]{name} {broken(name)}[/]", border_style="red", title_align="left"))
+    console.print(run, highlight=False)
     print_trace(replace(trace, description=""), protocol, console)
     print_diagram(console, trace, protocol)
 
@@ -84,11 +90,10 @@ def told(name: str, protocol: Protocol, trace: Trace) -> Trace:
     return replace(trace, description=f"A counterexample to {name}: {' '.join(doc_of(name, protocol).split())}")
 
 
-def _about(name: str, protocol: Protocol, trace: Trace) -> str:
-    """The values for which the promise is broken at the end of the trace, in one line."""
+def _about(name: str, protocol: Protocol, trace: Trace) -> dict[str, Element]:
+    """The values for which the promise is broken at the end of the trace."""
     promise = next((promise for promise in protocol.promises if promise.name == name), None)
-    values = broken_for(promise, protocol, trace) if promise and trace.steps else {}
-    return ", ".join(f"{key} = {value}" for key, value in values.items())
+    return broken_for(promise, protocol, trace) if promise and trace.steps else {}
 
 
 def broken_for(promise: Promise, protocol: Protocol, trace: Trace) -> dict[str, Element]:

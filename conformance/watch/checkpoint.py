@@ -20,6 +20,7 @@ from conformance.logs.names import LOGGED
 from conformance.logs.reading import Record, recalled
 from conformance.logs.validate import Validation
 from conformance.watch.streams import Position
+from impl.cli.console import writing
 from impl.cli.exits import Exit, Problem
 from impl.events.line import Line
 from model.reference.state import Tuple
@@ -176,13 +177,9 @@ def write(checkpoint: Checkpoint, path: Path) -> None:
         Problem: it cannot be written.
     """
     beside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
+    with writing(path, "name another checkpoint"):
         beside.write_bytes(msgspec.json.encode(checkpoint))
         beside.replace(path)
-    except OSError as problem:
-        raise Problem(
-            f"{path}: cannot be written ({problem.strerror}); name another checkpoint", Exit.BAD_INPUT
-        ) from problem
 
 
 def read(path: Path, options: Mapping[str, Any]) -> Checkpoint | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from impl.cli.console import options
 from impl.cli.direct_options import dpm_name_option
 from impl.cli.program import Subcommands
-from impl.cli.run import Printing, TellingDpm, log_lines, pod_of, serve, state_option
-from impl.cli.wire_options import WIRE_OPTIONS, Wire, with_options
+from impl.cli.run import Printing, TellingDpm, log_lines, pod_of, send, serve, state_option
+from impl.cli.wire_options import WIRE_OPTIONS, Wire
 from impl.core import IllegalInput
 from impl.errors import BadDeployment
 from impl.messages import Pod
@@ -24,13 +26,8 @@ from impl.transport.grpc.event_loop import Loop
 from impl.transport.grpc.ncm_gateway import NcmGateway
 from impl.transport.grpc.resources import Resources
 
-OPTIONS: Final = (click.argument("ncm", metavar="NCM"), state_option, *WIRE_OPTIONS)
-
-
-def wire_options(command: Any) -> Any:
-    """Adds the options that all processes share."""
-    return with_options(command, *OPTIONS)
-
+wire_options: Final = options(click.argument("ncm", metavar="NCM"), state_option, *WIRE_OPTIONS)
+"""Adds the options that all processes share."""
 
 ncm_name_option: Final = click.option(
     "--ncm-name",
@@ -60,7 +57,7 @@ def alcor(verbose: bool) -> None:
 @alcor.command()
 @wire_options
 @dpm_name_option
-def ncm(state: Path | None, dpm: str | None, **options: Any) -> int:
+def ncm(state: Path | None, dpm: str | None, **given: Any) -> int:
     """Run NCM, for our agents and for Alcor's.
 
     \b
@@ -68,7 +65,7 @@ def ncm(state: Path | None, dpm: str | None, **options: Any) -> int:
       ondemand alcor ncm 10.0.0.100 --hosts hosts --certificate ncm.crt --key ncm.key --authority all.crt
       ondemand alcor ncm 127.0.0.100 --identity address --dpm 127.0.0.101
     """
-    ncm_at, wire, path = endpoint(options["ncm"], NCM_PORT), Wire("ncm", options), state or Path("ncm.sqlite")
+    ncm_at, wire, path = endpoint(given["ncm"], NCM_PORT), Wire("ncm", given), state or Path("ncm.sqlite")
     who = wire.name("--dpm", dpm, "dpm", None)
     resources = Resources(path.with_name(f"{path.name}.resources"), wire.schema, wire.directory)
     gateway = NcmGateway(
@@ -88,14 +85,14 @@ def ncm(state: Path | None, dpm: str | None, **options: Any) -> int:
 @wire_options
 @ncm_name_option
 @click.option("--source", metavar="ADDRESS", help="The local address from which DPM calls.")
-def dpm(state: Path | None, ncm_name: str | None, source: str | None, **options: Any) -> int:
+def dpm(state: Path | None, ncm_name: str | None, source: str | None, **given: Any) -> int:
     """Run DPM. Each line of standard input is a decision: `place VNI/IP HOST` or `remove VNI/IP`.
 
     \b
     Example:
       ondemand alcor dpm 127.0.0.100 --identity address --source 127.0.0.101
     """
-    ncm_at, wire = endpoint(options["ncm"], NCM_PORT), Wire("dpm", options)
+    ncm_at, wire = endpoint(given["ncm"], NCM_PORT), Wire("dpm", given)
     who = wire.name("--ncm-name", ncm_name, "ncm", ncm_at.address)
     gateway = DpmGateway(Loop(), wire.schema, wire.directory, wire.identity, ncm_at, who, source=source)
     service = TellingDpm(SqliteStore(state or Path("dpm.sqlite"), "dpm"), gateway.open)
@@ -128,7 +125,7 @@ def dpm(state: Path | None, ncm_name: str | None, source: str | None, **options:
 @click.option(
     "--host", metavar="NAME", help="This host's name. [default: the name that the file of --hosts gives for --listen]"
 )
-def aca(state: Path | None, ncm_name: str | None, listen: str, host: str | None, **options: Any) -> int:
+def aca(state: Path | None, ncm_name: str | None, listen: str, host: str | None, **given: Any) -> int:
     """Run a host's agent. Each line of standard input is a packet: `packet VNI/SOURCE VNI/DESTINATION`.
 
     \b
@@ -136,8 +133,8 @@ def aca(state: Path | None, ncm_name: str | None, listen: str, host: str | None,
       ondemand alcor aca 10.0.0.100 --listen 10.0.0.1 --host h1 --certificate h1.crt --key h1.key --authority all.crt
       ondemand alcor aca 127.0.0.100 --listen 127.0.0.1 --identity address
     """
-    where = endpoint(listen, options["agent_port"])
-    ncm_at, wire = endpoint(options["ncm"], NCM_PORT), Wire("aca", options)
+    where = endpoint(listen, given["agent_port"])
+    ncm_at, wire = endpoint(given["ncm"], NCM_PORT), Wire("aca", given)
     name = host or wire.directory.name_of(where.address)
     if name is None:
         raise BadDeployment(
@@ -157,11 +154,4 @@ def aca(state: Path | None, ncm_name: str | None, listen: str, host: str | None,
     )
     service = AcaService(name, SqliteStore(state or Path(f"{name}.sqlite"), name), gateway.open, Printing())
 
-    def send(words: list[str]) -> None:
-        match words:
-            case ["packet", source, destination]:
-                service.packet(pod_of(source), pod_of(destination)).result()
-            case _:
-                raise IllegalInput(f"Invalid packet {' '.join(words)!r}: expected packet VNI/SOURCE VNI/DESTINATION.")
-
-    return serve(service, send)
+    return serve(service, partial(send, service, "VNI"))

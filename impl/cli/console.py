@@ -56,6 +56,17 @@ def writable(_: click.Context, parameter: click.Parameter, file: P | None) -> P 
     return file
 
 
+def options(*given: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A decorator that adds these options to a command, in this order."""
+
+    def decorated(command: Any) -> Any:
+        for option in reversed(given):
+            command = option(command)
+        return command
+
+    return decorated
+
+
 json_option = click.option(
     "--json",
     "json_file",
@@ -128,10 +139,31 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         Problem: the file cannot be written.
     """
-    try:
+    with writing(path):
         path.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def writing(path: object, remedy: str = "name another file", cannot: str = "cannot be written") -> Iterator[None]:
+    """Inside this block a file or folder is written that the user named.
+
+    Raises:
+        Problem: the system refuses that.
+    """
+    try:
+        yield
     except OSError as problem:
-        raise Problem(f"{path}: cannot be written ({problem.strerror}); name another file", Exit.BAD_INPUT) from problem
+        raise Problem(f"{path}: {cannot} ({problem.strerror}); {remedy}", Exit.BAD_INPUT) from problem
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder that the user named, if it is not there.
+
+    Raises:
+        Problem: it cannot be made.
+    """
+    with writing(folder, "name another folder", "cannot be created"):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 class Tell(Protocol):

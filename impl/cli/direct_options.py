@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import click
 
-from impl.cli.wire_options import PORT, WIRE_OPTIONS, Wire, with_options
+from impl.cli.console import options
+from impl.cli.wire_options import PORT, WIRE_OPTIONS, Wire
 from impl.errors import BadDeployment
 from impl.service.aca import AcaService
 from impl.service.direct_agent import AgentServer
@@ -43,33 +44,29 @@ OPTIONS: Final = (
 )
 
 
-def dpm_options(command: Any) -> Any:
-    """Adds DPM's options for calls."""
-    return with_options(
-        command, *OPTIONS, click.option("--source", metavar="ADDRESS", help="The local address from which DPM calls.")
-    )
+dpm_options: Final = options(
+    *OPTIONS, click.option("--source", metavar="ADDRESS", help="The local address from which DPM calls.")
+)
+"""Adds DPM's options for calls."""
+
+agent_options: Final = options(
+    *OPTIONS,
+    click.option("--listen", metavar="ADDRESS[:PORT]", help="This host's address, at which DPM reaches the agent."),
+    dpm_name_option,
+)
+"""Adds an agent's options for calls."""
 
 
-def agent_options(command: Any) -> Any:
-    """Adds an agent's options for calls."""
-    return with_options(
-        command,
-        *OPTIONS,
-        click.option("--listen", metavar="ADDRESS[:PORT]", help="This host's address, at which DPM reaches the agent."),
-        dpm_name_option,
-    )
-
-
-def calls(options: Mapping[str, Any]) -> Calls | None:
+def calls(given: Mapping[str, Any]) -> Calls | None:
     """DPM's calls as the options configure them; None without --direct grpc.
 
     Raises:
         BadDeployment: an option is wrong or missing.
     """
-    if not _are_wanted(options):
+    if not _are_wanted(given):
         return None
-    wire = Wire("dpm", options)
-    source = options["source"]
+    wire = Wire("dpm", given)
+    source = given["source"]
     if source is not None:
         endpoint(source, 0)
     return Calls(
@@ -77,38 +74,38 @@ def calls(options: Mapping[str, Any]) -> Calls | None:
         wire.schema,
         wire.directory,
         wire.identity,
-        subscription_port=options["subscription_port"],
+        subscription_port=given["subscription_port"],
         source=source,
     )
 
 
-def server(host: str, options: Mapping[str, Any]) -> Callable[[AcaService], AgentServer] | None:
+def server(host: str, given: Mapping[str, Any]) -> Callable[[AcaService], AgentServer] | None:
     """A factory for an agent's server as the options configure it; None without --direct grpc.
 
     Raises:
         BadDeployment: an option is wrong or missing.
     """
-    if not _are_wanted(options):
+    if not _are_wanted(given):
         return None
-    if options["listen"] is None:
+    if given["listen"] is None:
         raise BadDeployment("--listen is missing; --direct grpc needs the address at which DPM reaches this agent")
-    where, wire = endpoint(options["listen"], options["agent_port"]), Wire("aca", options)
+    where, wire = endpoint(given["listen"], given["agent_port"]), Wire("aca", given)
     named = wire.directory.name_of(where.address)
-    if named != host and (wire.by_address or options["hosts"] is not None):
+    if named != host and (wire.by_address or given["hosts"] is not None):
         raise BadDeployment(
             f"--listen {where.address}: belongs to {named or 'no host'} and not to {host}; correct it, or the file of --hosts"
         )
-    dpm = wire.name("--dpm", options["dpm"], "dpm", None)
-    subscriptions = Endpoint(where.address, options["subscription_port"])
+    dpm = wire.name("--dpm", given["dpm"], "dpm", None)
+    subscriptions = Endpoint(where.address, given["subscription_port"])
     return lambda agent: AgentServer(Loop(), wire.schema, wire.identity, agent, where, subscriptions, dpm)
 
 
-def _are_wanted(options: Mapping[str, Any]) -> bool:
+def _are_wanted(given: Mapping[str, Any]) -> bool:
     """Whether --direct grpc is given. Without it, an option for calls would be ignored silently, so it is refused."""
-    if options["direct"] == GRPC:
+    if given["direct"] == GRPC:
         return True
     context = click.get_current_context()
-    for name in options:
+    for name in given:
         if name != "direct" and context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{name.replace('_', '-')} needs --direct grpc; add that, or leave the option out")
     return False

@@ -319,17 +319,23 @@ def aca(credentials: Path, state: Path | None, events: str | None, **direct: Any
             events=sink,
         )
         if make_server is None:
-            return serve(service, partial(_send, service))
+            return serve(service, partial(send, service, "VPC"))
         with closing(make_server(service).open()):
-            return serve(service, partial(_send, service))
+            return serve(service, partial(send, service, "VPC"))
 
 
-def _send(service: AcaService, words: list[str]) -> None:
+def send(service: AcaService, vpc: str, words: list[str]) -> None:
+    """Sends the packet that a line names. `vpc`: what stands before an address.
+
+    Raises:
+        IllegalInput: the line names none.
+    """
     match words:
         case ["packet", source, destination]:
             service.packet(pod_of(source), pod_of(destination)).result()
         case _:
-            raise IllegalInput(f"Invalid packet {' '.join(words)!r}: expected packet VPC/SOURCE VPC/DESTINATION.")
+            said = " ".join(words)
+            raise IllegalInput(f"Invalid packet {said!r}: expected packet {vpc}/SOURCE {vpc}/DESTINATION.")
 
 
 def _as_role(

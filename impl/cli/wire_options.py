@@ -44,13 +44,6 @@ WIRE_OPTIONS: Final = (
 )
 
 
-def with_options(command: Any, *options: Any) -> Any:
-    """The command with these options, in this order."""
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 class Wire:
     """The wire that the options configure.
 

@@ -9,8 +9,9 @@ import pytest
 from conformance.bench import message_counts
 from conformance.bench.message_counts import DESIGNS, NETWORKS, SIZES, Law, Size, law_of
 from conformance.bench.message_sizes import SAMPLES
-from conformance.bench.scale_figures import DATA, PICTURE, drawn, in_document, markdown, read
+from conformance.bench.scale_figures import DATA, DOCUMENT, PICTURE, drawn, markdown, read
 from conformance.bench.scale_measurements import AGENTS, REPEATED, measure
+from conformance.report.markdown import part_of
 from impl.broker.deployment import Deployment
 from impl.wire.codec import decode, encode
 
@@ -101,7 +102,7 @@ def test_what_was_measured_is_what_the_laws_say() -> None:
 
 def test_the_document_has_the_table_and_the_picture_of_the_data() -> None:
     data = json.loads(DATA.read_text(encoding="utf-8"))
-    assert in_document() == markdown(data)
+    assert part_of(DOCUMENT, "scale") == markdown(data)
     assert PICTURE.read_text(encoding="utf-8") == drawn(data)
 
 

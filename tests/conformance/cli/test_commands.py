@@ -20,7 +20,7 @@ import pytest
 from rich.console import Console
 
 from conformance import configurations
-from conformance.cli.check import print_conclusion, print_evidence
+from conformance.cli.check import faults_of, print_conclusion, print_evidence
 from conformance.cli.main import COMMANDS, main, program
 from conformance.evidence import background_broker, gathering
 from conformance.evidence.background_broker import BrokerInBackground
@@ -732,8 +732,9 @@ def printed(found: Evidence) -> str:
     """What is said about it."""
     text = io.StringIO()
     console = Console(file=text, width=80)
-    print_evidence(found, console)
-    print_conclusion([found], found.exit, 1.0, None, console)
+    faults = list(faults_of(found, None))
+    print_evidence(found, faults, console)
+    print_conclusion([faults], found.exit, 1.0, console)
     return text.getvalue()
 
 

@@ -345,7 +345,7 @@ def test_a_port_in_use_is_named(ondemand: Command, folder: Path) -> None:
 def test_a_stale_document_is_named_with_the_command_that_writes_it(
     ondemand: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docs, "is_current", lambda protocol: protocol.name != "slots")
+    monkeypatch.setattr(docs, "is_current", lambda file, text: file.parent.name != "slots")
     ended = ondemand("docs", "--check")
     assert (ended.code, ended.out) == (Exit.VIOLATED, "")
     assert ended.err == "spec/slots/protocol.md is stale. Run `ondemand docs`.\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.cli.check import _conclusion
+from conformance.cli.check import faults_of
 from conformance.evidence import background_broker, gathering
 from conformance.evidence.gathering import Evidence
 from conformance.evidence.variants import refuted_by_exploration
@@ -117,5 +117,10 @@ def test_a_violation_that_the_commands_would_miss_is_offered_as_a_bounded_run() 
     exploration = refuted_by_exploration(variant, PROTOCOL, "two-hosts")
     found = Evidence(PROTOCOL, ("two-hosts",), explorations=[exploration], reproducible=False)
     line = "learns_only_on_demand is broken in two-hosts. To reproduce: ondemand {}"
-    assert line.format("bounded --config two-hosts --steps 4") in _conclusion(found, None)
-    assert line.format("explore --config two-hosts") in _conclusion(replace(found, reproducible=True), None)
+    for reproducible, command in (
+        (False, "bounded --config two-hosts --steps 4"),
+        (True, "explore --config two-hosts"),
+    ):
+        (fault, *_) = faults_of(replace(found, reproducible=reproducible), None)
+        assert fault.sentence == line.format(command)
+        assert [finding.again for finding in fault.findings] == [f"ondemand {command}"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from conformance.cli.docs import docs as command
+from conformance.cli import docs
 from conformance.documents import reference
 from conformance.protocols import PROTOCOLS
 from model.language import Protocol
@@ -16,7 +16,8 @@ from spec.on_demand.protocol import PROTOCOL
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
 def test_the_document_is_current(protocol: Protocol) -> None:
-    assert reference.is_current(protocol), "the document is stale. Run `ondemand docs`."
+    file = reference.document_of(protocol)
+    assert reference.is_current(file, reference.document(protocol)), "the document is stale. Run `ondemand docs`."
 
 
 def test_a_stale_document_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,8 +25,8 @@ def test_a_stale_document_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     stale.parent.mkdir()
     stale.write_text(reference.document(PROTOCOL).replace("Newer", "Older").replace("newer", "older"))
     where = reference.document_of
-    monkeypatch.setattr(reference, "document_of", lambda protocol: stale if protocol is PROTOCOL else where(protocol))
-    result = CliRunner().invoke(command, ["--check"], standalone_mode=False)
+    monkeypatch.setattr(docs, "document_of", lambda protocol: stale if protocol is PROTOCOL else where(protocol))
+    result = CliRunner().invoke(docs.docs, ["--check"], standalone_mode=False)
     assert result.return_value == 1
     assert "stale" in result.output
 

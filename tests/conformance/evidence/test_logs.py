@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.cli.check import _conclusion, _findings
+from conformance.cli.check import faults_of
 from conformance.evidence import logs
 from conformance.evidence.gathering import Evidence
 from conformance.evidence.logs import is_logged, logged
@@ -34,14 +34,11 @@ def test_a_log_that_diverges_is_red() -> None:
     found = Evidence(ON_DEMAND, (), logs={"memory": judged(written(BAD[0]))})
     assert found.is_red
     assert found.exit is Exit.VIOLATED
-    assert any(
-        "The log of a deployment on memory diverges from the specification" in item for item in _conclusion(found, None)
-    )
-    (finding,) = (
-        each_finding
-        for each_finding in _findings(found, None)
-        if each_finding.title == "the log diverges from the specification"
-    )
+    fault, *_ = faults_of(found, None)
+    assert fault.failed == ["memory"]
+    assert "The log of a deployment on memory diverges from the specification" in fault.sentence
+    (finding,) = fault.findings
+    assert finding.title == "the log diverges from the specification"
     assert finding.show is not None
     assert finding.source is not None
     said = Path(finding.source.file).read_text(encoding="utf-8").splitlines()[finding.source.line - 1]
@@ -51,13 +48,11 @@ def test_a_log_that_diverges_is_red() -> None:
 def test_a_log_that_says_too_little_is_no_pass() -> None:
     found = Evidence(ON_DEMAND, (), logs={"memory": Verdict("inconclusive", 0, 0.0, why="nothing was logged")})
     assert not found.is_red
-    assert any(
-        "are inconclusive: nothing was logged. To reproduce: ondemand check --protocol on-demand" in item
-        for item in _conclusion(found, None)
-    )
-    (finding,) = (
-        each_finding for each_finding in _findings(found, None) if each_finding.title == "the log is inconclusive"
-    )
+    fault, *_ = faults_of(found, None)
+    assert "are inconclusive: nothing was logged. To reproduce: ondemand check --protocol on-demand" in fault.sentence
+    (finding,) = fault.findings
+    assert finding.title == "the log is inconclusive"
+    assert not fault.failed
     assert finding.undecided
 
 

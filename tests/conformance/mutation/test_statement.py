@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from conformance.cli.check import print_conclusion
+from conformance.cli.check import faults_of, print_conclusion
 from conformance.cli.matrix import matrix
 from conformance.evidence.gathering import Evidence
 from conformance.mutation import figures, table
@@ -18,7 +18,8 @@ from conformance.mutation.statement import BATCH, batches, checks_of, engines_of
 from conformance.mutation.status import HALVES, Held, held
 from conformance.mutation.table import STATEMENT
 from conformance.protocols import named
-from conformance.report.mutation_table import for_document, in_document
+from conformance.report.markdown import part_of
+from conformance.report.mutation_table import DOCUMENT, for_document
 from impl.cli.exits import Exit, Problem
 from model.mutation.rules import mutants_of
 from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
@@ -109,7 +110,7 @@ def test_the_command_shows_what_is_checked_in() -> None:
 
 def test_the_documented_figures_are_those_of_the_summaries() -> None:
     summaries = [kept for name in HALVES[STATEMENT].protocols for kept in held(named(name)).summaries]
-    assert in_document() == for_document(summaries), "run `make matrix`"
+    assert part_of(DOCUMENT, "matrix") == for_document(summaries), "run `make matrix`"
 
 
 def test_the_command_refuses_a_protocol_without_a_matrix() -> None:
@@ -126,5 +127,5 @@ def test_what_is_wrong_with_a_matrix_is_wrong_with_the_check(code: Exit) -> None
     assert found.as_json()["mutants"]["faults"] == ["The kill matrix is of another statement."]
     console = Console(width=80)
     with console.capture() as said:
-        print_conclusion([found], found.exit, 1.0, None, console)
+        print_conclusion([list(faults_of(found, None))], found.exit, 1.0, console)
     assert "The kill matrix is of another statement." in said.get()
