@@ -12,7 +12,7 @@ Two things happen at a broker at times of its own, and are arranged here:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -20,7 +20,7 @@ from operator import methodcaller
 from typing import Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
-from conformance.bindings.message_queue_decisions import AT_ONCE, DUE, MAY, SPONTANEOUS, TIMED
+from conformance.bindings.message_queue_decisions import AT_ONCE, DUE, MAY, OF_A_REVISION, SPONTANEOUS, TIMED
 from conformance.bindings.message_queue_names import MESSAGES, Naming, content, parts
 from conformance.bindings.message_queue_topics import Topics
 from conformance.bindings.observe import Difference, differing
@@ -290,6 +290,14 @@ class MessageQueueDriver(Driver):
                 due.setdefault(operation.func.__name__, set()).add(tuple(vpcs.get(arg, arg) for arg in operation.args))
         for name, question, spontaneous in DUE:
             yield EnabledList(question, spontaneous, frozenset(due.get(name, ())))
+
+        def members(listed: Callable[[str], Iterable[str]]) -> frozenset[Tuple]:
+            return frozenset((host, name) for vpc, name in vpcs.items() for host in listed(vpc))
+
+        yield EnabledList("unconfirmed", ("remind",), members(core.unconfirmed))
+        yield EnabledList("asked", ("ask_again", "give_up"), members(core.asked))
+        unreported = frozenset((name, revision) for vpc, name in vpcs.items() for revision in core.unreported(vpc))
+        yield EnabledList("unreported", OF_A_REVISION, unreported)
 
     # ------------------------------------------------------------------------------------------------- steps
 

@@ -55,13 +55,13 @@ LATE: Final = (500, 3_000)
 """Range of the delay of a message, in steps."""
 
 LATE_ONCE_IN: Final = 500
-TWICE_ONCE_IN: Final = 500
+TWICE_ONCE_IN: Final = 50
 TIMING: Final = Timing(
     answer_max=400,
     refusal_pause=200,
     idle_max=math.inf,
-    remind_every=800,
-    resend_every=800,
+    remind_every=150,
+    resend_every=400,
     confirm_max=math.inf,
     hello_every=math.inf,
 )
