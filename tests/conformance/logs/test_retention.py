@@ -69,7 +69,9 @@ def peaks(records: Sequence[Record], window: int) -> Iterator[int]:
 
 def test_memory_does_not_grow_with_the_logs(records: list[Record], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interval_set, "RUNS_MAX", 2)  # so that each set soon has its maximal number of intervals
-    _, early, *_, late = peaks(records, WINDOW)  # the first quarter begins with nothing: agents, pods and pauses fill up
+    _, early, *_, late = peaks(
+        records, WINDOW
+    )  # the first quarter begins with nothing: agents, pods and pauses fill up
     assert late < 1.25 * early
     monkeypatch.setattr(validate, "sweep", lambda matcher, window, complete: None)
     *_, remembered = peaks(records, WINDOW)
