@@ -10,7 +10,7 @@ from impl.message_queue.aca import MessageQueueAca
 from impl.message_queue.dpm import MessageQueueDpm
 from impl.message_queue.thresholds import Thresholds
 from impl.messages import Accepted, Deregistered, Hello, Message, Registered, Subscribe
-from impl.outputs import Answer, Listen, Output, StopListening
+from impl.outputs import Answer, Listen, Output, StopListening, answered, run
 from impl.roles.message_queue_roles import AcaRole, DpmRole
 from impl.roles.timing import Timing
 from impl.timers import Timer
@@ -21,16 +21,13 @@ ASKED = Subscribe("h1", 1, "red", 1)
 def done(answer: Answer, *, problem: Exception | None = None) -> tuple[list[Output], list[Message]]:
     """What is to be performed for an answer, and what is said; `problem`: how a `Listen` ends."""
     outputs: list[Output] = []
-    if isinstance(answer, Effects):
-        return outputs, [send.message for send in answer.sends]
-    raised: Exception | None = None
-    while True:
-        try:
-            output = next(answer) if raised is None else answer.throw(raised)
-        except StopIteration as ended:
-            return outputs, [send.message for send in ended.value.sends]
+
+    def perform(output: Output) -> None:
         outputs.append(output)
-        raised = problem if isinstance(output, Listen) else None
+        if problem is not None and isinstance(output, Listen):
+            raise problem
+
+    return outputs, [send.message for send in run(answered(answer), perform).sends]
 
 
 @pytest.fixture

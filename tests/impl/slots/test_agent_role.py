@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
-from impl.core import Effects, Send
+from impl.core import Send
 from impl.errors import NotAllowed, SlotTaken, Unreachable
 from impl.messages import Accepted, Attend, Confirmed, Declined, Goal, Leave, Left, Message, Told
-from impl.outputs import Listen, Output, StopListening
+from impl.outputs import Answer, Listen, Output, StopListening, answered, run
 from impl.roles.slots_roles import SlotsAcaRole
 from impl.roles.timing import Timing
 from impl.slots.aca import SlotsAca
@@ -47,21 +46,14 @@ class Agent:
             said += self._said(self.role.fire(timer))
         return fired, said
 
-    def _said(self, answer: Any) -> list[Message]:
+    def _said(self, answer: Answer) -> list[Message]:
         self.outputs = []
-        effects = answer if isinstance(answer, Effects) else self._performed(answer)
-        return [send.message for send in effects.sends]
+        return [send.message for send in run(answered(answer), self._perform).sends]
 
-    def _performed(self, work: Any) -> Effects:
-        problem: Exception | None = None
-        while True:
-            try:
-                output = next(work) if problem is None else work.throw(problem)
-            except StopIteration as ended:
-                effects: Effects = ended.value
-                return effects
-            self.outputs.append(output)
-            problem = self.problem if isinstance(output, Listen) else None
+    def _perform(self, output: Output) -> None:
+        self.outputs.append(output)
+        if self.problem is not None and isinstance(output, Listen):
+            raise self.problem
 
     def waits(self) -> bool:
         """Whether it still tries to attend."""
