@@ -58,13 +58,14 @@ class Asked:
         """
         if self.configs:
             return [(name, configurations.meant(name, self.protocol_name, self.variant)) for name in self.configs]
+        found: list[tuple[str, Protocol]] = []
         for protocol in self.protocols:
-            if not names(protocol):
-                sentence = (
-                    f"{protocol.name} has no configuration for this, so nothing is decided: name one with --config"
-                )
-                raise Problem(sentence, Exit.UNDECIDED)
-        return [(name, protocol) for protocol in self.protocols for name in names(protocol)]
+            own = names(protocol)
+            if not own:
+                sentence = "has no configuration for this, so nothing is decided: name one with --config"
+                raise Problem(f"{protocol.name} {sentence}", Exit.UNDECIDED)
+            found += [(name, protocol) for name in own]
+        return found
 
     def keep(self, violated: str, protocol: Protocol, trace: Trace) -> None:
         """Saves a counterexample, if that is wanted."""

@@ -60,8 +60,7 @@ def _lines(problem: BaseException, arguments: Sequence[str]) -> Iterator[str]:
         if digest:
             yield f"sha256 of {argument}: {digest}"
     yield ""
-    trace = traceback.TracebackException.from_exception(problem, limit=None)
-    frames = list(trace.format())
+    frames = traceback.format_exception(problem)
     if len(frames) > FRAMES_MAX:
         frames[FRAMES_MAX // 2 : -FRAMES_MAX // 2] = [f"  ... {len(frames) - FRAMES_MAX} more ...\n"]
     yield "".join(frames)
