@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 
 from model.language import terms
 from model.language.actions import Action, Alternatives
+from model.language.bounds import Misread, misread
 from model.language.claims import Assumption, Eventuality, Promise, Sometimes, Variant
 from model.language.declaration import Declaration
 from model.language.definitions import Definition, Lifecycle
+from model.language.notation import notation
 from model.language.symbols import Message
 from model.language.terms import Apply, Enumeration, Individual, Node, Number, Role, Symbol, Value
 from model.language.walk import parts
@@ -76,6 +78,7 @@ class Protocol:
             if not any(held[-1] is value for value in found.values()):  # an alias may be private
                 _refuse_private(*held)
         _refuse_undeclared(found)
+        _refuse_arithmetic(found)
 
         def some(kind: type[T0]) -> tuple[T0, ...]:
             return tuple(value for value in found.values() if isinstance(value, kind))
@@ -114,6 +117,10 @@ class Protocol:
         """The lifecycles among the definitions."""
         return tuple(definition for definition in self.definitions if isinstance(definition, Lifecycle))
 
+    def misread(self) -> tuple[tuple[Declaration, Misread], ...]:
+        """What is read at a constant that may be above its bound in a bounded model, and by which declaration."""
+        return _misread(self)
+
     def declaration(self, name: str) -> Declaration | None:
         """The declaration of this name (a claim, an action, a symbol or a definition), or None."""
         every: tuple[tuple[Declaration, ...], ...] = (
@@ -146,41 +153,82 @@ def _refuse_private(module: ModuleType, attribute: str, value: object) -> None:
         raise TypeError(f"{place}: {attribute}: the name of a declaration begins with a letter; rename it")
 
 
+def place_of(value: Declaration | type[Value]) -> str:
+    """Where it is declared, to begin a sentence with; empty if that is not known."""
+    where = value.source if isinstance(value, Declaration) else None
+    return f"{where.file}, line {where.line}: " if where is not None else ""
+
+
+def _refuse_arithmetic(found: Mapping[str, Declaration | type[Value]]) -> None:
+    """Nothing is read at a sum: below 0, or above the bound of its number, it would have no value."""
+    for value in found.values():
+        for wrong in misread(nodes_of(value)):
+            argument, sort = notation(wrong.argument), wrong.sort.__name__
+            raise TypeError(
+                f"{place_of(value)}{value!r} reads {notation(wrong.read)}, but {argument} may be outside the bounds of {sort}, "
+                f"where nothing has a value: read at a variable that equals it, as in "
+                f"exists({sort}, lambda it: (it == {argument}) & ...) or forall with implies"
+            )
+
+
 def _refuse_undeclared(found: Mapping[str, Declaration | type[Value]]) -> None:
     """What a declaration reads, changes or sends is declared too, under the one name that it has."""
     declared = {id(value) for value in found.values()}
     for value in found.values():
-        for symbol in _used_by(value.action if isinstance(value, Variant) else value):
+        for symbol in _used_by(value):
             if id(symbol) not in declared:
-                where = value.source if isinstance(value, Declaration) else None
-                place = f"{where.file}, line {where.line}: " if where is not None else ""
                 of = symbol.name or f"a symbol ({symbol.doc})"
                 raise TypeError(
-                    f"{place}{value!r} uses {of}, which no module of the protocol holds under a name of its own: "
+                    f"{place_of(value)}{value!r} uses {of}, which no module of the protocol holds under a name of its own: "
                     "it is declared in a module that is left out, or another declaration has taken its name"
                 )
 
 
 def _used_by(value: Declaration | type[Value]) -> set[Symbol]:
-    nodes: list[Node] = []
-    found: set[Symbol] = set()
+    acting = value.action if isinstance(value, Variant) else value
+    found = set[Symbol]()
+    if isinstance(acting, Action):
+        found = {change.symbol for change in acting.changes} | {emitted.symbol for emitted in acting.emits}
+    return found | {part.symbol for node in nodes_of(value) for part in parts(node) if isinstance(part, Apply)}
+
+
+def nodes_of(value: Declaration | type[Value]) -> list[Node]:
+    """The terms that a declaration reads. What an action changes, and what it says, is not read, but the arguments of it are."""
     match value:
         case Action():
-            nodes += [*value.guard, *value.emits, *value.takes]
-            for change in value.changes:
-                nodes += change.nodes()
-                found.add(change.symbol)
-            for move in value.moves:
-                nodes += move.nodes()
+            nodes = [node for change in value.changes for node in change.nodes()]
+            nodes += [node for move in value.moves for node in move.nodes()]
+            nodes += [node for emitted in value.emits for node in emitted.arguments]
+            return [*value.guard, *nodes]
+        case Variant():
+            return nodes_of(value.action)
         case Definition():
-            nodes.append(value.value.node)
+            return [value.value.node]
         case Promise() | Sometimes() | Assumption():
-            nodes.append(value.formula)
+            return [value.formula]
         case Eventuality():
-            nodes += [value.premise, value.conclusion]
+            return [value.premise, value.conclusion]
+        case Alternatives():
+            return [value.given]
         case Message() if value.spent is not None:
-            nodes.append(value.spent)
-    return found | {part.symbol for node in nodes for part in parts(node) if isinstance(part, Apply)}
+            return [value.spent]
+        case _:
+            return []
+
+
+@cache
+def _misread(protocol: Protocol) -> tuple[tuple[Declaration, Misread], ...]:
+    read: tuple[tuple[Declaration, ...], ...] = (
+        protocol.assumptions,
+        protocol.messages,
+        protocol.definitions,
+        protocol.actions,
+        protocol.alternatives,
+        protocol.promises,
+        protocol.eventualities,
+        protocol.sometimes,
+    )
+    return tuple((value, wrong) for group in read for value in group for wrong in misread(nodes_of(value), lambda _: 1))
 
 
 @cache
