@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from model.language import terms
 from model.language.actions import Action, Alternatives
-from model.language.claims import Assumption, Eventuality, Promise, Sometimes, Variant
+from model.language.claims import Assumption, DeadlockWhen, Eventuality, Promise, Sometimes, Variant
 from model.language.declaration import Declaration
 from model.language.definitions import Definition, Lifecycle
 from model.language.symbols import Message
@@ -21,8 +21,8 @@ from model.language.walk import parts
 
 T0 = TypeVar("T0")
 
-ENVIRONMENT_ROLES = frozenset({"ADVERSARY"})
-"""Roles whose actions do not resolve a deadlock."""
+DEADLOCK: Final = "deadlock"
+"""What an engine reports as violated if no role has an enabled action; no declaration has this name."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Protocol:
     variants: tuple[Variant, ...]
     extends: Protocol | None = None
     """A smaller protocol that is part of this one. The variants and witnesses of its claims are declared there."""
+    deadlock_when: DeadlockWhen | None = None
+    """Where it is a deadlock that no role has an enabled action; None: everywhere."""
 
     @classmethod
     def of(cls, name: str, *modules: ModuleType, extends: Protocol | None = None) -> Protocol:
@@ -61,6 +63,8 @@ class Protocol:
                     private.append((module, attribute, value))
                     continue
                 if isinstance(value, Declaration):
+                    if attribute == DEADLOCK:
+                        raise TypeError(f"{module.__name__}.{attribute}: an engine calls a deadlock so; rename it")
                     if value.name == "":
                         object.__setattr__(value, "name", attribute)
                     if value.name != attribute or found.setdefault(attribute, value) is not value:
@@ -83,6 +87,12 @@ class Protocol:
         def classes(kind: type[T0]) -> tuple[type[T0], ...]:
             return tuple(value for value in found.values() if isinstance(value, type) and issubclass(value, kind))
 
+        narrowing = some(DeadlockWhen)
+        if len(narrowing) > 1:
+            places = [f"{one.name} ({one.source.file}, line {one.source.line})" for one in narrowing if one.source]
+            raise TypeError(
+                f"{name}: {' and '.join(places)}: a protocol has one @deadlock_when; join their formulas by |"
+            )
         promises = some(Promise)
         weakened = {promise.weakens for promise in promises}
         return cls(
@@ -102,6 +112,7 @@ class Protocol:
             some(Sometimes),
             some(Variant),
             extends,
+            narrowing[0] if narrowing else None,
         )
 
     @property
@@ -124,6 +135,7 @@ class Protocol:
             self.alternatives,
             self.definitions,
             self.symbols,
+            () if self.deadlock_when is None else (self.deadlock_when,),
         )
         return next((found for group in every for found in group if found.name == name), None)
 
@@ -174,7 +186,7 @@ def _used_by(value: Declaration | type[Value]) -> set[Symbol]:
                 nodes += move.nodes()
         case Definition():
             nodes.append(value.value.node)
-        case Promise() | Sometimes() | Assumption():
+        case Promise() | Sometimes() | Assumption() | DeadlockWhen():
             nodes.append(value.formula)
         case Eventuality():
             nodes += [value.premise, value.conclusion]
@@ -191,7 +203,11 @@ def _digest(protocol: Protocol) -> str:
         if isinstance(symbol, Message):
             parts.append((symbol.parameters, symbol.spent))
     for done in protocol.actions:
-        parts.append((done.name, done.parameters, done.guard, done.changes, done.emits, done.moves))
+        parts.append(
+            (done.name, done.parameters, done.guard, done.changes, done.emits, done.moves, done.role.environment)
+        )
+    if protocol.deadlock_when is not None:
+        parts.append(protocol.deadlock_when.closed)
     claims: tuple[Promise | Sometimes, ...] = (*protocol.promises, *protocol.sometimes)
     for claim in claims:
         parts.append((claim.name, claim.parameters, claim.formula))
