@@ -276,12 +276,8 @@ class _Drawing(Formulas):
             binders = dict(zip(names, symbol.arguments, strict=True))
         inner = {**environment, **binders}
         reads = STATES if symbol.kind == "history" else GUARD
-        arguments = [
-            name
-            if binders.get(name) == sort and (bind or len(binders) == len(names))
-            else self.within(sort, inner, 1, reads)
-            for name, sort, bind in places
-        ]
+        every = len(binders) == len(names)
+        arguments = [name if bind or every else self.within(sort, inner, 1, reads) for name, sort, bind in places]
         text = self._assigned(symbol, arguments, inner, reads, grows)
         if not grows and self.chance.random() < 0.25:
             text += f".when({self.formula(inner, 1, reads)})"
@@ -290,13 +286,19 @@ class _Drawing(Formulas):
         return text
 
     def _assigned(self, symbol: Drawable, arguments: list[str], inner: Environment, reads: Reads, grows: bool) -> str:
+        leaves = "Count" in symbol.arguments and not grows and self.chance.random() < 0.2
+        if leaves:  # a step that writes what is no number of its sort is cut
+            arguments = [
+                self.term(sort, inner, 1, reads) if sort == "Count" and argument not in NAMES else argument
+                for sort, argument in zip(symbol.arguments, arguments, strict=True)
+            ]
         listed = ", ".join(arguments)
         comma = ", " if arguments else ""
         if symbol.kind == "message":
             return f"{symbol.name}.send({listed})"
         if symbol.result != "Formula":
             value = self.term(symbol.result, inner, 1, reads)
-            if symbol.result == "Count" and (grows or self.chance.random() < 0.3):
+            if symbol.result == "Count" and not leaves and (grows or self.chance.random() < 0.3):
                 value = f"{symbol.name}({listed}) + 1"
             elif symbol.result == "Color" and grows:
                 value = "Color.GREEN"

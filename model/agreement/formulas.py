@@ -133,6 +133,8 @@ class Formulas:
                 (
                     f"({base} + 1)",
                     f"({base} + 2)",
+                    f"({base} + -1)",
+                    "Count.of(3)",
                     f"(2 * {base})",
                     f"({base} + {self.within(sort, environment, depth, reads)})",
                 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from model.language import Promise, Protocol
 from model.language.transient import is_transient
 from model.reference.configuration import Configuration
+from model.reference.cut import Cut
 from model.reference.interpreter import Events, Interpreter
 from model.reference.state import Occurrence, State, initial_state
 
@@ -44,6 +46,11 @@ class Reached:
     def transitions(self) -> int:
         """Steps out of all states, those that change nothing too."""
         return sum(map(len, self.steps))
+
+    @property
+    def cut(self) -> dict[Cut, int]:
+        """Steps that would leave the bounds, by reason."""
+        return dict(Counter(why for state in self.states for why in self.interpreter.cut(state).values()))
 
     @property
     def violations(self) -> tuple[int, frozenset[str]] | None:
