@@ -13,6 +13,7 @@ from math import prod
 
 from model.bad_input import BadInput
 from model.explore.kernel.boolean import Algebra, Expression
+from model.explore.kernel.instances import Assignment, CutStep, Happenings, Instance
 from model.language import Action, Change, Message, Promise, Protocol, Sometimes, Symbol
 from model.language.bounds import written
 from model.language.terms import (
@@ -36,7 +37,7 @@ from model.language.terms import (
     Variable,
 )
 from model.language.transient import events_in
-from model.reference.configuration import Configuration
+from model.reference.configuration import Configuration, refuse_misread
 from model.reference.cut import Cut
 from model.reference.state import Element, State, elements, initial_state
 
@@ -57,31 +58,6 @@ TUPLES_MAX = 10_000
 
 AFTER = 1 << 20
 """The offset from a field's number to the same field after the step."""
-
-Happenings = tuple[tuple[Symbol, tuple[int, ...], Expression], ...]
-"""The events of a step with their arguments and conditions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """If the condition holds before the step, the field has the value after it."""
-
-    field: int
-    condition: Expression
-    value: int
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """An action with its choices, grounded."""
-
-    action: Action
-    choices: tuple[int, ...]
-    taken: tuple[int, ...]
-    """The fields of the messages that it takes: the quickest test."""
-    guard: Expression
-    assignments: tuple[Assignment, ...]
-    events: Happenings
 
 
 class _Possible(dict[int, set[int]]):
@@ -108,6 +84,7 @@ class Ground:
         any_constants: bool = False,
         also: Sequence[Action] = (),
     ) -> None:
+        refuse_misread(protocol, configuration)
         self.protocol = protocol
         self.configuration = configuration
         self.sizes: dict[type[Value], tuple[Element, ...]] = {
@@ -134,8 +111,7 @@ class Ground:
         self.algebra = Algebra(self.possible)
         self.actions = [action for action in protocol.actions if action.name not in configuration.without]
         self.instances: list[Instance] = []
-        self.cuts: list[tuple[Cut, Expression]] = []
-        """For each action with its choices and each number that it may take out of its bounds: when this step is cut."""
+        self.cuts: list[CutStep] = []
         self._in_steps: dict[tuple[int, int], tuple[Instance, Expression]] = {}
         self._truths: dict[tuple[int, Happenings | None], list[Expression]] = {}
         self._heard: dict[int, tuple[Promise | Sometimes, frozenset[Symbol]]] = {}
@@ -147,6 +123,10 @@ class Ground:
             self._settle(self.actions)
             if also:
                 self._settle([*self.actions, *(action for action in also if action.name not in configuration.without)])
+
+    def cut_reasons(self) -> list[Cut]:
+        """Why steps may be cut, in a fixed order."""
+        return sorted({step.why for step in self.cuts})
 
     def _refuse_what_is_too_large(self) -> None:
         """Grounding loops over all argument combinations; a loop that would not end is refused at once."""
@@ -210,10 +190,10 @@ class Ground:
         guard = self.algebra.conjunction(parts)
         if guard is False:
             return None
-        for cut, condition in self.leaving(action, environment, guard):
+        for why, condition in self.leaving(action, environment, guard):
             here = self.algebra.conjunction((guard, condition))
             if here is not False:
-                self.cuts.append((cut, here))
+                self.cuts.append(CutStep(action, choices, why, here))
             guard = self.algebra.conjunction((guard, self.algebra.negation(condition)))
         if guard is False:
             return None
