@@ -14,6 +14,7 @@ from impl.cli.console import MARKS, console_for, json_option, options, progress_
 from impl.cli.exits import EXIT_OF, Exit, Problem
 from model.agreement.agree import Agreement, differs
 from model.agreement.agree import agree as compare_all
+from model.agreement.compare import Subject
 from model.agreement.compare import tlc as ask_tlc
 from model.agreement.drawn import Drawn
 from model.tla.judge import missing
@@ -26,7 +27,7 @@ SECONDS: Final = 60.0
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE.py]...")
 @click.option(
     "--seed",
-    type=int,
+    type=click.IntRange(0),
     default=0,
     show_default=True,
     metavar="NUMBER",
@@ -78,8 +79,8 @@ def agree(
     Examples:
       ondemand agree                                   one minute
       ondemand agree --seed 7 --time 3600 --tlc        an hour, from another seed, with TLC
-      ondemand agree --seed 7 --first 412 --protocols 1     one protocol again
-      ondemand agree agree-7-412.py                    a protocol that was written, with agree-7-412.toml
+      ondemand agree --seed 7 --first 412 --protocols 1    one protocol again
+      ondemand agree seed7protocol412.py                   one that was written, with seed7protocol412.toml
     """
     console = console_for(json_file)
     asked = None
@@ -110,8 +111,11 @@ def agree(
         why = f"{found.disagreement.engine}: {found.disagreement.sentence}"
         again = ""
         if not files:
-            again = f"ondemand agree {_written(found, found.drawn, folder)}"
+            file = _written(found, found.drawn, folder)
+            again = f"ondemand agree {file}"
             console.print(f"To compare it again: {again}", highlight=False, soft_wrap=True)
+            other = f"ondemand --spec {file} explore --config {file.with_suffix('.toml')}"
+            console.print(f"To use it as any other protocol: {other}", highlight=False, soft_wrap=True)
         result.findings.append(Finding(f"engines disagree: {found.disagreement.engine}", why, again=again))
     elif found.verdict != "holds":
         why = "no protocol was compared: give it more time"
@@ -130,8 +134,9 @@ def _again(files: tuple[Path, ...]) -> Agreement:
         try:
             source, toml = (file.with_suffix(end).read_text(encoding="utf-8") for end in (".py", ".toml"))
             found.drawn = Drawn.read(file.stem, source, toml)
-        except (OSError, ValueError) as problem:
-            sentence = f"{file}: cannot be read, or not {file.with_suffix('.toml')} beside it ({problem})"
+            Subject(found.drawn)
+        except Exception as problem:  # a file of the user can fail in any way that a program can
+            sentence = f"{file}: cannot be read, or not with {file.with_suffix('.toml')} beside it ({problem})"
             raise Problem(f"{sentence}; name a file that ondemand agree has written", Exit.BAD_INPUT) from problem
         found.disagreement = differs(found.drawn, into=found)
         found.protocols += 1
@@ -157,7 +162,7 @@ def _print(found: Agreement, console: Console) -> None:
 def _written(found: Agreement, drawn: Drawn, folder: Path) -> Path:
     """Writes the protocol and its configuration; the file to name."""
     assert found.disagreement is not None
-    file = folder / f"agree-{found.seed}-{found.number}.py"
+    file = folder / f"seed{found.seed}protocol{found.number}.py"
     about = (
         f'"""Protocol {found.number} of seed {found.seed}: {found.disagreement.engine} and interpreter disagree."""\n\n'
     )

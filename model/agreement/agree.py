@@ -19,6 +19,9 @@ SECONDS_TO_SHRINK: Final = 60.0
 TLC_EVERY: Final = 10
 """TLC, whose start takes a second, is asked about one protocol of so many."""
 
+TEXT: Final = "text"
+"""In the place of an engine, where the language refuses what was drawn in it."""
+
 Engine = Callable[[Subject], Differing]
 
 
@@ -101,7 +104,7 @@ def differs(
     try:
         subject = Subject(drawn)
     except Exception as problem:  # the language refuses what was drawn in it
-        return Disagreement("language", type(problem).__name__, f"{type(problem).__name__}: {problem}")
+        return Disagreement(TEXT, type(problem).__name__, f"{type(problem).__name__}: {problem}")
     found = compare(subject, engines, {} if into is None else into.by_engine)
     if into is not None and "reached" in vars(subject):
         into.states += len(subject.reached.states)
@@ -118,4 +121,5 @@ def _smallest(drawn: Drawn, engines: Mapping[str, Engine], found: Disagreement) 
         again = differs(tried, asked)
         return again is not None and (again.engine, again.about) == (found.engine, found.about)
 
-    return shrunk(drawn, still)
+    small = shrunk(drawn, still)
+    return small if found.engine == TEXT else small.fitted(small.protocol())

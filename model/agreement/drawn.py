@@ -55,7 +55,11 @@ class Drawn:
         )
 
     def configuration(self, protocol: Protocol) -> Configuration:
-        """The configuration, of what the protocol still declares after it was shrunk."""
+        """The configuration of the protocol that the text declares."""
+        return parse(self.name.replace("_", "-"), self.fitted(protocol).world, protocol, place=f"{self.name}.toml")
+
+    def fitted(self, protocol: Protocol) -> Drawn:
+        """The same, where the configuration has only what the protocol still declares after it was shrunk."""
         kept = {
             "sorts": {sort.__name__ for sort in protocol.sorts},
             "bounds": {number.__name__ for number in protocol.numbers},
@@ -67,7 +71,7 @@ class Drawn:
             for key, names in kept.items()
         }
         world["without"] = [name for name in self.world.get("without", []) if name in kept["only"]]
-        return parse(self.name, world, protocol, place=f"{self.name}.toml")
+        return replace(self, world=world)
 
     def toml(self) -> str:
         """The configuration as a file."""

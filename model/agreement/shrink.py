@@ -10,9 +10,12 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from model.agreement.drawn import Drawn
+
+_LISTS: Final = (ast.Module, ast.List, ast.ClassDef, ast.ImportFrom, ast.arguments)
+"""What lists parts that may be left out. Of a call, those with names may."""
 
 Edit = Callable[[], None]
 """Changes the syntax tree that it was made for."""
@@ -49,7 +52,7 @@ def _edits(tree: ast.Module) -> Iterator[Edit]:
         for name, value in ast.iter_fields(node):
             if isinstance(value, list):
                 for place, part in enumerate(value):
-                    if isinstance(node, ast.Module | ast.List | ast.ClassDef) or isinstance(part, ast.keyword):
+                    if isinstance(node, _LISTS) or isinstance(part, ast.keyword):
                         yield partial(value.__delitem__, place)
                     if isinstance(part, ast.expr):
                         for smaller in _smaller(part):

@@ -10,11 +10,12 @@ import pytest
 
 from model.explore.kernel import boolean, layout
 from model.explore.kernel.emit import Emitter
-from model.explore.kernel.ground import Ground
+from model.explore.kernel.ground import AFTER, Ground
 from model.language import quantifiers, transition, walk
 from model.language.terms import Implies, Node, Quantified, Variable
 from model.machines import closures
-from model.proof import prove, unrolled
+from model.proof import unrolled
+from model.proof.symbolic import conjuncts
 from model.reference import interpreter
 from model.tla.expressions import Scope
 
@@ -82,13 +83,12 @@ def _the_earlier_change_wins(patch: Patch) -> None:
 
 
 def _a_proof_of_the_first_conjunct(patch: Patch) -> None:
-    right = prove.conjuncts
-    patch.setattr(prove, "conjuncts", lambda goal: right(goal)[:1])
+    patch.setattr("model.proof.prove.conjuncts", lambda goal: conjuncts(goal)[:1])
 
 
 def _nothing_read_later(patch: Patch) -> None:
     def read(ground: Any, claims: Any) -> set[int]:
-        return {field % layout.AFTER for claim in claims for field in boolean.fields_of(claim)}
+        return {field % AFTER for claim in claims for field in boolean.fields_of(claim)}
 
     patch.setattr(layout, "_read", read)
 
