@@ -131,12 +131,15 @@ class Kernel:
         words_min: int = 1,
         eventualities: Sequence[Eventuality] = (),
         labelled: bool = False,
+        level: int = 2,
+        kept: bool = True,
     ) -> Kernel:
         """Grounds, packs, generates and compiles.
 
         `promises`: those to check; by default all but the lemmas.
         `everything`: keep even the fields that nothing reads. `words_min`: use at least this many words. `eventualities`: those
-        whose goals are evaluated. `labelled`: store with each successor the instance that leads to it.
+        whose goals are evaluated. `labelled`: store with each successor the instance that leads to it. `level`, `kept`: those of
+        `compile_module`.
         """
         started = time.perf_counter()
         ground = Ground(protocol, configuration)
@@ -147,7 +150,7 @@ class Kernel:
         )
         layout = lay_out(ground, claim_expressions(ground, claims), everything=everything, words_min=words_min)
         text = Emitter(ground, layout, claims, forget_spent=forget_spent, labelled=labelled).text()
-        compiled = compile_module(text, ("expand", "check", "no_end", "cut", "goals"))
+        compiled = compile_module(text, ("expand", "check", "no_end", "cut", "goals"), level=level, kept=kept)
         interpreter = Interpreter(protocol, configuration)
         seconds = time.perf_counter() - started
         return cls(ground, layout, claims, compiled, interpreter, forget_spent, seconds, list(ground.initial))

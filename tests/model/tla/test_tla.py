@@ -19,10 +19,10 @@ from model.language import Protocol, Variant, message
 from model.language.terms import FALSE, Formula
 from model.reference.configuration import Configuration
 from model.reference.state import Occurrence
+from model.tla.judge import TEMPORAL, Judgement, java, judge
 from model.tla.module import module
 from spec.on_demand.protocol import PROTOCOL
 from tests.model.explore.test_explore import small
-from tests.tlc import TEMPORAL, Judgement, java, judge
 from tests.toys import hopes
 from tests.toys.configurations import LOCK, LOCK_WORLD
 from tests.toys.hopes import ONE, SOMEBODY, WORLD, Thing
