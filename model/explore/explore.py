@@ -28,6 +28,7 @@ from model.explore.kernel.goals import goals_of
 from model.explore.kernel.ground import Ground
 from model.explore.kernel.layout import lay_out
 from model.language import Eventuality, Promise, Protocol, Sometimes
+from model.proof.forgetting import may_forget
 from model.reference.configuration import Configuration
 from model.reference.interpreter import Interpreter
 from model.reference.state import Occurrence, State, Trace, initial_state
@@ -59,6 +60,10 @@ class Exploration:
     """The reachable claims that were reached, with the depth; -1: in a step."""
     actions: frozenset[str]
     """Actions that were taken."""
+    forgets: bool
+    """Whether spent messages were forgotten, or there are none."""
+    uncompared: bool
+    """There are pinned counts, and they say nothing: they are those of a search that forgets, and this one does not."""
     seconds: float
     compile_seconds: float
     """Grounding, generating and compiling; close to zero from the second time on."""
@@ -86,6 +91,7 @@ class Exploration:
             "seconds": round(self.seconds, 3),
             "compile_seconds": round(self.compile_seconds, 3),
             "words": self.words,
+            "forgets": self.forgets,
         }
 
 
@@ -115,7 +121,7 @@ class Kernel:
         *,
         promises: Sequence[Promise] | None = None,
         sometimes: Sequence[Sometimes] | None = None,
-        forget_spent: bool = True,
+        forget_spent: bool = False,
         everything: bool = False,
         words_min: int = 1,
         eventualities: Sequence[Eventuality] = (),
@@ -123,7 +129,7 @@ class Kernel:
     ) -> Kernel:
         """Grounds, packs, generates and compiles.
 
-        `promises`: those to check; by default all but the lemmas.
+        `promises`: those to check; by default all but the lemmas. `forget_spent`: clear spent messages, proved or not.
         `everything`: keep even the fields that nothing reads. `words_min`: use at least this many words. `eventualities`: those
         whose goals are evaluated. `labelled`: store with each successor the instance that leads to it.
         """
@@ -173,10 +179,17 @@ def explore(
     states_max: int = STATES_MAX,
     progress: Progress | None = None,
     deadlocks: bool = True,
+    forget_spent: bool = True,
     **options: Any,
 ) -> Exploration:
-    """Visits every state; stops at the first violation, or undecided at `states_max`. Further options are those of `Kernel.of`."""
-    kernel = Kernel.of(protocol, configuration, **options)
+    """Visits every state; stops at the first violation, or undecided at `states_max`. Further options are those of `Kernel.of`.
+
+    `forget_spent`: forget spent messages, if it is proved of this protocol that they enable nothing; proving it takes some seconds,
+    the first time. What cannot be proved is explored with all messages.
+    """
+    asked = (*(options.get("promises") or ()), *(options.get("sometimes") or ()))
+    forgets = forget_spent and may_forget(protocol, asked)
+    kernel = Kernel.of(protocol, configuration, forget_spent=forgets, **options)
     return _Search(kernel, protocol, configuration, states_max, deadlocks).run(progress)
 
 
@@ -188,8 +201,16 @@ def search_in(
     states_max: int = STATES_MAX,
     addresses: Sequence[int] = (),
 ) -> Exploration:
-    """Explores with an existing kernel. `addresses`: for a switched kernel, the function to call for each action."""
+    """Explores with an existing kernel. `addresses`: for a switched kernel, the function to call for each action.
+
+    Raises:
+        UnconfirmedError: the kernel forgets spent messages, and found a violation in a run that is none.
+    """
     return _Search(kernel, protocol, configuration, states_max, True, addresses).run(None)
+
+
+class UnconfirmedError(Exception):
+    """A run that was found while spent messages were forgotten is none of the interpreter, which forgets nothing."""
 
 
 class _Search:
@@ -297,7 +318,9 @@ class _Search:
         distinct, depth = int(self._progress[search.TAIL]), int(self._progress[search.DEPTH])
         transitions = int(self._counters[TRANSITIONS])
         found = {"distinct": distinct, "transitions": transitions, "depth": depth}
-        if complete:
+        forgets = self._kernel.forgets or not self._protocol.messages
+        uncompared = bool(self._configuration.pinned) and not forgets
+        if complete and not uncompared:
             for name, pinned in self._configuration.pinned.items():
                 if found[name] != pinned and not violated:
                     violated = f"pinned {name} {pinned}, found {found[name]}"
@@ -316,11 +339,13 @@ class _Search:
             transitions,
             depth,
             complete,
-            "violated" if violated else "holds" if complete else "undecided",
+            "violated" if violated else "holds" if complete and not uncompared else "undecided",
             violated,
             trace,
             reached,
             frozenset(action.name for bit, action in enumerate(self._kernel.ground.actions) if taken >> bit & 1),
+            forgets,
+            uncompared,
             seconds,
             self._kernel.seconds,
             self._words,
@@ -332,7 +357,13 @@ class _Search:
         )
 
     def _path(self, number: int) -> Trace:
-        """A shortest run to a state: backwards through the queue for its predecessors, forwards with the interpreter."""
+        """A shortest run to a state: backwards through the queue for its predecessors, forwards with the interpreter.
+
+        The interpreter forgets no message: its states have those that the search has, and perhaps spent ones.
+
+        Raises:
+            UnconfirmedError: that is no run of the protocol; the search forgot what may not be forgotten.
+        """
         numbers = [number]
         counters = self._counters.copy()
         while numbers[-1] != 0:
@@ -354,14 +385,14 @@ class _Search:
         for target_words in packed[1:]:
             for occurrence in interpreter.enabled(states[-1]):
                 after = interpreter.apply(states[-1], occurrence)[0]
-                if self._kernel.forgets:
-                    after = interpreter.forget_spent(after)
-                if self._kernel.pack(after) == target_words:
+                seen = interpreter.forget_spent(after) if self._kernel.forgets else after
+                if self._kernel.pack(seen) == target_words:
                     steps.append(occurrence)
                     states.append(after)
                     break
             else:
-                raise AssertionError("the interpreter does not find the step that the kernel took")
+                assert self._kernel.forgets, "the interpreter does not find the step that the kernel took"
+                raise UnconfirmedError
         return Trace(self._protocol.name, self._configuration, tuple(states), tuple(steps))
 
     def _with_broken_step(self, trace: Trace) -> tuple[Trace, str]:

@@ -28,6 +28,7 @@ from model.explore.kernel import graph
 from model.explore.kernel.goals import GOALS_OF_A_WORD, Goal
 from model.explore.kernel.graph import DEPTH, LEVEL_END, STEPS, TAIL
 from model.language import Eventuality, Protocol
+from model.proof.forgetting import may_forget
 from model.reference.configuration import Configuration
 from model.reference.lasso import why_no_counterexample
 from model.reference.state import Element, Occurrence, State, Trace, initial_state
@@ -85,6 +86,8 @@ class Liveness:
 
     Empty if the configuration itself names the eventualities that do not rely on them.
     """
+    forgets: bool
+    """Whether spent messages were forgotten, or there are none."""
 
     @property
     def verdict(self) -> Verdict:
@@ -104,6 +107,7 @@ class Liveness:
             "verdict": self.verdict,
             "seconds": round(self.seconds, 3),
             "compile_seconds": round(self.compile_seconds, 3),
+            "forgets": self.forgets,
             "eventualities": [
                 {
                     "name": outcome.eventuality.name,
@@ -138,8 +142,8 @@ def live(
 ) -> Liveness:
     """Decides the given eventualities; by default those that the configuration names, or else all of the protocol's.
 
-    `forget_spent`: as in exploration, only where it is proved that spent messages may be discarded. `everything`: keep even the
-    fields that nothing reads.
+    `forget_spent`: as in exploration, forget spent messages if that is proved of this protocol. `everything`: keep even the fields
+    that nothing reads.
     """
     named = configuration.eventually
     meant = protocol.eventualities if eventualities is None else eventualities
@@ -151,7 +155,7 @@ def live(
         sometimes=[],
         eventualities=wanted,
         labelled=True,
-        forget_spent=forget_spent,
+        forget_spent=forget_spent and may_forget(protocol, wanted),
         everything=everything,
     )
     try:
@@ -220,6 +224,7 @@ class _Engine:
             sum(entry.nbytes for entry in kept) + 40 * count,
             complete,
             self._left_out(),
+            self._kernel.forgets or not self._kernel.interpreter.protocol.messages,
         )
 
     def _left_out(self) -> tuple[str, ...]:

@@ -117,7 +117,11 @@ class Switched:
         return interpreter.violated(before, state, events, promises) is not None
 
     def of(self, mutant: Mutant, states_max: int) -> Exploration:
-        """The exploration of a mutant."""
+        """The exploration of a mutant.
+
+        Raises:
+            UnconfirmedError: it found a run that is none of the mutant, which needs a message that was discarded.
+        """
         text = self._texts[mutant.name]
         known = self._unbroken.get(text)
         if known is not None and known.distinct <= states_max:
