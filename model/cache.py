@@ -12,7 +12,6 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,13 +19,7 @@ from typing import Final
 
 import platformdirs
 
-from model.language import Declaration, Protocol, Source
-from model.language.terms import Enumeration, Value
-
 OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
-
-_NO_PART: Final = frozenset({"doc", "modules", "variants", "extends", "alternatives"})
-"""What a declaration or a protocol holds that no engine computes with."""
 
 
 def folder(kind: str) -> Path | None:
@@ -101,31 +94,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
-
-
-@cache
-def statement(protocol: Protocol) -> str:
-    """The digest of all that an engine may read of a protocol, in the order of declaration, under whatever name it goes."""
-    text = "\n".join(line for name, value in vars(protocol).items() for line in _lines(name, value) if name != "name")
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _lines(name: str, value: object) -> Iterator[str]:
-    """A field of a protocol."""
-    if name in _NO_PART:
-        return
-    for item in value if isinstance(value, tuple) else (value,):
-        if isinstance(item, Declaration):
-            fields = {key: _shown(part) for key, part in sorted(vars(item).items()) if _is_part(key, part)}
-            yield f"{name} {type(item).__name__} {fields}"
-        else:
-            members = item.names() if isinstance(item, type) and issubclass(item, Enumeration) else ()
-            yield f"{name} {item} {members}"
-
-
-def _is_part(name: str, value: object) -> bool:
-    return name not in _NO_PART and not isinstance(value, Source) and (isinstance(value, type) or not callable(value))
-
-
-def _shown(value: object) -> str:
-    return repr(value.node if isinstance(value, Value) else value)

@@ -43,7 +43,7 @@ def may_forget(protocol: Protocol, claims: Iterable[Claimed] = (), told: Callabl
     }
     if any(reads_sent(node) for claim in claims if claim not in own for node in _formulas(claim)):
         return False
-    key = cache.key_of(KIND, cache.statement(protocol))
+    key = cache.key_of(KIND, protocol.digest())
     if key not in _found:
         known = _ANSWERS.get(cache.read(KIND, key) or b"")
         if known is None:
@@ -56,7 +56,7 @@ def may_forget(protocol: Protocol, claims: Iterable[Claimed] = (), told: Callabl
 
 def note_proof(protocol: Protocol) -> None:
     """Keeps that all claims of the protocol are proved, so that nobody proves them again."""
-    key = cache.key_of(KIND, cache.statement(protocol))
+    key = cache.key_of(KIND, protocol.digest())
     _found[key] = True
     _keep(key, True)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from model import cache
 from model.explore.explore import explore
 from model.explore.live import live
 from model.language import Action, Promise, Protocol, Step, action, lemma
@@ -171,20 +170,6 @@ def test_without_a_cache_it_is_only_slower(monkeypatch: pytest.MonkeyPatch, tmp_
     assert may_forget(LOCK, told=lambda: told.append("proving"))
     assert may_forget(LOCK, told=lambda: told.append("proving"))
     assert told == ["proving"]
-
-
-def test_a_statement_is_known_by_all_that_is_read_of_it() -> None:
-    changed = [
-        replace(LOCK, sorts=(*LOCK.sorts, *CHOICES.sorts)),
-        replace(LOCK, actions=LOCK.actions[::-1]),
-        replace(LOCK, promises=LOCK.promises[:-1]),
-        takes_what_is_spent(),
-        instead(take, replace(take, fair=True)),
-        instead(take, replace(take, takes=())),
-    ]
-    keys = [cache.statement(protocol) for protocol in changed]
-    assert len({cache.statement(LOCK), *keys}) == len(changed) + 1
-    assert cache.statement(replace(LOCK, name="another name")) == cache.statement(LOCK)
 
 
 def test_live_keeps_what_may_not_be_forgotten() -> None:
