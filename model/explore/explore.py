@@ -7,12 +7,13 @@ import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final, Literal
 
-import numpy as np
-
-from model.explore.kernel import emit, search
-from model.explore.kernel.compile import call, compile_module
+from model import cache
+from model.explore.kernel import emit
+from model.explore.kernel import searching as search
+from model.explore.kernel.compile import Compiled, call, compile_module, load_kept
 from model.explore.kernel.emit import (
     ACTIONS,
     BROKEN,
@@ -26,8 +27,11 @@ from model.explore.kernel.emit import (
 )
 from model.explore.kernel.goals import goals_of
 from model.explore.kernel.ground import Ground
-from model.explore.kernel.layout import lay_out
+from model.explore.kernel.layout import Layout, lay_out
+from model.explore.kernel.outline import Outline
+from model.explore.kernel.searching import Words, searching, zeros
 from model.language import Eventuality, Promise, Protocol, Sometimes
+from model.language.declaration import content
 from model.proof.forgetting import may_forget
 from model.reference.configuration import Configuration
 from model.reference.cut import Cut, counted_by_number
@@ -103,14 +107,18 @@ Progress = Callable[[int, int, float], None]
 """Called now and then with distinct states, depth and seconds."""
 
 
+FUNCTIONS: Final = ("expand", "check", "owed", "cut", "goals")
+"""Of a kernel's code."""
+
+
 @dataclass
 class Kernel:
     """A compiled protocol in a configuration."""
 
     ground: Ground
-    layout: Any
+    layout: Layout
     claims: Claims
-    compiled: Any
+    compiled: Compiled
     interpreter: Interpreter
     forgets: bool
     """Whether spent messages are cleared."""
@@ -146,7 +154,7 @@ class Kernel:
         )
         layout = lay_out(ground, claim_expressions(ground, claims), everything=everything, words_min=words_min)
         text = Emitter(ground, layout, claims, forget_spent=forget_spent, labelled=labelled).text()
-        compiled = compile_module(text, ("expand", "check", "owed", "cut", "goals"))
+        compiled = compile_module(text, FUNCTIONS)
         interpreter = Interpreter(protocol, configuration)
         seconds = time.perf_counter() - started
         return cls(ground, layout, claims, compiled, interpreter, forget_spent, seconds, list(ground.initial))
@@ -170,23 +178,29 @@ class Kernel:
         into = (ctypes.c_uint64 * self.layout.words)(*self.pack(state))
         return call(self.compiled.addresses["check"], into)
 
+    @property
+    def outline(self) -> Outline:
+        """What a search needs of it."""
+        return Outline.of(self.compiled.key, self.ground, self.layout, self.claims)
+
     def cut(self, state: State) -> dict[Cut, int]:
         """How many steps are cut in a state, by reason."""
-        return self.cut_in(np.array(self.pack(state), np.uint64), 1)
-
-    def cut_in(self, states: Any, count: int) -> dict[Cut, int]:
-        """How many steps are cut in the first of these packed states, by reason."""
-        cuts = emit.cuts_of(self.ground)
-        counts = np.zeros(max(len(cuts), 1), np.uint64)
-        if cuts:
-            address = np.uint64(self.compiled.addresses["cut"])
-            search.count_cut(address, states, self.layout.words, count, counts)
-        return {cut: int(number) for cut, number in zip(cuts, counts, strict=False) if number}
+        packed = self.pack(state)
+        return _cut_in((ctypes.c_uint64 * len(packed))(*packed), 1, self.outline, self.compiled)
 
     def broken(self, state: State) -> list[str]:
         """The promises about states that a state breaks."""
         mask = self.mask(state)
         return [promise.name for bit, promise in enumerate(self.claims.always) if mask >> bit & 1]
+
+
+def _cut_in(states: Words, count: int, outline: Outline, compiled: Compiled) -> dict[Cut, int]:
+    """How many steps are cut in the first of these packed states, by reason."""
+    cuts = outline.reasons()
+    counts = zeros(len(cuts))
+    if cuts:
+        searching(outline.words)("count_cut", compiled.addresses["cut"], states, count, counts)
+    return {cut: number for cut, number in zip(cuts, counts, strict=False) if number}
 
 
 def explore(
@@ -206,8 +220,27 @@ def explore(
     """
     asked = (*(options.get("promises") or ()), *(options.get("sometimes") or ()))
     forgets = forget_spent and may_forget(protocol, asked)
-    kernel = Kernel.of(protocol, configuration, forget_spent=forgets, **options)
-    return _Search(kernel, protocol, configuration, states_max, deadlocks).run(progress)
+
+    def made() -> Kernel:
+        return Kernel.of(protocol, configuration, forget_spent=forgets, **options)
+
+    started = time.perf_counter()
+    shown = {name: [*map(content, value)] if name in CLAIMED and value else value for name, value in options.items()}
+    key = cache.key_of(protocol.digest(), configuration.content(), forgets, sorted(shown.items()))
+    outline = Outline.read(key)
+    compiled = load_kept(outline.code, FUNCTIONS) if outline is not None else None
+    if outline is None or compiled is None:
+        kernel = made()
+        outline, compiled = kernel.outline, kernel.compiled
+        outline.write(key)
+        made = lambda: kernel  # noqa: E731 - the same, at hand
+    return _Search(
+        outline, compiled, made, protocol, configuration, states_max, deadlocks, forgets, time.perf_counter() - started
+    ).run(progress)
+
+
+CLAIMED: Final = ("promises", "sometimes", "eventualities")
+"""The options of `explore` that are claims, which the cache knows by what they state."""
 
 
 def search_in(
@@ -223,7 +256,9 @@ def search_in(
     Raises:
         UnconfirmedError: the kernel forgets spent messages, and found a violation in a run that is none.
     """
-    return _Search(kernel, protocol, configuration, states_max, True, addresses).run(None)
+    outline, compiled = kernel.outline, kernel.compiled
+    asked = (protocol, configuration, states_max, True, kernel.forgets, kernel.seconds)
+    return _Search(outline, compiled, lambda: kernel, *asked, addresses).run(None)
 
 
 class UnconfirmedError(Exception):
@@ -235,52 +270,64 @@ class _Search:
 
     def __init__(
         self,
-        kernel: Kernel,
+        outline: Outline,
+        compiled: Compiled,
+        made: Callable[[], Kernel],
         protocol: Protocol,
         configuration: Configuration,
         states_max: int,
         deadlocks: bool,
+        forgets: bool,
+        seconds: float,
         addresses: Sequence[int] = (),
     ) -> None:
-        self._kernel = kernel
+        """`made`: the kernel, if a violation is found; `seconds`: that making it took."""
+        self._outline = outline
+        self._compiled = compiled
+        self._made = made
+        self._forgets = forgets
+        self._seconds = seconds
         self._protocol = protocol
         self._configuration = configuration
         self._states_max = states_max
-        self._words = kernel.layout.words
-        self._shape = (0,) * self._words
+        self._words = outline.words
+        self._search = searching(self._words)
         # A state has at most as many successors as there are instances of actions.
-        self._gathering = search.GATHERED + len(kernel.ground.instances)
+        self._gathering = search.GATHERED + outline.instances
         expected = min(configuration.pinned.get("distinct", 0), states_max) + self._gathering
-        self._states = np.zeros(max(expected, 1 << 16) * self._words, np.uint64)
-        self._table = np.zeros(max(1 << (2 * expected).bit_length(), 1 << 17) * self._words, np.uint64)
-        self._gathered = np.zeros(self._gathering * self._words, np.uint64)
-        self._hashes = np.zeros(self._gathering, np.uint64)
-        self._counters = np.array([0] * emit.ADDRESSES + list(addresses), np.uint64)
-        self._progress = np.zeros(8, np.int64)
-        self._first_seen = np.zeros(32, np.int64)
-        wanted = (1 << len(kernel.claims.always)) - 1
-        self._masks = np.array([wanted, 0, int(deadlocks)], np.uint64)
-        compiled = kernel.compiled.addresses
-        self._functions = tuple(np.uint64(compiled[name]) for name in ("expand", "check", "owed"))
+        self._states = zeros(max(expected, 1 << 16) * self._words)
+        self._table = zeros(max(1 << (2 * expected).bit_length(), 1 << 17) * self._words)
+        self._gathered = zeros(self._gathering * self._words)
+        self._hashes = zeros(self._gathering)
+        self._counters = zeros(emit.ADDRESSES + len(addresses))
+        self._counters[emit.ADDRESSES :] = [*addresses]
+        self._progress = zeros(8)
+        self._first_seen = zeros(32)
+        wanted = (1 << len(outline.always)) - 1
+        self._masks = (ctypes.c_uint64 * 3)(wanted, 0, int(deadlocks))
+        self._functions = tuple(compiled.addresses[name] for name in ("expand", "check", "owed"))
+
+    @cached_property
+    def _kernel(self) -> Kernel:
+        return self._made()
 
     def run(self, progress: Progress | None) -> Exploration:
-        start = initial_state(self._protocol, self._configuration)
-        self._states[: self._words] = self._kernel.pack(start)
+        self._states[: self._words] = [*self._outline.start]
         self._progress[search.TAIL] = self._progress[search.LEVEL_END] = 1
         levels = [0, 1]
-        search.rehash(self._shape, self._states, 1, self._table)
-        self._call(0)  # compiles the search, which is not part of its time
+        self._search("rehash", self._states, 1, self._table)
         started = time.perf_counter()
-        self._masks[1] = self._kernel.mask(start) >> STATE_BITS  # claims that hold initially are reached at depth 0
-        if self._kernel.broken(start):
+        mask = call(self._compiled.addresses["check"], (ctypes.c_uint64 * self._words)(*self._outline.start))
+        self._masks[1] = mask >> STATE_BITS  # claims that hold initially are reached at depth 0
+        if mask & self._masks[0]:
             outcome, self._progress[search.FLAGGED] = search.BROKEN_STATE, 0
         else:
             outcome = self._slices(levels, started, progress)
         return self._result(outcome, levels, time.perf_counter() - started)
 
     def _call(self, states: int) -> int:
-        outcome: int = search.run(
-            self._shape,
+        return self._search(
+            "run",
             *self._functions,
             self._states,
             self._table,
@@ -293,7 +340,6 @@ class _Search:
             states,
             self._states_max,
         )
-        return outcome
 
     def _slices(self, levels: list[int], started: float, progress: Progress | None) -> int:
         while True:
@@ -310,12 +356,12 @@ class _Search:
         """Makes room for the next successors: the queue doubles, the table is at most half full."""
         count = int(self._progress[search.TAIL])
         needed = (count + self._gathering) * self._words
-        if 2 * needed > self._table.size:
-            self._table = np.zeros(self._table.size * 4, np.uint64)
-            search.rehash(self._shape, self._states, count, self._table)
-        if needed > self._states.size:
-            grown = np.zeros(self._states.size * 2, np.uint64)
-            grown[: self._states.size] = self._states
+        if 2 * needed > len(self._table):
+            self._table = zeros(len(self._table) * 4)
+            self._search("rehash", self._states, count, self._table)
+        if needed > len(self._states):
+            grown = zeros(len(self._states) * 2)
+            ctypes.memmove(grown, self._states, ctypes.sizeof(self._states))
             self._states = grown
 
     # ------------------------------------------------------------------------------------------------ results
@@ -335,20 +381,20 @@ class _Search:
         distinct, depth = int(self._progress[search.TAIL]), int(self._progress[search.DEPTH])
         transitions = int(self._counters[TRANSITIONS])
         found = {"distinct": distinct, "transitions": transitions, "depth": depth}
-        forgets = self._kernel.forgets or not self._protocol.messages
-        uncompared = bool(self._configuration.pinned) and not forgets
+        forgets = self._forgets or not self._protocol.messages
+        uncompared = complete and not violated and bool(self._configuration.pinned) and not forgets
         if complete and not uncompared:
             for name, pinned in self._configuration.pinned.items():
                 if found[name] != pinned and not violated:
                     violated = f"pinned {name} {pinned}, found {found[name]}"
-        layout, claims = self._kernel.layout, self._kernel.claims
+        outline = self._outline
         reached = {
-            claim.name: int(self._first_seen[bit])
-            for bit, claim in enumerate(claims.in_states)
+            name: int(self._first_seen[bit])
+            for bit, name in enumerate(outline.in_states)
             if int(self._masks[1]) >> bit & 1
         }
         mask = int(self._counters[REACHED])
-        reached |= {claim.name: -1 for bit, claim in enumerate(claims.in_steps) if mask >> bit & 1}
+        reached |= {name: -1 for bit, name in enumerate(outline.in_steps) if mask >> bit & 1}
         taken = int(self._counters[ACTIONS])
         return Exploration(
             self._configuration.name,
@@ -360,17 +406,17 @@ class _Search:
             violated,
             trace,
             reached,
-            frozenset(action.name for bit, action in enumerate(self._kernel.ground.actions) if taken >> bit & 1),
+            frozenset(name for bit, name in enumerate(outline.actions) if taken >> bit & 1),
             forgets,
             uncompared,
-            self._kernel.cut_in(self._states, int(self._progress[search.HEAD])),
+            _cut_in(self._states, int(self._progress[search.HEAD]), outline, self._compiled),
             seconds,
-            self._kernel.seconds,
+            self._seconds,
             self._words,
-            layout.bits,
-            layout.constant,
-            layout.unread,
-            (self._states.nbytes + self._table.nbytes) / max(distinct, 1),
+            outline.bits,
+            outline.constant,
+            outline.unread,
+            (ctypes.sizeof(self._states) + ctypes.sizeof(self._table)) / max(distinct, 1),
             resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         )
 
@@ -383,14 +429,15 @@ class _Search:
             UnconfirmedError: that is no run of the protocol; the search forgot what may not be forgotten.
         """
         numbers = [number]
-        counters = self._counters.copy()
+        counters = zeros(len(self._counters))
+        counters[:] = [*self._counters]
         while numbers[-1] != 0:
             # Queue order is breadth first, so the first state that leads here is on the level before.
             at = numbers[-1] * self._words
-            target = self._states[at : at + self._words].copy()
-            found = search.predecessor(
-                self._shape, self._functions[0], self._states, 0, numbers[-1], target, self._gathered, counters
-            )
+            target = zeros(self._words)
+            target[:] = [*self._states[at : at + self._words]]
+            expand = self._functions[0]
+            found = self._search("predecessor", expand, self._states, 0, numbers[-1], target, self._gathered, counters)
             assert found >= 0, "every state but the first has a predecessor"
             numbers.append(int(found))
         packed = [
@@ -403,13 +450,13 @@ class _Search:
         for target_words in packed[1:]:
             for occurrence in interpreter.enabled(states[-1]):
                 after = interpreter.apply(states[-1], occurrence)[0]
-                seen = interpreter.forget_spent(after) if self._kernel.forgets else after
+                seen = interpreter.forget_spent(after) if self._forgets else after
                 if self._kernel.pack(seen) == target_words:
                     steps.append(occurrence)
                     states.append(after)
                     break
             else:
-                assert self._kernel.forgets, "the interpreter does not find the step that the kernel took"
+                assert self._forgets, "the interpreter does not find the step that the kernel took"
                 raise UnconfirmedError
         return Trace(self._protocol.name, self._configuration, tuple(states), tuple(steps))
 
