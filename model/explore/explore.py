@@ -6,37 +6,31 @@ import ctypes
 import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, Literal
 
 from model import cache
 from model.explore.kernel import emit
 from model.explore.kernel import searching as search
-from model.explore.kernel.compile import Compiled, call, compile_module, load_kept
+from model.explore.kernel.compile import Compiled, call, load_kept
 from model.explore.kernel.emit import (
     ACTIONS,
     BROKEN,
     REACHED,
     STATE_BITS,
     TRANSITIONS,
-    Claims,
-    Emitter,
-    claim_expressions,
-    sorted_claims,
 )
-from model.explore.kernel.goals import goals_of
-from model.explore.kernel.ground import Ground
-from model.explore.kernel.layout import Layout, lay_out
+from model.explore.kernel.kernel import FUNCTIONS, Kernel, cut_in
 from model.explore.kernel.outline import Outline
-from model.explore.kernel.searching import Words, searching, zeros
-from model.language import Eventuality, Promise, Protocol, Sometimes
+from model.explore.kernel.searching import searching, zeros
+from model.language import Protocol
 from model.language.declaration import content
+from model.language.protocol import DEADLOCK
 from model.proof.forgetting import may_forget
 from model.reference.configuration import Configuration
 from model.reference.cut import Cut, counted_by_number
-from model.reference.interpreter import Interpreter
-from model.reference.state import Occurrence, State, Trace, initial_state
+from model.reference.state import Occurrence, Trace, initial_state
 
 STATES_MAX: Final = 200_000_000
 """The default maximum of states: about 6 GB with one word each. A larger exploration is undecided, never green."""
@@ -71,6 +65,7 @@ class Exploration:
     """There are pinned counts, and they say nothing: they are those of a search that forgets, and this one does not."""
     cut: Mapping[Cut, int]
     """Steps that were not taken, because they would have left the bounds, in the states whose steps were taken."""
+    bounds: Mapping[str, int]
     seconds: float
     compile_seconds: float
     """Grounding, generating and compiling; close to zero from the second time on."""
@@ -84,6 +79,11 @@ class Exploration:
     """Of the search's arrays."""
     peak_bytes: int = 0
     """Of the whole process, when the search ended."""
+
+    @property
+    def said(self) -> str:
+        """The verdict in words: what holds where steps were cut holds within the bounds only."""
+        return "holds within the bounds" if self.verdict == "holds" and self.cut else self.verdict
 
     def as_json(self) -> dict[str, Any]:
         """The result as the command line writes it."""
@@ -107,102 +107,6 @@ Progress = Callable[[int, int, float], None]
 """Called now and then with distinct states, depth and seconds."""
 
 
-FUNCTIONS: Final = ("expand", "check", "owed", "cut", "goals")
-"""Of a kernel's code."""
-
-
-@dataclass
-class Kernel:
-    """A compiled protocol in a configuration."""
-
-    ground: Ground
-    layout: Layout
-    claims: Claims
-    compiled: Compiled
-    interpreter: Interpreter
-    forgets: bool
-    """Whether spent messages are cleared."""
-    seconds: float
-    fields: list[int] = field(default_factory=list)
-
-    @classmethod
-    def of(
-        cls,
-        protocol: Protocol,
-        configuration: Configuration,
-        *,
-        promises: Sequence[Promise] | None = None,
-        sometimes: Sequence[Sometimes] | None = None,
-        forget_spent: bool = False,
-        everything: bool = False,
-        words_min: int = 1,
-        eventualities: Sequence[Eventuality] = (),
-        labelled: bool = False,
-    ) -> Kernel:
-        """Grounds, packs, generates and compiles.
-
-        `promises`: those to check; by default all but the lemmas. `forget_spent`: clear spent messages, proved or not.
-        `everything`: keep even the fields that nothing reads. `words_min`: use at least this many words. `eventualities`: those
-        whose goals are evaluated. `labelled`: store with each successor the instance that leads to it.
-        """
-        started = time.perf_counter()
-        ground = Ground(protocol, configuration)
-        checked = [promise for promise in protocol.promises if not promise.lemma] if promises is None else promises
-        claims = replace(
-            sorted_claims(checked, protocol.sometimes if sometimes is None else sometimes),
-            goals=goals_of(ground, eventualities),
-        )
-        layout = lay_out(ground, claim_expressions(ground, claims), everything=everything, words_min=words_min)
-        text = Emitter(ground, layout, claims, forget_spent=forget_spent, labelled=labelled).text()
-        compiled = compile_module(text, FUNCTIONS)
-        interpreter = Interpreter(protocol, configuration)
-        seconds = time.perf_counter() - started
-        return cls(ground, layout, claims, compiled, interpreter, forget_spent, seconds, list(ground.initial))
-
-    def pack(self, state: State) -> tuple[int, ...]:
-        """The words of a state."""
-        self.ground.load(state, self.fields)
-        return tuple(self.layout.pack(self.fields))
-
-    def successors(self, state: State) -> set[tuple[int, ...]]:
-        """The packed successors of a state that differ from it."""
-        words = self.layout.words
-        into = (ctypes.c_uint64 * words)(*self.pack(state))
-        out = (ctypes.c_uint64 * (words * max(len(self.ground.instances), 1)))()
-        counters = (ctypes.c_uint64 * 6)()
-        count = call(self.compiled.addresses["expand"], into, out, counters)
-        return {tuple(out[number * words : (number + 1) * words]) for number in range(count)}
-
-    def mask(self, state: State) -> int:
-        """The result of `check` for a state: promises broken, and from bit `STATE_BITS` on claims reached."""
-        into = (ctypes.c_uint64 * self.layout.words)(*self.pack(state))
-        return call(self.compiled.addresses["check"], into)
-
-    @property
-    def outline(self) -> Outline:
-        """What a search needs of it."""
-        return Outline.of(self.compiled.key, self.ground, self.layout, self.claims)
-
-    def cut(self, state: State) -> dict[Cut, int]:
-        """How many steps are cut in a state, by reason."""
-        packed = self.pack(state)
-        return _cut_in((ctypes.c_uint64 * len(packed))(*packed), 1, self.outline, self.compiled)
-
-    def broken(self, state: State) -> list[str]:
-        """The promises about states that a state breaks."""
-        mask = self.mask(state)
-        return [promise.name for bit, promise in enumerate(self.claims.always) if mask >> bit & 1]
-
-
-def _cut_in(states: Words, count: int, outline: Outline, compiled: Compiled) -> dict[Cut, int]:
-    """How many steps are cut in the first of these packed states, by reason."""
-    cuts = outline.reasons()
-    counts = zeros(len(cuts))
-    if cuts:
-        searching(outline.words)("count_cut", compiled.addresses["cut"], states, count, counts)
-    return {cut: number for cut, number in zip(cuts, counts, strict=False) if number}
-
-
 def explore(
     protocol: Protocol,
     configuration: Configuration,
@@ -218,8 +122,8 @@ def explore(
     `forget_spent`: forget spent messages, if it is proved of this protocol that they enable nothing; proving it takes some seconds,
     the first time. What cannot be proved is explored with all messages.
     """
-    asked = (*(options.get("promises") or ()), *(options.get("sometimes") or ()))
-    forgets = forget_spent and may_forget(protocol, asked)
+    claims = (*(options.get("promises") or ()), *(options.get("sometimes") or ()))
+    forgets = forget_spent and may_forget(protocol, claims)
 
     def made() -> Kernel:
         return Kernel.of(protocol, configuration, forget_spent=forgets, **options)
@@ -234,9 +138,18 @@ def explore(
         outline, compiled = kernel.outline, kernel.compiled
         outline.write(key)
         made = lambda: kernel  # noqa: E731 - the same, at hand
-    return _Search(
-        outline, compiled, made, protocol, configuration, states_max, deadlocks, forgets, time.perf_counter() - started
-    ).run(progress)
+    seconds = time.perf_counter() - started
+    asked = (protocol, configuration, states_max, deadlocks, forgets, seconds)
+    try:
+        return _Search(outline, compiled, made, *asked).run(progress)
+    except _UnseenStepsError:  # whether there is a deadlock can be seen only if no field is left out
+        unpinned = replace(configuration, pinned={})
+        whole: dict[str, Any] = {"promises": [], "sometimes": [], "everything": True, "forget_spent": False}
+        exact = explore(protocol, unpinned, states_max=states_max, progress=progress, **whole)
+        if exact.verdict != "holds":
+            return exact
+        same: dict[str, Any] = {**options, "deadlocks": False, "forget_spent": forget_spent}
+        return explore(protocol, configuration, states_max=states_max, progress=progress, **same)
 
 
 CLAIMED: Final = ("promises", "sometimes", "eventualities")
@@ -253,16 +166,22 @@ def search_in(
 ) -> Exploration:
     """Explores with an existing kernel. `addresses`: for a switched kernel, the function to call for each action.
 
+    The interpreter has not yet confirmed a deadlock that is found.
+
     Raises:
         UnconfirmedError: the kernel forgets spent messages, and found a violation in a run that is none.
     """
     outline, compiled = kernel.outline, kernel.compiled
     asked = (protocol, configuration, states_max, True, kernel.forgets, kernel.seconds)
-    return _Search(outline, compiled, lambda: kernel, *asked, addresses).run(None)
+    return _Search(outline, compiled, lambda: kernel, *asked, addresses, confirm=False).run(None)
 
 
 class UnconfirmedError(Exception):
     """A run that was found while spent messages were forgotten is none of the interpreter, which forgets nothing."""
+
+
+class _UnseenStepsError(Exception):
+    """In a state without a step that is seen, steps that change only fields that are left out go on without end."""
 
 
 class _Search:
@@ -280,6 +199,8 @@ class _Search:
         forgets: bool,
         seconds: float,
         addresses: Sequence[int] = (),
+        *,
+        confirm: bool = True,
     ) -> None:
         """`made`: the kernel, if a violation is found; `seconds`: that making it took."""
         self._outline = outline
@@ -287,6 +208,7 @@ class _Search:
         self._made = made
         self._forgets = forgets
         self._seconds = seconds
+        self._confirm = confirm
         self._protocol = protocol
         self._configuration = configuration
         self._states_max = states_max
@@ -305,7 +227,7 @@ class _Search:
         self._first_seen = zeros(32)
         wanted = (1 << len(outline.always)) - 1
         self._masks = (ctypes.c_uint64 * 3)(wanted, 0, int(deadlocks))
-        self._functions = tuple(compiled.addresses[name] for name in ("expand", "check", "owed"))
+        self._functions = tuple(compiled.addresses[name] for name in ("expand", "check", "no_end"))
 
     @cached_property
     def _kernel(self) -> Kernel:
@@ -376,7 +298,8 @@ class _Search:
             trace = self._path(flagged)
             trace, violated = self._with_broken_step(trace)
         elif outcome == search.STUCK:
-            trace, violated = self._path(flagged), "deadlock"
+            trace, violated = self._path(flagged), DEADLOCK
+            trace = self._at_rest(trace) if self._confirm else trace
         complete = outcome == search.DONE
         distinct, depth = int(self._progress[search.TAIL]), int(self._progress[search.DEPTH])
         transitions = int(self._counters[TRANSITIONS])
@@ -409,7 +332,8 @@ class _Search:
             frozenset(name for bit, name in enumerate(outline.actions) if taken >> bit & 1),
             forgets,
             uncompared,
-            _cut_in(self._states, int(self._progress[search.HEAD]), outline, self._compiled),
+            cut_in(self._states, int(self._progress[search.HEAD]), outline, self._compiled),
+            self._configuration.bounds,
             seconds,
             self._seconds,
             self._words,
@@ -459,6 +383,25 @@ class _Search:
                 assert self._forgets, "the interpreter does not find the step that the kernel took"
                 raise UnconfirmedError
         return Trace(self._protocol.name, self._configuration, tuple(states), tuple(steps))
+
+    def _at_rest(self, trace: Trace) -> Trace:
+        """The run, continued by the steps that change only fields that are left out, until there are none."""
+        interpreter, seen = self._kernel.interpreter, self._kernel.pack(trace.states[-1])
+        states, steps = list(trace.states), list(trace.steps)
+        while not interpreter.is_deadlock(states[-1]):
+            moves = ((one, interpreter.apply(states[-1], one)[0]) for one in interpreter.enabled(states[-1]))
+            step, after = next(
+                (one, to)
+                for one, to in moves
+                if to != states[-1] and not interpreter.action(one.action).role.environment
+            )
+            shown = interpreter.forget_spent(after) if self._forgets else after
+            assert self._kernel.pack(shown) == seen, "the interpreter takes a step that the kernel does not find"
+            if after in states:
+                raise _UnseenStepsError
+            states.append(after)
+            steps.append(step)
+        return replace(trace, states=tuple(states), steps=tuple(steps))
 
     def _with_broken_step(self, trace: Trace) -> tuple[Trace, str]:
         interpreter, state = self._kernel.interpreter, trace.states[-1]

@@ -50,6 +50,9 @@ def meaningless(protocol: Protocol) -> Iterator[str]:
     for eventuality in protocol.eventualities:
         if any(is_transient(unfolded(side)) for side in (eventuality.premise, eventuality.conclusion)):
             yield f"{eventuality.name}: an eventuality reads an event or the state after the step"
+    ends = protocol.deadlock_when
+    if ends is not None and is_transient(unfolded(ends.formula)):
+        yield f"{ends.name}: where standing still is a deadlock reads an event or the state after the step"
 
 
 def idle_deviations(protocol: Protocol) -> Iterator[str]:
@@ -70,6 +73,7 @@ def _unexplained(protocol: Protocol) -> Iterator[str]:
         *protocol.eventualities,
         *protocol.sometimes,
         *protocol.variants,
+        *([protocol.deadlock_when] if protocol.deadlock_when else []),
     )
     for item in declared:
         if not item.doc.strip():

@@ -23,7 +23,6 @@ from typing import Any, Literal, Self
 
 import z3
 
-from model.explore.kernel.emit import OWED
 from model.language import Action, Message, Promise, Protocol
 from model.language.checks import faults
 from model.language.terms import And, Apply, Compare, Formula, Implies, Node, Not, Truth, Variable
@@ -50,7 +49,9 @@ class Claim:
     """One claim and its verdict."""
 
     name: str
-    kind: Literal["always", "two-state", "lemma", "spent", "satisfiable", "alternatives", "lifecycle", "text"]
+    kind: Literal[
+        "always", "two-state", "lemma", "spent", "satisfiable", "alternatives", "lifecycle", "numbers", "text"
+    ]
     verdict: Verdict = "holds"
     seconds: float = 0.0
     checks: int = 0
@@ -248,7 +249,7 @@ def _about_forgetting(protocol: Protocol) -> Iterator[Question]:
             if promise.kind != "always"
         ),
         *((message.name, message.spent, message.parameters) for message in protocol.messages),
-        *((each.name, each.value.node, each.parameters) for each in protocol.definitions if each.name == OWED),
+        *((each.name, each.formula, each.parameters) for each in (protocol.deadlock_when,) if each is not None),
     ]
     for name, formula, parameters in read:
         if reads_sent(formula):

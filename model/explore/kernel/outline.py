@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Final, Self
 
 from model import cache
-from model.explore.kernel.emit import Claims, cuts_of
+from model.explore.kernel.emit import Claims
 from model.explore.kernel.ground import Ground
 from model.explore.kernel.layout import Layout
 from model.reference.cut import Cut
@@ -52,7 +52,7 @@ class Outline:
             [promise.name for promise in claims.always],
             [claim.name for claim in claims.in_states],
             [claim.name for claim in claims.in_steps],
-            [(cut.action, cut.number, cut.above) for cut in cuts_of(ground)],
+            [(cut.action, cut.number, cut.above) for cut in ground.cut_reasons()],
         )
 
     @classmethod

@@ -131,7 +131,7 @@ def run(
     shape: Any,
     expand: Any,
     check: Any,
-    owed: Any,
+    no_end: Any,
     states: Any,
     table: Any,
     gathered: Any,
@@ -180,7 +180,7 @@ def run(
             if counters[2] != UNSIGNED(0):
                 progress[FLAGGED] = head
                 outcome = BROKEN_STEP
-            elif counters[1] == UNSIGNED(0) and deadlocks and call1(owed, states_address + head * words * 8) != 0:
+            elif counters[1] == UNSIGNED(0) and deadlocks and call1(no_end, states_address + head * words * 8) != 0:
                 progress[FLAGGED] = head
                 outcome = STUCK
             head += 1
@@ -254,11 +254,11 @@ def module_for(words: int) -> Any:
     shape = (0,) * words
 
     def run_(
-        expand: Any, check: Any, owed: Any, states: Any, a: Any, table: Any, b: Any, gathered: Any, c: Any, hashes: Any, d: Any,
+        expand: Any, check: Any, no_end: Any, states: Any, a: Any, table: Any, b: Any, gathered: Any, c: Any, hashes: Any, d: Any,
         counters: Any, e: Any, progress: Any, f: Any, masks: Any, g: Any, first_seen: Any, h: Any, states_now: Any, states_max: Any,
     ) -> Any:  # fmt: skip
         return run(
-            shape, expand, check, owed, nb.carray(states, a), nb.carray(table, b), nb.carray(gathered, c), nb.carray(hashes, d),
+            shape, expand, check, no_end, nb.carray(states, a), nb.carray(table, b), nb.carray(gathered, c), nb.carray(hashes, d),
             nb.carray(counters, e), nb.carray(progress, f), nb.carray(masks, g), nb.carray(first_seen, h), states_now, states_max,
         )  # fmt: skip
 

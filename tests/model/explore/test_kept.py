@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from model.explore.explore import Exploration, Kernel, explore
+from model.explore.explore import Exploration, explore
+from model.explore.kernel.kernel import Kernel
 from model.explore.kernel.outline import KIND
 from tests.toys.configurations import LOCK, LOCK_WORLD
 

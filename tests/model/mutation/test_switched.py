@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from conformance import configurations
-from model.explore.explore import Exploration, Kernel, search_in
+from model.explore.explore import Exploration, search_in
+from model.explore.kernel.kernel import Kernel
 from model.mutation.rules import Mutant, mutants_of, mutated
 from model.mutation.switched import Switched
 from model.reference.configuration import Configuration
