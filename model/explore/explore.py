@@ -11,8 +11,7 @@ from functools import cached_property
 from typing import Any, Final, Literal
 
 from model import cache
-from model.explore.kernel import emit
-from model.explore.kernel import searching as search
+from model.explore.kernel import emit, indices
 from model.explore.kernel.compile import Compiled, call, load_kept
 from model.explore.kernel.emit import (
     ACTIONS,
@@ -215,7 +214,7 @@ class _Search:
         self._words = outline.words
         self._search = searching(self._words)
         # A state has at most as many successors as there are instances of actions.
-        self._gathering = search.GATHERED + outline.instances
+        self._gathering = indices.GATHERED + outline.instances
         expected = min(configuration.pinned.get("distinct", 0), states_max) + self._gathering
         self._states = zeros(max(expected, 1 << 16) * self._words)
         self._table = zeros(max(1 << (2 * expected).bit_length(), 1 << 17) * self._words)
@@ -235,14 +234,14 @@ class _Search:
 
     def run(self, progress: Progress | None) -> Exploration:
         self._states[: self._words] = [*self._outline.start]
-        self._progress[search.TAIL] = self._progress[search.LEVEL_END] = 1
+        self._progress[indices.TAIL] = self._progress[indices.LEVEL_END] = 1
         levels = [0, 1]
         self._search("rehash", self._states, 1, self._table)
         started = time.perf_counter()
         mask = call(self._compiled.addresses["check"], (ctypes.c_uint64 * self._words)(*self._outline.start))
         self._masks[1] = mask >> STATE_BITS  # claims that hold initially are reached at depth 0
         if mask & self._masks[0]:
-            outcome, self._progress[search.FLAGGED] = search.BROKEN_STATE, 0
+            outcome, self._progress[indices.FLAGGED] = indices.BROKEN_STATE, 0
         else:
             outcome = self._slices(levels, started, progress)
         return self._result(outcome, levels, time.perf_counter() - started)
@@ -268,15 +267,15 @@ class _Search:
             outcome = self._call(SLICE_STATES)
             if progress is not None:
                 elapsed = time.perf_counter() - started
-                progress(int(self._progress[search.TAIL]), int(self._progress[search.DEPTH]), elapsed)
-            if outcome == search.FULL:
+                progress(int(self._progress[indices.TAIL]), int(self._progress[indices.DEPTH]), elapsed)
+            if outcome == indices.FULL:
                 self._grow()
-            elif outcome != search.PAUSED or self._progress[search.TAIL] > self._states_max:
+            elif outcome != indices.PAUSED or self._progress[indices.TAIL] > self._states_max:
                 return outcome
 
     def _grow(self) -> None:
         """Makes room for the next successors: the queue doubles, the table is at most half full."""
-        count = int(self._progress[search.TAIL])
+        count = int(self._progress[indices.TAIL])
         needed = (count + self._gathering) * self._words
         if 2 * needed > len(self._table):
             self._table = zeros(len(self._table) * 4)
@@ -289,19 +288,19 @@ class _Search:
     # ------------------------------------------------------------------------------------------------ results
 
     def _result(self, outcome: int, levels: list[int], seconds: float) -> Exploration:
-        flagged = int(self._progress[search.FLAGGED])
+        flagged = int(self._progress[indices.FLAGGED])
         trace, violated = None, ""
-        if outcome == search.BROKEN_STATE:
+        if outcome == indices.BROKEN_STATE:
             trace = self._path(flagged)
             violated = self._kernel.broken(trace.states[-1])[0]
-        elif outcome == search.BROKEN_STEP:
+        elif outcome == indices.BROKEN_STEP:
             trace = self._path(flagged)
             trace, violated = self._with_broken_step(trace)
-        elif outcome == search.STUCK:
+        elif outcome == indices.STUCK:
             trace, violated = self._path(flagged), DEADLOCK
             trace = self._at_rest(trace) if self._confirm else trace
-        complete = outcome == search.DONE
-        distinct, depth = int(self._progress[search.TAIL]), int(self._progress[search.DEPTH])
+        complete = outcome == indices.DONE
+        distinct, depth = int(self._progress[indices.TAIL]), int(self._progress[indices.DEPTH])
         transitions = int(self._counters[TRANSITIONS])
         found = {"distinct": distinct, "transitions": transitions, "depth": depth}
         forgets = self._forgets or not self._protocol.messages
@@ -332,7 +331,7 @@ class _Search:
             frozenset(name for bit, name in enumerate(outline.actions) if taken >> bit & 1),
             forgets,
             uncompared,
-            cut_in(self._states, int(self._progress[search.HEAD]), outline, self._compiled),
+            cut_in(self._states, int(self._progress[indices.HEAD]), outline, self._compiled),
             self._configuration.bounds,
             seconds,
             self._seconds,

@@ -21,7 +21,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from model import cache
-from model.explore.kernel.searching import (
+from model.explore.kernel.indices import (
     BROKEN_STATE,
     BROKEN_STEP,
     DEPTH,

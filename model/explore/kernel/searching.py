@@ -12,13 +12,6 @@ from typing import Any, Final
 
 from model.explore.kernel.compile import load
 
-GATHERED: Final = 1024
-"""Successors gathered before they are looked up."""
-
-# The indices of `progress`, and the results of `run`.
-HEAD, TAIL, LEVEL_END, DEPTH, FLAGGED = range(5)
-DONE, PAUSED, FULL, BROKEN_STATE, BROKEN_STEP, STUCK = range(6)
-
 FUNCTIONS: Final = ("run", "rehash", "predecessor", "count_cut")
 
 Words = ctypes.Array[ctypes.c_uint64]
