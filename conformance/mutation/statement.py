@@ -24,7 +24,7 @@ from conformance.mutation.logs import Logs, logs_of
 from conformance.mutation.table import Answer, Check, Kill, Row, Undecided
 from conformance.mutation.vectors import Vectors
 from conformance.protocols import DRIVEN
-from model.explore.explore import Exploration
+from model.explore.explore import Exploration, UnconfirmedError
 from model.language import Action, Protocol
 from model.language.protocol import DEADLOCK
 from model.mutation.proof import MutantProver
@@ -190,7 +190,11 @@ def _explore(protocol: Protocol, configuration: Configuration, courses: Sequence
         if course.mutant not in switched.mutants:
             course.reached |= set(stated.reached)
             continue
-        found = switched.of(course.mutant, 2 * stated.distinct)
+        try:
+            found = switched.of(course.mutant, 2 * stated.distinct)
+        except UnconfirmedError:
+            unseen.append(course)
+            continue
         if found.trace is not None and not switched.is_seen(course.mutant, found):
             unseen.append(course)
         else:

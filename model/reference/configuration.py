@@ -77,6 +77,15 @@ class Configuration:
         """The configuration without what only guides exploration: every action is possible in it."""
         return Configuration(self.name, self.sorts, self.bounds, self.constants)
 
+    def content(self) -> str:
+        """All that decides which states and steps there are, as text; so without pinned counts and prose."""
+        constants = {
+            name: sorted(map(repr, chosen.items() if isinstance(chosen, Mapping) else chosen))
+            for name, chosen in sorted(self.constants.items())
+        }
+        kept = (sorted(self.sorts.items()), sorted(self.bounds.items()), constants)
+        return repr((*kept, sorted(self.without), sorted(self.only.items())))
+
     def allows(self, action: str, choices: Sequence[str | int]) -> bool:
         """Whether the configuration permits the action with these choices."""
         if action in self.without:
