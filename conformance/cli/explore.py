@@ -92,7 +92,7 @@ def print_explorations(found: Sequence[Exploration], console: Console) -> None:
 
 def findings_of(exploration: Exploration, protocol: Protocol, variant: str | None) -> Iterator[Finding]:
     """What is wrong with an exploration, with its counterexample."""
-    command = again(f"explore --config {exploration.configuration}", variant)
+    command = again(f"explore --config {configurations.given(exploration.configuration)}", variant)
     if exploration.trace is not None:
         yield finding_of(exploration.violated, protocol, exploration.trace, command, shortest=True)
     elif exploration.verdict != "holds":

@@ -113,7 +113,7 @@ def _section(liveness: Liveness) -> Section:
 
 def findings_of(liveness: Liveness, protocol: Protocol, variant: str | None) -> Iterator[Finding]:
     """What is broken in a configuration, each with its lasso."""
-    command = again(f"live --config {liveness.configuration}", variant)
+    command = again(f"live --config {configurations.given(liveness.configuration)}", variant)
     for outcome in liveness.outcomes:
         if outcome.lasso is not None:
             sentence = " ".join(outcome.eventuality.doc.split())
