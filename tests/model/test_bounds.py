@@ -189,6 +189,15 @@ def test_every_engine_cuts_the_same_steps(name: str, tmp_path: Path) -> None:
     assert set(bounded(stated, WORLD, steps_max=4).cut) == set(toy.cut)
 
 
+@pytest.mark.parametrize("module", ["explore.kernel.ground", "reference.interpreter", "machines.machines"])
+def test_an_engine_that_takes_what_the_others_cut_is_noticed(
+    module: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(f"model.{module}.written", lambda action: ())
+    with pytest.raises(AssertionError):
+        test_every_engine_cuts_the_same_steps("a sum above the bound is said", tmp_path)
+
+
 @pytest.mark.parametrize("name", TOYS)
 def test_tlc_finds_the_same_states(name: str, tmp_path: Path) -> None:
     found = judge(protocol(TOYS[name].text, tmp_path), WORLD, tmp_path)
