@@ -48,6 +48,11 @@ k = function(Count, to=Count, doc="A number for each number.", holder=KEEPER)
 seen = relation(Count, doc="The number was seen.", holder=KEEPER)
 said = event(Cell, Count, doc="The count of a cell is said.")
 
+@deadlock_when
+def waits() -> Formula:
+    """Nobody ever has to do anything."""
+    return FALSE
+
 @lemma
 def small(cell: Cell) -> Formula:
     """A count is small."""
@@ -177,7 +182,7 @@ def test_every_engine_cuts_the_same_steps(name: str, tmp_path: Path) -> None:
         assert system.enabled() == interpreter.enabled(state)
         cut.update(interpreter.cut(state).values())
     assert len(interpreter.cut(states[0])) == toy.starts
-    explored = explore(stated, WORLD, everything=True, deadlocks=False)
+    explored = explore(stated, WORLD, everything=True)
     assert (explored.verdict, explored.distinct, explored.cut) == ("holds", len(states), cut)
     assert explored.said == ("holds within the bounds" if toy.cut else "holds")
     assert (explored.distinct, cut) == (toy.distinct, toy.cut)
@@ -186,7 +191,7 @@ def test_every_engine_cuts_the_same_steps(name: str, tmp_path: Path) -> None:
     simulated = simulate(stated, WORLD, runs=40, steps=20)
     assert simulated.verdict == ("holds" if toy.distinct > 1 else "undecided")
     assert set(simulated.cut) == set(toy.cut)
-    assert set(bounded(stated, WORLD, steps_max=4, deadlocks=False).cut) == set(toy.cut)
+    assert set(bounded(stated, WORLD, steps_max=4).cut) == set(toy.cut)
 
 
 @pytest.mark.parametrize("module", ["explore.kernel.ground", "reference.interpreter", "machines.machines"])
@@ -200,7 +205,7 @@ def test_an_engine_that_takes_what_the_others_cut_is_noticed(
 
 @pytest.mark.parametrize("name", TOYS)
 def test_tlc_finds_the_same_states(name: str, tmp_path: Path) -> None:
-    found = judge(protocol(TOYS[name].text, tmp_path), WORLD, tmp_path, deadlocks=False)
+    found = judge(protocol(TOYS[name].text, tmp_path), WORLD, tmp_path)
     assert (found.violated, found.distinct) == ("", TOYS[name].distinct)
 
 
