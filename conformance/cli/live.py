@@ -127,8 +127,9 @@ def findings_of(liveness: Liveness, protocol: Protocol, variant: str | None) -> 
 
 def at_a_bound(liveness: Liveness) -> str:
     """Why an eventuality is undecided that holds in every run but those that end at a bound."""
+    remedy = "raise the bounds" if any(why.above for why in liveness.cut) else "guard what falls below 0"
     return (
-        f"undecided in {liveness.configuration}: every fair run that breaks it stays where a fair step is cut; raise the bounds "
+        f"undecided in {liveness.configuration}: every fair run that breaks it stays where a fair step is cut; {remedy} "
         f"({cut_sentence(liveness.cut, liveness.bounds)})"
     )
 
