@@ -14,7 +14,7 @@ from typing import Any, Final, TypeGuard, TypeVar
 from model.language import terms
 from model.language.actions import Action, Alternatives
 from model.language.bounds import Misread, misread
-from model.language.claims import Assumption, Eventuality, Promise, Sometimes, Variant
+from model.language.claims import Assumption, DeadlockWhen, Eventuality, Promise, Sometimes, Variant
 from model.language.declaration import Declaration, Misdeclared, Source, content
 from model.language.definitions import Definition, Lifecycle
 from model.language.notation import notation
@@ -38,8 +38,8 @@ from model.language.walk import parts, too_large
 
 T0 = TypeVar("T0")
 
-ENVIRONMENT_ROLES = frozenset({"ADVERSARY"})
-"""Roles whose actions do not resolve a deadlock."""
+DEADLOCK: Final = "deadlock"
+"""What an engine reports as violated if no role has an enabled action; no declaration has this name."""
 
 NUMBER_MAX: Final = 10**9
 """The largest number in a term; a configuration bounds every number far below it."""
@@ -69,6 +69,8 @@ class Protocol:
     variants: tuple[Variant, ...]
     extends: Protocol | None = None
     """A smaller protocol that is part of this one. The variants and witnesses of its claims are declared there."""
+    deadlock_when: DeadlockWhen | None = None
+    """Where it is a deadlock that no role has an enabled action; None: everywhere."""
 
     @classmethod
     def of(cls, name: str, *modules: ModuleType, extends: Protocol | None = None) -> Protocol:
@@ -82,6 +84,11 @@ class Protocol:
                 if attribute.startswith("_"):
                     private.append((module, attribute, value))
                     continue
+                if attribute == DEADLOCK:
+                    raise Misdeclared(
+                        f"{module.__name__}.{attribute}: is what a deadlock is called; rename it",
+                        declared_at(attribute, module),
+                    )
                 if isinstance(value, Declaration) and value.name == "":
                     object.__setattr__(value, "name", attribute)
                 named = value.name if isinstance(value, Declaration) else value.__name__
@@ -106,6 +113,11 @@ class Protocol:
         def classes(kind: type[T0]) -> tuple[type[T0], ...]:
             return tuple(value for value in found.values() if isinstance(value, type) and issubclass(value, kind))
 
+        narrowing = some(DeadlockWhen)
+        if len(narrowing) > 1:
+            one, two = (declared.name for declared in narrowing[:2])
+            sentence = f"{two}: {one} says already where standing still is a deadlock; join their formulas by |"
+            raise Misdeclared(sentence, narrowing[1].source)
         promises = some(Promise)
         weakened = {promise.weakens for promise in promises}
         return cls(
@@ -125,6 +137,7 @@ class Protocol:
             some(Sometimes),
             some(Variant),
             extends,
+            narrowing[0] if narrowing else None,
         )
 
     @property
@@ -151,6 +164,7 @@ class Protocol:
             self.alternatives,
             self.definitions,
             self.symbols,
+            () if self.deadlock_when is None else (self.deadlock_when,),
         )
         return next((found for group in every for found in group if found.name == name), None)
 
@@ -286,7 +300,7 @@ def nodes_of(value: Declaration | type[Value]) -> list[Node]:
             return nodes_of(value.action)
         case Definition():
             return [value.value.node]
-        case Promise() | Sometimes() | Assumption():
+        case Promise() | Sometimes() | Assumption() | DeadlockWhen():
             return [value.formula]
         case Eventuality():
             return [value.premise, value.conclusion]
@@ -308,6 +322,7 @@ def _misread(protocol: Protocol) -> tuple[tuple[Declaration, Misread], ...]:
         protocol.promises,
         protocol.eventualities,
         protocol.sometimes,
+        (protocol.deadlock_when,) if protocol.deadlock_when else (),
     )
     return tuple((value, wrong) for group in read for value in group for wrong in misread(nodes_of(value), lambda _: 1))
 

@@ -380,7 +380,7 @@ class Prover:
                 environment = self._translator.constants(variables, "s!")
                 read = self._translator.term(Apply(symbol, variables), environment)
                 first = z3.Not(read) if z3.is_bool(read) else read == 0
-                yield z3.ForAll(list(environment.values()), first)
+                yield z3.ForAll(list(environment.values()), first) if environment else first
         yield from self._translator.domain()
 
     def satisfiable_guards(self) -> Iterator[Claim]:

@@ -27,9 +27,9 @@ from model.reference.cut import Cut, cut_sentence
 from model.reference.interpreter import Interpreter
 from model.reference.lasso import why_no_counterexample
 from model.reference.state import State, initial_state
+from model.tla.judge import judge
 from model.tla.module import module as exported
 from model.tla.tlc import world
-from tests.tlc import judge
 
 OPENING = '''
 from model.language import *
