@@ -28,6 +28,7 @@ from model.explore.kernel.goals import goals_of
 from model.explore.kernel.ground import Ground
 from model.explore.kernel.layout import lay_out
 from model.language import Eventuality, Promise, Protocol, Sometimes
+from model.language.protocol import DEADLOCK
 from model.reference.configuration import Configuration
 from model.reference.cut import Cut, counted_by_number
 from model.reference.interpreter import Interpreter
@@ -149,7 +150,7 @@ class Kernel:
         )
         layout = lay_out(ground, claim_expressions(ground, claims), everything=everything, words_min=words_min)
         text = Emitter(ground, layout, claims, forget_spent=forget_spent, labelled=labelled).text()
-        compiled = compile_module(text, ("expand", "check", "owed", "cut", "goals"), level=level, kept=kept)
+        compiled = compile_module(text, ("expand", "check", "no_end", "cut", "goals"), level=level, kept=kept)
         interpreter = Interpreter(protocol, configuration)
         seconds = time.perf_counter() - started
         return cls(ground, layout, claims, compiled, interpreter, forget_spent, seconds, list(ground.initial))
@@ -203,7 +204,15 @@ def explore(
 ) -> Exploration:
     """Visits every state; stops at the first violation, or undecided at `states_max`. Further options are those of `Kernel.of`."""
     kernel = Kernel.of(protocol, configuration, **options)
-    return _Search(kernel, protocol, configuration, states_max, deadlocks).run(progress)
+    try:
+        return _Search(kernel, protocol, configuration, states_max, deadlocks).run(progress)
+    except _UnseenStepsError:  # whether there is a deadlock can be seen only if no field is left out
+        unpinned = replace(configuration, pinned={})
+        whole: dict[str, Any] = {"promises": [], "sometimes": [], "everything": True, "forget_spent": False}
+        exact = explore(protocol, unpinned, states_max=states_max, progress=progress, **whole)
+        if exact.verdict != "holds":
+            return exact
+        return explore(protocol, configuration, states_max=states_max, progress=progress, deadlocks=False, **options)
 
 
 def search_in(
@@ -214,8 +223,15 @@ def search_in(
     states_max: int = STATES_MAX,
     addresses: Sequence[int] = (),
 ) -> Exploration:
-    """Explores with an existing kernel. `addresses`: for a switched kernel, the function to call for each action."""
-    return _Search(kernel, protocol, configuration, states_max, True, addresses).run(None)
+    """Explores with an existing kernel. `addresses`: for a switched kernel, the function to call for each action.
+
+    The interpreter has not yet confirmed a deadlock that is found.
+    """
+    return _Search(kernel, protocol, configuration, states_max, True, addresses, confirm=False).run(None)
+
+
+class _UnseenStepsError(Exception):
+    """In a state without a step that is seen, steps that change only fields that are left out go on without end."""
 
 
 class _Search:
@@ -229,8 +245,11 @@ class _Search:
         states_max: int,
         deadlocks: bool,
         addresses: Sequence[int] = (),
+        *,
+        confirm: bool = True,
     ) -> None:
         self._kernel = kernel
+        self._confirm = confirm
         self._protocol = protocol
         self._configuration = configuration
         self._states_max = states_max
@@ -249,7 +268,7 @@ class _Search:
         wanted = (1 << len(kernel.claims.always)) - 1
         self._masks = np.array([wanted, 0, int(deadlocks)], np.uint64)
         compiled = kernel.compiled.addresses
-        self._functions = tuple(np.uint64(compiled[name]) for name in ("expand", "check", "owed"))
+        self._functions = tuple(np.uint64(compiled[name]) for name in ("expand", "check", "no_end"))
 
     def run(self, progress: Progress | None) -> Exploration:
         start = initial_state(self._protocol, self._configuration)
@@ -318,7 +337,8 @@ class _Search:
             trace = self._path(flagged)
             trace, violated = self._with_broken_step(trace)
         elif outcome == search.STUCK:
-            trace, violated = self._path(flagged), "deadlock"
+            trace, violated = self._path(flagged), DEADLOCK
+            trace = self._at_rest(trace) if self._confirm else trace
         complete = outcome == search.DONE
         distinct, depth = int(self._progress[search.TAIL]), int(self._progress[search.DEPTH])
         transitions = int(self._counters[TRANSITIONS])
@@ -391,6 +411,25 @@ class _Search:
             else:
                 raise AssertionError("the interpreter does not find the step that the kernel took")
         return Trace(self._protocol.name, self._configuration, tuple(states), tuple(steps))
+
+    def _at_rest(self, trace: Trace) -> Trace:
+        """The run, continued by the steps that change only fields that are left out, until there are none."""
+        interpreter, seen = self._kernel.interpreter, self._kernel.pack(trace.states[-1])
+        states, steps = list(trace.states), list(trace.steps)
+        while not interpreter.is_deadlock(states[-1]):
+            moves = ((one, interpreter.apply(states[-1], one)[0]) for one in interpreter.enabled(states[-1]))
+            step, after = next(
+                (one, to)
+                for one, to in moves
+                if to != states[-1] and not interpreter.action(one.action).role.environment
+            )
+            shown = interpreter.forget_spent(after) if self._kernel.forgets else after
+            assert self._kernel.pack(shown) == seen, "the interpreter takes a step that the kernel does not find"
+            if after in states:
+                raise _UnseenStepsError
+            states.append(after)
+            steps.append(step)
+        return replace(trace, states=tuple(states), steps=tuple(steps))
 
     def _with_broken_step(self, trace: Trace) -> tuple[Trace, str]:
         interpreter, state = self._kernel.interpreter, trace.states[-1]

@@ -21,9 +21,9 @@ import z3
 from model.explore.kernel.boolean import Expression
 from model.explore.kernel.ground import AFTER, Ground
 from model.explore.kernel.instances import Happenings, Instance
+from model.explore.kernel.standing import no_end
 from model.language import Assumption, Promise, Sometimes
-from model.language.protocol import ENVIRONMENT_ROLES
-from model.language.terms import Node
+from model.language.protocol import DEADLOCK
 from model.language.transient import is_transient
 from model.language.walk import unfolded
 from model.proof.propositions import Propositions
@@ -122,13 +122,13 @@ class Unrolling:
         """Whether a reachable claim is reached."""
         return self._question(claim, lambda truth: truth, of_step=is_transient(unfolded(claim.formula)))
 
-    def stuck(self, owed: Node) -> Question:
-        """Whether work is outstanding, and no role but the environment can take a step that changes the state."""
-        ground, parts = self._ground, [self._ground.truth(owed, {})]
+    def stuck(self) -> Question:
+        """Whether the state is a deadlock: no role but the environment can change it, and a run may not end there."""
+        ground, parts = self._ground, [no_end(self._ground)]
         for instance in ground.instances:
-            if instance.action.role.name not in ENVIRONMENT_ROLES:
+            if not instance.action.role.environment:
                 parts.append(ground.algebra.negation(_moves(instance, ground)))
-        return Question("deadlock", self._term(ground.algebra.conjunction(parts)), of_step=False)
+        return Question(DEADLOCK, self._term(ground.algebra.conjunction(parts)), of_step=False)
 
     def cut(self, name: str, why: Cut) -> Question:
         """Whether a step is cut for this reason."""

@@ -75,7 +75,7 @@ def world(
     if steps:
         given.append(f"Watched = {_set(quoted(step.name) for step in steps if step in checked)}")
     invariants = ["Types", *(exported.invariants[claim] for claim in checked)]
-    if deadlocks and exported.deadlock is not None:
+    if deadlocks:
         invariants.append(exported.deadlock)
     sections = [
         f"\\* java -cp tla2tools.jar tlc2.TLC -deadlock -lncheck final -config {name}.cfg {name}.tla",

@@ -135,7 +135,8 @@ HOPES = {
 def test_the_same_is_said_of_what_happens_eventually(name: str, tmp_path: Path) -> None:
     protocol, world = HOPES[name]
     verdict = live(protocol, world).verdict
-    assert judge(protocol, world, tmp_path).violated == {"holds": "", "violated": TEMPORAL}[verdict]
+    found = judge(protocol, world, tmp_path, deadlocks=False)  # most of them end
+    assert found.violated == {"holds": "", "violated": TEMPORAL}[verdict]
 
 
 def fair_and(lasso: Lasso, protocol: Protocol) -> Configuration:
