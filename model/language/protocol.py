@@ -87,7 +87,7 @@ class Protocol:
                 if attribute == DEADLOCK:
                     raise Misdeclared(
                         f"{module.__name__}.{attribute}: is what a deadlock is called; rename it",
-                        _place(attribute, module),
+                        declared_at(attribute, module),
                     )
                 if isinstance(value, Declaration) and value.name == "":
                     object.__setattr__(value, "name", attribute)
