@@ -175,18 +175,19 @@ def _reordered(node: Node) -> list[Node]:
         case "<=":
             return [Compare("<=", right, left), Compare("<", left, right)]
         case _:
-            numbers = any(_is_number(side) for side in (left, right))
+            numbers = any(is_number(side) for side in (left, right))
             return [Compare("<=", left, right), Compare("<=", right, left)] if numbers else []
 
 
-def _is_number(node: Node) -> bool:
+def is_number(node: Node) -> bool:
+    """Whether a term is a number."""
     match node:
         case Variable(_, sort) | Constant(_, sort):
             return issubclass(sort, Number)
         case Apply(symbol):
             return issubclass(symbol.result, Number)
         case Choose(_, chosen, _):
-            return _is_number(chosen)
+            return is_number(chosen)
         case _:
             return type(node).__name__ in ("Plus", "Sum", "Times")
 
