@@ -48,8 +48,8 @@ def of_scenarios(protocol: Protocol) -> list[Configuration]:
     return [load(path, protocol) for path in sorted((folder(protocol) / SCENARIOS).glob("*.toml"))]
 
 
-def _paths(protocol: Protocol) -> dict[str, Path]:
-    """The files of all configurations of a protocol, by name."""
+def paths(protocol: Protocol) -> dict[str, Path]:
+    """The files of all configurations of a protocol, by name: those that are explored, the live ones, those of scenarios."""
     folders = (folder(protocol), live_folder(protocol), folder(protocol) / SCENARIOS)
     return {path.stem: path for each in folders for path in sorted(each.glob("*.toml"))}
 
@@ -71,7 +71,7 @@ def every_name() -> list[str]:
 
 def path_of(name: str, protocol: Protocol) -> Path:
     """The file of a named configuration."""
-    return _paths(protocol)[name]
+    return paths(protocol)[name]
 
 
 def find(name: str, protocol: Protocol) -> Configuration:
@@ -81,7 +81,7 @@ def find(name: str, protocol: Protocol) -> Configuration:
         Problem: there is none of this name.
         BadInput: the file cannot be read, or is malformed.
     """
-    known = _paths(protocol)
+    known = paths(protocol)
     if name in known:
         return load(known[name], protocol)
     if not Path(name).suffix:
@@ -99,7 +99,7 @@ def meant(config: str | None, protocol_name: str | None, variant: str | None) ->
         return wanted(protocol_name, variant)[0]
     if config is not None and not Path(config).suffix:
         for protocol in PROTOCOLS:
-            if config in _paths(protocol):
+            if config in paths(protocol):
                 return protocol
         raise Problem(f"{no_such('configuration', config, every_name())}, or a TOML file", Exit.BAD_INPUT)
     return named(PROTOCOLS[0].name)

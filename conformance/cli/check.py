@@ -403,6 +403,8 @@ def _weak(found: Evidence) -> Iterator[Fault]:
         )
     for item in found.unmet:
         yield _said(f"A scenario fails: {item}.", ("failing scenario", "failing scenarios"), [item])
+    for sentence in found.unreviewed:
+        yield _said(sentence, ("difference from what was reviewed", "differences from what was reviewed"), [sentence])
     for names, never, kind in (
         (found.unreached, "reached", ("state never reached", "states never reached")),
         (found.unused, "taken", ("action never taken", "actions never taken")),

@@ -37,6 +37,7 @@ _HELP: Final[Mapping[str, str]] = {
     "matrix": "Mutate the statement and the implementation by rule, and report which check notices.",
     "docs": "Write the documents that are generated from the specification.",
     "golden": "Write all generated files.",
+    "review": "Compare the statement with what was reviewed, or write what was reviewed now.",
 }
 COMMANDS: Final[Mapping[str, Command]] = {
     **{name: Command(f"conformance.cli.{name}", help_text) for name, help_text in _HELP.items()},

@@ -6,6 +6,7 @@ import linecache
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FunctionType
 from typing import TypeVar
 
 D = TypeVar("D", bound="Declaration")
@@ -41,6 +42,20 @@ class Declaration:
 
     def __repr__(self) -> str:
         return self.name
+
+
+def content(declaration: Declaration) -> str:
+    """All that a declaration states, as text: every attribute of it except prose and its place.
+
+    What it reads by a definition is part of it; of other declarations that it mentions, only the name.
+    """
+    stated = {
+        name: value
+        for name, value in sorted(vars(declaration).items())
+        if name != "doc" and not name.startswith("_") and not isinstance(value, FunctionType)
+    }
+    # A sort is identified by its name: its module's location is not part of the statement.
+    return re.sub(r"<class '[\w.]*?(\w+)'>", r"\1", f"{type(declaration).__name__} {stated}")
 
 
 def declared_by(function: Callable[..., object], made: D) -> D:

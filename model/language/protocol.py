@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from model.language import terms
 from model.language.actions import Action, Alternatives
 from model.language.claims import Assumption, Eventuality, Promise, Sometimes, Variant
-from model.language.declaration import Declaration
+from model.language.declaration import Declaration, content
 from model.language.definitions import Definition, Lifecycle
 from model.language.symbols import Message
-from model.language.terms import Apply, Enumeration, Individual, Node, Number, Role, Symbol, Value
+from model.language.terms import Apply, Enumeration, Individual, Named, Node, Number, Role, Symbol, Value
 from model.language.walk import parts
 
 T0 = TypeVar("T0")
@@ -133,7 +132,7 @@ class Protocol:
         return replace(self, name=f"{self.name} with {chosen.name}", actions=actions)
 
     def digest(self) -> str:
-        """A fingerprint of the statement, in hexadecimal: all that finite runs depend on, without prose, variants and fairness."""
+        """A fingerprint of the statement, in hexadecimal: all that a verdict depends on, so without prose and variants."""
         return _digest(self)
 
 
@@ -150,20 +149,34 @@ def _refuse_undeclared(found: Mapping[str, Declaration | type[Value]]) -> None:
     """What a declaration reads, changes or sends is declared too, under the one name that it has."""
     declared = {id(value) for value in found.values()}
     for value in found.values():
-        for symbol in _used_by(value.action if isinstance(value, Variant) else value):
-            if id(symbol) not in declared:
+        for used in (*_used_by(value.action if isinstance(value, Variant) else value), *_mentioned(value)):
+            if id(used) not in declared:
                 where = value.source if isinstance(value, Declaration) else None
                 place = f"{where.file}, line {where.line}: " if where is not None else ""
-                of = symbol.name or f"a symbol ({symbol.doc})"
+                of = used.name or f"a symbol ({used.doc})"
                 raise TypeError(
                     f"{place}{value!r} uses {of}, which no module of the protocol holds under a name of its own: "
                     "it is declared in a module that is left out, or another declaration has taken its name"
                 )
 
 
-def _used_by(value: Declaration | type[Value]) -> set[Symbol]:
+def _mentioned(value: Declaration | type[Value]) -> tuple[Declaration, ...]:
+    """The declarations that are part of another one: left out, they would not be checked, or not be replaced."""
+    match value:
+        case Promise() | Eventuality():
+            return value.sometimes
+        case Variant():
+            return value.replaces, *value.breaks
+        case Alternatives():
+            return value.choices
+        case Action():
+            return (value.role,)
+    return ()
+
+
+def _used_by(value: Declaration | type[Value]) -> set[Symbol | Definition[Any, Any]]:
     nodes: list[Node] = []
-    found: set[Symbol] = set()
+    found: set[Symbol | Definition[Any, Any]] = set()
     match value:
         case Action():
             nodes += [*value.guard, *value.emits, *value.takes]
@@ -178,23 +191,45 @@ def _used_by(value: Declaration | type[Value]) -> set[Symbol]:
             nodes.append(value.formula)
         case Eventuality():
             nodes += [value.premise, value.conclusion]
+        case Alternatives():
+            nodes.append(value.given)
         case Message() if value.spent is not None:
             nodes.append(value.spent)
-    return found | {part.symbol for node in nodes for part in parts(node) if isinstance(part, Apply)}
+    for part in (part for node in nodes for part in parts(node)):
+        match part:
+            case Apply(symbol):
+                found.add(symbol)
+            case Named(Definition() as definition):
+                found.add(definition)
+    return found
+
+
+_NOT_DIGESTED: Final = frozenset({"name", "modules", "variants"})
+"""Fields that no verdict about the protocol depends on. What a variant changes is among the actions of the protocol with it."""
 
 
 @cache
 def _digest(protocol: Protocol) -> str:
-    parts: list[object] = []
-    for symbol in protocol.symbols:
-        parts.append((symbol.name, symbol.kind, symbol.arguments, symbol.result))
-        if isinstance(symbol, Message):
-            parts.append((symbol.parameters, symbol.spent))
-    for done in protocol.actions:
-        parts.append((done.name, done.parameters, done.guard, done.changes, done.emits, done.moves))
-    claims: tuple[Promise | Sometimes, ...] = (*protocol.promises, *protocol.sometimes)
-    for claim in claims:
-        parts.append((claim.name, claim.parameters, claim.formula))
-    # A sort is identified by its name: its module's location is not part of the statement.
-    text = re.sub(r"<class '[\w.]*?(\w+)'>", r"\1", repr(parts))
-    return hashlib.sha256(text.encode()).hexdigest()
+    stated = [
+        (field.name, _content(getattr(protocol, field.name)))
+        for field in fields(protocol)
+        if field.name not in _NOT_DIGESTED
+    ]
+    return hashlib.sha256(repr(stated).encode()).hexdigest()
+
+
+def _content(of: object) -> object:
+    match of:
+        case tuple():
+            return [_content(each) for each in of]
+        case Declaration():
+            return content(of)
+        case Protocol():
+            return of.digest()
+        case type() if issubclass(of, Enumeration):
+            return of.__name__, of.names()
+        case type():
+            return of.__name__
+        case None:
+            return None
+    raise TypeError(f"a protocol has {of!r}, which is no declaration: say in {__name__} how it enters the digest")

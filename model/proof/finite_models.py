@@ -115,8 +115,8 @@ class _World:
             ground, algebra = self._ground, self._ground.algebra
             environment = ground.open_variables(action.parameters)
             guard = algebra.conjunction(ground.truth(node, environment) for node in action.guard)
-            beyond = False if guard is False else ground.beyond(action, environment, guard)
-            self._asked = action, (guard, algebra.negation(beyond))
+            leaving = [] if guard is False else ground.leaving(action, environment, guard)
+            self._asked = action, (guard, *(algebra.negation(condition) for _, condition in leaving))
             self._open_term = Propositions(self._chosen).of
         return self._asked[1]
 

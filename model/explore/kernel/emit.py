@@ -5,6 +5,7 @@
 | `expand(state, out, counters) -> n` | writes the n successors of a state consecutively into `out` |
 | `check(state) -> mask` | bit i: promise i is broken; bit 32 + j: claim j is reached |
 | `owed(state) -> 0 or 1` | whether work is outstanding |
+| `cut(state, counts) -> n` | the number of steps that are cut in the state; adds them to `counts`, in the order of `cuts_of` |
 | `goals(state, out)` | two bits for each goal, see `model.explore.kernel.goals` |
 
 `counters` are six 64-bit numbers that `expand` updates: transitions, those that change the state and are due to roles (not the
@@ -34,6 +35,7 @@ from model.explore.kernel.layout import Layout
 from model.language import Action, Message, Promise, Sometimes
 from model.language.protocol import ENVIRONMENT_ROLES
 from model.language.transient import is_transient
+from model.reference.cut import Cut
 
 TRANSITIONS, PROGRESS, BROKEN, REACHED, ACTIONS, SUCCESSORS = range(6)
 """The counters, by position."""
@@ -225,7 +227,7 @@ class Emitter:
         actions = enumerate(self._ground.actions)
         inside = not self._switched
         parts = [self.function(f"action{number}", number, action, internal=inside) for number, action in actions]
-        return "\n".join([*parts, self._expand(), self._check(), self._owed(), self._goals()])
+        return "\n".join([*parts, self._expand(), self._check(), self._owed(), self._cut(), self._goals()])
 
     def _expand(self) -> str:
         calls = ["define i64 @expand(ptr %state, ptr noalias %out, ptr noalias %counters) {"]
@@ -407,6 +409,21 @@ class Emitter:
         code.do(f"ret i64 {code.put(f'zext i1 {code.truth(owed, words)} to i64')}")
         return "\n".join(["define i64 @owed(ptr %state) {", *code.lines, "}"])
 
+    def _cut(self) -> str:
+        code = _Code(self._layout)
+        words = self._load(code)
+        total = "0"
+        for place, cut in enumerate(cuts_of(self._ground)):
+            count = "0"
+            for why, condition in self._ground.cuts:
+                if why == cut:
+                    one = code.put(f"zext i1 {code.truth(condition, words)} to i64")
+                    count = code.put(f"add i64 {count}, {one}")
+            code.add(place, count)
+            total = code.put(f"add i64 {total}, {count}")
+        code.do(f"ret i64 {total}")
+        return "\n".join(["define i64 @cut(ptr %state, ptr noalias %counters) {", *code.lines, "}"])
+
     def _goals(self) -> str:
         code = _Code(self._layout)
         words = self._load(code)
@@ -430,6 +447,11 @@ def _fields(expression: Expression) -> set[int]:
     if expression[0] == "not":
         return _fields(expression[1])
     return set().union(*map(_fields, expression[1]))
+
+
+def cuts_of(ground: Ground) -> list[Cut]:
+    """The reasons for which steps may be cut, in the order of the counts of `cut`."""
+    return list(dict.fromkeys(why for why, _ in ground.cuts))
 
 
 def claim_expressions(ground: Ground, claims: Claims) -> list[Expression]:
