@@ -9,8 +9,8 @@ from dataclasses import replace
 import click
 from rich.console import Console
 
-from conformance.mutation.claims import making as claims
-from conformance.mutation.claims.rows import KINDS
+from conformance.mutation.claims import claim_tables
+from conformance.mutation.claims.claim_rows import KINDS
 from conformance.mutation.cores.loading import line_of
 from conformance.mutation.cores.rows import count_of, made_anew
 from conformance.mutation.differences import differences
@@ -214,7 +214,7 @@ def _made(asked: Asked) -> list[Matrix]:
             found += made(asked[STATEMENT], lambda done, total: progress(done, "questions", total))
     if asked.get(CLAIMS):
         with progress_bar("Mutants of the claims", len(KINDS) * len(asked[CLAIMS])) as progress:
-            found += claims.made(asked[CLAIMS], progress)
+            found += claim_tables.made(asked[CLAIMS], progress)
     for protocol in asked.get(IMPLEMENTATION, ()):
         with progress_bar(f"Mutants of the cores of {protocol.name}", count_of(protocol)) as progress:
             found.append(made_anew(protocol, progress))

@@ -18,6 +18,7 @@ from conformance.evidence.logs import is_logged, logged
 from conformance.evidence.reviewed import differences
 from conformance.evidence.staleness import Part, earlier, stale
 from conformance.evidence.variants import shown_by, still_breaks
+from conformance.evidence.witnesses import firsts, read_witnesses, weakened
 from conformance.logs.verdict import Verdict
 from conformance.mutation.status import Held, held
 from conformance.protocols import DRIVEN, NOT_REPLAYED, REPLAYED, base
@@ -261,6 +262,7 @@ def gather(
     steps: list[Callable[[], None]] = [
         lambda: _prove(found, told),
         lambda: notice(found, vectors(), stated),
+        lambda: notice_witnesses(found, vectors(), stated),
         lambda: notice_lassos(found, current_lassos(found, stated), stated),
     ]
     steps += [lambda: _replay(found, vectors, "memory", None, told)] * found.replayed
@@ -396,6 +398,13 @@ def notice(found: Evidence, vectors: Sequence[Vector], stated: Protocol) -> None
             found.unnoticed.append(f"{variant.name} (it broke {', '.join(promise.name for promise in promises)})")
         elif variant.name not in found.noticed:
             found.noticed.append(variant.name)
+
+
+def notice_witnesses(found: Evidence, vectors: Sequence[Vector], stated: Protocol) -> None:
+    """Compares the steps at which the runs that are written by hand reach each witness with those that are kept."""
+    by_hand = {file.stem for file in trace_files(vectors_of(stated)) if file.parent.name not in _GENERATED}
+    reached = firsts(stated, [vector for vector in vectors if vector.name in by_hand and vector.diverges_at is None])
+    found.unmet += weakened(read_witnesses(stated), reached, stated)
 
 
 def notice_lassos(found: Evidence, lassos: Sequence[Lasso], stated: Protocol) -> None:

@@ -36,7 +36,7 @@ Inputs = Mapping[str, Mapping[str, str]]
 
 STATEMENT_BY: Final = "conformance.mutation.statement"
 ENGINES: Final = ("model.", "conformance.mutation.")
-CLAIMS_BY: Final = "conformance.mutation.claims.rows"
+CLAIMS_BY: Final = "conformance.mutation.claims.claim_rows"
 CORES_BY: Final = "conformance.mutation.cores.engines"
 REPLAYS: Final = (
     *("conformance.replay.", "conformance.bindings.", "conformance.mutation.", "conformance.vectors."),

@@ -129,6 +129,12 @@ def weaker(formula: Node, *, of: str) -> Weaker:
     yield from _changed(formula, True)
 
 
+def weakened_or_strengthened(formula: Node) -> Weaker:
+    """What follows from a formula and says less, and what it follows from and says more."""
+    yield from _changed(formula, True)
+    yield from _changed(formula, False)
+
+
 def _changed(node: Node, weaker: bool) -> Weaker:
     """The node with one part changed, so that it follows from the node (`weaker`), or the node follows from it."""
     match node:

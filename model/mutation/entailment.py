@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from model.language import Eventuality, Promise, Protocol, Sometimes, Symbol
-from model.language.terms import And, Apply, Implies, Node, Not
+from model.language import Eventuality, Message, Promise, Protocol, Sometimes, Symbol
+from model.language.terms import And, Apply, Compare, Formula, Implies, Node, Not
 from model.language.walk import rebuilt, unfolded
 from model.mutation.claims import ClaimMutant
+from model.mutation.definitions import SharedMutant
 from model.proof.prove import Prover
 
 STEPS_MAX: Final = 200_000
@@ -69,6 +70,18 @@ class Entailment:
         begins = Implies(And((one.premise, Not(one.conclusion))), And((other.premise, Not(other.conclusion))))
         return _holds(self._protocol, one, And((concludes, begins)))
 
+    def shared_follows(self, mutant: SharedMutant) -> bool:
+        """Whether a definition, or the condition under which a sent message is spent, has the same value in every state."""
+        original = mutant.original
+        if isinstance(original, Message):
+            sent = Apply(original, original.parameters)
+            same: Node = Implies(sent, _same(original.spent, mutant.body))
+        elif isinstance(original.value, Formula):
+            same = _same(original.value.node, mutant.body)
+        else:
+            same = Compare("=", original.value.node, mutant.body)
+        return Prover(self._protocol, steps_max=STEPS_MAX).follows(None, same, original.parameters) == "holds"
+
     def _primed(self, node: Node) -> Node:
         return self._renamed(node, lambda read: True)
 
@@ -85,6 +98,10 @@ class Entailment:
             return Apply(symbol, part.arguments)
 
         return rebuilt(unfolded(node), change)
+
+
+def _same(one: Node, other: Node) -> Node:
+    return And((Implies(one, other), Implies(other, one)))
 
 
 def _copy(symbol: Symbol, name: str) -> Symbol:

@@ -1,4 +1,4 @@
-"""Which other claims' proofs need what a mutant of a claim leaves out.
+"""Which proofs are lost with a mutant of a claim, of a definition, or of what is spent.
 
 Every question of the proof is asked once, noting the claims that z3 used: its unsatisfiable core. With a weaker claim in place,
 those questions are asked again whose core names the claim, and those about the weaker claim itself, which may hold in every
@@ -7,17 +7,17 @@ reachable state and yet not be inductive. As everywhere, a proof counts as lost 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Final
 
-import z3
-
-from model.language import Action, Promise, Protocol
+from model.language import Message, Promise, Protocol
 from model.language.terms import And, Not
 from model.mutation.claims import ClaimMutant, with_promise
 from model.proof.finite_models import SIZES, find_small
-from model.proof.prove import Prover, Question, questions_of
+from model.proof.prove import Claim, Prover, Question, questions_of
+from model.proof.used import Tracking
+from model.proof.wellformed import alternatives_claim, lifecycle_claim
 
 STEPS_MAX: Final = 200_000
 """Of z3, for one question."""
@@ -37,13 +37,27 @@ class Needed:
             return None
         changed = with_promise(self._protocol, mutant)
         prover = Prover(changed, steps_max=STEPS_MAX)
-        for question in self._asked(mutant, changed):
-            asked = (question.action, question.goal, question.variables, question.given)
-            if prover.follows(*asked, question.initially) == "holds" or question.initially:
-                continue
-            if find_small(changed, asked[0], And((*asked[3], Not(asked[1]))), asked[2], SIZES[:1]) is not None:
-                return question
-        return None
+        return next((question for question in self._asked(mutant, changed) if _is_lost(prover, question)), None)
+
+    def lost_in(self, changed: Protocol, message: Message[Any] | None = None) -> Claim | None:
+        """The first claim that is not proved of the protocol with some declarations changed, or with this message spent otherwise.
+
+        Only what is about them is asked, and what was proved from claims that changed.
+        """
+        prover = Prover(changed, steps_max=STEPS_MAX)
+        same: set[object] = {*self._protocol.actions, *self._protocol.promises}
+        names = {one.name for one in (*changed.actions, *changed.promises) if one not in same}
+        names |= {message.name} if message is not None else set()
+        needing = {_about(question) for question, used in self._cores if used & names}
+        for question in questions_of(changed, changed.actions, True):
+            claim, action = _about(question)
+            if ({claim.split(":")[0], action} & names or (claim, action) in needing) and _is_lost(prover, question):
+                return question.claim
+        if message is not None:
+            return None
+        claims = [alternatives_claim(prover, group) for group in changed.alternatives]
+        claims += [lifecycle_claim(prover, lifecycle, changed.actions) for lifecycle in changed.lifecycles]
+        return next((claim for claim in claims if claim.verdict == "violated"), None)
 
     def _asked(self, mutant: ClaimMutant[Promise], changed: Protocol) -> Iterator[Question]:
         name = mutant.original.name
@@ -57,7 +71,7 @@ class Needed:
     @cached_property
     def _cores(self) -> list[tuple[Question, frozenset[str]]]:
         """Every question of the proof, with the names of the claims that its proof uses."""
-        prover = _Tracking(self._protocol)
+        prover = Tracking(self._protocol, STEPS_MAX)
         found = []
         for question in questions_of(self._protocol, self._protocol.actions, False):
             prover.used.clear()
@@ -66,36 +80,13 @@ class Needed:
         return found
 
 
-class _Tracking(Prover):
-    """Asserts each claim under a name, and collects the names that proofs use."""
-
-    def __init__(self, protocol: Protocol) -> None:
-        super().__init__(protocol, steps_max=STEPS_MAX)
-        self.used: set[str] = set()
-        named = []
-        for promise in protocol.promises:
-            if promise.kind == "always":
-                parts = self._translator.closed(promise.parameters, promise.formula)
-                named.append((promise.name, z3.And(*parts)))
-        self._invariants = self._translator.domain()
-        self._invariants += [z3.Implies(z3.Bool(f"!{name}"), formula) for name, formula in named]
-        self._names = [z3.Bool(f"!{name}") for name, _ in named]
-
-    def _solver(self, action: Action | None, initially: bool, model_based: bool) -> Any:
-        return _Cored(super()._solver(action, initially, model_based), self._names, self.used)
+def _about(question: Question) -> tuple[str, str]:
+    return question.claim.name, question.action.name if question.action else ""
 
 
-class _Cored:
-    """A solver that assumes named formulas, and notes which of them it used."""
-
-    def __init__(self, solver: Any, names: Sequence[Any], used: set[str]) -> None:
-        self._solver, self._names, self._used = solver, names, used
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._solver, name)
-
-    def check(self) -> Any:
-        answer = self._solver.check(*self._names)
-        if answer == z3.unsat:
-            self._used |= {str(name)[1:] for name in self._solver.unsat_core()}
-        return answer
+def _is_lost(prover: Prover, question: Question) -> bool:
+    """Whether a question is not proved, and a small state shows why."""
+    asked = (question.action, question.goal, question.variables, question.given)
+    if prover.follows(*asked, question.initially) == "holds" or question.initially:
+        return False
+    return find_small(prover.protocol, asked[0], And((*asked[3], Not(asked[1]))), asked[2], SIZES[:1]) is not None

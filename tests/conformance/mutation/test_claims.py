@@ -7,15 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from conformance.evidence import lassos, variants
+from conformance.evidence import lassos, variants, witnesses
+from conformance.evidence.gathering import Evidence, notice_witnesses
 from conformance.evidence.mistakes import Mistake
 from conformance.evidence.variants import promises_of, read_variants, write_variants
-from conformance.mutation.claims.rows import ENGINES, KINDS, checks_of, of_promises
-from conformance.mutation.claims.wrong_runs import WrongLassos, WrongRuns
+from conformance.mutation.claims.claim_rows import ENGINES, KINDS, checks_of, of_promises
+from conformance.mutation.claims.kept_runs import WrongLassos, WrongRuns
 from conformance.protocols import PROTOCOLS
+from impl.cli.exits import Exit
 from model.language import Eventuality, Promise, Protocol
+from model.language.notation import notation
 from model.language.terms import Truth
 from model.mutation.claims import weaker_promises
+from model.mutation.definitions import spent_mutants
 from model.mutation.fairness import fairness_mutants, with_fairness
 from spec.failover.protocol import PROTOCOL as FAILOVER
 from spec.failover.variants import does_what_may_come_next, waits_for_the_one_that_led
@@ -29,7 +33,7 @@ def test_a_variant_is_refuted_by_each_promise_that_it_names(protocol: Protocol) 
 
 def test_what_only_one_run_shows_is_noticed_by_that_run() -> None:
     runs = WrongRuns(FAILOVER)
-    found = {mutant.name: runs.noticed(mutant) for mutant in weaker_promises(FAILOVER)}
+    found = {mutant.name: runs.noticed(mutant.original, mutant.claim) for mutant in weaker_promises(FAILOVER)}
     kill = found["nothing_is_sent_that_is_not_recorded: without applied(journal, version, decision)"]
     assert kill is not None
     assert kill.check.name == "does-what-may-come-next"
@@ -97,3 +101,41 @@ def test_a_counterexample_that_is_no_run_any_more_is_replaced(tmp_path: Path, mo
     monkeypatch.setattr(variants, "refuted", lambda *_: (_ for _ in ()).throw(KeyError("it is looked for")))
     with pytest.raises(KeyError, match="it is looked for"):
         write_variants(FAILOVER, lambda _: None)
+
+
+def test_a_witness_that_is_reached_earlier_is_red_and_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    (witness,) = (each for each in FAILOVER.sometimes if each.name == "an_answer_waits")
+    weak = replace(witness, formula=Truth(True))
+    object.__setattr__(weak, "name", witness.name)
+    changed = replace(FAILOVER, sometimes=tuple(weak if each is witness else each for each in FAILOVER.sometimes))
+    vectors = witnesses.runs_of(FAILOVER)
+    found = Evidence(FAILOVER, ())
+    notice_witnesses(found, vectors, FAILOVER)
+    assert found.unmet == []
+    notice_witnesses(found, [replace(vector, protocol=changed) for vector in vectors], changed)
+    assert "all-is-sent-again: an_answer_waits is reached at step 0 and the run reached it at step" in found.unmet[0]
+    assert found.unmet[-1] == "an_answer_waits: holds before any step in every run that reaches it, so it shows nothing"
+    assert found.exit is Exit.VIOLATED
+    monkeypatch.setattr(Path, "write_text", lambda *_, **__: pytest.fail("nothing is written"))
+    with pytest.raises(Mistake, match="so the witness says less than it did"):
+        witnesses.write_witnesses(changed)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+def test_what_is_kept_of_witnesses_is_of_today(protocol: Protocol) -> None:
+    assert witnesses.read_witnesses(protocol) == witnesses.firsts(protocol, witnesses.runs_of(protocol))
+
+
+def test_a_wrong_definition_and_a_wrong_spent_condition_are_noticed() -> None:
+    rows = {row.name: row for row in [*KINDS["definitions"](FAILOVER), *KINDS["spent"](FAILOVER)]}
+    assert rows["append: spent term ≤ fence(journal) for term < fence(journal)"].fate == "killed"
+    assert "replayed" in rows["leads: without ¬lapsed(instance, journal)"].kills
+    assert {row.fate for row in rows.values()} >= {"killed", "equivalent"}
+    (message,) = (each for each in FAILOVER.messages if each.name == "append")
+    (stated,) = (
+        mutant.original
+        for mutant in spent_mutants(FAILOVER)
+        if mutant.name.endswith("entry(journal, version, decision)")
+    )
+    assert stated is message, "and the statement is as it was"
+    assert "term < fence(journal)" in notation(message.spent)

@@ -8,7 +8,7 @@ from conformance.evidence.variants import negative_of
 from conformance.protocols import PROTOCOLS
 from conformance.replay.replays import read_vectors, vectors_of
 from model.language import Eventuality, Promise, Protocol, Sometimes
-from model.language.terms import Or, Truth
+from model.language.terms import And, Implies, Or, Truth
 from model.mutation.claims import (
     RULES,
     ClaimMutant,
@@ -65,9 +65,12 @@ def test_a_mutant_is_broken_only_where_the_promise_is(protocol: Protocol) -> Non
 def test_a_part_of_a_premise_is_strengthened_and_one_of_a_conclusion_is_weakened() -> None:
     grows = named(FAILOVER, "a_journal_only_grows: without fence")
     assert grows.rule == "drop"
+    assert isinstance(grows.original.formula, And)
+    assert isinstance(grows.claim.formula, And)
     assert len(grows.claim.formula.operands) == len(grows.original.formula.operands) - 1
     heard = named(FAILOVER, "nothing_is_sent_that_is_not_recorded: without applied")
-    assert isinstance(heard.original.formula.premise, Or)
+    assert isinstance(heard.claim.formula, Implies)
+    assert isinstance(heard.claim.formula.premise, Or)
     assert len(heard.claim.formula.premise.operands) == 1
     assert next(weaker(Truth(False), of="it"))[1:] == ("without it", Truth(True))
 

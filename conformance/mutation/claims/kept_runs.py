@@ -1,4 +1,4 @@
-"""Runs that a claim must notice: the counterexamples of variants, kept in files, with each claim that they break at their end."""
+"""Runs that are kept in files, and what notices a mutant in them: right runs, and the wrong ones of variants."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from conformance.evidence.lassos import Lasso, read_lassos
 from conformance.evidence.variants import negative_of
 from conformance.mutation.table import Check, Kill
-from conformance.replay.replays import read_vectors, trace_files
+from conformance.replay.replays import NEGATIVE, read_vectors, trace_files, vectors_of
 from model.language import Eventuality, Promise, Protocol
 from model.mutation.claims import ClaimMutant
 from model.reference.interpreter import Events, Interpreter, interpreter_of
@@ -47,9 +47,9 @@ class WrongRuns:
         """All of them."""
         return [run.check for run in self._runs]
 
-    def noticed(self, mutant: ClaimMutant[Promise]) -> Kill | None:
-        """The first run that the promise notices and the mutant does not, and all others."""
-        unseen = [run for run in self._broken[mutant.original] if not run.breaks(mutant.claim)]
+    def noticed(self, promise: Promise, instead: Promise) -> Kill | None:
+        """The first run that a promise notices and the one in its place does not, and all others."""
+        unseen = [run for run in self._broken[promise] if not run.breaks(instead)]
         if not unseen:
             return None
         first, *others = unseen
@@ -64,6 +64,39 @@ def _runs(protocol: Protocol) -> Iterator[_WrongRun]:
         events = interpreter.apply(before, trace.steps[-1])[1]
         check = Check("vector", vector.name)
         yield _WrongRun(check, trace.configuration.name, len(trace.steps), interpreter, before, after, events)
+
+
+class RightRuns:
+    """The kept runs of one protocol itself."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
+        files = [file for file in trace_files(vectors_of(protocol)) if file.parent.name != NEGATIVE]
+        self._vectors = read_vectors(files, protocol)
+
+    @property
+    def checks(self) -> list[Check]:
+        """All of them."""
+        return [Check("vector", vector.name) for vector in self._vectors]
+
+    def noticed(self, changed: Protocol) -> Kill | None:
+        """The first run that is no run of the changed protocol, leads elsewhere in it, or breaks one of its promises."""
+        actions = {new.name for new, old in zip(changed.actions, self._protocol.actions, strict=True) if new is not old}
+        promises = [new for new, old in zip(changed.promises, self._protocol.promises, strict=True) if new is not old]
+        for vector in self._vectors:
+            trace = vector.trace
+            stated = interpreter_of(self._protocol, trace.configuration)
+            interpreter = interpreter_of(changed, trace.configuration)
+            for number, (step, before, after) in enumerate(
+                zip(trace.steps, trace.states[:-1], trace.states[1:], strict=True)
+            ):
+                events = stated.apply(before, step)[1]
+                differs = step.action in actions and (
+                    not interpreter.is_enabled(before, step) or interpreter.apply(before, step) != (after, events)
+                )
+                if differs or interpreter.violated(before, after, events, promises) is not None:
+                    return Kill(Check("vector", vector.name), trace.configuration.name, number + 1)
+        return None
 
 
 class WrongLassos:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
 from typing import Final
 
-from conformance.mutation.claims.rows import ENGINES, KINDS, checks_of
+from conformance.mutation.claims.claim_rows import ENGINES, KINDS, checks_of
 from conformance.mutation.digests import inputs_of_claims
 from conformance.mutation.processes import processes
 from conformance.mutation.table import CLAIMS, Matrix, Row
 from conformance.protocols import named
 from model.language import Protocol
 
-SLOWEST: Final = ("fairness", "promises")
+SLOWEST: Final = ("fairness", "promises", "definitions")
 """The kinds that take longest, which begin first."""
 
 
