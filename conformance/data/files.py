@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import spec
+from conformance import specification
 
 Kind = Literal["configurations", "scenarios", "seeds", "lassos", "variants", "witnesses", "reviewed"]
 KINDS: Final[tuple[Kind, ...]] = ("configurations", "scenarios", "seeds", "lassos", "variants", "witnesses")
@@ -22,7 +23,8 @@ _BESIDE: Final = Path(next(iter(spec.__path__))).resolve().parent
 OWN: Final = _BESIDE / "conformance" / "data"
 """The folder for the specification in use: `SHIPPED`, unless it is the user's own."""
 
-PROGRAM: Final = "ondemand" if OWN == SHIPPED else f"ondemand --spec {os.path.relpath(_BESIDE / 'spec')}"
+_USED: Final = specification.file_in_use() or (_BESIDE / "spec" if OWN != SHIPPED else None)
+PROGRAM: Final = "ondemand" if _USED is None else f"ondemand --spec {os.path.relpath(_USED)}"
 """The program, with the option that selects the specification in use."""
 
 

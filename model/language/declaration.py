@@ -22,6 +22,15 @@ class Source:
     """The line of the name, from 1; of the first decorator if the file can no longer be read."""
 
 
+class Misdeclared(TypeError):
+    """What a module declares cannot be part of a protocol. The text is one sentence, behind file and line if they are known."""
+
+    def __init__(self, sentence: str, source: Source | None) -> None:
+        super().__init__(f"{source.file}, line {source.line}: {sentence}" if source is not None else sentence)
+        self.sentence = sentence
+        self.source = source
+
+
 class Declaration:
     """Anything that a protocol module declares. Declarations are compared by identity; the name is for readers."""
 
@@ -62,12 +71,12 @@ def declared_by(function: Callable[..., object], made: D) -> D:
     """The declaration, with the source position of its function.
 
     Raises:
-        TypeError: the module has declared something else under the function's name, which would vanish in silence.
+        Misdeclared: the module has declared something else under the function's name, which would vanish in silence.
     """
     code = function.__code__
     earlier = function.__globals__.get(function.__name__) if function.__qualname__ == function.__name__ else None
     if isinstance(earlier, Declaration) and (earlier._begins is None or earlier._begins.line != code.co_firstlineno):
-        place = f"{code.co_filename}, line {code.co_firstlineno}"
-        raise TypeError(f"{place}: {function.__name__} is declared twice in this module; rename one of them")
+        place = Source(code.co_filename, code.co_firstlineno)
+        raise Misdeclared(f"{function.__name__} is declared twice in this module; rename one of them", place)
     object.__setattr__(made, "_begins", Source(code.co_filename, code.co_firstlineno))
     return made

@@ -24,7 +24,7 @@ from model.language.bounds import Written, written
 from model.language.terms import Constant, Formula, Variable
 from model.language.walk import free
 from model.machines.closures import Closure, Environment, Tables, closure
-from model.reference.configuration import Configuration
+from model.reference.configuration import Configuration, refuse_misread
 from model.reference.cut import Cut
 from model.reference.interpreter import Events
 from model.reference.state import Element, Occurrence, State, Tuple, elements, initial_state
@@ -133,8 +133,8 @@ class _Executable:
     def choices(self, tables: Tables) -> Iterator[Tuple]:
         """All choices for which the guard holds: taken messages first, each part of the guard as early as possible."""
         taken = self.action.takes[0] if self.action.takes else None
-        if taken is not None and all(isinstance(argument, Variable) for argument in taken.arguments):
-            names = tuple(argument.name for argument in taken.arguments if isinstance(argument, Variable))
+        names = tuple(part.name for part in taken.arguments if isinstance(part, Variable)) if taken is not None else ()
+        if taken is not None and len(set(names)) == len(taken.arguments):  # each field is a choice of its own
             for arguments in tables[taken.symbol.name]:
                 yield from self._choose(tables, dict(zip(names, arguments, strict=True)), names)
         else:
@@ -237,6 +237,7 @@ class System:
     """A run of the protocol in a configuration: the tables, and the machines of all role instances."""
 
     def __init__(self, protocol: Protocol, configuration: Configuration, *, check: bool = True) -> None:
+        refuse_misread(protocol, configuration)
         self.protocol = protocol
         self.configuration = configuration
         self.tables: Tables = {}

@@ -120,7 +120,7 @@ def run(
     shape: Any,
     expand: Any,
     check: Any,
-    owed: Any,
+    no_end: Any,
     states: Any,
     table: Any,
     gathered: Any,
@@ -169,7 +169,7 @@ def run(
             if counters[2] != UNSIGNED(0):
                 progress[FLAGGED] = head
                 outcome = BROKEN_STEP
-            elif counters[1] == UNSIGNED(0) and deadlocks and call1(owed, states_address + head * words * 8) != 0:
+            elif counters[1] == UNSIGNED(0) and deadlocks and call1(no_end, states_address + head * words * 8) != 0:
                 progress[FLAGGED] = head
                 outcome = STUCK
             head += 1

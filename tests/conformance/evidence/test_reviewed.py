@@ -268,7 +268,9 @@ def test_only_what_is_named_is_written(ondemand: Command) -> None:
     assert (ended.code, ended.err) == (Exit.HOLDS, "")
     lines = ended.out.splitlines()
     assert lines[0].startswith("failover: promise a_journal_only_grows (spec/failover/promises.py, line ")
-    assert lines[1].startswith("  was two-state, for journal: Journal, version: Version, decision: Decision, witnesses: ")
+    assert lines[1].startswith(
+        "  was two-state, for journal: Journal, version: Version, decision: Decision, witnesses: "
+    )
     assert lines[-3:] == ["  is  always", "      true", ""]
     after = reviewed.read(reviewed.file_of(FAILOVER))
     assert after == {**before, ("promise", "a_journal_only_grows"): "always\ntrue"}
