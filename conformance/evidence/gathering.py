@@ -17,7 +17,8 @@ from conformance.evidence.lassos import Lasso, read_lassos
 from conformance.evidence.logs import is_logged, logged
 from conformance.evidence.reviewed import differences
 from conformance.evidence.staleness import Part, earlier, stale
-from conformance.evidence.variants import promises_of
+from conformance.evidence.variants import shown_by, still_breaks
+from conformance.evidence.witnesses import firsts, read_witnesses, weakened
 from conformance.logs.verdict import Verdict
 from conformance.mutation.status import Held, held
 from conformance.protocols import DRIVEN, NOT_REPLAYED, REPLAYED, base
@@ -45,7 +46,6 @@ from model.machines.simulate import Simulation, simulate
 from model.proof.forgetting import note_proof
 from model.proof.prove import Proof, prove
 from model.proof.wellformed import wellformed
-from model.reference.interpreter import Interpreter
 
 SIMULATED_RUNS = 60
 SIMULATED_STEPS = 50
@@ -262,6 +262,7 @@ def gather(
     steps: list[Callable[[], None]] = [
         lambda: _prove(found, told),
         lambda: notice(found, vectors(), stated),
+        lambda: notice_witnesses(found, vectors(), stated),
         lambda: notice_lassos(found, current_lassos(found, stated), stated),
     ]
     steps += [lambda: _replay(found, vectors, "memory", None, told)] * found.replayed
@@ -370,20 +371,24 @@ def _find_way(found: Evidence, told: Told, states_max: int) -> bool:
 
 
 def notice(found: Evidence, vectors: Sequence[Vector], stated: Protocol) -> None:
-    """Executes the counterexample of every variant: at its end a promise must be broken, or the promise was weakened."""
+    """Executes the counterexamples of every variant: at its end each breaks its promise, or the promise was weakened."""
     variants = {stated.with_variant(variant).name: variant for variant in stated.variants}
     for vector in vectors:
         if vector.diverges_at is None:
             continue
-        variant, trace = variants[vector.protocol.name], vector.trace
-        interpreter = Interpreter(vector.protocol, trace.configuration)
-        before, after = trace.states[-2:]
-        _, events = interpreter.apply(before, trace.steps[-1])
-        if interpreter.violated(before, after, events, promises_of(variant)) is not None:
+        variant = variants[vector.protocol.name]
+        promises = shown_by(vector, variant, stated)
+        if not still_breaks(vector, promises):
+            found.unnoticed.append(f"{variant.name} (it broke {', '.join(promise.name for promise in promises)})")
+        elif variant.name not in found.noticed:
             found.noticed.append(variant.name)
-        else:
-            promises = ", ".join(promise.name for promise in promises_of(variant))
-            found.unnoticed.append(f"{variant.name} (it broke {promises})")
+
+
+def notice_witnesses(found: Evidence, vectors: Sequence[Vector], stated: Protocol) -> None:
+    """Compares the steps at which the runs that are written by hand reach each witness with those that are kept."""
+    by_hand = {file.stem for file in trace_files(vectors_of(stated)) if file.parent.name not in _GENERATED}
+    reached = firsts(stated, [vector for vector in vectors if vector.name in by_hand and vector.diverges_at is None])
+    found.unmet += weakened(read_witnesses(stated), reached, stated)
 
 
 def notice_lassos(found: Evidence, lassos: Sequence[Lasso], stated: Protocol) -> None:

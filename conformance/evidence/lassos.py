@@ -17,6 +17,7 @@ from conformance.evidence.mistakes import Mistake
 from conformance.evidence.staleness import stale
 from conformance.protocols import again, base
 from impl.cli.exits import Exit, Problem
+from model.bad_input import BadInput
 from model.explore.live import live
 from model.language import Eventuality, Protocol, Variant
 from model.reference import itf
@@ -88,8 +89,9 @@ def write_lassos(protocol: Protocol, told: Callable[[str], None]) -> None:
     """Writes the lassos of all variants; nothing is written unless all of them are found. `told`: hears each variant's name.
 
     Raises:
-        Mistake: no configuration shows that a variant breaks what it names.
+        Mistake: no configuration shows that a variant breaks what it names, or an eventuality says less than it did.
     """
+    _refuse_weaker(protocol)
     found: list[Lasso] = []
     for variant in protocol.variants:
         if hopes_of(variant):
@@ -105,6 +107,31 @@ def write_lassos(protocol: Protocol, told: Callable[[str], None]) -> None:
         itf.write(shown, path_of(variant, eventuality, protocol), protocol.with_variant(variant), meta=meta)
 
 
+def _refuse_weaker(protocol: Protocol) -> None:
+    """What broke an eventuality still does: a run is not replaced by another one because less is promised, or more is fair.
+
+    A run that the statement or the variant no longer takes is replaced in silence.
+    """
+    for variant in protocol.variants:
+        for eventuality in hopes_of(variant):
+            path = path_of(variant, eventuality, protocol)
+            try:
+                lasso = _read(path, variant, eventuality, protocol)
+            except BadInput:
+                continue
+            if not lasso.still_breaks(protocol):
+                raise Mistake(
+                    f"The lassos of {protocol.name} are not written: {path} breaks {eventuality.name} no longer, which promises "
+                    f"less than it did, or more is fair. If that is meant, delete the file. To see the run, run "
+                    f"`{again(f'show {path}')}`."
+                )
+
+
+def _read(path: Path, variant: Variant, eventuality: Eventuality, protocol: Protocol) -> Lasso:
+    trace, meta, _ = itf.read_with_meta(path, protocol)
+    return Lasso(variant, eventuality, trace, bool(meta.get("forgets")))
+
+
 def read_lassos(protocol: Protocol) -> list[Lasso]:
     """Reads the lassos of all variants.
 
@@ -118,6 +145,5 @@ def read_lassos(protocol: Protocol) -> list[Lasso]:
             path = path_of(variant, eventuality, protocol)
             if not path.exists():
                 raise Problem(stale(["lassos"], protocol, f"{path} is missing"), Exit.BAD_INPUT)
-            trace, meta, _ = itf.read_with_meta(path, protocol)
-            found.append(Lasso(variant, eventuality, trace, bool(meta.get("forgets"))))
+            found.append(_read(path, variant, eventuality, protocol))
     return found
