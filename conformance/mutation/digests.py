@@ -38,7 +38,7 @@ ENGINES: Final = ("model.", "conformance.mutation.")
 CORES_BY: Final = "conformance.mutation.cores.engines"
 REPLAYS: Final = (
     *("conformance.replay.", "conformance.bindings.", "conformance.mutation.", "conformance.vectors."),
-    *("model.", "impl."),
+    *("conformance.logs.recorded.", "model.", "impl."),
 )
 LOGS_BY: Final = "conformance.mutation.logs"
 LOGS: Final = ("conformance.logs.", "impl.", "model.matching.")

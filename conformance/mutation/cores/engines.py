@@ -2,9 +2,9 @@
 
 | engine | asks |
 |---|---|
-| `vectors` | every shipped run of the protocol, in lock-step |
+| `vectors` | every shipped run of the protocol, in lock-step, with what is recorded of it (`conformance.logs.recorded`) |
 | `negative` | every shipped run of a variant, up to where it leaves the protocol |
-| `free` | runs by chance (`conformance.mutation.cores.free_runs`), in lock-step |
+| `free` | runs by chance (`conformance.mutation.cores.free_runs`), in lock-step, recorded too |
 | `logs` | the logs of a fleet that runs freely with these cores: are they a behaviour of the specification? |
 
 A mutant is replayed only in the runs that execute the line that it changes (`conformance.mutation.cores.executed`); in the others
@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ from conformance.bindings.observe import OBSERVED
 from conformance.logs.fleet import record_in_memory
 from conformance.logs.one_pass import validate
 from conformance.logs.reading import LogFile
+from conformance.logs.recorded import LINE, RECORDING
 from conformance.mutation.cores.executed import Lines, comes_to, lines_of
 from conformance.mutation.cores.free_runs import free_runs
 from conformance.mutation.cores.source import Mutant
@@ -77,7 +78,7 @@ _MEMO: Final = Memo()
 
 def _with_lines(runs: Iterable[Vector]) -> _Runs:
     with open_target("memory") as memory:
-        return [(run, lines_of(lambda item=run: replay_all([item], memory, memo=_MEMO))) for run in runs]  # type: ignore[misc] # a default binds it
+        return [(run, lines_of(partial(replay_all, [run], memory, memo=_MEMO, drivers=RECORDING))) for run in runs]
 
 
 def _replayed(runs: _Runs, cores: Cores, mutant: Mutant | None) -> Answer:
@@ -87,7 +88,7 @@ def _replayed(runs: _Runs, cores: Cores, mutant: Mutant | None) -> Answer:
         return SURVIVES
     try:
         with open_target("memory") as memory:
-            found = replay_all(asked, memory, cores=cores, stop_at_divergence=True, memo=_MEMO)
+            found = replay_all(asked, memory, cores=cores, stop_at_divergence=True, memo=_MEMO, drivers=RECORDING)
     except Exception as problem:  # ours follow all runs, so it is the mutant that brings the replay down
         return Kill(Check(COMPARED, "replay"), f"ends with {type(problem).__name__}")
     if found.divergence is not None:
@@ -111,7 +112,7 @@ def comparisons(protocol: Protocol) -> list[Check]:
     }
     state = [symbol.name for symbol in protocol.symbols if symbol.name not in unseen[protocol.name]]
     refusals = [f"refusal: {item.name}" for item in DRIVERS[protocol.name].spontaneous]
-    return [Check(COMPARED, name) for name in (*state, *refusals)]
+    return [Check(COMPARED, name) for name in (*state, LINE, *refusals)]
 
 
 def compared(field: str) -> str:
@@ -149,15 +150,15 @@ def _logged(protocol: Protocol, cores: Cores, mutant: Mutant | None) -> Answer:
 
 ENGINES: Final[Mapping[str, tuple[str, Engine]]] = {
     "vectors": (
-        "every shipped run of the protocol, in lock-step",
+        "every shipped run of the protocol, in lock-step, with the lines that are recorded of it",
         lambda protocol, cores, mutant: _replayed(_shipped(protocol)[0], cores, mutant),
     ),
     "negative": (
-        "every shipped run of a variant, up to the step at which it leaves the protocol",
+        "the same for every shipped run of a variant, up to the step at which it leaves the protocol",
         lambda protocol, cores, mutant: _replayed(_shipped(protocol)[1], cores, mutant),
     ),
     "free": (
-        "runs by chance from fixed seeds, in lock-step",
+        "the same for runs by chance from fixed seeds",
         lambda protocol, cores, mutant: _replayed(_free(protocol), cores, mutant),
     ),
     "logs": ("the logs of a fleet that runs freely, validated", _logged),
