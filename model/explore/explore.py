@@ -29,6 +29,7 @@ from model.explore.kernel.ground import Ground
 from model.explore.kernel.layout import lay_out
 from model.language import Eventuality, Promise, Protocol, Sometimes
 from model.reference.configuration import Configuration
+from model.reference.cut import Cut, counted_by_number
 from model.reference.interpreter import Interpreter
 from model.reference.state import Occurrence, State, Trace, initial_state
 
@@ -59,6 +60,9 @@ class Exploration:
     """The reachable claims that were reached, with the depth; -1: in a step."""
     actions: frozenset[str]
     """Actions that were taken."""
+    cut: Mapping[Cut, int]
+    """Steps that were not taken, because they would have left the bounds, in the states whose steps were taken."""
+    bounds: Mapping[str, int]
     seconds: float
     compile_seconds: float
     """Grounding, generating and compiling; close to zero from the second time on."""
@@ -73,6 +77,11 @@ class Exploration:
     peak_bytes: int = 0
     """Of the whole process, when the search ended."""
 
+    @property
+    def said(self) -> str:
+        """The verdict in words: what holds where steps were cut holds within the bounds only."""
+        return "holds within the bounds" if self.verdict == "holds" and self.cut else self.verdict
+
     def as_json(self) -> dict[str, Any]:
         """The result as the command line writes it."""
         return {
@@ -83,6 +92,7 @@ class Exploration:
             "complete": self.complete,
             "verdict": self.verdict,
             "violated": self.violated or None,
+            "cut": counted_by_number(self.cut),
             "seconds": round(self.seconds, 3),
             "compile_seconds": round(self.compile_seconds, 3),
             "words": self.words,
@@ -136,7 +146,7 @@ class Kernel:
         )
         layout = lay_out(ground, claim_expressions(ground, claims), everything=everything, words_min=words_min)
         text = Emitter(ground, layout, claims, forget_spent=forget_spent, labelled=labelled).text()
-        compiled = compile_module(text, ("expand", "check", "owed", "goals"))
+        compiled = compile_module(text, ("expand", "check", "owed", "cut", "goals"))
         interpreter = Interpreter(protocol, configuration)
         seconds = time.perf_counter() - started
         return cls(ground, layout, claims, compiled, interpreter, forget_spent, seconds, list(ground.initial))
@@ -159,6 +169,19 @@ class Kernel:
         """The result of `check` for a state: promises broken, and from bit `STATE_BITS` on claims reached."""
         into = (ctypes.c_uint64 * self.layout.words)(*self.pack(state))
         return call(self.compiled.addresses["check"], into)
+
+    def cut(self, state: State) -> dict[Cut, int]:
+        """How many steps are cut in a state, by reason."""
+        return self.cut_in(np.array(self.pack(state), np.uint64), 1)
+
+    def cut_in(self, states: Any, count: int) -> dict[Cut, int]:
+        """How many steps are cut in the first of these packed states, by reason."""
+        cuts = self.ground.cut_reasons()
+        counts = np.zeros(max(len(cuts), 1), np.uint64)
+        if cuts:
+            address = np.uint64(self.compiled.addresses["cut"])
+            search.count_cut(address, states, self.layout.words, count, counts)
+        return {cut: int(number) for cut, number in zip(cuts, counts, strict=False) if number}
 
     def broken(self, state: State) -> list[str]:
         """The promises about states that a state breaks."""
@@ -321,6 +344,8 @@ class _Search:
             trace,
             reached,
             frozenset(action.name for bit, action in enumerate(self._kernel.ground.actions) if taken >> bit & 1),
+            self._kernel.cut_in(self._states, int(self._progress[search.HEAD])),
+            self._configuration.bounds,
             seconds,
             self._kernel.seconds,
             self._words,

@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from model.language import Promise, Protocol
 from model.machines.machines import Contradiction, System
 from model.reference.configuration import Configuration
+from model.reference.cut import Cut, counted_by_number
 from model.reference.interpreter import NO_EVENTS, Interpreter
 from model.reference.state import Occurrence, State, Trace, initial_state
 
@@ -45,6 +46,9 @@ class Simulation:
     """How often each action was taken."""
     reached: frozenset[str]
     """The reachable claims that were reached."""
+    cut: Mapping[Cut, int]
+    """Steps that were not possible in the states of the runs, because they would have left the bounds."""
+    bounds: Mapping[str, int]
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
@@ -57,6 +61,7 @@ class Simulation:
             "verdict": self.verdict,
             "violated": self.violated or None,
             "actions": dict(sorted(self.actions.items())),
+            "cut": counted_by_number(self.cut),
             "seconds": round(self.seconds, 3),
         }
 
@@ -78,6 +83,7 @@ class _Counts:
         self.steps = 0
         self.actions: Counter[str] = Counter()
         self.reached: set[str] = set()
+        self.cut: Counter[Cut] = Counter()
         self._progress = progress
 
     def step(self, action: str) -> None:
@@ -130,6 +136,8 @@ def simulate(
         trace,
         counts.actions,
         frozenset(counts.reached),
+        counts.cut,
+        configuration.bounds,
         seconds,
     )
 
@@ -185,8 +193,11 @@ def _machine(protocol: Protocol, configuration: Configuration, counts: _Counts) 
 
         def look(self) -> None:
             self.enabled = {}
-            for occurrence in system.enabled():
-                self.enabled.setdefault(occurrence.action, []).append(occurrence)
+            for occurrence, cut in system.guarded():
+                if cut is None:
+                    self.enabled.setdefault(occurrence.action, []).append(occurrence)
+                else:
+                    counts.cut[cut] += 1
 
         def take(self, action: str, number: int) -> None:
             among = self.enabled[action]

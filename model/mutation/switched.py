@@ -60,7 +60,7 @@ class Switched:
         layout = lay_out(ground, claim_expressions(ground, claims))
         emitter = Emitter(ground, layout, claims, forget_spent=forget_spent, switched=True)
         names = tuple(f"action{number}" for number in range(len(ground.actions)))
-        compiled = compile_module(emitter.text(), ("expand", "check", "owed", "goals", *names), level=LEVEL)
+        compiled = compile_module(emitter.text(), ("expand", "check", "owed", "cut", "goals", *names), level=LEVEL)
         self._addresses = [compiled.addresses[name] for name in names]
         self._interpreter = Interpreter(protocol, configuration)
         self._kernel = Kernel(

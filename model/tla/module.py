@@ -270,7 +270,7 @@ class _Writer:
         parts = [f"Allows({quoted(action.name)}, <<{choices}>>)"]
         for node in action.guard:
             parts.append(f"{scope.text(node, 5, 6)} = TRUE" if branches(node) else scope.text(node, 5))
-        parts += bounds(action.changes, scope)
+        parts += bounds(action, scope)
         unchanged = []
         for symbol in self._variables:
             changes = [change for change in action.changes if change.symbol is symbol]

@@ -5,6 +5,7 @@
 | `expand(state, out, counters) -> n` | writes the n successors of a state consecutively into `out` |
 | `check(state) -> mask` | bit i: promise i is broken; bit 32 + j: claim j is reached |
 | `owed(state) -> 0 or 1` | whether work is outstanding |
+| `cut(state, counts) -> n` | the number of steps that are cut; adds them to `counts`, in the order of `cut_reasons` |
 | `goals(state, out)` | two bits for each goal, see `model.explore.kernel.goals` |
 
 `counters` are six 64-bit numbers that `expand` updates: transitions, those that change the state and are due to roles (not the
@@ -29,7 +30,8 @@ from typing import Final
 from model.bad_input import BadInput
 from model.explore.kernel.boolean import Expression
 from model.explore.kernel.goals import GOALS_OF_A_WORD, Goal
-from model.explore.kernel.ground import AFTER, Ground, Instance
+from model.explore.kernel.ground import AFTER, Ground
+from model.explore.kernel.instances import Instance
 from model.explore.kernel.layout import Layout
 from model.language import Action, Message, Promise, Sometimes
 from model.language.protocol import ENVIRONMENT_ROLES
@@ -225,7 +227,7 @@ class Emitter:
         actions = enumerate(self._ground.actions)
         inside = not self._switched
         parts = [self.function(f"action{number}", number, action, internal=inside) for number, action in actions]
-        return "\n".join([*parts, self._expand(), self._check(), self._owed(), self._goals()])
+        return "\n".join([*parts, self._expand(), self._check(), self._owed(), self._cut(), self._goals()])
 
     def _expand(self) -> str:
         calls = ["define i64 @expand(ptr %state, ptr noalias %out, ptr noalias %counters) {"]
@@ -406,6 +408,21 @@ class Emitter:
         owed = self._ground.truth(definition.value.node, {}) if definition is not None else False
         code.do(f"ret i64 {code.put(f'zext i1 {code.truth(owed, words)} to i64')}")
         return "\n".join(["define i64 @owed(ptr %state) {", *code.lines, "}"])
+
+    def _cut(self) -> str:
+        code = _Code(self._layout)
+        words = self._load(code)
+        total = "0"
+        for place, cut in enumerate(self._ground.cut_reasons()):
+            count = "0"
+            for step in self._ground.cuts:
+                if step.why == cut:
+                    one = code.put(f"zext i1 {code.truth(step.condition, words)} to i64")
+                    count = code.put(f"add i64 {count}, {one}")
+            code.add(place, count)
+            total = code.put(f"add i64 {total}, {count}")
+        code.do(f"ret i64 {total}")
+        return "\n".join(["define i64 @cut(ptr %state, ptr noalias %counters) {", *code.lines, "}"])
 
     def _goals(self) -> str:
         code = _Code(self._layout)

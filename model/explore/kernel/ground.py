@@ -13,7 +13,9 @@ from math import prod
 
 from model.bad_input import BadInput
 from model.explore.kernel.boolean import Algebra, Expression
+from model.explore.kernel.instances import Assignment, CutStep, Happenings, Instance
 from model.language import Action, Change, Message, Promise, Protocol, Sometimes, Symbol
+from model.language.bounds import written
 from model.language.terms import (
     And,
     Apply,
@@ -35,7 +37,8 @@ from model.language.terms import (
     Variable,
 )
 from model.language.transient import events_in
-from model.reference.configuration import Configuration
+from model.reference.configuration import Configuration, refuse_misread
+from model.reference.cut import Cut
 from model.reference.state import Element, State, elements, initial_state
 
 
@@ -55,31 +58,6 @@ TUPLES_MAX = 10_000
 
 AFTER = 1 << 20
 """The offset from a field's number to the same field after the step."""
-
-Happenings = tuple[tuple[Symbol, tuple[int, ...], Expression], ...]
-"""The events of a step with their arguments and conditions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """If the condition holds before the step, the field has the value after it."""
-
-    field: int
-    condition: Expression
-    value: int
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """An action with its choices, grounded."""
-
-    action: Action
-    choices: tuple[int, ...]
-    taken: tuple[int, ...]
-    """The fields of the messages that it takes: the quickest test."""
-    guard: Expression
-    assignments: tuple[Assignment, ...]
-    events: Happenings
 
 
 class _Possible(dict[int, set[int]]):
@@ -106,6 +84,7 @@ class Ground:
         any_constants: bool = False,
         also: Sequence[Action] = (),
     ) -> None:
+        refuse_misread(protocol, configuration)
         self.protocol = protocol
         self.configuration = configuration
         self.sizes: dict[type[Value], tuple[Element, ...]] = {
@@ -132,6 +111,7 @@ class Ground:
         self.algebra = Algebra(self.possible)
         self.actions = [action for action in protocol.actions if action.name not in configuration.without]
         self.instances: list[Instance] = []
+        self.cuts: list[CutStep] = []
         self._in_steps: dict[tuple[int, int], tuple[Instance, Expression]] = {}
         self._truths: dict[tuple[int, Happenings | None], list[Expression]] = {}
         self._heard: dict[int, tuple[Promise | Sometimes, frozenset[Symbol]]] = {}
@@ -143,6 +123,10 @@ class Ground:
             self._settle(self.actions)
             if also:
                 self._settle([*self.actions, *(action for action in also if action.name not in configuration.without)])
+
+    def cut_reasons(self) -> list[Cut]:
+        """Why steps may be cut, in a fixed order."""
+        return sorted({step.why for step in self.cuts})
 
     def _refuse_what_is_too_large(self) -> None:
         """Grounding loops over all argument combinations; a loop that would not end is refused at once."""
@@ -178,7 +162,7 @@ class Ground:
         candidates = [(action, choices) for action in actions for choices in self._choices(action)]
         while True:
             before = sum(map(len, self.possible.values()))
-            self.instances = []
+            self.instances, self.cuts = [], []
             for action, choices in candidates:
                 instance = self.instance(action, choices)
                 if instance is not None:
@@ -195,7 +179,7 @@ class Ground:
                 yield choices
 
     def instance(self, action: Action, choices: tuple[int, ...]) -> Instance | None:
-        """An action with its choices; None if it can never be enabled."""
+        """An action with its choices; None if it can never be enabled. When it is cut is added to `cuts`."""
         environment = dict(zip(action.parameters, choices, strict=True))
         parts = []
         for node in action.guard:
@@ -206,33 +190,39 @@ class Ground:
         guard = self.algebra.conjunction(parts)
         if guard is False:
             return None
+        for why, condition in self.leaving(action, environment, guard):
+            here = self.algebra.conjunction((guard, condition))
+            if here is not False:
+                self.cuts.append(CutStep(action, choices, why, here))
+            guard = self.algebra.conjunction((guard, self.algebra.negation(condition)))
+        if guard is False:
+            return None
         taken = []
         for message in action.takes:
             arguments = tuple(self._constant(node, environment) for node in message.arguments)
             taken.append(self.field[message.symbol, arguments])
-        assignments: list[Assignment] = []
-        for change in action.changes:
-            for assignment in self._assignments(change, environment, guard):
-                if assignment.field == BEYOND:  # the step exceeds a bound
-                    guard = self.algebra.conjunction((guard, self.algebra.negation(assignment.condition)))
-                else:
-                    assignments.append(assignment)
-        if guard is False:
-            return None
+        assignments = tuple(
+            assignment for change in action.changes for assignment in self._assignments(change, environment, guard)
+        )
         events = []
         for emitted in action.emits:
             for arguments, condition in self._tuples(emitted.arguments, environment):
                 events.append((emitted.symbol, arguments, condition))
-        return Instance(action, choices, tuple(taken), guard, tuple(assignments), tuple(events))
+        return Instance(action, choices, tuple(taken), guard, assignments, tuple(events))
 
-    def beyond(self, action: Action, environment: Environment, guard: Expression) -> Expression:
-        """The condition under which an action with a true guard would exceed a bound."""
-        return self.algebra.disjunction(
-            assignment.condition
-            for change in action.changes
-            for assignment in self._assignments(change, environment, guard)
-            if assignment.field == BEYOND
-        )
+    def leaving(self, action: Action, environment: Environment, guard: Expression) -> list[tuple[Cut, Expression]]:
+        """Why an action with a true guard may be cut, in order, and under which condition."""
+        found: dict[Cut, list[Expression]] = {}
+        for term in written(action):
+            for values in product(*(range(len(self.sizes[binder.sort])) for binder in term.binders)):
+                inner = {**environment, **dict(zip(term.binders, values, strict=True))}
+                condition = self.truth(term.condition, inner)
+                for value, when in self.value(term.node, inner) if condition is not False else ():
+                    out = self.algebra.conjunction((condition, when))
+                    outside = not 0 <= value < len(self.sizes[term.sort])
+                    if outside and self.algebra.conjunction((guard, out)) is not False:
+                        found.setdefault(Cut(action.name, term.sort.__name__, value > 0), []).append(out)
+        return [(cut, self.algebra.disjunction(found[cut])) for cut in sorted(found)]
 
     def open_variables(self, variables: Sequence[Variable]) -> dict[Variable, Open]:
         """Additional fields for the values of variables, the same ones for the same positions in the sequence."""
@@ -269,10 +259,8 @@ class Ground:
                     effective = self.algebra.conjunction((reached, when))
                     if self.algebra.conjunction((guard, effective)) is False:
                         continue
-                    if place is None or value >= self._size(change.symbol):
-                        yield Assignment(BEYOND, effective, 0)
-                        continue
-                    yield Assignment(place, effective, value)
+                    if place is not None and 0 <= value < self._size(change.symbol):  # otherwise the step is cut
+                        yield Assignment(place, effective, value)
 
     def _size(self, symbol: Symbol) -> int:
         return 2 if symbol.result is Formula else len(self.sizes[symbol.result])
@@ -300,7 +288,7 @@ class Ground:
             case Named(_, _, body):
                 return inner(body)
             case Compare(operator, left, right):
-                return self._compare(operator, node_cases(self, left, environment, after), right, environment, after)
+                return self._compare(operator, self.value(left, environment, after=after), right, environment, after)
             case Not(operand):
                 return self.algebra.negation(inner(operand))
             case And(operands):
@@ -335,7 +323,7 @@ class Ground:
                 raise TypeError(f"{node} is not a formula")
 
     def _compare(self, operator: str, lefts: Cases, right: Node, environment: Environment, after: bool) -> Expression:
-        rights = node_cases(self, right, environment, after)
+        rights = self.value(right, environment, after=after)
         return self.algebra.disjunction(
             self.algebra.conjunction((when, also))
             for left, when in lefts
@@ -347,7 +335,7 @@ class Ground:
         self, symbol: Symbol, arguments: Sequence[Node], environment: Environment, after: bool, later: bool
     ) -> Expression:
         parts = []
-        cases = [node_cases(self, node, environment, after) for node in arguments]
+        cases = [self.value(node, environment, after=after) for node in arguments]
         for combination in product(*cases):
             place = self.field.get((symbol, tuple(value for value, _ in combination)))
             if place is not None:
@@ -402,7 +390,7 @@ class Ground:
             case Apply(symbol, arguments, later):
                 found = {}
                 shift = AFTER * (after or later)
-                cases = [node_cases(self, argument, environment, after) for argument in arguments]
+                cases = [self.value(argument, environment, after=after) for argument in arguments]
                 for combination in product(*cases):
                     place = self.field.get((symbol, tuple(value for value, _ in combination)))
                     if place is not None:
@@ -488,12 +476,3 @@ class Ground:
         assert isinstance(symbol, Message)
         environment = dict(zip(symbol.parameters, arguments, strict=True))
         return self.truth(symbol.spent, environment, after=True)
-
-
-BEYOND = -1
-"""The field of an assignment beyond a bound: the instance is disabled where its condition holds."""
-
-
-def node_cases(ground: Ground, node: Node, environment: Environment, after: bool) -> Cases:
-    """The cases of an argument or operand."""
-    return ground.value(node, environment, after=after)

@@ -209,6 +209,13 @@ def run(
 
 
 @nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+def count_cut(cut: Any, states: Any, words: int, count: int, counts: Any) -> None:
+    """Adds up the steps that are cut in the first states."""
+    for number in range(count):
+        call2(cut, states.ctypes.data + number * words * 8, counts.ctypes.data)
+
+
+@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
 def predecessor(
     shape: Any, expand: Any, states: Any, start: int, end: int, target: Any, gathered: Any, counters: Any
 ) -> int:
