@@ -11,12 +11,14 @@ import click
 from rich.console import Console
 
 from conformance.mutation.cores.loading import line_of
-from conformance.mutation.cores.rows import count_of, made_anew
+from conformance.mutation.cores.rows import count_of
+from conformance.mutation.cores.rows import made as made_of_cores
 from conformance.mutation.differences import differences
 from conformance.mutation.digests import changes
 from conformance.mutation.figures import REMEDY, Summary, path_of, summary_of
 from conformance.mutation.figures import read as read_summary
 from conformance.mutation.figures import write as write_summary
+from conformance.mutation.kept import Keeping
 from conformance.mutation.making import made
 from conformance.mutation.status import HALVES, held
 from conformance.mutation.table import IMPLEMENTATION, STATEMENT, Half, Matrix, read, rows_path, shown_path, write
@@ -53,7 +55,7 @@ COVERED: Final = HALVES[STATEMENT].protocols
     "--check",
     "only_check",
     is_flag=True,
-    help="Write no checked-in file; exit with 1 if a summary is stale.",
+    help="Ask everything again, and write no checked-in file; exit with 1 if a summary is stale.",
 )
 @click.option("--shown", "only_shown", is_flag=True, help="Mutate nothing; print the checked-in summaries.")
 @json_option
@@ -75,7 +77,9 @@ def matrix(
     its source. It is killed if it diverges in lock-step from a vector, a run of a variant or a free run, or if the logs of a fleet
     of it do not fit the statement. A survivor fails the build unless it has a written reason.
 
-    The full tables are written to build/mutation; a summary of each is checked in. Both halves take about ten minutes.
+    The full tables are written to build/mutation; a summary of each is checked in. All of them take about ten minutes the first
+    time. Answers are kept in the user's cache folder by what they depend on, so only what changed is asked again; --check asks
+    everything again.
 
     \b
     Examples:
@@ -94,7 +98,7 @@ def matrix(
     if only_status:
         return int(_status(protocols, halves, console, json_file))
     started = time.perf_counter()
-    tables = [] if only_shown else _made(protocols, halves)
+    tables = [] if only_shown else _made(protocols, halves, Keeping(anew=only_check))
     summaries = _checked_in(protocols, halves) if only_shown else [summary_of(table, foot(table)) for table in tables]
     seconds = time.perf_counter() - started
     result, codes = Result("matrix", seconds=seconds), []
@@ -182,15 +186,15 @@ def _checked_in(protocols: Sequence[Protocol], halves: Sequence[Half]) -> list[S
     return found
 
 
-def _made(protocols: Sequence[Protocol], halves: Sequence[Half]) -> list[Matrix]:
+def _made(protocols: Sequence[Protocol], halves: Sequence[Half], keeping: Keeping) -> list[Matrix]:
     found = []
     if STATEMENT in halves:
         with progress_bar("Mutants of the statement") as progress:
-            found += made(protocols, lambda done, total: progress(done, "questions", total))
+            found += made(protocols, lambda done, total: progress(done, "questions", total), keeping)
     if IMPLEMENTATION in halves:
         for protocol in protocols:
             with progress_bar(f"Mutants of the cores of {protocol.name}", count_of(protocol)) as progress:
-                found.append(made_anew(protocol, progress))
+                found.append(made_of_cores(protocol, keeping, progress))
     return found
 
 
