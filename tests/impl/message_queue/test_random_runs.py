@@ -85,7 +85,10 @@ class Run:
             (3, partial(self._port, host, vpc, came=True)),
             (2, partial(self._port, host, vpc, came=False)),
             (2, partial(network.revise, vpc, self.generator.randbytes(3))),
-            (3, lambda: network.perform(network.dpm.regroup(vpc, min(choose([0, 2, 3, 3]), network.dpm.vpc(vpc).size)))),
+            (
+                3,
+                lambda: network.perform(network.dpm.regroup(vpc, min(choose([0, 2, 3, 3]), network.dpm.vpc(vpc).size))),
+            ),
             (1, partial(network.start, host)),
             (1, network.crash_dpm),
             (1, partial(self._silence, host)),
