@@ -6,6 +6,7 @@ The configurations in a folder `live` are for eventualities: in them every proce
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -48,19 +49,25 @@ def of_scenarios(protocol: Protocol) -> list[Configuration]:
     return [load(path, protocol) for path in sorted((folder(protocol) / SCENARIOS).glob("*.toml"))]
 
 
-def _paths(protocol: Protocol) -> dict[str, Path]:
-    """The files of all configurations of a protocol, by name."""
+def paths(protocol: Protocol) -> dict[str, Path]:
+    """The files of all configurations of a protocol, by name: those that are explored, the live ones, those of scenarios."""
     folders = (folder(protocol), live_folder(protocol), folder(protocol) / SCENARIOS)
     return {path.stem: path for each in folders for path in sorted(each.glob("*.toml"))}
 
 
 def first(protocol: Protocol) -> str:
-    """The default configuration of a protocol: the one that leaves out the fewest actions."""
+    """The default configuration of a protocol: the one that leaves out the fewest actions.
+
+    Raises:
+        Problem: it has none.
+    """
 
     def left_out(name: str) -> int:
         configuration = find(name, protocol)
         return len(configuration.without) + len(configuration.only)
 
+    if not names(protocol):
+        raise Problem(f"{protocol.name} has no configuration of its own; name one with --config", Exit.BAD_INPUT)
     return min(names(protocol), key=left_out)
 
 
@@ -71,7 +78,7 @@ def every_name() -> list[str]:
 
 def path_of(name: str, protocol: Protocol) -> Path:
     """The file of a named configuration."""
-    return _paths(protocol)[name]
+    return paths(protocol)[name]
 
 
 def find(name: str, protocol: Protocol) -> Configuration:
@@ -81,12 +88,29 @@ def find(name: str, protocol: Protocol) -> Configuration:
         Problem: there is none of this name.
         BadInput: the file cannot be read, or is malformed.
     """
-    known = _paths(protocol)
+    known = paths(protocol)
     if name in known:
         return load(known[name], protocol)
     if not Path(name).suffix:
-        raise Problem(f"{no_such('configuration', name, known)}, or a TOML file", Exit.BAD_INPUT)
-    return load(Path(name), protocol)
+        raise _unknown(name, known)
+    found = load(Path(name), protocol)
+    _given[found.name] = name
+    return found
+
+
+_given: dict[str, str] = {}
+
+
+def given(name: str) -> str:
+    """What `--config` takes for a configuration of this name: its file, if it was read from one that the user named."""
+    return _given.get(name, name)
+
+
+def _unknown(name: str, known: Iterable[str]) -> Problem:
+    names = list(known)
+    if not names:
+        return Problem(f"unknown configuration {name!r}; name a TOML file, as in {name or 'lock'}.toml", Exit.BAD_INPUT)
+    return Problem(f"{no_such('configuration', name, names)}, or a TOML file", Exit.BAD_INPUT)
 
 
 def meant(config: str | None, protocol_name: str | None, variant: str | None) -> Protocol:
@@ -99,13 +123,15 @@ def meant(config: str | None, protocol_name: str | None, variant: str | None) ->
         return wanted(protocol_name, variant)[0]
     if config is not None and not Path(config).suffix:
         for protocol in PROTOCOLS:
-            if config in _paths(protocol):
+            if config in paths(protocol):
                 return protocol
-        raise Problem(f"{no_such('configuration', config, every_name())}, or a TOML file", Exit.BAD_INPUT)
+        raise _unknown(config, every_name())
     return named(PROTOCOLS[0].name)
 
 
 CONFIG_HELP: Final = (
     f"A configuration by name ({listed(every_name(), 6)}; see conformance/data/configurations), or a TOML file"
+    if every_name()
+    else "A configuration: a TOML file"
 )
 """What --config takes."""

@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from conformance import specification
 from conformance.data.files import PROGRAM
 from impl.cli.console import listed, no_such
 from impl.cli.exits import Exit, Problem
@@ -17,8 +18,8 @@ from spec.on_demand.protocol import PROTOCOL as ON_DEMAND
 from spec.slots.protocol import PROTOCOL as SLOTS
 from spec.small_networks.protocol import PROTOCOL as SMALL_NETWORKS
 
-PROTOCOLS: Final = (ON_DEMAND, SMALL_NETWORKS, MESSAGE_QUEUE, SLOTS, FAILOVER)
-"""In reading order. The names of protocols, configurations and variants are unique over all of them."""
+PROTOCOLS: Final = specification.stated((ON_DEMAND, SMALL_NETWORKS, MESSAGE_QUEUE, SLOTS, FAILOVER))
+"""In reading order; only the user's own, if that is a file. The names of protocols, configurations and variants are unique."""
 
 DRIVEN: Final = frozenset({ON_DEMAND.name, MESSAGE_QUEUE.name})
 """The protocols that are replayed, and whose processes are asked after every step what else they would do; their deployments write

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,6 +144,35 @@ class Role(ABC):
 def answered(answer: Answer) -> Work:
     """The outputs of an answer, and its effects."""
     return answer if isinstance(answer, Effects) else (yield from answer)
+
+
+def preceded(answer: Answer, before: Callable[[Output], Iterable[Output]]) -> Work:
+    """The outputs of an answer, each after those that come `before` it, and its effects."""
+    if isinstance(answer, Effects):
+        return answer
+    reply: Any = None
+    problem: NotAllowed | Unreachable | None = None
+    while True:
+        try:
+            output = answer.send(reply) if problem is None else answer.throw(problem)
+        except StopIteration as ended:
+            effects: Effects = ended.value
+            return effects
+        yield from before(output)
+        reply = problem = None
+        try:
+            reply = yield output
+        except (NotAllowed, Unreachable) as raised:
+            problem = raised
+
+
+def listen_anew(topic: str, *, is_registered: bool) -> Work:
+    """After a registration the host's topic is a different one of the same name; after a withdrawal nobody reads it."""
+    yield StopListening(topic)
+    if is_registered:
+        with suppress(NotAllowed):  # withdrawn in the meantime: its deregistration will arrive
+            yield Listen(topic)
+    return Effects()
 
 
 def run(work: Work, perform: Callable[[Output], Any]) -> Effects:

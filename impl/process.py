@@ -32,12 +32,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from itertools import groupby
 from typing import Final
 
 from impl.core import ADMINISTRATION, Effects, Event, Send
-from impl.errors import NotAllowed, SlotTaken, Unreachable
+from impl.errors import NotAllowed, SlotTaken
 from impl.events.recorder import Recorder
 from impl.messages import Published
 from impl.outputs import (
@@ -52,6 +51,7 @@ from impl.outputs import (
     SetAside,
     StopListening,
     Work,
+    preceded,
 )
 from impl.storage.store import Outgoing
 from impl.transport.interface import Delivery
@@ -154,22 +154,9 @@ class Process:
 
     def _answered(self, answer: Answer) -> Work:
         """The outputs of a role, and its effects. What is owed is acknowledged before a consumer ends, which would give it back."""
-        if isinstance(answer, Effects):
-            return answer
-        go_on = partial(next, answer)
-        while True:
-            try:
-                output = go_on()
-            except StopIteration as ended:
-                effects: Effects = ended.value
-                return effects
-            if self._owed and isinstance(output, StopListening):
-                yield from self.settle()
-            go_on = partial(next, answer)
-            try:
-                yield output
-            except (NotAllowed, Unreachable) as problem:
-                go_on = partial(answer.throw, problem)
+        return preceded(
+            answer, lambda output: self.settle() if self._owed and isinstance(output, StopListening) else ()
+        )
 
     def _perform(self, effects: Effects, taken: str = "") -> Work:
         """The caller's duties of `impl.core`. `taken`: the input message's id in its sender's event log."""
@@ -209,15 +196,12 @@ class Process:
             if len(named) == 1:
                 if not self._role.may_be_lost(sends[0]):
                     raise
-                self.lost(sends[0], problem)
+                kind, topic = type(sends[0].message).__name__, sends[0].topic
+                _LOG.warning("drops a %s for %s, which no longer exists: %s", kind, topic, problem)
                 return Effects()
             for item in named:  # the messages before and after the refused one are published all the same
                 yield from self._publish_messages([item])
         return Effects()
-
-    def lost(self, send: Send, problem: NotAllowed) -> None:
-        """A message was not published, and nobody waits for it."""
-        _LOG.warning("drops a %s for %s, which no longer exists: %s", type(send.message).__name__, send.topic, problem)
 
     def _mark(self) -> Work:
         outgoing, self._unmarked = tuple(self._unmarked), []

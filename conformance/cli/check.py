@@ -403,6 +403,8 @@ def _weak(found: Evidence) -> Iterator[Fault]:
         )
     for item in found.unmet:
         yield _said(f"A scenario fails: {item}.", ("failing scenario", "failing scenarios"), [item])
+    for sentence in found.unreviewed:
+        yield _said(sentence, ("difference from what was reviewed", "differences from what was reviewed"), [sentence])
     for names, never, kind in (
         (found.unreached, "reached", ("state never reached", "states never reached")),
         (found.unused, "taken", ("action never taken", "actions never taken")),
@@ -428,6 +430,12 @@ def _open(found: Evidence) -> Iterator[Fault]:
         explored |= {decision.configuration for decision in found.decisions if decision.complete}
         open_ones = [name for name in (*found.configurations, *found.live_configurations) if name not in explored]
         lines += [f"Not explored to the end: {listed(open_ones)}."] * bool(open_ones)
+        lines += [
+            f"{outcome.eventuality.name}: {live.at_a_bound(decision)}."
+            for decision in found.decisions
+            for outcome in decision.outcomes
+            if outcome.ends_at_a_bound
+        ]
         lines += ["Nothing was proved."] * (found.proof is None)
         undecided = found.simulation is None or found.simulation.verdict == "undecided"
         lines += ["Nothing was simulated."] * undecided

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import click
 
-from conformance.cli import specification
+from conformance import specification
+from impl.cli.console import listed
 from impl.cli.exits import Exit, Problem
 from impl.cli.main import SERVICES
 from impl.cli.program import Command, Commands, run_program
@@ -29,6 +31,7 @@ _HELP: Final[Mapping[str, str]] = {
     "record": "Collect the event logs of a running deployment.",
     "validate": "Decide whether the logs of a deployment are a behavior of the specification.",
     "watch": "Compare a deployment with the specification while it runs.",
+    "agree": "Compare the engines on protocols that are drawn at random.",
     "show": "Print a trace as a table and a sequence diagram.",
     "vectors": "Write the vectors with the state after each step, for other tools.",
     "step": "Take steps of the role machines by hand or from a script.",
@@ -37,6 +40,7 @@ _HELP: Final[Mapping[str, str]] = {
     "matrix": "Mutate the statement and the implementation by rule, and report which check notices.",
     "docs": "Write the documents that are generated from the specification.",
     "golden": "Write all generated files.",
+    "review": "Compare the statement with what was reviewed, or write what was reviewed now.",
 }
 COMMANDS: Final[Mapping[str, Command]] = {
     **{name: Command(f"conformance.cli.{name}", help_text) for name, help_text in _HELP.items()},
@@ -51,20 +55,35 @@ OURS: Final = ("spec", "model", "impl", "conformance")
 class _Checks(Commands):
     """The commands of this program. A specification that cannot be loaded is reported with file and line."""
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        file = specification.file_in_use()
+        if file is not None and cmd_name in COMMANDS and cmd_name not in specification.FROM_A_FILE:
+            able = listed(specification.FROM_A_FILE)
+            raise Problem(f"--spec {file}: a file is no input of {cmd_name}, only of {able}", Exit.BAD_INPUT)
+        return super().get_command(ctx, cmd_name)
+
     def load(self, module: str) -> object:
-        try:
+        with _explained():
             return importlib.import_module(module)
-        except Exception as problem:  # a statement can fail in any way that a program can
-            place = specification.place_of(problem)
-            if place is None:
-                if isinstance(problem, ModuleNotFoundError) and not str(problem.name).startswith(OURS):
-                    sentence = f"This command needs the Python package {problem.name}: install alcor-on-demand[check]"
-                    raise Problem(sentence, Exit.ENVIRONMENT) from problem
-                raise
-            (file, line), text = place, problem.msg if isinstance(problem, SyntaxError) else str(problem)
-            said = " ".join(text.split()) or type(problem).__name__
-            _annotate(file, line, said)
-            raise Problem(f"{os.path.relpath(file)}, line {line}: {said}", Exit.BAD_INPUT) from problem
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turns whatever a specification raises while it is loaded into a sentence with its place."""
+    try:
+        yield
+    except (Problem, BadInput):
+        raise
+    except BaseException as problem:  # a statement can fail, and end the program, in any way that a program can
+        place = specification.place_of(problem)
+        if place is None:
+            if isinstance(problem, ModuleNotFoundError) and not str(problem.name).startswith(OURS):
+                sentence = f"This command needs the Python package {problem.name}: install alcor-on-demand[check]"
+                raise Problem(sentence, Exit.ENVIRONMENT) from problem
+            raise
+        (file, line), said = place, specification.said_by(problem)
+        _annotate(file, line, said)
+        raise Problem(f"{os.path.relpath(file)}, line {line}: {said}", Exit.BAD_INPUT) from problem
 
 
 def _annotate(file: str, line: int, said: str) -> None:
@@ -80,7 +99,8 @@ def _annotate(file: str, line: int, said: str) -> None:
 
 def _use(_: click.Context, __: click.Parameter, folder: Path | None) -> None:
     if folder is not None:
-        specification.use(folder)
+        with _explained():
+            specification.use(folder)
 
 
 @click.group("ondemand", cls=_Checks, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
@@ -88,12 +108,13 @@ def _use(_: click.Context, __: click.Parameter, folder: Path | None) -> None:
 @click.option(
     "--spec",
     envvar="ONDEMAND_SPEC",
-    metavar="FOLDER",
+    metavar="FOLDER|FILE",
     type=click.Path(path_type=Path),
     is_eager=True,
     expose_value=False,
     callback=_use,
-    help="Your own specification: a copy of the folder spec with your changes. [default: the installed one]",
+    help="Your own specification: a copy of the folder spec with your changes, or a Python file that declares one protocol. "
+    "[default: the installed one]",
 )
 def program() -> None:
     """Alcor's on-demand protocol: proved, explored, executed, and replayed on a real broker.

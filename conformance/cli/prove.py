@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from conformance import configurations
 from conformance.cli.asked import Asked, asked_options
 from conformance.protocols import again
 from conformance.report.result import Case, Finding, Result, Section, source_of
@@ -50,7 +51,8 @@ def prove(thorough: bool, asked: Asked) -> int:
             proof = everything(protocol, thorough=thorough, progress=lambda done, total: progress(done, "", total))
         print_proof(proof, protocol, console)
         if proof.verdict == "violated":
-            command = again("explore", variant) if variant else again(f"explore --protocol {protocol.name}")
+            where = f"--protocol {protocol.name}" if configurations.names(protocol) else "--config FILE.toml"
+            command = again("explore", variant) if variant else again(f"explore {where}")
             console.print(f"To look for a run from the initial state: {command}", highlight=False, soft_wrap=True)
         result.cases += cases_of(proof, protocol)
         result.findings += findings_of(proof, protocol, variant)
@@ -113,6 +115,7 @@ KINDS = {
     "text": "the statement is well-formed",
     "alternatives": "exactly one alternative applies",
     "lifecycle": "lifecycles move only as declared",
+    "numbers": "no number falls below 0",
     "always": "promises about states",
     "two-state": "promises about steps",
     "lemma": "lemmas that support them",

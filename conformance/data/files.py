@@ -1,4 +1,4 @@
-"""The data files of a statement: its configurations, scenarios, lassos, and what notices its variants.
+"""The data files of a statement: its configurations, scenarios, lassos, what notices its variants, and its reviewed list.
 
 They are in `conformance/data`, beside the `spec` that is in use. A user's own specification need not have all of them: for a
 protocol that it does not change, the files that come with the engines are used.
@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import Final, Literal
 
 import spec
+from conformance import specification
 
-Kind = Literal["configurations", "scenarios", "seeds", "lassos", "variants"]
+Kind = Literal["configurations", "scenarios", "seeds", "lassos", "variants", "reviewed"]
 KINDS: Final[tuple[Kind, ...]] = ("configurations", "scenarios", "seeds", "lassos", "variants")
+"""What `ondemand golden` writes, or reads to do so. It does not write the reviewed lists."""
 
 SHIPPED: Final = Path(__file__).resolve().parent
 _BESIDE: Final = Path(next(iter(spec.__path__))).resolve().parent
 OWN: Final = _BESIDE / "conformance" / "data"
 """The folder for the specification in use: `SHIPPED`, unless it is the user's own."""
 
-PROGRAM: Final = "ondemand" if OWN == SHIPPED else f"ondemand --spec {os.path.relpath(_BESIDE / 'spec')}"
+_USED: Final = specification.file_in_use() or (_BESIDE / "spec" if OWN != SHIPPED else None)
+PROGRAM: Final = "ondemand" if _USED is None else f"ondemand --spec {os.path.relpath(_USED)}"
 """The program, with the option that selects the specification in use."""
 
 

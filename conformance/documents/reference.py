@@ -15,6 +15,7 @@ from conformance.data.files import OWN
 from conformance.evidence.lassos import Lasso, path_of, read_lassos
 from conformance.evidence.variants import VariantCounterexample, counterexample_of, read_variants
 from conformance.protocols import REPLAYED
+from impl.cli.console import listed
 from model.language import Action, Eventuality, Message, Promise, Protocol, Symbol, Variant
 from model.language.notation import change_notation, guard_lines, notation
 from model.language.terms import And, Formula, Implies, Node
@@ -184,6 +185,21 @@ def _vocabulary(protocol: Protocol) -> Iterator[str]:
             says = cell(notation(definition.value.node))
             yield f"| `{definition.name}({names})` | {cell(first_paragraph(definition.doc))} | `{says}` |"
     yield ""
+    yield from _deadlock(protocol)
+
+
+def _deadlock(protocol: Protocol) -> Iterator[str]:
+    declared, smaller = protocol.deadlock_when, protocol.extends
+    if smaller is not None and declared is smaller.deadlock_when:
+        return
+    environment = listed(role.name for role in protocol.roles if role.environment)
+    yield "### Deadlock\n"
+    yield f"A state is a deadlock if no role{f' but {environment}' if environment else ''} can change it"
+    if declared is None:
+        yield "and no bound of the configuration keeps a role from doing so.\n"
+    else:
+        yield f"and `{declared.name}` holds. {first_paragraph(declared.doc)}\n"
+        yield f"`{notation(declared.closed)}`\n"
 
 
 def _parameters(declared: Action | Eventuality | Message[Any] | Promise) -> str:

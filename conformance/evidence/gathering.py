@@ -15,6 +15,7 @@ from conformance import configurations
 from conformance.evidence.background_broker import BrokerInBackground
 from conformance.evidence.lassos import Lasso, read_lassos
 from conformance.evidence.logs import is_logged, logged
+from conformance.evidence.reviewed import differences
 from conformance.evidence.staleness import Part, earlier, stale
 from conformance.evidence.variants import promises_of
 from conformance.logs.verdict import Verdict
@@ -37,7 +38,8 @@ from impl.cli.exits import EXIT_OF, Exit, Problem, worst
 from impl.errors import EnvironmentProblem
 from model.bad_input import BadInput
 from model.explore.explore import Exploration, explore
-from model.explore.live import STATES_MAX, Liveness, live, never_asked
+from model.explore.live import STATES_MAX, live
+from model.explore.liveness import Liveness, never_asked
 from model.language import Eventuality, Promise, Protocol
 from model.machines.simulate import Simulation, simulate
 from model.proof.prove import Proof, prove
@@ -79,6 +81,8 @@ class Evidence:
     """Variants whose counterexamples no longer break anything, each with what it broke: that was weakened."""
     unmet: list[str] = field(default_factory=list)
     """Scenarios that do not do what they say, each with file and line."""
+    unreviewed: list[str] = field(default_factory=list)
+    """A sentence for each declaration and configuration that is not as it was reviewed."""
     outdated: dict[Part, str] = field(default_factory=dict)
     """Generated files that are not of this statement, each with the reason."""
     mutants: Held | None = None
@@ -118,7 +122,9 @@ class Evidence:
         codes += [log.exit for log in self.logs.values()]
         codes += [Exit.UNDECIDED] * (is_logged(self.protocol) and len(self.logs) < len(TARGETS))
         codes += [Exit.UNDECIDED] * bool(self.stale)
-        codes += [Exit.VIOLATED] * bool(self.unreached or self.unused or self.unnoticed or self.unmet)
+        codes += [Exit.VIOLATED] * bool(
+            self.unreached or self.unused or self.unnoticed or self.unmet or self.unreviewed
+        )
         codes += [code for code, _ in self.mutants.faults] if self.mutants else []
         return worst(codes)
 
@@ -219,6 +225,7 @@ class Evidence:
             "unused": self.unused,
             "unnoticed": self.unnoticed,
             "unmet": self.unmet,
+            "unreviewed": self.unreviewed,
             "mutants": self.mutants.as_json() if self.mutants else None,
             "verdict": verdict_of(self.exit),
         }
@@ -249,7 +256,9 @@ def gather(
         Problem: there are no vectors.
     """
     found = Evidence(protocol, tuple(configurations), tuple(live_configurations))
-    found.mutants = held(stated) if protocol is stated else None
+    if protocol is stated:
+        found.mutants = held(stated)
+        found.unreviewed = [difference.sentence for difference in differences(stated)]
     vectors = functools.cache(lambda: current_vectors(found, stated))
     steps: list[Callable[[], None]] = [
         lambda: _prove(found, told),

@@ -26,6 +26,7 @@ from conformance.mutation.vectors import Vectors
 from conformance.protocols import DRIVEN
 from model.explore.explore import Exploration
 from model.language import Action, Protocol
+from model.language.protocol import DEADLOCK
 from model.mutation.proof import MutantProver
 from model.mutation.rules import Mutant, mutants_of
 from model.mutation.switched import Switched
@@ -51,7 +52,6 @@ ENGINES: Final = {
 _FOLLOWED: Final = ("replayed", "logged")
 """Engines for protocols that an implementation follows."""
 
-DEADLOCK: Final = "deadlock"
 
 Told = Callable[[str], None]
 """Told whenever a mutant was dealt with by one of the stages."""

@@ -19,7 +19,7 @@ from conformance.replay.judged_role import CoreFailed, JudgedRole, calling, exha
 from conformance.replay.targets import Target
 from impl.broker import topics
 from impl.core import ADMINISTRATION, Effects, Send
-from impl.errors import NotAllowed, Unreachable
+from impl.errors import Unreachable
 from impl.messages import Administrative, Message
 from impl.outputs import (
     Acknowledge,
@@ -34,6 +34,7 @@ from impl.outputs import (
     SetAside,
     StopListening,
     Work,
+    run,
 )
 from impl.process import Process
 from impl.storage.store import Outgoing, Store
@@ -47,6 +48,10 @@ CRASHES: Final[Mapping[str, type[Output] | tuple[type[Output], ...]]] = {
 }
 """By the place in the trace: the output behind which the process crashes, or those before which it does. Where nothing is stored,
 `stored` is the same place as `published`."""
+
+
+class _Crashed(Exception):
+    """The process has come to the place where the trace has it crash."""
 
 
 class HeldProcess:
@@ -179,31 +184,27 @@ class HeldProcess:
         role = self._judged
         self.published, self.unpublished, self._duties = [], [], Duties(self.name, role, delivery)
         self._duties.outgoing = list(outgoing)
-        effects: Effects = Effects()
-        answer: Any = None
-        problem: NotAllowed | Unreachable | None = None
-        while True:
-            try:
-                output = work.send(answer) if problem is None else work.throw(problem)
-            except StopIteration as ended:
-                effects = ended.value
-                self._duties.end()
-                self.down = crash in CRASHES
-                break
+        appended = Effects()
+
+        def performed(output: Output) -> Any:
+            nonlocal appended
             if crash == "published" and isinstance(output, CRASHES[crash]):
-                self.down = True
-                break
-            answer = problem = None
-            try:
-                answer = self._perform(output)
-            except (NotAllowed, Unreachable) as raised:
-                problem = raised
+                raise _Crashed
+            answer = self._perform(output)
             if isinstance(output, Append):
-                effects = output.effects
+                appended = output.effects
                 self._duties.outgoing = list(answer)
                 if crash == "stored":
-                    self.unpublished, self.down = list(answer), True
-                    break
+                    self.unpublished = list(answer)
+                    raise _Crashed
+            return answer
+
+        try:
+            effects = run(work, performed)
+            self._duties.end()
+            self.down = crash in CRASHES
+        except _Crashed:
+            effects, self.down = appended, True
         if self.down:
             work.close()
             return effects

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from impl.core import Effects, Event, IllegalInput, Send
 from impl.errors import BadDeployment, EnvironmentProblem
 from impl.messages import Message
-from impl.outputs import Answer, Listen, Output, Role, Work
+from impl.outputs import Answer, Listen, Output, Role, Work, preceded
 from impl.timers import Timer, When
 
 Result = TypeVar("Result")
@@ -166,11 +166,15 @@ class JudgedRole(Role):
     def _said(
         self, role: Role, call: Callable[[Role], Answer], outputs: list[Output]
     ) -> Generator[Output, Any, Effects | _Refusal]:
+        def note(output: Output) -> tuple[()]:
+            outputs.append(output)
+            return ()
+
         try:
             with calling(role.core):
                 answer = call(role)
                 if isinstance(answer, Generator):
-                    answer = yield from _noted(answer, outputs)
+                    answer = yield from preceded(answer, note)
                 return answered(role.core, answer)
         except IllegalInput as problem:
             return _Refusal(str(problem))
@@ -191,24 +195,6 @@ class JudgedRole(Role):
             raise CoreFailed(
                 f"{type(self.core).__name__} is in the state {mine}, and restored from its snapshot in {theirs}"
             )
-
-
-def _noted(work: Work, outputs: list[Output]) -> Work:
-    """Passes outputs on, and what is answered or thrown to them."""
-    answer: Any = None
-    problem: BaseException | None = None
-    while True:
-        try:
-            output = work.send(answer) if problem is None else work.throw(problem)
-        except StopIteration as ended:
-            effects: Effects = ended.value
-            return effects
-        outputs.append(output)
-        answer, problem = None, None
-        try:
-            answer = yield output
-        except (BadDeployment, EnvironmentProblem) as raised:
-            problem = raised
 
 
 def exhausted(work: Generator[Output, Any, Result]) -> Result:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -13,7 +12,7 @@ from impl.errors import NotAllowed, Unreachable
 from impl.message_queue.aca import MessageQueueAca
 from impl.message_queue.dpm import MessageQueueDpm
 from impl.messages import Deregistered, Message, Registered, Subscribe
-from impl.outputs import Answer, Listen, Role, StopListening, Work
+from impl.outputs import Answer, Listen, Role, StopListening, Work, listen_anew
 from impl.roles.timing import Timing
 from impl.timers import Timer, Timers, When, after_its_seconds
 
@@ -55,11 +54,7 @@ class DpmRole(Role):
             case Deregistered():
                 effects = self.core.deregister(message)
         if effects.record is not None:
-            # After a new registration, the host's topic is a different one of the same name.
-            yield StopListening(topics.notices(message.host))
-            if message.host in self.core.hosts():
-                with suppress(NotAllowed):  # withdrawn in the meantime: its deregistration will arrive
-                    yield Listen(topics.notices(message.host))
+            yield from listen_anew(topics.notices(message.host), is_registered=message.host in self.core.hosts())
         return effects
 
     def happened(self, event: Event) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 
 from impl.broker import topics
 from impl.core import Effects, Event, Send
-from impl.errors import NotAllowed
 from impl.messages import Deregistered, Message, Registered
 from impl.on_demand.aca import Aca
 from impl.on_demand.dpm import Dpm
 from impl.on_demand.ncm import Channel, Ncm
-from impl.outputs import Answer, Listen, Role, StopListening, Work
+from impl.outputs import Answer, Listen, Role, Work, listen_anew
 from impl.roles.timing import Timing
 from impl.timers import Timer, Timers, When, after_its_seconds
 
@@ -62,11 +60,7 @@ class NcmRole(Role):
     def take(self, message: Message, topic: str) -> Work:
         effects = self.core.receive(message, channel_of(topic))
         if isinstance(message, Registered | Deregistered) and effects.record is not None:
-            # After a new registration, the host's topic is a different one of the same name.
-            yield StopListening(topics.requests(message.host))
-            if message.host in self.core.hosts():
-                with suppress(NotAllowed):  # withdrawn in the meantime: its deregistration will arrive
-                    yield Listen(topics.requests(message.host))
+            yield from listen_anew(topics.requests(message.host), is_registered=message.host in self.core.hosts())
         return effects
 
     def due(self, now: float) -> Iterator[Timer]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True)
@@ -35,3 +36,7 @@ class Timing:
     """The limit of that pause."""
     lost_max: float = 1.0
     """The time without a connection, which usually recovers by itself, after which the service reconnects."""
+
+
+DEFAULT: Final = Timing()
+"""What a deployment has that chooses nothing."""

@@ -22,7 +22,7 @@ from impl.messages import VPC_NAME, Confirmed, Kind, Part, Pod, Push, Subscribe
 from impl.on_demand.aca import Aca
 from impl.outputs import Answer, Work, answered
 from impl.roles.composite_roles import AcaRole
-from impl.roles.timing import Timing
+from impl.roles.timing import DEFAULT, Timing
 from impl.service.loop import Service
 from impl.storage.store import Store
 from impl.transport.interface import Connection
@@ -94,14 +94,13 @@ class AcaService(Service):
         store: Store,
         connect: Callable[[], Connection],
         dataplane: Dataplane | None = None,
-        timing: Timing | None = None,
+        timing: Timing = DEFAULT,
         handlers: Handlers = NO_HANDLERS,
         events: Sink | None = None,
     ) -> None:
         """`events`: the sink of the event log; None: no event log."""
         self.aca = Aca(host)
         self.message_queue = MessageQueueAca(host)
-        timing = timing or Timing()
         role = AcaRole(CompositeAca(self.aca, self.message_queue), timing)
         self._subscriber = role.message_queue
         super().__init__(host, role, store, connect, subscription="aca", timing=timing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from impl.core import Effects
 from impl.roles.on_demand_roles import NcmRole
-from impl.roles.timing import Timing
+from impl.roles.timing import DEFAULT, Timing
 from impl.service.ncm import NcmService
 from impl.storage.store import Store
 from impl.transport.grpc.ncm_gateway import NcmGateway
@@ -22,5 +22,5 @@ class AlcorNcmService(NcmService):
 
     kind = _Retelling
 
-    def __init__(self, store: Store, gateway: NcmGateway, timing: Timing | None = None) -> None:
+    def __init__(self, store: Store, gateway: NcmGateway, timing: Timing = DEFAULT) -> None:
         super().__init__(store, lambda: gateway.open(self.ncm), timing)

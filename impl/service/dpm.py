@@ -18,7 +18,7 @@ from impl.message_queue.thresholds import NEVER_LARGE, Thresholds
 from impl.messages import Administrative, Kind, Message, Notice, Pod
 from impl.on_demand.dpm import Dpm
 from impl.roles.composite_roles import DpmRole
-from impl.roles.timing import Timing
+from impl.roles.timing import DEFAULT, Timing
 from impl.service.loop import Service
 from impl.storage.store import Store
 from impl.transport.interface import Connection
@@ -34,7 +34,7 @@ class DpmService(Service):
         self,
         store: Store,
         connect: Callable[[], Connection],
-        timing: Timing | None = None,
+        timing: Timing = DEFAULT,
         *,
         administration: Administration | None = None,
         decision: Thresholds | None = None,
@@ -44,7 +44,6 @@ class DpmService(Service):
         self.dpm = Dpm()
         self.message_queue = MessageQueueDpm(decision if administration is not None else NEVER_LARGE)
         self.composite = CompositeDpm(self.dpm, self.message_queue)
-        timing = timing or Timing()
         super().__init__("dpm", DpmRole(self.composite, timing), store, connect, subscription="dpm", timing=timing)
         if events is not None:
             projections: dict[str, Projection] = {

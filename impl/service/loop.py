@@ -39,7 +39,7 @@ from impl.outputs import (
     run,
 )
 from impl.process import Process
-from impl.roles.timing import Timing
+from impl.roles.timing import DEFAULT, Timing
 from impl.storage.store import Store
 from impl.transport.interface import Connection, Delivery, Letter, Session
 
@@ -68,12 +68,12 @@ class Service:
         connect: Callable[[], Connection],
         *,
         subscription: str,
-        timing: Timing | None = None,
+        timing: Timing = DEFAULT,
     ) -> None:
         self.process = process
         self.role = role
         self.core = role.core
-        self.timing = timing or Timing()
+        self.timing = timing
         self.ready = threading.Event()
         """Set once the service has connected and caught up with its store."""
         self.standing_by = threading.Event()

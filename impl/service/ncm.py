@@ -10,7 +10,7 @@ from impl.events.on_demand import OnDemandNcmProjection
 from impl.events.recorder import Recorder, Sink
 from impl.on_demand.ncm import Ncm
 from impl.roles.on_demand_roles import NcmRole
-from impl.roles.timing import Timing
+from impl.roles.timing import DEFAULT, Timing
 from impl.service.loop import Service
 from impl.storage.store import Store
 from impl.transport.interface import Connection
@@ -25,12 +25,11 @@ class NcmService(Service):
         self,
         store: Store,
         connect: Callable[[], Connection],
-        timing: Timing | None = None,
+        timing: Timing = DEFAULT,
         events: Sink | None = None,
     ) -> None:
         """`events`: the sink of the event log; None: no event log."""
         self.ncm = Ncm()
-        timing = timing or Timing()
         super().__init__("ncm", self.kind(self.ncm, timing), store, connect, subscription="ncm", timing=timing)
         if events is not None:
             self.recorder = Recorder("ncm", {ON_DEMAND: OnDemandNcmProjection(self.ncm)}, events)

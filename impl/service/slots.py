@@ -22,7 +22,7 @@ from impl.broker.slot_topics import admit, prepare_vpc
 from impl.core import Effects, Event, IllegalInput
 from impl.errors import BadDeployment, EnvironmentProblem
 from impl.roles.slots_roles import SlotsAcaRole, SlotsDpmRole
-from impl.roles.timing import Timing
+from impl.roles.timing import DEFAULT, Timing
 from impl.service.loop import Service
 from impl.slots.aca import SlotsAca
 from impl.slots.dpm import SlotsDpm
@@ -69,10 +69,9 @@ class SlotsDpmService(Service):
         store: Store,
         connect: Callable[[], PulsarConnection],
         deployment: Deployment,
-        timing: Timing | None = None,
+        timing: Timing = DEFAULT,
     ) -> None:
         self.dpm = SlotsDpm()
-        timing = timing or Timing()
         self._role = SlotsDpmRole(self.dpm, timing)
         super().__init__("dpm", self._role, store, lambda: ByInbox(connect()), subscription=DPM, timing=timing)
         self._deployment = deployment
@@ -117,10 +116,9 @@ class SlotsAcaService(Service):
         store: Store,
         connect: Callable[[], PulsarConnection],
         handler: Handler,
-        timing: Timing | None = None,
+        timing: Timing = DEFAULT,
     ) -> None:
         self.aca = SlotsAca(host)
-        timing = timing or Timing()
         role = SlotsAcaRole(self.aca, timing)
         super().__init__(host, role, store, lambda: ByInbox(connect(), host), subscription="aca", timing=timing)
         self._handler = handler

@@ -28,7 +28,9 @@ from model.explore.kernel.goals import goals_of
 from model.explore.kernel.ground import Ground
 from model.explore.kernel.layout import lay_out
 from model.language import Eventuality, Promise, Protocol, Sometimes
+from model.language.protocol import DEADLOCK
 from model.reference.configuration import Configuration
+from model.reference.cut import Cut, counted_by_number
 from model.reference.interpreter import Interpreter
 from model.reference.state import Occurrence, State, Trace, initial_state
 
@@ -59,6 +61,9 @@ class Exploration:
     """The reachable claims that were reached, with the depth; -1: in a step."""
     actions: frozenset[str]
     """Actions that were taken."""
+    cut: Mapping[Cut, int]
+    """Steps that were not taken, because they would have left the bounds, in the states whose steps were taken."""
+    bounds: Mapping[str, int]
     seconds: float
     compile_seconds: float
     """Grounding, generating and compiling; close to zero from the second time on."""
@@ -73,6 +78,11 @@ class Exploration:
     peak_bytes: int = 0
     """Of the whole process, when the search ended."""
 
+    @property
+    def said(self) -> str:
+        """The verdict in words: what holds where steps were cut holds within the bounds only."""
+        return "holds within the bounds" if self.verdict == "holds" and self.cut else self.verdict
+
     def as_json(self) -> dict[str, Any]:
         """The result as the command line writes it."""
         return {
@@ -83,6 +93,7 @@ class Exploration:
             "complete": self.complete,
             "verdict": self.verdict,
             "violated": self.violated or None,
+            "cut": counted_by_number(self.cut),
             "seconds": round(self.seconds, 3),
             "compile_seconds": round(self.compile_seconds, 3),
             "words": self.words,
@@ -120,12 +131,15 @@ class Kernel:
         words_min: int = 1,
         eventualities: Sequence[Eventuality] = (),
         labelled: bool = False,
+        level: int = 2,
+        kept: bool = True,
     ) -> Kernel:
         """Grounds, packs, generates and compiles.
 
         `promises`: those to check; by default all but the lemmas.
         `everything`: keep even the fields that nothing reads. `words_min`: use at least this many words. `eventualities`: those
-        whose goals are evaluated. `labelled`: store with each successor the instance that leads to it.
+        whose goals are evaluated. `labelled`: store with each successor the instance that leads to it. `level`, `kept`: those of
+        `compile_module`.
         """
         started = time.perf_counter()
         ground = Ground(protocol, configuration)
@@ -136,7 +150,7 @@ class Kernel:
         )
         layout = lay_out(ground, claim_expressions(ground, claims), everything=everything, words_min=words_min)
         text = Emitter(ground, layout, claims, forget_spent=forget_spent, labelled=labelled).text()
-        compiled = compile_module(text, ("expand", "check", "owed", "goals"))
+        compiled = compile_module(text, ("expand", "check", "no_end", "cut", "goals"), level=level, kept=kept)
         interpreter = Interpreter(protocol, configuration)
         seconds = time.perf_counter() - started
         return cls(ground, layout, claims, compiled, interpreter, forget_spent, seconds, list(ground.initial))
@@ -160,6 +174,19 @@ class Kernel:
         into = (ctypes.c_uint64 * self.layout.words)(*self.pack(state))
         return call(self.compiled.addresses["check"], into)
 
+    def cut(self, state: State) -> dict[Cut, int]:
+        """How many steps are cut in a state, by reason."""
+        return self.cut_in(np.array(self.pack(state), np.uint64), 1)
+
+    def cut_in(self, states: Any, count: int) -> dict[Cut, int]:
+        """How many steps are cut in the first of these packed states, by reason."""
+        cuts = self.ground.cut_reasons()
+        counts = np.zeros(max(len(cuts), 1), np.uint64)
+        if cuts:
+            address = np.uint64(self.compiled.addresses["cut"])
+            search.count_cut(address, states, self.layout.words, count, counts)
+        return {cut: int(number) for cut, number in zip(cuts, counts, strict=False) if number}
+
     def broken(self, state: State) -> list[str]:
         """The promises about states that a state breaks."""
         mask = self.mask(state)
@@ -177,7 +204,15 @@ def explore(
 ) -> Exploration:
     """Visits every state; stops at the first violation, or undecided at `states_max`. Further options are those of `Kernel.of`."""
     kernel = Kernel.of(protocol, configuration, **options)
-    return _Search(kernel, protocol, configuration, states_max, deadlocks).run(progress)
+    try:
+        return _Search(kernel, protocol, configuration, states_max, deadlocks).run(progress)
+    except _UnseenStepsError:  # whether there is a deadlock can be seen only if no field is left out
+        unpinned = replace(configuration, pinned={})
+        whole: dict[str, Any] = {"promises": [], "sometimes": [], "everything": True, "forget_spent": False}
+        exact = explore(protocol, unpinned, states_max=states_max, progress=progress, **whole)
+        if exact.verdict != "holds":
+            return exact
+        return explore(protocol, configuration, states_max=states_max, progress=progress, deadlocks=False, **options)
 
 
 def search_in(
@@ -188,8 +223,15 @@ def search_in(
     states_max: int = STATES_MAX,
     addresses: Sequence[int] = (),
 ) -> Exploration:
-    """Explores with an existing kernel. `addresses`: for a switched kernel, the function to call for each action."""
-    return _Search(kernel, protocol, configuration, states_max, True, addresses).run(None)
+    """Explores with an existing kernel. `addresses`: for a switched kernel, the function to call for each action.
+
+    The interpreter has not yet confirmed a deadlock that is found.
+    """
+    return _Search(kernel, protocol, configuration, states_max, True, addresses, confirm=False).run(None)
+
+
+class _UnseenStepsError(Exception):
+    """In a state without a step that is seen, steps that change only fields that are left out go on without end."""
 
 
 class _Search:
@@ -203,8 +245,11 @@ class _Search:
         states_max: int,
         deadlocks: bool,
         addresses: Sequence[int] = (),
+        *,
+        confirm: bool = True,
     ) -> None:
         self._kernel = kernel
+        self._confirm = confirm
         self._protocol = protocol
         self._configuration = configuration
         self._states_max = states_max
@@ -223,7 +268,7 @@ class _Search:
         wanted = (1 << len(kernel.claims.always)) - 1
         self._masks = np.array([wanted, 0, int(deadlocks)], np.uint64)
         compiled = kernel.compiled.addresses
-        self._functions = tuple(np.uint64(compiled[name]) for name in ("expand", "check", "owed"))
+        self._functions = tuple(np.uint64(compiled[name]) for name in ("expand", "check", "no_end"))
 
     def run(self, progress: Progress | None) -> Exploration:
         start = initial_state(self._protocol, self._configuration)
@@ -292,7 +337,8 @@ class _Search:
             trace = self._path(flagged)
             trace, violated = self._with_broken_step(trace)
         elif outcome == search.STUCK:
-            trace, violated = self._path(flagged), "deadlock"
+            trace, violated = self._path(flagged), DEADLOCK
+            trace = self._at_rest(trace) if self._confirm else trace
         complete = outcome == search.DONE
         distinct, depth = int(self._progress[search.TAIL]), int(self._progress[search.DEPTH])
         transitions = int(self._counters[TRANSITIONS])
@@ -321,6 +367,8 @@ class _Search:
             trace,
             reached,
             frozenset(action.name for bit, action in enumerate(self._kernel.ground.actions) if taken >> bit & 1),
+            self._kernel.cut_in(self._states, int(self._progress[search.HEAD])),
+            self._configuration.bounds,
             seconds,
             self._kernel.seconds,
             self._words,
@@ -363,6 +411,25 @@ class _Search:
             else:
                 raise AssertionError("the interpreter does not find the step that the kernel took")
         return Trace(self._protocol.name, self._configuration, tuple(states), tuple(steps))
+
+    def _at_rest(self, trace: Trace) -> Trace:
+        """The run, continued by the steps that change only fields that are left out, until there are none."""
+        interpreter, seen = self._kernel.interpreter, self._kernel.pack(trace.states[-1])
+        states, steps = list(trace.states), list(trace.steps)
+        while not interpreter.is_deadlock(states[-1]):
+            moves = ((one, interpreter.apply(states[-1], one)[0]) for one in interpreter.enabled(states[-1]))
+            step, after = next(
+                (one, to)
+                for one, to in moves
+                if to != states[-1] and not interpreter.action(one.action).role.environment
+            )
+            shown = interpreter.forget_spent(after) if self._kernel.forgets else after
+            assert self._kernel.pack(shown) == seen, "the interpreter takes a step that the kernel does not find"
+            if after in states:
+                raise _UnseenStepsError
+            states.append(after)
+            steps.append(step)
+        return replace(trace, states=tuple(states), steps=tuple(steps))
 
     def _with_broken_step(self, trace: Trace) -> tuple[Trace, str]:
         interpreter, state = self._kernel.interpreter, trace.states[-1]

@@ -30,6 +30,9 @@ def faults(protocol: Protocol) -> Iterator[str]:
     for eventuality in protocol.eventualities:
         if any(is_transient(unfolded(side)) for side in (eventuality.premise, eventuality.conclusion)):
             yield f"{eventuality.name}: an eventuality reads an event or the state after the step"
+    ends = protocol.deadlock_when
+    if ends is not None and is_transient(unfolded(ends.formula)):
+        yield f"{ends.name}: where standing still is a deadlock reads an event or the state after the step"
     broken = {promise for variant in protocol.variants for promise in variant.breaks}
     promised: list[Promise | Eventuality] = [
         each_promise for each_promise in protocol.promises if not each_promise.lemma
@@ -63,6 +66,7 @@ def _unexplained(protocol: Protocol) -> Iterator[str]:
         *protocol.eventualities,
         *protocol.sometimes,
         *protocol.variants,
+        *([protocol.deadlock_when] if protocol.deadlock_when else []),
     )
     for item in declared:
         if not item.doc.strip():

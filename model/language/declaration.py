@@ -6,6 +6,7 @@ import linecache
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FunctionType
 from typing import TypeVar
 
 D = TypeVar("D", bound="Declaration")
@@ -19,6 +20,15 @@ class Source:
     """The full path."""
     line: int
     """The line of the name, from 1; of the first decorator if the file can no longer be read."""
+
+
+class Misdeclared(TypeError):
+    """What a module declares cannot be part of a protocol. The text is one sentence, behind file and line if they are known."""
+
+    def __init__(self, sentence: str, source: Source | None) -> None:
+        super().__init__(f"{source.file}, line {source.line}: {sentence}" if source is not None else sentence)
+        self.sentence = sentence
+        self.source = source
 
 
 class Declaration:
@@ -43,16 +53,30 @@ class Declaration:
         return self.name
 
 
+def content(declaration: Declaration) -> str:
+    """All that a declaration states, as text: every attribute of it except prose and its place.
+
+    What it reads by a definition is part of it; of other declarations that it mentions, only the name.
+    """
+    stated = {
+        name: value
+        for name, value in sorted(vars(declaration).items())
+        if name != "doc" and not name.startswith("_") and not isinstance(value, FunctionType)
+    }
+    # A sort is identified by its name: its module's location is not part of the statement.
+    return re.sub(r"<class '[\w.]*?(\w+)'>", r"\1", f"{type(declaration).__name__} {stated}")
+
+
 def declared_by(function: Callable[..., object], made: D) -> D:
     """The declaration, with the source position of its function.
 
     Raises:
-        TypeError: the module has declared something else under the function's name, which would vanish in silence.
+        Misdeclared: the module has declared something else under the function's name, which would vanish in silence.
     """
     code = function.__code__
     earlier = function.__globals__.get(function.__name__) if function.__qualname__ == function.__name__ else None
     if isinstance(earlier, Declaration) and (earlier._begins is None or earlier._begins.line != code.co_firstlineno):
-        place = f"{code.co_filename}, line {code.co_firstlineno}"
-        raise TypeError(f"{place}: {function.__name__} is declared twice in this module; rename one of them")
+        place = Source(code.co_filename, code.co_firstlineno)
+        raise Misdeclared(f"{function.__name__} is declared twice in this module; rename one of them", place)
     object.__setattr__(made, "_begins", Source(code.co_filename, code.co_firstlineno))
     return made

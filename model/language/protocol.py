@@ -3,26 +3,46 @@
 from __future__ import annotations
 
 import hashlib
+import linecache
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeGuard, TypeVar
 
 from model.language import terms
 from model.language.actions import Action, Alternatives
-from model.language.claims import Assumption, Eventuality, Promise, Sometimes, Variant
-from model.language.declaration import Declaration
+from model.language.bounds import Misread, misread
+from model.language.claims import Assumption, DeadlockWhen, Eventuality, Promise, Sometimes, Variant
+from model.language.declaration import Declaration, Misdeclared, Source, content
 from model.language.definitions import Definition, Lifecycle
+from model.language.notation import notation
 from model.language.symbols import Message
-from model.language.terms import Apply, Enumeration, Individual, Node, Number, Role, Symbol, Value
-from model.language.walk import parts
+from model.language.terms import (
+    Apply,
+    Constant,
+    Enumeration,
+    Individual,
+    Named,
+    Node,
+    Number,
+    Plus,
+    Role,
+    Symbol,
+    Times,
+    Value,
+    Variable,
+)
+from model.language.walk import parts, too_large
 
 T0 = TypeVar("T0")
 
-ENVIRONMENT_ROLES = frozenset({"ADVERSARY"})
-"""Roles whose actions do not resolve a deadlock."""
+DEADLOCK: Final = "deadlock"
+"""What an engine reports as violated if no role has an enabled action; no declaration has this name."""
+
+NUMBER_MAX: Final = 10**9
+"""The largest number in a term; a configuration bounds every number far below it."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +69,8 @@ class Protocol:
     variants: tuple[Variant, ...]
     extends: Protocol | None = None
     """A smaller protocol that is part of this one. The variants and witnesses of its claims are declared there."""
+    deadlock_when: DeadlockWhen | None = None
+    """Where it is a deadlock that no role has an enabled action; None: everywhere."""
 
     @classmethod
     def of(cls, name: str, *modules: ModuleType, extends: Protocol | None = None) -> Protocol:
@@ -57,25 +79,33 @@ class Protocol:
         private: list[tuple[ModuleType, str, object]] = []
         for module in modules:
             for attribute, value in vars(module).items():
+                if not isinstance(value, Declaration) and not _is_sort(value):
+                    continue
                 if attribute.startswith("_"):
                     private.append((module, attribute, value))
                     continue
-                if isinstance(value, Declaration):
-                    if value.name == "":
-                        object.__setattr__(value, "name", attribute)
-                    if value.name != attribute or found.setdefault(attribute, value) is not value:
-                        raise TypeError(
-                            f"{module.__name__}.{attribute}: the name is taken, or the declaration already has another name"
-                        )
-                elif isinstance(value, type) and issubclass(value, Value) and value.__module__ != terms.__name__:
-                    found[attribute] = value
+                if attribute == DEADLOCK:
+                    raise Misdeclared(
+                        f"{module.__name__}.{attribute}: is what a deadlock is called; rename it",
+                        declared_at(attribute, module),
+                    )
+                if isinstance(value, Declaration) and value.name == "":
+                    object.__setattr__(value, "name", attribute)
+                named = value.name if isinstance(value, Declaration) else value.__name__
+                if named != attribute or found.setdefault(attribute, value) is not value:
+                    raise Misdeclared(
+                        f"{attribute}: the name is taken, or the declaration already has another name",
+                        declared_at(attribute, module),
+                    )
         for value in found.values():
             if isinstance(value, Variant):
                 object.__setattr__(value.action, "name", value.replaces.name)
         for held in private:
             if not any(held[-1] is value for value in found.values()):  # an alias may be private
                 _refuse_private(*held)
-        _refuse_undeclared(found)
+        _refuse_unusable(found, modules)
+        _refuse_undeclared(found, modules)
+        _refuse_arithmetic(found, modules)
 
         def some(kind: type[T0]) -> tuple[T0, ...]:
             return tuple(value for value in found.values() if isinstance(value, kind))
@@ -83,6 +113,11 @@ class Protocol:
         def classes(kind: type[T0]) -> tuple[type[T0], ...]:
             return tuple(value for value in found.values() if isinstance(value, type) and issubclass(value, kind))
 
+        narrowing = some(DeadlockWhen)
+        if len(narrowing) > 1:
+            one, two = (declared.name for declared in narrowing[:2])
+            sentence = f"{two}: {one} says already where standing still is a deadlock; join their formulas by |"
+            raise Misdeclared(sentence, narrowing[1].source)
         promises = some(Promise)
         weakened = {promise.weakens for promise in promises}
         return cls(
@@ -102,6 +137,7 @@ class Protocol:
             some(Sometimes),
             some(Variant),
             extends,
+            narrowing[0] if narrowing else None,
         )
 
     @property
@@ -114,6 +150,10 @@ class Protocol:
         """The lifecycles among the definitions."""
         return tuple(definition for definition in self.definitions if isinstance(definition, Lifecycle))
 
+    def misread(self) -> tuple[tuple[Declaration, Misread], ...]:
+        """What is read at a constant that may be above its bound in a bounded model, and by which declaration."""
+        return _misread(self)
+
     def declaration(self, name: str) -> Declaration | None:
         """The declaration of this name (a claim, an action, a symbol or a definition), or None."""
         every: tuple[tuple[Declaration, ...], ...] = (
@@ -124,6 +164,7 @@ class Protocol:
             self.alternatives,
             self.definitions,
             self.symbols,
+            () if self.deadlock_when is None else (self.deadlock_when,),
         )
         return next((found for group in every for found in group if found.name == name), None)
 
@@ -133,68 +174,185 @@ class Protocol:
         return replace(self, name=f"{self.name} with {chosen.name}", actions=actions)
 
     def digest(self) -> str:
-        """A fingerprint of the statement, in hexadecimal: all that finite runs depend on, without prose, variants and fairness."""
+        """A fingerprint of the statement, in hexadecimal: all that a verdict depends on, so without prose and variants."""
         return _digest(self)
+
+
+def _is_sort(value: object) -> TypeGuard[type[Value]]:
+    return isinstance(value, type) and issubclass(value, Value) and value.__module__ != terms.__name__
+
+
+def declared_at(name: str, *modules: ModuleType) -> Source | None:
+    """Where a module declares this name at top level; None if its text is not known."""
+    for module in modules:
+        held, file = vars(module).get(name), vars(module).get("__file__")
+        if isinstance(held, Declaration) and held.source is not None:
+            return held.source
+        for number, line in enumerate(linecache.getlines(file) if file else (), start=1):
+            if re.match(rf"((class|def) )?{re.escape(name)}\b", line):
+                return Source(file or "", number)
+    return None
 
 
 def _refuse_private(module: ModuleType, attribute: str, value: object) -> None:
     """A private name is no declaration's: what it holds would silently be no part of the protocol."""
-    is_sort = isinstance(value, type) and issubclass(value, Value) and value.__module__ == module.__name__
-    if isinstance(value, Declaration) or is_sort:
-        where = value.source if isinstance(value, Declaration) else None
-        place = f"{where.file}, line {where.line}" if where is not None else module.__name__
-        raise TypeError(f"{place}: {attribute}: the name of a declaration begins with a letter; rename it")
+    if isinstance(value, Declaration) or (isinstance(value, type) and value.__module__ == module.__name__):
+        sentence = f"{attribute}: the name of a declaration begins with a letter; rename it"
+        raise Misdeclared(sentence, declared_at(attribute, module))
 
 
-def _refuse_undeclared(found: Mapping[str, Declaration | type[Value]]) -> None:
+def place_of(value: Declaration) -> str:
+    """Where it is declared, to begin a sentence with; empty if that is not known."""
+    return f"{value.source.file}, line {value.source.line}: " if value.source is not None else ""
+
+
+def _refuse_arithmetic(found: Mapping[str, Declaration | type[Value]], modules: Sequence[ModuleType]) -> None:
+    """Nothing is read at a sum: below 0, or above the bound of its number, it would have no value."""
+    for name, value in found.items():
+        for wrong in misread(nodes_of(value)):
+            argument, sort = notation(wrong.argument), wrong.sort.__name__
+            raise Misdeclared(
+                f"{name} reads {notation(wrong.read)}, but {argument} may be outside the bounds of {sort}, "
+                f"where nothing has a value: read at a variable that equals it, as in "
+                f"exists({sort}, lambda it: (it == {argument}) & ...) or forall with implies",
+                declared_at(name, *modules),
+            )
+
+
+def _refuse_undeclared(found: Mapping[str, Declaration | type[Value]], modules: Sequence[ModuleType]) -> None:
     """What a declaration reads, changes or sends is declared too, under the one name that it has."""
     declared = {id(value) for value in found.values()}
-    for value in found.values():
-        for symbol in _used_by(value.action if isinstance(value, Variant) else value):
-            if id(symbol) not in declared:
-                where = value.source if isinstance(value, Declaration) else None
-                place = f"{where.file}, line {where.line}: " if where is not None else ""
-                of = symbol.name or f"a symbol ({symbol.doc})"
-                raise TypeError(
-                    f"{place}{value!r} uses {of}, which no module of the protocol holds under a name of its own: "
-                    "it is declared in a module that is left out, or another declaration has taken its name"
+    for name, value in found.items():
+        for used in (*_used_by(value.action if isinstance(value, Variant) else value), *_mentioned(value)):
+            if id(used) not in declared:
+                of = used.__name__ if isinstance(used, type) else used.name or f"a symbol ({used.doc})"
+                raise Misdeclared(
+                    f"{name} uses {of}, which no module of the protocol holds under a name of its own: "
+                    "it is declared in a module that is left out, or another declaration has taken its name",
+                    declared_at(name, *modules),
                 )
 
 
-def _used_by(value: Declaration | type[Value]) -> set[Symbol]:
-    nodes: list[Node] = []
-    found: set[Symbol] = set()
+def _refuse_unusable(found: Mapping[str, Declaration | type[Value]], modules: Sequence[ModuleType]) -> None:
+    """What no engine can work with."""
+    for name, value in found.items():
+        wrong = ""
+        if isinstance(value, type):
+            if issubclass(value, Enumeration) and not value.members:
+                wrong = "has no members, so nothing can have a value of it; declare one with Member"
+        elif large := next(filter(None, map(too_large, nodes_of(value))), ""):
+            wrong = large
+        elif any(_number(part) > NUMBER_MAX for node in nodes_of(value) for part in parts(node)):
+            wrong = f"has a number above {NUMBER_MAX:,}, and no number of a configuration is that large"
+        if wrong:
+            raise Misdeclared(f"{name} {wrong}", declared_at(name, *modules))
+
+
+def _number(part: Node) -> int:
+    match part:
+        case Constant(number) | Plus(_, number) | Times(_, number):
+            return number
+    return 0
+
+
+def _mentioned(value: Declaration | type[Value]) -> tuple[Declaration, ...]:
+    """The declarations that are part of another one: left out, they would not be checked, or not be replaced."""
+    match value:
+        case Promise() | Eventuality():
+            return value.sometimes
+        case Variant():
+            return value.replaces, *value.breaks
+        case Alternatives():
+            return value.choices
+        case Action():
+            return (value.role,)
+    return ()
+
+
+def _used_by(value: Declaration | type[Value]) -> set[Symbol | Definition[Any, Any] | type[Value]]:
+    if isinstance(value, type):
+        return set()
+    found: set[Symbol | Definition[Any, Any] | type[Value]] = set()
+    if isinstance(value, Action):
+        found |= {change.symbol for change in value.changes} | {emitted.symbol for emitted in value.emits}
+    if isinstance(value, Symbol):
+        found |= {sort for sort in (*value.arguments, value.result) if _is_sort(sort)}
+    for part in (part for node in nodes_of(value) for part in parts(node)):
+        match part:
+            case Apply(symbol):
+                found.add(symbol)
+            case Named(Definition() as definition):
+                found.add(definition)
+            case Variable(_, sort) | Constant(_, sort):
+                found.add(sort)
+    return found
+
+
+def nodes_of(value: Declaration | type[Value]) -> list[Node]:
+    """The terms that a declaration reads. What an action changes, and what it says, is not read, but the arguments of it are."""
     match value:
         case Action():
-            nodes += [*value.guard, *value.emits, *value.takes]
-            for change in value.changes:
-                nodes += change.nodes()
-                found.add(change.symbol)
-            for move in value.moves:
-                nodes += move.nodes()
+            nodes = [node for change in value.changes for node in change.nodes()]
+            nodes += [node for move in value.moves for node in move.nodes()]
+            nodes += [node for emitted in value.emits for node in emitted.arguments]
+            return [*value.guard, *nodes]
+        case Variant():
+            return nodes_of(value.action)
         case Definition():
-            nodes.append(value.value.node)
-        case Promise() | Sometimes() | Assumption():
-            nodes.append(value.formula)
+            return [value.value.node]
+        case Promise() | Sometimes() | Assumption() | DeadlockWhen():
+            return [value.formula]
         case Eventuality():
-            nodes += [value.premise, value.conclusion]
+            return [value.premise, value.conclusion]
+        case Alternatives():
+            return [value.given]
         case Message() if value.spent is not None:
-            nodes.append(value.spent)
-    return found | {part.symbol for node in nodes for part in parts(node) if isinstance(part, Apply)}
+            return [value.spent]
+    return []
+
+
+@cache
+def _misread(protocol: Protocol) -> tuple[tuple[Declaration, Misread], ...]:
+    read: tuple[tuple[Declaration, ...], ...] = (
+        protocol.assumptions,
+        protocol.messages,
+        protocol.definitions,
+        protocol.actions,
+        protocol.alternatives,
+        protocol.promises,
+        protocol.eventualities,
+        protocol.sometimes,
+        (protocol.deadlock_when,) if protocol.deadlock_when else (),
+    )
+    return tuple((value, wrong) for group in read for value in group for wrong in misread(nodes_of(value), lambda _: 1))
+
+
+_NOT_DIGESTED: Final = frozenset({"name", "modules", "variants"})
+"""Fields that no verdict about the protocol depends on. What a variant changes is among the actions of the protocol with it."""
 
 
 @cache
 def _digest(protocol: Protocol) -> str:
-    parts: list[object] = []
-    for symbol in protocol.symbols:
-        parts.append((symbol.name, symbol.kind, symbol.arguments, symbol.result))
-        if isinstance(symbol, Message):
-            parts.append((symbol.parameters, symbol.spent))
-    for done in protocol.actions:
-        parts.append((done.name, done.parameters, done.guard, done.changes, done.emits, done.moves))
-    claims: tuple[Promise | Sometimes, ...] = (*protocol.promises, *protocol.sometimes)
-    for claim in claims:
-        parts.append((claim.name, claim.parameters, claim.formula))
-    # A sort is identified by its name: its module's location is not part of the statement.
-    text = re.sub(r"<class '[\w.]*?(\w+)'>", r"\1", repr(parts))
-    return hashlib.sha256(text.encode()).hexdigest()
+    stated = [
+        (field.name, _content(getattr(protocol, field.name)))
+        for field in fields(protocol)
+        if field.name not in _NOT_DIGESTED
+    ]
+    return hashlib.sha256(repr(stated).encode()).hexdigest()
+
+
+def _content(of: object) -> object:
+    match of:
+        case tuple():
+            return [_content(each) for each in of]
+        case Declaration():
+            return content(of)
+        case Protocol():
+            return of.digest()
+        case type() if issubclass(of, Enumeration):
+            return of.__name__, of.names()
+        case type():
+            return of.__name__
+        case None:
+            return None
+    raise TypeError(f"a protocol has {of!r}, which is no declaration: say in {__name__} how it enters the digest")

@@ -12,7 +12,7 @@ must be in the state of its lifecycle; anything else is an error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -20,10 +20,12 @@ from typing import Any
 from transitions import EventData, Machine, MachineError
 
 from model.language import Action, Change, Lifecycle, Move, Protocol, Role
-from model.language.terms import Constant, Formula, Number, Variable
+from model.language.bounds import Written, written
+from model.language.terms import Constant, Formula, Variable
 from model.language.walk import free
 from model.machines.closures import Closure, Environment, Tables, closure
-from model.reference.configuration import Configuration
+from model.reference.configuration import Configuration, refuse_misread
+from model.reference.cut import Cut
 from model.reference.interpreter import Events
 from model.reference.state import Element, Occurrence, State, Tuple, elements, initial_state
 
@@ -31,7 +33,7 @@ RUNNING = "running"
 
 
 class NotPossible(Exception):
-    """The guard of an occurrence is false, or a number would exceed its bound."""
+    """The guard of an occurrence is false, or a number would leave its bounds."""
 
 
 class Contradiction(Exception):
@@ -48,8 +50,18 @@ class _Effect:
     condition: Closure
     binders: tuple[str, ...]
     choices: tuple[Tuple, ...]
-    numbers: tuple[tuple[Closure, int], ...]
-    """The numbers that may exceed their bounds, with the bounds."""
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A number that a step writes and that may leave its bounds."""
+
+    name: str
+    value: Closure
+    condition: Closure
+    bound: int
+    inner: tuple[Mapping[str, Element], ...]
+    """The values of its binders."""
 
 
 class _Executable:
@@ -64,6 +76,7 @@ class _Executable:
             (closure(node, configuration), frozenset(variable.name for variable in free(node))) for node in action.guard
         ]
         self._effects = [self._effect(change) for change in action.changes]
+        self._numbers = [self._number(term) for term in written(action)]
         self._emits = [
             (emit.symbol.name, tuple(closure(part, configuration) for part in emit.arguments)) for emit in action.emits
         ]
@@ -81,14 +94,6 @@ class _Executable:
 
     def _effect(self, change: Change) -> _Effect:
         configuration = self._configuration
-        bounded = [
-            (node, sort)
-            for node, sort in (
-                *zip(change.arguments, change.symbol.arguments, strict=True),
-                (change.value, change.symbol.result),
-            )
-            if issubclass(sort, Number) and not isinstance(node, Variable | Constant)
-        ]
         return _Effect(
             change,
             tuple(closure(node, configuration) for node in change.arguments),
@@ -96,30 +101,40 @@ class _Executable:
             closure(change.condition, configuration),
             tuple(binder.name for binder in change.binders),
             tuple(product(*(elements(binder.sort, configuration) for binder in change.binders))),
-            tuple((closure(node, configuration), configuration.bounds[sort.__name__]) for node, sort in bounded),
+        )
+
+    def _number(self, term: Written) -> _Number:
+        configuration = self._configuration
+        names = [binder.name for binder in term.binders]
+        chosen = product(*(elements(binder.sort, configuration) for binder in term.binders))
+        return _Number(
+            term.sort.__name__,
+            closure(term.node, configuration),
+            closure(term.condition, configuration),
+            configuration.bounds[term.sort.__name__],
+            tuple(dict(zip(names, values, strict=True)) for values in chosen),
         )
 
     def possible(self, tables: Tables, given: Environment) -> bool:
-        """Whether the guard holds, and every number stays within its bound."""
-        return all(part(tables, given) for part, _ in self.guard) and self.within(tables, given)
+        """Whether the guard holds, and every number stays within its bounds."""
+        return all(part(tables, given) for part, _ in self.guard) and self.cut(tables, given) is None
 
-    def within(self, tables: Tables, given: Environment) -> bool:
-        """Whether every number that a change would write stays within its bound."""
-        for effect in self._effects:
-            if effect.numbers:
-                for chosen in effect.choices:
-                    inner = {**given, **dict(zip(effect.binders, chosen, strict=True))}
-                    if effect.condition(tables, inner) and any(
-                        number(tables, inner) > bound for number, bound in effect.numbers
-                    ):
-                        return False
-        return True
+    def cut(self, tables: Tables, given: Environment) -> Cut | None:
+        """Why the step would leave the bounds; None if it stays within them."""
+        return min(self._leaving(tables, given), default=None)
+
+    def _leaving(self, tables: Tables, given: Environment) -> Iterator[Cut]:
+        for number in self._numbers:
+            for values in number.inner:
+                inner = {**given, **values}
+                if number.condition(tables, inner) and not 0 <= (value := number.value(tables, inner)) <= number.bound:
+                    yield Cut(self.action.name, number.name, value > 0)
 
     def choices(self, tables: Tables) -> Iterator[Tuple]:
-        """All enabled choices: taken messages first, each part of the guard as early as possible."""
+        """All choices for which the guard holds: taken messages first, each part of the guard as early as possible."""
         taken = self.action.takes[0] if self.action.takes else None
-        if taken is not None and all(isinstance(argument, Variable) for argument in taken.arguments):
-            names = tuple(argument.name for argument in taken.arguments if isinstance(argument, Variable))
+        names = tuple(part.name for part in taken.arguments if isinstance(part, Variable)) if taken is not None else ()
+        if taken is not None and len(set(names)) == len(taken.arguments):  # each field is a choice of its own
             for arguments in tables[taken.symbol.name]:
                 yield from self._choose(tables, dict(zip(names, arguments, strict=True)), names)
         else:
@@ -135,8 +150,7 @@ class _Executable:
         while place < len(self.names) and self.names[place] in known:
             place += 1
         if place == len(self.names):
-            if self.within(tables, given):
-                yield tuple(given[name] for name in self.names)
+            yield tuple(given[name] for name in self.names)
             return
         name = self.names[place]
         now = known | {name}
@@ -223,6 +237,7 @@ class System:
     """A run of the protocol in a configuration: the tables, and the machines of all role instances."""
 
     def __init__(self, protocol: Protocol, configuration: Configuration, *, check: bool = True) -> None:
+        refuse_misread(protocol, configuration)
         self.protocol = protocol
         self.configuration = configuration
         self.tables: Tables = {}
@@ -287,12 +302,15 @@ class System:
 
     def enabled(self) -> list[Occurrence]:
         """All enabled occurrences: actions as declared, then choices."""
-        return [
-            Occurrence(name, tuple(zip(executable.names, choices, strict=True)))
-            for name, executable in self.executables.items()
-            for choices in sorted(executable.choices(self.tables))
-            if self.configuration.allows(name, choices)
-        ]
+        return [occurrence for occurrence, cut in self.guarded() if cut is None]
+
+    def guarded(self) -> Iterator[tuple[Occurrence, Cut | None]]:
+        """All occurrences whose guard holds, and why those are cut that would leave the bounds."""
+        for name, executable in self.executables.items():
+            for choices in sorted(executable.choices(self.tables)):
+                if self.configuration.allows(name, choices):
+                    given = tuple(zip(executable.names, choices, strict=True))
+                    yield Occurrence(name, given), executable.cut(self.tables, dict(given))
 
     def take(self, occurrence: Occurrence) -> Events:
         """Takes a step: triggers the machine of the acting role. Returns the events of the step.
@@ -317,9 +335,9 @@ class System:
         effects = executable.effects(self.tables, given)
         self.events = executable.events(self.tables, given)
         moving = executable.moving(self.tables, given) if self._check else set()
-        for symbol, is_relation, written in effects:
+        for symbol, is_relation, changed in effects:
             table = self.tables[symbol]
-            for arguments, value in written.items():
+            for arguments, value in changed.items():
                 if not is_relation:
                     table[arguments] = value
                 elif value:

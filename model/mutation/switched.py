@@ -22,7 +22,7 @@ from model.explore.kernel.emit import Emitter, claim_expressions, sorted_claims
 from model.explore.kernel.ground import Ground
 from model.explore.kernel.layout import lay_out
 from model.language import Action, Protocol
-from model.language.protocol import ENVIRONMENT_ROLES
+from model.language.protocol import DEADLOCK
 from model.mutation.rules import Mutant, mutated
 from model.reference.configuration import Configuration
 from model.reference.interpreter import NO_EVENTS, Interpreter
@@ -60,7 +60,7 @@ class Switched:
         layout = lay_out(ground, claim_expressions(ground, claims))
         emitter = Emitter(ground, layout, claims, forget_spent=forget_spent, switched=True)
         names = tuple(f"action{number}" for number in range(len(ground.actions)))
-        compiled = compile_module(emitter.text(), ("expand", "check", "owed", "goals", *names), level=LEVEL)
+        compiled = compile_module(emitter.text(), ("expand", "check", "no_end", "cut", "goals", *names), level=LEVEL)
         self._addresses = [compiled.addresses[name] for name in names]
         self._interpreter = Interpreter(protocol, configuration)
         self._kernel = Kernel(
@@ -107,12 +107,8 @@ class Switched:
                 return False
             before = state
             state, events = interpreter.apply(before, step)
-        if found.violated == "deadlock":
-            return not any(
-                interpreter.apply(state, step)[0] != state
-                for step in interpreter.enabled(state)
-                if interpreter.action(step.action).role.name not in ENVIRONMENT_ROLES
-            )
+        if found.violated == DEADLOCK:
+            return interpreter.is_deadlock(state)
         promises = [promise for promise in self._protocol.promises if promise.name == found.violated]
         return interpreter.violated(before, state, events, promises) is not None
 

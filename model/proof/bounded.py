@@ -19,12 +19,14 @@ from typing import Any, Final, Literal
 
 import z3
 
-from model.explore.kernel.ground import Ground, Instance
+from model.explore.kernel.ground import Ground
+from model.explore.kernel.instances import Instance
 from model.language import Promise, Protocol, Sometimes
-from model.language.protocol import ENVIRONMENT_ROLES
-from model.language.terms import Formula, Node
+from model.language.protocol import DEADLOCK
+from model.language.terms import Formula
 from model.proof.unrolled import Question, Unrolling
 from model.reference.configuration import Configuration
+from model.reference.cut import Cut
 from model.reference.interpreter import NO_EVENTS, Interpreter
 from model.reference.state import Element, Occurrence, Trace, initial_state
 
@@ -53,6 +55,9 @@ class Bounded:
     trace: Trace | None
     reached: Mapping[str, int]
     """The reachable claims that were reached, with the length of a shortest run to each."""
+    cut: Mapping[Cut, int]
+    """Why steps were cut, with the length of a shortest run to a state in which one is."""
+    bounds: Mapping[str, int]
     seconds: float
     facts: int
     """Propositions about one state."""
@@ -68,6 +73,7 @@ class Bounded:
             "depth": self.depth,
             "violated": self.violated or None,
             "reached": dict(self.reached),
+            "cut": {why.shown(self.bounds): depth for why, depth in self.cut.items()},
             "seconds": round(self.seconds, 3),
             "facts": self.facts,
             "instances": self.instances,
@@ -103,7 +109,7 @@ def bounded(
     checked = [promise for promise in protocol.promises if not promise.lemma] if promises is None else list(promises)
     wanted = list(protocol.sometimes if sometimes is None else sometimes)
     search = _Search(protocol, configuration, any_constants, started + seconds_max)
-    search.about(checked, wanted, _owed(protocol) if deadlocks else None)
+    search.about(checked, wanted, deadlocks)
     because, depth = search.run(steps_max, lambda depth: progress and progress(depth, time.perf_counter() - started))
     trace, violated = (None, "") if because else search.replayed(checked)
     return Bounded(
@@ -113,16 +119,12 @@ def bounded(
         depth,
         violated,
         trace,
-        search.reached,
+        *search.found(),
+        configuration.bounds,
         time.perf_counter() - started,
         search.facts,
         len(search.ground.instances),
     )
-
-
-def _owed(protocol: Protocol) -> Node | None:
-    """The protocol's definition of outstanding work: if it holds and no action is enabled, it is a deadlock, as in exploration."""
-    return next((definition.value.node for definition in protocol.definitions if definition.name == "owed"), None)
 
 
 class _Search:
@@ -137,10 +139,10 @@ class _Search:
         self._runs = Unrolling(self.ground, self._solver)
         for assumed in protocol.assumptions:
             self._runs.assume(assumed)
-        self._owed: Node | None = None
         self._wrong: list[Question] = []
         self._to_reach: list[Question] = []
         self.reached: dict[str, int] = {}
+        self._cuts = {f"cut {number}": why for number, why in enumerate(self.ground.cut_reasons())}
 
     @property
     def facts(self) -> int:
@@ -151,14 +153,14 @@ class _Search:
         self,
         promises: Sequence[Promise],
         sometimes: Sequence[Sometimes],
-        owed: Node | None,
+        deadlocks: bool,
     ) -> None:
         """The questions at every depth."""
-        self._owed = owed
         self._wrong = [self._runs.broken(promise) for promise in promises]
-        if owed is not None:
-            self._wrong.append(self._runs.stuck(owed))
+        if deadlocks:
+            self._wrong.append(self._runs.stuck())
         self._to_reach = [self._runs.reached(claim) for claim in sometimes]
+        self._to_reach += [self._runs.cut(name, why) for name, why in self._cuts.items()]
 
     def run(
         self, steps_max: int, progress: Callable[[int], object]
@@ -196,6 +198,11 @@ class _Search:
                 del asked[name]
         self._to_reach = [question for question in self._to_reach if question.name not in self.reached]
 
+    def found(self) -> tuple[dict[str, int], dict[Cut, int]]:
+        """The claims that were reached, and why steps were cut, with the lengths of shortest runs."""
+        cut = {why: self.reached[name] for name, why in self._cuts.items() if name in self.reached}
+        return {name: depth for name, depth in self.reached.items() if name not in self._cuts}, cut
+
     def _named(self, name: str, parts: Sequence[Any]) -> Any:
         """A proposition that is true if one of these is."""
         named = z3.Bool(name)
@@ -229,17 +236,10 @@ class _Search:
             steps.append(step)
         about = [promise for promise in promises if steps or promise.kind == "always"]
         broken = interpreter.violated(before, states[-1], events, about)
-        name = "deadlock" if broken is None else broken.name
-        if broken is None:
-            stuck = self._owed is not None and interpreter.evaluate(self._owed, states[-1], {})
-            roles = {action.name: action.role.name for action in self._protocol.actions}
-            moving = (
-                interpreter.apply(states[-1], step)[0] != states[-1]
-                for step in interpreter.enabled(states[-1])
-                if roles[step.action] not in ENVIRONMENT_ROLES
-            )
-            assert stuck, "the interpreter does not find what the solver found wrong"
-            assert not any(moving), "the interpreter does not find the deadlock that the solver found"
+        name = DEADLOCK if broken is None else broken.name
+        assert broken or interpreter.is_deadlock(states[-1]), (
+            "the interpreter does not find what the solver found wrong"
+        )
         return Trace(self._protocol.name, configuration, tuple(states), tuple(steps)), name
 
     def _occurrence(self, instance: Instance) -> Occurrence:

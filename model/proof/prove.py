@@ -48,7 +48,9 @@ class Claim:
     """One claim and its verdict."""
 
     name: str
-    kind: Literal["always", "two-state", "lemma", "spent", "satisfiable", "alternatives", "lifecycle", "text"]
+    kind: Literal[
+        "always", "two-state", "lemma", "spent", "satisfiable", "alternatives", "lifecycle", "numbers", "text"
+    ]
     verdict: Verdict = "holds"
     seconds: float = 0.0
     checks: int = 0
@@ -378,7 +380,7 @@ class Prover:
                 environment = self._translator.constants(variables, "s!")
                 read = self._translator.term(Apply(symbol, variables), environment)
                 first = z3.Not(read) if z3.is_bool(read) else read == 0
-                yield z3.ForAll(list(environment.values()), first)
+                yield z3.ForAll(list(environment.values()), first) if environment else first
         yield from self._translator.domain()
 
     def satisfiable_guards(self) -> Iterator[Claim]:

@@ -27,10 +27,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from model.bad_input import BadInput
 from model.language import Protocol, Symbol
+from model.language.bounds import may_leave
+from model.language.notation import notation
+from model.language.protocol import place_of
 from model.language.terms import Enumeration, Formula, Number, Value
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
@@ -41,6 +45,12 @@ MEMBERS_MAX = 64
 
 BOUND_MAX = 255
 """The maximum bound of a number."""
+
+BYTES_MAX = 1_000_000
+"""The maximum size of a configuration file; the largest one of ours has a thousandth of it."""
+
+SAID_MAX = 500
+"""Where a sentence is cut that shows a value of the file."""
 
 SIZE = 2
 """The default number of members of a sort, and bound of a number, in a configuration made by size."""
@@ -108,21 +118,70 @@ def of_sizes(name: str, protocol: Protocol, sizes: Mapping[str, int]) -> Configu
     return Configuration(name, sorts, bounds, constants)
 
 
+def refuse_misread(protocol: Protocol, configuration: Configuration) -> None:
+    """Nothing is read at a constant above its bound, where nothing has a value. Every engine of bounded models asks this first.
+
+    Raises:
+        BadInput: with the place of the declaration that does.
+    """
+    for value, wrong in protocol.misread():
+        bound = configuration.bounds[wrong.sort.__name__]
+        if may_leave(wrong.argument, bound) and value.name not in configuration.without:
+            raise BadInput(
+                f"{place_of(value)}{value} reads {notation(wrong.read)}, but the configuration {configuration.name} bounds "
+                f"{wrong.sort.__name__} at {bound}; raise the bound"
+            )
+
+
 def load(path: Path, protocol: Protocol) -> Configuration:
     """Reads a configuration file.
 
     Raises:
-        BadInput: with file, field and what was expected.
+        BadInput: with file, line and field, and what was expected.
     """
+    text = _read(path)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise BadInput(f"{path}: cannot be read ({problem.strerror}); name an existing configuration file") from problem
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        return parse(path.stem, tomllib.loads(text), protocol, place=str(path))
+    except tomllib.TOMLDecodeError as problem:
         raise BadInput(f"{path}: is not TOML: {problem}") from problem
+    except ValueError as problem:  # Python reads no number of more than some thousand digits
+        long = re.search(r"[0-9_]{1000,}", text)
+        line = f", line {text.count(chr(10), 0, long.start()) + 1}" if long else ""
+        raise BadInput(f"{path}{line}: a number has too many digits; expected one up to {BOUND_MAX}") from problem
     except RecursionError as problem:
         raise BadInput(f"{path}: is nested too deeply to be a configuration") from problem
-    return parse(path.stem, data, protocol, place=str(path))
+    except BadInput as problem:
+        raise BadInput(_located(str(problem), text, str(path))) from problem
+
+
+def _read(path: Path) -> str:
+    try:
+        about = path.stat()
+        if not S_ISREG(about.st_mode) or about.st_size > BYTES_MAX:
+            raise BadInput(f"{path}: is no file of at most {BYTES_MAX:,} bytes; name a configuration file")
+        return path.read_text(encoding="utf-8")
+    except OSError as problem:
+        raise BadInput(f"{path}: cannot be read ({problem.strerror}); name an existing configuration file") from problem
+    except UnicodeDecodeError as problem:
+        line = problem.object.count(b"\n", 0, problem.start) + 1
+        raise BadInput(f"{path}, line {line}: is not TOML: {problem}") from problem
+
+
+def _located(sentence: str, text: str, place: str) -> str:
+    """The sentence with the line of the field that it names, and without most of a long value."""
+    sentence = sentence if len(sentence) <= SAID_MAX else f"{sentence[:SAID_MAX]}..."
+    named = re.match(r": (?:unknown field ')?(\w+)(?:\.([\w-]+))?", sentence.removeprefix(place))
+    if named is None:
+        return sentence
+    table, key = named.groups()
+    begins, line = re.compile(rf"\s*(\[{table}\]|{table}\b)"), None
+    for number, content in enumerate(text.splitlines(), start=1):
+        if line is None and begins.match(content):
+            line = number
+        elif line is not None and key and re.match(rf"\s*[\"']?{re.escape(key)}\b", content):
+            line = number
+            break
+    return sentence.replace(place, f"{place}, line {line}", 1) if line is not None else sentence
 
 
 def parse(name: str, data: Mapping[str, Any], protocol: Protocol, *, place: str) -> Configuration:

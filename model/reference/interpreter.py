@@ -3,8 +3,8 @@
 Each guard and change becomes a Python expression over sets and dictionaries, compiled once for a configuration. Every other engine
 is checked against this one, so it shares no code with them.
 
-A bounded model ends at its bounds: an occurrence is enabled only if its guard holds and every number that it assigns, or puts into
-a changed tuple, is within the bound of its sort.
+A bounded model ends at its bounds: an occurrence is enabled only if its guard holds and every number that it writes is within the
+bounds of its sort. One whose guard holds, but not this, is *cut*.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
+from operator import itemgetter
 from typing import Any
 
 from model.bad_input import BadInput
 from model.language import Action, Change, Message, Promise, Protocol, Sometimes, Symbol
+from model.language.bounds import Written, written
 from model.language.notation import notation
 from model.language.terms import (
     And,
@@ -31,7 +33,6 @@ from model.language.terms import (
     Named,
     Node,
     Not,
-    Number,
     Or,
     Plus,
     Quantified,
@@ -42,7 +43,8 @@ from model.language.terms import (
     Variable,
 )
 from model.language.walk import free
-from model.reference.configuration import Configuration
+from model.reference.configuration import Configuration, refuse_misread
+from model.reference.cut import Cut
 from model.reference.state import Element, Occurrence, State, Tuple, elements, initial_state
 
 Events = frozenset[tuple[str, Tuple]]
@@ -65,10 +67,12 @@ class Interpreter:
     """A protocol in a configuration, ready to run.
 
     Raises:
-        BadInput: the configuration's constants violate an assumption of the protocol.
+        BadInput: the configuration's constants violate an assumption of the protocol, or something is read at a constant above its
+            bound.
     """
 
     def __init__(self, protocol: Protocol, configuration: Configuration) -> None:
+        refuse_misread(protocol, configuration)
         self.protocol = protocol
         self.configuration = configuration
         self._elements = {
@@ -114,6 +118,17 @@ class Interpreter:
             if self.configuration.allows(name, choices)
         ]
 
+    def cut(self, state: State) -> dict[Occurrence, Cut]:
+        """The occurrences that are not enabled only because they would take a number out of its bounds."""
+        tables = _tables(state)
+        found = {}
+        for name, compiled in self._actions.items():
+            for choices in sorted(compiled.guarded(tables)) if compiled.writes else ():
+                cut = compiled.cut(tables, choices)
+                if cut is not None and self.configuration.allows(name, choices):
+                    found[Occurrence(name, tuple(zip(compiled.names, choices, strict=True)))] = cut
+        return found
+
     def guarded(self, state: State, action: str) -> list[Tuple]:
         """The choices for which an action's guard holds, even if the step exceeds a bound; none if the action is left out here."""
         compiled = self._actions.get(action)
@@ -135,7 +150,7 @@ class Interpreter:
         if not self.configuration.allows(occurrence.action, choices):
             return False
         tables = _tables(state)
-        return compiled.holds(tables, choices) and compiled.within(tables, choices)
+        return compiled.holds(tables, choices) and compiled.cut(tables, choices) is None
 
     def conjuncts(self, state: State, occurrence: Occurrence) -> list[Conjunct]:
         """Each part of the guard of an occurrence, and whether it holds."""
@@ -148,12 +163,30 @@ class Interpreter:
         if not self.configuration.allows(occurrence.action, [value for _, value in occurrence.choices]):
             return f"the configuration {self.configuration.name} leaves it out"
         false = (part.node for part in self.conjuncts(state, occurrence) if not part.held)
-        return next((f"{notation(node)} is false" for node in false), "a number would exceed its bound")
+        for node in false:
+            return f"{notation(node)} is false"
+        cut = self._actions[occurrence.action].cut(_tables(state), tuple(value for _, value in occurrence.choices))
+        assert cut is not None, f"{occurrence} is enabled"
+        return f"it would leave the bounds: {cut.shown(self.configuration.bounds)}"
 
     def apply(self, state: State, occurrence: Occurrence) -> tuple[State, Events]:
         """The state after an enabled occurrence, and the events of the step."""
         compiled = self._actions[occurrence.action]
         return compiled.apply(state, tuple(value for _, value in occurrence.choices))
+
+    def is_deadlock(self, state: State) -> bool:
+        """No role but the environment can change the state, and a run may not end here.
+
+        It may where `@deadlock_when` is false; without that, where only a bound of the configuration keeps a role from acting.
+        """
+        tables, declared = _tables(state), self.protocol.deadlock_when
+        for name, compiled in self._actions.items():
+            for choices in [] if compiled.action.role.environment else compiled.guarded(tables):
+                within = compiled.cut(tables, choices) is None
+                resolves = compiled.apply(state, choices)[0] != state if within else declared is None
+                if resolves and self.configuration.allows(name, choices):
+                    return False
+        return declared is None or bool(self.evaluate(declared.closed, state, {}))
 
     def forget_spent(self, state: State) -> State:
         """The state without spent messages."""
@@ -277,16 +310,27 @@ class _Compiled:
     def __init__(self, action: Action, interpreter: Interpreter) -> None:
         self.action = action
         self.names = tuple(variable.name for variable in action.parameters)
+        self.writes = tuple(written(action))
+        """The numbers that may leave their sorts."""
         self._interpreter = interpreter
 
     @cached_property
     def find(self) -> Callable[[Tables], list[Tuple]]:
         """The enabled choices."""
-        return self._interpreter.build(self._find_source(self._bounds()), "find")
+        within = " and ".join(f"not {self._outside(term, '')}" for term in self.writes)
+        return self._interpreter.build(self._find_source(within or "True"), "find")
 
     @cached_property
-    def _within(self) -> Callable[..., Any]:
-        return self._interpreter.build(self._within_source(), "within")
+    def _cuts(self) -> list[tuple[Cut, Callable[..., bool]]]:
+        """Why a step may be cut, in order, and whether it is."""
+        parameters = "".join(f", v_{name}" for name in self.names)
+        found = []
+        for term in self.writes:
+            for side in ("below", "above"):
+                outside = self._outside(term, side)
+                test = self._interpreter.build(f"def outside(T{parameters}): return {outside}", "outside")
+                found.append((Cut(self.action.name, term.sort.__name__, side == "above"), test))
+        return sorted(found, key=itemgetter(0))
 
     @cached_property
     def _holds(self) -> Callable[..., Any]:
@@ -314,9 +358,9 @@ class _Compiled:
         """Whether the guard is true."""
         return bool(self._holds(tables, *choices))
 
-    def within(self, tables: Tables, choices: Tuple) -> bool:
-        """Whether every number stays within its bound."""
-        return bool(self._within(tables, *choices))
+    def cut(self, tables: Tables, choices: Tuple) -> Cut | None:
+        """Why the step would leave the bounds; None if it stays within them."""
+        return next((cut for cut, outside in self._cuts if outside(tables, *choices)), None)
 
     def apply(self, state: State, choices: Tuple) -> tuple[State, Events]:
         tables = _tables(state)
@@ -374,28 +418,15 @@ class _Compiled:
         parameters = "".join(f", v_{name}" for name in self.names)
         return f"def holds(T{parameters}): return {_Source(self._interpreter).expression(And(self.action.guard))}"
 
-    def _within_source(self) -> str:
-        parameters = "".join(f", v_{name}" for name in self.names)
-        return f"def within(T{parameters}): return {self._bounds()}"
-
-    def _bounds(self) -> str:
-        """Only sums can exceed a bound: every other number is read from the state or chosen within it."""
-        source = _Source(self._interpreter)
-        tests = []
-        for change in self.action.changes:
-            pairs = list(zip(change.arguments, change.symbol.arguments, strict=True))
-            if change.symbol.result is not Formula:
-                pairs.append((change.value, change.symbol.result))
-            for node, sort in pairs:
-                if issubclass(sort, Number) and not isinstance(node, Variable | Constant):
-                    test = f"{source.expression(node)} <= {self._interpreter.bound(sort)}"
-                    if change.binders:
-                        loops = _loops(change)
-                        test = f"all({test} or not ({source.expression(change.condition)}) {loops})"
-                    elif change.condition != Truth(True):
-                        test = f"({test} or not ({source.expression(change.condition)}))"
-                    tests.append(test)
-        return " and ".join(dict.fromkeys(tests)) or "True"
+    def _outside(self, term: Written, side: str) -> str:
+        """Whether a number that the step writes is outside its bounds, on one side or on any."""
+        source, bound = _Source(self._interpreter), self._interpreter.bound(term.sort)
+        value = source.expression(term.node)
+        tests = {"below": f"{value} < 0", "above": f"{value} > {bound}", "": f"not 0 <= {value} <= {bound}"}
+        test = tests[side]
+        if term.condition != Truth(True):
+            test = f"({source.expression(term.condition)}) and {test}"
+        return f"any({test} {_loops(term)})" if term.binders else f"({test})"
 
     def _change_source(self, change: Change) -> str:
         source = _Source(self._interpreter)
@@ -407,7 +438,7 @@ class _Compiled:
         return f"def change(T{parameters}): return {{{arguments}: {value} {loops} if {condition}}}"
 
 
-def _loops(change: Change) -> str:
+def _loops(change: Change | Written) -> str:
     return " ".join(f"for v_{binder.name} in E[{binder.sort.__name__!r}]" for binder in change.binders)
 
 

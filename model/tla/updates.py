@@ -9,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from model.language import Change
+from model.language import Action, Change
+from model.language.bounds import written
 from model.language.terms import (
     And,
-    Apply,
     Choose,
     Compare,
-    Constant,
-    Formula,
     Implies,
     Named,
     Node,
-    Number,
     Or,
     Quantified,
     Truth,
@@ -36,38 +33,18 @@ LINE: Final = "\n" + " " * 7
 """A new line within a conjunct of an action."""
 
 
-def bounds(changes: Sequence[Change], scope: Scope) -> list[str]:
-    """That every number that a step assigns, or puts into a tuple, is in its set. A bounded model ends there."""
+def bounds(action: Action, scope: Scope) -> list[str]:
+    """That every number that a step assigns, puts into a tuple or says, is in its set. A bounded model ends there."""
     found = []
-    for change in changes:
-        places = list(zip(change.arguments, change.symbol.arguments, strict=True))
-        if change.symbol.result is not Formula:
-            places.append((change.value, change.symbol.result))
-        inner = scope.binding(change.binders)
-        for node, sort in places:
-            if issubclass(sort, Number) and may_leave(node):
-                within = f"{inner.flat(node, 6)} \\in {scope.vocabulary.sorts[sort]}"
-                if change.condition != TRUE:
-                    within = f"({inner.flat(change.condition, 2)} => {within})"
-                if change.binders:
-                    within = f"\\A {inner.ranges(change.binders)} : {within}"
-                found.append(within)
+    for term in written(action):
+        inner = scope.binding(term.binders)
+        within = f"{inner.flat(term.node, 6)} \\in {scope.vocabulary.sorts[term.sort]}"
+        if term.condition != TRUE:
+            within = f"({inner.flat(term.condition, 2)} => {within})"
+        if term.binders:
+            within = f"\\A {inner.ranges(term.binders)} : {within}"
+        found.append(within)
     return list(dict.fromkeys(found))
-
-
-def may_leave(node: Node) -> bool:
-    """Whether a number can exceed its bound. Choices and read values are within; and no bound is below 1."""
-    match node:
-        case Named(_, _, body):
-            return may_leave(body)
-        case Choose(_, chosen, otherwise):
-            return may_leave(chosen) or may_leave(otherwise)
-        case Constant(value):
-            return value > 1
-        case Variable() | Apply():
-            return False
-        case _:
-            return True
 
 
 def tuples(change: Change, scope: Scope, also: Node = TRUE) -> str:

@@ -32,8 +32,11 @@ class Compiled:
     engine: Any = field(repr=False)
 
 
-def compile_module(text: str, names: tuple[str, ...], *, level: int = 2) -> Compiled:
-    """Compiles a module, or loads it from the cache. `level`: optimization level; 0 compiles ten times as fast as 2."""
+def compile_module(text: str, names: tuple[str, ...], *, level: int = 2, kept: bool = True) -> Compiled:
+    """Compiles a module, or loads it from the cache. `level`: optimization level; 0 compiles ten times as fast as 2.
+
+    `kept`: whether it is written to the cache; not if it is needed only once.
+    """
     started = time.perf_counter()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -47,7 +50,8 @@ def compile_module(text: str, names: tuple[str, ...], *, level: int = 2) -> Comp
     code = _read(path)
     if code is None:
         code = _object(text, machine, level)
-        _write(path, code)
+        if kept:
+            _write(path, code)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     addresses = {name: engine.get_function_address(name) for name in names}

@@ -13,7 +13,9 @@ from math import prod
 
 from model.bad_input import BadInput
 from model.explore.kernel.boolean import Algebra, Expression
+from model.explore.kernel.instances import Assignment, CutStep, Happenings, Instance
 from model.language import Action, Change, Message, Promise, Protocol, Sometimes, Symbol
+from model.language.bounds import written
 from model.language.terms import (
     And,
     Apply,
@@ -35,7 +37,8 @@ from model.language.terms import (
     Variable,
 )
 from model.language.transient import events_in
-from model.reference.configuration import Configuration
+from model.reference.configuration import Configuration, refuse_misread
+from model.reference.cut import Cut
 from model.reference.state import Element, State, elements, initial_state
 
 
@@ -55,31 +58,6 @@ TUPLES_MAX = 10_000
 
 AFTER = 1 << 20
 """The offset from a field's number to the same field after the step."""
-
-Happenings = tuple[tuple[Symbol, tuple[int, ...], Expression], ...]
-"""The events of a step with their arguments and conditions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """If the condition holds before the step, the field has the value after it."""
-
-    field: int
-    condition: Expression
-    value: int
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """An action with its choices, grounded."""
-
-    action: Action
-    choices: tuple[int, ...]
-    taken: tuple[int, ...]
-    """The fields of the messages that it takes: the quickest test."""
-    guard: Expression
-    assignments: tuple[Assignment, ...]
-    events: Happenings
 
 
 class _Possible(dict[int, set[int]]):
@@ -106,6 +84,7 @@ class Ground:
         any_constants: bool = False,
         also: Sequence[Action] = (),
     ) -> None:
+        refuse_misread(protocol, configuration)
         self.protocol = protocol
         self.configuration = configuration
         self.sizes: dict[type[Value], tuple[Element, ...]] = {
@@ -132,6 +111,7 @@ class Ground:
         self.algebra = Algebra(self.possible)
         self.actions = [action for action in protocol.actions if action.name not in configuration.without]
         self.instances: list[Instance] = []
+        self.cuts: list[CutStep] = []
         self._in_steps: dict[tuple[int, int], tuple[Instance, Expression]] = {}
         self._truths: dict[tuple[int, Happenings | None], list[Expression]] = {}
         self._heard: dict[int, tuple[Promise | Sometimes, frozenset[Symbol]]] = {}
@@ -143,6 +123,10 @@ class Ground:
             self._settle(self.actions)
             if also:
                 self._settle([*self.actions, *(action for action in also if action.name not in configuration.without)])
+
+    def cut_reasons(self) -> list[Cut]:
+        """Why steps may be cut, in a fixed order."""
+        return sorted({step.why for step in self.cuts})
 
     def _refuse_what_is_too_large(self) -> None:
         """Grounding loops over all argument combinations; a loop that would not end is refused at once."""
@@ -178,7 +162,7 @@ class Ground:
         candidates = [(action, choices) for action in actions for choices in self._choices(action)]
         while True:
             before = sum(map(len, self.possible.values()))
-            self.instances = []
+            self.instances, self.cuts = [], []
             for action, choices in candidates:
                 instance = self.instance(action, choices)
                 if instance is not None:
@@ -195,7 +179,7 @@ class Ground:
                 yield choices
 
     def instance(self, action: Action, choices: tuple[int, ...]) -> Instance | None:
-        """An action with its choices; None if it can never be enabled."""
+        """An action with its choices; None if it can never be enabled. When it is cut is added to `cuts`."""
         environment = dict(zip(action.parameters, choices, strict=True))
         parts = []
         for node in action.guard:
@@ -206,33 +190,39 @@ class Ground:
         guard = self.algebra.conjunction(parts)
         if guard is False:
             return None
+        for why, condition in self.leaving(action, environment, guard):
+            here = self.algebra.conjunction((guard, condition))
+            if here is not False:
+                self.cuts.append(CutStep(action, choices, why, here))
+            guard = self.algebra.conjunction((guard, self.algebra.negation(condition)))
+        if guard is False:
+            return None
         taken = []
         for message in action.takes:
             arguments = tuple(self._constant(node, environment) for node in message.arguments)
             taken.append(self.field[message.symbol, arguments])
-        assignments: list[Assignment] = []
-        for change in action.changes:
-            for assignment in self._assignments(change, environment, guard):
-                if assignment.field == BEYOND:  # the step exceeds a bound
-                    guard = self.algebra.conjunction((guard, self.algebra.negation(assignment.condition)))
-                else:
-                    assignments.append(assignment)
-        if guard is False:
-            return None
+        assignments = tuple(
+            assignment for change in action.changes for assignment in self._assignments(change, environment, guard)
+        )
         events = []
         for emitted in action.emits:
             for arguments, condition in self._tuples(emitted.arguments, environment):
                 events.append((emitted.symbol, arguments, condition))
-        return Instance(action, choices, tuple(taken), guard, tuple(assignments), tuple(events))
+        return Instance(action, choices, tuple(taken), guard, assignments, tuple(events))
 
-    def beyond(self, action: Action, environment: Environment, guard: Expression) -> Expression:
-        """The condition under which an action with a true guard would exceed a bound."""
-        return self.algebra.disjunction(
-            assignment.condition
-            for change in action.changes
-            for assignment in self._assignments(change, environment, guard)
-            if assignment.field == BEYOND
-        )
+    def leaving(self, action: Action, environment: Environment, guard: Expression) -> list[tuple[Cut, Expression]]:
+        """Why an action with a true guard may be cut, in order, and under which condition."""
+        found: dict[Cut, list[Expression]] = {}
+        for term in written(action):
+            for values in product(*(range(len(self.sizes[binder.sort])) for binder in term.binders)):
+                inner = {**environment, **dict(zip(term.binders, values, strict=True))}
+                condition = self.truth(term.condition, inner)
+                for value, when in self.value(term.node, inner) if condition is not False else ():
+                    out = self.algebra.conjunction((condition, when))
+                    outside = not 0 <= value < len(self.sizes[term.sort])
+                    if outside and self.algebra.conjunction((guard, out)) is not False:
+                        found.setdefault(Cut(action.name, term.sort.__name__, value > 0), []).append(out)
+        return [(cut, self.algebra.disjunction(found[cut])) for cut in sorted(found)]
 
     def open_variables(self, variables: Sequence[Variable]) -> dict[Variable, Open]:
         """Additional fields for the values of variables, the same ones for the same positions in the sequence."""
@@ -269,16 +259,16 @@ class Ground:
                     effective = self.algebra.conjunction((reached, when))
                     if self.algebra.conjunction((guard, effective)) is False:
                         continue
-                    if place is None or value >= self._size(change.symbol):
-                        yield Assignment(BEYOND, effective, 0)
-                        continue
-                    yield Assignment(place, effective, value)
+                    if place is not None and 0 <= value < self._size(change.symbol):  # otherwise the step is cut
+                        yield Assignment(place, effective, value)
 
     def _size(self, symbol: Symbol) -> int:
         return 2 if symbol.result is Formula else len(self.sizes[symbol.result])
 
-    def _tuples(self, nodes: Sequence[Node], environment: Environment) -> Iterator[tuple[tuple[int, ...], Expression]]:
-        cases = [self.value(node, environment) for node in nodes]
+    def _tuples(
+        self, nodes: Sequence[Node], environment: Environment, events: Happenings | None = None
+    ) -> Iterator[tuple[tuple[int, ...], Expression]]:
+        cases = [self.value(node, environment, events=events) for node in nodes]
         for combination in product(*cases):
             condition = self.algebra.conjunction(when for _, when in combination)
             if condition is not False:
@@ -300,7 +290,8 @@ class Ground:
             case Named(_, _, body):
                 return inner(body)
             case Compare(operator, left, right):
-                return self._compare(operator, node_cases(self, left, environment, after), right, environment, after)
+                rights = self.value(right, environment, after=after, events=events)
+                return self._compare(operator, self.value(left, environment, after=after, events=events), rights)
             case Not(operand):
                 return self.algebra.negation(inner(operand))
             case And(operands):
@@ -313,29 +304,21 @@ class Ground:
                     return True
                 return self.algebra.disjunction((self.algebra.negation(given), inner(conclusion)))
             case Quantified(quantifier, variables, body):
-                ranges = (range(len(self.sizes[variable.sort])) for variable in variables)
-                parts = (
-                    inner(body, {**environment, **dict(zip(variables, values, strict=True))})
-                    for values in product(*ranges)
-                )
+                parts = (inner(body, {**environment, **values}) for values in self.environments(variables))
                 return self.algebra.conjunction(parts) if quantifier == "all" else self.algebra.disjunction(parts)
             case Apply(symbol, arguments, later):
                 if symbol.kind == "event":
                     return self._happened(symbol, arguments, environment, events)
-                return self._member(symbol, arguments, environment, after, after or later)
+                cases = [self.value(argument, environment, after=after, events=events) for argument in arguments]
+                return self._member(symbol, cases, after or later)
             case Choose(condition, chosen, otherwise):
                 given = inner(condition)
-                return self.algebra.disjunction(
-                    (
-                        self.algebra.conjunction((given, inner(chosen))),
-                        self.algebra.conjunction((self.algebra.negation(given), inner(otherwise))),
-                    )
-                )
+                ways = ((given, chosen), (self.algebra.negation(given), otherwise))
+                return self.algebra.disjunction(self.algebra.conjunction((when, inner(way))) for when, way in ways)
             case _:
                 raise TypeError(f"{node} is not a formula")
 
-    def _compare(self, operator: str, lefts: Cases, right: Node, environment: Environment, after: bool) -> Expression:
-        rights = node_cases(self, right, environment, after)
+    def _compare(self, operator: str, lefts: Cases, rights: Cases) -> Expression:
         return self.algebra.disjunction(
             self.algebra.conjunction((when, also))
             for left, when in lefts
@@ -343,11 +326,8 @@ class Ground:
             if (left == other if operator == "=" else left < other if operator == "<" else left <= other)
         )
 
-    def _member(
-        self, symbol: Symbol, arguments: Sequence[Node], environment: Environment, after: bool, later: bool
-    ) -> Expression:
+    def _member(self, symbol: Symbol, cases: Sequence[Cases], later: bool) -> Expression:
         parts = []
-        cases = [node_cases(self, node, environment, after) for node in arguments]
         for combination in product(*cases):
             place = self.field.get((symbol, tuple(value for value, _ in combination)))
             if place is not None:
@@ -359,13 +339,21 @@ class Ground:
         self, symbol: Symbol, arguments: Sequence[Node], environment: Environment, events: Happenings | None
     ) -> Expression:
         assert events is not None, "only two-state promises read events"
-        wanted = tuple(self._constant(node, environment) for node in arguments)
         return self.algebra.disjunction(
-            condition for emitted, values, condition in events if emitted is symbol and values == wanted
+            self.algebra.conjunction((happened, here))
+            for wanted, here in self._tuples(arguments, environment, events)
+            for emitted, values, happened in events
+            if emitted is symbol and values == wanted
         )
 
-    def value(self, node: Node, environment: Environment, *, after: bool = False) -> Cases:
+    def value(
+        self, node: Node, environment: Environment, *, after: bool = False, events: Happenings | None = None
+    ) -> Cases:
         """A term: its possible values, with their conditions."""
+
+        def inner(node: Node) -> Cases:
+            return self.value(node, environment, after=after, events=events)
+
         found: dict[int, list[Expression]]
         match node:
             case Variable():
@@ -378,31 +366,31 @@ class Ground:
             case Constant(value):
                 return [(value, True)]
             case Named(_, _, body):
-                return self.value(body, environment, after=after)
+                return inner(body)
             case Plus(number, amount):
-                return [(value + amount, when) for value, when in self.value(number, environment, after=after)]
+                return [(value + amount, when) for value, when in inner(number)]
             case Times(number, factor):
-                return [(value * factor, when) for value, when in self.value(number, environment, after=after)]
+                return [(value * factor, when) for value, when in inner(number)]
             case Sum(left, right):
                 found = {}
-                rights = self.value(right, environment, after=after)
-                for one, when in self.value(left, environment, after=after):
+                rights = inner(right)
+                for one, when in inner(left):
                     for other, also in rights:
                         found.setdefault(one + other, []).append(self.algebra.conjunction((when, also)))
                 return self._cases(found)
             case Choose(condition, chosen, otherwise):
-                given = self.truth(condition, environment, after=after)
+                given = self.truth(condition, environment, after=after, events=events)
                 other = self.algebra.negation(given)
                 found = {}
                 for given_now, branch in ((given, chosen), (other, otherwise)):
                     if given_now is not False:
-                        for value, when in self.value(branch, environment, after=after):
+                        for value, when in inner(branch):
                             found.setdefault(value, []).append(self.algebra.conjunction((given_now, when)))
                 return self._cases(found)
             case Apply(symbol, arguments, later):
                 found = {}
                 shift = AFTER * (after or later)
-                cases = [node_cases(self, argument, environment, after) for argument in arguments]
+                cases = [inner(argument) for argument in arguments]
                 for combination in product(*cases):
                     place = self.field.get((symbol, tuple(value for value, _ in combination)))
                     if place is not None:
@@ -488,12 +476,3 @@ class Ground:
         assert isinstance(symbol, Message)
         environment = dict(zip(symbol.parameters, arguments, strict=True))
         return self.truth(symbol.spent, environment, after=True)
-
-
-BEYOND = -1
-"""The field of an assignment beyond a bound: the instance is disabled where its condition holds."""
-
-
-def node_cases(ground: Ground, node: Node, environment: Environment, after: bool) -> Cases:
-    """The cases of an argument or operand."""
-    return ground.value(node, environment, after=after)

@@ -120,7 +120,7 @@ def run(
     shape: Any,
     expand: Any,
     check: Any,
-    owed: Any,
+    no_end: Any,
     states: Any,
     table: Any,
     gathered: Any,
@@ -169,7 +169,7 @@ def run(
             if counters[2] != UNSIGNED(0):
                 progress[FLAGGED] = head
                 outcome = BROKEN_STEP
-            elif counters[1] == UNSIGNED(0) and deadlocks and call1(owed, states_address + head * words * 8) != 0:
+            elif counters[1] == UNSIGNED(0) and deadlocks and call1(no_end, states_address + head * words * 8) != 0:
                 progress[FLAGGED] = head
                 outcome = STUCK
             head += 1
@@ -206,6 +206,13 @@ def run(
     progress[HEAD], progress[TAIL], progress[LEVEL_END], progress[DEPTH] = head, tail, level_end, depth
     masks[1] = reached
     return outcome
+
+
+@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+def count_cut(cut: Any, states: Any, words: int, count: int, counts: Any) -> None:
+    """Adds up the steps that are cut in the first states."""
+    for number in range(count):
+        call2(cut, states.ctypes.data + number * words * 8, counts.ctypes.data)
 
 
 @nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]

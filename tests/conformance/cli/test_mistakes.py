@@ -37,7 +37,7 @@ SLOTS, *_ = trace_files(vectors_of(named("slots")))
 BROKER = "PULSAR_URL is not set; start a broker with `ondemand broker up`, and load the settings that it writes"
 PROTOCOLS = "on-demand, small-networks, message-queue, slots, failover"
 COMMANDS = (
-    "check, prove, explore, bounded, live, simulate, replay, shrink, unexercised, record, validate, watch and 13 more"
+    "check, prove, explore, bounded, live, simulate, replay, shrink, unexercised, record, validate, watch and 15 more"
 )
 
 
@@ -241,8 +241,8 @@ def says(line: str, sentence: str) -> bool:
         # configurations
         ("explore --config none.toml", "none.toml: …"),
         ("explore --config unfinished.toml", "unfinished.toml: … line 10, …"),
-        ("explore --config zero.toml", "zero.toml: bounds.Version: … 1 to 255, found 0"),
-        ("explore --config sort.toml", "sort.toml: sorts: …Host, Pod, Vpc, Request, found …Hots…"),
+        ("explore --config zero.toml", "zero.toml, line 10: bounds.Version: … 1 to 255, found 0"),
+        ("explore --config sort.toml", "sort.toml, line 3: sorts: …Host, Pod, Vpc, Request, found …Hots…"),
         # brokers
         ("host add h1", BROKER),
         ("record", BROKER),

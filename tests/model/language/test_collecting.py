@@ -50,11 +50,11 @@ REFUSED = {
     ),
     "a private relation": (
         '_seen = relation(Thing, doc="It was seen.", holder=KEEPER)',
-        r"stated: _seen: the name of a declaration begins with a letter",
+        r"stated\.py, line 16: _seen: the name of a declaration begins with a letter",
     ),
     "a private sort": (
         'class _Hidden(Individual):\n    """Nobody sees it."""',
-        r"stated: _Hidden: the name of a declaration begins with a letter",
+        r"stated\.py, line 16: _Hidden: the name of a declaration begins with a letter",
     ),
     "a second action of one name": (
         """
@@ -77,6 +77,42 @@ REFUSED = {
     "a relation whose name is taken by another": (
         'chosen = relation(Thing, doc="Another one.", holder=KEEPER)',
         r"stated\.py, line 13: take uses a symbol \(It is chosen\.\), which no module of the protocol holds",
+    ),
+    "a sort that is declared twice": (
+        'class Thing(Individual):\n    """Another one."""',
+        r"stated\.py, line 10: chosen uses Thing, which no module of the protocol holds",
+    ),
+    "an enumeration without members": (
+        'from model.language.terms import Enumeration\n\nclass Side(Enumeration):\n    """Nowhere."""',
+        r"stated\.py, line 18: Side has no members, so nothing can have a value of it",
+    ),
+    "a formula that is nested too deeply": (
+        """
+        @sometimes
+        def deep(thing: Thing) -> Formula:
+            \"\"\"It is nested.\"\"\"
+            formula = chosen(thing)
+            for _ in range(10_000):
+                formula = ~formula
+            return formula
+        """,
+        r"stated\.py, line 18: deep is nested 10,002 deep, and at most 100 are possible",
+    ),
+    "a witness that no module holds": (
+        """
+        @sometimes
+        def taken(thing: Thing) -> Formula:
+            \"\"\"It is taken.\"\"\"
+            return chosen(thing)
+
+        @always(taken)
+        def is_kept(thing: Thing) -> Formula:
+            \"\"\"It is kept.\"\"\"
+            return ~chosen(thing) | chosen(thing)
+
+        del taken
+        """,
+        r"stated\.py, line 23: is_kept uses a symbol \(It is taken\.\)",
     ),
     "a symbol that no name holds": (
         """

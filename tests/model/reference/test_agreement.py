@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ from model.language.transition import after
 from model.machines.machines import System
 from model.proof.symbolic import Translator
 from model.reference.configuration import Configuration
+from model.reference.cut import Cut
 from model.reference.interpreter import Interpreter, all_choices
 from model.reference.state import Element, Occurrence, State, elements, initial_state, tuples
 from tests.toys.configurations import LOCK, LOCK_WORLD
@@ -98,11 +100,15 @@ def sample(name: str, count: int) -> tuple[Protocol, Interpreter, Kernel, list[S
 def test_interpreter_machines_and_kernel_agree(name: str) -> None:
     protocol, interpreter, kernel, states = sample(name, STATES)
     system = System(protocol, interpreter.configuration, check=False)
-    taken = set()
+    taken, leaving = set(), set[Cut]()
     for state in states:
         system.load(state)
         enabled = interpreter.enabled(state)
         assert system.enabled() == enabled
+        cut = interpreter.cut(state)
+        assert {occurrence: why for occurrence, why in system.guarded() if why is not None} == cut
+        assert kernel.cut(state) == Counter(cut.values())
+        leaving |= set(cut.values())
         results = set()
         for occurrence in enabled:
             taken.add(occurrence.action)
@@ -114,6 +120,7 @@ def test_interpreter_machines_and_kernel_agree(name: str) -> None:
                 results.add(kernel.pack(result))
         assert kernel.successors(state) == results
     assert taken == {action.name for action in protocol.actions if action.name not in interpreter.configuration.without}
+    assert leaving
 
 
 # ------------------------------------------------------------------------------------------------------------ z3

@@ -19,10 +19,10 @@ from model.language import Protocol, Variant, message
 from model.language.terms import FALSE, Formula
 from model.reference.configuration import Configuration
 from model.reference.state import Occurrence
+from model.tla.judge import TEMPORAL, Judgement, java, judge
 from model.tla.module import module
 from spec.on_demand.protocol import PROTOCOL
 from tests.model.explore.test_explore import small
-from tests.tlc import TEMPORAL, Judgement, java, judge
 from tests.toys import hopes
 from tests.toys.configurations import LOCK, LOCK_WORLD
 from tests.toys.hopes import ONE, SOMEBODY, WORLD, Thing
@@ -135,7 +135,8 @@ HOPES = {
 def test_the_same_is_said_of_what_happens_eventually(name: str, tmp_path: Path) -> None:
     protocol, world = HOPES[name]
     verdict = live(protocol, world).verdict
-    assert judge(protocol, world, tmp_path).violated == {"holds": "", "violated": TEMPORAL}[verdict]
+    found = judge(protocol, world, tmp_path, deadlocks=False)  # most of them end
+    assert found.violated == {"holds": "", "violated": TEMPORAL}[verdict]
 
 
 def fair_and(lasso: Lasso, protocol: Protocol) -> Configuration:
