@@ -82,7 +82,8 @@ class Protocol:
                     continue
                 if attribute == DEADLOCK:
                     raise Misdeclared(
-                        f"{module.__name__}.{attribute}: is what a deadlock is called; rename it", _place(attribute, module)
+                        f"{module.__name__}.{attribute}: is what a deadlock is called; rename it",
+                        _place(attribute, module),
                     )
                 if isinstance(value, Declaration) and value.name == "":
                     object.__setattr__(value, "name", attribute)
