@@ -37,7 +37,9 @@ PATIENT: Final = Timing(
 """No message is repeated, so that only the messages of a change are counted."""
 
 NEVER: Final = 2**63 - 1
-LARGE_GROUP: Final = 1_000_000
+LARGE_GROUP: Final = 1
+"""A group of one port is large here, so that a VPC of any size can be moved to its topic."""
+
 REVISION: Final = b"\x0a\x0b10.0.0.0/16" * 4 + b"\x00"
 """The content of a revision: some dozen bytes, about as many as the place of a pod."""
 

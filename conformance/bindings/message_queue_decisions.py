@@ -31,8 +31,9 @@ SPONTANEOUS: Final = (
     *(own(name, "vpc") for name in OF_A_VPC),
     *(own(name, "host", "vpc") for name in (*OF_A_MEMBER, "remove_port")),
     *(own(name, "vpc", "revision") for name in OF_A_REVISION),
+    own("regroup", "vpc", "largest"),
 )
-"""The spontaneous actions of roles."""
+"""The spontaneous actions of roles, and the commands that the statement does not always permit."""
 
 MAY: Final = tuple(
     (

@@ -6,6 +6,7 @@ import re
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from conformance import configurations
 from conformance.cli.asked import Asked, asked_options
@@ -79,6 +80,10 @@ def bounded(sizes: str | None, steps: int, seconds_max: float, asked: Asked) -> 
             break
     print_bounded(found, protocol, console)
     for unrolled in found:
+        for cut, depth in unrolled.cut.items():
+            after = f"{unrolled.configuration}: after {depth} {'step' if depth == 1 else 'steps'}"
+            said = f"{after}, {cut.action} may leave the bounds: {cut.shown(unrolled.bounds)}"
+            console.print(escape(said), highlight=False, soft_wrap=True)
         if unrolled.trace is None:
             console.print(f"[yellow]{_undecided(unrolled)}.[/]", highlight=False)
         else:

@@ -430,6 +430,12 @@ def _open(found: Evidence) -> Iterator[Fault]:
         explored |= {decision.configuration for decision in found.decisions if decision.complete}
         open_ones = [name for name in (*found.configurations, *found.live_configurations) if name not in explored]
         lines += [f"Not explored to the end: {listed(open_ones)}."] * bool(open_ones)
+        lines += [
+            f"{outcome.eventuality.name}: {live.at_a_bound(decision)}."
+            for decision in found.decisions
+            for outcome in decision.outcomes
+            if outcome.ends_at_a_bound
+        ]
         lines += ["Nothing was proved."] * (found.proof is None)
         undecided = found.simulation is None or found.simulation.verdict == "undecided"
         lines += ["Nothing was simulated."] * undecided

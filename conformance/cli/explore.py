@@ -18,6 +18,7 @@ from impl.cli.exits import EXIT_OF, worst
 from model.explore.explore import STATES_MAX, Exploration
 from model.explore.explore import explore as visit
 from model.language import Protocol
+from model.reference.cut import cut_sentence
 
 
 @click.command()
@@ -56,7 +57,7 @@ def explore(states_max: int, asked: Asked) -> int:
     ended = worst(EXIT_OF[exploration.verdict] for exploration in found)
     result = Result("explore", ended, sum(exploration.seconds for exploration in found), sections=[section_of(found)])
     for (_, protocol), exploration in zip(over, found, strict=False):
-        why = f"{exploration.verdict} {exploration.violated}".strip()
+        why = f"{exploration.said} {exploration.violated}".strip()
         source = source_of(exploration.violated, protocol)
         result.cases.append(Case(exploration.configuration, exploration.verdict, why, exploration.seconds, source))
         result.findings += findings_of(exploration, protocol, asked.variant)
@@ -77,11 +78,16 @@ def explored(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, cha
 
 
 def print_explorations(found: Sequence[Exploration], console: Console) -> None:
-    """A table of what was visited, and the pinned counts that were not found."""
+    """A table of what was visited, the pinned counts that were not found, and the steps that left the bounds."""
     console.print(section_of(found).table())
     for exploration in found:
         if exploration.verdict == "violated" and exploration.trace is None:
             console.print(f"[red]{exploration.configuration}: {escape(exploration.violated)}[/]", highlight=False)
+        elif exploration.cut and exploration.trace is None:
+            said = (
+                f"{exploration.configuration} {exploration.said}; {cut_sentence(exploration.cut, exploration.bounds)}"
+            )
+            console.print(escape(said), highlight=False, soft_wrap=True)
 
 
 def findings_of(exploration: Exploration, protocol: Protocol, variant: str | None) -> Iterator[Finding]:

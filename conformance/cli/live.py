@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from conformance import configurations
 from conformance.cli.asked import Asked, asked_options, states_max_option
@@ -17,9 +18,11 @@ from conformance.report.result import Case, Finding, Result, Section
 from conformance.report.violation import print_lasso
 from impl.cli.console import MARKS, listed, plain_table, progress_bar
 from impl.cli.exits import EXIT_OF, Exit, Problem, worst
-from model.explore.live import STATES_MAX, Liveness, Outcome, never_asked
+from model.explore.live import STATES_MAX
 from model.explore.live import live as decide
+from model.explore.liveness import Liveness, Outcome, never_asked
 from model.language import Protocol
+from model.reference.cut import cut_sentence
 
 LIVE_NAMES: Final = [name for protocol in PROTOCOLS for name in configurations.live_names(protocol)]
 
@@ -69,7 +72,11 @@ def live(states_max: int, asked: Asked) -> int:
         if shown is None and all(liveness.complete for liveness in own) and not (asked.configs and occurred):
             idle += never_asked(own, protocol.eventualities)
     for liveness in found:
-        if liveness.verdict == "undecided":
+        for outcome in liveness.outcomes:
+            if outcome.ends_at_a_bound:
+                said = f"{outcome.eventuality.name}: {at_a_bound(liveness)}"
+                console.print(f"[yellow]{escape(said)}.[/]", highlight=False, soft_wrap=True)
+        if not liveness.complete:
             console.print(
                 f"[yellow]{liveness.configuration}: undecided, stopped after {liveness.distinct:,} states and "
                 f"{liveness.transitions:,} steps; raise --states-max to go further.[/]",
@@ -113,9 +120,19 @@ def findings_of(liveness: Liveness, protocol: Protocol, variant: str | None) -> 
             show = partial(print_lasso, outcome=outcome, protocol=protocol)
             said = f"broken in {liveness.configuration}: {sentence}"
             yield Finding(outcome.eventuality.name, said, outcome.eventuality.source, command, show)
-    if liveness.verdict == "undecided":
+        if outcome.ends_at_a_bound:
+            yield Finding(outcome.eventuality.name, at_a_bound(liveness), again=command, undecided=True)
+    if not liveness.complete:
         said = f"undecided, stopped after {liveness.distinct:,} states"
         yield Finding(f"live {liveness.configuration}", said, again=command, undecided=True)
+
+
+def at_a_bound(liveness: Liveness) -> str:
+    """Why an eventuality is undecided that holds in every run but those that end at a bound."""
+    return (
+        f"undecided in {liveness.configuration}: every fair run that breaks it stays where a fair step is cut; raise the bounds "
+        f"({cut_sentence(liveness.cut, liveness.bounds)})"
+    )
 
 
 def decided(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, forget: bool = True) -> Liveness:
@@ -148,6 +165,10 @@ def print_graphs(found: Sequence[Liveness], console: Console) -> None:
             MARKS[liveness.verdict],
         )
     console.print(table)
+    for liveness in found:
+        if liveness.cut and liveness.verdict == "holds":
+            said = f"{liveness.configuration} holds within the bounds; {cut_sentence(liveness.cut, liveness.bounds)}"
+            console.print(escape(said), highlight=False, soft_wrap=True)
 
 
 def print_outcomes(found: Sequence[Liveness], protocol: Protocol, console: Console) -> None:

@@ -115,6 +115,7 @@ KINDS = {
     "text": "the statement is well-formed",
     "alternatives": "exactly one alternative applies",
     "lifecycle": "lifecycles move only as declared",
+    "numbers": "no number falls below 0",
     "always": "promises about states",
     "two-state": "promises about steps",
     "lemma": "lemmas that support them",

@@ -12,6 +12,7 @@ from conformance.report.violation import finding_of, print_violation
 from impl.cli.console import MARKS, progress_bar
 from impl.cli.exits import EXIT_OF
 from model.machines.simulate import simulate as run
+from model.reference.cut import cut_sentence
 
 
 @click.command()
@@ -66,6 +67,8 @@ def simulate(runs: int, steps: int, seed: int, asked: Asked) -> int:
         f"{found.seconds:.1f} s (seed {seed})",
         highlight=False,
     )
+    if found.cut:
+        console.print(f"In these runs {cut_sentence(found.cut, found.bounds)}", highlight=False, soft_wrap=True)
     result = Result("simulate", EXIT_OF[found.verdict], found.seconds)
     result.figures.append(f"{found.runs:,} runs, {found.steps:,} steps in {found.configuration}")
     wrong = ""

@@ -219,12 +219,19 @@ class _Walk:
         self._console.print(f"  wrote {len(self._steps)} steps to {escape(file)}")
 
     def _list(self) -> None:
-        """Prints the enabled steps by role."""
-        numbered = list(enumerate(self._system.enabled(), start=1))
+        """Prints the enabled steps by role, and those that a bound cuts."""
+        guarded = list(self._system.guarded())
+        numbered = list(enumerate((occurrence for occurrence, cut in guarded if cut is None), start=1))
         for role, steps in groupby(numbered, key=lambda item: self._actions[item[1].action].role.name):
             self._console.print(f"[bold]{role}[/]")
             for number, occurrence in steps:
                 self._console.print(f"{number:4} {escape(str(occurrence))}")
+        bounds = self._system.configuration.bounds
+        for occurrence, cut in guarded:
+            if cut is not None:
+                self._console.print(
+                    f"     [dim]{escape(f'{occurrence} would leave the bounds: {cut.shown(bounds)}')}[/]"
+                )
         if not numbered:
             self._console.print("No step is enabled; u undoes the last step.")
 

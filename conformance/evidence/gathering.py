@@ -38,7 +38,8 @@ from impl.cli.exits import EXIT_OF, Exit, Problem, worst
 from impl.errors import EnvironmentProblem
 from model.bad_input import BadInput
 from model.explore.explore import Exploration, explore
-from model.explore.live import STATES_MAX, Liveness, live, never_asked
+from model.explore.live import STATES_MAX, live
+from model.explore.liveness import Liveness, never_asked
 from model.language import Eventuality, Promise, Protocol
 from model.machines.simulate import Simulation, simulate
 from model.proof.prove import Proof, prove

@@ -21,7 +21,7 @@ from model.reference.interpreter import Interpreter
 from model.reference.state import Element, Trace
 
 if TYPE_CHECKING:  # the explorer and its compiler take long to load, and printing a trace needs neither
-    from model.explore.live import Outcome
+    from model.explore.liveness import Outcome
 
 STUCK: Final = "No role can change the state any more"
 

@@ -101,14 +101,15 @@ class MessageQueueDpm(Decisions):
         return self._done(patch, *events)
 
     def regroup(self, vpc: str, largest: int) -> Effects:
-        """Sets the number of ports in the VPC's largest security group."""
-        before = self._vpc(vpc).group
-        if largest < 0:
-            raise IllegalInput(f"DPM: {largest} is no number of ports: regroup {vpc}")
+        """Sets the number of ports in the VPC's largest security group, which has at most all of them."""
+        info, fields = self._vpc(vpc), {"vpc": vpc, "largest": largest}
+        if not 0 <= largest <= info.size:
+            raise IllegalInput(f"DPM: {vpc} has {info.size} ports, so no group of it can have {largest}: regroup")
+        if largest == info.group:
+            return Effects(events=(Event("regroup", fields, "group.unchanged"),))
         patch = Patch()
         patch.vpc(vpc, group=largest)
-        step = "group.unchanged" if largest == before else "message-queue.regroup"
-        return self._done(patch, Event("regroup", {"vpc": vpc, "largest": largest}, step))
+        return self._done(patch, Event("regroup", fields, "message-queue.regroup"))
 
     def revise(self, vpc: str, kind: Kind, data: bytes) -> Effects:
         """Changes one kind of the VPC's shared state; with the other kinds unchanged, it forms the next revision."""

@@ -63,6 +63,7 @@ class Exploration:
     """Actions that were taken."""
     cut: Mapping[Cut, int]
     """Steps that were not taken, because they would have left the bounds, in the states whose steps were taken."""
+    bounds: Mapping[str, int]
     seconds: float
     compile_seconds: float
     """Grounding, generating and compiling; close to zero from the second time on."""
@@ -76,6 +77,11 @@ class Exploration:
     """Of the search's arrays."""
     peak_bytes: int = 0
     """Of the whole process, when the search ended."""
+
+    @property
+    def said(self) -> str:
+        """The verdict in words: what holds where steps were cut holds within the bounds only."""
+        return "holds within the bounds" if self.verdict == "holds" and self.cut else self.verdict
 
     def as_json(self) -> dict[str, Any]:
         """The result as the command line writes it."""
@@ -171,7 +177,7 @@ class Kernel:
 
     def cut_in(self, states: Any, count: int) -> dict[Cut, int]:
         """How many steps are cut in the first of these packed states, by reason."""
-        cuts = emit.cuts_of(self.ground)
+        cuts = self.ground.cut_reasons()
         counts = np.zeros(max(len(cuts), 1), np.uint64)
         if cuts:
             address = np.uint64(self.compiled.addresses["cut"])
@@ -359,6 +365,7 @@ class _Search:
             reached,
             frozenset(action.name for bit, action in enumerate(self._kernel.ground.actions) if taken >> bit & 1),
             self._kernel.cut_in(self._states, int(self._progress[search.HEAD])),
+            self._configuration.bounds,
             seconds,
             self._kernel.seconds,
             self._words,

@@ -9,6 +9,9 @@ An eventuality is broken exactly if from a reachable state with the premise and 
 conclusion, a *fair component* can be reached (`model.explore.kernel.graph`): a set of states in which a run can stay forever and be
 fair. The plain interpreter replays every result before it is reported.
 
+Where a fair step is cut by a bound, the protocol goes on and the bounded model does not: a run that stays there decides nothing. So
+an eventuality that only such runs break is undecided (`model.explore.kernel.beyond`).
+
 Fields that neither guards nor these eventualities read are left out, as in exploration. This is sound: a step that changes only
 such fields looks like stuttering, and an action that has no other effect counts as not enabled, so fairness requires nothing more
 of it; inserting such steps turns any run found here into a fair run of the complete protocol.
@@ -18,19 +21,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Final
 
 import numpy as np
 
 from model.explore.explore import Kernel
 from model.explore.kernel import graph
+from model.explore.kernel.beyond import Arrays, with_cut_steps
 from model.explore.kernel.goals import GOALS_OF_A_WORD, Goal
 from model.explore.kernel.graph import DEPTH, LEVEL_END, STEPS, TAIL
+from model.explore.liveness import Liveness, Outcome
 from model.language import Eventuality, Protocol
 from model.reference.configuration import Configuration
 from model.reference.lasso import why_no_counterexample
-from model.reference.state import Element, Occurrence, State, Trace, initial_state
+from model.reference.state import Occurrence, State, Trace, initial_state
 
 STATES_MAX: Final = 4_000_000
 """The default maximum of states: 0.8 GB with two words and seven steps each. Beyond it the result is undecided, never green."""
@@ -41,88 +47,8 @@ STEPS_MAX: Final = 100_000_000
 SLICE_STATES: Final = 1 << 15
 """States expanded between two progress reports."""
 
-Verdict = Literal["holds", "violated", "undecided"]
-
 Progress = Callable[[str, int, int | None], None]
 """Called now and then with the current phase, the amount done, and the total if it is known."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The verdict on one eventuality in one configuration."""
-
-    eventuality: Eventuality
-    verdict: Verdict
-    goals: int
-    """Choices of its parameters."""
-    occurred: int
-    """Choices for which the premise holds somewhere and the conclusion does not yet hold; with 0 it holds vacuously."""
-    values: tuple[tuple[str, Element], ...] = ()
-    """The choice for which it is broken."""
-    lasso: Trace | None = None
-    """A fair run that breaks it."""
-
-
-@dataclass(frozen=True)
-class Liveness:
-    """The verdicts in one configuration."""
-
-    configuration: str
-    distinct: int
-    transitions: int
-    """Steps that change the state."""
-    depth: int
-    outcomes: tuple[Outcome, ...]
-    seconds: float
-    compile_seconds: float
-    words: int
-    bits: int
-    bytes: int
-    """Of the engine's arrays."""
-    complete: bool
-    left_out: tuple[str, ...]
-    """Fair actions that the configuration forbids: an eventuality that relies on them may be broken for this reason alone.
-
-    Empty if the configuration itself names the eventualities that do not rely on them.
-    """
-
-    @property
-    def verdict(self) -> Verdict:
-        """Violated if any is violated; holds only if all are decided."""
-        if not self.complete:
-            return "undecided"
-        return "violated" if any(outcome.verdict == "violated" for outcome in self.outcomes) else "holds"
-
-    def as_json(self) -> dict[str, Any]:
-        """The result as the command line writes it."""
-        return {
-            "config": self.configuration,
-            "distinct": self.distinct,
-            "transitions": self.transitions,
-            "depth": self.depth,
-            "complete": self.complete,
-            "verdict": self.verdict,
-            "seconds": round(self.seconds, 3),
-            "compile_seconds": round(self.compile_seconds, 3),
-            "eventualities": [
-                {
-                    "name": outcome.eventuality.name,
-                    "verdict": outcome.verdict,
-                    "goals": outcome.goals,
-                    "occurred": outcome.occurred,
-                    "values": dict(outcome.values) or None,
-                    "steps": len(outcome.lasso.steps) if outcome.lasso else None,
-                    "loop": outcome.lasso.loop if outcome.lasso else None,
-                }
-                for outcome in self.outcomes
-            ],
-        }
-
-
-def never_asked(found: Sequence[Liveness], eventualities: Sequence[Eventuality]) -> list[str]:
-    """The names of eventualities whose premise holds nowhere: they may be vacuous."""
-    asked = {outcome.eventuality.name for item in found for outcome in item.outcomes if outcome.occurred}
-    return [eventuality.name for eventuality in eventualities if eventuality.name not in asked]
 
 
 def live(
@@ -220,6 +146,8 @@ class _Engine:
             sum(entry.nbytes for entry in kept) + 40 * count,
             complete,
             self._left_out(),
+            self._kernel.cut_in(self._states, int(self._progress[graph.HEAD])),
+            self._kernel.interpreter.configuration.bounds,
         )
 
     def _left_out(self) -> tuple[str, ...]:
@@ -291,31 +219,56 @@ class _Engine:
 
     def _decided(self, answers: Any, progress: Progress) -> list[Outcome]:
         count = answers.shape[0]
-        opening, unmet, marked = (np.zeros(count, np.bool_) for _ in range(3))
-        order, low = np.zeros(count, np.int32), np.zeros(count, np.int32)
+        # One more than there are states: none of a goal's states is outside the bounds.
+        opening, unmet = (np.zeros(count + 1, np.bool_) for _ in range(2))
+        within = self._graph()
         outcomes = []
         total = len(self._kernel.claims.goals)
         for eventuality in self._wanted:
-            goals, occurred, violated = self._goals(eventuality), 0, None
+            goals, occurred, outcome = self._goals(eventuality), 0, Outcome(eventuality, "holds", 0, 0)
             for number, goal in goals:
                 progress(eventuality.name, number, total)
                 word, place = divmod(number, GOALS_OF_A_WORD)
                 if not graph.split(answers, word, place, opening, unmet):
                     continue
                 occurred += 1
-                if violated is not None:
+                if outcome.verdict == "violated" or self._fair_part(opening[:count], unmet[:count]) is None:
                     continue
-                order[:], low[:], marked[:] = 0, 0, False
-                if graph.fair_components(
-                    self._offsets, self._targets, self._labels, self._fair, opening, unmet, order, low, marked
-                ):
-                    violated = (goal, self._lasso(goal, opening, unmet, marked))
-            if violated is None:
-                outcomes.append(Outcome(eventuality, "holds", len(goals), occurred))
-            else:
-                goal, lasso = violated
-                outcomes.append(Outcome(eventuality, "violated", len(goals), occurred, goal.values, lasso))
+                outcome = self._outside(goal, opening, unmet, count)
+                self._use(within)
+            outcomes.append(replace(outcome, goals=len(goals), occurred=occurred))
         return outcomes
+
+    def _outside(self, goal: Goal, opening: Any, unmet: Any, count: int) -> Outcome:
+        """The outcome for a goal that a run breaks that is fair within the bounds: is it also fair where steps are cut?"""
+        wider = self._wider
+        if wider is not None:
+            self._use(wider)
+            count += 1
+        marked = self._fair_part(opening[:count], unmet[:count])
+        if marked is None:
+            return Outcome(goal.eventuality, "undecided", 0, 0, goal.values)
+        return Outcome(
+            goal.eventuality, "violated", 0, 0, goal.values, self._lasso(goal, opening[:count], unmet[:count], marked)
+        )
+
+    def _fair_part(self, opening: Any, unmet: Any) -> Any:
+        """The states in which a fair run that breaks a goal may stay; None if there are none."""
+        order, low, marked = np.zeros(opening.size, np.int32), np.zeros(opening.size, np.int32), np.zeros_like(opening)
+        found = graph.fair_components(*self._graph(), opening, unmet, order, low, marked)
+        return marked if found else None
+
+    def _graph(self) -> Arrays:
+        return self._offsets, self._targets, self._labels, self._fair
+
+    def _use(self, arrays: Arrays) -> None:
+        self._offsets, self._targets, self._labels, self._fair = arrays
+
+    @cached_property
+    def _wider(self) -> Arrays | None:
+        count = self._offsets.size - 1
+        states = self._states[: count * self._words].reshape(count, self._words)
+        return with_cut_steps(self._kernel.ground, self._kernel.layout, states, self._graph())
 
     # ----------------------------------------------------------------------------------------------------- lassos
 
@@ -342,7 +295,7 @@ class _Engine:
 
     def _nothing_owed(self) -> Any:
         """The states in which no fair instance is enabled: a run may end there."""
-        steps = int(self._progress[STEPS])
+        steps = int(self._offsets[-1])
         fair_before = np.zeros(steps + 1, np.int64)
         np.cumsum(self._fair[self._labels[:steps]], out=fair_before[1:])
         return np.diff(fair_before[self._offsets]) == 0

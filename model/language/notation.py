@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from model.language import Action, Change
+from model.language.actions import Action
+from model.language.changes import Change
 from model.language.terms import (
     And,
     Apply,
@@ -57,7 +58,7 @@ def _plain(node: Node) -> str:
         case Named(definition, arguments):
             return _call(definition.name, arguments) if arguments else definition.name
         case Plus(number, amount):
-            return f"{_text(number, 4)} + {amount}"
+            return f"{_text(number, 4)} {'-' if amount < 0 else '+'} {abs(amount)}"
         case Sum(left, right):
             return f"{_text(left, 4)} + {_text(right, 4)}"
         case Times(number, factor):

@@ -13,9 +13,11 @@ from typing import Any, Final, TypeGuard, TypeVar
 
 from model.language import terms
 from model.language.actions import Action, Alternatives
+from model.language.bounds import Misread, misread
 from model.language.claims import Assumption, DeadlockWhen, Eventuality, Promise, Sometimes, Variant
 from model.language.declaration import Declaration, Misdeclared, Source, content
 from model.language.definitions import Definition, Lifecycle
+from model.language.notation import notation
 from model.language.symbols import Message
 from model.language.terms import (
     Apply,
@@ -101,6 +103,7 @@ class Protocol:
                 _refuse_private(*held)
         _refuse_unusable(found, modules)
         _refuse_undeclared(found, modules)
+        _refuse_arithmetic(found, modules)
 
         def some(kind: type[T0]) -> tuple[T0, ...]:
             return tuple(value for value in found.values() if isinstance(value, kind))
@@ -145,6 +148,10 @@ class Protocol:
         """The lifecycles among the definitions."""
         return tuple(definition for definition in self.definitions if isinstance(definition, Lifecycle))
 
+    def misread(self) -> tuple[tuple[Declaration, Misread], ...]:
+        """What is read at a constant that may be above its bound in a bounded model, and by which declaration."""
+        return _misread(self)
+
     def declaration(self, name: str) -> Declaration | None:
         """The declaration of this name (a claim, an action, a symbol or a definition), or None."""
         every: tuple[tuple[Declaration, ...], ...] = (
@@ -155,7 +162,7 @@ class Protocol:
             self.alternatives,
             self.definitions,
             self.symbols,
-            () if self.deadlock_when is None else (self.deadlock_when,),
+            _optional(self.deadlock_when),
         )
         return next((found for group in every for found in group if found.name == name), None)
 
@@ -192,6 +199,24 @@ def _refuse_private(module: ModuleType, attribute: str, value: object) -> None:
         raise Misdeclared(sentence, _place(attribute, module))
 
 
+def place_of(value: Declaration) -> str:
+    """Where it is declared, to begin a sentence with; empty if that is not known."""
+    return f"{value.source.file}, line {value.source.line}: " if value.source is not None else ""
+
+
+def _refuse_arithmetic(found: Mapping[str, Declaration | type[Value]], modules: Sequence[ModuleType]) -> None:
+    """Nothing is read at a sum: below 0, or above the bound of its number, it would have no value."""
+    for name, value in found.items():
+        for wrong in misread(nodes_of(value)):
+            argument, sort = notation(wrong.argument), wrong.sort.__name__
+            raise Misdeclared(
+                f"{name} reads {notation(wrong.read)}, but {argument} may be outside the bounds of {sort}, "
+                f"where nothing has a value: read at a variable that equals it, as in "
+                f"exists({sort}, lambda it: (it == {argument}) & ...) or forall with implies",
+                _place(name, *modules),
+            )
+
+
 def _refuse_undeclared(found: Mapping[str, Declaration | type[Value]], modules: Sequence[ModuleType]) -> None:
     """What a declaration reads, changes or sends is declared too, under the one name that it has."""
     declared = {id(value) for value in found.values()}
@@ -213,7 +238,7 @@ def _refuse_unusable(found: Mapping[str, Declaration | type[Value]], modules: Se
         if isinstance(value, type):
             if issubclass(value, Enumeration) and not value.members:
                 wrong = "has no members, so nothing can have a value of it; declare one with Member"
-        elif (depth := max(map(_depth, _nodes(value)), default=0)) > DEPTH_MAX:
+        elif (depth := max(map(_depth, nodes_of(value)), default=0)) > DEPTH_MAX:
             wrong = (
                 f"is nested {depth} deep, and at most {DEPTH_MAX} are possible; give parts of it names with @definition"
             )
@@ -245,37 +270,15 @@ def _mentioned(value: Declaration | type[Value]) -> tuple[Declaration, ...]:
     return ()
 
 
-def _nodes(value: Declaration) -> list[Node]:
-    """The terms that a declaration is made of."""
-    match value:
-        case Action():
-            changed = [node for change in value.changes for node in change.nodes()]
-            moved = [node for move in value.moves for node in move.nodes()]
-            return [*value.guard, *changed, *value.emits, *moved]
-        case Variant():
-            return _nodes(value.action)
-        case Definition():
-            return [value.value.node]
-        case Promise() | Sometimes() | Assumption() | DeadlockWhen():
-            return [value.formula]
-        case Eventuality():
-            return [value.premise, value.conclusion]
-        case Alternatives():
-            return [value.given]
-        case Message():
-            return [value.spent]
-    return []
-
-
 def _used_by(value: Declaration | type[Value]) -> set[Symbol | Definition[Any, Any] | type[Value]]:
     if isinstance(value, type):
         return set()
     found: set[Symbol | Definition[Any, Any] | type[Value]] = set()
     if isinstance(value, Action):
-        found |= {change.symbol for change in value.changes}
+        found |= {change.symbol for change in value.changes} | {emitted.symbol for emitted in value.emits}
     if isinstance(value, Symbol):
         found |= {sort for sort in (*value.arguments, value.result) if _is_sort(sort)}
-    for part in (part for node in _nodes(value) for part in parts(node)):
+    for part in (part for node in nodes_of(value) for part in parts(node)):
         match part:
             case Apply(symbol):
                 found.add(symbol)
@@ -284,6 +287,49 @@ def _used_by(value: Declaration | type[Value]) -> set[Symbol | Definition[Any, A
             case Variable(_, sort) | Constant(_, sort):
                 found.add(sort)
     return found
+
+
+def nodes_of(value: Declaration | type[Value]) -> list[Node]:
+    """The terms that a declaration reads. What an action changes, and what it says, is not read, but the arguments of it are."""
+    match value:
+        case Action():
+            nodes = [node for change in value.changes for node in change.nodes()]
+            nodes += [node for move in value.moves for node in move.nodes()]
+            nodes += [node for emitted in value.emits for node in emitted.arguments]
+            return [*value.guard, *nodes]
+        case Variant():
+            return nodes_of(value.action)
+        case Definition():
+            return [value.value.node]
+        case Promise() | Sometimes() | Assumption() | DeadlockWhen():
+            return [value.formula]
+        case Eventuality():
+            return [value.premise, value.conclusion]
+        case Alternatives():
+            return [value.given]
+        case Message() if value.spent is not None:
+            return [value.spent]
+    return []
+
+
+def _optional(declared: T0 | None) -> tuple[T0, ...]:
+    return () if declared is None else (declared,)
+
+
+@cache
+def _misread(protocol: Protocol) -> tuple[tuple[Declaration, Misread], ...]:
+    read: tuple[tuple[Declaration, ...], ...] = (
+        protocol.assumptions,
+        protocol.messages,
+        protocol.definitions,
+        protocol.actions,
+        protocol.alternatives,
+        protocol.promises,
+        protocol.eventualities,
+        protocol.sometimes,
+        _optional(protocol.deadlock_when),
+    )
+    return tuple((value, wrong) for group in read for value in group for wrong in misread(nodes_of(value), lambda _: 1))
 
 
 _NOT_DIGESTED: Final = frozenset({"name", "modules", "variants"})

@@ -24,7 +24,7 @@ from model.language.bounds import Written, written
 from model.language.terms import Constant, Formula, Variable
 from model.language.walk import free
 from model.machines.closures import Closure, Environment, Tables, closure
-from model.reference.configuration import Configuration
+from model.reference.configuration import Configuration, refuse_misread
 from model.reference.cut import Cut
 from model.reference.interpreter import Events
 from model.reference.state import Element, Occurrence, State, Tuple, elements, initial_state
@@ -237,6 +237,7 @@ class System:
     """A run of the protocol in a configuration: the tables, and the machines of all role instances."""
 
     def __init__(self, protocol: Protocol, configuration: Configuration, *, check: bool = True) -> None:
+        refuse_misread(protocol, configuration)
         self.protocol = protocol
         self.configuration = configuration
         self.tables: Tables = {}

@@ -22,6 +22,7 @@ from model.language import Promise, Protocol
 from model.language.protocol import DEADLOCK
 from model.machines.machines import Contradiction, System
 from model.reference.configuration import Configuration
+from model.reference.cut import Cut, counted_by_number
 from model.reference.interpreter import NO_EVENTS, Interpreter
 from model.reference.state import Occurrence, State, Trace, initial_state
 
@@ -46,6 +47,9 @@ class Simulation:
     """How often each action was taken."""
     reached: frozenset[str]
     """The reachable claims that were reached."""
+    cut: Mapping[Cut, int]
+    """Steps that were not possible in the states of the runs, because they would have left the bounds."""
+    bounds: Mapping[str, int]
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
@@ -58,6 +62,7 @@ class Simulation:
             "verdict": self.verdict,
             "violated": self.violated or None,
             "actions": dict(sorted(self.actions.items())),
+            "cut": counted_by_number(self.cut),
             "seconds": round(self.seconds, 3),
         }
 
@@ -79,6 +84,7 @@ class _Counts:
         self.steps = 0
         self.actions: Counter[str] = Counter()
         self.reached: set[str] = set()
+        self.cut: Counter[Cut] = Counter()
         self._progress = progress
 
     def step(self, action: str) -> None:
@@ -131,6 +137,8 @@ def simulate(
         trace,
         counts.actions,
         frozenset(counts.reached),
+        counts.cut,
+        configuration.bounds,
         seconds,
     )
 
@@ -192,8 +200,11 @@ def _machine(protocol: Protocol, configuration: Configuration, counts: _Counts) 
 
         def look(self) -> None:
             self.enabled = {}
-            for occurrence in system.enabled():
-                self.enabled.setdefault(occurrence.action, []).append(occurrence)
+            for occurrence, cut in system.guarded():
+                if cut is None:
+                    self.enabled.setdefault(occurrence.action, []).append(occurrence)
+                else:
+                    counts.cut[cut] += 1
             if interpreter.is_deadlock(self.states[-1]):
                 raise PromiseBroken(DEADLOCK, self.trace())
 

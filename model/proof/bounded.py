@@ -19,12 +19,14 @@ from typing import Any, Final, Literal
 
 import z3
 
-from model.explore.kernel.ground import Ground, Instance
+from model.explore.kernel.ground import Ground
+from model.explore.kernel.instances import Instance
 from model.language import Promise, Protocol, Sometimes
 from model.language.protocol import DEADLOCK
 from model.language.terms import Formula
 from model.proof.unrolled import Question, Unrolling
 from model.reference.configuration import Configuration
+from model.reference.cut import Cut
 from model.reference.interpreter import NO_EVENTS, Interpreter
 from model.reference.state import Element, Occurrence, Trace, initial_state
 
@@ -53,6 +55,9 @@ class Bounded:
     trace: Trace | None
     reached: Mapping[str, int]
     """The reachable claims that were reached, with the length of a shortest run to each."""
+    cut: Mapping[Cut, int]
+    """Why steps were cut, with the length of a shortest run to a state in which one is."""
+    bounds: Mapping[str, int]
     seconds: float
     facts: int
     """Propositions about one state."""
@@ -68,6 +73,7 @@ class Bounded:
             "depth": self.depth,
             "violated": self.violated or None,
             "reached": dict(self.reached),
+            "cut": {why.shown(self.bounds): depth for why, depth in self.cut.items()},
             "seconds": round(self.seconds, 3),
             "facts": self.facts,
             "instances": self.instances,
@@ -113,7 +119,8 @@ def bounded(
         depth,
         violated,
         trace,
-        search.reached,
+        *search.found(),
+        configuration.bounds,
         time.perf_counter() - started,
         search.facts,
         len(search.ground.instances),
@@ -135,6 +142,7 @@ class _Search:
         self._wrong: list[Question] = []
         self._to_reach: list[Question] = []
         self.reached: dict[str, int] = {}
+        self._cuts = {f"cut {number}": why for number, why in enumerate(self.ground.cut_reasons())}
 
     @property
     def facts(self) -> int:
@@ -152,6 +160,7 @@ class _Search:
         if deadlocks:
             self._wrong.append(self._runs.stuck())
         self._to_reach = [self._runs.reached(claim) for claim in sometimes]
+        self._to_reach += [self._runs.cut(name, why) for name, why in self._cuts.items()]
 
     def run(
         self, steps_max: int, progress: Callable[[int], object]
@@ -188,6 +197,11 @@ class _Search:
                 self.reached[name] = depth
                 del asked[name]
         self._to_reach = [question for question in self._to_reach if question.name not in self.reached]
+
+    def found(self) -> tuple[dict[str, int], dict[Cut, int]]:
+        """The claims that were reached, and why steps were cut, with the lengths of shortest runs."""
+        cut = {why: self.reached[name] for name, why in self._cuts.items() if name in self.reached}
+        return {name: depth for name, depth in self.reached.items() if name not in self._cuts}, cut
 
     def _named(self, name: str, parts: Sequence[Any]) -> Any:
         """A proposition that is true if one of these is."""

@@ -16,7 +16,8 @@ import z3
 from model.explore.kernel.boolean import Expression
 from model.explore.kernel.ground import Ground
 from model.language import Action, Protocol
-from model.language.terms import Formula, Node, Variable
+from model.language.terms import Constant, Formula, Node, Variable
+from model.language.walk import parts
 from model.proof.propositions import Propositions, is_true
 from model.reference.configuration import Configuration, of_sizes
 from model.reference.interpreter import Interpreter
@@ -179,4 +180,8 @@ def _configuration(protocol: Protocol, size: tuple[int, int, int]) -> Configurat
     members, largest, tenants = size
     ranged_over = {symbol.result for symbol in protocol.symbols if symbol.kind == "constant"}
     sizes = {sort.__name__: tenants if sort in ranged_over else members for sort in protocol.sorts}
-    return of_sizes("small", protocol, {**sizes, **{number.__name__: largest for number in protocol.numbers}})
+    bounds = {number.__name__: largest for number in protocol.numbers}
+    for _, wrong in protocol.misread():  # what is read at a larger constant has a value too
+        read = (part.value for part in parts(wrong.argument) if isinstance(part, Constant))
+        bounds[wrong.sort.__name__] = max(bounds[wrong.sort.__name__], *read)
+    return of_sizes("small", protocol, {**sizes, **bounds})

@@ -48,7 +48,9 @@ class Claim:
     """One claim and its verdict."""
 
     name: str
-    kind: Literal["always", "two-state", "lemma", "spent", "satisfiable", "alternatives", "lifecycle", "text"]
+    kind: Literal[
+        "always", "two-state", "lemma", "spent", "satisfiable", "alternatives", "lifecycle", "numbers", "text"
+    ]
     verdict: Verdict = "holds"
     seconds: float = 0.0
     checks: int = 0

@@ -19,7 +19,8 @@ from typing import Any
 import z3
 
 from model.explore.kernel.boolean import Expression
-from model.explore.kernel.ground import AFTER, Ground, Happenings, Instance
+from model.explore.kernel.ground import AFTER, Ground
+from model.explore.kernel.instances import Happenings, Instance
 from model.explore.kernel.standing import no_end
 from model.language import Assumption, Promise, Sometimes
 from model.language.protocol import DEADLOCK
@@ -27,6 +28,7 @@ from model.language.terms import Node, Variable
 from model.language.transient import is_transient
 from model.language.walk import unfolded
 from model.proof.propositions import Propositions
+from model.reference.cut import Cut
 
 Choice = tuple[object, ...]
 """Part of the choice of a step: the action, or a value for its n-th parameter of a sort."""
@@ -128,6 +130,11 @@ class Unrolling:
             if not instance.action.role.environment:
                 parts.append(ground.algebra.negation(_moves(instance, ground)))
         return Question(DEADLOCK, self._term(ground.algebra.conjunction(parts)), of_step=False)
+
+    def cut(self, name: str, why: Cut) -> Question:
+        """Whether a step is cut for this reason."""
+        wanted = (step.condition for step in self._ground.cuts if step.why == why)
+        return Question(name, self._term(self._ground.algebra.disjunction(wanted)), of_step=False)
 
     def steps(self, model: Any) -> list[Instance]:
         """The steps of the run that the solver has found."""

@@ -1,7 +1,7 @@
 """Well-formedness: what a protocol's text must satisfy before its promises have a meaning.
 
 The text has none of the faults that `model.language.checks` names. Proved: alternatives are total and disjoint where the protocol
-says so, and every change of a lifecycle's state is a move that the action declares.
+says so, every change of a lifecycle's state is a move that the action declares, and no step would take a number below 0.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from model.language import Action, Alternatives, Lifecycle, Move, Protocol
+from model.language.bounds import Written, may_be_negative, written
 from model.language.checks import idle_deviations
-from model.language.terms import And, Compare, Node, Not, Or, Quantified, Variable
+from model.language.notation import notation
+from model.language.terms import And, Compare, Constant, Implies, Node, Not, Or, Quantified, Variable
 from model.language.transition import after, changed, symbols
-from model.language.walk import substitute, unfolded
+from model.language.walk import fresh, substitute, unfolded
 from model.proof.prove import Claim, Proof, Prover, text_claim
 
 
@@ -31,6 +33,9 @@ def wellformed(protocol: Protocol) -> Proof:
         claims.append(alternatives_claim(prover, alternatives))
     for lifecycle in protocol.lifecycles:
         claims.append(lifecycle_claim(prover, lifecycle, protocol.actions))
+    for action in protocol.actions:
+        if falling := [term for term in written(action) if may_be_negative(term.node)]:
+            claims.append(numbers_claim(prover, action, falling))
     return Proof(claims, time.perf_counter() - started)
 
 
@@ -79,6 +84,21 @@ def _note(
     verdict, small = prover.settled(None, goal, variables, given)
     if verdict != "holds" and claim.verdict != "violated":
         claim.verdict, claim.because, claim.counterexample = verdict, why, small
+
+
+# ------------------------------------------------------------------------------------------------------- numbers
+
+
+def numbers_claim(prover: Prover, action: Action, falling: Sequence[Written]) -> Claim:
+    """Whether the guard keeps these numbers, which the action writes, at 0 or above: otherwise every bounded model cuts a step."""
+    claim, started = Claim(f"{action.name}: takes no number below 0", "numbers"), time.perf_counter()
+    for term in falling:
+        names = {binder: fresh(binder, {*action.parameters, *term.binders}) for binder in term.binders}
+        condition, node = substitute(term.condition, names), substitute(term.node, names)
+        goal = Implies(And((*action.guard, condition)), Compare("<=", Constant(0, term.sort), node))
+        _note(claim, prover, goal, (*action.parameters, *names.values()), (), f"{notation(term.node)} may be below 0")
+    claim.seconds = time.perf_counter() - started
+    return claim
 
 
 # ---------------------------------------------------------------------------------------------------- lifecycles

@@ -32,6 +32,9 @@ from typing import Any
 
 from model.bad_input import BadInput
 from model.language import Protocol, Symbol
+from model.language.bounds import may_leave
+from model.language.notation import notation
+from model.language.protocol import place_of
 from model.language.terms import Enumeration, Formula, Number, Value
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
@@ -113,6 +116,21 @@ def of_sizes(name: str, protocol: Protocol, sizes: Mapping[str, int]) -> Configu
             first = None if symbol.result is Formula else _values(symbol.result, sorts, bounds)[0]
             constants[symbol.name] = frozenset() if first is None else dict.fromkeys(product(*values), first)
     return Configuration(name, sorts, bounds, constants)
+
+
+def refuse_misread(protocol: Protocol, configuration: Configuration) -> None:
+    """Nothing is read at a constant above its bound, where nothing has a value. Every engine of bounded models asks this first.
+
+    Raises:
+        BadInput: with the place of the declaration that does.
+    """
+    for value, wrong in protocol.misread():
+        bound = configuration.bounds[wrong.sort.__name__]
+        if may_leave(wrong.argument, bound) and value.name not in configuration.without:
+            raise BadInput(
+                f"{place_of(value)}{value} reads {notation(wrong.read)}, but the configuration {configuration.name} bounds "
+                f"{wrong.sort.__name__} at {bound}; raise the bound"
+            )
 
 
 def load(path: Path, protocol: Protocol) -> Configuration:

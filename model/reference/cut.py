@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from model.reference.configuration import Configuration
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Cut:
@@ -18,9 +16,9 @@ class Cut:
     above: bool
     """It would be above its bound, not below 0."""
 
-    def shown(self, configuration: Configuration) -> str:
+    def shown(self, bounds: Mapping[str, int]) -> str:
         """The number beyond its bound: `Version > 3`."""
-        return f"{self.number} > {configuration.bounds[self.number]}" if self.above else f"{self.number} < 0"
+        return f"{self.number} > {bounds[self.number]}" if self.above else f"{self.number} < 0"
 
 
 def counted_by_number(cut: Mapping[Cut, int]) -> dict[str, int]:
@@ -31,11 +29,11 @@ def counted_by_number(cut: Mapping[Cut, int]) -> dict[str, int]:
     return dict(found)
 
 
-def cut_sentence(cut: Mapping[Cut, int], configuration: Configuration) -> str:
+def cut_sentence(cut: Mapping[Cut, int], bounds: Mapping[str, int]) -> str:
     """How many steps were cut: `12 steps left the bounds: Version > 3 (publish 8, store 4)`; empty if none was."""
     actions: dict[str, list[str]] = {}
     for why, count in cut.items():
-        actions.setdefault(why.shown(configuration), []).append(f"{why.action} {count:,}")
+        actions.setdefault(why.shown(bounds), []).append(f"{why.action} {count:,}")
     total = sum(cut.values())
     numbers = ", ".join(f"{number} ({', '.join(counts)})" for number, counts in actions.items())
     return f"{total:,} {'step' if total == 1 else 'steps'} left the bounds: {numbers}" if total else ""

@@ -43,7 +43,7 @@ from model.language.terms import (
     Variable,
 )
 from model.language.walk import free
-from model.reference.configuration import Configuration
+from model.reference.configuration import Configuration, refuse_misread
 from model.reference.cut import Cut
 from model.reference.state import Element, Occurrence, State, Tuple, elements, initial_state
 
@@ -67,10 +67,12 @@ class Interpreter:
     """A protocol in a configuration, ready to run.
 
     Raises:
-        BadInput: the configuration's constants violate an assumption of the protocol.
+        BadInput: the configuration's constants violate an assumption of the protocol, or something is read at a constant above its
+            bound.
     """
 
     def __init__(self, protocol: Protocol, configuration: Configuration) -> None:
+        refuse_misread(protocol, configuration)
         self.protocol = protocol
         self.configuration = configuration
         self._elements = {
@@ -165,7 +167,7 @@ class Interpreter:
             return f"{notation(node)} is false"
         cut = self._actions[occurrence.action].cut(_tables(state), tuple(value for _, value in occurrence.choices))
         assert cut is not None, f"{occurrence} is enabled"
-        return f"it would leave the bounds: {cut.shown(self.configuration)}"
+        return f"it would leave the bounds: {cut.shown(self.configuration.bounds)}"
 
     def apply(self, state: State, occurrence: Occurrence) -> tuple[State, Events]:
         """The state after an enabled occurrence, and the events of the step."""

@@ -25,7 +25,7 @@ def why_no_counterexample(
 
     The check reads the protocol's text only: each step is enabled and leads where the trace says; the premise holds somewhere, and
     the conclusion neither then nor ever after; and each fair action, for each choice, is in some state of the loop not enabled to
-    change anything, or has the effect of one of the loop's steps.
+    change anything, or has the effect of one of the loop's steps. Where a bound cuts it, it is enabled, and has no such effect.
     """
     if trace.loop is None or trace.states[trace.loop] != trace.states[-1]:
         return "its last state does not equal the state at which the loop starts"
@@ -67,11 +67,14 @@ def _ignored(interpreter: Interpreter, trace: Trace, forget_spent: bool) -> Occu
     assert trace.loop is not None
     fair = {action.name for action in interpreter.protocol.actions if action.fair}
     around = range(trace.loop, max(len(trace.steps), trace.loop + 1))
-    for step in interpreter.enabled(trace.states[trace.loop]):
+    cut = {number: interpreter.cut(trace.states[number]) for number in around}
+    for step in (*interpreter.enabled(trace.states[trace.loop]), *cut[trace.loop]):
         if step.action not in fair:
             continue
         for number in around:
             state = trace.states[number]
+            if step in cut[number]:
+                continue
             if not interpreter.is_enabled(state, step):
                 break
             after = _after(interpreter, state, step, forget_spent)

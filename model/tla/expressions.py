@@ -150,7 +150,7 @@ class Scope:
                     return self._flat(body)
                 return self.call(self.vocabulary.operators[definition], arguments), _ATOM
             case Plus(number, amount):
-                return f"{self.flat(number, _PLUS)} + {amount}", _PLUS
+                return f"{self.flat(number, _PLUS)} {'-' if amount < 0 else '+'} {abs(amount)}", _PLUS
             case Sum(left, right):
                 return f"{self.flat(left, _PLUS)} + {self.flat(right, _PLUS + 1)}", _PLUS
             case Times(number, factor):

@@ -12,7 +12,7 @@ from typing import Final
 
 from model.language import Eventuality, Promise, Protocol
 from model.language.terms import Number
-from model.reference.configuration import Configuration
+from model.reference.configuration import Configuration, refuse_misread
 from model.reference.state import Element
 from model.tla.expressions import WIDTH, lines, quoted
 from model.tla.module import AND, OR, Module, identifier
@@ -46,6 +46,7 @@ def world(
     configuration names, or all. `forget_spent`: whether spent messages are discarded, which is proved to be sound for the protocol,
     but not for its variants. `deadlocks`: whether to check for deadlocks.
     """
+    refuse_misread(protocol, configuration)
     checked = [promise for promise in protocol.promises if not promise.lemma] if promises is None else promises
     meant = configuration.eventually
     awaited = [eventuality for eventuality in protocol.eventualities if meant is None or eventuality.name in meant]

@@ -5,7 +5,7 @@
 | `expand(state, out, counters) -> n` | writes the n successors of a state consecutively into `out` |
 | `check(state) -> mask` | bit i: promise i is broken; bit 32 + j: claim j is reached |
 | `no_end(state) -> 0 or 1` | whether the state is a deadlock if no role has an enabled action in it |
-| `cut(state, counts) -> n` | the number of steps that are cut in the state; adds them to `counts`, in the order of `cuts_of` |
+| `cut(state, counts) -> n` | the number of steps that are cut; adds them to `counts`, in the order of `cut_reasons` |
 | `goals(state, out)` | two bits for each goal, see `model.explore.kernel.goals` |
 
 `counters` are six 64-bit numbers that `expand` updates: transitions, those that change the state and are due to roles (not the
@@ -30,12 +30,12 @@ from typing import Final
 from model.bad_input import BadInput
 from model.explore.kernel.boolean import Expression
 from model.explore.kernel.goals import GOALS_OF_A_WORD, Goal
-from model.explore.kernel.ground import AFTER, Ground, Instance
+from model.explore.kernel.ground import AFTER, Ground
+from model.explore.kernel.instances import Instance
 from model.explore.kernel.layout import Layout
 from model.explore.kernel.standing import no_end
 from model.language import Action, Message, Promise, Sometimes
 from model.language.transient import is_transient
-from model.reference.cut import Cut
 
 TRANSITIONS, PROGRESS, BROKEN, REACHED, ACTIONS, SUCCESSORS = range(6)
 """The counters, by position."""
@@ -406,11 +406,11 @@ class Emitter:
         code = _Code(self._layout)
         words = self._load(code)
         total = "0"
-        for place, cut in enumerate(cuts_of(self._ground)):
+        for place, cut in enumerate(self._ground.cut_reasons()):
             count = "0"
-            for why, condition in self._ground.cuts:
-                if why == cut:
-                    one = code.put(f"zext i1 {code.truth(condition, words)} to i64")
+            for step in self._ground.cuts:
+                if step.why == cut:
+                    one = code.put(f"zext i1 {code.truth(step.condition, words)} to i64")
                     count = code.put(f"add i64 {count}, {one}")
             code.add(place, count)
             total = code.put(f"add i64 {total}, {count}")
@@ -440,11 +440,6 @@ def _fields(expression: Expression) -> set[int]:
     if expression[0] == "not":
         return _fields(expression[1])
     return set().union(*map(_fields, expression[1]))
-
-
-def cuts_of(ground: Ground) -> list[Cut]:
-    """The reasons for which steps may be cut, in the order of the counts of `cut`."""
-    return list(dict.fromkeys(why for why, _ in ground.cuts))
 
 
 def claim_expressions(ground: Ground, claims: Claims) -> list[Expression]:

@@ -13,6 +13,7 @@ from math import prod
 
 from model.bad_input import BadInput
 from model.explore.kernel.boolean import Algebra, Expression
+from model.explore.kernel.instances import Assignment, CutStep, Happenings, Instance
 from model.language import Action, Change, Message, Promise, Protocol, Sometimes, Symbol
 from model.language.bounds import written
 from model.language.terms import (
@@ -36,7 +37,7 @@ from model.language.terms import (
     Variable,
 )
 from model.language.transient import events_in
-from model.reference.configuration import Configuration
+from model.reference.configuration import Configuration, refuse_misread
 from model.reference.cut import Cut
 from model.reference.state import Element, State, elements, initial_state
 
@@ -57,31 +58,6 @@ TUPLES_MAX = 10_000
 
 AFTER = 1 << 20
 """The offset from a field's number to the same field after the step."""
-
-Happenings = tuple[tuple[Symbol, tuple[int, ...], Expression], ...]
-"""The events of a step with their arguments and conditions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """If the condition holds before the step, the field has the value after it."""
-
-    field: int
-    condition: Expression
-    value: int
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """An action with its choices, grounded."""
-
-    action: Action
-    choices: tuple[int, ...]
-    taken: tuple[int, ...]
-    """The fields of the messages that it takes: the quickest test."""
-    guard: Expression
-    assignments: tuple[Assignment, ...]
-    events: Happenings
 
 
 class _Possible(dict[int, set[int]]):
@@ -108,6 +84,7 @@ class Ground:
         any_constants: bool = False,
         also: Sequence[Action] = (),
     ) -> None:
+        refuse_misread(protocol, configuration)
         self.protocol = protocol
         self.configuration = configuration
         self.sizes: dict[type[Value], tuple[Element, ...]] = {
@@ -134,8 +111,7 @@ class Ground:
         self.algebra = Algebra(self.possible)
         self.actions = [action for action in protocol.actions if action.name not in configuration.without]
         self.instances: list[Instance] = []
-        self.cuts: list[tuple[Cut, Expression]] = []
-        """For each action with its choices and each number that it may take out of its bounds: when this step is cut."""
+        self.cuts: list[CutStep] = []
         self._in_steps: dict[tuple[int, int], tuple[Instance, Expression]] = {}
         self._truths: dict[tuple[int, Happenings | None], list[Expression]] = {}
         self._heard: dict[int, tuple[Promise | Sometimes, frozenset[Symbol]]] = {}
@@ -147,6 +123,10 @@ class Ground:
             self._settle(self.actions)
             if also:
                 self._settle([*self.actions, *(action for action in also if action.name not in configuration.without)])
+
+    def cut_reasons(self) -> list[Cut]:
+        """Why steps may be cut, in a fixed order."""
+        return sorted({step.why for step in self.cuts})
 
     def _refuse_what_is_too_large(self) -> None:
         """Grounding loops over all argument combinations; a loop that would not end is refused at once."""
@@ -210,10 +190,10 @@ class Ground:
         guard = self.algebra.conjunction(parts)
         if guard is False:
             return None
-        for cut, condition in self.leaving(action, environment, guard):
+        for why, condition in self.leaving(action, environment, guard):
             here = self.algebra.conjunction((guard, condition))
             if here is not False:
-                self.cuts.append((cut, here))
+                self.cuts.append(CutStep(action, choices, why, here))
             guard = self.algebra.conjunction((guard, self.algebra.negation(condition)))
         if guard is False:
             return None
@@ -308,7 +288,7 @@ class Ground:
             case Named(_, _, body):
                 return inner(body)
             case Compare(operator, left, right):
-                return self._compare(operator, node_cases(self, left, environment, after), right, environment, after)
+                return self._compare(operator, self.value(left, environment, after=after), right, environment, after)
             case Not(operand):
                 return self.algebra.negation(inner(operand))
             case And(operands):
@@ -343,7 +323,7 @@ class Ground:
                 raise TypeError(f"{node} is not a formula")
 
     def _compare(self, operator: str, lefts: Cases, right: Node, environment: Environment, after: bool) -> Expression:
-        rights = node_cases(self, right, environment, after)
+        rights = self.value(right, environment, after=after)
         return self.algebra.disjunction(
             self.algebra.conjunction((when, also))
             for left, when in lefts
@@ -355,7 +335,7 @@ class Ground:
         self, symbol: Symbol, arguments: Sequence[Node], environment: Environment, after: bool, later: bool
     ) -> Expression:
         parts = []
-        cases = [node_cases(self, node, environment, after) for node in arguments]
+        cases = [self.value(node, environment, after=after) for node in arguments]
         for combination in product(*cases):
             place = self.field.get((symbol, tuple(value for value, _ in combination)))
             if place is not None:
@@ -410,7 +390,7 @@ class Ground:
             case Apply(symbol, arguments, later):
                 found = {}
                 shift = AFTER * (after or later)
-                cases = [node_cases(self, argument, environment, after) for argument in arguments]
+                cases = [self.value(argument, environment, after=after) for argument in arguments]
                 for combination in product(*cases):
                     place = self.field.get((symbol, tuple(value for value, _ in combination)))
                     if place is not None:
@@ -496,8 +476,3 @@ class Ground:
         assert isinstance(symbol, Message)
         environment = dict(zip(symbol.parameters, arguments, strict=True))
         return self.truth(symbol.spent, environment, after=True)
-
-
-def node_cases(ground: Ground, node: Node, environment: Environment, after: bool) -> Cases:
-    """The cases of an argument or operand."""
-    return ground.value(node, environment, after=after)

@@ -96,8 +96,8 @@ def _read(ground: Ground, claims: Iterable[Expression]) -> set[int]:
         read |= fields_of(instance.guard)
         for _, _, condition in instance.events:
             read |= fields_of(condition)
-    for _, condition in ground.cuts:
-        read |= fields_of(condition)
+    for step in ground.cuts:
+        read |= fields_of(step.condition)
     decides: dict[int, set[int]] = {}
     for instance in ground.instances:
         for assignment in instance.assignments:

@@ -14,5 +14,5 @@ def no_end(ground: Ground) -> Expression:
     declared, algebra = ground.protocol.deadlock_when, ground.algebra
     if declared is not None:
         return ground.truth(declared.closed, {})
-    environment = {action.name for action in ground.actions if action.role.environment}
-    return algebra.conjunction(algebra.negation(when) for cut, when in ground.cuts if cut.action not in environment)
+    cut = (step.condition for step in ground.cuts if not step.action.role.environment)
+    return algebra.conjunction(map(algebra.negation, cut))

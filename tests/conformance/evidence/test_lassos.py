@@ -17,7 +17,8 @@ from conformance.evidence.variants import breaking
 from conformance.protocols import PROTOCOLS
 from impl.cli.exits import Exit, Problem
 from model.bad_input import BadInput
-from model.explore.live import Liveness, live, never_asked
+from model.explore.live import live
+from model.explore.liveness import Liveness, never_asked
 from model.language import Protocol, Variant
 from model.reference import itf
 from spec.on_demand.protocol import PROTOCOL

@@ -7,7 +7,8 @@ import pytest
 from conformance.replay.cores import Cores
 from conformance.replay.replays import Vector, read_vectors, replay_all, vectors_of
 from conformance.replay.targets import open_target
-from impl.core import Effects
+from impl.core import Effects, Event
+from impl.message_queue.cache import Patch
 from impl.message_queue.dpm import MessageQueueDpm
 from impl.messages import Outcome, Pod, Request
 from impl.on_demand.aca import Aca
@@ -98,6 +99,15 @@ class ForgetsToDecide(MessageQueueDpm):
         return []
 
 
+class CountsMoreThanThereAre(MessageQueueDpm):
+    """A group may have more ports than its VPC."""
+
+    def regroup(self, vpc: str, largest: int) -> Effects:
+        patch = Patch()
+        patch.vpc(vpc, group=largest)
+        return self._done(patch, Event("regroup", {"vpc": vpc, "largest": largest}, "message-queue.regroup"))
+
+
 @pytest.mark.parametrize(
     ("cores", "field"),
     [
@@ -111,6 +121,7 @@ class ForgetsToDecide(MessageQueueDpm):
         (Cores(message_queue_dpm=WaitsForNothing), "dpm: may_open"),
         (Cores(message_queue_dpm=TakesAnyDecision), "dpm: "),
         (Cores(message_queue_dpm=ForgetsToDecide), "dpm: timer: report_failed"),
+        (Cores(message_queue_dpm=CountsMoreThanThereAre), "dpm: regroup("),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )

@@ -21,13 +21,15 @@ from impl.message_queue.aca import MessageQueueAca
 from impl.message_queue.dpm import MessageQueueDpm
 from impl.message_queue.thresholds import Thresholds
 from impl.messages import Message, Published, Push, Subscribe
-from tests.impl.message_queue.network import SMALL, Network
+from tests.impl.message_queue.network import Network
 from tests.impl.message_queue.wrong import WRONG
 
 HOSTS = ["h1", "h2", "h3"]
 VPCS = ["red", "blue"]
 STEPS = 250
 RUNS = 60
+DECISION = Thresholds(many_ports=15, many_in_a_group=2, patience=2)
+"""Groups decide more often than ports do, since they may change at once."""
 
 
 class Broken(Exception):
@@ -50,7 +52,7 @@ class Run:
         aca: Callable[[str], MessageQueueAca] = MessageQueueAca,
     ) -> None:
         self.generator = random.Random(seed)
-        self.network = Network(HOSTS, SMALL, dpm, aca)
+        self.network = Network(HOSTS, DECISION, dpm, aca)
         self.had_ports: set[tuple[str, str]] = set()
         self.handled: dict[str, int] = {}
         self.ended: set[object] = set()
@@ -83,7 +85,10 @@ class Run:
             (3, partial(self._port, host, vpc, came=True)),
             (2, partial(self._port, host, vpc, came=False)),
             (2, partial(network.revise, vpc, self.generator.randbytes(3))),
-            (2, lambda: network.perform(network.dpm.regroup(vpc, choose([0, 5, 6, 6])))),
+            (
+                3,
+                lambda: network.perform(network.dpm.regroup(vpc, min(choose([0, 2, 3, 3]), network.dpm.vpc(vpc).size))),
+            ),
             (1, partial(network.start, host)),
             (1, network.crash_dpm),
             (1, partial(self._silence, host)),
@@ -192,8 +197,8 @@ class Run:
         demand("pending" not in seen["outcome"].values(), "a revision was never reported")
         demand(set(seen["channel"].values()) <= {"grpc", "mq"}, "a switch was never completed")
         for vpc, channel in seen["channel"].items():
-            large = seen["size"][vpc] >= 5 or seen["group"][vpc] >= 5
-            small = seen["size"][vpc] < 4 and seen["group"][vpc] < 4
+            large = seen["size"][vpc] >= 15 or seen["group"][vpc] >= 2
+            small = seen["size"][vpc] < 12 and seen["group"][vpc] < 2
             demand(not (large and channel == "grpc"), f"{vpc} is large and on no topic")
             demand(not (small and channel == "mq"), f"{vpc} is small and on a topic")
         for (host, vpc), ports in seen["ports"].items():

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from model.explore.live import Outcome, live
+from model.explore.live import live
+from model.explore.liveness import Outcome
 from model.language import Protocol
 from model.reference.configuration import Configuration
 from model.reference.interpreter import Interpreter
