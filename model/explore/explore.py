@@ -32,6 +32,7 @@ from model.language.protocol import DEADLOCK
 from model.reference.configuration import Configuration
 from model.reference.cut import Cut, counted_by_number
 from model.reference.interpreter import Interpreter
+from model.reference.standing import is_deadlock, moves
 from model.reference.state import Occurrence, State, Trace, initial_state
 
 STATES_MAX: Final = 200_000_000
@@ -413,13 +414,8 @@ class _Search:
         """The run, continued by the steps that change only fields that are left out, until there are none."""
         interpreter, seen = self._kernel.interpreter, self._kernel.pack(trace.states[-1])
         states, steps = list(trace.states), list(trace.steps)
-        while not interpreter.is_deadlock(states[-1]):
-            moves = ((one, interpreter.apply(states[-1], one)[0]) for one in interpreter.enabled(states[-1]))
-            step, after = next(
-                (one, to)
-                for one, to in moves
-                if to != states[-1] and not interpreter.action(one.action).role.environment
-            )
+        while not is_deadlock(interpreter, states[-1]):
+            step, after = next(moves(interpreter, states[-1]))
             shown = interpreter.forget_spent(after) if self._kernel.forgets else after
             assert self._kernel.pack(shown) == seen, "the interpreter takes a step that the kernel does not find"
             if after in states:
