@@ -31,8 +31,8 @@ from model.language import Eventuality, Promise, Protocol, Sometimes
 from model.language.protocol import DEADLOCK
 from model.reference.configuration import Configuration
 from model.reference.cut import Cut, counted_by_number
+from model.reference.deadlock import is_deadlock, moves
 from model.reference.interpreter import Interpreter
-from model.reference.standing import is_deadlock, moves
 from model.reference.state import Occurrence, State, Trace, initial_state
 
 STATES_MAX: Final = 200_000_000

@@ -23,8 +23,8 @@ from model.language.protocol import DEADLOCK
 from model.machines.machines import Contradiction, System
 from model.reference.configuration import Configuration
 from model.reference.cut import Cut, counted_by_number
+from model.reference.deadlock import is_deadlock
 from model.reference.interpreter import NO_EVENTS, Interpreter
-from model.reference.standing import is_deadlock
 from model.reference.state import Occurrence, State, Trace, initial_state
 
 Progress = Callable[[int, int], None]

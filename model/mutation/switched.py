@@ -25,8 +25,8 @@ from model.language import Action, Protocol
 from model.language.protocol import DEADLOCK
 from model.mutation.rules import Mutant, mutated
 from model.reference.configuration import Configuration
+from model.reference.deadlock import is_deadlock
 from model.reference.interpreter import NO_EVENTS, Interpreter
-from model.reference.standing import is_deadlock
 
 CHUNK: Final = 64
 """Mutants compiled as one module: LLVM's time grows faster than the module."""

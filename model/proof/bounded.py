@@ -27,8 +27,8 @@ from model.language.terms import Formula
 from model.proof.unrolled import Question, Unrolling
 from model.reference.configuration import Configuration
 from model.reference.cut import Cut
+from model.reference.deadlock import is_deadlock
 from model.reference.interpreter import NO_EVENTS, Interpreter
-from model.reference.standing import is_deadlock
 from model.reference.state import Element, Occurrence, Trace, initial_state
 
 STEPS_MAX: Final = 10

@@ -16,8 +16,8 @@ from model.language.terms import FALSE, Formula
 from model.machines.simulate import simulate
 from model.proof.bounded import bounded
 from model.reference.configuration import Configuration
+from model.reference.deadlock import is_deadlock
 from model.reference.interpreter import Interpreter
-from model.reference.standing import is_deadlock
 from tests.tlc import judge
 from tests.toys import hopes
 from tests.toys.configurations import LOCK, LOCK_WORLD, OPPOSITE, SAME_ORDER, TWO_LOCKS

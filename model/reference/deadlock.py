@@ -1,4 +1,4 @@
-"""Standing still: the states in which no role can change anything, and which of them are deadlocks."""
+"""Deadlocks: the states in which no role can change anything, and where a run may not end."""
 
 from __future__ import annotations
 
