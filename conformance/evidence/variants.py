@@ -26,6 +26,7 @@ from impl.cli.exits import Exit, Problem
 from model.explore.explore import Exploration, explore
 from model.language import Promise, Protocol, Variant
 from model.proof.prove import Claim, prove
+from model.reference.configuration import Configuration
 from model.reference.state import Trace
 
 STATES_MAX: Final = 3_000_000
@@ -85,11 +86,11 @@ def violated_by(variant: Variant, protocol: Protocol) -> list[Claim]:
     return [claim for claim in proof.claims if claim.verdict == "violated"]
 
 
-def refuted_by_exploration(variant: Variant, protocol: Protocol, config: str) -> Exploration:
+def refuted_by_exploration(variant: Variant, protocol: Protocol, configuration: Configuration) -> Exploration:
     """Looks for a violation of a promise that the variant names. No message is forgotten: for a variant that is not proved."""
     return explore(
         protocol.with_variant(variant),
-        configurations.find(config, protocol),
+        configuration,
         states_max=STATES_MAX,
         promises=promises_of(variant),
         sometimes=[],
@@ -114,7 +115,7 @@ def refuted(variant: Variant, protocol: Protocol) -> tuple[VariantCounterexample
     for config in configurations.names(protocol):
         if config == configurations.BENCH:
             continue
-        found = refuted_by_exploration(variant, protocol, config)
+        found = refuted_by_exploration(variant, protocol, configurations.find(config, protocol))
         if found.trace is not None:
             if first_difference(found.trace, variant, protocol) is None:
                 raise _mistake(

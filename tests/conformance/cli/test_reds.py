@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance import configurations
 from conformance.cli.check import faults_of
 from conformance.evidence import background_broker, gathering
 from conformance.evidence.gathering import Evidence
@@ -114,7 +115,7 @@ def test_the_commands_for_a_broken_rule_in_an_own_specification_fail_again(own: 
 def test_a_violation_that_the_commands_would_miss_is_offered_as_a_bounded_run() -> None:
     """Where forgetting spent messages hides the violation, `explore` would not find it again."""
     (variant,) = (variant for variant in PROTOCOL.variants if variant.name == "pushes_to_all")
-    exploration = refuted_by_exploration(variant, PROTOCOL, "two-hosts")
+    exploration = refuted_by_exploration(variant, PROTOCOL, configurations.find("two-hosts", PROTOCOL))
     found = Evidence(PROTOCOL, ("two-hosts",), explorations=[exploration], reproducible=False)
     line = "learns_only_on_demand is broken in two-hosts. To reproduce: ondemand {}"
     for reproducible, command in (
