@@ -27,20 +27,22 @@ from model.language.terms import (
     Named,
     Node,
     Number,
+    Plus,
     Role,
     Symbol,
+    Times,
     Value,
     Variable,
 )
-from model.language.walk import children, parts
+from model.language.walk import parts, too_large
 
 T0 = TypeVar("T0")
 
 DEADLOCK: Final = "deadlock"
 """What an engine reports as violated if no role has an enabled action; no declaration has this name."""
 
-DEPTH_MAX: Final = 100
-"""How deep the terms of a protocol are nested at most, since every engine walks them by recursion; with definitions put in."""
+NUMBER_MAX: Final = 10**9
+"""The largest number in a term; a configuration bounds every number far below it."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +87,15 @@ class Protocol:
                 if attribute == DEADLOCK:
                     raise Misdeclared(
                         f"{module.__name__}.{attribute}: is what a deadlock is called; rename it",
-                        _place(attribute, module),
+                        declared_at(attribute, module),
                     )
                 if isinstance(value, Declaration) and value.name == "":
                     object.__setattr__(value, "name", attribute)
                 named = value.name if isinstance(value, Declaration) else value.__name__
                 if named != attribute or found.setdefault(attribute, value) is not value:
                     raise Misdeclared(
-                        f"{module.__name__}.{attribute}: the name is taken, or the declaration already has another name",
-                        _place(attribute, module),
+                        f"{attribute}: the name is taken, or the declaration already has another name",
+                        declared_at(attribute, module),
                     )
         for value in found.values():
             if isinstance(value, Variant):
@@ -180,7 +182,7 @@ def _is_sort(value: object) -> TypeGuard[type[Value]]:
     return isinstance(value, type) and issubclass(value, Value) and value.__module__ != terms.__name__
 
 
-def _place(name: str, *modules: ModuleType) -> Source | None:
+def declared_at(name: str, *modules: ModuleType) -> Source | None:
     """Where a module declares this name at top level; None if its text is not known."""
     for module in modules:
         held, file = vars(module).get(name), vars(module).get("__file__")
@@ -196,12 +198,7 @@ def _refuse_private(module: ModuleType, attribute: str, value: object) -> None:
     """A private name is no declaration's: what it holds would silently be no part of the protocol."""
     if isinstance(value, Declaration) or (isinstance(value, type) and value.__module__ == module.__name__):
         sentence = f"{attribute}: the name of a declaration begins with a letter; rename it"
-        raise Misdeclared(sentence, _place(attribute, module))
-
-
-def place_of(value: Declaration) -> str:
-    """Where it is declared, to begin a sentence with; empty if that is not known."""
-    return f"{value.source.file}, line {value.source.line}: " if value.source is not None else ""
+        raise Misdeclared(sentence, declared_at(attribute, module))
 
 
 def _refuse_arithmetic(found: Mapping[str, Declaration | type[Value]], modules: Sequence[ModuleType]) -> None:
@@ -213,7 +210,7 @@ def _refuse_arithmetic(found: Mapping[str, Declaration | type[Value]], modules: 
                 f"{name} reads {notation(wrong.read)}, but {argument} may be outside the bounds of {sort}, "
                 f"where nothing has a value: read at a variable that equals it, as in "
                 f"exists({sort}, lambda it: (it == {argument}) & ...) or forall with implies",
-                _place(name, *modules),
+                declared_at(name, *modules),
             )
 
 
@@ -227,7 +224,7 @@ def _refuse_undeclared(found: Mapping[str, Declaration | type[Value]], modules: 
                 raise Misdeclared(
                     f"{name} uses {of}, which no module of the protocol holds under a name of its own: "
                     "it is declared in a module that is left out, or another declaration has taken its name",
-                    _place(name, *modules),
+                    declared_at(name, *modules),
                 )
 
 
@@ -238,22 +235,19 @@ def _refuse_unusable(found: Mapping[str, Declaration | type[Value]], modules: Se
         if isinstance(value, type):
             if issubclass(value, Enumeration) and not value.members:
                 wrong = "has no members, so nothing can have a value of it; declare one with Member"
-        elif (depth := max(map(_depth, nodes_of(value)), default=0)) > DEPTH_MAX:
-            wrong = (
-                f"is nested {depth} deep, and at most {DEPTH_MAX} are possible; give parts of it names with @definition"
-            )
+        elif large := next(filter(None, map(too_large, nodes_of(value))), ""):
+            wrong = large
+        elif any(_number(part) > NUMBER_MAX for node in nodes_of(value) for part in parts(node)):
+            wrong = f"has a number above {NUMBER_MAX:,}, and no number of a configuration is that large"
         if wrong:
-            raise Misdeclared(f"{name} {wrong}", _place(name, *modules))
+            raise Misdeclared(f"{name} {wrong}", declared_at(name, *modules))
 
 
-def _depth(node: Node) -> int:
-    """How deep a term is nested, found without recursion."""
-    deepest, waiting = 0, [(node, 1)]
-    while waiting:
-        inner, depth = waiting.pop()
-        deepest = max(deepest, depth)
-        waiting += [(child, depth + 1) for child in children(inner)]
-    return deepest
+def _number(part: Node) -> int:
+    match part:
+        case Constant(number) | Plus(_, number) | Times(_, number):
+            return number
+    return 0
 
 
 def _mentioned(value: Declaration | type[Value]) -> tuple[Declaration, ...]:

@@ -18,7 +18,7 @@ from model.proof.bounded import bounded
 from model.reference.configuration import Configuration
 from model.reference.deadlock import is_deadlock
 from model.reference.interpreter import Interpreter
-from tests.tlc import judge
+from model.tla.judge import judge
 from tests.toys import hopes
 from tests.toys.configurations import LOCK, LOCK_WORLD, OPPOSITE, SAME_ORDER, TWO_LOCKS
 from tests.toys.hopes import ONE, SOMEBODY, Thing
