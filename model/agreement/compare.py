@@ -29,8 +29,9 @@ from typing import Any, Final
 from model.agreement.drawn import Drawn
 from model.agreement.reached import Reached, reach
 from model.agreement.z3_terms import Evaluator
-from model.explore.explore import Kernel, search_in
+from model.explore.explore import search_in
 from model.explore.kernel.emit import STATE_BITS
+from model.explore.kernel.kernel import Kernel
 from model.language.terms import Number, Quantified
 from model.language.walk import parts, unfolded
 from model.machines.machines import System
@@ -163,7 +164,7 @@ def kernel(subject: Subject) -> Differing:
     everything = Kernel.of(protocol, configuration, everything=True, forget_spent=False, level=0, kept=False)
     yield from _each_state(everything, reached)
     yield from _searched(everything, subject, reached)
-    asked = Kernel.of(protocol, configuration, kept=False)
+    asked = Kernel.of(protocol, configuration, forget_spent=True, kept=False)
     yield from _each_state(asked, subject.forgetting)
     yield from _searched(asked, subject, subject.forgetting, counted=False)
 

@@ -92,11 +92,11 @@ class Message(Symbol, Generic[P]):
         """
         sent = self.apply(arguments)
         body = Formula(sent) & ~self.declared(*arguments, **named)
-        return Formula(Named(_Unspent(self), sent.arguments, body.node))
+        return Formula(Named(Unspent(self), sent.arguments, body.node))
 
 
 @dataclass(frozen=True)
-class _Unspent:
+class Unspent:
     """The name of a formula about unspent messages."""
 
     message: Message[Any]
