@@ -221,13 +221,14 @@ def search_in(
     configuration: Configuration,
     *,
     states_max: int = STATES_MAX,
+    deadlocks: bool = True,
     addresses: Sequence[int] = (),
 ) -> Exploration:
     """Explores with an existing kernel. `addresses`: for a switched kernel, the function to call for each action.
 
     The interpreter has not yet confirmed a deadlock that is found.
     """
-    return _Search(kernel, protocol, configuration, states_max, True, addresses, confirm=False).run(None)
+    return _Search(kernel, protocol, configuration, states_max, deadlocks, addresses, confirm=False).run(None)
 
 
 class _UnseenStepsError(Exception):
