@@ -6,7 +6,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -37,7 +37,6 @@ from conformance.report.violation import broken, finding_of
 from impl.broker.deployment import from_environment
 from impl.cli.console import MARKS, Tell, listed, plain_table, progress_bar
 from impl.cli.exits import Exit, worst
-from model.explore.explore import Exploration
 from model.language import Eventuality, Promise, Protocol
 from model.proof.prove import Proof
 
@@ -289,7 +288,6 @@ def _broken_promises(found: Evidence, variant: str | None) -> Iterator[Fault]:
     for exploration in found.explorations:
         for finding in explore.findings_of(exploration, found.protocol, variant):
             if exploration.trace is not None:
-                finding = replace(finding, again=_explore_again(found, exploration, variant))
                 yield _broken(finding, exploration.configuration)
 
 
@@ -299,8 +297,6 @@ def _broken_eventualities(found: Evidence, variant: str | None) -> Iterator[Faul
         names = [outcome.eventuality.name for outcome in decision.outcomes if outcome.verdict == "violated"]
         if names:
             command = again(f"live --config {decision.configuration}", variant)
-            if not found.reproducible:
-                command = again(f"check --protocol {base(found.protocol).name}", variant)
             are = "is" if len(names) == 1 else "are"
             sentence = f"{listed(names)} {are} broken in {decision.configuration}. {REPRODUCE} {command}"
             findings = [*live.findings_of(decision, found.protocol, variant)]
@@ -360,14 +356,6 @@ def _unfit(name: str, log: Verdict, protocol: Protocol) -> Fault:
         [name] if log.verdict == "diverges" else [],
         finding.show if log.verdict == "diverges" else None,
     )
-
-
-def _explore_again(found: Evidence, exploration: Exploration, variant: str | None) -> str:
-    """The command that finds the violation of an exploration again."""
-    if found.reproducible or exploration.trace is None:
-        return again(f"explore --config {exploration.configuration}", variant)
-    steps = len(exploration.trace.steps)
-    return again(f"bounded --config {exploration.configuration} --steps {steps}", variant)
 
 
 def _simulate_again(found: Evidence, variant: str | None) -> str:

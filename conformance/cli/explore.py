@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import click
 from rich.console import Console
 from rich.markup import escape
 
 from conformance import configurations
-from conformance.cli.asked import Asked, asked_options, states_max_option
+from conformance.cli.asked import Asked, asked_options, prove_forgetting, states_max_option
 from conformance.protocols import again
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.violation import finding_of, print_violation
-from impl.cli.console import progress_bar
+from impl.cli.console import listed, progress_bar
 from impl.cli.exits import EXIT_OF, worst
 from model.explore.explore import STATES_MAX, Exploration
 from model.explore.explore import explore as visit
 from model.language import Protocol
 from model.reference.cut import cut_sentence
+
+UNCOMPARED: Final = (
+    "all messages were kept, since it is not proved of this statement that spent ones enable nothing, "
+    "so nothing is known about the pinned counts, which are those without spent messages"
+)
 
 
 @click.command()
@@ -40,7 +46,7 @@ def explore(states_max: int, asked: Asked) -> int:
     console, over = asked.console, asked.over(configurations.names)
     found: list[Exploration] = []
     for name, protocol in over:
-        found.append(explored(name, protocol, states_max=states_max, changed=asked.variant is not None))
+        found.append(explored(name, protocol, states_max=states_max))
         if found[-1].trace is not None:
             break
     print_explorations(found, console)
@@ -48,7 +54,7 @@ def explore(states_max: int, asked: Asked) -> int:
         if exploration.trace is not None:
             print_violation(console, exploration.violated, protocol, exploration.trace, shortest=True)
             asked.keep(exploration.violated, protocol, exploration.trace)
-        if exploration.verdict == "undecided":
+        if exploration.trace is None and not exploration.complete:
             console.print(
                 f"[yellow]{exploration.configuration}: undecided, stopped after {exploration.distinct:,} states "
                 f"at depth {exploration.depth}; raise --states-max to go further.[/]",
@@ -64,17 +70,17 @@ def explore(states_max: int, asked: Asked) -> int:
     return asked.finish_each(result, found, len(over))
 
 
-def explored(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, changed: bool = False) -> Exploration:
-    """One exploration with a progress bar. `changed`: forgetting spent messages is not proved for the protocol."""
+def explored(name: str, protocol: Protocol, *, states_max: int = STATES_MAX) -> Exploration:
+    """One exploration with a progress bar."""
     configuration = configurations.find(name, protocol)
-    expected = configuration.pinned.get("distinct")
+    expected = configuration.pinned.get("distinct") if prove_forgetting(protocol) else None
     with progress_bar(f"Exploring {configuration.name}") as progress:
 
         def tell(distinct: int, depth: int, seconds: float) -> None:
             rate = distinct / max(seconds, 1e-9) / 1e6
-            progress(distinct, f"depth {depth}, {rate:.2f} M states/s", None if changed else expected)
+            progress(distinct, f"depth {depth}, {rate:.2f} M states/s", expected)
 
-        return visit(protocol, configuration, states_max=states_max, progress=tell, forget_spent=not changed)
+        return visit(protocol, configuration, states_max=states_max, progress=tell)
 
 
 def print_explorations(found: Sequence[Exploration], console: Console) -> None:
@@ -88,6 +94,8 @@ def print_explorations(found: Sequence[Exploration], console: Console) -> None:
                 f"{exploration.configuration} {exploration.said}; {cut_sentence(exploration.cut, exploration.bounds)}"
             )
             console.print(escape(said), highlight=False, soft_wrap=True)
+    if kept := [exploration.configuration for exploration in found if exploration.uncompared]:
+        console.print(f"[yellow]{listed(kept)}: {UNCOMPARED}.[/]", highlight=False, soft_wrap=True)
 
 
 def findings_of(exploration: Exploration, protocol: Protocol, variant: str | None) -> Iterator[Finding]:
@@ -97,9 +105,8 @@ def findings_of(exploration: Exploration, protocol: Protocol, variant: str | Non
         yield finding_of(exploration.violated, protocol, exploration.trace, command, shortest=True)
     elif exploration.verdict != "holds":
         title, undecided = f"explore {exploration.configuration}", exploration.verdict == "undecided"
-        yield Finding(
-            title, f"{exploration.verdict} {exploration.violated}".strip(), again=command, undecided=undecided
-        )
+        why = f"{exploration.verdict} {UNCOMPARED if exploration.uncompared else exploration.violated}".strip()
+        yield Finding(title, why, again=command, undecided=undecided)
 
 
 def section_of(found: Sequence[Exploration]) -> Section:

@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from conformance import configurations
-from conformance.cli.asked import Asked, asked_options, states_max_option
-from conformance.evidence.lassos import may_forget
-from conformance.protocols import PROTOCOLS, again, variant_of
+from conformance.cli.asked import Asked, asked_options, prove_forgetting, states_max_option
+from conformance.protocols import PROTOCOLS, again
 from conformance.report.result import Case, Finding, Result, Section
 from conformance.report.violation import print_lasso
 from impl.cli.console import MARKS, listed, plain_table, progress_bar
@@ -52,10 +51,9 @@ def live(states_max: int, asked: Asked) -> int:
     for _, protocol in over:
         if not protocol.eventualities:
             raise Problem(f"{protocol.name} states no eventuality, so nothing is decided", Exit.UNDECIDED)
-    forget = asked.variant is None or may_forget(*variant_of(asked.variant))
     found: list[Liveness] = []
     for name, protocol in over:
-        found.append(decided(name, protocol, states_max=states_max, forget=forget))
+        found.append(decided(name, protocol, states_max=states_max))
         if found[-1].verdict == "violated":
             break
     print_graphs(found, console)
@@ -129,21 +127,22 @@ def findings_of(liveness: Liveness, protocol: Protocol, variant: str | None) -> 
 
 def at_a_bound(liveness: Liveness) -> str:
     """Why an eventuality is undecided that holds in every run but those that end at a bound."""
+    remedy = "raise the bounds" if any(why.above for why in liveness.cut) else "guard what falls below 0"
     return (
-        f"undecided in {liveness.configuration}: every fair run that breaks it stays where a fair step is cut; raise the bounds "
+        f"undecided in {liveness.configuration}: every fair run that breaks it stays where a fair step is cut; {remedy} "
         f"({cut_sentence(liveness.cut, liveness.bounds)})"
     )
 
 
-def decided(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, forget: bool = True) -> Liveness:
+def decided(name: str, protocol: Protocol, *, states_max: int = STATES_MAX) -> Liveness:
     """Decides the eventualities in one configuration, with a progress bar."""
     configuration = configurations.find(name, protocol)
+    prove_forgetting(protocol)
     with progress_bar(f"Deciding in {configuration.name}") as progress:
         return decide(
             protocol,
             configuration,
             states_max=states_max,
-            forget_spent=forget,
             progress=lambda what, done, total: progress(done, what, total),
         )
 

@@ -20,6 +20,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -29,8 +30,9 @@ from typing import Any, Final
 from model.agreement.drawn import Drawn
 from model.agreement.reached import Reached, reach, scattered
 from model.agreement.z3_terms import Evaluator
-from model.explore.explore import Exploration, Kernel, explore, search_in
+from model.explore.explore import Exploration, UnconfirmedError, explore, search_in
 from model.explore.kernel.emit import STATE_BITS
+from model.explore.kernel.kernel import Kernel
 from model.language.protocol import DEADLOCK
 from model.language.terms import Number, Quantified
 from model.language.walk import parts, unfolded
@@ -172,8 +174,9 @@ def kernel(subject: Subject) -> Differing:
     yield from _searched(whole, reached)
     forgets = Kernel.of(protocol, configuration, forget_spent=True, level=0, kept=False)
     yield from _each_state(forgets, subject.forgetting)
-    found = search_in(forgets, protocol, configuration, states_max=STATES_OF_KERNEL, deadlocks=False)
-    yield from _searched(found, subject.forgetting, deadlocks=False)
+    with suppress(UnconfirmedError):  # what may not be forgotten may lead to a run that is none
+        found = search_in(forgets, protocol, configuration, states_max=STATES_OF_KERNEL, deadlocks=False)
+        yield from _searched(found, subject.forgetting, deadlocks=False)
 
 
 def _each_state(made: Kernel, reached: Reached) -> Differing:

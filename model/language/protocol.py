@@ -201,11 +201,6 @@ def _refuse_private(module: ModuleType, attribute: str, value: object) -> None:
         raise Misdeclared(sentence, declared_at(attribute, module))
 
 
-def place_of(value: Declaration) -> str:
-    """Where it is declared, to begin a sentence with; empty if that is not known."""
-    return f"{value.source.file}, line {value.source.line}: " if value.source is not None else ""
-
-
 def _refuse_arithmetic(found: Mapping[str, Declaration | type[Value]], modules: Sequence[ModuleType]) -> None:
     """Nothing is read at a sum: below 0, or above the bound of its number, it would have no value."""
     for name, value in found.items():

@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from model.explore.explore import Exploration, Kernel, search_in
+from model.explore.explore import Exploration, search_in
 from model.explore.kernel.compile import compile_module
 from model.explore.kernel.emit import Emitter, claim_expressions, sorted_claims
 from model.explore.kernel.ground import Ground
+from model.explore.kernel.kernel import Kernel
 from model.explore.kernel.layout import lay_out
 from model.language import Action, Protocol
 from model.language.protocol import DEADLOCK
@@ -113,7 +114,11 @@ class Switched:
         return interpreter.violated(before, state, events, promises) is not None
 
     def of(self, mutant: Mutant, states_max: int) -> Exploration:
-        """The exploration of a mutant."""
+        """The exploration of a mutant.
+
+        Raises:
+            UnconfirmedError: it found a run that is none of the mutant, which needs a message that was discarded.
+        """
         text = self._texts[mutant.name]
         known = self._unbroken.get(text)
         if known is not None and known.distinct <= states_max:

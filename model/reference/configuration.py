@@ -21,6 +21,7 @@ correct = [["h1"], ["h2"]] vpc = { p1 = "red", p2 = "red" }
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -34,7 +35,6 @@ from model.bad_input import BadInput
 from model.language import Protocol, Symbol
 from model.language.bounds import may_leave
 from model.language.notation import notation
-from model.language.protocol import place_of
 from model.language.terms import Enumeration, Formula, Number, Value
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
@@ -76,6 +76,15 @@ class Configuration:
     def whole(self) -> Configuration:
         """The configuration without what only guides exploration: every action is possible in it."""
         return Configuration(self.name, self.sorts, self.bounds, self.constants)
+
+    def content(self) -> str:
+        """All that decides which states and steps there are, as text; so without pinned counts and prose."""
+        constants = {
+            name: sorted(map(repr, chosen.items() if isinstance(chosen, Mapping) else chosen))
+            for name, chosen in sorted(self.constants.items())
+        }
+        kept = (sorted(self.sorts.items()), sorted(self.bounds.items()), constants)
+        return repr((*kept, sorted(self.without), sorted(self.only.items())))
 
     def allows(self, action: str, choices: Sequence[str | int]) -> bool:
         """Whether the configuration permits the action with these choices."""
@@ -127,8 +136,10 @@ def refuse_misread(protocol: Protocol, configuration: Configuration) -> None:
     for value, wrong in protocol.misread():
         bound = configuration.bounds[wrong.sort.__name__]
         if may_leave(wrong.argument, bound) and value.name not in configuration.without:
+            at = value.source
+            place = f"{os.path.relpath(at.file)}, line {at.line}: " if at is not None else ""
             raise BadInput(
-                f"{place_of(value)}{value} reads {notation(wrong.read)}, but the configuration {configuration.name} bounds "
+                f"{place}{value} reads {notation(wrong.read)}, but the configuration {configuration.name} bounds "
                 f"{wrong.sort.__name__} at {bound}; raise the bound"
             )
 

@@ -128,6 +128,14 @@ WEAKENINGS: Mapping[str, tuple[Change, list[str]]] = {
         edit("failover/actions.py", "@action(by=BROKER, fair=True)\ndef record", "@action(by=BROKER)\ndef record"),
         [f"action record {WEAKENED}"],
     ),
+    "a fair action records less history": (
+        edit("failover/actions.py", "took.add(instance, journal, term),", ""),
+        [f"action take_over {WEAKENED}", f"action depose {WEAKENED}"],
+    ),
+    "a fair action is silent": (
+        edit("failover/actions.py", "emits=[noted(journal, version, term)],", ""),
+        [f"action record {WEAKENED}"],
+    ),
     "an action becomes fair": (
         edit("failover/actions.py", "@action(by=INSTANCE)\ndef wake", "@action(by=INSTANCE, fair=True)\ndef wake"),
         [f"action wake {WEAKENED}"],
@@ -237,7 +245,7 @@ def test_a_check_is_red_until_a_change_is_reviewed(monkeypatch: pytest.MonkeyPat
     found = gathering.gather(FAILOVER, FAILOVER, configurations=[], broker=BrokerInBackground(), told=lambda *_: None)
     found.unmet.clear()
     (sentence,) = found.unreviewed
-    assert sentence.startswith(f"The sort Instance {DELETED} (conformance/data/reviewed/failover.toml, line 5)")
+    assert sentence.startswith(f"The sort Instance {DELETED} (conformance/data/reviewed/failover.toml, line ")
     assert sentence in [fault.sentence for fault in faults_of(found, None)]
     assert replace(found, mutants=None).exit is not Exit.UNDECIDED
     assert found.as_json()["unreviewed"] == [sentence]
