@@ -115,28 +115,30 @@ def explore(
     progress: Progress | None = None,
     deadlocks: bool = True,
     forget_spent: bool = True,
+    kept: bool = True,
     **options: Any,
 ) -> Exploration:
     """Visits every state; stops at the first violation, or undecided at `states_max`. Further options are those of `Kernel.of`.
 
     `forget_spent`: forget spent messages, if it is proved of this protocol that they enable nothing; proving it takes some seconds,
-    the first time. What cannot be proved is explored with all messages.
+    the first time. What cannot be proved is explored with all messages. `kept`: whether what is compiled is kept in the cache.
     """
     claims = (*(options.get("promises") or ()), *(options.get("sometimes") or ()))
     forgets = forget_spent and may_forget(protocol, claims)
 
     def made() -> Kernel:
-        return Kernel.of(protocol, configuration, forget_spent=forgets, **options)
+        return Kernel.of(protocol, configuration, forget_spent=forgets, kept=kept, **options)
 
     started = time.perf_counter()
     shown = {name: [*map(content, value)] if name in CLAIMED and value else value for name, value in options.items()}
     key = cache.key_of(protocol.digest(), configuration.content(), forgets, sorted(shown.items()))
-    outline = Outline.read(key)
+    outline = Outline.read(key) if kept else None
     compiled = load_kept(outline.code, FUNCTIONS) if outline is not None else None
     if outline is None or compiled is None:
         kernel = made()
         outline, compiled = kernel.outline, kernel.compiled
-        outline.write(key)
+        if kept:
+            outline.write(key)
         made = lambda: kernel  # noqa: E731 - the same, at hand
     seconds = time.perf_counter() - started
     asked = (protocol, configuration, states_max, deadlocks, forgets, seconds)
@@ -144,11 +146,17 @@ def explore(
         return _Search(outline, compiled, made, *asked).run(progress)
     except _UnseenStepsError:  # whether there is a deadlock can be seen only if no field is left out
         unpinned = replace(configuration, pinned={})
-        whole: dict[str, Any] = {"promises": [], "sometimes": [], "everything": True, "forget_spent": False}
+        whole: dict[str, Any] = {
+            "promises": [],
+            "sometimes": [],
+            "everything": True,
+            "forget_spent": False,
+            "kept": kept,
+        }
         exact = explore(protocol, unpinned, states_max=states_max, progress=progress, **whole)
         if exact.verdict != "holds":
             return exact
-        same: dict[str, Any] = {**options, "deadlocks": False, "forget_spent": forget_spent}
+        same: dict[str, Any] = {**options, "deadlocks": False, "forget_spent": forget_spent, "kept": kept}
         return explore(protocol, configuration, states_max=states_max, progress=progress, **same)
 
 
@@ -162,6 +170,7 @@ def search_in(
     configuration: Configuration,
     *,
     states_max: int = STATES_MAX,
+    deadlocks: bool = True,
     addresses: Sequence[int] = (),
 ) -> Exploration:
     """Explores with an existing kernel. `addresses`: for a switched kernel, the function to call for each action.
@@ -172,7 +181,7 @@ def search_in(
         UnconfirmedError: the kernel forgets spent messages, and found a violation in a run that is none.
     """
     outline, compiled = kernel.outline, kernel.compiled
-    asked = (protocol, configuration, states_max, True, kernel.forgets, kernel.seconds)
+    asked = (protocol, configuration, states_max, deadlocks, kernel.forgets, kernel.seconds)
     return _Search(outline, compiled, lambda: kernel, *asked, addresses, confirm=False).run(None)
 
 
