@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/
 
-.PHONY: check test test-fast format lint prove replay docs bench golden matrix matrix-check lock help
+.PHONY: check test test-fast format lint prove replay docs bench golden matrix matrix-check agree lock help
 
 check: .venv/ready  ## the main job: every promise with its evidence (2 minutes)
 	@$(RUN)ondemand check
@@ -43,6 +43,9 @@ matrix: .venv/ready  ## mutants of the statement and of the cores, and which che
 
 matrix-check: .venv/ready  ## are the checked-in summaries current? If not, make the tables again and compare
 	@$(RUN)ondemand matrix --status || $(RUN)ondemand matrix --check
+
+agree: .venv/ready  ## the engines on protocols that are drawn at random, with TLC (2 minutes)
+	@$(RUN)ondemand agree --time 120 --tlc --seed $${SEED:-0}
 
 lock: .venv/ready  ## pin all dependencies again; needs uv
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --extra dev --python-version 3.11 pyproject.toml -o requirements.lock

@@ -20,6 +20,7 @@ from typing import Final
 from impl.cli.exits import Exit, Problem
 from model.language import Protocol
 from model.language.declaration import Misdeclared
+from model.language.protocol import declared_at
 
 PACKAGE: Final = "spec"
 MODULE: Final = "specification_file"
@@ -107,7 +108,6 @@ def stated(protocols: Sequence[Protocol]) -> tuple[Protocol, ...]:
         if own.name in [protocol.name for protocol in protocols]:
             raise _problem(f"{file_in_use()}: the name {own.name} is taken by a protocol of ours; rename the file")
         return (own,)
-    seen: set[str] = set()
     for module in [found for name, found in sys.modules.items() if re.fullmatch(rf"{PACKAGE}\.\w+\.protocol", name)]:
         file, name = os.path.relpath(str(module.__file__)), str(module.__name__).split(".")[1].replace("_", "-")
         held = vars(module).get("PROTOCOL")
@@ -116,13 +116,13 @@ def stated(protocols: Sequence[Protocol]) -> tuple[Protocol, ...]:
         for attribute, value in vars(module).items():
             if isinstance(value, Protocol) and all(value is not protocol for protocol in protocols):
                 raise _problem(f"{file}: {attribute} is a second protocol, and a module has one; delete it")
-        for variant in held.variants:
-            if variant.name in seen:
-                place = (
-                    f"{os.path.relpath(variant.source.file)}, line {variant.source.line}" if variant.source else file
-                )
-                raise _problem(f"{place}: the name {variant.name} is taken by a variant of another protocol; rename it")
-            seen.add(variant.name)
+    seen: set[str] = set()
+    for variant in (variant for protocol in protocols for variant in protocol.variants):
+        if variant.name in seen:
+            assert variant.source is not None, "a function declares it"
+            place = f"{os.path.relpath(variant.source.file)}, line {variant.source.line}"
+            raise _problem(f"{place}: the name {variant.name} is taken by a variant of another protocol; rename it")
+        seen.add(variant.name)
     return tuple(protocols)
 
 
@@ -143,8 +143,8 @@ def _of_file(given: Path) -> Protocol:
     exec(_compiled(path, given.stem), vars(module))  # noqa: S102 # a statement is a program; its user has named it
     for name, value in vars(module).items():
         if isinstance(value, Protocol):
-            sentence = "a file is one protocol, collected from what it declares; leave Protocol.of out"
-            raise _problem(f"{given}: {name} is a protocol already: {sentence}")
+            sentence = f"{name} is a protocol: a file is one, collected from what it declares; leave Protocol.of out"
+            raise Misdeclared(sentence, declared_at(name, module))
     try:
         protocol = Protocol.of(given.stem.replace("_", "-"), module)
     except TypeError as problem:
@@ -169,12 +169,14 @@ def _compiled(path: Path, name: str) -> CodeType:
     if not path.is_file() or path.stat().st_size > BYTES_MAX:
         raise _problem(f"{shown}: is no file of at most {BYTES_MAX:,} bytes; a module of a specification is one")
     try:
-        tree = ast.parse(path.read_bytes(), str(path))
+        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
         code = compile(tree, str(path), "exec")
-    except (ValueError, OSError) as problem:
+    except (SyntaxError, ValueError, OSError) as problem:
+        if isinstance(problem, SyntaxError) and problem.filename is not None:
+            raise
         raise _problem(f"{shown}: is not Python ({problem})") from problem
     except (RecursionError, MemoryError) as problem:
-        raise _problem(f"{shown}: is nested too deeply for Python; give parts of formulas names") from problem
+        raise _problem(f"{shown}: is nested too deeply for Python; write it in parts") from problem
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom) and name in _imported(node, name):
             raise _problem(f"{shown}, line {node.lineno}: imports itself; delete the line")
@@ -222,6 +224,6 @@ def said_by(problem: BaseException) -> str:
     if not isinstance(problem, Exception):
         return f"ends the program ({type(problem).__name__}); a specification only declares"
     if isinstance(problem, RecursionError):
-        return "is nested too deeply, or calls itself; give parts of formulas names with @definition"
+        return "is nested too deeply, or calls itself"
     said = getattr(problem, "sentence", None) or getattr(problem, "msg", None) or str(problem)
     return " ".join(str(said).split()) or type(problem).__name__

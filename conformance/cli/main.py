@@ -31,6 +31,7 @@ _HELP: Final[Mapping[str, str]] = {
     "record": "Collect the event logs of a running deployment.",
     "validate": "Decide whether the logs of a deployment are a behavior of the specification.",
     "watch": "Compare a deployment with the specification while it runs.",
+    "agree": "Compare the engines on protocols that are drawn at random.",
     "show": "Print a trace as a table and a sequence diagram.",
     "vectors": "Write the vectors with the state after each step, for other tools.",
     "step": "Take steps of the role machines by hand or from a script.",

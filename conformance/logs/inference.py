@@ -90,7 +90,7 @@ class Inference:
         return process_of(message.sender, arguments[0] if arguments else "")
 
     def _may(self, action: Action, given: Environment) -> bool:
-        if action.role.name.lower() == "adversary":
+        if action.role.environment:
             return True  # its guard says that the agent is Byzantine, and Byzantine agents keep no log
         host = given.get(action.parameters[0]) if action.role.each is not None else ""
         if host is None:
@@ -335,7 +335,7 @@ class Inference:
                 given = dict(misfit.choices)
                 arguments = [given[argument.name] for argument in taken.arguments if isinstance(argument, Variable)]
                 assert isinstance(taken.symbol, Message)
-                if any(other.role.name.lower() == "adversary" for other in senders(matcher, taken.symbol)):
+                if any(other.role.environment for other in senders(matcher, taken.symbol)):
                     host = str(arguments[0])
                     if not matcher.observer.compiled.constants["correct"](host):
                         return False

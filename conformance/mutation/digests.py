@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from conformance import configurations
+from conformance.evidence.lassos import folder_of
 from conformance.mutation.cores.modules import MODULES
 from conformance.protocols import DRIVEN
 from conformance.replay.replays import vectors_of
@@ -35,6 +36,7 @@ Inputs = Mapping[str, Mapping[str, str]]
 
 STATEMENT_BY: Final = "conformance.mutation.statement"
 ENGINES: Final = ("model.", "conformance.mutation.")
+CLAIMS_BY: Final = "conformance.mutation.claims.claim_rows"
 CORES_BY: Final = "conformance.mutation.cores.rows"
 REPLAYS: Final = (
     *("conformance.replay.", "conformance.bindings.", "conformance.mutation.", "conformance.vectors."),
@@ -56,6 +58,16 @@ def inputs_of_statement(protocol: Protocol) -> Inputs:
         found["vectors"] = of_vectors(protocol)
         found["logs"] = of_modules(modules(LOGS_BY, LOGS))
     return found
+
+
+def inputs_of_claims(protocol: Protocol) -> Inputs:
+    """What the table of the mutants of a protocol's claims depends on."""
+    return {
+        "statement": {"": protocol.digest()[:DIGITS]},
+        "engines": {**of_modules(modules(CLAIMS_BY, ENGINES)), SOLVER: version(SOLVER)},
+        "vectors": _together(_vectors(protocol)),
+        "lassos": _together(folder_of(protocol).glob("*.itf.json")),
+    }
 
 
 def inputs_of_cores(protocol: Protocol) -> Inputs:

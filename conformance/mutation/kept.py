@@ -10,28 +10,24 @@ found an answer might not be the code that it is kept under.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, Final
 
 from conformance.mutation.cores.modules import MODULES
 from conformance.mutation.digests import ROOT, file_of, modules, of_modules
-from model.explore.kernel.compile import cache_folder
+from model import cache
 
-DAYS: Final = 30
-"""An answer that nobody asked for that long is forgotten."""
-
-WAIT_SECONDS: Final = 60.0
-"""For other processes that write."""
+KIND: Final = "answers"
+"""In the user's cache folder."""
 
 CORES: Final = "conformance.mutation.cores.rows"
 LOGS: Final = "conformance.mutation.logs"
@@ -80,18 +76,14 @@ def get(asked: Mapping[str, Any]) -> Any:
     """The answer that is kept, as JSON has it; none: there is none. `asked`: all that it depends on, as plain data."""
     if _keeping is None or _keeping.anew:
         return None
-    kept = _database(_path()).get(digest_of(asked))
+    kept = cache.read(KIND, digest_of(asked))
     return None if kept is None else json.loads(kept)
 
 
 def put(asked: Mapping[str, Any], answer: Any) -> None:
     """Keeps an answer, if this process keeps any."""
     if _keeping is not None and not _changed_since(_keeping.began):
-        _database(_path()).put(digest_of(asked), json.dumps(answer))
-
-
-def _path() -> Path:
-    return cache_folder().with_name("answers.sqlite")
+        cache.write(KIND, digest_of(asked), json.dumps(answer).encode())
 
 
 def code(start: str) -> str:
@@ -112,13 +104,13 @@ def digest_of(given: Any) -> str:
     return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
 
-@cache
+@functools.cache
 def _installed() -> list[str]:
     packages = {f"{one.metadata['Name']} {one.version}" for one in distributions()}
     return [sys.version, sys.platform, *sorted(packages)]
 
 
-@cache
+@functools.cache
 def _files() -> list[Path]:
     """What the code and its data are in."""
     found: Iterable[Path] = (path for folder in _TREE for path in (ROOT / folder).rglob("*"))
@@ -130,42 +122,3 @@ def _changed_since(nanoseconds: int) -> bool:
     with suppress(FileNotFoundError):
         return any(path.stat().st_ctime_ns > nanoseconds for path in _files())
     return True
-
-
-class _Database:
-    """A file of answers, which several processes use. What cannot be read or written is not kept."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._open(path)
-        except sqlite3.DatabaseError:  # damaged
-            path.unlink(missing_ok=True)
-            self._open(path)
-
-    def _open(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)
-        self._do("PRAGMA synchronous = OFF")
-        self._do("CREATE TABLE IF NOT EXISTS answers (asked TEXT PRIMARY KEY, answer TEXT, used TEXT)")
-        self._do("DELETE FROM answers WHERE used < date('now', ?)", f"-{DAYS} days")
-
-    def get(self, asked: str) -> str | None:
-        """The answer, if it is kept."""
-        with suppress(sqlite3.Error):
-            found = self._do("SELECT answer FROM answers WHERE asked = ?", asked)
-            self._do("UPDATE answers SET used = date('now') WHERE asked = ? AND used < date('now')", asked)
-            return found[0][0] if found else None
-        return None
-
-    def put(self, asked: str, answer: str) -> None:
-        """Keeps an answer."""
-        with suppress(sqlite3.Error):
-            self._do("INSERT OR REPLACE INTO answers VALUES (?, ?, date('now'))", asked, answer)
-
-    def _do(self, what: str, *given: str) -> list[Any]:
-        return self._connection.execute(what, given).fetchall()
-
-
-@cache
-def _database(path: Path) -> _Database:
-    return _Database(path)

@@ -27,8 +27,9 @@ from conformance.mutation.logs import logs_of
 from conformance.mutation.table import Answer, Check, Kill, Row, Undecided, answer_json, answer_of
 from conformance.mutation.vectors import Vectors
 from conformance.protocols import DRIVEN
-from model.explore.explore import Exploration
+from model.explore.explore import Exploration, UnconfirmedError
 from model.language import Action, Protocol
+from model.language.protocol import DEADLOCK
 from model.mutation.proof import MutantProver
 from model.mutation.rules import Mutant, mutants_of
 from model.mutation.switched import Switched
@@ -54,7 +55,6 @@ ENGINES: Final = {
 _FOLLOWED: Final = ("replayed", "logged")
 """Engines for protocols that an implementation follows."""
 
-DEADLOCK: Final = "deadlock"
 
 Told = Callable[[str], None]
 """Told whenever a mutant was dealt with by one of the stages."""
@@ -212,7 +212,11 @@ def _explored(protocol: Protocol, configuration: Configuration, mutants: Sequenc
         if mutant not in switched.mutants:
             found[mutant.name] = {"reached": list(stated.reached)}
             continue
-        one = switched.of(mutant, 2 * stated.distinct)
+        try:
+            one = switched.of(mutant, 2 * stated.distinct)
+        except UnconfirmedError:
+            unseen.append(mutant)
+            continue
         if one.trace is not None and not switched.is_seen(mutant, one):
             unseen.append(mutant)
         else:

@@ -1,6 +1,7 @@
 """The form of a mutation table: mutants by engines, the first check of each engine that notices, and the survivors.
 
-A protocol has up to two matrices. `statement`: its statement is mutated, one action at a time. `implementation`: the cores are.
+A protocol has up to three matrices. `statement`: its statement is mutated, one action at a time. `claims`: what it claims about
+them is, one claim at a time. `implementation`: the cores are.
 Whole tables are large, so they are made and not checked in: `make matrix` writes them to `build/mutation`. What is checked in is a
 summary of each (see `conformance.mutation.figures`) and, written by people, the reasons for survivors:
 `reasons/PROTOCOL-HALF.toml` has a survivor's name and one sentence, `"NAME" = "why no check has to notice it"`.
@@ -20,8 +21,9 @@ from impl.cli.exits import Exit, Problem
 
 FOLDER: Final = SHIPPED / "mutation"
 BUILD: Final = SHIPPED.parents[1] / "build" / "mutation"
-Half = Literal["statement", "implementation"]
+Half = Literal["statement", "claims", "implementation"]
 STATEMENT: Final[Half] = "statement"
+CLAIMS: Final[Half] = "claims"
 IMPLEMENTATION: Final[Half] = "implementation"
 REMEDY: Final = "make matrix"
 

@@ -33,7 +33,6 @@ from conformance.replay.replays import Vector, replay_all
 from conformance.replay.targets import Target
 from impl.cli.exits import Exit, worst
 from model.language import Action, Protocol
-from model.language.protocol import ENVIRONMENT_ROLES
 from model.reference.configuration import Configuration
 from model.reference.contexts import Context, Contexts, Taken
 from model.reference.interpreter import Interpreter
@@ -200,7 +199,7 @@ class Met:
     def _look(self, name: str, run: Trace, number: int, state: State, taken: set[Taken]) -> None:
         interpreter, contexts = self.engines(run.configuration)
         for step in interpreter.enabled(state):
-            if self._actions[step.action].role.name in ENVIRONMENT_ROLES:
+            if self._actions[step.action].role.environment:
                 continue
             context = contexts.of(state, step, taken)
             one = self.found.permitted.setdefault(context, Permitted(context))

@@ -16,29 +16,32 @@ from conformance.report.result import Finding, source_of
 from conformance.report.trace_table import print_trace
 from model.language import Promise, Protocol
 from model.language.notation import notation
+from model.language.protocol import DEADLOCK
 from model.reference.interpreter import Interpreter
 from model.reference.state import Element, Trace
 
 if TYPE_CHECKING:  # the explorer and its compiler take long to load, and printing a trace needs neither
     from model.explore.liveness import Outcome
 
-DEADLOCK: Final = "A process waits, and no action of any role is enabled."
+STUCK: Final = "No role can change the state any more"
 
 
 def doc_of(name: str, protocol: Protocol) -> str:
-    """A promise or lemma in English."""
-    promised = (*protocol.promises, *protocol.eventualities)
-    return next((promise.doc for promise in promised if promise.name == name), DEADLOCK)
+    """What is violated, in English."""
+    promised, declared = (*protocol.promises, *protocol.eventualities), protocol.deadlock_when
+    stuck = f"{STUCK}. {declared.doc}" if declared else f"{STUCK}, and no @deadlock_when says that a run may end so."
+    return next((promise.doc for promise in promised if promise.name == name), stuck)
 
 
 def broken(name: str) -> str:
     """The predicate for a violation: a promise is broken, a deadlock is possible."""
-    return "is possible" if name == "deadlock" else "is broken"
+    return "is possible" if name == DEADLOCK else "is broken"
 
 
 def print_violation(console: Console, name: str, protocol: Protocol, trace: Trace, *, shortest: bool) -> None:
     """Prints a violation in full. `shortest`: there is no shorter counterexample."""
     formulas = [notation(promise.formula) for promise in protocol.promises if promise.name == name]
+    formulas += [notation(protocol.deadlock_when.closed)] if name == DEADLOCK and protocol.deadlock_when else []
     steps = f"{len(trace.steps)} {'step' if len(trace.steps) == 1 else 'steps'}"
     run = f"{'A shortest' if shortest else 'A'} counterexample, {steps}:"
     about = _about(name, protocol, trace)

@@ -13,6 +13,7 @@ A protocol is a set of modules that declare, at top level and in reading order:
 | `@alternatives` | actions of which exactly one applies |
 | `@always`, `@two_state`, `@lemma`, `@sometimes` | claims about states and steps |
 | `@assumption` | an assumption about the constants |
+| `@deadlock_when` | where it is a deadlock that no role can act; without it, wherever no bound keeps a role from acting |
 | `@eventually` | a claim about infinite runs in which the `fair` actions are fair |
 | `@variant` | a deliberate deviation, and the promises that it breaks |
 
@@ -29,6 +30,7 @@ from model.language.actions import Action, Alternatives, Step, action, alternati
 from model.language.changes import Change, for_each
 from model.language.claims import (
     Assumption,
+    DeadlockWhen,
     Deviation,
     Eventuality,
     LeadsTo,
@@ -37,6 +39,7 @@ from model.language.claims import (
     Variant,
     always,
     assumption,
+    deadlock_when,
     eventually,
     leads_to,
     lemma,
@@ -56,6 +59,7 @@ __all__ = [
     "Alternatives",
     "Assumption",
     "Change",
+    "DeadlockWhen",
     "Declaration",
     "Definition",
     "Deviation",
@@ -79,6 +83,7 @@ __all__ = [
     "alternatives",
     "always",
     "assumption",
+    "deadlock_when",
     "definition",
     "event",
     "eventually",

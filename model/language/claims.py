@@ -10,7 +10,7 @@ from typing import Literal
 
 from model.language.actions import Action, Step, action
 from model.language.declaration import Declaration, declared_by
-from model.language.terms import Formula, Node, Variable, evaluate, parameters_of
+from model.language.terms import Formula, Node, Quantified, Variable, evaluate, parameters_of
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -21,6 +21,25 @@ class Sometimes(Declaration):
     formula: Node
     doc: str
     name: str = field(default="", init=False)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class DeadlockWhen(Declaration):
+    """Where it is a deadlock that no role can change the state: if this holds for some parameter values.
+
+    Without such a declaration it is a deadlock everywhere, unless a bound of the configuration keeps a role from acting. With it a
+    bound excuses nobody: where work is outstanding, the configuration has to be large enough to finish it.
+    """
+
+    parameters: tuple[Variable, ...]
+    formula: Node
+    doc: str
+    name: str = field(default="", init=False)
+
+    @property
+    def closed(self) -> Node:
+        """The formula for some values of its parameters."""
+        return Quantified("some", self.parameters, self.formula) if self.parameters else self.formula
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -83,6 +102,12 @@ def sometimes(declared: Callable[..., Formula]) -> Sometimes:
     """Declares a condition that must be reachable."""
     parameters, formula = evaluate(declared)
     return declared_by(declared, Sometimes(parameters, formula.node, inspect.cleandoc(declared.__doc__ or "")))
+
+
+def deadlock_when(declared: Callable[..., Formula]) -> DeadlockWhen:
+    """Declares where it is a deadlock that no role can act. Elsewhere a run may end."""
+    parameters, formula = evaluate(declared)
+    return declared_by(declared, DeadlockWhen(parameters, formula.node, inspect.cleandoc(declared.__doc__ or "")))
 
 
 def always(*witnesses: Sometimes, weakens: Promise | None = None) -> Callable[[Callable[..., Formula]], Promise]:

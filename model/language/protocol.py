@@ -14,7 +14,7 @@ from typing import Any, Final, TypeGuard, TypeVar
 from model.language import terms
 from model.language.actions import Action, Alternatives
 from model.language.bounds import Misread, misread
-from model.language.claims import Assumption, Eventuality, Promise, Sometimes, Variant
+from model.language.claims import Assumption, DeadlockWhen, Eventuality, Promise, Sometimes, Variant
 from model.language.declaration import Declaration, Misdeclared, Source, content
 from model.language.definitions import Definition, Lifecycle
 from model.language.notation import notation
@@ -27,20 +27,22 @@ from model.language.terms import (
     Named,
     Node,
     Number,
+    Plus,
     Role,
     Symbol,
+    Times,
     Value,
     Variable,
 )
-from model.language.walk import children, parts
+from model.language.walk import parts, too_large
 
 T0 = TypeVar("T0")
 
-ENVIRONMENT_ROLES = frozenset({"ADVERSARY"})
-"""Roles whose actions do not resolve a deadlock."""
+DEADLOCK: Final = "deadlock"
+"""What an engine reports as violated if no role has an enabled action; no declaration has this name."""
 
-DEPTH_MAX: Final = 100
-"""How deep the terms of a protocol are nested at most, since every engine walks them by recursion; with definitions put in."""
+NUMBER_MAX: Final = 10**9
+"""The largest number in a term; a configuration bounds every number far below it."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Protocol:
     variants: tuple[Variant, ...]
     extends: Protocol | None = None
     """A smaller protocol that is part of this one. The variants and witnesses of its claims are declared there."""
+    deadlock_when: DeadlockWhen | None = None
+    """Where it is a deadlock that no role has an enabled action; None: everywhere."""
 
     @classmethod
     def of(cls, name: str, *modules: ModuleType, extends: Protocol | None = None) -> Protocol:
@@ -80,13 +84,18 @@ class Protocol:
                 if attribute.startswith("_"):
                     private.append((module, attribute, value))
                     continue
+                if attribute == DEADLOCK:
+                    raise Misdeclared(
+                        f"{module.__name__}.{attribute}: is what a deadlock is called; rename it",
+                        declared_at(attribute, module),
+                    )
                 if isinstance(value, Declaration) and value.name == "":
                     object.__setattr__(value, "name", attribute)
                 named = value.name if isinstance(value, Declaration) else value.__name__
                 if named != attribute or found.setdefault(attribute, value) is not value:
                     raise Misdeclared(
-                        f"{module.__name__}.{attribute}: the name is taken, or the declaration already has another name",
-                        _place(attribute, module),
+                        f"{attribute}: the name is taken, or the declaration already has another name",
+                        declared_at(attribute, module),
                     )
         for value in found.values():
             if isinstance(value, Variant):
@@ -104,6 +113,11 @@ class Protocol:
         def classes(kind: type[T0]) -> tuple[type[T0], ...]:
             return tuple(value for value in found.values() if isinstance(value, type) and issubclass(value, kind))
 
+        narrowing = some(DeadlockWhen)
+        if len(narrowing) > 1:
+            one, two = (declared.name for declared in narrowing[:2])
+            sentence = f"{two}: {one} says already where standing still is a deadlock; join their formulas by |"
+            raise Misdeclared(sentence, narrowing[1].source)
         promises = some(Promise)
         weakened = {promise.weakens for promise in promises}
         return cls(
@@ -123,6 +137,7 @@ class Protocol:
             some(Sometimes),
             some(Variant),
             extends,
+            narrowing[0] if narrowing else None,
         )
 
     @property
@@ -149,6 +164,7 @@ class Protocol:
             self.alternatives,
             self.definitions,
             self.symbols,
+            _optional(self.deadlock_when),
         )
         return next((found for group in every for found in group if found.name == name), None)
 
@@ -166,7 +182,7 @@ def _is_sort(value: object) -> TypeGuard[type[Value]]:
     return isinstance(value, type) and issubclass(value, Value) and value.__module__ != terms.__name__
 
 
-def _place(name: str, *modules: ModuleType) -> Source | None:
+def declared_at(name: str, *modules: ModuleType) -> Source | None:
     """Where a module declares this name at top level; None if its text is not known."""
     for module in modules:
         held, file = vars(module).get(name), vars(module).get("__file__")
@@ -182,12 +198,7 @@ def _refuse_private(module: ModuleType, attribute: str, value: object) -> None:
     """A private name is no declaration's: what it holds would silently be no part of the protocol."""
     if isinstance(value, Declaration) or (isinstance(value, type) and value.__module__ == module.__name__):
         sentence = f"{attribute}: the name of a declaration begins with a letter; rename it"
-        raise Misdeclared(sentence, _place(attribute, module))
-
-
-def place_of(value: Declaration) -> str:
-    """Where it is declared, to begin a sentence with; empty if that is not known."""
-    return f"{value.source.file}, line {value.source.line}: " if value.source is not None else ""
+        raise Misdeclared(sentence, declared_at(attribute, module))
 
 
 def _refuse_arithmetic(found: Mapping[str, Declaration | type[Value]], modules: Sequence[ModuleType]) -> None:
@@ -199,7 +210,7 @@ def _refuse_arithmetic(found: Mapping[str, Declaration | type[Value]], modules: 
                 f"{name} reads {notation(wrong.read)}, but {argument} may be outside the bounds of {sort}, "
                 f"where nothing has a value: read at a variable that equals it, as in "
                 f"exists({sort}, lambda it: (it == {argument}) & ...) or forall with implies",
-                _place(name, *modules),
+                declared_at(name, *modules),
             )
 
 
@@ -213,7 +224,7 @@ def _refuse_undeclared(found: Mapping[str, Declaration | type[Value]], modules: 
                 raise Misdeclared(
                     f"{name} uses {of}, which no module of the protocol holds under a name of its own: "
                     "it is declared in a module that is left out, or another declaration has taken its name",
-                    _place(name, *modules),
+                    declared_at(name, *modules),
                 )
 
 
@@ -224,22 +235,19 @@ def _refuse_unusable(found: Mapping[str, Declaration | type[Value]], modules: Se
         if isinstance(value, type):
             if issubclass(value, Enumeration) and not value.members:
                 wrong = "has no members, so nothing can have a value of it; declare one with Member"
-        elif (depth := max(map(_depth, nodes_of(value)), default=0)) > DEPTH_MAX:
-            wrong = (
-                f"is nested {depth} deep, and at most {DEPTH_MAX} are possible; give parts of it names with @definition"
-            )
+        elif large := next(filter(None, map(too_large, nodes_of(value))), ""):
+            wrong = large
+        elif any(_number(part) > NUMBER_MAX for node in nodes_of(value) for part in parts(node)):
+            wrong = f"has a number above {NUMBER_MAX:,}, and no number of a configuration is that large"
         if wrong:
-            raise Misdeclared(f"{name} {wrong}", _place(name, *modules))
+            raise Misdeclared(f"{name} {wrong}", declared_at(name, *modules))
 
 
-def _depth(node: Node) -> int:
-    """How deep a term is nested, found without recursion."""
-    deepest, waiting = 0, [(node, 1)]
-    while waiting:
-        inner, depth = waiting.pop()
-        deepest = max(deepest, depth)
-        waiting += [(child, depth + 1) for child in children(inner)]
-    return deepest
+def _number(part: Node) -> int:
+    match part:
+        case Constant(number) | Plus(_, number) | Times(_, number):
+            return number
+    return 0
 
 
 def _mentioned(value: Declaration | type[Value]) -> tuple[Declaration, ...]:
@@ -287,7 +295,7 @@ def nodes_of(value: Declaration | type[Value]) -> list[Node]:
             return nodes_of(value.action)
         case Definition():
             return [value.value.node]
-        case Promise() | Sometimes() | Assumption():
+        case Promise() | Sometimes() | Assumption() | DeadlockWhen():
             return [value.formula]
         case Eventuality():
             return [value.premise, value.conclusion]
@@ -296,6 +304,10 @@ def nodes_of(value: Declaration | type[Value]) -> list[Node]:
         case Message() if value.spent is not None:
             return [value.spent]
     return []
+
+
+def _optional(declared: T0 | None) -> tuple[T0, ...]:
+    return () if declared is None else (declared,)
 
 
 @cache
@@ -309,6 +321,7 @@ def _misread(protocol: Protocol) -> tuple[tuple[Declaration, Misread], ...]:
         protocol.promises,
         protocol.eventualities,
         protocol.sometimes,
+        _optional(protocol.deadlock_when),
     )
     return tuple((value, wrong) for group in read for value in group for wrong in misread(nodes_of(value), lambda _: 1))
 

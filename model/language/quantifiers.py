@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any, Final, Literal, overload
 
 from model.language.terms import A, B, C, Formula, Quantified, Value, Variable
-from model.language.walk import free, fresh, substitute
+from model.language.walk import free, fresh, substitute, too_large
 
 _NUMBERS: Final = count(1)
 
@@ -39,6 +39,8 @@ def _quantified(quantifier: Literal["all", "some"], *sorts_and_body: Any) -> For
     *sorts, body = sorts_and_body
     binders = Binders(sorts, body)
     node = body(*binders.values).node
+    if wrong := too_large(node):  # what follows would take too long
+        raise TypeError(f"the body of a quantifier {wrong}")
     names = binders.named(free(node))
     return Formula(Quantified(quantifier, tuple(names.values()), substitute(node, names)))
 

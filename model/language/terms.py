@@ -316,11 +316,15 @@ Kind = Literal["state", "constant", "history", "message", "event"]
 
 
 class Role(Declaration):
-    """Who acts: one for the whole system, or one for each member of a sort (then its actions name that member first)."""
+    """Who acts: one for the whole system, or one for each member of a sort (then its actions name that member first).
 
-    def __init__(self, doc: str, *, each: type[Individual] | None = None) -> None:
+    `environment`: it acts as it likes and nobody may count on it, so what it can do does not resolve a deadlock.
+    """
+
+    def __init__(self, doc: str, *, each: type[Individual] | None = None, environment: bool = False) -> None:
         self.doc = doc
         self.each = each
+        self.environment = environment
 
 
 class Symbol(Declaration):

@@ -7,6 +7,7 @@ here and nowhere else. (What gives a node its meaning, an evaluation or a transl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
 
 from model.language.terms import (
     And,
@@ -46,6 +47,28 @@ def children(node: Node) -> tuple[Node, ...]:
             return nodes
         case Choose(condition, chosen, otherwise):
             return condition, chosen, otherwise
+
+
+DEPTH_MAX: Final = 100
+PARTS_MAX: Final = 1_000_000
+"""How deep a term is nested at most, and how many parts it has, definitions put in: everything walks terms by recursion."""
+
+
+def too_large(node: Node) -> str:
+    """What is too large about a term, empty if nothing is; found without recursion, each part once however often it is used."""
+    found: dict[int, tuple[int, int]] = {}
+    waiting = [node]
+    while waiting:
+        inner = children(waiting[-1])
+        if new := [child for child in inner if id(child) not in found]:
+            waiting += new
+        else:
+            depths, counts = zip(*[(0, 0), *(found[id(child)] for child in inner)], strict=True)
+            found[id(waiting.pop())] = 1 + max(depths), 1 + sum(counts)
+    depth, count = found[id(node)]
+    if depth > DEPTH_MAX:
+        return f"is nested {depth:,} deep, and at most {DEPTH_MAX} are possible"
+    return f"has more than {PARTS_MAX:,} parts" if count > PARTS_MAX else ""
 
 
 def with_children(node: Node, new: Sequence[Node]) -> Node:

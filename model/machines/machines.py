@@ -133,8 +133,8 @@ class _Executable:
     def choices(self, tables: Tables) -> Iterator[Tuple]:
         """All choices for which the guard holds: taken messages first, each part of the guard as early as possible."""
         taken = self.action.takes[0] if self.action.takes else None
-        if taken is not None and all(isinstance(argument, Variable) for argument in taken.arguments):
-            names = tuple(argument.name for argument in taken.arguments if isinstance(argument, Variable))
+        names = tuple(part.name for part in taken.arguments if isinstance(part, Variable)) if taken is not None else ()
+        if taken is not None and len(set(names)) == len(taken.arguments):  # each field is a choice of its own
             for arguments in tables[taken.symbol.name]:
                 yield from self._choose(tables, dict(zip(names, arguments, strict=True)), names)
         else:

@@ -19,9 +19,11 @@ from hypothesis.internal.conjecture.providers import HypothesisProvider
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from model.language import Promise, Protocol
+from model.language.protocol import DEADLOCK
 from model.machines.machines import Contradiction, System
 from model.reference.configuration import Configuration
 from model.reference.cut import Cut, counted_by_number
+from model.reference.deadlock import is_deadlock
 from model.reference.interpreter import NO_EVENTS, Interpreter
 from model.reference.state import Occurrence, State, Trace, initial_state
 
@@ -39,7 +41,7 @@ class Simulation:
     seed: int
     verdict: Literal["holds", "violated", "undecided"]
     violated: str
-    """The name of the promise; empty if nothing is violated."""
+    """The name of the promise, or `deadlock`; empty if nothing is violated."""
     trace: Trace | None
     """The shortest run that was found."""
     actions: Mapping[str, int]
@@ -67,7 +69,7 @@ class Simulation:
 
 
 class PromiseBroken(Exception):
-    """A run broke a promise."""
+    """A run broke a promise, or ended in a deadlock."""
 
     def __init__(self, name: str, trace: Trace) -> None:
         super().__init__(name)
@@ -146,6 +148,8 @@ def _without_detours(protocol: Protocol, broken: PromiseBroken) -> Trace:
     """The run without unneeded steps: Hypothesis may keep some when it shrinks, since its choices depend on each other."""
     interpreter = Interpreter(protocol, broken.trace.configuration)
     promises = [promise for promise in protocol.promises if promise.name == broken.name]
+    if not promises and broken.name != DEADLOCK:  # the machines disagree with the protocol
+        return broken.trace
     trace, place = broken.trace, len(broken.trace.steps) - 2
     while place >= 0:
         shorter = _executed(interpreter, trace, (*trace.steps[:place], *trace.steps[place + 1 :]), promises)
@@ -156,14 +160,18 @@ def _without_detours(protocol: Protocol, broken: PromiseBroken) -> Trace:
 def _executed(
     interpreter: Interpreter, trace: Trace, steps: tuple[Occurrence, ...], promises: list[Promise]
 ) -> Trace | None:
-    """The run of these steps, if they are enabled and the last one breaks one of the promises."""
+    """The run of these steps, if they are enabled and the last one breaks a promise; without promises, if it ends in a deadlock."""
     states, events = [trace.states[0]], NO_EVENTS
     for step in steps:
         if not interpreter.is_enabled(states[-1], step):
             return None
         after, events = interpreter.apply(states[-1], step)
         states.append(after)
-    if interpreter.violated(states[-2], states[-1], events, promises) is None:
+    if promises:
+        wrong = interpreter.violated(states[-2], states[-1], events, promises) is not None
+    else:
+        wrong = is_deadlock(interpreter, states[-1])
+    if not wrong:
         return None
     return replace(trace, states=tuple(states), steps=steps)
 
@@ -198,6 +206,8 @@ def _machine(protocol: Protocol, configuration: Configuration, counts: _Counts) 
                     self.enabled.setdefault(occurrence.action, []).append(occurrence)
                 else:
                     counts.cut[cut] += 1
+            if is_deadlock(interpreter, self.states[-1]):
+                raise PromiseBroken(DEADLOCK, self.trace())
 
         def take(self, action: str, number: int) -> None:
             among = self.enabled[action]
@@ -206,24 +216,27 @@ def _machine(protocol: Protocol, configuration: Configuration, counts: _Counts) 
             try:
                 events = system.take(occurrence)
             except Contradiction as problem:
-                raise PromiseBroken(str(problem), self.trace(occurrence, system.state)) from problem
+                self.done(occurrence, system.state)
+                raise PromiseBroken(str(problem), self.trace()) from problem
             after = system.state
             counts.step(action)
+            self.done(occurrence, after)
             broken = interpreter.violated(before, after, events, promises)
             if broken is not None:
-                raise PromiseBroken(broken.name, self.trace(occurrence, after))
+                raise PromiseBroken(broken.name, self.trace())
             for sometime in protocol.sometimes:
                 if sometime.name not in counts.reached and interpreter.counterexample(
                     sometime, before, after=after, events=events
                 ):
                     counts.reached.add(sometime.name)
-            self.states.append(after)
-            self.steps.append(occurrence)
             self.look()
 
-        def trace(self, last: Occurrence, after: State) -> Trace:
-            states, done = (*self.states, after), (*self.steps, last)
-            return Trace(protocol.name, configuration, states, done, "Found by simulation.")
+        def done(self, occurrence: Occurrence, after: State) -> None:
+            self.states.append(after)
+            self.steps.append(occurrence)
+
+        def trace(self) -> Trace:
+            return Trace(protocol.name, configuration, tuple(self.states), tuple(self.steps), "Found by simulation.")
 
     numbers = st.integers(0, 1023)
     for name in system.executables:

@@ -22,11 +22,12 @@ import z3
 from model.explore.kernel.ground import Ground
 from model.explore.kernel.instances import Instance
 from model.language import Promise, Protocol, Sometimes
-from model.language.protocol import ENVIRONMENT_ROLES
-from model.language.terms import Formula, Node
+from model.language.protocol import DEADLOCK
+from model.language.terms import Formula
 from model.proof.unrolled import Question, Unrolling
 from model.reference.configuration import Configuration
 from model.reference.cut import Cut
+from model.reference.deadlock import is_deadlock
 from model.reference.interpreter import NO_EVENTS, Interpreter
 from model.reference.state import Element, Occurrence, Trace, initial_state
 
@@ -109,7 +110,7 @@ def bounded(
     checked = [promise for promise in protocol.promises if not promise.lemma] if promises is None else list(promises)
     wanted = list(protocol.sometimes if sometimes is None else sometimes)
     search = _Search(protocol, configuration, any_constants, started + seconds_max)
-    search.about(checked, wanted, _owed(protocol) if deadlocks else None)
+    search.about(checked, wanted, deadlocks)
     because, depth = search.run(steps_max, lambda depth: progress and progress(depth, time.perf_counter() - started))
     trace, violated = (None, "") if because else search.replayed(checked)
     return Bounded(
@@ -127,11 +128,6 @@ def bounded(
     )
 
 
-def _owed(protocol: Protocol) -> Node | None:
-    """The protocol's definition of outstanding work: if it holds and no action is enabled, it is a deadlock, as in exploration."""
-    return next((definition.value.node for definition in protocol.definitions if definition.name == "owed"), None)
-
-
 class _Search:
     """One unrolling, and the questions about it."""
 
@@ -144,7 +140,6 @@ class _Search:
         self._runs = Unrolling(self.ground, self._solver)
         for assumed in protocol.assumptions:
             self._runs.assume(assumed)
-        self._owed: Node | None = None
         self._wrong: list[Question] = []
         self._to_reach: list[Question] = []
         self.reached: dict[str, int] = {}
@@ -159,13 +154,12 @@ class _Search:
         self,
         promises: Sequence[Promise],
         sometimes: Sequence[Sometimes],
-        owed: Node | None,
+        deadlocks: bool,
     ) -> None:
         """The questions at every depth."""
-        self._owed = owed
         self._wrong = [self._runs.broken(promise) for promise in promises]
-        if owed is not None:
-            self._wrong.append(self._runs.stuck(owed))
+        if deadlocks:
+            self._wrong.append(self._runs.stuck())
         self._to_reach = [self._runs.reached(claim) for claim in sometimes]
         self._to_reach += [self._runs.cut(name, why) for name, why in self._cuts.items()]
 
@@ -243,17 +237,10 @@ class _Search:
             steps.append(step)
         about = [promise for promise in promises if steps or promise.kind == "always"]
         broken = interpreter.violated(before, states[-1], events, about)
-        name = "deadlock" if broken is None else broken.name
-        if broken is None:
-            stuck = self._owed is not None and interpreter.evaluate(self._owed, states[-1], {})
-            roles = {action.name: action.role.name for action in self._protocol.actions}
-            moving = (
-                interpreter.apply(states[-1], step)[0] != states[-1]
-                for step in interpreter.enabled(states[-1])
-                if roles[step.action] not in ENVIRONMENT_ROLES
-            )
-            assert stuck, "the interpreter does not find what the solver found wrong"
-            assert not any(moving), "the interpreter does not find the deadlock that the solver found"
+        name = DEADLOCK if broken is None else broken.name
+        assert broken or is_deadlock(interpreter, states[-1]), (
+            "the interpreter does not find what the solver found wrong"
+        )
         return Trace(self._protocol.name, configuration, tuple(states), tuple(steps)), name
 
     def _occurrence(self, instance: Instance) -> Occurrence:

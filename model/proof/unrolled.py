@@ -12,7 +12,7 @@ again for each instance of each action.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,9 @@ import z3
 from model.explore.kernel.boolean import Expression
 from model.explore.kernel.ground import AFTER, Ground
 from model.explore.kernel.instances import Happenings, Instance
+from model.explore.kernel.standing import no_end
 from model.language import Assumption, Promise, Sometimes
-from model.language.protocol import ENVIRONMENT_ROLES
-from model.language.terms import Node, Variable
+from model.language.protocol import DEADLOCK
 from model.language.transient import is_transient
 from model.language.walk import unfolded
 from model.proof.propositions import Propositions
@@ -116,19 +116,19 @@ class Unrolling:
     def broken(self, promise: Promise) -> Question:
         """Whether a promise is broken."""
         negation = self._ground.algebra.negation
-        return self._question(promise.name, promise.formula, promise.parameters, negation)
+        return self._question(promise, negation, of_step=promise.kind == "two-state")
 
     def reached(self, claim: Sometimes) -> Question:
         """Whether a reachable claim is reached."""
-        return self._question(claim.name, claim.formula, claim.parameters, lambda parameter: parameter)
+        return self._question(claim, lambda truth: truth, of_step=is_transient(unfolded(claim.formula)))
 
-    def stuck(self, owed: Node) -> Question:
-        """Whether work is outstanding, and no role but the environment can take a step that changes the state."""
-        ground, parts = self._ground, [self._ground.truth(owed, {})]
+    def stuck(self) -> Question:
+        """Whether the state is a deadlock: no role but the environment can change it, and a run may not end there."""
+        ground, parts = self._ground, [no_end(self._ground)]
         for instance in ground.instances:
-            if instance.action.role.name not in ENVIRONMENT_ROLES:
+            if not instance.action.role.environment:
                 parts.append(ground.algebra.negation(_moves(instance, ground)))
-        return Question("deadlock", self._term(ground.algebra.conjunction(parts)), of_step=False)
+        return Question(DEADLOCK, self._term(ground.algebra.conjunction(parts)), of_step=False)
 
     def cut(self, name: str, why: Cut) -> Question:
         """Whether a step is cut for this reason."""
@@ -164,11 +164,11 @@ class Unrolling:
         event = field - len(self._ground.places)
         return self._before.has(field, value) if event < 0 else self._before.events[event]
 
-    def _question(self, name: str, node: Node, parameters: Sequence[Variable], wanted: Callable[..., Any]) -> Question:
+    def _question(self, claim: Promise | Sometimes, wanted: Callable[..., Any], *, of_step: bool) -> Question:
         ground = self._ground
-        given = ground.environments(parameters)
-        parts = (wanted(ground.truth(node, environment, events=self._happenings)) for environment in given)
-        return Question(name, self._term(ground.algebra.disjunction(parts)), is_transient(unfolded(node)))
+        given = ground.environments(claim.parameters)
+        parts = (wanted(ground.truth(claim.formula, environment, events=self._happenings)) for environment in given)
+        return Question(claim.name, self._term(ground.algebra.disjunction(parts)), of_step)
 
     def _start(self, frame: Frame) -> Iterator[Any]:
         """Every field has its initial value; a constant that is left open has one of its values."""

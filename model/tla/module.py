@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from model.bad_input import BadInput
-from model.explore.kernel.emit import OWED
 from model.language import (
     Action,
     Assumption,
     Change,
+    Declaration,
     Definition,
     Eventuality,
     Message,
@@ -31,7 +31,6 @@ from model.language import (
     Sometimes,
     Symbol,
 )
-from model.language.protocol import ENVIRONMENT_ROLES
 from model.language.terms import Apply, Formula, Named, Node, Number, Quantified, Titled, Value, Variable
 from model.language.transition import symbols
 from model.language.walk import children, parts
@@ -57,8 +56,8 @@ class Module:
     constants: Mapping[Symbol, str]
     sends: bool
     """Whether there are messages, so that the model says whether they are discarded."""
-    deadlock: str | None
-    """The invariant that there is no deadlock; empty if the protocol does not define outstanding work."""
+    deadlock: str
+    """The invariant that there is no deadlock."""
     invariants: Mapping[Promise, str]
     properties: Mapping[Eventuality, str]
 
@@ -84,7 +83,9 @@ class _Writer:
         self._protocol = protocol
         names = Names([*OWN.split(), identifier(protocol.name)])
         claims = (*protocol.actions, *protocol.promises, *protocol.eventualities, *protocol.sometimes)
-        self._called = {claim: names.new(claim.name) for claim in claims}
+        self._called: dict[Declaration, str] = {claim: names.new(claim.name) for claim in claims}
+        if protocol.deadlock_when is not None:
+            self._called[protocol.deadlock_when] = names.new(protocol.deadlock_when.name)
         self._spent = {each_message: names.new(f"{each_message.name}_spent") for each_message in protocol.messages}
         self._unspent = {_unspent(each_message).definition: each_message for each_message in protocol.messages}
         operators = {definition: names.new(f"{message.name}_unspent") for definition, message in self._unspent.items()}
@@ -95,7 +96,11 @@ class _Writer:
         self._constants = [symbol for symbol in protocol.symbols if symbol.kind == "constant"]
         self._steps = [promise for promise in protocol.promises if promise.kind == "two-state"]
         self._kept = {promise: names.new(f"{promise.name}_kept") for promise in self._steps}
-        self._owed = next((definition for definition in protocol.definitions if definition.name == OWED), None)
+        excused = [
+            action for action in protocol.actions if protocol.deadlock_when is None and not action.role.environment
+        ]
+        bounded = [action for action in excused if bounds(action, self._top.binding(action.parameters))]
+        self._cut = {action: names.new(f"{action.name}_cut") for action in bounded}
         for message in protocol.messages:
             self._refuse(message)
 
@@ -136,7 +141,7 @@ class _Writer:
             self._words.sorts,
             {constant: self._words.symbols[constant] for constant in self._constants},
             bool(protocol.messages),
-            "Nobody_is_stuck" if self._owed is not None else None,
+            "Nobody_is_stuck",
             {promise: self._kept.get(promise, self._called[promise]) for promise in protocol.promises},
             {eventuality: self._called[eventuality] for eventuality in protocol.eventualities},
         )
@@ -266,11 +271,7 @@ class _Writer:
 
     def _action(self, action: Action) -> str:
         scope = self._top.binding(action.parameters)
-        choices = ", ".join(scope.variables[parameter] for parameter in action.parameters)
-        parts = [f"Allows({quoted(action.name)}, <<{choices}>>)"]
-        for node in action.guard:
-            parts.append(f"{scope.text(node, 5, 6)} = TRUE" if branches(node) else scope.text(node, 5))
-        parts += bounds(action, scope)
+        parts = [*self._guard(action, scope), *bounds(action, scope)]
         unchanged = []
         for symbol in self._variables:
             changes = [change for change in action.changes if change.symbol is symbol]
@@ -290,6 +291,13 @@ class _Writer:
             parts.append(f"Observe({{{happened}}})")
         return f"{_comment(action.doc)}\n{scope.call(self._called[action], action.parameters)} ==\n  {lines(AND, parts, 2)}"
 
+    def _guard(self, action: Action, scope: Scope) -> list[str]:
+        choices = ", ".join(scope.variables[parameter] for parameter in action.parameters)
+        parts = [f"Allows({quoted(action.name)}, <<{choices}>>)"]
+        for node in action.guard:
+            parts.append(f"{scope.text(node, 5, 6)} = TRUE" if branches(node) else scope.text(node, 5))
+        return parts
+
     def _changed(self, symbol: Symbol, changes: Sequence[Change], scope: Scope) -> str:
         name = self._words.symbols[symbol]
         if symbol.result is not Formula:
@@ -301,7 +309,7 @@ class _Writer:
 
     def _next(self) -> Iterator[str]:
         for role, name in self._acts.items():
-            acts = [self._each("\\E", action, "{}") for action in self._protocol.actions if action.role is role]
+            acts = [self._each("\\E", action) for action in self._protocol.actions if action.role is role]
             yield f"{_comment(role.doc)}\n{name} ==\n  {lines(OR, acts, 2) if acts else 'FALSE'}"
         yield f"Next == {f' {OR} '.join(self._acts.values())}"
         fair = [self._each("\\A", action, "WF_vars({})") for action in self._protocol.actions if action.fair]
@@ -310,10 +318,10 @@ class _Writer:
             yield f"{_comment(doc)}\nFairness ==\n  {lines(AND, fair, 2)}"
         yield f"Spec == Init {AND} [][Next]_vars{f' {AND} Fairness' if fair else ''}"
 
-    def _each(self, quantifier: str, action: Action, said: str) -> str:
-        """A property of an action, for each of its choices or for one of them."""
+    def _each(self, quantifier: str, action: Action, said: str = "{}", name: str = "") -> str:
+        """A property of an action, or of the operator of this name, for each of the action's choices or for one of them."""
         scope = self._top.binding(action.parameters)
-        text = said.format(scope.call(self._called[action], action.parameters))
+        text = said.format(scope.call(name or self._called[action], action.parameters))
         if not action.parameters:
             return text
         head = f"{quantifier} {scope.ranges(action.parameters)} :"
@@ -330,11 +338,24 @@ class _Writer:
         return self._operator(name, doc, (), _for_all(claim) if isinstance(claim, Promise) else _for_some(claim))
 
     def _nobody_is_stuck(self) -> Iterator[str]:
-        if self._owed is not None:
-            acting = f" {OR} ".join(name for role, name in self._acts.items() if role.name not in ENVIRONMENT_ROLES)
-            doc = "If work is outstanding, some role has an enabled action."
-            owed = self._words.operators[self._owed]
-            yield f"{_comment(doc)}\nNobody_is_stuck == {owed} => ENABLED <<{acting}>>_vars"
+        declared = self._protocol.deadlock_when
+        acting = f" {OR} ".join(name for role, name in self._acts.items() if not role.environment) or "FALSE"
+        ways = [f"ENABLED <<{acting}>>_vars"]
+        if declared is not None:
+            yield self._operator(self._called[declared], declared.doc, (), declared.closed)
+            ways.append(f"~{self._called[declared]}")
+        else:
+            ways += [self._each("\\E", action, name=name) for action, name in self._cut.items()]
+            yield from (self._cut_operator(action, name) for action, name in self._cut.items())
+        doc = "Some role can change the state, or a run may end here."
+        yield f"{_comment(doc)}\nNobody_is_stuck ==\n  {lines(OR, ways, 2)}"
+
+    def _cut_operator(self, action: Action, name: str) -> str:
+        scope = self._top.binding(action.parameters)
+        within = f" {AND} ".join(bounds(action, scope))
+        parts = [*self._guard(action, scope), f"~({within})"]
+        doc = f"Only a bound keeps {action.name} from being enabled."
+        return f"{_comment(doc)}\n{scope.call(name, action.parameters)} ==\n  {lines(AND, parts, 2)}"
 
     def _eventuality(self, eventuality: Eventuality) -> str:
         scope = self._top.binding(eventuality.parameters)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.language import definition, lifecycle
+from model.language import deadlock_when, definition, lifecycle
 from model.language.quantifiers import exists
 from model.language.terms import Formula, choose
 from spec.message_queue.vocabulary import (
@@ -81,9 +81,9 @@ def under_way(host: Host, vpc: Vpc, revision: Revision) -> Formula:
     return push.unspent(host, met(host), vpc, revision) | by_topic
 
 
-@definition
+@deadlock_when
 def owed() -> Formula:
-    """Work is outstanding: a revision is pending, or a channel switch is in progress. With no action enabled: a deadlock."""
+    """Work is outstanding: a revision is pending, or a channel switch is in progress."""
     pending = exists(Vpc, Revision, lambda vpc, revision: outcome(vpc, revision) == Change.pending)
     switching = exists(Vpc, lambda vpc: (channel(vpc) == Channel.opening) | (channel(vpc) == Channel.closing))
     return pending | switching

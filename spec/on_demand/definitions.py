@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.language import definition, lifecycle
+from model.language import deadlock_when, definition, lifecycle
 from model.language.quantifiers import exists
 from model.language.terms import Formula, choose
 from spec.on_demand.vocabulary import (
@@ -98,9 +98,9 @@ def coming(host: Host, pod: Pod) -> Formula:
     )
 
 
-@definition
+@deadlock_when
 def owed() -> Formula:
-    """Work is outstanding: a packet is held, or DPM awaits an outcome. With no action enabled, this is a deadlock."""
+    """Work is outstanding: a packet is held, or DPM awaits an outcome."""
     held = exists(
         Host, Request, Pod, lambda host, asked_by, source: exists(Pod, lambda d: waiting(host, asked_by, source, d))
     )

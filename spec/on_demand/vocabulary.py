@@ -100,7 +100,7 @@ class Point(Enumeration):
 DPM = Role("Decides where pods are, and numbers every change.")
 NCM = Role("Keeps the record, and sends versions to the hosts concerned.")
 ACA = Role("The agent on a host.", each=Host)
-ADVERSARY = Role("A Byzantine agent: it sends anything that its channel permits.", each=Host)
+ADVERSARY = Role("A Byzantine agent: it sends anything that its channel permits.", each=Host, environment=True)
 
 # ------------------------------------------------------------------------------------------------------ constants
 

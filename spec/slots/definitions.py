@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.language import definition, lifecycle
+from model.language import deadlock_when, definition, lifecycle
 from model.language.quantifiers import exists, forall
 from model.language.terms import Formula, implies
 from spec.slots.vocabulary import (
@@ -90,7 +90,7 @@ def in_order(vpc: Vpc, revision: Revision) -> Formula:
     return forall(Revision, lambda older: implies(older < revision, passed(vpc, older)))
 
 
-@definition
+@deadlock_when
 def owed() -> Formula:
     """Work is outstanding: a host was asked and has not answered, or a revision is on a topic."""
     waiting = exists(Vpc, Host, lambda vpc, host: stage(vpc, host) == Stage.asked)

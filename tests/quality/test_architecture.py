@@ -89,8 +89,9 @@ Z3_USERS = {
     "model.proof.propositions",
     "model.proof.unrolled",
     "model.proof.bounded",
+    "model.agreement.z3_terms",
 }
-"""The provers. Everything else works without a solver."""
+"""The provers, and what evaluates their terms. Everything else works without a solver."""
 
 LINES_MAX = 500
 

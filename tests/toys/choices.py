@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from model.language import Action, Role, Step, action, always, function, relation, sometimes, variant
+from model.language import Action, Role, Step, action, always, deadlock_when, function, relation, sometimes, variant
 from model.language.terms import Formula, Individual, Number, implies
 
 
@@ -42,6 +42,12 @@ put_third = _putting("The same, as a third action.")
 put_fourth = _putting("The same, as a fourth action.")
 put_fifth = _putting("The same, as a fifth action.")
 put_sixth = _putting("The same, as a sixth action.")
+
+
+@deadlock_when
+def no_choice_is_made(table: Table) -> Formula:
+    """Nothing was chosen."""
+    return ~chosen(table)
 
 
 @sometimes

@@ -4,7 +4,7 @@
 |---|---|
 | `expand(state, out, counters) -> n` | writes the n successors of a state consecutively into `out` |
 | `check(state) -> mask` | bit i: promise i is broken; bit 32 + j: claim j is reached |
-| `owed(state) -> 0 or 1` | whether work is outstanding |
+| `no_end(state) -> 0 or 1` | whether the state is a deadlock if no role has an enabled action in it |
 | `cut(state, counts) -> n` | the number of steps that are cut; adds them to `counts`, in the order of `cut_reasons` |
 | `goals(state, out)` | two bits for each goal, see `model.explore.kernel.goals` |
 
@@ -33,8 +33,8 @@ from model.explore.kernel.goals import GOALS_OF_A_WORD, Goal
 from model.explore.kernel.ground import AFTER, Ground
 from model.explore.kernel.instances import Instance
 from model.explore.kernel.layout import Layout
+from model.explore.kernel.standing import no_end
 from model.language import Action, Message, Promise, Sometimes
-from model.language.protocol import ENVIRONMENT_ROLES
 from model.language.transient import is_transient
 
 TRANSITIONS, PROGRESS, BROKEN, REACHED, ACTIONS, SUCCESSORS = range(6)
@@ -49,9 +49,6 @@ STATE_BITS = 32
 
 WORD_BITS = 64
 """Promises and claims about steps, and actions, have one word each."""
-
-OWED: Final = "owed"
-"""The definition that says whether work is outstanding; if it holds and no action is enabled, it is a deadlock."""
 
 
 @dataclass(frozen=True)
@@ -227,7 +224,7 @@ class Emitter:
         actions = enumerate(self._ground.actions)
         inside = not self._switched
         parts = [self.function(f"action{number}", number, action, internal=inside) for number, action in actions]
-        return "\n".join([*parts, self._expand(), self._check(), self._owed(), self._cut(), self._goals()])
+        return "\n".join([*parts, self._expand(), self._check(), self._no_end(), self._cut(), self._goals()])
 
     def _expand(self) -> str:
         calls = ["define i64 @expand(ptr %state, ptr noalias %out, ptr noalias %counters) {"]
@@ -381,7 +378,7 @@ class Emitter:
             index = code.put(f"add i64 {written}, {word}")
             code.do(f"store i64 {value}, ptr {code.put(f'getelementptr i64, ptr %out, i64 {index}')}")
         code.do(f"store i64 {code.put(f'add i64 {written}, {len(new)}')}, ptr %written")
-        if instance.action.role.name not in ENVIRONMENT_ROLES:
+        if not instance.action.role.environment:
             code.add(PROGRESS, "1")
 
     # -------------------------------------------------------------------------------------------------- claims
@@ -398,16 +395,12 @@ class Emitter:
         code.do(f"ret i64 {mask}")
         return "\n".join(["define i64 @check(ptr %state) {", *code.lines, "}"])
 
-    def _owed(self) -> str:
+    def _no_end(self) -> str:
         code = _Code(self._layout)
         words = self._load(code)
-        definition = next(
-            (each_definition for each_definition in self._ground.protocol.definitions if each_definition.name == OWED),
-            None,
-        )
-        owed = self._ground.truth(definition.value.node, {}) if definition is not None else False
-        code.do(f"ret i64 {code.put(f'zext i1 {code.truth(owed, words)} to i64')}")
-        return "\n".join(["define i64 @owed(ptr %state) {", *code.lines, "}"])
+        holds = code.truth(no_end(self._ground), words)
+        code.do(f"ret i64 {code.put(f'zext i1 {holds} to i64')}")
+        return "\n".join(["define i64 @no_end(ptr %state) {", *code.lines, "}"])
 
     def _cut(self) -> str:
         code = _Code(self._layout)
@@ -457,9 +450,4 @@ def claim_expressions(ground: Ground, claims: Claims) -> list[Expression]:
     for instance in ground.instances:
         found += [ground.broken_by(promise, instance) for promise in claims.two_state]
         found += [ground.reached(claim, instance) for claim in claims.in_steps]
-    definition = next(
-        (each_definition for each_definition in ground.protocol.definitions if each_definition.name == OWED), None
-    )
-    if definition is not None:
-        found.append(ground.truth(definition.value.node, {}))
-    return found
+    return [*found, no_end(ground)]

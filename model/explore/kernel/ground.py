@@ -265,8 +265,10 @@ class Ground:
     def _size(self, symbol: Symbol) -> int:
         return 2 if symbol.result is Formula else len(self.sizes[symbol.result])
 
-    def _tuples(self, nodes: Sequence[Node], environment: Environment) -> Iterator[tuple[tuple[int, ...], Expression]]:
-        cases = [self.value(node, environment) for node in nodes]
+    def _tuples(
+        self, nodes: Sequence[Node], environment: Environment, events: Happenings | None = None
+    ) -> Iterator[tuple[tuple[int, ...], Expression]]:
+        cases = [self.value(node, environment, events=events) for node in nodes]
         for combination in product(*cases):
             condition = self.algebra.conjunction(when for _, when in combination)
             if condition is not False:
@@ -288,7 +290,8 @@ class Ground:
             case Named(_, _, body):
                 return inner(body)
             case Compare(operator, left, right):
-                return self._compare(operator, self.value(left, environment, after=after), right, environment, after)
+                rights = self.value(right, environment, after=after, events=events)
+                return self._compare(operator, self.value(left, environment, after=after, events=events), rights)
             case Not(operand):
                 return self.algebra.negation(inner(operand))
             case And(operands):
@@ -301,29 +304,21 @@ class Ground:
                     return True
                 return self.algebra.disjunction((self.algebra.negation(given), inner(conclusion)))
             case Quantified(quantifier, variables, body):
-                ranges = (range(len(self.sizes[variable.sort])) for variable in variables)
-                parts = (
-                    inner(body, {**environment, **dict(zip(variables, values, strict=True))})
-                    for values in product(*ranges)
-                )
+                parts = (inner(body, {**environment, **values}) for values in self.environments(variables))
                 return self.algebra.conjunction(parts) if quantifier == "all" else self.algebra.disjunction(parts)
             case Apply(symbol, arguments, later):
                 if symbol.kind == "event":
                     return self._happened(symbol, arguments, environment, events)
-                return self._member(symbol, arguments, environment, after, after or later)
+                cases = [self.value(argument, environment, after=after, events=events) for argument in arguments]
+                return self._member(symbol, cases, after or later)
             case Choose(condition, chosen, otherwise):
                 given = inner(condition)
-                return self.algebra.disjunction(
-                    (
-                        self.algebra.conjunction((given, inner(chosen))),
-                        self.algebra.conjunction((self.algebra.negation(given), inner(otherwise))),
-                    )
-                )
+                ways = ((given, chosen), (self.algebra.negation(given), otherwise))
+                return self.algebra.disjunction(self.algebra.conjunction((when, inner(way))) for when, way in ways)
             case _:
                 raise TypeError(f"{node} is not a formula")
 
-    def _compare(self, operator: str, lefts: Cases, right: Node, environment: Environment, after: bool) -> Expression:
-        rights = self.value(right, environment, after=after)
+    def _compare(self, operator: str, lefts: Cases, rights: Cases) -> Expression:
         return self.algebra.disjunction(
             self.algebra.conjunction((when, also))
             for left, when in lefts
@@ -331,11 +326,8 @@ class Ground:
             if (left == other if operator == "=" else left < other if operator == "<" else left <= other)
         )
 
-    def _member(
-        self, symbol: Symbol, arguments: Sequence[Node], environment: Environment, after: bool, later: bool
-    ) -> Expression:
+    def _member(self, symbol: Symbol, cases: Sequence[Cases], later: bool) -> Expression:
         parts = []
-        cases = [self.value(node, environment, after=after) for node in arguments]
         for combination in product(*cases):
             place = self.field.get((symbol, tuple(value for value, _ in combination)))
             if place is not None:
@@ -347,13 +339,21 @@ class Ground:
         self, symbol: Symbol, arguments: Sequence[Node], environment: Environment, events: Happenings | None
     ) -> Expression:
         assert events is not None, "only two-state promises read events"
-        wanted = tuple(self._constant(node, environment) for node in arguments)
         return self.algebra.disjunction(
-            condition for emitted, values, condition in events if emitted is symbol and values == wanted
+            self.algebra.conjunction((happened, here))
+            for wanted, here in self._tuples(arguments, environment, events)
+            for emitted, values, happened in events
+            if emitted is symbol and values == wanted
         )
 
-    def value(self, node: Node, environment: Environment, *, after: bool = False) -> Cases:
+    def value(
+        self, node: Node, environment: Environment, *, after: bool = False, events: Happenings | None = None
+    ) -> Cases:
         """A term: its possible values, with their conditions."""
+
+        def inner(node: Node) -> Cases:
+            return self.value(node, environment, after=after, events=events)
+
         found: dict[int, list[Expression]]
         match node:
             case Variable():
@@ -366,31 +366,31 @@ class Ground:
             case Constant(value):
                 return [(value, True)]
             case Named(_, _, body):
-                return self.value(body, environment, after=after)
+                return inner(body)
             case Plus(number, amount):
-                return [(value + amount, when) for value, when in self.value(number, environment, after=after)]
+                return [(value + amount, when) for value, when in inner(number)]
             case Times(number, factor):
-                return [(value * factor, when) for value, when in self.value(number, environment, after=after)]
+                return [(value * factor, when) for value, when in inner(number)]
             case Sum(left, right):
                 found = {}
-                rights = self.value(right, environment, after=after)
-                for one, when in self.value(left, environment, after=after):
+                rights = inner(right)
+                for one, when in inner(left):
                     for other, also in rights:
                         found.setdefault(one + other, []).append(self.algebra.conjunction((when, also)))
                 return self._cases(found)
             case Choose(condition, chosen, otherwise):
-                given = self.truth(condition, environment, after=after)
+                given = self.truth(condition, environment, after=after, events=events)
                 other = self.algebra.negation(given)
                 found = {}
                 for given_now, branch in ((given, chosen), (other, otherwise)):
                     if given_now is not False:
-                        for value, when in self.value(branch, environment, after=after):
+                        for value, when in inner(branch):
                             found.setdefault(value, []).append(self.algebra.conjunction((given_now, when)))
                 return self._cases(found)
             case Apply(symbol, arguments, later):
                 found = {}
                 shift = AFTER * (after or later)
-                cases = [self.value(argument, environment, after=after) for argument in arguments]
+                cases = [inner(argument) for argument in arguments]
                 for combination in product(*cases):
                     place = self.field.get((symbol, tuple(value for value, _ in combination)))
                     if place is not None:

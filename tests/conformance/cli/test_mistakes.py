@@ -37,7 +37,7 @@ SLOTS, *_ = trace_files(vectors_of(named("slots")))
 BROKER = "PULSAR_URL is not set; start a broker with `ondemand broker up`, and load the settings that it writes"
 PROTOCOLS = "on-demand, small-networks, message-queue, slots, failover"
 COMMANDS = (
-    "check, prove, explore, bounded, live, simulate, replay, shrink, unexercised, record, validate, watch and 14 more"
+    "check, prove, explore, bounded, live, simulate, replay, shrink, unexercised, record, validate, watch and 15 more"
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from impl.cli.exits import Exit
 from tests.conformance.cli.test_specification import ROOT, ondemand
 
 PAGE = (ROOT / "docs" / "own-protocol.md").read_text(encoding="utf-8")
+FILES: Mapping[str, str] = dict(re.findall(r"<!-- file (\S+) -->\n```\w+\n(.*?)```", PAGE, re.DOTALL))
 (COMMANDS,) = re.findall(r"<!-- commands -->\n```sh\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -19,9 +21,8 @@ PAGE = (ROOT / "docs" / "own-protocol.md").read_text(encoding="utf-8")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files of the page."""
     made = tmp_path_factory.mktemp("own")
-    files = re.findall(r"<!-- file (\S+) -->\n```\w+\n(.*?)```", PAGE, re.DOTALL)
-    assert [name for name, _ in files] == ["lock.py", "lock.toml"]
-    for name, text in files:
+    assert list(FILES) == ["lock.py", "lock.toml"]
+    for name, text in FILES.items():
         (made / name).write_text(text, encoding="utf-8")
     return made
 

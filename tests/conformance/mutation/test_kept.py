@@ -81,10 +81,11 @@ def test_who_makes_no_tables_keeps_nothing(keeping: Callable[..., None]) -> None
 
 
 @pytest.mark.usefixtures("keeping")
-def test_a_damaged_file_is_begun_anew(tmp_path: Path) -> None:
-    (tmp_path / "answers.sqlite").write_bytes(b"no database" * 1_000)
-    kept.put(ASKED, "yes")
-    assert kept.get(ASKED) == "yes"
+def test_a_damaged_answer_is_asked_for_again(tmp_path: Path) -> None:
+    kept.put(ASKED, "no")
+    (answer,) = (tmp_path / kept.KIND).iterdir()
+    answer.write_bytes(answer.read_bytes().replace(b"no", b"so"))
+    assert kept.once(ASKED, lambda: "yes") == "yes"
 
 
 def test_a_new_run_is_all_that_a_survivor_is_asked(

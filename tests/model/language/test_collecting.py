@@ -96,7 +96,7 @@ REFUSED = {
                 formula = ~formula
             return formula
         """,
-        r"stated\.py, line 18: deep is nested 10002 deep, and at most 100 are possible",
+        r"stated\.py, line 18: deep is nested 10,002 deep, and at most 100 are possible",
     ),
     "a witness that no module holds": (
         """

