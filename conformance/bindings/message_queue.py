@@ -211,6 +211,10 @@ class MessageQueueDriver(Driver):
             seen = process.observed()
             role: Any = process.role
             yield "stirred", [], sorted(self._changed(self._seen, seen) - role.looked_at)
+            tries, subscription = state.functions["tries"], state.functions["subscription"]
+            for name, vpc in vpcs.items():
+                waits = [host for host in self._hosts if subscription[host, name] == "asked"]
+                yield f"asked of {name}", {host: tries[host, name] for host in waits}, core.asked(vpc)
             self._seen, role.looked_at = seen, set()
             return
         functions, host = state.functions, process.name
