@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
 
 import click
 from rich.console import Console
 
+from conformance.mutation.claims import claim_tables
+from conformance.mutation.claims.claim_rows import KINDS
 from conformance.mutation.cores.loading import line_of
-from conformance.mutation.cores.rows import count_of, made_anew
+from conformance.mutation.cores.rows import count_of
+from conformance.mutation.cores.rows import made as made_of_cores
 from conformance.mutation.differences import differences
 from conformance.mutation.digests import changes
 from conformance.mutation.figures import REMEDY, Summary, path_of, summary_of
 from conformance.mutation.figures import read as read_summary
 from conformance.mutation.figures import write as write_summary
+from conformance.mutation.kept import Keeping
 from conformance.mutation.making import made
 from conformance.mutation.status import HALVES, held
-from conformance.mutation.table import IMPLEMENTATION, STATEMENT, Half, Matrix, read, rows_path, shown_path, write
-from conformance.protocols import chosen, named
+from conformance.mutation.table import (
+    CLAIMS,
+    IMPLEMENTATION,
+    STATEMENT,
+    Half,
+    Matrix,
+    read,
+    rows_path,
+    shown_path,
+    write,
+)
+from conformance.protocols import PROTOCOLS, chosen, named
 from conformance.report.mutation_table import (
     as_json,
     foot,
@@ -37,12 +50,12 @@ from impl.cli.console import console_for, json_option, progress_bar, write_json
 from impl.cli.exits import Exit, Problem, worst
 from model.language import Protocol, Source
 
-COVERED: Final = HALVES[STATEMENT].protocols
-
 
 @click.command()
-@click.option("--protocol", "protocol_name", metavar="NAME", help=f"{' or '.join(COVERED)}. [default: both]")
-@click.option("--half", type=click.Choice(list(HALVES)), help="Mutate the statement, or the cores. [default: both]")
+@click.option("--protocol", "protocol_name", metavar="NAME", help="The tables of one protocol. [default: all]")
+@click.option(
+    "--half", type=click.Choice(list(HALVES)), help="Mutate the actions, the claims, or the cores. [default: all]"
+)
 @click.option(
     "--status",
     "only_status",
@@ -53,7 +66,7 @@ COVERED: Final = HALVES[STATEMENT].protocols
     "--check",
     "only_check",
     is_flag=True,
-    help="Write no checked-in file; exit with 1 if a summary is stale.",
+    help="Ask everything again, and write no checked-in file; exit with 1 if a summary is stale.",
 )
 @click.option("--shown", "only_shown", is_flag=True, help="Mutate nothing; print the checked-in summaries.")
 @json_option
@@ -67,35 +80,35 @@ def matrix(
     json_file: str | None,
     outputs: Outputs,
 ) -> int:
-    """Mutate the statement and the cores by rule, and run every engine on every mutant.
+    """Mutate the statement, its claims and the cores by rule, and ask what notices each mutant.
 
     A mutant of the statement is an action with one fault: a conjunct of its guard dropped or negated, two parameters swapped, older
     for newer, a change skipped or widened, a message not sent. It is killed if a claim is no longer inductive, a promise breaks in
-    some run, counts of states change, or a vector or the logs of a correct fleet do not fit. A mutant of a core has one fault in
+    some run, counts of states change, or a vector or the logs of a correct fleet do not fit. A mutant of a claim says less; it is
+    killed if a kept run of a variant goes unnoticed, or if the proof of another claim is lost. A mutant of a core has one fault in
     its source. It is killed if it diverges in lock-step from a vector, a run of a variant or a free run, or if the logs of a fleet
     of it do not fit the statement. A survivor fails the build unless it has a written reason.
 
-    The full tables are written to build/mutation; a summary of each is checked in. Both halves take about ten minutes.
+    The full tables are written to build/mutation; a summary of each is checked in. All of them take about ten minutes the first
+    time. Answers are kept in the user's cache folder by what they depend on, so only what changed is asked again; --check asks
+    everything again.
 
     \b
     Examples:
       ondemand matrix                           all tables
       ondemand matrix --status                  which tables are current; exits with 3 if one is not
       ondemand matrix --protocol on-demand      the tables of one protocol
-      ondemand matrix --half implementation     mutants of the cores only
+      ondemand matrix --half claims             mutants of promises, eventualities and fairness only
       ondemand matrix --check                   compute the tables, and compare them with the summaries
       ondemand matrix --shown --json -          the checked-in summaries as JSON
     """
-    protocols = [named(name) for name in COVERED]
-    if protocol_name is not None:
-        protocols = [chosen(protocol_name, COVERED, "has no mutation tables")]
-    halves = [every for every in HALVES if half in (None, every)]
+    asked = _asked(protocol_name, half)
     console = console_for(json_file)
     if only_status:
-        return int(_status(protocols, halves, console, json_file))
+        return int(_status(asked, console, json_file))
     started = time.perf_counter()
-    tables = [] if only_shown else _made(protocols, halves)
-    summaries = _checked_in(protocols, halves) if only_shown else [summary_of(table, foot(table)) for table in tables]
+    tables = [] if only_shown else _made(asked, Keeping(anew=only_check))
+    summaries = _checked_in(asked) if only_shown else [summary_of(table, foot(table)) for table in tables]
     seconds = time.perf_counter() - started
     result, codes = Result("matrix", seconds=seconds), []
     for summary in summaries:
@@ -119,7 +132,7 @@ def matrix(
         else:
             _write(table, summary, console)
     if tables and not only_check:
-        write_document([kept for name in COVERED for kept in held(named(name)).summaries])
+        write_document([kept for protocol in PROTOCOLS for kept in held(protocol).summaries])
     if tables:
         count = sum(len(table.rows) for table in tables)
         console.print(f"{count:,} mutants in {seconds:.0f} s.", highlight=False)
@@ -129,10 +142,26 @@ def matrix(
     return int(result.exit)
 
 
-def _status(protocols: Sequence[Protocol], halves: Sequence[Half], console: Console, json_file: str | None) -> Exit:
+Asked = Mapping[Half, Sequence[Protocol]]
+"""The tables that a command is about: protocols by half."""
+
+
+def _asked(name: str | None, half: Half | None) -> Asked:
+    """The tables of one protocol or of all, and of one half or of all.
+
+    Raises:
+        Problem: there is no such protocol, or it has no such table.
+    """
+    halves = {every: HALVES[every].protocols for every in HALVES if half in (None, every)}
+    known = [protocol.name for protocol in PROTOCOLS if any(protocol.name in names for names in halves.values())]
+    wanted = known if name is None else [chosen(name, known, "has no such mutation table").name]
+    return {every: [named(each_name) for each_name in names if each_name in wanted] for every, names in halves.items()}
+
+
+def _status(asked: Asked, console: Console, json_file: str | None) -> Exit:
     """Prints which tables are current, and why the others are not."""
     rows = []
-    for half in halves:
+    for half, protocols in asked.items():
         for protocol in protocols:
             kept = read_summary(protocol.name, half)
             why = [] if kept is None else list(changes(kept.inputs, HALVES[half].inputs(protocol)))
@@ -165,15 +194,15 @@ def _findings(summary: Summary) -> Iterator[Finding]:
 
 
 def _source(of: str, summary: Summary) -> Source | None:
-    """The line of an action, or of a function of a core."""
-    if summary.half == STATEMENT:
-        return source_of(of, named(summary.protocol))
-    return line_of(of, summary.protocol)
+    """The line of an action or a claim, or of a function of a core."""
+    if summary.half == IMPLEMENTATION:
+        return line_of(of, summary.protocol)
+    return source_of(of, named(summary.protocol))
 
 
-def _checked_in(protocols: Sequence[Protocol], halves: Sequence[Half]) -> list[Summary]:
+def _checked_in(asked: Asked) -> list[Summary]:
     found = []
-    for half in halves:
+    for half, protocols in asked.items():
         for protocol in protocols:
             summary = read_summary(protocol.name, half)
             if summary is None:
@@ -182,15 +211,17 @@ def _checked_in(protocols: Sequence[Protocol], halves: Sequence[Half]) -> list[S
     return found
 
 
-def _made(protocols: Sequence[Protocol], halves: Sequence[Half]) -> list[Matrix]:
+def _made(asked: Asked, keeping: Keeping) -> list[Matrix]:
     found = []
-    if STATEMENT in halves:
+    if asked.get(STATEMENT):
         with progress_bar("Mutants of the statement") as progress:
-            found += made(protocols, lambda done, total: progress(done, "questions", total))
-    if IMPLEMENTATION in halves:
-        for protocol in protocols:
-            with progress_bar(f"Mutants of the cores of {protocol.name}", count_of(protocol)) as progress:
-                found.append(made_anew(protocol, progress))
+            found += made(asked[STATEMENT], lambda done, total: progress(done, "questions", total), keeping)
+    if asked.get(CLAIMS):
+        with progress_bar("Mutants of the claims", len(KINDS) * len(asked[CLAIMS])) as progress:
+            found += claim_tables.made(asked[CLAIMS], progress, keeping)
+    for protocol in asked.get(IMPLEMENTATION, ()):
+        with progress_bar(f"Mutants of the cores of {protocol.name}", count_of(protocol)) as progress:
+            found.append(made_of_cores(protocol, keeping, progress))
     return found
 
 

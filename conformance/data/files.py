@@ -14,8 +14,8 @@ from typing import Final, Literal
 import spec
 from conformance import specification
 
-Kind = Literal["configurations", "scenarios", "seeds", "lassos", "variants", "reviewed"]
-KINDS: Final[tuple[Kind, ...]] = ("configurations", "scenarios", "seeds", "lassos", "variants")
+Kind = Literal["configurations", "scenarios", "seeds", "lassos", "variants", "witnesses", "reviewed"]
+KINDS: Final[tuple[Kind, ...]] = ("configurations", "scenarios", "seeds", "lassos", "variants", "witnesses")
 """What `ondemand golden` writes, or reads to do so. It does not write the reviewed lists."""
 
 SHIPPED: Final = Path(__file__).resolve().parent

@@ -1,7 +1,8 @@
 """Generated files: `make golden`, or `ondemand golden`.
 
 They are: descriptors of Alcor's messages, counts of states, vectors, the table of variants with its negative vectors, the lassos of
-variants that break an eventuality, the schema of event logs, the reference documents, and the page on the design document.
+variants that break an eventuality, the steps at which kept runs reach witnesses, the schema of event logs, the reference documents,
+and the page on the design document.
 
 For a user's own specification, the files that come with the engines are first copied beside it, unless they are there already.
 """
@@ -23,6 +24,7 @@ from conformance.documents.reference import document, document_of, write
 from conformance.evidence.lassos import hopes_of, write_lassos
 from conformance.evidence.mistakes import Counterexample, Mistake
 from conformance.evidence.variants import breaking, write_variants
+from conformance.evidence.witnesses import write_witnesses
 from conformance.protocols import DRIVEN, PROTOCOLS, again, spelled
 from conformance.replay.lockstep import Divergence
 from conformance.report.divergence import said
@@ -34,7 +36,7 @@ from impl.wire.alcor.schema import NUMBERINGS, descriptors, sources
 from model.explore.explore import explore
 from model.language import Protocol
 
-PARTS: Final = ("wire", "counts", "vectors", "variants", "lassos", "schema", "docs")
+PARTS: Final = ("wire", "counts", "vectors", "variants", "lassos", "witnesses", "schema", "docs")
 PINNED = "\n[pinned]\n"
 
 SECONDS: Final[Mapping[str, Mapping[str, int]]] = {
@@ -64,6 +66,11 @@ def write_counts(name: str, protocol: Protocol) -> None:
         raise Mistake(
             f"The counts of {name} are not written: the exploration is {found.verdict} after {found.distinct:,} states. "
             f"To see it again, run `{command}`."
+        )
+    if not found.forgets:
+        raise Mistake(
+            f"The counts of {name} are not written: it is not proved of {protocol.name} that spent messages can be forgotten, and "
+            f"pinned counts are those without them. To see what is not proved, run `{again(f'prove --protocol {protocol.name}')}`."
         )
     path = configurations.path_of(name, protocol)
     text = path.read_text(encoding="utf-8").split(PINNED)[0]
@@ -107,7 +114,7 @@ def write_golden(wanted: Sequence[str], say: Callable[[str], None]) -> None:
         json_schema.FILE.write_text(json_schema.text(), encoding="utf-8")
     for protocol in chosen:
         for kind in KINDS:
-            adopt(kind, f"{protocol.name}.json" if kind == "variants" else protocol.name)
+            adopt(kind, f"{protocol.name}.json" if kind in ("variants", "witnesses") else protocol.name)
         write_parts(protocol, parts)
     if "docs" in parts:
         write(PAGE, page())
@@ -148,6 +155,8 @@ def write_parts(protocol: Protocol, parts: Sequence[str]) -> None:
         count = sum(bool(hopes_of(variant)) for variant in protocol.variants)
         with progress_bar(f"Lassos of {protocol.name}", count) as progress:
             write_lassos(protocol, _counting(progress))
+    if "witnesses" in parts:
+        write_witnesses(protocol)
     if "docs" in parts:
         write(document_of(protocol), document(protocol))
 

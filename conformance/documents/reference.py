@@ -13,7 +13,7 @@ from typing import Any, Final
 from conformance import configurations
 from conformance.data.files import OWN
 from conformance.evidence.lassos import Lasso, path_of, read_lassos
-from conformance.evidence.variants import VariantCounterexample, counterexample_of, read_variants
+from conformance.evidence.variants import VariantCounterexample, counterexample_of, promises_of, read_variants
 from conformance.protocols import REPLAYED
 from impl.cli.console import listed
 from model.language import Action, Eventuality, Message, Promise, Protocol, Symbol, Variant
@@ -85,7 +85,7 @@ def _lines(protocol: Protocol) -> Iterator[str]:
         yield ""
     yield from _prose(_own_modules(protocol)[0].__doc__)
     complete = protocol
-    counterexamples = {counterexample.variant: counterexample for counterexample in read_variants(protocol)}
+    counterexamples = {(found.variant, found.promise): found for found in read_variants(protocol)}
     lassos = read_lassos(complete)
     protocol = _own(complete)
     yield from _overview(protocol)
@@ -265,7 +265,11 @@ def _alternatives(protocol: Protocol) -> Iterator[str]:
 # ------------------------------------------------------------------------------------------------------ promises
 
 
-def _promises(protocol: Protocol, counterexamples: Mapping[str, VariantCounterexample]) -> Iterator[str]:
+Counterexamples = Mapping[tuple[str, str], VariantCounterexample]
+"""By variant and promise."""
+
+
+def _promises(protocol: Protocol, counterexamples: Counterexamples) -> Iterator[str]:
     yield "## Promises\n"
     yield "Each is proved inductive without bounds; checked in every state"
     if protocol.name in REPLAYED:
@@ -286,9 +290,7 @@ def _promises(protocol: Protocol, counterexamples: Mapping[str, VariantCounterex
     yield ""
 
 
-def _promise(
-    promise: Promise, protocol: Protocol, counterexamples: Mapping[str, VariantCounterexample]
-) -> Iterator[str]:
+def _promise(promise: Promise, protocol: Protocol, counterexamples: Counterexamples) -> Iterator[str]:
     kind = "in every step" if promise.kind == "two-state" else "in every state"
     yield f"### `{promise.name}`\n"
     yield f"{_paragraphs(promise.doc)}\n"
@@ -299,12 +301,8 @@ def _promise(
         yield f"- reachable: `{witness.name}`. {first_paragraph(witness.doc)}"
     for variant in protocol.variants:
         if promise in variant.breaks:
-            counterexample = counterexamples.get(variant.name)
-            steps = (
-                f" {_way(variant, protocol)} of {counterexample.depth} steps."
-                if counterexample and counterexample.promise == promise.name
-                else ""
-            )
+            counterexample = counterexamples.get((variant.name, promise.name))
+            steps = f" {_way(variant, promise, protocol)} of {counterexample.depth} steps." if counterexample else ""
             yield f"- broken by: `{variant.name}`. {first_paragraph(variant.doc)}{steps}"
     yield ""
 
@@ -356,8 +354,8 @@ def _formula_lines(node: Node) -> Iterator[str]:
             yield f"{start}{line}"
 
 
-def _way(variant: Variant, protocol: Protocol) -> str:
-    file = counterexample_of(variant, protocol)
+def _way(variant: Variant, promise: Promise, protocol: Protocol) -> str:
+    file = counterexample_of(variant, protocol, promise)
     return f"[A trace]({_link(file, protocol)})"
 
 
@@ -400,9 +398,7 @@ def _sizes(configuration: Configuration) -> str:
 COUNTS: Final = ("distinct", "transitions", "depth")
 
 
-def _variants(
-    protocol: Protocol, counterexamples: Mapping[str, VariantCounterexample], lassos: Sequence[Lasso]
-) -> Iterator[str]:
+def _variants(protocol: Protocol, counterexamples: Counterexamples, lassos: Sequence[Lasso]) -> Iterator[str]:
     yield "## Variants\n"
     yield "Deliberate deviations. One that breaks a promise about states or steps fails its proof, has a shortest trace to"
     replayed = ", and is not followed by the implementation in a replay" if protocol.name in REPLAYED else ""
@@ -411,7 +407,9 @@ def _variants(
     yield "| variant | replaces | origin | deviation | breaks | steps | found in |\n|---|---|---|---|---|---|---|"
     for variant in protocol.variants:
         breaks = ", ".join(f"`{each_break.name}`" for each_break in variant.breaks)
-        counterexample = counterexamples.get(variant.name)
+        counterexample = next(
+            (counterexamples.get((variant.name, promise.name)) for promise in promises_of(variant)), None
+        )
         lasso = next((each_lasso for each_lasso in lassos if each_lasso.variant is variant), None)
         found = f"{counterexample.depth} | `{counterexample.config}`" if counterexample else " | "
         if lasso is not None and not counterexample:

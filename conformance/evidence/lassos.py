@@ -17,9 +17,9 @@ from conformance.evidence.mistakes import Mistake
 from conformance.evidence.staleness import stale
 from conformance.protocols import again, base
 from impl.cli.exits import Exit, Problem
+from model.bad_input import BadInput
 from model.explore.live import live
 from model.language import Eventuality, Protocol, Variant
-from model.proof.prove import prove
 from model.reference import itf
 from model.reference.interpreter import Interpreter
 from model.reference.lasso import values_of, why_no_counterexample
@@ -50,11 +50,6 @@ def hopes_of(variant: Variant) -> list[Eventuality]:
     return [broken for broken in variant.breaks if isinstance(broken, Eventuality)]
 
 
-def may_forget(protocol: Protocol, variant: Variant) -> bool:
-    """Whether spent messages may be forgotten. It is proved for the protocol, and must be proved for a variant."""
-    return prove(protocol.with_variant(variant), actions=[variant.action]).verdict == "holds"
-
-
 def folder_of(protocol: Protocol) -> Path:
     """The folder of a protocol's lassos."""
     return kept("lassos", base(protocol).name)
@@ -71,15 +66,14 @@ def lassos_of(variant: Variant, protocol: Protocol) -> Iterator[Lasso]:
     Raises:
         Mistake: no configuration shows that the variant breaks one of them.
     """
-    changed, forgets = protocol.with_variant(variant), may_forget(protocol, variant)
-    found: dict[Eventuality, Trace] = {}
+    changed = protocol.with_variant(variant)
+    found: dict[Eventuality, Lasso] = {}
     for name in configurations.live_names(protocol):
-        decided = live(
-            changed, configurations.find(name, protocol), eventualities=hopes_of(variant), forget_spent=forgets
-        )
+        decided = live(changed, configurations.find(name, protocol), eventualities=hopes_of(variant))
         for outcome in decided.outcomes:
             if outcome.lasso is not None:
-                found.setdefault(outcome.eventuality, outcome.lasso)
+                lasso = Lasso(variant, outcome.eventuality, outcome.lasso, decided.forgets)
+                found.setdefault(outcome.eventuality, lasso)
     for eventuality in hopes_of(variant):
         if eventuality not in found:
             command = again("live", variant.name)
@@ -88,15 +82,16 @@ def lassos_of(variant: Variant, protocol: Protocol) -> Iterator[Lasso]:
                 f"{eventuality.name}; add one to {configurations.live_folder(protocol)}, or correct the variant. "
                 f"To see what is decided, run `{command}`."
             )
-        yield Lasso(variant, eventuality, found[eventuality], forgets)
+        yield found[eventuality]
 
 
 def write_lassos(protocol: Protocol, told: Callable[[str], None]) -> None:
     """Writes the lassos of all variants; nothing is written unless all of them are found. `told`: hears each variant's name.
 
     Raises:
-        Mistake: no configuration shows that a variant breaks what it names.
+        Mistake: no configuration shows that a variant breaks what it names, or an eventuality says less than it did.
     """
+    _refuse_weaker(protocol)
     found: list[Lasso] = []
     for variant in protocol.variants:
         if hopes_of(variant):
@@ -112,6 +107,31 @@ def write_lassos(protocol: Protocol, told: Callable[[str], None]) -> None:
         itf.write(shown, path_of(variant, eventuality, protocol), protocol.with_variant(variant), meta=meta)
 
 
+def _refuse_weaker(protocol: Protocol) -> None:
+    """What broke an eventuality still does: a run is not replaced by another one because less is promised, or more is fair.
+
+    A run that the statement or the variant no longer takes is replaced in silence.
+    """
+    for variant in protocol.variants:
+        for eventuality in hopes_of(variant):
+            path = path_of(variant, eventuality, protocol)
+            try:
+                lasso = _read(path, variant, eventuality, protocol)
+            except BadInput:
+                continue
+            if not lasso.still_breaks(protocol):
+                raise Mistake(
+                    f"The lassos of {protocol.name} are not written: {path} breaks {eventuality.name} no longer, which promises "
+                    f"less than it did, or more is fair. If that is meant, delete the file. To see the run, run "
+                    f"`{again(f'show {path}')}`."
+                )
+
+
+def _read(path: Path, variant: Variant, eventuality: Eventuality, protocol: Protocol) -> Lasso:
+    trace, meta, _ = itf.read_with_meta(path, protocol)
+    return Lasso(variant, eventuality, trace, bool(meta.get("forgets")))
+
+
 def read_lassos(protocol: Protocol) -> list[Lasso]:
     """Reads the lassos of all variants.
 
@@ -125,6 +145,5 @@ def read_lassos(protocol: Protocol) -> list[Lasso]:
             path = path_of(variant, eventuality, protocol)
             if not path.exists():
                 raise Problem(stale(["lassos"], protocol, f"{path} is missing"), Exit.BAD_INPUT)
-            trace, meta, _ = itf.read_with_meta(path, protocol)
-            found.append(Lasso(variant, eventuality, trace, bool(meta.get("forgets"))))
+            found.append(_read(path, variant, eventuality, protocol))
     return found

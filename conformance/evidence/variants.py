@@ -1,15 +1,15 @@
 """Evidence that the checks find violations: for every variant, the checks that notice it, and a counterexample.
 
 `conformance/data/variants` has a table for each protocol: for each variant the claims that are no longer proved (promises that the
-variant names, or lemmas that carry their proof), and the configuration in which exploration finds a shortest counterexample to a
-named promise. That counterexample is also a negative vector: a conforming implementation leaves it at the step where the variant
-leaves the protocol. Variants that break only eventualities are not in the table; see `conformance.evidence.lassos`.
+variant names, or lemmas that carry their proof), and for each promise that it names the configuration in which exploration finds
+a shortest counterexample. That counterexample is also a negative vector: a conforming implementation leaves it at the step where
+the variant leaves the protocol. Variants that break only eventualities are not in the table; see `conformance.evidence.lassos`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,13 +19,16 @@ from conformance.data.files import kept
 from conformance.evidence.mistakes import Counterexample, Mistake
 from conformance.evidence.staleness import stale
 from conformance.protocols import again
-from conformance.replay.replays import NEGATIVE, vectors_of
+from conformance.replay.replays import NEGATIVE, Vector, read_vectors, vectors_of
 from conformance.vectors.expectations import BREAKS
 from conformance.vectors.scenario import SUFFIX, dumps, first_difference
 from impl.cli.exits import Exit, Problem
+from model.bad_input import BadInput
 from model.explore.explore import Exploration, explore
 from model.language import Promise, Protocol, Variant
 from model.proof.prove import Claim, prove
+from model.reference.configuration import Configuration
+from model.reference.interpreter import interpreter_of
 from model.reference.state import Trace
 
 STATES_MAX: Final = 3_000_000
@@ -37,9 +40,27 @@ def negative_of(protocol: Protocol) -> Path:
     return vectors_of(protocol) / NEGATIVE
 
 
-def counterexample_of(variant: Variant, protocol: Protocol) -> Path:
-    """The file of the counterexample to a promise that a variant breaks."""
-    return negative_of(protocol) / f"{variant.name.replace('_', '-')}{SUFFIX}"
+def counterexample_of(variant: Variant, protocol: Protocol, promise: Promise | None = None) -> Path:
+    """The file of the counterexample to a promise that a variant breaks; by default the first one."""
+    first = promises_of(variant)[0]
+    name = variant.name if promise in (None, first) else f"{variant.name}.{promise}"
+    return negative_of(protocol) / f"{name.replace('_', '-')}{SUFFIX}"
+
+
+def shown_by(vector: Vector, variant: Variant, protocol: Protocol) -> list[Promise]:
+    """The promise that a negative vector is the counterexample to; of a run under another name, any that the variant names."""
+    promises = promises_of(variant)
+    own = [promise for promise in promises if counterexample_of(variant, protocol, promise).stem == vector.name]
+    return own or promises
+
+
+def still_breaks(vector: Vector, promises: Sequence[Promise]) -> bool:
+    """Whether one of the promises is broken at the end of a negative vector."""
+    trace = vector.trace
+    interpreter = interpreter_of(vector.protocol, trace.configuration)
+    before, after = trace.states[-2:]
+    events = interpreter.apply(before, trace.steps[-1])[1]
+    return interpreter.violated(before, after, events, promises) is not None
 
 
 def _table_of(protocol: Protocol) -> Path:
@@ -48,7 +69,7 @@ def _table_of(protocol: Protocol) -> Path:
 
 @dataclass(frozen=True)
 class VariantCounterexample:
-    """How a variant is noticed."""
+    """How a variant is noticed by one of the promises that it names."""
 
     variant: str
     proved: tuple[str, ...]
@@ -85,55 +106,68 @@ def violated_by(variant: Variant, protocol: Protocol) -> list[Claim]:
     return [claim for claim in proof.claims if claim.verdict == "violated"]
 
 
-def refuted_by_exploration(variant: Variant, protocol: Protocol, config: str) -> Exploration:
-    """Looks for a violation of a promise that the variant names. No message is forgotten: for a variant that is not proved."""
+def refuted_by_exploration(
+    variant: Variant, protocol: Protocol, configuration: Configuration, promise: Promise | None = None
+) -> Exploration:
+    """Looks for a violation of a promise that the variant names, or of this one. No message is forgotten: for a variant that is not
+    proved.
+    """
     return explore(
         protocol.with_variant(variant),
-        configurations.find(config, protocol),
+        configuration,
         states_max=STATES_MAX,
-        promises=promises_of(variant),
+        promises=promises_of(variant) if promise is None else [promise],
         sometimes=[],
         deadlocks=False,
         forget_spent=False,
     )
 
 
-def refuted(variant: Variant, protocol: Protocol) -> tuple[VariantCounterexample, Trace]:
-    """How a variant is noticed, and its counterexample.
+def refuted(variant: Variant, protocol: Protocol) -> Iterator[tuple[VariantCounterexample, Trace]]:
+    """How a variant is noticed by each promise that it names, with the counterexamples.
 
     Raises:
         Mistake: no claim or no configuration notices the variant, or its counterexample is a run of the protocol itself.
     """
-    changed, claims = protocol.with_variant(variant), violated_by(variant, protocol)
+    claims = violated_by(variant, protocol)
     if not claims:
         raise _mistake(
             protocol,
             f"nothing notices {variant.name}, every claim is still proved with it; strengthen a promise, or correct the variant",
             again("prove", variant.name),
         )
+    proved = tuple(dict.fromkeys(claim.name for claim in claims))
+    for promise in promises_of(variant):
+        found = _shown(variant, promise, protocol)
+        if found is None:
+            raise _mistake(
+                protocol,
+                f"no configuration shows that {variant.name} breaks {promise.name}; add one to "
+                f"{configurations.folder(protocol)}, or correct the variant",
+                again("explore", variant.name),
+                (claims[0], protocol.with_variant(variant)),
+            )
+        config, trace = found
+        yield VariantCounterexample(variant.name, proved, config, promise.name, len(trace.steps)), trace
+
+
+def _shown(variant: Variant, promise: Promise, protocol: Protocol) -> tuple[str, Trace] | None:
+    """The first configuration that shows that the variant breaks the promise, and a shortest run there."""
     for config in configurations.names(protocol):
         if config == configurations.BENCH:
             continue
-        found = refuted_by_exploration(variant, protocol, config)
-        if found.trace is not None:
-            if first_difference(found.trace, variant, protocol) is None:
-                raise _mistake(
-                    protocol,
-                    f"the counterexample of {variant.name} is a run of {protocol.name} itself, which breaks {found.violated} too",
-                    again(f"bounded --config {config} --steps {len(found.trace.steps)}"),
-                    Counterexample(protocol, found.violated, found.trace),
-                )
-            proved = tuple(dict.fromkeys(claim.name for claim in claims))
-            counterexample = VariantCounterexample(variant.name, proved, config, found.violated, len(found.trace.steps))
-            return counterexample, found.trace
-    names = ", ".join(promise.name for promise in promises_of(variant))
-    raise _mistake(
-        protocol,
-        f"no configuration shows that {variant.name} breaks {names}; add one to {configurations.folder(protocol)}, "
-        "or correct the variant",
-        again("explore", variant.name),
-        (claims[0], changed),
-    )
+        trace = refuted_by_exploration(variant, protocol, configurations.find(config, protocol), promise).trace
+        if trace is None:
+            continue
+        if first_difference(trace, variant, protocol) is None:
+            raise _mistake(
+                protocol,
+                f"the counterexample of {variant.name} is a run of {protocol.name} itself, which breaks {promise.name} too",
+                again(f"bounded --config {config} --steps {len(trace.steps)}"),
+                Counterexample(protocol, promise.name, trace),
+            )
+        return config, trace
+    return None
 
 
 def _mistake(protocol: Protocol, why: str, command: str, *shown: Counterexample | tuple[Claim, Protocol]) -> Mistake:
@@ -145,23 +179,45 @@ def write_variants(protocol: Protocol, told: Callable[[str], None]) -> None:
     """Writes the table and the negative vectors; nothing is written unless all are found. `told`: hears each variant's name.
 
     Raises:
-        Mistake: a variant is not noticed as it should be.
+        Mistake: a variant is not noticed as it should be, or a promise says less than it did.
     """
+    _refuse_weaker(protocol)
     found = []
     for variant in breaking(protocol):
         told(variant.name)
-        found.append((variant, *refuted(variant, protocol)))
+        found += [(variant, *shown) for shown in refuted(variant, protocol)]
     negative = negative_of(protocol)
     negative.mkdir(exist_ok=True, parents=True)
     for old in negative.glob(f"*{SUFFIX}"):
         old.unlink()
     for variant, counterexample, trace in found:
-        broken = {len(trace.steps): [f"{BREAKS} {counterexample.promise}"]}
+        promise = next(broken for broken in promises_of(variant) if broken.name == counterexample.promise)
+        broken = {len(trace.steps): [f"{BREAKS} {promise.name}"]}
         shown = replace(trace, description=variant.doc)
         text = dumps(shown, protocol.with_variant(variant), expected=broken)
-        counterexample_of(variant, protocol).write_text(text, encoding="utf-8")
+        counterexample_of(variant, protocol, promise).write_text(text, encoding="utf-8")
     rows = [counterexample.as_json() for _, counterexample, _ in found]
     _table_of(protocol).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def _refuse_weaker(protocol: Protocol) -> None:
+    """What a promise noticed it still notices: a run is not replaced by another one because the promise says less.
+
+    A run that the statement or the variant no longer takes is replaced in silence.
+    """
+    for variant in breaking(protocol):
+        for promise in promises_of(variant):
+            path = counterexample_of(variant, protocol, promise)
+            try:
+                (vector,) = read_vectors([path], protocol, unmet=True)
+            except BadInput:
+                continue
+            if not still_breaks(vector, [promise]):
+                raise Mistake(
+                    f"The counterexamples of variants of {protocol.name} are not written: {path} breaks {promise.name} no longer, "
+                    f"which says less than it did. If that is meant, delete the file. To see the run, run "
+                    f"`{again(f'show {path}')}`."
+                )
 
 
 def read_variants(protocol: Protocol) -> list[VariantCounterexample]:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from conformance.mutation.digests import Inputs, inputs_of_cores, inputs_of_statement
+from conformance.mutation.digests import Inputs, inputs_of_claims, inputs_of_cores, inputs_of_statement
 from conformance.mutation.figures import REMEDY, Summary, read
-from conformance.mutation.table import IMPLEMENTATION, STATEMENT, Half
+from conformance.mutation.table import CLAIMS, IMPLEMENTATION, STATEMENT, Half
+from conformance.protocols import PROTOCOLS
 from conformance.report.mutation_table import as_json
 from impl.cli.exits import Exit
 from model.language import Protocol
@@ -24,6 +25,7 @@ class Covered:
 
 HALVES: Final[Mapping[Half, Covered]] = {
     STATEMENT: Covered(("on-demand", "message-queue"), inputs_of_statement),
+    CLAIMS: Covered(tuple(protocol.name for protocol in PROTOCOLS), inputs_of_claims),
     IMPLEMENTATION: Covered(("on-demand", "message-queue"), inputs_of_cores),
 }
 """Statements are mutated of the protocols that an implementation follows, and its cores."""

@@ -1,6 +1,7 @@
 """The form of a mutation table: mutants by engines, the first check of each engine that notices, and the survivors.
 
-A protocol has up to two matrices. `statement`: its statement is mutated, one action at a time. `implementation`: the cores are.
+A protocol has up to three matrices. `statement`: its statement is mutated, one action at a time. `claims`: what it claims about
+them is, one claim at a time. `implementation`: the cores are.
 Whole tables are large, so they are made and not checked in: `make matrix` writes them to `build/mutation`. What is checked in is a
 summary of each (see `conformance.mutation.figures`) and, written by people, the reasons for survivors:
 `reasons/PROTOCOL-HALF.toml` has a survivor's name and one sentence, `"NAME" = "why no check has to notice it"`.
@@ -20,8 +21,9 @@ from impl.cli.exits import Exit, Problem
 
 FOLDER: Final = SHIPPED / "mutation"
 BUILD: Final = SHIPPED.parents[1] / "build" / "mutation"
-Half = Literal["statement", "implementation"]
+Half = Literal["statement", "claims", "implementation"]
 STATEMENT: Final[Half] = "statement"
+CLAIMS: Final[Half] = "claims"
 IMPLEMENTATION: Final[Half] = "implementation"
 REMEDY: Final = "make matrix"
 
@@ -264,11 +266,12 @@ def _grouped(checks: Iterable[Check]) -> dict[str, list[str]]:
 def row_json(row: Row) -> dict[str, Any]:
     """A row in the form of the file."""
     given: dict[str, Any] = {"name": row.name, "of": row.of, "rule": row.rule}
-    given |= {"answers": {engine: _answer_json(answer) for engine, answer in row.answers.items()}}
+    given |= {"answers": {engine: answer_json(answer) for engine, answer in row.answers.items()}}
     return given | ({"equivalent": row.equivalent} if row.equivalent else {})
 
 
-def _answer_json(answer: Answer) -> Any:
+def answer_json(answer: Answer) -> Any:
+    """An answer in the form of the file."""
     if isinstance(answer, Undecided):
         return {"undecided": answer.because}
     if not isinstance(answer, Kill):
@@ -280,11 +283,12 @@ def _answer_json(answer: Answer) -> Any:
 
 
 def _row_of(given: Mapping[str, Any]) -> Row:
-    answers = {engine: _answer_of(answer) for engine, answer in given["answers"].items()}
+    answers = {engine: answer_of(answer) for engine, answer in given["answers"].items()}
     return Row(given["name"], given["of"], given["rule"], answers, given.get("equivalent", ""))
 
 
-def _answer_of(given: Any) -> Answer:
+def answer_of(given: Any) -> Answer:
+    """An answer that has this form."""
     if given == SURVIVES:
         return "survives"
     if "undecided" in given:

@@ -93,7 +93,7 @@ class Message(Symbol, Generic[P]):
         """
         sent = self.apply(arguments)
         body = Formula(sent) & ~self.declared(*arguments, **named)
-        return Formula(Named(_Unspent(self), sent.arguments, body.node))
+        return Formula(Named(Unspent(self), sent.arguments, body.node))
 
     def begins(self, *arguments: P.args, **named: P.kwargs) -> Formula:
         """It is unspent after the step and was not before, so the step sends it; for two-state promises."""
@@ -103,7 +103,7 @@ class Message(Symbol, Generic[P]):
 
 
 @dataclass(frozen=True)
-class _Unspent:
+class Unspent:
     """The name of a formula about unspent messages."""
 
     message: Message[Any]

@@ -99,7 +99,7 @@ def _made(protocol: Protocol, action: Action) -> Made:
             shown = notation(conjunct)
             yield "drop", f"without {shown}", _guarded(action, place, [])
             yield "negate", f"only if not {shown}", _guarded(action, place, [Not(conjunct)])
-            for rule, words, node in _wrong(protocol, conjunct):
+            for rule, words, node in wrong(protocol, conjunct):
                 yield rule, f"{shown}, {words}", _guarded(action, place, [node])
     for place, change in enumerate(action.changes):
         shown = change_notation(change)
@@ -137,7 +137,7 @@ def _changing(action: Action, place: int, instead: list[Change]) -> Action:
 # ----------------------------------------------------------------------------------------------- wrong formulas
 
 
-def _wrong(protocol: Protocol, node: Node) -> Iterator[tuple[str, str, Node]]:
+def wrong(protocol: Protocol, node: Node) -> Iterator[tuple[str, str, Node]]:
     """A formula or term with one faulty part: rule, description, and the result."""
     for words, other in _swapped(node):
         yield "swap", words, other
@@ -175,18 +175,19 @@ def _reordered(node: Node) -> list[Node]:
         case "<=":
             return [Compare("<=", right, left), Compare("<", left, right)]
         case _:
-            numbers = any(_is_number(side) for side in (left, right))
+            numbers = any(is_number(side) for side in (left, right))
             return [Compare("<=", left, right), Compare("<=", right, left)] if numbers else []
 
 
-def _is_number(node: Node) -> bool:
+def is_number(node: Node) -> bool:
+    """Whether a term is a number."""
     match node:
         case Variable(_, sort) | Constant(_, sort):
             return issubclass(sort, Number)
         case Apply(symbol):
             return issubclass(symbol.result, Number)
         case Choose(_, chosen, _):
-            return _is_number(chosen)
+            return is_number(chosen)
         case _:
             return type(node).__name__ in ("Plus", "Sum", "Times")
 
@@ -231,14 +232,14 @@ def _wrong_changes(protocol: Protocol, action: Action, change: Change) -> Iterat
             words = f"with {one.name} and {other.name} swapped"
             yield "swap", words, replace(change, arguments=arguments, value=value, condition=condition)
     for place, argument in enumerate(change.arguments):
-        for rule, words, node in _wrong(protocol, argument):
+        for rule, words, node in wrong(protocol, argument):
             arguments = (*change.arguments[:place], node, *change.arguments[place + 1 :])
             if rule != "swap":
                 yield rule, words, replace(change, arguments=arguments)
-    for rule, words, node in _wrong(protocol, change.value):
+    for rule, words, node in wrong(protocol, change.value):
         if rule != "swap":
             yield rule, words, replace(change, value=node)
-    for rule, words, node in _wrong(protocol, change.condition):
+    for rule, words, node in wrong(protocol, change.condition):
         if rule != "swap":
             yield rule, f"where {words.removeprefix('with ')}", replace(change, condition=node)
 

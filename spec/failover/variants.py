@@ -7,7 +7,20 @@ action that it replaces; the rest of the action is unchanged.
 from __future__ import annotations
 
 from model.language import Deviation, Step, for_each, variant
-from spec.failover.actions import NO_TERM, NOTHING, accept, acknowledge, depose, load, propose, record, take_over
+from spec.failover.actions import (
+    NO_TERM,
+    NOTHING,
+    accept,
+    acknowledge,
+    apply,
+    crash,
+    depose,
+    hear,
+    load,
+    propose,
+    record,
+    take_over,
+)
 from spec.failover.promises import (
     a_deposed_instance_changes_nothing,
     a_journal_only_grows,
@@ -28,9 +41,12 @@ from spec.failover.vocabulary import (
     Term,
     Version,
     answered,
+    applied,
     entry,
     fence,
+    in_term,
     loaded,
+    mark,
     newest,
     proposed,
     published,
@@ -113,6 +129,30 @@ def begins_a_new_journal(instance: Instance, journal: Journal) -> Step:
             proposed.assign(instance, journal, to=NOTHING),
         ],
     )
+
+
+@variant(replaces=load, breaks=[a_journal_only_grows])
+def forgets_what_was_answered(instance: Instance, journal: Journal) -> Step:
+    """An instance that takes over waits again for every answer."""
+    return load.but(then=[for_each(Version, lambda version: answered.remove(journal, version))])
+
+
+@variant(replaces=crash, breaks=[a_journal_only_grows])
+def begins_again_with_the_first_term(instance: Instance) -> Step:
+    """The broker forgets the newest term when an instance restarts."""
+    return crash.but(then=[for_each(Journal, lambda journal: fence.assign(journal, to=NO_TERM))])
+
+
+@variant(replaces=apply, breaks=[nothing_is_sent_that_is_not_recorded])
+def does_what_may_come_next(journal: Journal, version: Version, decision: Decision) -> Step:
+    """The peer does the next version too, before it is told."""
+    return apply.but(then=[applied.add(journal, version + 1, decision)])
+
+
+@variant(replaces=hear, breaks=[an_answer_counts_for_who_can_record_it])
+def counts_answers_to_what_comes_next(instance: Instance, journal: Journal, version: Version) -> Step:
+    """An answer is recorded for the next version too, whether or not there is one."""
+    return hear.but(then=[mark.send(instance, journal, in_term(instance, journal), version + 1)])
 
 
 @variant(replaces=record, breaks=[an_answer_counts_for_who_can_record_it])

@@ -258,7 +258,7 @@ def takes_the_granted_for_the_newest(
     )
 
 
-@variant(replaces=learn, breaks=[done_means_applied, learns_only_on_demand])
+@variant(replaces=learn, breaks=[learns_only_on_demand])
 def listens_to_older_epochs(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
     """An agent accepts messages for its previous epochs, and confirms them in its current one."""
     return learn.but(

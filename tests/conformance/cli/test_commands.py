@@ -578,6 +578,14 @@ def test_the_end_of_input_ends_stepping(ondemand: Command) -> None:
     assert ondemand("step", stdin="restart h1").code == 0
 
 
+def test_step_names_the_steps_that_would_leave_the_bounds(ondemand: Command) -> None:
+    ended = ondemand("step", "--config", "two-hosts", stdin="restart h1\nl\nrestart h1\n")
+    assert ended.code == 2
+    assert "\n     restart(host=h1) would leave the bounds: Epoch > 1\n" in ended.out
+    said = "standard input, line 3: restart(host=h1) is not enabled: it would leave the bounds: Epoch > 1"
+    assert said in ended.err
+
+
 def test_a_broken_promise_is_told_at_its_step(ondemand: Command) -> None:
     ended = ondemand("step", "--variant", "reuses_a_version", stdin="place p1 h1\nplace p1 h2\n")
     assert ended.code == 1

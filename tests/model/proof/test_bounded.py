@@ -41,7 +41,7 @@ def test_the_toys_variants_die_after_as_many_steps_as_exploration_finds(name: st
 @pytest.mark.parametrize("kill", SHORT, ids=lambda kill: kill.variant)
 def test_variants_die_after_as_many_steps_as_exploration_finds(kill: VariantCounterexample) -> None:
     (variant,) = (each_variant for each_variant in PROTOCOL.variants if each_variant.name == kill.variant)
-    promises = [each_break for each_break in variant.breaks if isinstance(each_break, Promise)]
+    promises = [promise for promise in variant.breaks if isinstance(promise, Promise) and promise.name == kill.promise]
     world = configurations.find(kill.config, PROTOCOL)
     found = bounded(PROTOCOL.with_variant(variant), world, promises=promises, sometimes=[], deadlocks=False)
     assert (found.verdict, found.depth) == ("violated", kill.depth)

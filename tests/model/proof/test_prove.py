@@ -72,7 +72,8 @@ def test_every_variant_is_killed_by_proof(protocol: Protocol, kill: VariantCount
 
 @every_protocol
 def test_the_table_of_kills_has_every_variant(protocol: Protocol) -> None:
-    assert [kill.variant for kill in read_variants(protocol)] == [variant.name for variant in breaking(protocol)]
+    named = dict.fromkeys(kill.variant for kill in read_variants(protocol))
+    assert list(named) == [variant.name for variant in breaking(protocol)]
 
 
 def test_a_small_state_can_be_found_for_every_guard() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conformance.evidence.lassos import Lasso, read_lassos
-from conformance.evidence.variants import VariantCounterexample, negative_of, read_variants
+from conformance.evidence.variants import VariantCounterexample, counterexample_of, promises_of, read_variants
 from conformance.protocols import PROTOCOLS
 from conformance.replay.replays import read_vectors
 from model.bad_input import BadInput
@@ -98,13 +98,14 @@ def test_a_variant_breaks_the_same_promise_as_soon(
     protocol: Protocol, row: VariantCounterexample, tmp_path: Path
 ) -> None:
     """The configuration restricted to the steps of the shipped shortest run, in any order and as often as they are enabled."""
-    (vector,) = read_vectors([negative_of(protocol) / f"{row.variant.replace('_', '-')}.scenario"], *PROTOCOLS)
+    (variant,) = (each_variant for each_variant in protocol.variants if each_variant.name == row.variant)
+    (promise,) = (promise for promise in promises_of(variant) if promise.name == row.promise)
+    (vector,) = read_vectors([counterexample_of(variant, protocol, promise)], *PROTOCOLS)
     world = kept_to(vector.trace.configuration, vector.protocol, vector.trace.steps)
-    promises = [promise for promise in protocol.promises if promise.name == row.promise]
-    found = explore(vector.protocol, world, promises=promises, sometimes=[], deadlocks=False, forget_spent=False)
+    found = explore(vector.protocol, world, promises=[promise], sometimes=[], deadlocks=False, forget_spent=False)
     assert found.trace is not None
     judged = judge(
-        vector.protocol, world, tmp_path, promises=promises, eventualities=[], deadlocks=False, forget_spent=False
+        vector.protocol, world, tmp_path, promises=[promise], eventualities=[], deadlocks=False, forget_spent=False
     )
     assert (judged.violated, judged.steps) == (found.violated, len(found.trace.steps)) == (row.promise, row.depth)
     world = kept_to(vector.trace.configuration, protocol, vector.trace.steps)

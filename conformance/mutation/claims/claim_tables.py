@@ -1,0 +1,38 @@
+"""Making the mutation tables of claims: each kind of claim of each protocol in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import as_completed
+from typing import Final
+
+from conformance.mutation.claims.claim_rows import ENGINES, KINDS, checks_of
+from conformance.mutation.digests import inputs_of_claims
+from conformance.mutation.kept import Keeping
+from conformance.mutation.processes import processes
+from conformance.mutation.table import CLAIMS, Matrix, Row
+from conformance.protocols import named
+from model.language import Protocol
+
+SLOWEST: Final = ("fairness", "promises", "definitions")
+"""The kinds that take longest, which begin first."""
+
+
+def made(protocols: Sequence[Protocol], progress: Callable[[int, str], None], keeping: Keeping) -> list[Matrix]:
+    """The mutation tables of claims, made again. `progress`: how many kinds of claims are done, and the last one."""
+    tasks = [(protocol.name, kind) for protocol in protocols for kind in KINDS]
+    rows: dict[tuple[str, str], list[Row]] = {}
+    with processes(keeping, tasks_max=1) as pool:
+        running = {pool.submit(_rows, *task): task for task in sorted(tasks, key=lambda task: task[1] not in SLOWEST)}
+        for done, item in enumerate(as_completed(running)):
+            rows[running[item]] = item.result()
+            progress(done + 1, " ".join(running[item]))
+    return [_matrix(protocol, [row for kind in KINDS for row in rows[protocol.name, kind]]) for protocol in protocols]
+
+
+def _rows(name: str, kind: str) -> list[Row]:
+    return list(KINDS[kind](named(name)))
+
+
+def _matrix(protocol: Protocol, rows: Sequence[Row]) -> Matrix:
+    return Matrix(protocol.name, CLAIMS, ENGINES, inputs_of_claims(protocol), checks_of(protocol, rows), tuple(rows))
