@@ -157,9 +157,10 @@ class MessageQueueDriver(Driver):
             wanted = parts(message.revision)
             if message.parts != wanted:
                 shown = f"{self.names.shown(message)}.content"
-                self.wrong = Difference(
-                    shown, *([f"{p.kind.value}: {p.data!r}" for p in one] for one in (wanted, message.parts))
+                expected, observed = (
+                    [f"{part.kind.value}: {part.data!r}" for part in revision] for revision in (wanted, message.parts)
                 )
+                self.wrong = Difference(shown, expected, observed)
 
     # ------------------------------------------------------------------------------------------------- observing
 
@@ -209,12 +210,12 @@ class MessageQueueDriver(Driver):
         wanted = {
             work(self.names.vpc(vpc))
             for (vpc,), channel in after.items()
-            if (work := TOPICS.get((before[vpc,], channel))) is not None
+            if (work := TOPICS.get((str(before[vpc,]), str(channel)))) is not None
         }
         done = {send.message for send in effects.sends if isinstance(send.message, OpenTopic | CloseTopic)}
         if done == wanted:
             return None
-        return Difference("topics", *(sorted(map(str, works)) for works in (wanted - done, done - wanted)))
+        return Difference("topics", sorted(map(str, wanted - done)), sorted(map(str, done - wanted)))
 
     def _views(self, process: HeldProcess, state: State) -> Iterator[View]:
         core, vpcs = process.core, self.names.vpcs
@@ -226,6 +227,10 @@ class MessageQueueDriver(Driver):
             seen = process.observed()
             role: Any = process.role
             yield "stirred", [], sorted(self._changed(self._seen, seen) - role.looked_at)
+            tries, subscription = state.functions["tries"], state.functions["subscription"]
+            for name, vpc in vpcs.items():
+                waits = [host for host in self._hosts if subscription[host, name] == "asked"]
+                yield f"asked of {name}", {host: tries[host, name] for host in waits}, core.asked(vpc)
             self._seen, role.looked_at = seen, set()
             return
         functions, host = state.functions, process.name

@@ -263,8 +263,8 @@ def _about_steps(protocol: Protocol, actions: Sequence[Action]) -> Iterator[Ques
     That is enough: what does not hold without the spent ones is looked at again with all. The messages after a step are those
     before it and those that the step sends, so only what is read before the step can be missing.
     """
-    steps = [promise for promise in protocol.promises if promise.kind != "always"]
-    for claimed in (*steps, *protocol.sometimes):
+    claims: list[Promise | Sometimes] = [promise for promise in protocol.promises if promise.kind != "always"]
+    for claimed in [*claims, *protocol.sometimes]:
         if not reads_sent(claimed.formula) or not is_transient(unfolded(claimed.formula)):
             continue
         claim = Claim(_undecided_by_forgetting(claimed.name), "spent")

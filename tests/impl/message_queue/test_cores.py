@@ -370,14 +370,28 @@ def test_a_host_registered_anew_starts_from_nothing_and_a_late_registration_does
     assert network.dpm.observe() == before
 
 
+def test_a_host_registered_anew_has_confirmed_nothing_and_is_asked_again(network: Network) -> None:
+    network.revise("red")
+    network.broker.refused.add(("h2", "red"))
+    large(network)
+    before = network.dpm.member("h2", "red")
+    assert (before.confirmed, before.barred) == (1, True)
+    network.perform(network.dpm.register(Registered("h2", 5)))
+    after = network.dpm.member("h2", "red")
+    assert (after.confirmed, after.barred) == (0, False)
+
+
 def test_nobody_waits_for_a_host_that_is_deregistered(network: Network) -> None:
     network.silent = {"h3"}
     network.revise("red")
     network.perform(network.dpm.send_directly("red"))
     network.settle()
     assert network.dpm.observe()["outcome"] == {("red", 1): "pending"}
-    network.perform(network.dpm.deregister(Deregistered("h3")))
+    effects = network.dpm.deregister(Deregistered("h3"))
+    assert [event.name for event in effects.events] == ["deregister"]
+    network.perform(effects)
     network.settle()
+    assert network.dpm.hosts() == ["h1", "h2"]
     assert network.dpm.observe()["outcome"] == {("red", 1): "done"}
     network.revise("red")
     network.settle()
@@ -396,6 +410,12 @@ def test_the_topic_goes_when_the_switch_back_is_complete(network: Network) -> No
     network.remove("red", h1=2)
     network.settle()
     assert CloseTopic("red") in network.ever
+
+
+def test_a_revision_may_have_as_many_bytes_as_fit_and_no_more(network: Network) -> None:
+    network.perform(network.dpm.revise("red", Kind.SUBNET, bytes(PAYLOAD_BYTES_MAX)))
+    network.settle()
+    assert network.seen("sent", "red") == 1
 
 
 @pytest.mark.parametrize(

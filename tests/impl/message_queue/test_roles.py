@@ -61,6 +61,14 @@ def test_what_is_unsubscribed_is_tried_no_more(agent: AcaRole) -> None:
     assert list(agent.due(9.0)) == []
 
 
+def test_what_is_unsubscribed_is_read_no_more(agent: AcaRole) -> None:
+    done(agent.take(ASKED, "inbox-h1"))
+    assert agent.core.consumers() == ["red"]
+    effects = run(agent.unsubscribe("red"), lambda _: None)
+    assert agent.core.consumers() == []
+    assert [event.step for event in effects.events] == ["topic.left"]
+
+
 def test_a_subscription_is_taken_anew_and_read_again_after_a_loss(agent: AcaRole) -> None:
     outputs, _ = done(agent.take(ASKED, "inbox-h1"))
     assert outputs == [StopListening("multicast-red"), Listen("multicast-red", "host-h1", False)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from impl.messages import Pod, Route
+from impl.messages import Applied, Pod, Route
 from impl.on_demand import aca as module
 from impl.on_demand.aca import PACKETS_HELD_MAX, Aca
 
@@ -42,3 +42,9 @@ def test_an_answer_makes_room(agent: Aca, monkeypatch: pytest.MonkeyPatch) -> No
     held(agent, 2)
     agent.time_out(1)
     assert agent.packet(3, SOURCE, Pod("red", "10.2.0.1")).sends
+
+
+def test_what_is_known_is_confirmed_again_since_ncm_repeats_only_what_it_has_not_heard(agent: Aca) -> None:
+    effects = agent.receive(Route("h1", 1, SOURCE, 1, "h1"))
+    assert effects.record is None
+    assert [send.message for send in effects.sends] == [Applied("h1", 1, SOURCE, 1)]
