@@ -30,6 +30,7 @@ from model.language.protocol import DEADLOCK
 from model.mutation.proof import MutantProver
 from model.mutation.rules import Mutant, mutants_of
 from model.mutation.switched import Switched
+from model.proof.forgetting import may_forget
 from model.reference.configuration import Configuration
 
 STATES_MAX: Final = 1_200_000
@@ -182,7 +183,8 @@ def _explore_all(protocol: Protocol, courses: Sequence[_Course]) -> None:
 
 def _explore(protocol: Protocol, configuration: Configuration, courses: Sequence[_Course]) -> set[str]:
     """Explores mutants in a configuration; what the protocol itself reaches there."""
-    switched = Switched(protocol, configuration, [course.mutant for course in courses])
+    mutants = [course.mutant for course in courses]
+    switched = Switched(protocol, configuration, mutants, forget_spent=may_forget(protocol))
     stated = switched.unchanged()
     assert stated.verdict == "holds", f"{configuration.name}: {stated.violated or stated.verdict}"
     unseen = []
@@ -195,7 +197,9 @@ def _explore(protocol: Protocol, configuration: Configuration, courses: Sequence
         except UnconfirmedError:
             unseen.append(course)
             continue
-        if found.trace is not None and not switched.is_seen(course.mutant, found):
+        is_unseen = found.trace is not None and not switched.is_seen(course.mutant, found)
+        # A mutant that breaks a claim is noticed anyway, and one that breaks none may forget as the protocol does.
+        if is_unseen or (found.trace is None and isinstance(course.answers.get("proved"), Undecided)):
             unseen.append(course)
         else:
             _note(course, found, stated)
