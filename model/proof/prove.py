@@ -23,7 +23,7 @@ from typing import Any, Literal, Self
 
 import z3
 
-from model.language import Action, Message, Promise, Protocol
+from model.language import Action, Message, Promise, Protocol, Sometimes
 from model.language.checks import faults
 from model.language.terms import And, Apply, Compare, Formula, Implies, Node, Not, Truth, Variable
 from model.language.transient import is_transient, reads_sent
