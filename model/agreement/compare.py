@@ -40,6 +40,7 @@ from model.machines.machines import System
 from model.proof.bounded import bounded
 from model.proof.prove import Claim, Prover, Question, questions_of
 from model.proof.symbolic import Translator
+from model.reference.deadlock import is_deadlock
 from model.tla.judge import Judgement, judge
 
 STATES_OF_MACHINES: Final = 25
@@ -206,7 +207,7 @@ def _searched(found: Exploration, reached: Reached, *, deadlocks: bool = True) -
         elif reached.complete and found.verdict != "holds":
             yield "verdict", f"{found.verdict}, and not holds"
     elif found.violated == DEADLOCK:  # fields that are left out may make the run longer
-        if not reached.interpreter.is_deadlock(found.trace.states[-1]):
+        if not is_deadlock(reached.interpreter, found.trace.states[-1]):
             yield "deadlock", f"the state after {len(found.trace.steps)} steps is none"
         elif wrong and reached.violations is not None and reached.violations[0] <= (reached.deadlock or 0):
             yield "shortest", f"a deadlock, and not {sorted(wrong)}"

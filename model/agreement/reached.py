@@ -13,6 +13,7 @@ from model.language.terms import Formula
 from model.language.transient import is_transient
 from model.reference.configuration import Configuration
 from model.reference.cut import Cut
+from model.reference.deadlock import is_deadlock
 from model.reference.interpreter import Events, Interpreter
 from model.reference.state import Occurrence, State, elements, initial_state, tuples
 
@@ -59,7 +60,7 @@ class Reached:
         self.states.append(state)
         self.depths.append(depth)
         self.broken.append(_broken(interpreter, of_states, state))
-        self.stuck.append(interpreter.is_deadlock(state))
+        self.stuck.append(is_deadlock(interpreter, state))
         unseen = [claim for claim in interpreter.protocol.sometimes if claim.name not in self.claims]
         for claim in unseen:
             if not is_transient(claim.formula) and interpreter.counterexample(claim, state) is not None:

@@ -29,7 +29,8 @@ from model.language.protocol import DEADLOCK
 from model.proof.forgetting import may_forget
 from model.reference.configuration import Configuration
 from model.reference.cut import Cut, counted_by_number
-from model.reference.state import Occurrence, Trace, initial_state
+from model.reference.deadlock import is_deadlock, moves
+from model.reference.state import Occurrence, State, Trace, initial_state
 
 STATES_MAX: Final = 200_000_000
 """The default maximum of states: about 6 GB with one word each. A larger exploration is undecided, never green."""
@@ -382,8 +383,7 @@ class _Search:
         for target_words in packed[1:]:
             for occurrence in interpreter.enabled(states[-1]):
                 after = interpreter.apply(states[-1], occurrence)[0]
-                seen = interpreter.forget_spent(after) if self._forgets else after
-                if self._kernel.pack(seen) == target_words:
+                if self._packed(after) == target_words:
                     steps.append(occurrence)
                     states.append(after)
                     break
@@ -392,19 +392,19 @@ class _Search:
                 raise UnconfirmedError
         return Trace(self._protocol.name, self._configuration, tuple(states), tuple(steps))
 
+    def _packed(self, state: State) -> tuple[int, ...]:
+        """The words of a state, as the search has it."""
+        return self._kernel.pack(self._kernel.interpreter.forget_spent(state) if self._forgets else state)
+
     def _at_rest(self, trace: Trace) -> Trace:
         """The run, continued by the steps that change only fields that are left out, until there are none."""
-        interpreter, seen = self._kernel.interpreter, self._kernel.pack(trace.states[-1])
+        interpreter, seen = self._kernel.interpreter, self._packed(trace.states[-1])
         states, steps = list(trace.states), list(trace.steps)
-        while not interpreter.is_deadlock(states[-1]):
-            moves = ((one, interpreter.apply(states[-1], one)[0]) for one in interpreter.enabled(states[-1]))
-            step, after = next(
-                (one, to)
-                for one, to in moves
-                if to != states[-1] and not interpreter.action(one.action).role.environment
-            )
-            shown = interpreter.forget_spent(after) if self._forgets else after
-            assert self._kernel.pack(shown) == seen, "the interpreter takes a step that the kernel does not find"
+        while not is_deadlock(interpreter, states[-1]):
+            step, after = next(moves(interpreter, states[-1]))
+            if self._packed(after) != seen:
+                assert self._forgets, "the interpreter takes a step that the kernel does not find"
+                raise UnconfirmedError
             if after in states:
                 raise _UnseenStepsError
             states.append(after)

@@ -31,6 +31,7 @@ from model.language import (
 from model.language.claims import LeadsTo
 from model.language.quantifiers import exists
 from model.language.terms import Formula, Number, implies
+from spec.on_demand.aca import learn
 from spec.on_demand.definitions import home, local, placed, route_state, same_vpc
 from spec.on_demand.lemmas import routes_are_of_met_epochs, the_told_asked_or_housed
 from spec.on_demand.promises import learns_only_on_demand, stale_means_coming, stays_in_its_vpc
@@ -272,6 +273,12 @@ def tells_another_pod_in_advance(host: Host, pod: Pod, other: Pod) -> Step:
         when=[placed(other, recorded(other))],
         then=[route.send(host, greeted(host), other, recorded(other))],
     )
+
+
+@variant(replaces=learn, breaks=[learns_on_demand_or_in_advance])
+def takes_it_for_news_of_another(host: Host, epoch: Epoch, pod: Pod, version: Version, other: Pod) -> Step:
+    """An agent that is sent a version of one pod takes it for a version of another."""
+    return learn.but(then=[known.assign(host, other, to=version)])
 
 
 @variant(replaces=reclassify, breaks=[newer_classes_win])
