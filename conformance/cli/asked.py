@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from conformance.report.result import Result
 from conformance.report.violation import told
 from conformance.report.writing import Outputs, outputs_options
 from conformance.vectors.scenario import SUFFIX, written
-from impl.cli.console import console_for, json_option, options, save_option, write_json, write_text
+from impl.cli.console import console_for, json_option, options, progress_bar, save_option, write_json, write_text
 from impl.cli.exits import Exit, Problem
 from model.language import Protocol
+from model.proof.forgetting import may_forget
 from model.reference.state import Trace
 
 
@@ -119,6 +121,13 @@ def asked_options(
         return added
 
     return decorated
+
+
+def prove_forgetting(protocol: Protocol) -> bool:
+    """Whether spent messages may be forgotten; says what takes so long, unless it is known."""
+    with ExitStack() as shown:
+        bar = progress_bar(f"Proving that spent messages of {protocol.name} can be forgotten")
+        return may_forget(protocol, told=lambda: shown.enter_context(bar))
 
 
 def states_max_option(default: int) -> Callable[[Callable[..., int]], Callable[..., int]]:

@@ -6,7 +6,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -37,7 +37,6 @@ from conformance.report.violation import broken, finding_of
 from impl.broker.deployment import from_environment
 from impl.cli.console import MARKS, Tell, listed, plain_table, progress_bar
 from impl.cli.exits import Exit, worst
-from model.explore.explore import Exploration
 from model.language import Eventuality, Promise, Protocol
 from model.proof.prove import Proof
 
@@ -289,7 +288,6 @@ def _broken_promises(found: Evidence, variant: str | None) -> Iterator[Fault]:
     for exploration in found.explorations:
         for finding in explore.findings_of(exploration, found.protocol, variant):
             if exploration.trace is not None:
-                finding = replace(finding, again=_explore_again(found, exploration, variant))
                 yield _broken(finding, exploration.configuration)
 
 
@@ -299,8 +297,6 @@ def _broken_eventualities(found: Evidence, variant: str | None) -> Iterator[Faul
         names = [outcome.eventuality.name for outcome in decision.outcomes if outcome.verdict == "violated"]
         if names:
             command = again(f"live --config {decision.configuration}", variant)
-            if not found.reproducible:
-                command = again(f"check --protocol {base(found.protocol).name}", variant)
             are = "is" if len(names) == 1 else "are"
             sentence = f"{listed(names)} {are} broken in {decision.configuration}. {REPRODUCE} {command}"
             findings = [*live.findings_of(decision, found.protocol, variant)]
@@ -362,14 +358,6 @@ def _unfit(name: str, log: Verdict, protocol: Protocol) -> Fault:
     )
 
 
-def _explore_again(found: Evidence, exploration: Exploration, variant: str | None) -> str:
-    """The command that finds the violation of an exploration again."""
-    if found.reproducible or exploration.trace is None:
-        return again(f"explore --config {exploration.configuration}", variant)
-    steps = len(exploration.trace.steps)
-    return again(f"bounded --config {exploration.configuration} --steps {steps}", variant)
-
-
 def _simulate_again(found: Evidence, variant: str | None) -> str:
     """The command that finds the violation of the simulation again."""
     stated = base(found.protocol)
@@ -387,11 +375,13 @@ def _weak(found: Evidence) -> Iterator[Fault]:
     for exploration in found.explorations:
         if exploration.verdict == "violated" and exploration.trace is None:
             name, protocol = exploration.configuration, base(found.protocol).name
-            pins = f"conformance/data/configurations/{protocol}/{name}.toml"
+            file = f"conformance/data/configurations/{protocol}/{name}.toml"
+            intended = f"say in {file} what it shows instead"
+            if exploration.violated.startswith("pinned"):
+                intended = f"pin the new counts in {file} with `{again(f'golden counts {protocol}')}`"
             yield _said(
-                f"{name}: {exploration.violated}; if the change is intended, pin the new counts in {pins} "
-                f"with `{again(f'golden counts {protocol}')}`.",
-                ("configuration with other counts", "configurations with other counts"),
+                f"{name}: {exploration.violated}; if the change is intended, {intended}.",
+                ("configuration with another result", "configurations with another result"),
                 [name],
             )
     if found.unnoticed:
@@ -403,6 +393,8 @@ def _weak(found: Evidence) -> Iterator[Fault]:
         )
     for item in found.unmet:
         yield _said(f"A scenario fails: {item}.", ("failing scenario", "failing scenarios"), [item])
+    for sentence in found.unshown:
+        yield _said(sentence, ("configuration with another result", "configurations with another result"), [sentence])
     for sentence in found.unreviewed:
         yield _said(sentence, ("difference from what was reviewed", "differences from what was reviewed"), [sentence])
     for names, never, kind in (

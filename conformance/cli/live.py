@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from conformance import configurations
-from conformance.cli.asked import Asked, asked_options, states_max_option
-from conformance.evidence.lassos import may_forget
-from conformance.protocols import PROTOCOLS, again, variant_of
+from conformance.cli.asked import Asked, asked_options, prove_forgetting, states_max_option
+from conformance.evidence.shown import not_asked
+from conformance.protocols import PROTOCOLS, again
 from conformance.report.result import Case, Finding, Result, Section
 from conformance.report.violation import print_lasso
 from impl.cli.console import MARKS, listed, plain_table, progress_bar
@@ -52,10 +52,9 @@ def live(states_max: int, asked: Asked) -> int:
     for _, protocol in over:
         if not protocol.eventualities:
             raise Problem(f"{protocol.name} states no eventuality, so nothing is decided", Exit.UNDECIDED)
-    forget = asked.variant is None or may_forget(*variant_of(asked.variant))
     found: list[Liveness] = []
     for name, protocol in over:
-        found.append(decided(name, protocol, states_max=states_max, forget=forget))
+        found.append(decided(name, protocol, states_max=states_max))
         if found[-1].verdict == "violated":
             break
     print_graphs(found, console)
@@ -68,10 +67,14 @@ def live(states_max: int, asked: Asked) -> int:
         if shown is not None and shown.lasso is not None:
             asked.keep(shown.eventuality.name, protocol, shown.lasso)
         occurred = any(outcome.occurred for liveness in own for outcome in liveness.outcomes)
-        # Unknown if one was stopped. A configuration of the user's own may exercise some eventualities only, but not none.
-        if shown is None and all(liveness.complete for liveness in own) and not (asked.configs and occurred):
-            idle += never_asked(own, protocol.eventualities)
-    for liveness in found:
+        whole = set(configurations.live_names(protocol)) <= {liveness.configuration for liveness in own}
+        # Unknown if one was stopped. What a configuration does not ask, another one may; but one that asks nothing says nothing.
+        if shown is None and all(liveness.complete for liveness in own) and (whole or not occurred):
+            decided_here = [outcome.eventuality for liveness in own for outcome in liveness.outcomes]
+            idle += never_asked(own, list(dict.fromkeys(decided_here)) if asked.configs else protocol.eventualities)
+    unshown: list[str] = []
+    for (name, protocol), liveness in zip(over, found, strict=False):
+        unshown += not_asked(liveness, configurations.find(name, protocol)) if asked.variant is None else []
         for outcome in liveness.outcomes:
             if outcome.ends_at_a_bound:
                 said = f"{outcome.eventuality.name}: {at_a_bound(liveness)}"
@@ -84,17 +87,21 @@ def live(states_max: int, asked: Asked) -> int:
             )
     if idle:
         console.print(
-            f"[yellow]Premise never true in any of these configurations: {listed(idle)}.[/]",
+            f"[yellow]Premise never true in any of these configurations: {listed(idle)}. Enlarge one, or correct the premise.[/]",
             highlight=False,
             soft_wrap=True,
         )
-    ended = worst([*(EXIT_OF[liveness.verdict] for liveness in found), *([Exit.UNDECIDED] if idle else [])])
+    for sentence in unshown:
+        console.print(f"[red]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
+    codes = [EXIT_OF[liveness.verdict] for liveness in found]
+    ended = worst([*codes, *([Exit.UNDECIDED] if idle else []), *([Exit.VIOLATED] if unshown else [])])
     result = Result("live", ended, sum(liveness.seconds for liveness in found))
     for (_, protocol), liveness in zip(over, found, strict=False):
         result.cases += _cases(liveness)
         result.findings += findings_of(liveness, protocol, asked.variant)
         result.sections.append(_section(liveness))
     result.findings += [Finding("live", f"its premise is never true: {name}", undecided=True) for name in idle]
+    result.findings += [Finding("live", sentence) for sentence in unshown]
     return asked.finish_each(result, found, len(over))
 
 
@@ -129,21 +136,22 @@ def findings_of(liveness: Liveness, protocol: Protocol, variant: str | None) -> 
 
 def at_a_bound(liveness: Liveness) -> str:
     """Why an eventuality is undecided that holds in every run but those that end at a bound."""
+    remedy = "raise the bounds" if any(why.above for why in liveness.cut) else "guard what falls below 0"
     return (
-        f"undecided in {liveness.configuration}: every fair run that breaks it stays where a fair step is cut; raise the bounds "
+        f"undecided in {liveness.configuration}: every fair run that breaks it stays where a fair step is cut; {remedy} "
         f"({cut_sentence(liveness.cut, liveness.bounds)})"
     )
 
 
-def decided(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, forget: bool = True) -> Liveness:
+def decided(name: str, protocol: Protocol, *, states_max: int = STATES_MAX) -> Liveness:
     """Decides the eventualities in one configuration, with a progress bar."""
     configuration = configurations.find(name, protocol)
+    prove_forgetting(protocol)
     with progress_bar(f"Deciding in {configuration.name}") as progress:
         return decide(
             protocol,
             configuration,
             states_max=states_max,
-            forget_spent=forget,
             progress=lambda what, done, total: progress(done, what, total),
         )
 

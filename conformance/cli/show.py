@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from conformance import configurations
+from conformance.cli.asked import prove_forgetting
 from conformance.protocols import PROTOCOLS, protocol_option, variant_option
 from conformance.replay.replays import read_vector
 from conformance.report.diagram import as_mermaid, as_svg, diagram_of
@@ -75,7 +76,7 @@ def show(
     if as_tla:
         if trace is not None or mermaid or svg is not None or full:
             raise Problem("--tla: prints the protocol; leave TRACE and its options out", Exit.BAD_INPUT)
-        show_tla(configurations.meant(config, protocol_name, variant), config, folder, changed=variant is not None)
+        show_tla(configurations.meant(config, protocol_name, variant), config, folder)
         return 0
     if any(option is not None for option in (config, folder, protocol_name, variant)):
         raise Problem(
@@ -114,15 +115,14 @@ def show(
     return int(Exit.VIOLATED if vector.unmet else Exit.HOLDS)
 
 
-def show_tla(protocol: Protocol, config: str | None, folder: Path | None, *, changed: bool) -> None:
-    """Prints or writes a protocol as a TLA+ module, and for a configuration the module and the properties that TLC checks.
-
-    `changed`: the protocol has a variant, for which it is not proved that spent messages may be forgotten.
-    """
+def show_tla(protocol: Protocol, config: str | None, folder: Path | None) -> None:
+    """Prints or writes a protocol as a TLA+ module, and for a configuration the module and the properties that TLC checks."""
     exported = module(protocol)
     files = {f"{exported.name}.tla": exported.text}
     if config is not None:
-        bounded = world(protocol, configurations.find(config, protocol), exported, forget_spent=not changed)
+        bounded = world(
+            protocol, configurations.find(config, protocol), exported, forget_spent=prove_forgetting(protocol)
+        )
         files |= {f"{bounded.name}.tla": bounded.text, f"{bounded.name}.cfg": bounded.configuration}
     if folder is not None:
         make_folder(folder)

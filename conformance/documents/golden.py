@@ -67,6 +67,11 @@ def write_counts(name: str, protocol: Protocol) -> None:
             f"The counts of {name} are not written: the exploration is {found.verdict} after {found.distinct:,} states. "
             f"To see it again, run `{command}`."
         )
+    if not found.forgets:
+        raise Mistake(
+            f"The counts of {name} are not written: it is not proved of {protocol.name} that spent messages can be forgotten, and "
+            f"pinned counts are those without them. To see what is not proved, run `{again(f'prove --protocol {protocol.name}')}`."
+        )
     path = configurations.path_of(name, protocol)
     text = path.read_text(encoding="utf-8").split(PINNED)[0]
     counts = f"distinct = {found.distinct}\ntransitions = {found.transitions}\ndepth = {found.depth}\n"

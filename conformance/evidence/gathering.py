@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from conformance import configurations
@@ -16,6 +16,7 @@ from conformance.evidence.background_broker import BrokerInBackground
 from conformance.evidence.lassos import Lasso, read_lassos
 from conformance.evidence.logs import is_logged, logged
 from conformance.evidence.reviewed import differences
+from conformance.evidence.shown import not_asked, shown, unreached, untaken
 from conformance.evidence.staleness import Part, earlier, stale
 from conformance.evidence.variants import shown_by, still_breaks
 from conformance.evidence.witnesses import firsts, read_witnesses, weakened
@@ -43,6 +44,7 @@ from model.explore.live import STATES_MAX, live
 from model.explore.liveness import Liveness, never_asked
 from model.language import Eventuality, Promise, Protocol
 from model.machines.simulate import Simulation, simulate
+from model.proof.forgetting import note_proof
 from model.proof.prove import Proof, prove
 from model.proof.wellformed import wellformed
 
@@ -81,14 +83,14 @@ class Evidence:
     """Variants whose counterexamples no longer break anything, each with what it broke: that was weakened."""
     unmet: list[str] = field(default_factory=list)
     """Scenarios that do not do what they say, each with file and line."""
+    unshown: list[str] = field(default_factory=list)
+    """A sentence for each configuration whose fair runs do not show what it is for."""
     unreviewed: list[str] = field(default_factory=list)
     """A sentence for each declaration and configuration that is not as it was reviewed."""
     outdated: dict[Part, str] = field(default_factory=dict)
     """Generated files that are not of this statement, each with the reason."""
     mutants: Held | None = None
     """The mutation tables, and what is wrong with them; None for a variant."""
-    reproducible: bool = True
-    """Whether `ondemand explore` and `live`, which forget spent messages, find the violation too."""
 
     @property
     def stale(self) -> str:
@@ -123,7 +125,7 @@ class Evidence:
         codes += [Exit.UNDECIDED] * (is_logged(self.protocol) and len(self.logs) < len(TARGETS))
         codes += [Exit.UNDECIDED] * bool(self.stale)
         codes += [Exit.VIOLATED] * bool(
-            self.unreached or self.unused or self.unnoticed or self.unmet or self.unreviewed
+            self.unreached or self.unused or self.unnoticed or self.unmet or self.unreviewed or self.unshown
         )
         codes += [code for code, _ in self.mutants.faults] if self.mutants else []
         return worst(codes)
@@ -160,13 +162,7 @@ class Evidence:
         """
         missing = []
         if self._explored_all():
-            inherited = self.protocol.extends.sometimes if self.protocol.extends else ()
-            reached = {name for exploration in self.explorations for name in exploration.reached}
-            missing += [
-                sometime.name
-                for sometime in self.protocol.sometimes
-                if sometime.name not in reached and sometime not in inherited
-            ]
+            missing += unreached(self.protocol, self.explorations)
         if self._decided_all():
             missing += never_asked(self.decisions, self.protocol.eventualities)
         return missing
@@ -174,11 +170,7 @@ class Evidence:
     @property
     def unused(self) -> list[str]:
         """Actions that no exploration took; empty if an exploration stopped early."""
-        if not self._explored_all():
-            return []
-        inherited = self.protocol.extends.actions if self.protocol.extends else ()
-        taken = {name for exploration in self.explorations for name in exploration.actions}
-        return [action.name for action in self.protocol.actions if action.name not in taken and action not in inherited]
+        return untaken(self.protocol, self.explorations) if self._explored_all() else []
 
     def row(self, promise: Promise) -> tuple[str, str, str, str]:
         """For a promise: the marks for proof, exploration, simulation and replay.
@@ -225,6 +217,7 @@ class Evidence:
             "unused": self.unused,
             "unnoticed": self.unnoticed,
             "unmet": self.unmet,
+            "unshown": self.unshown,
             "unreviewed": self.unreviewed,
             "mutants": self.mutants.as_json() if self.mutants else None,
             "verdict": verdict_of(self.exit),
@@ -340,6 +333,7 @@ def current_lassos(found: Evidence, stated: Protocol) -> list[Lasso]:
 def _prove(found: Evidence, told: Told) -> None:
     proof = prove(found.protocol, progress=lambda done, total: told("Proving", done, total, ""), stop_at_violation=True)
     if proof.verdict == "holds":
+        note_proof(found.protocol)
         shape = wellformed(found.protocol)
         proof = Proof([*shape.claims, *proof.claims], shape.seconds + proof.seconds)
     found.proof = proof
@@ -349,28 +343,11 @@ def _prove(found: Evidence, told: Told) -> None:
     if not _find_way(found, told, NEAR):
         # Perhaps no promise breaks, but an eventuality does.
         for name in found.live_configurations:
-            _decide(found, name, told, forget=False, states_max=FAR)
+            _decide(found, name, told, states_max=FAR)
             if found.decisions[-1].verdict == "violated":
                 break
         else:
             _find_way(found, told, FAR)
-    if found.protocol is base(found.protocol):
-        found.reproducible = _is_reproduced(found)
-
-
-def _is_reproduced(found: Evidence) -> bool:
-    """Whether the violation, found without forgetting spent messages, is found as well where they are forgotten.
-
-    For a changed statement forgetting is not proved, and the commands that explore and decide still forget.
-    """
-    if found.explorations and found.explorations[-1].trace is not None:
-        broken = found.explorations[-1]
-        configuration = replace(configurations.find(broken.configuration, found.protocol), pinned={})
-        return explore(found.protocol, configuration, states_max=FAR).verdict == "violated"
-    if found.decisions and found.decisions[-1].verdict == "violated":
-        configuration = configurations.find(found.decisions[-1].configuration, found.protocol)
-        return live(found.protocol, configuration).verdict == "violated"
-    return True
 
 
 NEAR, FAR = 100_000, 1_500_000
@@ -381,8 +358,8 @@ def _find_way(found: Evidence, told: Told, states_max: int) -> bool:
     found.explorations.clear()
     for name in found.configurations:
         if name != configurations.BENCH:
-            _explore(found, name, told, forget=False, states_max=states_max)
-            if found.explorations[-1].verdict == "violated":
+            _explore(found, name, told, states_max=states_max)
+            if found.explorations[-1].trace is not None:
                 return True
     return False
 
@@ -417,10 +394,8 @@ def notice_lassos(found: Evidence, lassos: Sequence[Lasso], stated: Protocol) ->
             found.noticed.append(lasso.variant.name)
 
 
-def _explore(found: Evidence, name: str, told: Told, *, forget: bool = True, states_max: int = 200_000_000) -> None:
+def _explore(found: Evidence, name: str, told: Told, *, states_max: int = 200_000_000) -> None:
     configuration = configurations.find(name, found.protocol)
-    if not forget:  # there are more states than the pinned ones
-        configuration = replace(configuration, pinned={})
 
     def tell(distinct: int, depth: int, seconds: float) -> None:
         told(
@@ -430,21 +405,22 @@ def _explore(found: Evidence, name: str, told: Told, *, forget: bool = True, sta
             f"depth {depth}, {distinct / max(seconds, 1e-9) / 1e6:.1f} M states/s",
         )
 
-    found.explorations.append(
-        explore(found.protocol, configuration, progress=tell, forget_spent=forget, states_max=states_max)
-    )
+    explored = explore(found.protocol, configuration, progress=tell, states_max=states_max)
+    is_stated = found.protocol is base(found.protocol)
+    found.explorations.append(shown(explored, found.protocol, configuration) if is_stated else explored)
 
 
-def _decide(found: Evidence, name: str, told: Told, *, forget: bool = True, states_max: int = STATES_MAX) -> None:
-    found.decisions.append(
-        live(
-            found.protocol,
-            configurations.find(name, found.protocol),
-            forget_spent=forget,
-            states_max=states_max,
-            progress=lambda what, done, total: told(f"Deciding in {name}", done, total, what),
-        )
+def _decide(found: Evidence, name: str, told: Told, *, states_max: int = STATES_MAX) -> None:
+    configuration = configurations.find(name, found.protocol)
+    decided = live(
+        found.protocol,
+        configuration,
+        states_max=states_max,
+        progress=lambda what, done, total: told(f"Deciding in {name}", done, total, what),
     )
+    found.decisions.append(decided)
+    if found.protocol is base(found.protocol):
+        found.unshown += not_asked(decided, configuration)
 
 
 def simulated_in(stated: Protocol) -> str:

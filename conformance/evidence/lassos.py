@@ -20,7 +20,6 @@ from impl.cli.exits import Exit, Problem
 from model.bad_input import BadInput
 from model.explore.live import live
 from model.language import Eventuality, Protocol, Variant
-from model.proof.prove import prove
 from model.reference import itf
 from model.reference.interpreter import Interpreter
 from model.reference.lasso import values_of, why_no_counterexample
@@ -51,11 +50,6 @@ def hopes_of(variant: Variant) -> list[Eventuality]:
     return [broken for broken in variant.breaks if isinstance(broken, Eventuality)]
 
 
-def may_forget(protocol: Protocol, variant: Variant) -> bool:
-    """Whether spent messages may be forgotten. It is proved for the protocol, and must be proved for a variant."""
-    return prove(protocol.with_variant(variant), actions=[variant.action]).verdict == "holds"
-
-
 def folder_of(protocol: Protocol) -> Path:
     """The folder of a protocol's lassos."""
     return kept("lassos", base(protocol).name)
@@ -72,15 +66,14 @@ def lassos_of(variant: Variant, protocol: Protocol) -> Iterator[Lasso]:
     Raises:
         Mistake: no configuration shows that the variant breaks one of them.
     """
-    changed, forgets = protocol.with_variant(variant), may_forget(protocol, variant)
-    found: dict[Eventuality, Trace] = {}
+    changed = protocol.with_variant(variant)
+    found: dict[Eventuality, Lasso] = {}
     for name in configurations.live_names(protocol):
-        decided = live(
-            changed, configurations.find(name, protocol), eventualities=hopes_of(variant), forget_spent=forgets
-        )
+        decided = live(changed, configurations.find(name, protocol), eventualities=hopes_of(variant))
         for outcome in decided.outcomes:
             if outcome.lasso is not None:
-                found.setdefault(outcome.eventuality, outcome.lasso)
+                lasso = Lasso(variant, outcome.eventuality, outcome.lasso, decided.forgets)
+                found.setdefault(outcome.eventuality, lasso)
     for eventuality in hopes_of(variant):
         if eventuality not in found:
             command = again("live", variant.name)
@@ -89,7 +82,7 @@ def lassos_of(variant: Variant, protocol: Protocol) -> Iterator[Lasso]:
                 f"{eventuality.name}; add one to {configurations.live_folder(protocol)}, or correct the variant. "
                 f"To see what is decided, run `{command}`."
             )
-        yield Lasso(variant, eventuality, found[eventuality], forgets)
+        yield found[eventuality]
 
 
 def write_lassos(protocol: Protocol, told: Callable[[str], None]) -> None:

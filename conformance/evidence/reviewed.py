@@ -16,34 +16,40 @@ import os
 import re
 import textwrap
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from conformance import configurations
 from conformance.data.files import OWN, kept
 from conformance.protocols import again, base
 from impl.cli.exits import Exit, Problem
-from model.language import Action, Declaration, Definition, Lifecycle, Promise, Protocol, Sometimes
+from model.language import Action, DeadlockWhen, Declaration, Definition, Lifecycle, Promise, Protocol, Sometimes
 from model.language.actions import Alternatives
 from model.language.claims import Eventuality, Variant
 from model.language.declaration import content
 from model.language.definitions import Move
 from model.language.notation import change_notation, guard_lines, notation
 from model.language.symbols import Message
-from model.language.terms import TRUE, Enumeration, Role, Symbol, Variable
+from model.language.terms import TRUE, Enumeration, Kind, Role, Symbol, Variable
 from model.reference.configuration import Configuration
 
 DIGITS: Final = 16
 WIDTH: Final = 120
-KIND_OF: Final[Mapping[type, str]] = {Sometimes: "witness", Definition: "definition", Lifecycle: "definition"}
+KIND_OF: Final[Mapping[type, str]] = {
+    Sometimes: "witness",
+    Definition: "definition",
+    Lifecycle: "definition",
+    DeadlockWhen: "deadlock-condition",
+}
 """The words for kinds of declarations that differ from the name of the class."""
 
 OPENING: Final = """\
 # What was reviewed of {name}. Only `ondemand review NAME` writes this file, and only the entries that it is given by name.
-# An action that nobody is obliged to take is stated in full: nothing else notices if the environment can do less.
+# An action that nobody is obliged to take is stated in full: nothing else notices if the environment can do less. Of a fair action,
+# it is what only promises read: history, events, and the moves of lifecycles.
 """
 
 Entries = dict[tuple[str, str], str]
@@ -74,8 +80,8 @@ class Difference:
             what = "reads a definition that was changed since it was reviewed"
         else:
             what = "was weakened or changed since it was reviewed"
-        command = again(f"review {self.name}")
-        return f"The {self.kind} {self.name} {what} ({self.place}). If that is meant, review it and run `{command}`."
+        which, command = f"{self.kind.replace('-', ' ')} {self.name}", again(f"review {self.name}")
+        return f"The {which} {what} ({self.place}). If that is meant, review it and run `{command}`."
 
 
 def file_of(protocol: Protocol) -> Path:
@@ -180,14 +186,15 @@ def _lines(one: Declaration) -> Iterator[str]:
             said = {name: value for name, value in vars(one).items() if name not in ("doc", "name") and value}
             yield ", ".join(f"{name} {getattr(value, '__name__', value)}" for name, value in said.items()) or "one"
         case Action(fair=True):
-            yield f"fair, by {one.role.name}"
-            yield from map(_moved, one.moves)
+            yield f"fair, by {one.role.name}{_of(one.parameters)}"
+            yield from _effect(one, ["history"])
         case Action():
             yield f"by {one.role.name}, never obliged to{_of(one.parameters)}"
+            yield from _guard(one)
             yield from _effect(one)
         case Variant():
             yield f"instead of {one.replaces.name}, breaks {_names(one.breaks)}"
-            right, wrong = list(_effect(one.replaces)), list(_effect(one.action))
+            right, wrong = ([*_guard(each), *_effect(each)] for each in (one.replaces, one.action))
             yield from (f"without: {line}" for line in right if line not in wrong)
             yield from (f"with: {line}" for line in wrong if line not in right)
         case Message():
@@ -221,9 +228,13 @@ def _lines(one: Declaration) -> Iterator[str]:
             yield _digest(one)
 
 
-def _effect(action: Action) -> Iterator[str]:
-    yield from (f"when {line}" for line in guard_lines(action))
-    yield from (f"then {change_notation(change)}" for change in action.changes)
+def _guard(action: Action) -> Iterator[str]:
+    return (f"when {line}" for line in guard_lines(action))
+
+
+def _effect(action: Action, kinds: Container[Kind] = get_args(Kind)) -> Iterator[str]:
+    """What it does to symbols of these kinds."""
+    yield from (f"then {change_notation(change)}" for change in action.changes if change.symbol.kind in kinds)
     yield from (f"emits {notation(event)}" for event in action.emits)
     yield from map(_moved, action.moves)
 

@@ -6,32 +6,30 @@ import ctypes
 import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final, Literal
 
-import numpy as np
-
-from model.explore.kernel import emit, search
-from model.explore.kernel.compile import call, compile_module
+from model import cache
+from model.explore.kernel import emit, indices
+from model.explore.kernel.compile import Compiled, call, load_kept
 from model.explore.kernel.emit import (
     ACTIONS,
     BROKEN,
     REACHED,
     STATE_BITS,
     TRANSITIONS,
-    Claims,
-    Emitter,
-    claim_expressions,
-    sorted_claims,
 )
-from model.explore.kernel.goals import goals_of
-from model.explore.kernel.ground import Ground
-from model.explore.kernel.layout import lay_out
-from model.language import Eventuality, Promise, Protocol, Sometimes
+from model.explore.kernel.kernel import FUNCTIONS, Kernel, cut_in
+from model.explore.kernel.outline import Outline
+from model.explore.kernel.searching import searching, zeros
+from model.language import Protocol
+from model.language.declaration import content
 from model.language.protocol import DEADLOCK
+from model.proof.forgetting import may_forget
 from model.reference.configuration import Configuration
 from model.reference.cut import Cut, counted_by_number
-from model.reference.interpreter import Interpreter
+from model.reference.deadlock import is_deadlock, moves
 from model.reference.state import Occurrence, State, Trace, initial_state
 
 STATES_MAX: Final = 200_000_000
@@ -61,6 +59,10 @@ class Exploration:
     """The reachable claims that were reached, with the depth; -1: in a step."""
     actions: frozenset[str]
     """Actions that were taken."""
+    forgets: bool
+    """Whether spent messages were forgotten, or there are none."""
+    uncompared: bool
+    """There are pinned counts, and they say nothing: they are those of a search that forgets, and this one does not."""
     cut: Mapping[Cut, int]
     """Steps that were not taken, because they would have left the bounds, in the states whose steps were taken."""
     bounds: Mapping[str, int]
@@ -97,100 +99,12 @@ class Exploration:
             "seconds": round(self.seconds, 3),
             "compile_seconds": round(self.compile_seconds, 3),
             "words": self.words,
+            "forgets": self.forgets,
         }
 
 
 Progress = Callable[[int, int, float], None]
 """Called now and then with distinct states, depth and seconds."""
-
-
-@dataclass
-class Kernel:
-    """A compiled protocol in a configuration."""
-
-    ground: Ground
-    layout: Any
-    claims: Claims
-    compiled: Any
-    interpreter: Interpreter
-    forgets: bool
-    """Whether spent messages are cleared."""
-    seconds: float
-    fields: list[int] = field(default_factory=list)
-
-    @classmethod
-    def of(
-        cls,
-        protocol: Protocol,
-        configuration: Configuration,
-        *,
-        promises: Sequence[Promise] | None = None,
-        sometimes: Sequence[Sometimes] | None = None,
-        forget_spent: bool = True,
-        everything: bool = False,
-        words_min: int = 1,
-        eventualities: Sequence[Eventuality] = (),
-        labelled: bool = False,
-        level: int = 2,
-        kept: bool = True,
-    ) -> Kernel:
-        """Grounds, packs, generates and compiles.
-
-        `promises`: those to check; by default all but the lemmas.
-        `everything`: keep even the fields that nothing reads. `words_min`: use at least this many words. `eventualities`: those
-        whose goals are evaluated. `labelled`: store with each successor the instance that leads to it. `level`, `kept`: those of
-        `compile_module`.
-        """
-        started = time.perf_counter()
-        ground = Ground(protocol, configuration)
-        checked = [promise for promise in protocol.promises if not promise.lemma] if promises is None else promises
-        claims = replace(
-            sorted_claims(checked, protocol.sometimes if sometimes is None else sometimes),
-            goals=goals_of(ground, eventualities),
-        )
-        layout = lay_out(ground, claim_expressions(ground, claims), everything=everything, words_min=words_min)
-        text = Emitter(ground, layout, claims, forget_spent=forget_spent, labelled=labelled).text()
-        compiled = compile_module(text, ("expand", "check", "no_end", "cut", "goals"), level=level, kept=kept)
-        interpreter = Interpreter(protocol, configuration)
-        seconds = time.perf_counter() - started
-        return cls(ground, layout, claims, compiled, interpreter, forget_spent, seconds, list(ground.initial))
-
-    def pack(self, state: State) -> tuple[int, ...]:
-        """The words of a state."""
-        self.ground.load(state, self.fields)
-        return tuple(self.layout.pack(self.fields))
-
-    def successors(self, state: State) -> set[tuple[int, ...]]:
-        """The packed successors of a state that differ from it."""
-        words = self.layout.words
-        into = (ctypes.c_uint64 * words)(*self.pack(state))
-        out = (ctypes.c_uint64 * (words * max(len(self.ground.instances), 1)))()
-        counters = (ctypes.c_uint64 * 6)()
-        count = call(self.compiled.addresses["expand"], into, out, counters)
-        return {tuple(out[number * words : (number + 1) * words]) for number in range(count)}
-
-    def mask(self, state: State) -> int:
-        """The result of `check` for a state: promises broken, and from bit `STATE_BITS` on claims reached."""
-        into = (ctypes.c_uint64 * self.layout.words)(*self.pack(state))
-        return call(self.compiled.addresses["check"], into)
-
-    def cut(self, state: State) -> dict[Cut, int]:
-        """How many steps are cut in a state, by reason."""
-        return self.cut_in(np.array(self.pack(state), np.uint64), 1)
-
-    def cut_in(self, states: Any, count: int) -> dict[Cut, int]:
-        """How many steps are cut in the first of these packed states, by reason."""
-        cuts = self.ground.cut_reasons()
-        counts = np.zeros(max(len(cuts), 1), np.uint64)
-        if cuts:
-            address = np.uint64(self.compiled.addresses["cut"])
-            search.count_cut(address, states, self.layout.words, count, counts)
-        return {cut: int(number) for cut, number in zip(cuts, counts, strict=False) if number}
-
-    def broken(self, state: State) -> list[str]:
-        """The promises about states that a state breaks."""
-        mask = self.mask(state)
-        return [promise.name for bit, promise in enumerate(self.claims.always) if mask >> bit & 1]
 
 
 def explore(
@@ -200,19 +114,54 @@ def explore(
     states_max: int = STATES_MAX,
     progress: Progress | None = None,
     deadlocks: bool = True,
+    forget_spent: bool = True,
+    kept: bool = True,
     **options: Any,
 ) -> Exploration:
-    """Visits every state; stops at the first violation, or undecided at `states_max`. Further options are those of `Kernel.of`."""
-    kernel = Kernel.of(protocol, configuration, **options)
+    """Visits every state; stops at the first violation, or undecided at `states_max`. Further options are those of `Kernel.of`.
+
+    `forget_spent`: forget spent messages, if it is proved of this protocol that they enable nothing; proving it takes some seconds,
+    the first time. What cannot be proved is explored with all messages. `kept`: whether what is compiled is kept in the cache.
+    """
+    claims = (*(options.get("promises") or ()), *(options.get("sometimes") or ()))
+    forgets = forget_spent and may_forget(protocol, claims)
+
+    def made() -> Kernel:
+        return Kernel.of(protocol, configuration, forget_spent=forgets, kept=kept, **options)
+
+    started = time.perf_counter()
+    shown = {name: [*map(content, value)] if name in CLAIMED and value else value for name, value in options.items()}
+    key = cache.key_of(protocol.digest(), configuration.content(), forgets, sorted(shown.items()))
+    outline = Outline.read(key) if kept else None
+    compiled = load_kept(outline.code, FUNCTIONS) if outline is not None else None
+    if outline is None or compiled is None:
+        kernel = made()
+        outline, compiled = kernel.outline, kernel.compiled
+        if kept:
+            outline.write(key)
+        made = lambda: kernel  # noqa: E731 - the same, at hand
+    seconds = time.perf_counter() - started
+    asked = (protocol, configuration, states_max, deadlocks, forgets, seconds)
     try:
-        return _Search(kernel, protocol, configuration, states_max, deadlocks).run(progress)
+        return _Search(outline, compiled, made, *asked).run(progress)
     except _UnseenStepsError:  # whether there is a deadlock can be seen only if no field is left out
         unpinned = replace(configuration, pinned={})
-        whole: dict[str, Any] = {"promises": [], "sometimes": [], "everything": True, "forget_spent": False}
+        whole: dict[str, Any] = {
+            "promises": [],
+            "sometimes": [],
+            "everything": True,
+            "forget_spent": False,
+            "kept": kept,
+        }
         exact = explore(protocol, unpinned, states_max=states_max, progress=progress, **whole)
         if exact.verdict != "holds":
             return exact
-        return explore(protocol, configuration, states_max=states_max, progress=progress, deadlocks=False, **options)
+        same: dict[str, Any] = {**options, "deadlocks": False, "forget_spent": forget_spent, "kept": kept}
+        return explore(protocol, configuration, states_max=states_max, progress=progress, **same)
+
+
+CLAIMED: Final = ("promises", "sometimes", "eventualities")
+"""The options of `explore` that are claims, which the cache knows by what they state."""
 
 
 def search_in(
@@ -221,13 +170,23 @@ def search_in(
     configuration: Configuration,
     *,
     states_max: int = STATES_MAX,
+    deadlocks: bool = True,
     addresses: Sequence[int] = (),
 ) -> Exploration:
     """Explores with an existing kernel. `addresses`: for a switched kernel, the function to call for each action.
 
     The interpreter has not yet confirmed a deadlock that is found.
+
+    Raises:
+        UnconfirmedError: the kernel forgets spent messages, and found a violation in a run that is none.
     """
-    return _Search(kernel, protocol, configuration, states_max, True, addresses, confirm=False).run(None)
+    outline, compiled = kernel.outline, kernel.compiled
+    asked = (protocol, configuration, states_max, deadlocks, kernel.forgets, kernel.seconds)
+    return _Search(outline, compiled, lambda: kernel, *asked, addresses, confirm=False).run(None)
+
+
+class UnconfirmedError(Exception):
+    """A run that was found while spent messages were forgotten is none of the interpreter, which forgets nothing."""
 
 
 class _UnseenStepsError(Exception):
@@ -239,55 +198,67 @@ class _Search:
 
     def __init__(
         self,
-        kernel: Kernel,
+        outline: Outline,
+        compiled: Compiled,
+        made: Callable[[], Kernel],
         protocol: Protocol,
         configuration: Configuration,
         states_max: int,
         deadlocks: bool,
+        forgets: bool,
+        seconds: float,
         addresses: Sequence[int] = (),
         *,
         confirm: bool = True,
     ) -> None:
-        self._kernel = kernel
+        """`made`: the kernel, if a violation is found; `seconds`: that making it took."""
+        self._outline = outline
+        self._compiled = compiled
+        self._made = made
+        self._forgets = forgets
+        self._seconds = seconds
         self._confirm = confirm
         self._protocol = protocol
         self._configuration = configuration
         self._states_max = states_max
-        self._words = kernel.layout.words
-        self._shape = (0,) * self._words
+        self._words = outline.words
+        self._search = searching(self._words)
         # A state has at most as many successors as there are instances of actions.
-        self._gathering = search.GATHERED + len(kernel.ground.instances)
+        self._gathering = indices.GATHERED + outline.instances
         expected = min(configuration.pinned.get("distinct", 0), states_max) + self._gathering
-        self._states = np.zeros(max(expected, 1 << 16) * self._words, np.uint64)
-        self._table = np.zeros(max(1 << (2 * expected).bit_length(), 1 << 17) * self._words, np.uint64)
-        self._gathered = np.zeros(self._gathering * self._words, np.uint64)
-        self._hashes = np.zeros(self._gathering, np.uint64)
-        self._counters = np.array([0] * emit.ADDRESSES + list(addresses), np.uint64)
-        self._progress = np.zeros(8, np.int64)
-        self._first_seen = np.zeros(32, np.int64)
-        wanted = (1 << len(kernel.claims.always)) - 1
-        self._masks = np.array([wanted, 0, int(deadlocks)], np.uint64)
-        compiled = kernel.compiled.addresses
-        self._functions = tuple(np.uint64(compiled[name]) for name in ("expand", "check", "no_end"))
+        self._states = zeros(max(expected, 1 << 16) * self._words)
+        self._table = zeros(max(1 << (2 * expected).bit_length(), 1 << 17) * self._words)
+        self._gathered = zeros(self._gathering * self._words)
+        self._hashes = zeros(self._gathering)
+        self._counters = zeros(emit.ADDRESSES + len(addresses))
+        self._counters[emit.ADDRESSES :] = [*addresses]
+        self._progress = zeros(8)
+        self._first_seen = zeros(32)
+        wanted = (1 << len(outline.always)) - 1
+        self._masks = (ctypes.c_uint64 * 3)(wanted, 0, int(deadlocks))
+        self._functions = tuple(compiled.addresses[name] for name in ("expand", "check", "no_end"))
+
+    @cached_property
+    def _kernel(self) -> Kernel:
+        return self._made()
 
     def run(self, progress: Progress | None) -> Exploration:
-        start = initial_state(self._protocol, self._configuration)
-        self._states[: self._words] = self._kernel.pack(start)
-        self._progress[search.TAIL] = self._progress[search.LEVEL_END] = 1
+        self._states[: self._words] = [*self._outline.start]
+        self._progress[indices.TAIL] = self._progress[indices.LEVEL_END] = 1
         levels = [0, 1]
-        search.rehash(self._shape, self._states, 1, self._table)
-        self._call(0)  # compiles the search, which is not part of its time
+        self._search("rehash", self._states, 1, self._table)
         started = time.perf_counter()
-        self._masks[1] = self._kernel.mask(start) >> STATE_BITS  # claims that hold initially are reached at depth 0
-        if self._kernel.broken(start):
-            outcome, self._progress[search.FLAGGED] = search.BROKEN_STATE, 0
+        mask = call(self._compiled.addresses["check"], (ctypes.c_uint64 * self._words)(*self._outline.start))
+        self._masks[1] = mask >> STATE_BITS  # claims that hold initially are reached at depth 0
+        if mask & self._masks[0]:
+            outcome, self._progress[indices.FLAGGED] = indices.BROKEN_STATE, 0
         else:
             outcome = self._slices(levels, started, progress)
         return self._result(outcome, levels, time.perf_counter() - started)
 
     def _call(self, states: int) -> int:
-        outcome: int = search.run(
-            self._shape,
+        return self._search(
+            "run",
             *self._functions,
             self._states,
             self._table,
@@ -300,61 +271,62 @@ class _Search:
             states,
             self._states_max,
         )
-        return outcome
 
     def _slices(self, levels: list[int], started: float, progress: Progress | None) -> int:
         while True:
             outcome = self._call(SLICE_STATES)
             if progress is not None:
                 elapsed = time.perf_counter() - started
-                progress(int(self._progress[search.TAIL]), int(self._progress[search.DEPTH]), elapsed)
-            if outcome == search.FULL:
+                progress(int(self._progress[indices.TAIL]), int(self._progress[indices.DEPTH]), elapsed)
+            if outcome == indices.FULL:
                 self._grow()
-            elif outcome != search.PAUSED or self._progress[search.TAIL] > self._states_max:
+            elif outcome != indices.PAUSED or self._progress[indices.TAIL] > self._states_max:
                 return outcome
 
     def _grow(self) -> None:
         """Makes room for the next successors: the queue doubles, the table is at most half full."""
-        count = int(self._progress[search.TAIL])
+        count = int(self._progress[indices.TAIL])
         needed = (count + self._gathering) * self._words
-        if 2 * needed > self._table.size:
-            self._table = np.zeros(self._table.size * 4, np.uint64)
-            search.rehash(self._shape, self._states, count, self._table)
-        if needed > self._states.size:
-            grown = np.zeros(self._states.size * 2, np.uint64)
-            grown[: self._states.size] = self._states
+        if 2 * needed > len(self._table):
+            self._table = zeros(len(self._table) * 4)
+            self._search("rehash", self._states, count, self._table)
+        if needed > len(self._states):
+            grown = zeros(len(self._states) * 2)
+            ctypes.memmove(grown, self._states, ctypes.sizeof(self._states))
             self._states = grown
 
     # ------------------------------------------------------------------------------------------------ results
 
     def _result(self, outcome: int, levels: list[int], seconds: float) -> Exploration:
-        flagged = int(self._progress[search.FLAGGED])
+        flagged = int(self._progress[indices.FLAGGED])
         trace, violated = None, ""
-        if outcome == search.BROKEN_STATE:
+        if outcome == indices.BROKEN_STATE:
             trace = self._path(flagged)
             violated = self._kernel.broken(trace.states[-1])[0]
-        elif outcome == search.BROKEN_STEP:
+        elif outcome == indices.BROKEN_STEP:
             trace = self._path(flagged)
             trace, violated = self._with_broken_step(trace)
-        elif outcome == search.STUCK:
+        elif outcome == indices.STUCK:
             trace, violated = self._path(flagged), DEADLOCK
             trace = self._at_rest(trace) if self._confirm else trace
-        complete = outcome == search.DONE
-        distinct, depth = int(self._progress[search.TAIL]), int(self._progress[search.DEPTH])
+        complete = outcome == indices.DONE
+        distinct, depth = int(self._progress[indices.TAIL]), int(self._progress[indices.DEPTH])
         transitions = int(self._counters[TRANSITIONS])
         found = {"distinct": distinct, "transitions": transitions, "depth": depth}
-        if complete:
+        forgets = self._forgets or not self._protocol.messages
+        uncompared = complete and not violated and bool(self._configuration.pinned) and not forgets
+        if complete and not uncompared:
             for name, pinned in self._configuration.pinned.items():
                 if found[name] != pinned and not violated:
                     violated = f"pinned {name} {pinned}, found {found[name]}"
-        layout, claims = self._kernel.layout, self._kernel.claims
+        outline = self._outline
         reached = {
-            claim.name: int(self._first_seen[bit])
-            for bit, claim in enumerate(claims.in_states)
+            name: int(self._first_seen[bit])
+            for bit, name in enumerate(outline.in_states)
             if int(self._masks[1]) >> bit & 1
         }
         mask = int(self._counters[REACHED])
-        reached |= {claim.name: -1 for bit, claim in enumerate(claims.in_steps) if mask >> bit & 1}
+        reached |= {name: -1 for bit, name in enumerate(outline.in_steps) if mask >> bit & 1}
         taken = int(self._counters[ACTIONS])
         return Exploration(
             self._configuration.name,
@@ -362,34 +334,43 @@ class _Search:
             transitions,
             depth,
             complete,
-            "violated" if violated else "holds" if complete else "undecided",
+            "violated" if violated else "holds" if complete and not uncompared else "undecided",
             violated,
             trace,
             reached,
-            frozenset(action.name for bit, action in enumerate(self._kernel.ground.actions) if taken >> bit & 1),
-            self._kernel.cut_in(self._states, int(self._progress[search.HEAD])),
+            frozenset(name for bit, name in enumerate(outline.actions) if taken >> bit & 1),
+            forgets,
+            uncompared,
+            cut_in(self._states, int(self._progress[indices.HEAD]), outline, self._compiled),
             self._configuration.bounds,
             seconds,
-            self._kernel.seconds,
+            self._seconds,
             self._words,
-            layout.bits,
-            layout.constant,
-            layout.unread,
-            (self._states.nbytes + self._table.nbytes) / max(distinct, 1),
+            outline.bits,
+            outline.constant,
+            outline.unread,
+            (ctypes.sizeof(self._states) + ctypes.sizeof(self._table)) / max(distinct, 1),
             resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         )
 
     def _path(self, number: int) -> Trace:
-        """A shortest run to a state: backwards through the queue for its predecessors, forwards with the interpreter."""
+        """A shortest run to a state: backwards through the queue for its predecessors, forwards with the interpreter.
+
+        The interpreter forgets no message: its states have those that the search has, and perhaps spent ones.
+
+        Raises:
+            UnconfirmedError: that is no run of the protocol; the search forgot what may not be forgotten.
+        """
         numbers = [number]
-        counters = self._counters.copy()
+        counters = zeros(len(self._counters))
+        counters[:] = [*self._counters]
         while numbers[-1] != 0:
             # Queue order is breadth first, so the first state that leads here is on the level before.
             at = numbers[-1] * self._words
-            target = self._states[at : at + self._words].copy()
-            found = search.predecessor(
-                self._shape, self._functions[0], self._states, 0, numbers[-1], target, self._gathered, counters
-            )
+            target = zeros(self._words)
+            target[:] = [*self._states[at : at + self._words]]
+            expand = self._functions[0]
+            found = self._search("predecessor", expand, self._states, 0, numbers[-1], target, self._gathered, counters)
             assert found >= 0, "every state but the first has a predecessor"
             numbers.append(int(found))
         packed = [
@@ -402,29 +383,28 @@ class _Search:
         for target_words in packed[1:]:
             for occurrence in interpreter.enabled(states[-1]):
                 after = interpreter.apply(states[-1], occurrence)[0]
-                if self._kernel.forgets:
-                    after = interpreter.forget_spent(after)
-                if self._kernel.pack(after) == target_words:
+                if self._packed(after) == target_words:
                     steps.append(occurrence)
                     states.append(after)
                     break
             else:
-                raise AssertionError("the interpreter does not find the step that the kernel took")
+                assert self._forgets, "the interpreter does not find the step that the kernel took"
+                raise UnconfirmedError
         return Trace(self._protocol.name, self._configuration, tuple(states), tuple(steps))
+
+    def _packed(self, state: State) -> tuple[int, ...]:
+        """The words of a state, as the search has it."""
+        return self._kernel.pack(self._kernel.interpreter.forget_spent(state) if self._forgets else state)
 
     def _at_rest(self, trace: Trace) -> Trace:
         """The run, continued by the steps that change only fields that are left out, until there are none."""
-        interpreter, seen = self._kernel.interpreter, self._kernel.pack(trace.states[-1])
+        interpreter, seen = self._kernel.interpreter, self._packed(trace.states[-1])
         states, steps = list(trace.states), list(trace.steps)
-        while not interpreter.is_deadlock(states[-1]):
-            moves = ((one, interpreter.apply(states[-1], one)[0]) for one in interpreter.enabled(states[-1]))
-            step, after = next(
-                (one, to)
-                for one, to in moves
-                if to != states[-1] and not interpreter.action(one.action).role.environment
-            )
-            shown = interpreter.forget_spent(after) if self._kernel.forgets else after
-            assert self._kernel.pack(shown) == seen, "the interpreter takes a step that the kernel does not find"
+        while not is_deadlock(interpreter, states[-1]):
+            step, after = next(moves(interpreter, states[-1]))
+            if self._packed(after) != seen:
+                assert self._forgets, "the interpreter takes a step that the kernel does not find"
+                raise UnconfirmedError
             if after in states:
                 raise _UnseenStepsError
             states.append(after)

@@ -19,6 +19,7 @@ of it; inserting such steps turns any run found here into a fair run of the comp
 
 from __future__ import annotations
 
+import ctypes
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -27,13 +28,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from model.explore.explore import Kernel
 from model.explore.kernel import graph
 from model.explore.kernel.beyond import Arrays, with_cut_steps
 from model.explore.kernel.goals import GOALS_OF_A_WORD, Goal
 from model.explore.kernel.graph import DEPTH, LEVEL_END, STEPS, TAIL
+from model.explore.kernel.kernel import Kernel
 from model.explore.liveness import Liveness, Outcome
 from model.language import Eventuality, Protocol
+from model.proof.forgetting import may_forget
 from model.reference.configuration import Configuration
 from model.reference.lasso import why_no_counterexample
 from model.reference.state import Occurrence, State, Trace, initial_state
@@ -64,8 +66,8 @@ def live(
 ) -> Liveness:
     """Decides the given eventualities; by default those that the configuration names, or else all of the protocol's.
 
-    `forget_spent`: as in exploration, only where it is proved that spent messages may be discarded. `everything`: keep even the
-    fields that nothing reads.
+    `forget_spent`: as in exploration, forget spent messages if that is proved of this protocol. `everything`: keep even the fields
+    that nothing reads.
     """
     named = configuration.eventually
     meant = protocol.eventualities if eventualities is None else eventualities
@@ -77,7 +79,7 @@ def live(
         sometimes=[],
         eventualities=wanted,
         labelled=True,
-        forget_spent=forget_spent,
+        forget_spent=forget_spent and may_forget(protocol, wanted),
         everything=everything,
     )
     try:
@@ -146,7 +148,10 @@ class _Engine:
             sum(entry.nbytes for entry in kept) + 40 * count,
             complete,
             self._left_out(),
-            self._kernel.cut_in(self._states, int(self._progress[graph.HEAD])),
+            self._kernel.forgets or not self._kernel.interpreter.protocol.messages,
+            self._kernel.cut_in(
+                (ctypes.c_uint64 * self._states.size).from_buffer(self._states.data), int(self._progress[graph.HEAD])
+            ),
             self._kernel.interpreter.configuration.bounds,
         )
 

@@ -56,6 +56,8 @@ class Liveness:
 
     Empty if the configuration itself names the eventualities that do not rely on them.
     """
+    forgets: bool
+    """Whether spent messages were forgotten, or there are none."""
     cut: Mapping[Cut, int]
     """Steps that were not taken, because they would have left the bounds."""
     bounds: Mapping[str, int]
@@ -80,6 +82,7 @@ class Liveness:
             "cut": counted_by_number(self.cut),
             "seconds": round(self.seconds, 3),
             "compile_seconds": round(self.compile_seconds, 3),
+            "forgets": self.forgets,
             "eventualities": [
                 {
                     "name": outcome.eventuality.name,

@@ -19,20 +19,9 @@ from model.language.walk import free, substitute, unfolded
 def faults(protocol: Protocol) -> Iterator[str]:
     """One sentence for each fault, with the name of the declaration."""
     yield from _unexplained(protocol)
-    for action in (*protocol.actions, *(variant.action for variant in protocol.variants)):
-        yield from faults_of(action)
-    for message in protocol.messages:
-        if _of_kind(symbols(message.spent), "history"):
-            yield f"{message.name}: whether it is spent depends on history"
-    for promise in protocol.promises:
-        if promise.kind == "always" and is_transient(unfolded(promise.formula)):
-            yield f"{promise.name}: a promise about states reads an event or the state after the step"
-    for eventuality in protocol.eventualities:
-        if any(is_transient(unfolded(side)) for side in (eventuality.premise, eventuality.conclusion)):
-            yield f"{eventuality.name}: an eventuality reads an event or the state after the step"
-    ends = protocol.deadlock_when
-    if ends is not None and is_transient(unfolded(ends.formula)):
-        yield f"{ends.name}: where standing still is a deadlock reads an event or the state after the step"
+    yield from meaningless(protocol)
+    for variant in protocol.variants:
+        yield from faults_of(variant.action)
     broken = {promise for variant in protocol.variants for promise in variant.breaks}
     promised: list[Promise | Eventuality] = [
         each_promise for each_promise in protocol.promises if not each_promise.lemma
@@ -46,6 +35,24 @@ def faults(protocol: Protocol) -> Iterator[str]:
         )
         if claimed not in broken and not inherited:
             yield f"{claimed.name}: no variant breaks it"
+
+
+def meaningless(protocol: Protocol) -> Iterator[str]:
+    """One sentence for each fault that leaves actions and claims without a meaning."""
+    for action in protocol.actions:
+        yield from faults_of(action)
+    for message in protocol.messages:
+        if _of_kind(symbols(message.spent), "history"):
+            yield f"{message.name}: whether it is spent depends on history"
+    for promise in protocol.promises:
+        if promise.kind == "always" and is_transient(unfolded(promise.formula)):
+            yield f"{promise.name}: a promise about states reads an event or the state after the step"
+    for eventuality in protocol.eventualities:
+        if any(is_transient(unfolded(side)) for side in (eventuality.premise, eventuality.conclusion)):
+            yield f"{eventuality.name}: an eventuality reads an event or the state after the step"
+    ends = protocol.deadlock_when
+    if ends is not None and is_transient(unfolded(ends.formula)):
+        yield f"{ends.name}: where standing still is a deadlock reads an event or the state after the step"
 
 
 def idle_deviations(protocol: Protocol) -> Iterator[str]:

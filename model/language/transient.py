@@ -1,12 +1,13 @@
-"""What claims may read beside a state: the events of a step, and the state after it."""
+"""What formulas may read beside what is kept of a state: the events of a step, the state after it, messages that are spent."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model.language import Symbol
-from model.language.terms import Apply, Node
-from model.language.walk import parts
+from model.language import Message, Symbol
+from model.language.symbols import Unspent
+from model.language.terms import Apply, Named, Node
+from model.language.walk import children, parts
 
 
 def is_transient(node: Node) -> bool:
@@ -17,6 +18,13 @@ def is_transient(node: Node) -> bool:
 def events_in(node: Node) -> frozenset[Symbol]:
     """The events that a claim reads."""
     return frozenset(read.symbol for read in _applied(node) if read.symbol.kind == "event")
+
+
+def reads_sent(node: Node) -> bool:
+    """Whether a node reads messages otherwise than as unspent."""
+    if isinstance(node, Named) and isinstance(node.definition, Unspent):
+        return False
+    return (isinstance(node, Apply) and isinstance(node.symbol, Message)) or any(map(reads_sent, children(node)))
 
 
 def _applied(node: Node) -> Iterator[Apply]:

@@ -16,15 +16,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from model.explore.explore import Exploration, Kernel, search_in
+from model.explore.explore import Exploration, search_in
 from model.explore.kernel.compile import compile_module
 from model.explore.kernel.emit import Emitter, claim_expressions, sorted_claims
 from model.explore.kernel.ground import Ground
+from model.explore.kernel.kernel import Kernel
 from model.explore.kernel.layout import lay_out
 from model.language import Action, Protocol
 from model.language.protocol import DEADLOCK
 from model.mutation.rules import Mutant, mutated
 from model.reference.configuration import Configuration
+from model.reference.deadlock import is_deadlock
 from model.reference.interpreter import NO_EVENTS, Interpreter
 
 CHUNK: Final = 64
@@ -108,12 +110,16 @@ class Switched:
             before = state
             state, events = interpreter.apply(before, step)
         if found.violated == DEADLOCK:
-            return interpreter.is_deadlock(state)
+            return is_deadlock(interpreter, state)
         promises = [promise for promise in self._protocol.promises if promise.name == found.violated]
         return interpreter.violated(before, state, events, promises) is not None
 
     def of(self, mutant: Mutant, states_max: int) -> Exploration:
-        """The exploration of a mutant."""
+        """The exploration of a mutant.
+
+        Raises:
+            UnconfirmedError: it found a run that is none of the mutant, which needs a message that was discarded.
+        """
         text = self._texts[mutant.name]
         known = self._unbroken.get(text)
         if known is not None and known.distinct <= states_max:

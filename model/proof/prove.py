@@ -5,7 +5,7 @@ about steps holds in every step from such a state. Claims that read nothing an a
 
 **Discarding spent messages** is proved sound here too, for every message: taking it spends it (unless it is lasting); once sent and
 spent it stays spent; no action can take it when it is spent; and no promise depends on it: each promise has the same truth value
-when all messages are read as *sent and not spent*.
+when all messages are read as *sent and not spent*. So have guards, effects and witnesses that read messages otherwise.
 
 Each question goes to z3 first without model-based instantiation, which decides almost all in milliseconds, then briefly with it.
 Questions open after that are usually false, so a small counterexample is looked for before z3 gets its full time. Once one is
@@ -25,9 +25,10 @@ import z3
 
 from model.language import Action, Message, Promise, Protocol
 from model.language.checks import faults
-from model.language.terms import And, Apply, Implies, Node, Not, Truth, Variable
+from model.language.terms import And, Apply, Compare, Formula, Implies, Node, Not, Truth, Variable
+from model.language.transient import is_transient, reads_sent
 from model.language.transition import after, changed, symbols
-from model.language.walk import rebuilt, substitute
+from model.language.walk import rebuilt, substitute, unfolded
 from model.proof.finite_models import Small, find_small
 from model.proof.symbolic import Translator, conjuncts
 
@@ -162,6 +163,8 @@ def questions_of(protocol: Protocol, actions: Sequence[Action], start: bool) -> 
         yield from _about_promise(promise, actions, start)
     for message in protocol.messages:
         yield from _about_spent(message, actions)
+    for action in actions:
+        yield from _about_reading(action)
     if start:
         yield from _about_forgetting(protocol)
 
@@ -201,8 +204,28 @@ def _about_spent(message: Message[Any], actions: Sequence[Action]) -> Iterator[Q
                     yield Question(spends, action, after(action, here, everything=True), ())
 
 
+def _about_reading(action: Action) -> Iterator[Question]:
+    """An action reads messages that it does not take only in ways that forgetting does not change."""
+    claim = Claim(_undecided_by_forgetting(action.name), "spent")
+    for node in action.guard[len(action.takes) :]:
+        if reads_sent(node):
+            yield Question(claim, None, _same(node), action.parameters)  # also where the action is not enabled
+    conditions: list[tuple[Node, tuple[Variable, ...]]] = []
+    values: list[tuple[Node, tuple[Variable, ...]]] = [(node, ()) for emit in action.emits for node in emit.arguments]
+    for change in action.changes:
+        conditions.append((change.condition, change.binders))
+        values += [(node, change.binders) for node in change.arguments]
+        (conditions if change.symbol.result is Formula else values).append((change.value, change.binders))
+    for node, variables in conditions:
+        if reads_sent(node):
+            yield Question(claim, action, _same(node), variables)
+    for node, variables in values:
+        if reads_sent(node):
+            yield Question(claim, action, Compare("=", node, rebuilt(node, _only_unspent)), variables)
+
+
 def _about_forgetting(protocol: Protocol) -> Iterator[Question]:
-    """Each promise about states, and each side of an eventuality, has the same value for all messages and for the unspent ones."""
+    """Each formula that an engine reads in a state has the same value for all messages and for the unspent ones."""
     for promise in protocol.promises:
         if (
             promise.kind != "always"
@@ -210,16 +233,38 @@ def _about_forgetting(protocol: Protocol) -> Iterator[Question]:
             or not any(isinstance(symbol, Message) for symbol in symbols(promise.formula))
         ):
             continue
-        claim = Claim(f"{promise.name}: forgetting what is spent does not decide it", "spent")
+        claim = Claim(_undecided_by_forgetting(promise.name), "spent")
         without = rebuilt(promise.formula, _only_unspent)
         yield Question(claim, None, without, promise.parameters)
     for eventuality in protocol.eventualities:
-        claim = Claim(f"{eventuality.name}: forgetting what is spent does not decide it", "spent")
+        claim = Claim(_undecided_by_forgetting(eventuality.name), "spent")
         for formula in (eventuality.premise, eventuality.conclusion):
             if any(isinstance(symbol, Message) for symbol in symbols(formula)):
-                without = rebuilt(formula, _only_unspent)
-                same = And((Implies(formula, without), Implies(without, formula)))
-                yield Question(claim, None, same, eventuality.parameters)
+                yield Question(claim, None, _same(formula), eventuality.parameters)
+    read: list[tuple[str, Node, tuple[Variable, ...]]] = [
+        *((claimed.name, claimed.formula, claimed.parameters) for claimed in protocol.sometimes),
+        *(
+            (promise.name, promise.formula, promise.parameters)
+            for promise in protocol.promises
+            if promise.kind != "always"
+        ),
+        *((message.name, message.spent, message.parameters) for message in protocol.messages),
+        *((each.name, each.formula, each.parameters) for each in (protocol.deadlock_when,) if each is not None),
+    ]
+    for name, formula, parameters in read:
+        if reads_sent(formula):
+            # What is read after a step was sent in it or before: too much to compare, and nobody needs it.
+            same = Truth(False) if is_transient(unfolded(formula)) else _same(formula)
+            yield Question(Claim(_undecided_by_forgetting(name), "spent"), None, same, parameters)
+
+
+def _undecided_by_forgetting(name: str) -> str:
+    return f"{name}: forgetting what is spent does not decide it"
+
+
+def _same(formula: Node) -> Node:
+    without = rebuilt(formula, _only_unspent)
+    return And((Implies(formula, without), Implies(without, formula)))
 
 
 def _only_unspent(node: Node) -> Node:

@@ -67,8 +67,7 @@ class Interpreter:
     """A protocol in a configuration, ready to run.
 
     Raises:
-        BadInput: the configuration's constants violate an assumption of the protocol, or something is read at a constant above its
-            bound.
+        BadInput: the configuration's constants violate an assumption, or something is read at a constant above its bound.
     """
 
     def __init__(self, protocol: Protocol, configuration: Configuration) -> None:
@@ -173,20 +172,6 @@ class Interpreter:
         """The state after an enabled occurrence, and the events of the step."""
         compiled = self._actions[occurrence.action]
         return compiled.apply(state, tuple(value for _, value in occurrence.choices))
-
-    def is_deadlock(self, state: State) -> bool:
-        """No role but the environment can change the state, and a run may not end here.
-
-        It may where `@deadlock_when` is false; without that, where only a bound of the configuration keeps a role from acting.
-        """
-        tables, declared = _tables(state), self.protocol.deadlock_when
-        for name, compiled in self._actions.items():
-            for choices in [] if compiled.action.role.environment else compiled.guarded(tables):
-                within = compiled.cut(tables, choices) is None
-                resolves = compiled.apply(state, choices)[0] != state if within else declared is None
-                if resolves and self.configuration.allows(name, choices):
-                    return False
-        return declared is None or bool(self.evaluate(declared.closed, state, {}))
 
     def forget_spent(self, state: State) -> State:
         """The state without spent messages."""
@@ -311,25 +296,23 @@ class _Compiled:
         self.action = action
         self.names = tuple(variable.name for variable in action.parameters)
         self.writes = tuple(written(action))
-        """The numbers that may leave their sorts."""
         self._interpreter = interpreter
 
     @cached_property
     def find(self) -> Callable[[Tables], list[Tuple]]:
         """The enabled choices."""
-        within = " and ".join(f"not {self._outside(term, '')}" for term in self.writes)
+        within = " and ".join(f"not {self._outside(term)}" for term in self.writes)
         return self._interpreter.build(self._find_source(within or "True"), "find")
 
     @cached_property
     def _cuts(self) -> list[tuple[Cut, Callable[..., bool]]]:
         """Why a step may be cut, in order, and whether it is."""
-        parameters = "".join(f", v_{name}" for name in self.names)
+        head, build = f"def outside(T{''.join(f', v_{name}' for name in self.names)}): return", self._interpreter.build
         found = []
         for term in self.writes:
-            for side in ("below", "above"):
-                outside = self._outside(term, side)
-                test = self._interpreter.build(f"def outside(T{parameters}): return {outside}", "outside")
-                found.append((Cut(self.action.name, term.sort.__name__, side == "above"), test))
+            for above, limits in ((False, "0 <= {}"), (True, "{} <= {bound}")):
+                why = Cut(self.action.name, term.sort.__name__, above)
+                found.append((why, build(f"{head} {self._outside(term, limits)}", "outside")))
         return sorted(found, key=itemgetter(0))
 
     @cached_property
@@ -418,12 +401,10 @@ class _Compiled:
         parameters = "".join(f", v_{name}" for name in self.names)
         return f"def holds(T{parameters}): return {_Source(self._interpreter).expression(And(self.action.guard))}"
 
-    def _outside(self, term: Written, side: str) -> str:
-        """Whether a number that the step writes is outside its bounds, on one side or on any."""
+    def _outside(self, term: Written, limits: str = "0 <= {} <= {bound}") -> str:
+        """Whether a number that the step writes is outside these limits."""
         source, bound = _Source(self._interpreter), self._interpreter.bound(term.sort)
-        value = source.expression(term.node)
-        tests = {"below": f"{value} < 0", "above": f"{value} > {bound}", "": f"not 0 <= {value} <= {bound}"}
-        test = tests[side]
+        test = f"not {limits.format(source.expression(term.node), bound=bound)}"
         if term.condition != Truth(True):
             test = f"({source.expression(term.condition)}) and {test}"
         return f"any({test} {_loops(term)})" if term.binders else f"({test})"

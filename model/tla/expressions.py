@@ -106,17 +106,20 @@ class Vocabulary:
 class Scope:
     """The names of variables at one place of the module."""
 
-    def __init__(self, vocabulary: Vocabulary, variables: Mapping[Variable, str] | None = None) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, variables: Mapping[Variable, str] | None = None, taken: Iterable[str] = ()
+    ) -> None:
         self.vocabulary = vocabulary
         self.variables = dict(variables or {})
+        self._taken = set(taken)
+        """The names of all variables here, also of one that an inner one of the same name hides."""
 
     def binding(self, variables: Sequence[Variable]) -> Scope:
         """The scope extended by these variables, under names that are free here."""
-        inner = Scope(self.vocabulary, self.variables)
+        inner = Scope(self.vocabulary, self.variables, self._taken)
         for variable in variables:
-            others = [name for bound, name in inner.variables.items() if bound != variable]
-            outer = [self.variables[variable]] if variable in self.variables else []
-            inner.variables[variable] = self.vocabulary.names.free(variable.name, [*others, *outer])
+            inner.variables[variable] = name = self.vocabulary.names.free(variable.name, inner._taken)
+            inner._taken.add(name)
         return inner
 
     def ranges(self, variables: Sequence[Variable]) -> str:

@@ -43,8 +43,8 @@ def world(
     """The model of a configuration.
 
     `promises`: those that TLC checks; by default all but the lemmas. `eventualities`: likewise; by default those that the
-    configuration names, or all. `forget_spent`: whether spent messages are discarded, which is proved to be sound for the protocol,
-    but not for its variants. `deadlocks`: whether to check for deadlocks.
+    configuration names, or all. `forget_spent`: whether spent messages are discarded, which `model.proof.forgetting` must allow.
+    `deadlocks`: whether to check for deadlocks.
     """
     refuse_misread(protocol, configuration)
     checked = [promise for promise in protocol.promises if not promise.lemma] if promises is None else promises

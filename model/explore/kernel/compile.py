@@ -1,25 +1,21 @@
-"""Compiles LLVM text to machine code, cached in the user's cache folder under the digest of the text."""
+"""Compiles LLVM text to machine code, kept in the cache under a key for everything that it is made from."""
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import hashlib
-import os
-import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import llvmlite
 import llvmlite.binding as llvm
-import platformdirs
 
+from model import cache
 
-def cache_folder() -> Path:
-    """The folder of compiled code: `$ONDEMAND_CACHE`, or the user's cache folder."""
-    return Path(os.environ.get("ONDEMAND_CACHE") or platformdirs.user_cache_dir("alcor-on-demand")) / "kernels"
+KIND: Final = "code"
+"""The folder of the cache."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +26,8 @@ class Compiled:
     seconds: float
     """Compile time; close to zero if the code was cached."""
     engine: Any = field(repr=False)
+    key: str
+    """What tells the module from all others."""
 
 
 def compile_module(text: str, names: tuple[str, ...], *, level: int = 2, kept: bool = True) -> Compiled:
@@ -37,29 +35,45 @@ def compile_module(text: str, names: tuple[str, ...], *, level: int = 2, kept: b
 
     `kept`: whether it is written to the cache; not if it is needed only once.
     """
+    about = hashlib.sha256(text.encode()).hexdigest()
+    return load(about, names, lambda: llvm.parse_assembly(text), level=level, kept=kept)
+
+
+def load_kept(about: str, names: tuple[str, ...]) -> Compiled | None:
+    """Loads what `compile_module` has compiled, by the key of it; None if it is not kept (for this kind of processor)."""
+    try:
+        return load(about, names, _absent)
+    except LookupError:
+        return None
+
+
+def _absent() -> Any:
+    raise LookupError
+
+
+def load(about: str, names: tuple[str, ...], made: Callable[[], Any], *, level: int = 2, kept: bool = True) -> Compiled:
+    """Loads the code of a module from the cache, or makes and compiles it. `about`: tells the module from all others."""
     started = time.perf_counter()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features().flatten()
     machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=level
+        cpu=llvm.get_host_cpu_name(), features=features, opt=level
     )
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-    features = llvm.get_host_cpu_features().flatten()
-    about = f"{llvmlite.__version__} {level} {llvm.get_host_cpu_name()} {features}\n{text}"
-    path = cache_folder() / f"{hashlib.sha256(about.encode()).hexdigest()}.o"
-    code = _read(path)
+    key = cache.key_of(KIND, llvmlite.__version__, level, llvm.get_host_cpu_name(), features, about)
+    code = cache.read(KIND, key)
     if code is None:
-        code = _object(text, machine, level)
+        code = _object(made(), machine, level)
         if kept:
-            _write(path, code)
+            cache.write(KIND, key, code)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     addresses = {name: engine.get_function_address(name) for name in names}
-    return Compiled(addresses, time.perf_counter() - started, engine)
+    return Compiled(addresses, time.perf_counter() - started, engine, about)
 
 
-def _object(text: str, machine: Any, level: int) -> bytes:
-    module = llvm.parse_assembly(text)
+def _object(module: Any, machine: Any, level: int) -> bytes:
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=level)
     options.loop_vectorization = False  # there are no loops
@@ -68,25 +82,6 @@ def _object(text: str, machine: Any, level: int) -> bytes:
     builder.getModulePassManager().run(module, builder)
     code: bytes = machine.emit_object(module)
     return code
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Two processes may compile the same module; the last rename wins, and both files have the same bytes.
-
-    An unwritable cache costs time only.
-    """
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(data)
-        Path(file.name).replace(path)
 
 
 def call(address: int, *buffers: ctypes.Array[ctypes.c_uint64]) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from model.explore.kernel.search import call2, call3, hash_of, same
+from model.explore.kernel.search import CACHED, call2, call3, hash_of, same
 
 # The indices of `progress`, and the results of `grow`.
 HEAD, TAIL, STEPS, LEVEL_END, DEPTH = range(5)
@@ -24,7 +24,7 @@ DONE, PAUSED, FULL = range(3)
 UNSIGNED = np.uint64
 
 
-@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+@nb.njit(cache=CACHED, boundscheck=False)  # type: ignore[untyped-decorator]
 def enter(shape: Any, states: Any, count: int, table: Any) -> None:
     """Enters the numbers of all states, plus one, into an empty table; 0 marks a free slot."""
     words = len(shape)
@@ -36,7 +36,7 @@ def enter(shape: Any, states: Any, count: int, table: Any) -> None:
         table[np.int64(slot)] = number + 1
 
 
-@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+@nb.njit(cache=CACHED, boundscheck=False)  # type: ignore[untyped-decorator]
 def grow(
     shape: Any,
     expand: Any,
@@ -105,14 +105,14 @@ def grow(
     return outcome
 
 
-@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+@nb.njit(cache=CACHED, boundscheck=False)  # type: ignore[untyped-decorator]
 def evaluate(address: Any, states: Any, words: int, count: int, out: Any) -> None:
     """Calls a compiled function on every state; its results for state `s` are in row `s` of `out`."""
     for number in range(count):
         call2(address, states.ctypes.data + number * words * 8, out.ctypes.data + number * out.shape[1] * 8)
 
 
-@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+@nb.njit(cache=CACHED, boundscheck=False)  # type: ignore[untyped-decorator]
 def split(answers: Any, word: int, place: int, opening: Any, unmet: Any) -> int:
     """A goal's bits: `unmet` if its conclusion does not hold, `opening` if in addition its premise does; counts these."""
     count = 0
@@ -124,7 +124,7 @@ def split(answers: Any, word: int, place: int, opening: Any, unmet: Any) -> int:
     return count
 
 
-@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+@nb.njit(cache=CACHED, boundscheck=False)  # type: ignore[untyped-decorator]
 def fair_components(
     offsets: Any, targets: Any, labels: Any, fair: Any, opening: Any, unmet: Any, order: Any, low: Any, marked: Any
 ) -> int:
@@ -213,7 +213,7 @@ def fair_components(
     return found
 
 
-@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+@nb.njit(cache=CACHED, boundscheck=False)  # type: ignore[untyped-decorator]
 def way(offsets: Any, targets: Any, opening: Any, unmet: Any, ends: Any, via: Any, queue: Any) -> Any:
     """A shortest path from the initial state to an opening of the goal, and on through unmet states to one of the ends.
 

@@ -13,25 +13,36 @@ from __future__ import annotations
 
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba as nb
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from model.explore.kernel.compile import cache_folder
+from model import cache
+from model.explore.kernel.indices import (
+    BROKEN_STATE,
+    BROKEN_STEP,
+    DEPTH,
+    DONE,
+    FLAGGED,
+    FULL,
+    GATHERED,
+    HEAD,
+    LEVEL_END,
+    PAUSED,
+    STUCK,
+    TAIL,
+)
 
-nb.config.CACHE_DIR = str(cache_folder() / "numba")  # before the first function, since numba reads it once
-
-GATHERED = 1024
-"""Successors gathered before they are looked up."""
+if (own := cache.folder("numba")) is not None:  # before the first function, since numba reads it once
+    nb.config.CACHE_DIR = str(own)
+CACHED = own is not None
+"""Whether numba may keep code. It unpickles what it kept, so nobody else may write there."""
 
 AHEAD = 32
 """How many states in advance slots are prefetched when a table is filled."""
-
-# The indices of `progress`, and the results of `run`.
-HEAD, TAIL, LEVEL_END, DEPTH, FLAGGED = range(5)
-DONE, PAUSED, FULL, BROKEN_STATE, BROKEN_STEP, STUCK = range(6)
 
 UNSIGNED = np.uint64
 
@@ -98,7 +109,7 @@ def same(left: Any, at: int, right: Any, there: int, words: int) -> bool:
     return True
 
 
-@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+@nb.njit(boundscheck=False)  # type: ignore[untyped-decorator]
 def rehash(shape: Any, states: Any, count: int, table: Any) -> None:
     """Enters all states into an empty table."""
     words = len(shape)
@@ -115,7 +126,7 @@ def rehash(shape: Any, states: Any, count: int, table: Any) -> None:
             table[np.int64(slot) * words + word] = states[number * words + word]
 
 
-@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+@nb.njit(boundscheck=False)  # type: ignore[untyped-decorator]
 def run(
     shape: Any,
     expand: Any,
@@ -208,14 +219,14 @@ def run(
     return outcome
 
 
-@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+@nb.njit(boundscheck=False)  # type: ignore[untyped-decorator]
 def count_cut(cut: Any, states: Any, words: int, count: int, counts: Any) -> None:
     """Adds up the steps that are cut in the first states."""
     for number in range(count):
         call2(cut, states.ctypes.data + number * words * 8, counts.ctypes.data)
 
 
-@nb.njit(cache=True, boundscheck=False)  # type: ignore[untyped-decorator]
+@nb.njit(boundscheck=False)  # type: ignore[untyped-decorator]
 def predecessor(
     shape: Any, expand: Any, states: Any, start: int, end: int, target: Any, gathered: Any, counters: Any
 ) -> int:
@@ -227,3 +238,68 @@ def predecessor(
             if same(gathered, successor * words, target, 0, words):
                 return number
     return -1
+
+
+# ------------------------------------------------------------------------------------------------ without numba
+
+_WORDS, _NUMBER = types.CPointer(types.uint64), types.int64
+_INDICES = types.CPointer(types.int64)
+
+
+def module_for(words: int) -> Any:
+    """The functions of `searching`, as one LLVM module that needs nothing of numba.
+
+    In place of an array each takes its address and length. The number of words is a constant in it.
+    """
+    shape = (0,) * words
+
+    def run_(
+        expand: Any, check: Any, no_end: Any, states: Any, a: Any, table: Any, b: Any, gathered: Any, c: Any, hashes: Any, d: Any,
+        counters: Any, e: Any, progress: Any, f: Any, masks: Any, g: Any, first_seen: Any, h: Any, states_now: Any, states_max: Any,
+    ) -> Any:  # fmt: skip
+        return run(
+            shape, expand, check, no_end, nb.carray(states, a), nb.carray(table, b), nb.carray(gathered, c), nb.carray(hashes, d),
+            nb.carray(counters, e), nb.carray(progress, f), nb.carray(masks, g), nb.carray(first_seen, h), states_now, states_max,
+        )  # fmt: skip
+
+    def rehash_(states: Any, a: Any, count: Any, table: Any, b: Any) -> Any:
+        rehash(shape, nb.carray(states, a), count, nb.carray(table, b))
+
+    def predecessor_(
+        expand: Any,
+        states: Any,
+        a: Any,
+        start: Any,
+        end: Any,
+        target: Any,
+        b: Any,
+        gathered: Any,
+        c: Any,
+        counters: Any,
+        d: Any,
+    ) -> Any:
+        found, room = nb.carray(target, b), nb.carray(gathered, c)
+        return predecessor(shape, expand, nb.carray(states, a), start, end, found, room, nb.carray(counters, d))
+
+    def count_cut_(cut: Any, states: Any, a: Any, count: Any, counts: Any, b: Any) -> Any:
+        count_cut(cut, nb.carray(states, a), words, count, nb.carray(counts, b))
+
+    array, address = (_WORDS, _NUMBER), types.uint64
+    kinds = {
+        "run": (run_, (address,) * 3 + array * 5 + (_INDICES, _NUMBER, *array, _INDICES, _NUMBER, _NUMBER, _NUMBER)),
+        "rehash": (rehash_, (*array, _NUMBER, *array)),
+        "predecessor": (predecessor_, (address, *array, _NUMBER, _NUMBER, *array * 3)),
+        "count_cut": (count_cut_, (address, *array, _NUMBER, *array)),
+    }
+    whole = llvm.parse_assembly("")
+    for name, (function, signature) in kinds.items():
+        compiled = nb.njit(signature, boundscheck=False, no_cpython_wrapper=True)(function)
+        (overload,) = compiled.overloads.values()
+        module = llvm.parse_assembly(str(overload.library._final_module))
+        for each in (*module.functions, *module.global_variables):
+            if each.name == overload.fndesc.llvm_func_name:
+                each.name = name
+            elif not each.is_declaration:
+                each.linkage = "internal"
+        whole.link_in(module)
+    return whole

@@ -578,6 +578,14 @@ def test_the_end_of_input_ends_stepping(ondemand: Command) -> None:
     assert ondemand("step", stdin="restart h1").code == 0
 
 
+def test_step_names_the_steps_that_would_leave_the_bounds(ondemand: Command) -> None:
+    ended = ondemand("step", "--config", "two-hosts", stdin="restart h1\nl\nrestart h1\n")
+    assert ended.code == 2
+    assert "\n     restart(host=h1) would leave the bounds: Epoch > 1\n" in ended.out
+    said = "standard input, line 3: restart(host=h1) is not enabled: it would leave the bounds: Epoch > 1"
+    assert said in ended.err
+
+
 def test_a_broken_promise_is_told_at_its_step(ondemand: Command) -> None:
     ended = ondemand("step", "--variant", "reuses_a_version", stdin="place p1 h1\nplace p1 h2\n")
     assert ended.code == 1
@@ -750,10 +758,10 @@ def test_nothing_run_is_no_pass() -> None:
 
 
 def test_no_promise_is_proved_while_a_lemma_is_not() -> None:
-    found = Evidence(PROTOCOL, (), proof=proof(the_home_is_told="violated"))
+    found = Evidence(PROTOCOL, (), proof=proof(the_home_is_recorded="violated"))
     assert found.exit is Exit.VIOLATED
     assert {found.row(promise)[0] for promise in PROTOCOL.promises if not promise.lemma} == {"?"}
-    assert "Not proved: the_home_is_told" in printed(found)
+    assert "Not proved: the_home_is_recorded" in printed(found)
     assert "perhaps the proof lacks a lemma" in printed(found)
 
 

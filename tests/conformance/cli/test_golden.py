@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from conformance import configurations
 from conformance.data import files
 from conformance.documents import golden
 from conformance.evidence import lassos, variants
@@ -47,7 +48,7 @@ def test_a_configuration_that_does_not_hold_is_shown_with_its_counterexample(
     ondemand: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (variant,) = (variant for variant in PROTOCOL.variants if variant.name == "pushes_to_all")
-    found = refuted_by_exploration(variant, PROTOCOL, "two-hosts")
+    found = refuted_by_exploration(variant, PROTOCOL, configurations.find("two-hosts", PROTOCOL))
     monkeypatch.setattr(golden, "explore", lambda *_: found)
     ended = ondemand("golden", "counts", "on_demand")
     assert sentence(ended, "Writing counts of on-demand: about a minute") == (
@@ -55,6 +56,18 @@ def test_a_configuration_that_does_not_hold_is_shown_with_its_counterexample(
         "To see it again, run `ondemand explore --config late-messages`."
     )
     assert "A shortest counterexample, 4 steps:" in ended.err
+
+
+def test_counts_with_messages_that_may_not_be_forgotten_are_not_written(
+    ondemand: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.explore.explore.may_forget", lambda *_: False)
+    before = configurations.path_of("two-instances", PROTOCOLS[-1]).read_text(encoding="utf-8")
+    ended = ondemand("golden", "counts", "failover")
+    said = sentence(ended, golden.announcement(["counts"], [PROTOCOLS[-1]]))
+    assert "are not written: it is not proved of failover that spent messages can be forgotten" in said
+    assert said.endswith("To see what is not proved, run `ondemand prove --protocol failover`.")
+    assert configurations.path_of("two-instances", PROTOCOLS[-1]).read_text(encoding="utf-8") == before
 
 
 def test_a_variant_that_nothing_notices_is_named(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +96,6 @@ def test_a_variant_that_does_nothing_new_is_shown_with_its_counterexample(
 
 
 def test_a_variant_without_a_lasso_is_named(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lassos, "may_forget", lambda *_: True)
     monkeypatch.setattr(lassos, "live", lambda *_, **__: SimpleNamespace(outcomes=()))
     ended = ondemand("golden", "lassos", "failover")
     said = sentence(ended, golden.announcement(["lassos"], [PROTOCOLS[-1]]))

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from conformance.cli.check import faults_of
 from conformance.evidence import background_broker, gathering
 from conformance.evidence.gathering import Evidence
-from conformance.evidence.variants import refuted_by_exploration
 from conformance.mutation.faulty import cores_of
 from conformance.replay import replays
 from conformance.replay.lockstep import Replay
 from conformance.replay.lockstep import replay as replay_one
 from impl.cli.exits import Exit
-from spec.on_demand.protocol import PROTOCOL
 from tests.conformance.cli.test_commands import Command, Ended, no_broker, ondemand
 from tests.conformance.cli.test_specification import ondemand as ondemand_in
 from tests.conformance.cli.test_specification import own
@@ -89,9 +86,21 @@ def test_the_command_for_a_divergence_fails_again(ondemand: Command, monkeypatch
     assert f"{first[0]}, step {first[1]}: diverges from the specification" in again.out
 
 
+def test_a_step_that_needs_a_spent_message_is_not_forgotten(own: Path) -> None:
+    """An agent learns from a route to its former epoch. That route is spent, so a search that forgets would never see it taken."""
+    file = own / "spec" / "on_demand" / "aca.py"
+    text = file.read_text(encoding="utf-8")
+    rule = "when=[correct(host), epoch == _epoch_of(host), known(host, pod) < version],"
+    assert text.count(rule) == 1
+    file.write_text(text.replace(rule, "when=[correct(host), known(host, pod) < version],"), encoding="utf-8")
+    again = ondemand_in(own, "--spec", "spec", "explore", "--config", "late-messages", "--json", "-")
+    assert again.code == Exit.VIOLATED
+    found = json.loads(again.out)
+    assert (found["violated"], found["forgets"]) == ("applied_means_confirmed", False)
+
+
 def test_the_commands_for_a_broken_rule_in_an_own_specification_fail_again(own: Path) -> None:
-    """The broker takes entries of a deposed instance. Where spent messages are forgotten this cannot be seen, so `explore` would
-    not find it: a bounded run is offered."""
+    """The broker takes entries of a deposed instance. Where spent messages are forgotten this cannot be seen: they may not be."""
     file, rule = (
         own / "spec" / "failover" / "actions.py",
         "when=[term == fence(journal), ~entry(journal, version, decision)],",
@@ -101,26 +110,11 @@ def test_the_commands_for_a_broken_rule_in_an_own_specification_fail_again(own: 
     file.write_text(text.replace(rule, "when=[~entry(journal, version, decision)],"), encoding="utf-8")
     ended = ondemand_in(own, "--spec", "spec", "check", "--protocol", "failover")
     failed(ended, "╭─ a_deposed_instance_changes_nothing is broken ─", "1 broken promise, 1 unproved claim")
-    bounded, prove = offered(ended)
-    assert bounded == ["--spec", "spec", "bounded", "--config", "two-instances", "--steps", "5"]
-    again = ondemand_in(own, *bounded)
+    explore, prove = offered(ended)
+    assert explore == ["--spec", "spec", "explore", "--config", "two-instances"]
+    again = ondemand_in(own, *explore)
     assert again.code == Exit.VIOLATED
     assert "a_deposed_instance_changes_nothing is broken" in again.out
     again = ondemand_in(own, *prove)
     assert again.code == Exit.VIOLATED
     assert "not proved: versions_have_one_allocator by" in again.out
-
-
-def test_a_violation_that_the_commands_would_miss_is_offered_as_a_bounded_run() -> None:
-    """Where forgetting spent messages hides the violation, `explore` would not find it again."""
-    (variant,) = (variant for variant in PROTOCOL.variants if variant.name == "pushes_to_all")
-    exploration = refuted_by_exploration(variant, PROTOCOL, "two-hosts")
-    found = Evidence(PROTOCOL, ("two-hosts",), explorations=[exploration], reproducible=False)
-    line = "learns_only_on_demand is broken in two-hosts. To reproduce: ondemand {}"
-    for reproducible, command in (
-        (False, "bounded --config two-hosts --steps 4"),
-        (True, "explore --config two-hosts"),
-    ):
-        (fault, *_) = faults_of(replace(found, reproducible=reproducible), None)
-        assert fault.sentence == line.format(command)
-        assert [finding.again for finding in fault.findings] == [f"ondemand {command}"]

@@ -12,7 +12,7 @@ import pytest
 from conformance import configurations
 from conformance.evidence import lassos
 from conformance.evidence.gathering import Evidence, current_lassos, notice_lassos
-from conformance.evidence.lassos import Lasso, folder_of, hopes_of, may_forget, path_of, read_lassos
+from conformance.evidence.lassos import Lasso, folder_of, hopes_of, path_of, read_lassos
 from conformance.evidence.variants import breaking
 from conformance.protocols import PROTOCOLS
 from impl.cli.exits import Exit, Problem
@@ -20,6 +20,7 @@ from model.bad_input import BadInput
 from model.explore.live import live
 from model.explore.liveness import Liveness, never_asked
 from model.language import Protocol, Variant
+from model.proof.forgetting import may_forget
 from model.reference import itf
 from spec.on_demand.protocol import PROTOCOL
 
@@ -114,8 +115,8 @@ def test_no_lasso_is_a_fair_run_of_the_protocol_itself(protocol: Protocol) -> No
 
 
 def test_forgetting_is_proved_of_a_variant_before_it_is_relied_on() -> None:
-    assert may_forget(PROTOCOL, variant("waits_without_a_deadline"))
-    assert not may_forget(PROTOCOL, variant("counts_each_version_alone"))
+    assert may_forget(PROTOCOL.with_variant(variant("waits_without_a_deadline")))
+    assert not may_forget(PROTOCOL.with_variant(variant("counts_each_version_alone")))
 
 
 # ------------------------------------------------------------------------------------------------------ evidence

@@ -34,6 +34,12 @@ def kinds_in(protocol: Protocol) -> set[type]:
     return {type(part) for node in nodes for part in parts(node)}
 
 
+def saved(file: Path) -> Drawn:
+    """A protocol that was saved."""
+    source, toml = (file.with_suffix(end).read_text(encoding="utf-8") for end in (".py", ".toml"))
+    return Drawn.read(file.stem, source, toml)
+
+
 def test_engines_agree() -> None:
     found = agree(1, protocols=8)
     assert found.disagreement is None, found.disagreement
@@ -57,10 +63,14 @@ def test_tlc_agrees() -> None:
 
 @pytest.mark.parametrize("file", FOUND, ids=[file.stem for file in FOUND])
 def test_engines_agree_where_they_did_not(file: Path) -> None:
-    drawn = Drawn.read(
-        file.stem, file.read_text(encoding="utf-8"), file.with_suffix(".toml").read_text(encoding="utf-8")
-    )
-    assert differs(drawn) is None
+    assert differs(saved(file)) is None
+
+
+@pytest.mark.slow
+@needs_tlc
+@pytest.mark.parametrize("file", FOUND, ids=[file.stem for file in FOUND])
+def test_tlc_agrees_where_engines_did_not(file: Path) -> None:
+    assert differs(saved(file), {"tlc": tlc}) is None
 
 
 # ------------------------------------------------------------------------------------------------ what is drawn
@@ -100,6 +110,7 @@ def test_everything_else_of_the_language_is_drawn() -> None:
         "@two_state",
         "@always",
     ]
+    words += ["@deadlock_when", "environment=True"]
     assert [word for word in words if word not in text] == []
     assert any(each.world.get("only") for each in drawn)
     assert any(each.world.get("without") for each in drawn)

@@ -13,7 +13,7 @@ from conformance.evidence.variants import VariantCounterexample, read_variants, 
 from conformance.protocols import PROTOCOLS
 from model.bad_input import BadInput
 from model.explore.explore import explore
-from model.explore.kernel import search
+from model.explore.kernel import indices
 from model.language import Promise, Protocol, sometimes
 from model.language.terms import Formula
 from model.reference.configuration import Configuration
@@ -88,7 +88,7 @@ def test_every_variant_has_a_shortest_way_to_a_promise_that_it_names(
     variant = next(each_variant for each_variant in protocol.variants if each_variant.name == row.variant)
     promise = next(broken for broken in variant.breaks if broken.name == row.promise)
     assert isinstance(promise, Promise)
-    found = refuted_by_exploration(variant, protocol, row.config, promise)
+    found = refuted_by_exploration(variant, protocol, configurations.find(row.config, protocol), promise)
     assert (found.violated, found.verdict) == (row.promise, "violated")
     assert found.trace is not None
     assert len(found.trace.steps) == row.depth
@@ -103,7 +103,7 @@ def test_every_variant_has_a_shortest_way_to_a_promise_that_it_names(
 def test_a_bound_is_undecided() -> None:
     found = explore(PROTOCOL, configurations.find("two-hosts", PROTOCOL), states_max=1000)
     assert (found.verdict, found.complete) == ("undecided", False)
-    assert 1000 < found.distinct < 1000 + 2 * search.GATHERED
+    assert 1000 < found.distinct < 1000 + 2 * indices.GATHERED
 
 
 def test_what_is_reached_at_the_start_is_reached_at_depth_0() -> None:

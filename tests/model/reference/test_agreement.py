@@ -12,7 +12,7 @@ import pytest
 import z3
 
 from conformance import configurations
-from model.explore.explore import Kernel
+from model.explore.kernel.kernel import Kernel
 from model.language import Protocol, Symbol
 from model.language.terms import Apply, Enumeration, Formula, Individual, Value, Variable
 from model.language.transition import after

@@ -1,0 +1,84 @@
+"""Whether engines may forget spent messages: only if it is proved of this very statement that a spent message enables nothing.
+
+The proof is what `model.proof.prove` says about spent messages, from promises and lemmas that are all inductive for it.
+It is bounded by z3's own steps and not by time, so the answer is the same on every machine, and it is kept in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from model import cache
+from model.language import Eventuality, Promise, Protocol, Sometimes
+from model.language.checks import meaningless
+from model.language.terms import Node
+from model.language.transient import reads_sent
+
+KIND: Final = "forgetting"
+"""The folder of the cache."""
+
+STEPS_MAX: Final = 1_000_000
+"""Of z3, for one question: about half a second. Questions that are decided at all take a hundredth of it."""
+
+_ANSWERS: Final = {b"proved": True, b"not proved": False}
+
+_found: Final[dict[str, bool]] = {}
+"""What this process knows, whether or not it could write the cache."""
+
+Claimed = Promise | Sometimes | Eventuality
+
+
+def may_forget(protocol: Protocol, claims: Iterable[Claimed] = (), told: Callable[[], object] = lambda: None) -> bool:
+    """Whether it is proved that forgetting spent messages changes no verdict.
+
+    `claims`: what is asked, if it is not what the protocol promises. `told`: hears that a proof begins, which takes some seconds.
+    """
+    if not protocol.messages:
+        return True
+    own = {
+        *(promise for promise in protocol.promises if not promise.lemma),
+        *protocol.sometimes,
+        *protocol.eventualities,
+    }
+    if any(reads_sent(node) for claim in claims if claim not in own for node in _formulas(claim)):
+        return False
+    key = cache.key_of(KIND, protocol.digest())
+    if key not in _found:
+        known = _ANSWERS.get(cache.read(KIND, key) or b"")
+        if known is None:
+            told()
+            known = _is_proved(protocol)
+            _keep(key, known)
+        _found[key] = known
+    return _found[key]
+
+
+def note_proof(protocol: Protocol) -> None:
+    """Keeps that all claims of the protocol are proved, so that nobody proves them again."""
+    key = cache.key_of(KIND, protocol.digest())
+    _found[key] = True
+    _keep(key, True)
+
+
+def _keep(key: str, known: bool) -> None:
+    cache.write(KIND, key, next(word for word, answer in _ANSWERS.items() if answer is known))
+
+
+def _formulas(claim: Claimed) -> tuple[Node, ...]:
+    return (claim.premise, claim.conclusion) if isinstance(claim, Eventuality) else (claim.formula,)
+
+
+def _is_proved(protocol: Protocol) -> bool:
+    # z3 takes a while to load, and is not needed for what is known.
+    from model.proof.prove import Prover, questions_of
+
+    if any(meaningless(protocol)):
+        return False
+    prover = Prover(protocol, steps_max=STEPS_MAX)
+    return all(
+        prover.follows(question.action, question.goal, question.variables, question.given, question.initially)
+        == "holds"
+        for question in questions_of(protocol, protocol.actions, True)
+        if question.claim.kind != "two-state"  # no proof uses them
+    )
