@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
 from conformance.bindings.message_queue_decisions import AT_ONCE, DUE, MAY, OF_A_REVISION, SPONTANEOUS, TIMED
-from conformance.bindings.message_queue_names import MESSAGES, Naming, content, parts
+from conformance.bindings.message_queue_names import MESSAGES, Naming, content, kind_of, parts
 from conformance.bindings.message_queue_topics import Topics
 from conformance.bindings.observe import Difference, differing
 from conformance.replay.cores import Cores
@@ -36,14 +36,15 @@ from impl.message_queue.thresholds import Thresholds
 from impl.messages import (
     Accepted,
     Administrative,
+    CloseTopic,
     Confirmed,
     Declined,
     Deregistered,
     EndSubscription,
     Hello,
-    Kind,
     Message,
     Notice,
+    OpenTopic,
     Permit,
     Published,
     Push,
@@ -73,6 +74,9 @@ _RUNS: Final[WeakKeyDictionary[Target, Iterator[int]]] = WeakKeyDictionary()
 
 What other targets were used for before changes no name, and so no order in which a core goes through names.
 """
+
+TOPICS: Final = {("grpc", "opening"): OpenTopic, ("closing", "grpc"): CloseTopic}
+"""What DPM has the administration do to a VPC's topic, by the channel before and after."""
 
 AT_THE_TOPIC: Final = ("receive", "consume", "discard", "attach_unasked")
 
@@ -153,9 +157,10 @@ class MessageQueueDriver(Driver):
             wanted = parts(message.revision)
             if message.parts != wanted:
                 shown = f"{self.names.shown(message)}.content"
-                self.wrong = Difference(
-                    shown, content(message.revision).decode(), [p.data.decode() for p in message.parts]
+                expected, observed = (
+                    [f"{part.kind.value}: {part.data!r}" for part in revision] for revision in (wanted, message.parts)
                 )
+                self.wrong = Difference(shown, expected, observed)
 
     # ------------------------------------------------------------------------------------------------- observing
 
@@ -199,15 +204,26 @@ class MessageQueueDriver(Driver):
         }
         messages = (send.message for send in effects.sends)
         found = {self.names.said(message)[1] for message in messages if isinstance(message, Published)}
-        return (
-            None if found == by_topic else Difference("published", sorted(by_topic - found), sorted(found - by_topic))
-        )
+        if found != by_topic:
+            return Difference("published", sorted(by_topic - found), sorted(found - by_topic))
+        before, after = self._before.functions["channel"], expected.functions["channel"]
+        wanted = {
+            work(self.names.vpc(vpc))
+            for (vpc,), channel in after.items()
+            if (work := TOPICS.get((str(before[vpc,]), str(channel)))) is not None
+        }
+        done = {send.message for send in effects.sends if isinstance(send.message, OpenTopic | CloseTopic)}
+        if done == wanted:
+            return None
+        return Difference("topics", sorted(map(str, wanted - done)), sorted(map(str, done - wanted)))
 
     def _views(self, process: HeldProcess, state: State) -> Iterator[View]:
         core, vpcs = process.core, self.names.vpcs
         if process.name == "dpm":
             yield "hosts", sorted(self._hosts), core.hosts()
             yield "vpcs", sorted(vpcs.values()), core.vpcs()
+            for name, vpc in vpcs.items():
+                yield "asked", self._asked(name, state), core.asked(vpc)
             seen = process.observed()
             role: Any = process.role
             yield "stirred", [], sorted(self._changed(self._seen, seen) - role.looked_at)
@@ -223,6 +239,11 @@ class MessageQueueDriver(Driver):
             yield "heard", functions["heard"][host, name], core.heard(vpc)
         listening = sorted(vpcs[str(name)] for one, name in state.relations["listening"] if one == host)
         yield "consumers", listening, core.consumers()
+
+    def _asked(self, vpc: str, state: State) -> dict[str, Element]:
+        """The hosts that are asked to subscribe, with how often in a row."""
+        subscriptions, tries = state.functions["subscription"], state.functions["tries"]
+        return {str(host): tries[host, vpc] for host in self._hosts if subscriptions[host, vpc] == "asked"}
 
     def _changed(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
         """The VPCs of which something has changed, or of whose members something has."""
@@ -320,7 +341,7 @@ class MessageQueueDriver(Driver):
             case "change_rules":
                 revision = before.functions["rules"][(choices["vpc"],)]
                 assert isinstance(revision, int)
-                effects = core.revise(vpc, Kind.GROUP_RULES, content(revision + 1))
+                effects = core.revise(vpc, kind_of(revision + 1), content(revision + 1))
             case "regroup":
                 effects = core.regroup(vpc, choices["largest"])
             case "add_port" | "remove_port":

@@ -3,7 +3,7 @@
 | specification | implementation |
 |---|---|
 | VPC `red` | a VPC of a name that no other run has: topics stay at the broker |
-| a revision | a revision whose content is its number |
+| a revision | a revision whose content is its number, of another kind than the one before; the other kinds are as they were |
 | messages | classes of the same meaning; `applied` is `Confirmed` |
 """
 
@@ -42,9 +42,16 @@ def content(revision: Element) -> bytes:
     return f"revision {revision}".encode()
 
 
+def kind_of(revision: int) -> m.Kind:
+    """What a revision changes: the kinds take turns."""
+    kinds = list(m.Kind)
+    return kinds[revision % len(kinds)]
+
+
 def parts(revision: Element) -> tuple[m.Part, ...]:
-    """The same as messages carry it."""
-    return (m.Part(m.Kind.GROUP_RULES, content(revision)),)
+    """All that is shared then, as messages carry it."""
+    newest = {kind_of(number): content(number) for number in range(1, int(revision) + 1)}
+    return tuple(m.Part(kind, newest[kind]) for kind in m.Kind if kind in newest)
 
 
 class Naming:

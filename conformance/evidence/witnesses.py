@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from conformance.data.files import kept
 from conformance.evidence.mistakes import Mistake
@@ -21,6 +22,9 @@ from model.reference.interpreter import interpreter_of
 
 Firsts = Mapping[str, Mapping[str, int]]
 """By run, and then by witness: after how many steps it is reached first. A witness that the run does not reach is not there."""
+
+ALL: Final = "*"
+"""In the place of a run: every witness that there was when the file was written; a newer one cannot say less than it did."""
 
 
 def file_of(protocol: Protocol) -> Path:
@@ -50,7 +54,7 @@ def first(witness: Sometimes, vector: Vector) -> int | None:
 
 def firsts(protocol: Protocol, vectors: Sequence[Vector]) -> Firsts:
     """What these runs reach."""
-    found: dict[str, dict[str, int]] = {}
+    found: dict[str, dict[str, int]] = {ALL: {witness.name: 0 for witness in protocol.sometimes}}
     for vector in vectors:
         reached = ((witness.name, first(witness, vector)) for witness in protocol.sometimes)
         found[vector.name] = {name: number for name, number in reached if number is not None}
@@ -85,14 +89,15 @@ def earlier(mutant: Sometimes, witness: str, vectors: Sequence[Vector], pinned: 
 
 def weakened(pinned: Firsts, found: Firsts, protocol: Protocol) -> Iterator[str]:
     """A sentence for each witness that says less than it did: a run reaches it earlier, or it holds before any step."""
+    known = {*pinned, *pinned.get(ALL, {})}
     for run, reached in found.items():
         for name, number in reached.items():
             was = pinned.get(run, {}).get(name)
-            if run in pinned and (was is None or number < was):
+            if {run, name} <= known and (was is None or number < was):
                 before = "did not reach it" if was is None else f"reached it at step {was}"
                 yield f"{run}: {name} is reached at step {number} and the run {before}, so the witness says less than it did"
     for witness in protocol.sometimes:
-        runs = [reached[witness.name] for reached in found.values() if witness.name in reached]
+        runs = [reached[witness.name] for run, reached in found.items() if run != ALL and witness.name in reached]
         if runs and max(runs) == 0:
             yield f"{witness.name}: holds before any step in every run that reaches it, so it shows nothing"
 

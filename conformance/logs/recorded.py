@@ -95,6 +95,9 @@ class Recording(Driver):
             self._blame([f"nothing is written, although {process.name} changes or sends something"])
         return super()._done(process, effects)
 
+    def _is_nothing(self, process: HeldProcess, effects: Effects) -> bool:
+        return super()._is_nothing(process, effects) and not any(event.step in ACTIONS for event in effects.events)
+
     def _blame(self, faults: Sequence[str]) -> None:
         if faults and self._unlike is None:
             self._unlike = Difference(LINE, "as stated", faults[0])

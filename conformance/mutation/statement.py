@@ -33,6 +33,7 @@ from model.language.protocol import DEADLOCK
 from model.mutation.proof import MutantProver
 from model.mutation.rules import Mutant, mutants_of
 from model.mutation.switched import Switched
+from model.proof.forgetting import may_forget
 from model.reference.configuration import Configuration
 
 STATES_MAX: Final = 1_200_000
@@ -189,21 +190,25 @@ def _explore_all(protocol: Protocol, courses: Sequence[_Course]) -> None:
 def _explore(protocol: Protocol, configuration: Configuration, courses: Sequence[_Course]) -> set[str]:
     """Explores mutants in a configuration; what the protocol itself reaches there."""
     mutants = [course.mutant for course in courses]
+    undecided = [course.mutant.name for course in courses if isinstance(course.answers.get("proved"), Undecided)]
     asked = {
         "explored": code(STATEMENT),
         "of": protocol.digest(),
         "in": of_files([configurations.path_of(configuration.name, protocol)]),
         "mutants": [mutant.name for mutant in mutants],
+        "undecided": undecided,
     }
-    found = once(asked, lambda: _explored(protocol, configuration, mutants))
+    found = once(asked, lambda: _explored(protocol, configuration, mutants, undecided))
     for course, seen in zip(courses, found["mutants"], strict=True):
         _note(course, configuration.name, seen)
     return set(found["reached"])
 
 
-def _explored(protocol: Protocol, configuration: Configuration, mutants: Sequence[Mutant]) -> dict[str, Any]:
-    """What exploring finds of mutants, and what the protocol itself reaches."""
-    switched = Switched(protocol, configuration, mutants)
+def _explored(
+    protocol: Protocol, configuration: Configuration, mutants: Sequence[Mutant], undecided: Sequence[str]
+) -> dict[str, Any]:
+    """What exploring finds of mutants, and what the protocol itself reaches. `undecided`: those of which z3 decides nothing."""
+    switched = Switched(protocol, configuration, mutants, forget_spent=may_forget(protocol))
     stated = switched.unchanged()
     assert stated.verdict == "holds", f"{configuration.name}: {stated.violated or stated.verdict}"
     found: dict[str, dict[str, Any]] = {}
@@ -217,7 +222,9 @@ def _explored(protocol: Protocol, configuration: Configuration, mutants: Sequenc
         except UnconfirmedError:
             unseen.append(mutant)
             continue
-        if one.trace is not None and not switched.is_seen(mutant, one):
+        is_unseen = one.trace is not None and not switched.is_seen(mutant, one)
+        # A mutant that breaks a claim is noticed anyway, and one that breaks none may forget as the protocol does.
+        if is_unseen or (one.trace is None and mutant.name in undecided):
             unseen.append(mutant)
         else:
             found[mutant.name] = _seen(one, stated)

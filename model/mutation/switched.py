@@ -3,8 +3,9 @@
 The effects of all mutants count as possible, so one layout of states fits them all. Every action and every mutant is one compiled
 function; a search gets the addresses of those that it uses. Compiling a kernel for each mutant would take a hundred times as long.
 
-Spent messages are discarded, although this is proved sound only for the protocol itself. So the interpreter reruns every result
-without discarding any message; a mutant whose violation it does not confirm is explored again in a kernel that discards nothing.
+Spent messages are discarded if that is proved of the protocol itself, though it may be wrong for a mutant. So the interpreter
+reruns every violation without discarding any message; a mutant whose violation it does not confirm, and one of which nothing is
+proved, is explored again in a kernel that discards nothing.
 
 A mutant's fault often has no effect in a small configuration: its code equals that of the protocol itself, or of another mutant.
 Code that was explored completely without a violation is not explored again.
@@ -51,7 +52,7 @@ class Switched:
         configuration: Configuration,
         mutants: Sequence[Mutant],
         *,
-        forget_spent: bool = True,
+        forget_spent: bool,
     ) -> None:
         self._protocol = protocol
         self._configuration = replace(configuration, pinned={})

@@ -85,6 +85,7 @@ BENCH_USED_BY = ["conformance.bench.*", "conformance.cli.*"]
 Z3_USERS = {
     "model.proof.symbolic",
     "model.proof.prove",
+    "model.proof.used",
     "model.proof.finite_models",
     "model.proof.propositions",
     "model.proof.unrolled",

@@ -48,7 +48,9 @@ EQUIVALENT: Final = "the other promises and lemmas say what it leaves out"
 SAME: Final = "it has the same value wherever all promises and lemmas hold"
 
 STATES_MAX: Final = 150_000
-"""The states of a configuration that is explored to see whether its counts change: seconds, with a kernel for each mutant."""
+"""The states of a configuration that is explored to see whether its counts change, unless it is the smallest: seconds for each
+mutant, which has a kernel of its own.
+"""
 
 Engines = Mapping[str, Callable[[], Kill | None]]
 
@@ -190,8 +192,9 @@ def _unseen(protocol: Protocol, changed: Protocol, wrong: WrongRuns, lassos: Wro
 def _counted(changed: Protocol) -> Kill | None:
     """The first of the small configurations in which the counts of states are others, or something breaks."""
     small = [configurations.find(name, changed) for name in configurations.names(changed)]
-    for configuration in sorted(small, key=lambda each: each.pinned["distinct"]):
-        if configuration.pinned["distinct"] <= STATES_MAX:
+    smallest, *others = sorted(small, key=lambda each: each.pinned["distinct"])
+    for configuration in (smallest, *others):
+        if configuration is smallest or configuration.pinned["distinct"] <= STATES_MAX:
             found = explore(changed, configuration, states_max=2 * configuration.pinned["distinct"])
             if found.verdict != "holds":
                 return Kill(Check("pin", configuration.name), found.violated or "more states")

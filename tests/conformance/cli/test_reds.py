@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from conformance.cli.check import faults_of
 from conformance.evidence import background_broker, gathering
 from conformance.evidence.gathering import Evidence
 from conformance.mutation.faulty import cores_of
+from conformance.protocols import variant_of
 from conformance.replay import replays
 from conformance.replay.lockstep import Replay
 from conformance.replay.lockstep import replay as replay_one
@@ -66,6 +68,20 @@ def test_the_command_for_a_broken_eventuality_fails_again(ondemand: Command, mon
     again = ondemand(*live)
     assert again.code == Exit.VIOLATED
     assert "agents_are_met is broken" in again.out
+
+
+def test_the_command_for_a_promise_that_a_random_run_breaks_fails_again(ondemand: Command) -> None:
+    stated, variant = variant_of("sends_before_it_records")
+    found = Evidence(stated.with_variant(variant), ())
+    gathering._simulate(found, lambda what, done, total, word: None)
+    assert found.simulation is not None
+    (fault, *_) = faults_of(found, variant.name)
+    assert fault.failed == [found.simulation.violated]
+    (finding,) = fault.findings
+    assert fault.sentence.endswith(f"To reproduce: {finding.again}")
+    again = ondemand(*shlex.split(finding.again)[1:])
+    assert again.code == Exit.VIOLATED
+    assert f"{found.simulation.violated} is broken" in again.out
 
 
 def test_the_command_for_a_divergence_fails_again(ondemand: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,9 +145,9 @@ def test_an_eventuality_that_is_never_asked_is_not_green_unless_the_configuratio
 
 
 def test_what_others_of_several_configurations_may_show_is_told(ondemand_here: Command) -> None:
-    ended = ondemand_here("explore", "--config", "late-messages")
+    ended = ondemand_here("explore", "--config", "two-slots")
     assert ended.code == Exit.HOLDS
-    assert re.search(r"^Not reached here: .*a_pod_comes_back", ended.out, re.MULTILINE)
+    assert re.search(r"^Not reached here: .*a_stranger_reads", ended.out, re.MULTILINE)
     assert "Not taken here: " in ended.out
 
 

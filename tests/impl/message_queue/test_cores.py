@@ -399,6 +399,12 @@ def test_nobody_waits_for_a_host_that_is_deregistered(network: Network) -> None:
     assert network.seen("size", "red") == 3, "its ports are there until they are removed"
 
 
+def test_what_is_shared_may_have_the_most_bytes_and_not_one_more(network: Network) -> None:
+    network.perform(network.dpm.revise("red", Kind.SUBNET, bytes(PAYLOAD_BYTES_MAX)))
+    with pytest.raises(IllegalInput, match=f"{PAYLOAD_BYTES_MAX + 1} bytes, and {PAYLOAD_BYTES_MAX} are the most"):
+        network.dpm.revise("red", Kind.GROUP_RULES, b"x")
+
+
 def test_the_topic_goes_when_the_switch_back_is_complete(network: Network) -> None:
     large(network)
     network.remove("red", h1=2)

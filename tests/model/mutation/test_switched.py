@@ -32,7 +32,7 @@ def sample(configuration: Configuration) -> list[Mutant]:
 
 @pytest.fixture(scope="module")
 def switched(configuration: Configuration, sample: list[Mutant]) -> Switched:
-    return Switched(PROTOCOL, configuration, sample)
+    return Switched(PROTOCOL, configuration, sample, forget_spent=True)
 
 
 def explored_alone(mutant: Mutant, configuration: Configuration) -> Exploration:
@@ -84,14 +84,14 @@ def test_what_is_found_is_seen_by_the_interpreter(
 def test_configurations_without_an_action_have_none_of_its_mutants(configuration: Configuration) -> None:
     mutants = [mutant for mutant in mutants_of(PROTOCOL) if mutant.original.name in configuration.without]
     assert mutants
-    assert Switched(PROTOCOL, configuration, mutants).mutants == []
+    assert Switched(PROTOCOL, configuration, mutants, forget_spent=True).mutants == []
 
 
 def test_a_mutant_with_the_code_of_the_protocol_is_not_explored_again(configuration: Configuration) -> None:
     mutants = [
         each_mutant for each_mutant in mutants_of(PROTOCOL) if each_mutant.original.name not in configuration.without
     ][::10]
-    switched = Switched(PROTOCOL, configuration, mutants)
+    switched = Switched(PROTOCOL, configuration, mutants, forget_spent=True)
     stated = switched.unchanged()
     same = [each_mutant for each_mutant in mutants if switched.of(each_mutant, 10**6) is stated]
     assert 0 < len(same) < len(mutants)
@@ -104,7 +104,7 @@ def test_mutants_with_the_same_code_are_explored_once_unless_fewer_states_are_al
     configuration: Configuration,
 ) -> None:
     mutants = [mutant for mutant in mutants_of(PROTOCOL) if mutant.original.name not in configuration.without]
-    switched = Switched(PROTOCOL, configuration, mutants)
+    switched = Switched(PROTOCOL, configuration, mutants, forget_spent=True)
     found = {mutant.name: switched.of(mutant, 10**6) for mutant in mutants}
     unbroken = [item for item in found.values() if item.verdict == "holds"]
     assert len({id(item) for item in unbroken}) < len(unbroken)
@@ -116,5 +116,5 @@ def test_what_was_not_explored_to_the_end_is_explored_again(
     switched: Switched, configuration: Configuration, sample: list[Mutant]
 ) -> None:
     mutant = next(item for item in sample if switched.of(item, 10**6).verdict == "holds")
-    anew = Switched(PROTOCOL, configuration, [mutant])
+    anew = Switched(PROTOCOL, configuration, [mutant], forget_spent=True)
     assert [anew.of(mutant, states).verdict for states in (1, 10**6)] == ["undecided", "holds"]

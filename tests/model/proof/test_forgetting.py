@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from model.proof import forgetting
 from model.proof.forgetting import KIND, may_forget
 from model.proof.prove import Prover, prove
 from tests.toys.configurations import CHOICES, LOCK, LOCK_WORLD
-from tests.toys.lock import CLIENT, Client, Turn, holds, lend, promised, take, taken
+from tests.toys.lock import CLIENT, Client, Turn, holds, lend, promised, take, taken, used
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +101,34 @@ def test_a_violation_is_a_run_with_all_messages() -> None:
     assert found.forgets
     assert found.trace is not None
     assert found.trace.states[-1].relations["lend"]
+
+
+def of_use(claimed: Callable[[Client, Turn], Formula]) -> tuple[Promise, Protocol]:
+    """A promise about the steps that use the lock in a turn, and the toy with it."""
+    client, turn = Variable("client", Client), Variable("turn", Turn)
+    formula = implies(used(Client(client), Turn(turn)), claimed(Client(client), Turn(turn)))
+    made = Promise("two-state", False, (client, turn), formula.node, (), "")
+    object.__setattr__(made, "name", "of_use")
+    return made, replace(LOCK, promises=(*LOCK.promises, made))
+
+
+def test_what_a_step_lacks_when_spent_messages_are_forgotten_is_looked_at_again() -> None:
+    """A turn that is used was lent; that message is spent, so the search does not have it."""
+    true, protocol = of_use(lend)
+    assert may_forget(protocol)
+    found = explore(protocol, LOCK_WORLD, promises=[true], deadlocks=False)
+    assert (found.verdict, found.forgets) == ("holds", False)
+    false, protocol = of_use(lambda client, turn: lend(client, turn) & (turn == Turn.of(1)))
+    assert may_forget(protocol)
+    found = explore(protocol, LOCK_WORLD, promises=[false], deadlocks=False)
+    assert (found.violated, found.forgets) == ("of_use", False)
+
+
+def test_a_step_is_not_judged_by_what_is_forgotten() -> None:
+    wrong, protocol = of_use(lambda client, turn: ~lend(client, turn))
+    assert not may_forget(protocol)
+    found = explore(protocol, LOCK_WORLD, promises=[wrong], deadlocks=False)
+    assert (found.violated, found.forgets) == ("of_use", False)
 
 
 def test_counts_that_cannot_be_compared_are_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
