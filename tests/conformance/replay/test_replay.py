@@ -101,7 +101,7 @@ def test_vectors_cover_everything_that_they_have_to(vectors: Sequence[Vector]) -
 
 
 def test_every_variant_that_breaks_a_promise_has_a_negative_vector(vectors: Sequence[Vector]) -> None:
-    negative = {vector.name for vector in vectors if vector.diverges_at is not None}
+    negative = {vector.name.partition(".")[0] for vector in vectors if vector.diverges_at is not None}
     assert negative == {variant.name.replace("_", "-") for variant in breaking(PROTOCOL)}
 
 
