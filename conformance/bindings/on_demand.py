@@ -246,6 +246,9 @@ class OnDemandDriver(Driver):
             for speaker in ("", *self._hosts):
                 topic = topics.requests(speaker) if speaker else topics.GOAL_STATES
                 if self._may_say(speaker, message):
+                    if (speaker,) in removed:
+                        said = f"{kind} by {speaker}, which has left"
+                        yield UnauthorizedMessage(said, partial(tried, message, topic))
                     continue
                 answer = frozenset[Message]()
                 known = bool(speaker) and (speaker,) not in removed

@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 
 from conformance.replay.cores import Cores
 from impl.core import Effects, Send
-from impl.messages import Applied, Granted, Outcome, Pod, Reason, Refused, Report, Request, Route
+from impl.messages import Applied, Config, Granted, Outcome, Pod, Reason, Refused, Report, Request, Route
 from impl.on_demand.aca import Aca
 from impl.on_demand.dpm import Dpm
 from impl.on_demand.ncm import Ncm
@@ -100,12 +100,13 @@ class ForgetsWhoHasConfirmed(Ncm):
         return effects
 
 
-class AnswersWhoHasLeft(Ncm):
-    def _forget(self, host: str, registration: int) -> None:
-        epoch = self._greeted.get(host)
-        super()._forget(host, registration)
-        if epoch is not None:
-            self._greeted[host] = epoch
+class SendsToAHomeThatHasLeft(Ncm):
+    def _store(self, message: Config) -> Effects:
+        effects, home = super()._store(message), message.place
+        if home is None or home not in self.removed():
+            return effects
+        route = Send(f"inbox-{home}", Route(home, 1, message.pod, message.version, home), home)
+        return replace(effects, sends=(*effects.sends, route))
 
 
 class RefusesWhatIsPlaced(Ncm):
@@ -198,7 +199,7 @@ FAULTY: Final[Mapping[str, Cores | str]] = {
     "reports_without_waiting": "on_demand.ncm.Ncm._all_confirmed: another constant: 0 → 1",
     "tells_the_home_nothing": Cores(ncm=TellsTheHomeNothing),
     "forgets_who_has_confirmed": Cores(ncm=ForgetsWhoHasConfirmed),
-    "answers_who_has_left": Cores(ncm=AnswersWhoHasLeft),
+    "sends_to_a_home_that_has_left": Cores(ncm=SendsToAHomeThatHasLeft),
     "refuses_what_is_placed": Cores(ncm=RefusesWhatIsPlaced),
     "says_unknown_of_the_gone": Cores(ncm=SaysUnknownOfTheGone),
     "waits_for_the_home_only": Cores(ncm=WaitsForTheHomeOnly),

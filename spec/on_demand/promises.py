@@ -108,7 +108,7 @@ def starts_telling_tenants_only(host: Host, pod: Pod) -> Formula:
 
 @sometimes
 def a_host_that_has_left_asks(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
-    """A host that has left had asked before, and was not answered."""
+    """A request is in flight, of a host that has left."""
     return removed(host) & request.unspent(host, greeted(host), asked_by, source, destination)
 
 

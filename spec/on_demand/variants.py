@@ -189,12 +189,19 @@ def forgets_who_has_confirmed(host: Host, epoch: Epoch, pod: Pod, version: Versi
     return acknowledge.but(then=[told.remove(host, pod)])
 
 
-@variant(replaces=grant, breaks=[sends_to_the_told_only])
-def answers_who_has_left(
-    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
-) -> Step:
-    """A host that was deregistered is still answered."""
-    return grant.but(without=[~removed(host)])
+@variant(replaces=store, breaks=[sends_to_the_told_only])
+def sends_to_a_home_that_has_left(pod: Pod, version: Version) -> Step:
+    """A version is sent to its home even if that host was deregistered."""
+    return store.but(
+        then=[
+            for_each(
+                Host,
+                lambda host: route.send(host, greeted(host), pod, version).when(
+                    at(pod, version, host) & (greeted(host) > NEVER)
+                ),
+            )
+        ]
+    )
 
 
 @variant(replaces=refuse, breaks=[refuses_for_a_true_reason])

@@ -24,16 +24,12 @@ from spec.on_demand.protocol import PROTOCOL
 
 @pytest.fixture(scope="module")
 def vectors() -> list[Vector]:
-    """Some runs of each protocol."""
-    return [
-        item
-        for protocol in (PROTOCOL, QUEUE)
-        for item in [
-            read_vector
-            for read_vector in read_vectors([vectors_of(protocol)], protocol)
-            if read_vector.diverges_at is None
-        ][::4]
-    ]
+    """Some runs of each protocol, one with a host that has left among them."""
+    found: list[Vector] = []
+    for protocol in (PROTOCOL, QUEUE):
+        runs = [item for item in read_vectors([vectors_of(protocol)], protocol) if item.diverges_at is None]
+        found += [*runs[::4], *(item for item in runs if item.name == "who-has-left-is-not-answered")]
+    return found
 
 
 class BelievesThePayload(Ncm):
@@ -74,6 +70,16 @@ class ReadsOthersMail(Aca):
             self.host = own
 
 
+class AnswersWhoHasLeft(Ncm):
+    def answer(self, message: Request) -> Effects:
+        if message.host not in self.removed():
+            return super().answer(message)
+        self._greeted[message.host] = message.epoch
+        effects = super().answer(message)
+        del self._greeted[message.host]
+        return effects
+
+
 class ForgetsWhoTakesPart(Ncm):
     def hosts(self) -> list[str]:
         return []
@@ -112,6 +118,7 @@ class HasHeardNothing(MessageQueueAca):
         (Cores(ncm=TurnsDownSilently), "ncm: stranger (Request by "),
         (Cores(ncm=TurnsDownForAnotherReason), "ncm: stranger (Request by "),
         (Cores(ncm=RegistersTwice), "ncm: stranger (Registered again)"),
+        (Cores(ncm=AnswersWhoHasLeft), "ncm: stranger (Request by h1, which has left)"),
         (Cores(dpm=HearsTheLastReport), "dpm: stranger (Report of what has ended"),
         (Cores(aca=ReadsOthersMail), "h1: stranger ("),
         (Cores(ncm=ForgetsWhoTakesPart), "ncm: hosts"),
