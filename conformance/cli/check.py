@@ -375,11 +375,13 @@ def _weak(found: Evidence) -> Iterator[Fault]:
     for exploration in found.explorations:
         if exploration.verdict == "violated" and exploration.trace is None:
             name, protocol = exploration.configuration, base(found.protocol).name
-            pins = f"conformance/data/configurations/{protocol}/{name}.toml"
+            file = f"conformance/data/configurations/{protocol}/{name}.toml"
+            intended = f"say in {file} what it shows instead"
+            if exploration.violated.startswith("pinned"):
+                intended = f"pin the new counts in {file} with `{again(f'golden counts {protocol}')}`"
             yield _said(
-                f"{name}: {exploration.violated}; if the change is intended, pin the new counts in {pins} "
-                f"with `{again(f'golden counts {protocol}')}`.",
-                ("configuration with other counts", "configurations with other counts"),
+                f"{name}: {exploration.violated}; if the change is intended, {intended}.",
+                ("configuration with another result", "configurations with another result"),
                 [name],
             )
     if found.unnoticed:
@@ -391,6 +393,8 @@ def _weak(found: Evidence) -> Iterator[Fault]:
         )
     for item in found.unmet:
         yield _said(f"A scenario fails: {item}.", ("failing scenario", "failing scenarios"), [item])
+    for sentence in found.unshown:
+        yield _said(sentence, ("configuration with another result", "configurations with another result"), [sentence])
     for sentence in found.unreviewed:
         yield _said(sentence, ("difference from what was reviewed", "differences from what was reviewed"), [sentence])
     for names, never, kind in (

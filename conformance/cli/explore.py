@@ -11,11 +11,12 @@ from rich.markup import escape
 
 from conformance import configurations
 from conformance.cli.asked import Asked, asked_options, prove_forgetting, states_max_option
+from conformance.evidence.shown import shown, unreached, untaken, vacuous, without_promises
 from conformance.protocols import again
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.violation import finding_of, print_violation
 from impl.cli.console import listed, progress_bar
-from impl.cli.exits import EXIT_OF, worst
+from impl.cli.exits import EXIT_OF, Exit, worst
 from model.explore.explore import STATES_MAX, Exploration
 from model.explore.explore import explore as visit
 from model.language import Protocol
@@ -34,7 +35,8 @@ def explore(states_max: int, asked: Asked) -> int:
     """Visit every state of a bounded configuration, breadth first, and check every promise in each state.
 
     Without --config, all named configurations are explored. The first violation ends the exploration; its counterexample is a
-    shortest one in that configuration.
+    shortest one in that configuration. What must be reachable and no configuration reaches, and an action that is taken in none,
+    leave the result undecided: nothing was shown of them.
 
     \b
     Examples:
@@ -46,7 +48,7 @@ def explore(states_max: int, asked: Asked) -> int:
     console, over = asked.console, asked.over(configurations.names)
     found: list[Exploration] = []
     for name, protocol in over:
-        found.append(explored(name, protocol, states_max=states_max))
+        found.append(explored(name, protocol, states_max=states_max, stated=asked.variant is None))
         if found[-1].trace is not None:
             break
     print_explorations(found, console)
@@ -60,8 +62,10 @@ def explore(states_max: int, asked: Asked) -> int:
                 f"at depth {exploration.depth}; raise --states-max to go further.[/]",
                 highlight=False,
             )
-    ended = worst(EXIT_OF[exploration.verdict] for exploration in found)
+    empty = _vacuous(over, found, console)
+    ended = worst([*(EXIT_OF[exploration.verdict] for exploration in found), *([Exit.UNDECIDED] if empty else [])])
     result = Result("explore", ended, sum(exploration.seconds for exploration in found), sections=[section_of(found)])
+    result.findings += [Finding("explore", sentence, undecided=True) for sentence in empty]
     for (_, protocol), exploration in zip(over, found, strict=False):
         why = f"{exploration.said} {exploration.violated}".strip()
         source = source_of(exploration.violated, protocol)
@@ -70,8 +74,27 @@ def explore(states_max: int, asked: Asked) -> int:
     return asked.finish_each(result, found, len(over))
 
 
-def explored(name: str, protocol: Protocol, *, states_max: int = STATES_MAX) -> Exploration:
-    """One exploration with a progress bar."""
+def _vacuous(over: Sequence[tuple[str, Protocol]], found: Sequence[Exploration], console: Console) -> list[str]:
+    """What these explorations say nothing of, and no other named configuration can; what others may show is only told."""
+    sentences: list[str] = []
+    if len(found) < len(over) or any(exploration.verdict != "holds" for exploration in found):
+        return sentences
+    for protocol in dict.fromkeys(protocol for _, protocol in over):
+        own = [exploration for (_, of), exploration in zip(over, found, strict=True) if of is protocol]
+        if set(configurations.names(protocol)) <= {exploration.configuration for exploration in own}:
+            sentences += vacuous(protocol, own)
+        else:
+            sentences += without_promises(protocol)
+            for names, said in ((unreached(protocol, own), "reached"), (untaken(protocol, own), "taken")):
+                if names:
+                    console.print(f"Not {said} here: {listed(names)}.", highlight=False, soft_wrap=True)
+    for sentence in sentences:
+        console.print(f"[yellow]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
+    return sentences
+
+
+def explored(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, stated: bool = True) -> Exploration:
+    """One exploration with a progress bar. `stated`: without a variant, so it shows what the configuration is for."""
     configuration = configurations.find(name, protocol)
     expected = configuration.pinned.get("distinct") if prove_forgetting(protocol) else None
     with progress_bar(f"Exploring {configuration.name}") as progress:
@@ -80,7 +103,8 @@ def explored(name: str, protocol: Protocol, *, states_max: int = STATES_MAX) -> 
             rate = distinct / max(seconds, 1e-9) / 1e6
             progress(distinct, f"depth {depth}, {rate:.2f} M states/s", expected)
 
-        return visit(protocol, configuration, states_max=states_max, progress=tell)
+        found = visit(protocol, configuration, states_max=states_max, progress=tell)
+    return shown(found, protocol, configuration) if stated else found
 
 
 def print_explorations(found: Sequence[Exploration], console: Console) -> None:

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from conformance import configurations
 from conformance.cli.asked import Asked, asked_options, prove_forgetting, states_max_option
+from conformance.evidence.shown import not_asked
 from conformance.protocols import PROTOCOLS, again
 from conformance.report.result import Case, Finding, Result, Section
 from conformance.report.violation import print_lasso
@@ -66,10 +67,14 @@ def live(states_max: int, asked: Asked) -> int:
         if shown is not None and shown.lasso is not None:
             asked.keep(shown.eventuality.name, protocol, shown.lasso)
         occurred = any(outcome.occurred for liveness in own for outcome in liveness.outcomes)
-        # Unknown if one was stopped. A configuration of the user's own may exercise some eventualities only, but not none.
-        if shown is None and all(liveness.complete for liveness in own) and not (asked.configs and occurred):
-            idle += never_asked(own, protocol.eventualities)
-    for liveness in found:
+        whole = set(configurations.live_names(protocol)) <= {liveness.configuration for liveness in own}
+        # Unknown if one was stopped. What a configuration does not ask, another one may; but one that asks nothing says nothing.
+        if shown is None and all(liveness.complete for liveness in own) and (whole or not occurred):
+            decided_here = [outcome.eventuality for liveness in own for outcome in liveness.outcomes]
+            idle += never_asked(own, list(dict.fromkeys(decided_here)) if asked.configs else protocol.eventualities)
+    unshown: list[str] = []
+    for (name, protocol), liveness in zip(over, found, strict=False):
+        unshown += not_asked(liveness, configurations.find(name, protocol)) if asked.variant is None else []
         for outcome in liveness.outcomes:
             if outcome.ends_at_a_bound:
                 said = f"{outcome.eventuality.name}: {at_a_bound(liveness)}"
@@ -82,17 +87,21 @@ def live(states_max: int, asked: Asked) -> int:
             )
     if idle:
         console.print(
-            f"[yellow]Premise never true in any of these configurations: {listed(idle)}.[/]",
+            f"[yellow]Premise never true in any of these configurations: {listed(idle)}. Enlarge one, or correct the premise.[/]",
             highlight=False,
             soft_wrap=True,
         )
-    ended = worst([*(EXIT_OF[liveness.verdict] for liveness in found), *([Exit.UNDECIDED] if idle else [])])
+    for sentence in unshown:
+        console.print(f"[red]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
+    codes = [EXIT_OF[liveness.verdict] for liveness in found]
+    ended = worst([*codes, *([Exit.UNDECIDED] if idle else []), *([Exit.VIOLATED] if unshown else [])])
     result = Result("live", ended, sum(liveness.seconds for liveness in found))
     for (_, protocol), liveness in zip(over, found, strict=False):
         result.cases += _cases(liveness)
         result.findings += findings_of(liveness, protocol, asked.variant)
         result.sections.append(_section(liveness))
     result.findings += [Finding("live", f"its premise is never true: {name}", undecided=True) for name in idle]
+    result.findings += [Finding("live", sentence) for sentence in unshown]
     return asked.finish_each(result, found, len(over))
 
 

@@ -12,12 +12,14 @@ from rich.console import Console
 from conformance.mutation.claims import claim_tables
 from conformance.mutation.claims.claim_rows import KINDS
 from conformance.mutation.cores.loading import line_of
-from conformance.mutation.cores.rows import count_of, made_anew
+from conformance.mutation.cores.rows import count_of
+from conformance.mutation.cores.rows import made as made_of_cores
 from conformance.mutation.differences import differences
 from conformance.mutation.digests import changes
 from conformance.mutation.figures import REMEDY, Summary, path_of, summary_of
 from conformance.mutation.figures import read as read_summary
 from conformance.mutation.figures import write as write_summary
+from conformance.mutation.kept import Keeping
 from conformance.mutation.making import made
 from conformance.mutation.status import HALVES, held
 from conformance.mutation.table import (
@@ -64,7 +66,7 @@ from model.language import Protocol, Source
     "--check",
     "only_check",
     is_flag=True,
-    help="Write no checked-in file; exit with 1 if a summary is stale.",
+    help="Ask everything again, and write no checked-in file; exit with 1 if a summary is stale.",
 )
 @click.option("--shown", "only_shown", is_flag=True, help="Mutate nothing; print the checked-in summaries.")
 @json_option
@@ -87,7 +89,9 @@ def matrix(
     its source. It is killed if it diverges in lock-step from a vector, a run of a variant or a free run, or if the logs of a fleet
     of it do not fit the statement. A survivor fails the build unless it has a written reason.
 
-    The full tables are written to build/mutation; a summary of each is checked in. Both halves take about ten minutes.
+    The full tables are written to build/mutation; a summary of each is checked in. All of them take about ten minutes the first
+    time. Answers are kept in the user's cache folder by what they depend on, so only what changed is asked again; --check asks
+    everything again.
 
     \b
     Examples:
@@ -103,7 +107,7 @@ def matrix(
     if only_status:
         return int(_status(asked, console, json_file))
     started = time.perf_counter()
-    tables = [] if only_shown else _made(asked)
+    tables = [] if only_shown else _made(asked, Keeping(anew=only_check))
     summaries = _checked_in(asked) if only_shown else [summary_of(table, foot(table)) for table in tables]
     seconds = time.perf_counter() - started
     result, codes = Result("matrix", seconds=seconds), []
@@ -207,17 +211,17 @@ def _checked_in(asked: Asked) -> list[Summary]:
     return found
 
 
-def _made(asked: Asked) -> list[Matrix]:
+def _made(asked: Asked, keeping: Keeping) -> list[Matrix]:
     found = []
     if asked.get(STATEMENT):
         with progress_bar("Mutants of the statement") as progress:
-            found += made(asked[STATEMENT], lambda done, total: progress(done, "questions", total))
+            found += made(asked[STATEMENT], lambda done, total: progress(done, "questions", total), keeping)
     if asked.get(CLAIMS):
         with progress_bar("Mutants of the claims", len(KINDS) * len(asked[CLAIMS])) as progress:
-            found += claim_tables.made(asked[CLAIMS], progress)
+            found += claim_tables.made(asked[CLAIMS], progress, keeping)
     for protocol in asked.get(IMPLEMENTATION, ()):
         with progress_bar(f"Mutants of the cores of {protocol.name}", count_of(protocol)) as progress:
-            found.append(made_anew(protocol, progress))
+            found.append(made_of_cores(protocol, keeping, progress))
     return found
 
 

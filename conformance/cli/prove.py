@@ -13,11 +13,12 @@ from rich.table import Table
 
 from conformance import configurations
 from conformance.cli.asked import Asked, asked_options
+from conformance.evidence.shown import without_promises
 from conformance.protocols import again
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.trace_table import changes_between
 from impl.cli.console import MARKS, progress_bar
-from impl.cli.exits import EXIT_OF
+from impl.cli.exits import EXIT_OF, Exit, worst
 from model.language import Protocol
 from model.proof.prove import Claim, Proof
 from model.proof.prove import prove as prove_all
@@ -54,11 +55,16 @@ def prove(thorough: bool, asked: Asked) -> int:
             where = f"--protocol {protocol.name}" if configurations.names(protocol) else "--config FILE.toml"
             command = again("explore", variant) if variant else again(f"explore {where}")
             console.print(f"To look for a run from the initial state: {command}", highlight=False, soft_wrap=True)
+        for sentence in without_promises(protocol):
+            console.print(f"[yellow]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
+            result.findings.append(Finding("prove", sentence, undecided=True))
         result.cases += cases_of(proof, protocol)
         result.findings += findings_of(proof, protocol, variant)
         result.sections.append(section_of(proof, protocol))
         together = Proof([*together.claims, *proof.claims], together.seconds + proof.seconds)
-    result.exit, result.seconds = EXIT_OF[together.verdict], together.seconds
+    empty = any(without_promises(protocol) for protocol in asked.protocols)
+    result.exit = worst([EXIT_OF[together.verdict], *([Exit.UNDECIDED] if empty else [])])
+    result.seconds = together.seconds
     return asked.finish(result, together.as_json())
 
 

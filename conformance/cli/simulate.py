@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import click
+from rich.markup import escape
 
 from conformance import configurations
 from conformance.cli.asked import Asked, asked_options
+from conformance.evidence.shown import leaves_out, without_promises
 from conformance.protocols import again
 from conformance.report.result import Case, Finding, Result, source_of
 from conformance.report.violation import finding_of, print_violation
-from impl.cli.console import MARKS, progress_bar
-from impl.cli.exits import EXIT_OF
+from impl.cli.console import MARKS, listed, progress_bar
+from impl.cli.exits import EXIT_OF, Exit
 from model.machines.simulate import simulate as run
 from model.reference.cut import cut_sentence
 
@@ -69,7 +71,17 @@ def simulate(runs: int, steps: int, seed: int, asked: Asked) -> int:
     )
     if found.cut:
         console.print(f"In these runs {cut_sentence(found.cut, found.bounds)}", highlight=False, soft_wrap=True)
-    result = Result("simulate", EXIT_OF[found.verdict], found.seconds)
+    taken = [action.name for action in protocol.actions if not leaves_out(configuration, action.name)]
+    missing = [name for name in taken if name not in found.actions]
+    unseen = [claim.name for claim in protocol.sometimes if claim.name not in found.reached]
+    for names, said in ((missing, "taken"), (unseen, "reached")):
+        if names and found.trace is None:
+            console.print(f"Never {said} in these runs: {listed(names)}.", highlight=False, soft_wrap=True)
+    empty = without_promises(protocol) if found.verdict == "holds" else []
+    for sentence in empty:
+        console.print(f"[yellow]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
+    result = Result("simulate", Exit.UNDECIDED if empty else EXIT_OF[found.verdict], found.seconds)
+    result.findings += [Finding("simulate", sentence, undecided=True) for sentence in empty]
     result.figures.append(f"{found.runs:,} runs, {found.steps:,} steps in {found.configuration}")
     wrong = ""
     if found.trace is not None:

@@ -16,6 +16,7 @@ from conformance.evidence.background_broker import BrokerInBackground
 from conformance.evidence.lassos import Lasso, read_lassos
 from conformance.evidence.logs import is_logged, logged
 from conformance.evidence.reviewed import differences
+from conformance.evidence.shown import not_asked, shown, unreached, untaken
 from conformance.evidence.staleness import Part, earlier, stale
 from conformance.evidence.variants import shown_by, still_breaks
 from conformance.evidence.witnesses import firsts, read_witnesses, weakened
@@ -82,6 +83,8 @@ class Evidence:
     """Variants whose counterexamples no longer break anything, each with what it broke: that was weakened."""
     unmet: list[str] = field(default_factory=list)
     """Scenarios that do not do what they say, each with file and line."""
+    unshown: list[str] = field(default_factory=list)
+    """A sentence for each configuration whose fair runs do not show what it is for."""
     unreviewed: list[str] = field(default_factory=list)
     """A sentence for each declaration and configuration that is not as it was reviewed."""
     outdated: dict[Part, str] = field(default_factory=dict)
@@ -122,7 +125,7 @@ class Evidence:
         codes += [Exit.UNDECIDED] * (is_logged(self.protocol) and len(self.logs) < len(TARGETS))
         codes += [Exit.UNDECIDED] * bool(self.stale)
         codes += [Exit.VIOLATED] * bool(
-            self.unreached or self.unused or self.unnoticed or self.unmet or self.unreviewed
+            self.unreached or self.unused or self.unnoticed or self.unmet or self.unreviewed or self.unshown
         )
         codes += [code for code, _ in self.mutants.faults] if self.mutants else []
         return worst(codes)
@@ -159,13 +162,7 @@ class Evidence:
         """
         missing = []
         if self._explored_all():
-            inherited = self.protocol.extends.sometimes if self.protocol.extends else ()
-            reached = {name for exploration in self.explorations for name in exploration.reached}
-            missing += [
-                sometime.name
-                for sometime in self.protocol.sometimes
-                if sometime.name not in reached and sometime not in inherited
-            ]
+            missing += unreached(self.protocol, self.explorations)
         if self._decided_all():
             missing += never_asked(self.decisions, self.protocol.eventualities)
         return missing
@@ -173,11 +170,7 @@ class Evidence:
     @property
     def unused(self) -> list[str]:
         """Actions that no exploration took; empty if an exploration stopped early."""
-        if not self._explored_all():
-            return []
-        inherited = self.protocol.extends.actions if self.protocol.extends else ()
-        taken = {name for exploration in self.explorations for name in exploration.actions}
-        return [action.name for action in self.protocol.actions if action.name not in taken and action not in inherited]
+        return untaken(self.protocol, self.explorations) if self._explored_all() else []
 
     def row(self, promise: Promise) -> tuple[str, str, str, str]:
         """For a promise: the marks for proof, exploration, simulation and replay.
@@ -224,6 +217,7 @@ class Evidence:
             "unused": self.unused,
             "unnoticed": self.unnoticed,
             "unmet": self.unmet,
+            "unshown": self.unshown,
             "unreviewed": self.unreviewed,
             "mutants": self.mutants.as_json() if self.mutants else None,
             "verdict": verdict_of(self.exit),
@@ -411,18 +405,22 @@ def _explore(found: Evidence, name: str, told: Told, *, states_max: int = 200_00
             f"depth {depth}, {distinct / max(seconds, 1e-9) / 1e6:.1f} M states/s",
         )
 
-    found.explorations.append(explore(found.protocol, configuration, progress=tell, states_max=states_max))
+    explored = explore(found.protocol, configuration, progress=tell, states_max=states_max)
+    is_stated = found.protocol is base(found.protocol)
+    found.explorations.append(shown(explored, found.protocol, configuration) if is_stated else explored)
 
 
 def _decide(found: Evidence, name: str, told: Told, *, states_max: int = STATES_MAX) -> None:
-    found.decisions.append(
-        live(
-            found.protocol,
-            configurations.find(name, found.protocol),
-            states_max=states_max,
-            progress=lambda what, done, total: told(f"Deciding in {name}", done, total, what),
-        )
+    configuration = configurations.find(name, found.protocol)
+    decided = live(
+        found.protocol,
+        configuration,
+        states_max=states_max,
+        progress=lambda what, done, total: told(f"Deciding in {name}", done, total, what),
     )
+    found.decisions.append(decided)
+    if found.protocol is base(found.protocol):
+        found.unshown += not_asked(decided, configuration)
 
 
 def simulated_in(stated: Protocol) -> str:

@@ -26,7 +26,7 @@ from conformance import configurations
 from conformance.data.files import OWN, kept
 from conformance.protocols import again, base
 from impl.cli.exits import Exit, Problem
-from model.language import Action, Declaration, Definition, Lifecycle, Promise, Protocol, Sometimes
+from model.language import Action, DeadlockWhen, Declaration, Definition, Lifecycle, Promise, Protocol, Sometimes
 from model.language.actions import Alternatives
 from model.language.claims import Eventuality, Variant
 from model.language.declaration import content
@@ -38,7 +38,12 @@ from model.reference.configuration import Configuration
 
 DIGITS: Final = 16
 WIDTH: Final = 120
-KIND_OF: Final[Mapping[type, str]] = {Sometimes: "witness", Definition: "definition", Lifecycle: "definition"}
+KIND_OF: Final[Mapping[type, str]] = {
+    Sometimes: "witness",
+    Definition: "definition",
+    Lifecycle: "definition",
+    DeadlockWhen: "deadlock-condition",
+}
 """The words for kinds of declarations that differ from the name of the class."""
 
 OPENING: Final = """\
@@ -75,8 +80,8 @@ class Difference:
             what = "reads a definition that was changed since it was reviewed"
         else:
             what = "was weakened or changed since it was reviewed"
-        command = again(f"review {self.name}")
-        return f"The {self.kind} {self.name} {what} ({self.place}). If that is meant, review it and run `{command}`."
+        which, command = f"{self.kind.replace('-', ' ')} {self.name}", again(f"review {self.name}")
+        return f"The {which} {what} ({self.place}). If that is meant, review it and run `{command}`."
 
 
 def file_of(protocol: Protocol) -> Path:

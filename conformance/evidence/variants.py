@@ -27,6 +27,7 @@ from model.bad_input import BadInput
 from model.explore.explore import Exploration, explore
 from model.language import Promise, Protocol, Variant
 from model.proof.prove import Claim, prove
+from model.reference.configuration import Configuration
 from model.reference.interpreter import interpreter_of
 from model.reference.state import Trace
 
@@ -106,14 +107,14 @@ def violated_by(variant: Variant, protocol: Protocol) -> list[Claim]:
 
 
 def refuted_by_exploration(
-    variant: Variant, protocol: Protocol, config: str, promise: Promise | None = None
+    variant: Variant, protocol: Protocol, configuration: Configuration, promise: Promise | None = None
 ) -> Exploration:
     """Looks for a violation of a promise that the variant names, or of this one. No message is forgotten: for a variant that is not
     proved.
     """
     return explore(
         protocol.with_variant(variant),
-        configurations.find(config, protocol),
+        configuration,
         states_max=STATES_MAX,
         promises=promises_of(variant) if promise is None else [promise],
         sometimes=[],
@@ -155,7 +156,7 @@ def _shown(variant: Variant, promise: Promise, protocol: Protocol) -> tuple[str,
     for config in configurations.names(protocol):
         if config == configurations.BENCH:
             continue
-        trace = refuted_by_exploration(variant, protocol, config, promise).trace
+        trace = refuted_by_exploration(variant, protocol, configurations.find(config, protocol), promise).trace
         if trace is None:
             continue
         if first_difference(trace, variant, protocol) is None:

@@ -37,10 +37,10 @@ Inputs = Mapping[str, Mapping[str, str]]
 STATEMENT_BY: Final = "conformance.mutation.statement"
 ENGINES: Final = ("model.", "conformance.mutation.")
 CLAIMS_BY: Final = "conformance.mutation.claims.claim_rows"
-CORES_BY: Final = "conformance.mutation.cores.engines"
+CORES_BY: Final = "conformance.mutation.cores.rows"
 REPLAYS: Final = (
     *("conformance.replay.", "conformance.bindings.", "conformance.mutation.", "conformance.vectors."),
-    *("model.", "impl."),
+    *("conformance.logs.recorded.", "model.", "impl."),
 )
 LOGS_BY: Final = "conformance.mutation.logs"
 LOGS: Final = ("conformance.logs.", "impl.", "model.matching.")
@@ -55,7 +55,7 @@ def inputs_of_statement(protocol: Protocol) -> Inputs:
         "configurations": of_files(configurations.path_of(name, protocol) for name in configurations.names(protocol)),
     }
     if protocol.name in DRIVEN:
-        found["vectors"] = _together(_vectors(protocol))
+        found["vectors"] = of_vectors(protocol)
         found["logs"] = of_modules(modules(LOGS_BY, LOGS))
     return found
 
@@ -72,14 +72,19 @@ def inputs_of_claims(protocol: Protocol) -> Inputs:
 
 def inputs_of_cores(protocol: Protocol) -> Inputs:
     """What the table of the mutants of a protocol's cores depends on."""
-    cores = [_file_of(module) for module in MODULES[protocol.name]]
+    cores = [file_of(module) for module in MODULES[protocol.name]]
     return {
         "statement": {"": protocol.digest()[:DIGITS]},
         "cores": of_modules(path for path in cores if path is not None),
-        "vectors": _together(_vectors(protocol)),
+        "vectors": of_vectors(protocol),
         "replays": of_modules(modules(CORES_BY, REPLAYS)),
         "logs": of_modules(modules(LOGS_BY, LOGS)),
     }
+
+
+def of_vectors(protocol: Protocol) -> dict[str, str]:
+    """The digest of the vectors."""
+    return _together(_vectors(protocol))
 
 
 def _vectors(protocol: Protocol) -> Iterator[Path]:
@@ -104,7 +109,7 @@ def modules(start: str, followed: tuple[str, ...]) -> list[Path]:
     waiting = [start]
     while waiting:
         name = waiting.pop()
-        path = _file_of(name)
+        path = file_of(name)
         if name in found or path is None:
             continue
         found[name] = path
@@ -122,7 +127,8 @@ def _imported(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _file_of(module: str) -> Path | None:
+def file_of(module: str) -> Path | None:
+    """The file of a module; none: it is not ours."""
     path = ROOT.joinpath(*module.split("."))
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.exists()), None)
 

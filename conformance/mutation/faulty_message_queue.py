@@ -88,6 +88,11 @@ class ForgetsThatItUnsubscribed(MessageQueueDpm):
         return replace(effects, sends=(*effects.sends, Send(ADMINISTRATION, EndSubscription(host, vpc))))
 
 
+class FailsWhatAllHaveConfirmed(MessageQueueDpm):
+    def may_report_failed(self, vpc: str, revision: int) -> bool:
+        return self._is_open(vpc, revision)
+
+
 class AcknowledgesWhateverComes(MessageQueueAca):
     def may_acknowledge(self, message: Shared) -> bool:
         return True
@@ -127,12 +132,16 @@ FAULTY: Final[Mapping[str, Cores | str]] = {
     "acknowledges_whatever_comes": Cores(message_queue_aca=AcknowledgesWhateverComes),
     "takes_any_answer": Cores(message_queue_dpm=TakesAnyAnswer),
     "publishes_while_somebody_leaves": Cores(message_queue_dpm=PublishesWhileSomebodyLeaves),
+    "fails_what_all_have_confirmed": Cores(message_queue_dpm=FailsWhatAllHaveConfirmed),
     "pushes_to_nobody_on_the_topic": (
         "message_queue.decisions.Decisions.publish: drop a send: "
         "(published, *self._pushes(vpc, self._sent_beside(vpc))) → (published,)"
     ),
     "pushes_to_all_hosts": (
         "message_queue.rules.Rules._is_member: drop a conjunct: self._cache.member(host, vpc).ports > 0 → nothing"
+    ),
+    "remembers_who_could_not_subscribe": (
+        "message_queue.decisions.Decisions.open_topic: another constant: False → True"
     ),
     "sends_the_next_revision": "message_queue.rules.Rules._next_revision: another constant: 1 → 2",
     "applies_without_confirming_it": (
@@ -156,6 +165,7 @@ WITHOUT: Final[Mapping[str, str]] = {
     "leaves_far_too_late": "a core with other thresholds for leaving; has_no_hysteresis changes the same rule",
     "never_unsubscribes": "nobody does it: a run in which somebody must is no vector's",
     "has_no_fallback": "nobody does it: a run in which somebody must is no vector's",
+    "reports_the_newest_revision_only": "nobody does it: a run in which somebody must is no vector's",
     "waits_for_the_dead": "nobody does it: a run in which somebody must is no vector's",
 }
 """Variants without a faulty, each with the reason."""

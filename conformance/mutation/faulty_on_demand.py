@@ -87,6 +87,53 @@ class GrantsTheNextVersion(Ncm):
         return replace(effects, sends=sends)
 
 
+class TellsTheHomeNothing(Ncm):
+    def _told_by_storing(self, place: str | None) -> str | None:
+        return None
+
+
+class ForgetsWhoHasConfirmed(Ncm):
+    def confirm(self, message: Applied) -> Effects:
+        effects = super().confirm(message)
+        if effects.record is not None:
+            self._told.discard((message.host, message.pod))
+        return effects
+
+
+class AnswersWhoHasLeft(Ncm):
+    def _forget(self, host: str, registration: int) -> None:
+        epoch = self._greeted.get(host)
+        super()._forget(host, registration)
+        if epoch is not None:
+            self._greeted[host] = epoch
+
+
+class RefusesWhatIsPlaced(Ncm):
+    def _refusal(self, message: Request) -> Reason | None:
+        return super()._refusal(message) or Reason.GONE
+
+
+class SaysUnknownOfTheGone(Ncm):
+    def _refusal(self, message: Request) -> Reason | None:
+        reason = super()._refusal(message)
+        return Reason.UNKNOWN if reason is Reason.GONE else reason
+
+
+class WaitsForTheHomeOnly(Ncm):
+    def _concerned(self, pod: Pod, place: str | None) -> list[str]:
+        return [place] if place is not None and place in self._greeted else []
+
+    def _sent_to(self, pod: Pod, place: str | None) -> list[str]:
+        return super()._concerned(pod, place)
+
+
+class FailsAtOnce(Ncm):
+    def report_failed(self, pod: Pod, version: int) -> Effects:
+        if (pod, version) not in self.pending():
+            return super().report_failed(pod, version)
+        return self._end(pod, version, Outcome.FAILED)
+
+
 class ForgetsOnEvicting(Aca):
     def _forget_evicted(self, pod: Pod) -> None:
         del self._known[pod]
@@ -149,6 +196,13 @@ FAULTY: Final[Mapping[str, Cores | str]] = {
     "ignores_a_restart": Cores(ncm=IgnoresARestart),
     "pushes_to_all": Cores(ncm=PushesToAll),
     "reports_without_waiting": "on_demand.ncm.Ncm._all_confirmed: another constant: 0 → 1",
+    "tells_the_home_nothing": Cores(ncm=TellsTheHomeNothing),
+    "forgets_who_has_confirmed": Cores(ncm=ForgetsWhoHasConfirmed),
+    "answers_who_has_left": Cores(ncm=AnswersWhoHasLeft),
+    "refuses_what_is_placed": Cores(ncm=RefusesWhatIsPlaced),
+    "says_unknown_of_the_gone": Cores(ncm=SaysUnknownOfTheGone),
+    "waits_for_the_home_only": Cores(ncm=WaitsForTheHomeOnly),
+    "fails_at_once": Cores(ncm=FailsAtOnce),
     "learns_the_older": (
         "on_demand.aca.Aca._learn: drop a condition: if not self._is_newer(message.pod, message.version): → nothing"
     ),
@@ -169,6 +223,7 @@ FAULTY: Final[Mapping[str, Cores | str]] = {
     "releases_again": "on_demand.aca.Aca._done_with: drop a statement: del self._waiting[request] → nothing",
     "reuses_a_version": "on_demand.dpm.Dpm._next_version: drop an operand: self.latest(pod) + 1 → 1",
     "delivers_without_a_route": Cores(aca=DeliversWithoutARoute),
+    "asks_for_another": "on_demand.aca.Aca.packet: drop a condition: if not self._is_local(source): → nothing",
     "takes_every_report_for_done": Cores(dpm=TakesEveryReportForDone),
     "remembers_over_a_restart": Cores(aca=RemembersOverARestart),
 }

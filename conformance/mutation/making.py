@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, Final
 
 from conformance.mutation.digests import inputs_of_statement
+from conformance.mutation.kept import Keeping
 from conformance.mutation.processes import processes
 from conformance.mutation.statement import STAGES, batches, checks_of, engines_of, rows_of
 from conformance.mutation.table import STATEMENT, Matrix, Row
@@ -24,13 +25,13 @@ _counted: Any = None
 """In a process of a batch: what is done, counted over all processes."""
 
 
-def made(protocols: Sequence[Protocol], progress: Progress) -> list[Matrix]:
-    """The mutation tables of statements, made again."""
+def made(protocols: Sequence[Protocol], progress: Progress, keeping: Keeping) -> list[Matrix]:
+    """The mutation tables of statements."""
     tasks = [(protocol.name, number) for protocol in protocols for number in range(len(batches(protocol)))]
     total = STAGES * sum(len(batch) for protocol in protocols for batch in batches(protocol))
     rows: dict[tuple[str, int], list[Row]] = {}
     counted = multiprocessing.get_context("spawn").Value("l", 0)
-    with processes(_begin, (counted,), tasks_max=1) as pool:
+    with processes(keeping, _begin, (counted,), tasks_max=1) as pool:
         # The largest first, so that at the end no process waits long for another one.
         by_size = sorted(tasks, key=lambda task: -len(batches(named(task[0]))[task[1]]))
         running: dict[Future[list[Row]], tuple[str, int]] = {pool.submit(_batch, *task): task for task in by_size}

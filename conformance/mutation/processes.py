@@ -9,12 +9,18 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from conformance.mutation.kept import Keeping, keep
+
 
 @contextmanager
 def processes(
-    begin: Callable[..., None] | None = None, given: tuple[Any, ...] = (), *, tasks_max: int | None = None
+    keeping: Keeping,
+    begin: Callable[..., None] | None = None,
+    given: tuple[Any, ...] = (),
+    *,
+    tasks_max: int | None = None,
 ) -> Iterator[ProcessPoolExecutor]:
-    """As many new processes as there are cores, in which sets are iterated over in a fixed order.
+    """As many new processes as there are cores, in which answers are kept, and sets are iterated over in a fixed order.
 
     `begin`: what each does first, with what is given. `tasks_max`: after so many tasks a process ends, and another one is started.
     """
@@ -22,10 +28,16 @@ def processes(
     with (
         _same_hashes(),
         ProcessPoolExecutor(
-            os.cpu_count(), context, initializer=begin, initargs=given, max_tasks_per_child=tasks_max
+            os.cpu_count(), context, initializer=_begin, initargs=(keeping, begin, given), max_tasks_per_child=tasks_max
         ) as pool,
     ):
         yield pool
+
+
+def _begin(keeping: Keeping, begin: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
+    keep(keeping)
+    if begin is not None:
+        begin(*given)
 
 
 @contextmanager

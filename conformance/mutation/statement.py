@@ -14,14 +14,17 @@ the number of cores, and in whatever order batches end. The engines, in the orde
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from typing import Any, Final
 
 from conformance import configurations
-from conformance.mutation.logs import Logs, logs_of
-from conformance.mutation.table import Answer, Check, Kill, Row, Undecided
+from conformance.mutation.digests import of_files, of_vectors
+from conformance.mutation.kept import LOGS, STATEMENT, VECTORS, code, once
+from conformance.mutation.logs import logs_of
+from conformance.mutation.table import Answer, Check, Kill, Row, Undecided, answer_json, answer_of
 from conformance.mutation.vectors import Vectors
 from conformance.protocols import DRIVEN
 from model.explore.explore import Exploration, UnconfirmedError
@@ -123,37 +126,40 @@ def checks_of(protocol: Protocol) -> list[Check]:
 def rows_of(protocol: Protocol, mutants: Sequence[Mutant], told: Told) -> list[Row]:
     """The verdicts of every engine on some mutants."""
     courses = [_Course(mutant) for mutant in mutants]
-    with logs_of(protocol) if protocol.name in DRIVEN else nullcontext() as logs:
-        _ask_of_each(protocol, courses, logs, told)
+    with ExitStack() as opened:
+        _ask_of_each(protocol, courses, opened, told)
     _explore_all(protocol, [course for course in courses if not course.equivalent])
     for course in courses:
         told(course.mutant.name)
     return [course.row() for course in courses]
 
 
-def _ask_of_each(protocol: Protocol, courses: Sequence[_Course], logs: Logs | None, told: Told) -> None:
-    """Asks the engines that need only one mutant at a time."""
-    prover = MutantProver(protocol)
-    vectors = Vectors(protocol) if protocol.name in DRIVEN else None
+def _ask_of_each(protocol: Protocol, courses: Sequence[_Course], opened: ExitStack, told: Told) -> None:
+    """Asks the engines that need only one mutant at a time. What they need is prepared when the first answer is not kept."""
+    prover, vectors = cache(lambda: MutantProver(protocol)), cache(lambda: Vectors(protocol))
+    logs = cache(lambda: opened.enter_context(logs_of(protocol)))
     for course in courses:
-        _prove(course, prover)
-        if vectors is not None and not course.equivalent:
-            course.answers["replayed"] = vectors.noticed(course.mutant) or "survives"
-        if logs is not None and not course.equivalent:
-            course.answers["logged"] = logs.noticed(course.mutant)
-        told(course.mutant.name)
+        mutant = course.mutant
+        about = {"of": protocol.digest(), "mutant": mutant.name}
+        _prove(course, once({"proved": code(STATEMENT), **about}, lambda: asdict(prover().ask(mutant))))  # noqa: B023 - asked at once
+        if protocol.name in DRIVEN and not course.equivalent:
+            asked = {"replayed": code(VECTORS), "vectors": of_vectors(protocol), **about}
+            answer = once(asked, lambda: answer_json(vectors().noticed(mutant) or "survives"))  # noqa: B023
+            course.answers["replayed"] = answer_of(answer)
+            answer = once({"logged": code(LOGS), **about}, lambda: answer_json(logs().noticed(mutant)))  # noqa: B023
+            course.answers["logged"] = answer_of(answer)
+        told(mutant.name)
 
 
-def _prove(course: _Course, prover: MutantProver) -> None:
-    found = prover.ask(course.mutant)
-    if found.broken:
-        first, *also = (Check(kind, name) for kind, name in found.broken)
+def _prove(course: _Course, found: Mapping[str, Any]) -> None:
+    if found["broken"]:
+        first, *also = (Check(kind, name) for kind, name in found["broken"])
         course.answers["proved"] = Kill(first, also=tuple(also))
-    elif found.undecided:
-        course.answers["proved"] = Undecided(", ".join(found.undecided))
+    elif found["undecided"]:
+        course.answers["proved"] = Undecided(", ".join(found["undecided"]))
     else:
         course.answers["proved"] = "survives"
-        course.equivalent = found.equivalent
+        course.equivalent = found["equivalent"]
 
 
 # ----------------------------------------------------------------------------------------------------- exploring
@@ -184,45 +190,76 @@ def _explore_all(protocol: Protocol, courses: Sequence[_Course]) -> None:
 def _explore(protocol: Protocol, configuration: Configuration, courses: Sequence[_Course]) -> set[str]:
     """Explores mutants in a configuration; what the protocol itself reaches there."""
     mutants = [course.mutant for course in courses]
+    doubtful = [course.mutant.name for course in courses if isinstance(course.answers.get("proved"), Undecided)]
+    asked = {
+        "explored": code(STATEMENT),
+        "of": protocol.digest(),
+        "in": of_files([configurations.path_of(configuration.name, protocol)]),
+        "mutants": [mutant.name for mutant in mutants],
+        "doubtful": doubtful,
+    }
+    found = once(asked, lambda: _explored(protocol, configuration, mutants, doubtful))
+    for course, seen in zip(courses, found["mutants"], strict=True):
+        _note(course, configuration.name, seen)
+    return set(found["reached"])
+
+
+def _explored(
+    protocol: Protocol, configuration: Configuration, mutants: Sequence[Mutant], doubtful: Sequence[str]
+) -> dict[str, Any]:
+    """What exploring finds of mutants, and what the protocol itself reaches.
+
+    `doubtful`: those of which nothing is proved, so that they may not forget. One that breaks a claim is noticed anyway, and one
+    that breaks none may forget as the protocol does.
+    """
     switched = Switched(protocol, configuration, mutants, forget_spent=may_forget(protocol))
     stated = switched.unchanged()
     assert stated.verdict == "holds", f"{configuration.name}: {stated.violated or stated.verdict}"
+    found: dict[str, dict[str, Any]] = {}
     unseen = []
-    for course in courses:
-        if course.mutant not in switched.mutants:
-            course.reached |= set(stated.reached)
+    for mutant in mutants:
+        if mutant not in switched.mutants:
+            found[mutant.name] = {"reached": list(stated.reached)}
             continue
         try:
-            found = switched.of(course.mutant, 2 * stated.distinct)
+            one = switched.of(mutant, 2 * stated.distinct)
         except UnconfirmedError:
-            unseen.append(course)
+            unseen.append(mutant)
             continue
-        is_unseen = found.trace is not None and not switched.is_seen(course.mutant, found)
-        # A mutant that breaks a claim is noticed anyway, and one that breaks none may forget as the protocol does.
-        if is_unseen or (found.trace is None and isinstance(course.answers.get("proved"), Undecided)):
-            unseen.append(course)
+        is_sure = mutant.name not in doubtful if one.trace is None else switched.is_seen(mutant, one)
+        if not is_sure:
+            unseen.append(mutant)
         else:
-            _note(course, found, stated)
+            found[mutant.name] = _seen(one, stated)
     if unseen:
         # What was forgotten could still be needed, so what was found says nothing.
-        whole = Switched(protocol, configuration, [course.mutant for course in unseen], forget_spent=False)
-        for course in unseen:
-            _note(course, whole.of(course.mutant, UNFORGOTTEN_MAX), None)
-    return set(stated.reached)
+        whole = Switched(protocol, configuration, unseen, forget_spent=False)
+        found |= {mutant.name: _seen(whole.of(mutant, UNFORGOTTEN_MAX), None) for mutant in unseen}
+    return {"reached": list(stated.reached), "mutants": [found[mutant.name] for mutant in mutants]}
 
 
-def _note(course: _Course, found: Exploration, stated: Exploration | None) -> None:
-    """Writes down what exploring found of a mutant; `stated`: and of the protocol itself, if that is to be compared."""
-    course.reached |= set(found.reached)
+def _seen(found: Exploration, stated: Exploration | None) -> dict[str, Any]:
+    """What exploring found of a mutant; `stated`: and of the protocol itself, if that is to be compared."""
+    seen: dict[str, Any] = {"reached": list(found.reached)}
     if found.trace is not None:
-        check = Check(DEADLOCK if found.violated == DEADLOCK else "promise", found.violated)
-        course.answers["explored"] = Kill(check, found.configuration, len(found.trace.steps))
+        return seen | {"violated": found.violated, "depth": len(found.trace.steps)}
+    differs = _first_count(found, stated) if stated is not None and _counts(found) != _counts(stated) else ""
+    return seen | {"complete": found.complete, "differs": differs}
+
+
+def _note(course: _Course, configuration: str, seen: Mapping[str, Any]) -> None:
+    """Writes down what exploring found of a mutant in a configuration."""
+    course.reached |= set(seen["reached"])
+    violated = seen.get("violated")
+    if violated is not None:
+        check = Check(DEADLOCK if violated == DEADLOCK else "promise", violated)
+        course.answers["explored"] = Kill(check, configuration, seen["depth"])
         return
-    if not found.complete:
-        course.unfinished.append(found.configuration)
-    if stated is not None and _counts(found) != _counts(stated):
-        course.changed.append(Check("pin", found.configuration))
-        course.first_changed = course.first_changed or _first_count(found, stated)
+    if not seen.get("complete", True):
+        course.unfinished.append(configuration)
+    if seen.get("differs"):
+        course.changed.append(Check("pin", configuration))
+        course.first_changed = course.first_changed or seen["differs"]
 
 
 def _counts(found: Exploration) -> dict[str, int]:

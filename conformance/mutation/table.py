@@ -266,11 +266,12 @@ def _grouped(checks: Iterable[Check]) -> dict[str, list[str]]:
 def row_json(row: Row) -> dict[str, Any]:
     """A row in the form of the file."""
     given: dict[str, Any] = {"name": row.name, "of": row.of, "rule": row.rule}
-    given |= {"answers": {engine: _answer_json(answer) for engine, answer in row.answers.items()}}
+    given |= {"answers": {engine: answer_json(answer) for engine, answer in row.answers.items()}}
     return given | ({"equivalent": row.equivalent} if row.equivalent else {})
 
 
-def _answer_json(answer: Answer) -> Any:
+def answer_json(answer: Answer) -> Any:
+    """An answer in the form of the file."""
     if isinstance(answer, Undecided):
         return {"undecided": answer.because}
     if not isinstance(answer, Kill):
@@ -282,11 +283,12 @@ def _answer_json(answer: Answer) -> Any:
 
 
 def _row_of(given: Mapping[str, Any]) -> Row:
-    answers = {engine: _answer_of(answer) for engine, answer in given["answers"].items()}
+    answers = {engine: answer_of(answer) for engine, answer in given["answers"].items()}
     return Row(given["name"], given["of"], given["rule"], answers, given.get("equivalent", ""))
 
 
-def _answer_of(given: Any) -> Answer:
+def answer_of(given: Any) -> Answer:
+    """An answer that has this form."""
     if given == SURVIVES:
         return "survives"
     if "undecided" in given:

@@ -139,15 +139,17 @@ def replay(
     *,
     offered: bool = False,
     memo: Memo | None = None,
+    drivers: Mapping[str, type[Driver]] | None = None,
 ) -> Replay:
     """Replays one trace of the protocol, or one that leaves it. `name` is for reports; `offered`: the last step need not be done.
-    `memo`: what replays of the same trace have found out about the specification.
+    `memo`: what replays of the same trace have found out about the specification. `drivers`: by protocol, if not the usual ones.
 
     Raises:
         EnvironmentProblem: the broker does not deliver; names trace, step and message.
     """
     started = time.perf_counter()
-    run = _Run(trace, name, protocol, target, cores or Cores(), leaving, memo or Memo(), offered=offered)
+    made = (drivers or DRIVERS)[protocol.name]
+    run = _Run(trace, name, protocol, target, cores or Cores(), leaving, memo or Memo(), made, offered=offered)
     divergence, because = None, ""
     try:
         divergence = run.all()
@@ -184,6 +186,7 @@ class _Run:
         cores: Cores,
         leaving: Leaving | None,
         memo: Memo,
+        driver: type[Driver],
         *,
         offered: bool,
     ) -> None:
@@ -197,7 +200,7 @@ class _Run:
         self.actions = [_named(protocol, step) for step in trace.steps]
         if leaving is not None:
             self.actions[-1] = _named(leaving.variant, trace.steps[-1])
-        self.driver: Driver = DRIVERS[protocol.name](trace, name, self.actions, self._interpreter, target, cores)
+        self.driver: Driver = driver(trace, name, self.actions, self._interpreter, target, cores)
         self._memo = memo
         self._expected = memo.get(trace.states[0], "start", lambda: initial_state(protocol, trace.configuration))
         self._offered_at = len(trace.steps) if offered else None

@@ -14,6 +14,7 @@ from conformance.bindings.slots import SlotsBinding
 from conformance.data.files import kept
 from conformance.protocols import base
 from conformance.replay.cores import Cores
+from conformance.replay.driver import Driver
 from conformance.replay.lockstep import Divergence, Leaving, Replay, replay
 from conformance.replay.memo import Memo
 from conformance.replay.targets import Target
@@ -177,8 +178,10 @@ def replay_all(
     progress: Callable[[int, str], None] | None = None,
     stop_at_divergence: bool = False,
     memo: Memo | None = None,
+    drivers: Mapping[str, type[Driver]] | None = None,
 ) -> Replays:
-    """Replays all vectors, one after the other. `memo`: what earlier replays of the same vectors have found out.
+    """Replays all vectors, one after the other. `memo`: what earlier replays of the same vectors have found out. `drivers`: by
+    protocol, if not the usual ones.
 
     Raises:
         EnvironmentProblem: the broker does not deliver.
@@ -195,7 +198,7 @@ def replay_all(
         if bind is not None:
             result = follow(vector.trace, vector.name, vector.base, target, bind, leaving)
         else:
-            result = replay(vector.trace, vector.name, vector.base, target, cores, leaving, memo=memo)
+            result = replay(vector.trace, vector.name, vector.base, target, cores, leaving, memo=memo, drivers=drivers)
         found.results.append((vector, result))
         if stop_at_divergence and result.verdict == "diverges":
             break

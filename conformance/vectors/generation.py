@@ -26,7 +26,7 @@ from model.reference.state import Occurrence, State, Trace
 
 STEPS_MORE: Final = 14
 """Steps that a run adds to its prefix."""
-SCENARIOS_ONLY: Final = frozenset({"three-hosts", "a-group"})
+SCENARIOS_ONLY: Final = frozenset({"three-hosts", "a-group", "four-fifths"})
 """Configurations for scenarios only: random runs in them would reach no new goal."""
 DELIVERIES_MORE: Final = 3
 """Maximal number of deliveries added to a chosen run, so that most steps of vectors are about messages."""

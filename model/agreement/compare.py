@@ -20,6 +20,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -27,17 +28,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from model.agreement.drawn import Drawn
-from model.agreement.reached import Reached, reach
+from model.agreement.reached import Reached, reach, scattered
 from model.agreement.z3_terms import Evaluator
-from model.explore.explore import search_in
+from model.explore.explore import Exploration, UnconfirmedError, explore, search_in
 from model.explore.kernel.emit import STATE_BITS
 from model.explore.kernel.kernel import Kernel
+from model.language.protocol import DEADLOCK
 from model.language.terms import Number, Quantified
 from model.language.walk import parts, unfolded
 from model.machines.machines import System
 from model.proof.bounded import bounded
 from model.proof.prove import Claim, Prover, Question, questions_of
 from model.proof.symbolic import Translator
+from model.reference.deadlock import is_deadlock
 from model.tla.judge import Judgement, judge
 
 STATES_OF_MACHINES: Final = 25
@@ -88,6 +91,11 @@ class Subject:
         return reach(self.protocol, self.configuration, forget_spent=True)
 
     @cached_property
+    def scattered(self) -> Reached:
+        """Any states, reachable or not."""
+        return scattered(self.protocol, self.configuration)
+
+    @cached_property
     def counts_all_numbers(self) -> bool:
         """Whether something is said of all numbers: a proof has more of them than the configuration."""
         nodes = [node for action in self.protocol.actions for node in (*action.guard, *action.emits)]
@@ -101,10 +109,6 @@ class Subject:
             if isinstance(part, Quantified)
             for variable in part.variables
         )
-
-    def good_states(self) -> Iterator[int]:
-        """The numbers of the states that break no promise: what a proof starts from."""
-        return (number for number, broken in enumerate(self.reached.broken) if not broken)
 
 
 def compare(
@@ -159,14 +163,21 @@ def language(subject: Subject) -> Differing:
 
 
 def kernel(subject: Subject) -> Differing:
-    """Each state by itself, with all fields and messages; then the search as users run it."""
+    """Each state by itself, with all fields and messages, then without those that can be left out or forgotten."""
     protocol, configuration, reached = subject.protocol, subject.configuration, subject.reached
     everything = Kernel.of(protocol, configuration, everything=True, forget_spent=False, level=0, kept=False)
     yield from _each_state(everything, reached)
-    yield from _searched(everything, subject, reached)
-    asked = Kernel.of(protocol, configuration, forget_spent=True, kept=False)
-    yield from _each_state(asked, subject.forgetting)
-    yield from _searched(asked, subject, subject.forgetting, counted=False)
+    found = search_in(everything, protocol, configuration, states_max=STATES_OF_KERNEL, deadlocks=False)
+    yield from _searched(found, reached, deadlocks=False)
+    if reached.violations is None and reached.complete:
+        yield from _counted(found, reached)
+    whole = explore(protocol, configuration, states_max=STATES_OF_KERNEL, forget_spent=False, kept=False)
+    yield from _searched(whole, reached)
+    forgets = Kernel.of(protocol, configuration, forget_spent=True, level=0, kept=False)
+    yield from _each_state(forgets, subject.forgetting)
+    with suppress(UnconfirmedError):  # what may not be forgotten may lead to a run that is none
+        found = search_in(forgets, protocol, configuration, states_max=STATES_OF_KERNEL, deadlocks=False)
+        yield from _searched(found, subject.forgetting, deadlocks=False)
 
 
 def _each_state(made: Kernel, reached: Reached) -> Differing:
@@ -186,53 +197,64 @@ def _each_state(made: Kernel, reached: Reached) -> Differing:
                 yield "claims", f"{claim.name} in state {number}"
 
 
-def _searched(made: Kernel, subject: Subject, reached: Reached, *, counted: bool = True) -> Differing:
-    found = search_in(made, subject.protocol, subject.configuration, states_max=STATES_OF_KERNEL)
-    violations = reached.violations
-    if violations is not None:
-        depth, broken = violations
-        if found.trace is None:
-            yield "verdict", f"{found.verdict}, and not violated by {sorted(broken)} after {depth} steps"
-        elif found.violated not in broken or len(found.trace.steps) != depth:
-            length = len(found.trace.steps)
-            yield "shortest", f"{found.violated} after {length} steps, and not {sorted(broken)} after {depth}"
-    elif reached.complete:
-        mine = (len(reached.states), reached.transitions, max(reached.depths))
-        if found.verdict != "holds":
-            yield "verdict", f"{found.verdict} {found.violated}, and not holds"
-        elif counted and found.cut != reached.cut:
-            yield "cut", f"cut steps {found.cut}, and not {reached.cut}"
-        elif counted and (found.distinct, found.transitions, found.depth) != mine:
-            counts = (found.distinct, found.transitions, found.depth)
-            yield "counts", f"states, transitions and depth {counts}, and not {mine}"
-        elif dict(found.reached) != reached.claims:
-            yield "reached", f"claims {dict(found.reached)}, and not {reached.claims}"
-        else:
-            taken = {step.step.action for steps in reached.steps for step in steps}
-            if found.actions != taken:
-                yield "taken", f"actions {sorted(found.actions)}, and not {sorted(taken)}"
+def _searched(found: Exploration, reached: Reached, *, deadlocks: bool = True) -> Differing:
+    """The verdict. A deadlock is noticed when it is left, which may be after a promise is broken in the next states."""
+    wrong = set() if reached.violations is None else {(name, reached.violations[0]) for name in reached.violations[1]}
+    if found.trace is None:
+        stuck = deadlocks and reached.deadlock is not None
+        if wrong or stuck:
+            yield "verdict", f"{found.verdict}, and not violated by {sorted(wrong) or 'a deadlock'}"
+        elif reached.complete and found.verdict != "holds":
+            yield "verdict", f"{found.verdict}, and not holds"
+    elif found.violated == DEADLOCK:  # fields that are left out may make the run longer
+        if not is_deadlock(reached.interpreter, found.trace.states[-1]):
+            yield "deadlock", f"the state after {len(found.trace.steps)} steps is none"
+        elif wrong and reached.violations is not None and reached.violations[0] <= (reached.deadlock or 0):
+            yield "shortest", f"a deadlock, and not {sorted(wrong)}"
+    elif (found.violated, len(found.trace.steps)) not in wrong:
+        yield "shortest", f"{found.violated} after {len(found.trace.steps)} steps, and not {sorted(wrong)}"
+
+
+def _counted(found: Exploration, reached: Reached) -> Differing:
+    """What is counted if nothing is wrong."""
+    counts = (found.distinct, found.transitions, found.depth)
+    mine = (len(reached.states), reached.transitions, max(reached.depths))
+    taken = {step.step.action for steps in reached.steps for step in steps}
+    if counts != mine:
+        yield "counts", f"states, transitions and depth {counts}, and not {mine}"
+    if found.cut != reached.cut:
+        yield "cut", f"cut steps {found.cut}, and not {reached.cut}"
+    if dict(found.reached) != reached.claims:
+        yield "reached", f"claims {dict(found.reached)}, and not {reached.claims}"
+    if found.actions != taken:
+        yield "taken", f"actions {sorted(found.actions)}, and not {sorted(taken)}"
 
 
 # ----------------------------------------------------------------------------------------------------- machines
 
 
 def machines(subject: Subject) -> Differing:
-    """Enabled steps, and what they do."""
-    reached = subject.reached
+    """Enabled steps, those that are cut, and what they do."""
     system = System(subject.protocol, subject.configuration, check=False)
-    for number, state in enumerate(islice(reached.states, STATES_OF_MACHINES)):
-        steps = reached.steps[number]
-        system.load(state)
-        if system.enabled() != [taken.step for taken in steps]:
-            yield "enabled", f"other enabled steps in state {number}"
-        cut = {occurrence: why for occurrence, why in system.guarded() if why is not None}
-        if cut != reached.interpreter.cut(state):
-            yield "cut", f"other steps are cut in state {number}"
-        for taken in steps:
+    for looked in (subject.reached, subject.scattered):
+        for number, state in enumerate(islice(looked.states, STATES_OF_MACHINES)):
             system.load(state)
-            events = system.take(taken.step)
-            if (events, system.state) != (taken.events, taken.after):
-                yield "effects", f"{taken.step} in state {number}"
+            if system.enabled() != [taken.step for taken in looked.steps[number]]:
+                yield "enabled", f"other enabled steps in {_place(looked, number)}"
+            cut = {occurrence: why for occurrence, why in system.guarded() if why is not None}
+            if cut != looked.interpreter.cut(state):
+                yield "cut", f"other steps are cut in {_place(looked, number)}"
+            for taken in looked.steps[number]:
+                system.load(state)
+                events = system.take(taken.step)
+                if (events, system.state) != (taken.events, taken.after):
+                    yield "effects", f"{taken.step} in {_place(looked, number)}"
+
+
+def _place(looked: Reached, number: int) -> str:
+    """Which state it is; an unreachable one is shown, since no run leads there."""
+    relations = {name: sorted(held) for name, held in looked.states[number].relations.items() if held}
+    return f"state {number}, {relations} {dict(looked.states[number].functions)}"
 
 
 # ------------------------------------------------------------------------------------------------------- proofs
@@ -240,51 +262,50 @@ def machines(subject: Subject) -> Differing:
 
 def terms(subject: Subject) -> Differing:
     """What the prover is asked of each step, in states and not by a solver."""
-    protocol, reached = subject.protocol, subject.reached
+    protocol = subject.protocol
     if subject.counts_all_numbers:
         return
-    evaluator = Evaluator(protocol, subject.configuration)
-    translator = Translator(protocol)
-    tables = [evaluator.tables(state) for state in islice(reached.states, STATES_OF_TERMS)]
-    for promise in protocol.promises:
-        if promise.kind == "always" and not any(issubclass(each.sort, Number) for each in promise.parameters):
-            wanted = [evaluator.meaning(part) for part in translator.closed(promise.parameters, promise.formula)]
-            for number, state in enumerate(tables):
-                if all(part(state, {}, ()) for part in wanted) == (promise.name in reached.broken[number]):
-                    yield "invariant", f"{promise.name} in state {number}"
-    for question in questions_of(protocol, protocol.actions, False):
-        if question.action is not None and question.claim.kind != "spent":
-            yield from _asked(subject, question, evaluator, translator, tables)
+    evaluator, translator = Evaluator(protocol, subject.configuration), Translator(protocol)
+    for looked in (subject.reached, subject.scattered):
+        tables = [evaluator.tables(state) for state in islice(looked.states, STATES_OF_TERMS)]
+        for promise in protocol.promises:
+            if promise.kind == "always" and not any(issubclass(each.sort, Number) for each in promise.parameters):
+                wanted = [evaluator.meaning(part) for part in translator.closed(promise.parameters, promise.formula)]
+                for number, state in enumerate(tables):
+                    if all(part(state, {}, ()) for part in wanted) == (promise.name in looked.broken[number]):
+                        yield "invariant", f"{promise.name} in {_place(looked, number)}"
+        for question in questions_of(protocol, protocol.actions, False):
+            if question.action is not None and question.claim.name in {promise.name for promise in protocol.promises}:
+                yield from _asked(looked, question, evaluator, translator, tables)
 
 
 def _asked(
-    subject: Subject, question: Question, evaluator: Evaluator, translator: Translator, tables: list[Any]
+    looked: Reached, question: Question, evaluator: Evaluator, translator: Translator, tables: list[Any]
 ) -> Differing:
-    action, interpreter = question.action, subject.reached.interpreter
+    action = question.action
     assert action is not None
     named = {**translator.constants(action.parameters, "c!"), **translator.constants(question.variables, "p!")}
     goal = evaluator.meaning(translator.term(question.goal, named))
-    given = [dict(values) for values in interpreter.environments(question.variables)]
+    given = [dict(values) for values in looked.interpreter.environments(question.variables)]
     sorts = [variable.sort for variable in question.variables]
     environments = [
         dict(zip((f"p!{name}" for name in values), evaluator.values(sorts, tuple(values.values())), strict=True))
         for values in given
     ]
     for number, state in enumerate(tables):
-        for taken in subject.reached.steps[number]:
+        for taken in looked.steps[number]:
             if taken.step.action == action.name:
-                values = evaluator.values(
-                    [each.sort for each in action.parameters], tuple(v for _, v in taken.step.choices)
-                )
+                chosen = tuple(value for _, value in taken.step.choices)
+                values = evaluator.values([each.sort for each in action.parameters], chosen)
                 choices = {f"c!{each.name}": value for each, value in zip(action.parameters, values, strict=True)}
                 holds = all(goal(state, {**choices, **environment}, ()) for environment in environments)
                 if holds == (question.claim.name in taken.broken):
-                    yield "question", f"{question.claim.name} by {taken.step} in state {number}"
+                    yield "question", f"{question.claim.name} by {taken.step} in {_place(looked, number)}"
 
 
 def prove(subject: Subject) -> Differing:
     """What holds by proof is broken by no step from a state that satisfies all promises, and not at the start."""
-    protocol, reached = subject.protocol, subject.reached
+    protocol = subject.protocol
     if subject.counts_all_numbers:
         return
     claims: dict[int, Claim] = {}
@@ -292,13 +313,14 @@ def prove(subject: Subject) -> Differing:
     for question in questions_of(protocol, protocol.actions, True):
         prover.ask(question, brief=True)
         claims[id(question.claim)] = question.claim
-    proved = {claim.name for claim in claims.values() if claim.verdict == "holds" and claim.kind != "spent"}
-    for name in sorted(proved & reached.broken[0]):
+    proved = {claim.name for claim in claims.values() if claim.verdict == "holds"}
+    for name in sorted(proved & subject.reached.broken[0]):
         yield "proved", f"{name} holds by proof, and is broken at the start"
-    for number in subject.good_states():
-        for taken in reached.steps[number]:
-            for name in sorted(proved & taken.broken):
-                yield "proved", f"{name} holds by proof, and {taken.step} in state {number} breaks it"
+    for looked in (subject.reached, subject.scattered):
+        for number, steps in enumerate(looked.steps):
+            for taken in [] if looked.broken[number] else steps:
+                for name in sorted(proved & taken.broken):
+                    yield "proved", f"{name} holds by proof, and {taken.step} breaks it in {_place(looked, number)}"
     if all(claim.verdict == "holds" for claim in claims.values()):
         yield from _forgotten(subject)
 
@@ -315,18 +337,18 @@ def _forgotten(subject: Subject) -> Differing:
 
 def unrolled(subject: Subject) -> Differing:
     """Bounded model checking."""
-    violations, reached = subject.reached.violations, subject.reached
-    complete = reached.complete or violations is not None
-    depth = violations[0] if violations else max(reached.depths) + 1
+    soonest, reached = subject.reached.soonest, subject.reached
+    complete = reached.complete or soonest is not None
+    depth = soonest[0] if soonest else max(reached.depths) + 1
     steps = min(depth, STEPS_MAX)
     found = bounded(subject.protocol, subject.configuration, steps_max=steps)
-    if violations is not None and depth <= STEPS_MAX:
-        if found.depth != depth or found.violated not in violations[1]:
+    if soonest is not None and depth <= STEPS_MAX:
+        if found.depth != depth or found.violated not in soonest[1]:
             said = f"{found.violated or found.because} after {found.depth} steps"
-            yield "verdict", f"{said}, and not {sorted(violations[1])} after {depth}"
+            yield "verdict", f"{said}, and not {sorted(soonest[1])} after {depth}"
     elif complete and found.violated:
         yield "verdict", f"{found.violated} after {found.depth} steps, which the interpreter does not find"
-    if violations is None and complete:
+    if soonest is None and complete:
         early = {name: depth for name, depth in reached.claims.items() if 0 <= depth <= steps}
         mine = {name: depth for name, depth in found.reached.items() if reached.claims.get(name) != -1}
         if mine != early:
@@ -335,19 +357,17 @@ def unrolled(subject: Subject) -> Differing:
 
 def tlc(subject: Subject) -> Differing:
     """TLC, on what is exported."""
-    reached = subject.reached
-    violations = reached.violations
+    reached, soonest = subject.reached, subject.reached.soonest
     if not reached.complete:
         return
     with tempfile.TemporaryDirectory() as folder:
         judged = judge(subject.protocol, subject.configuration, Path(folder), forget_spent=False)
-    if violations is not None:
-        depth, broken = violations
-        if judged.violated not in broken or judged.steps != depth:
-            yield (
-                "verdict",
-                f"{judged.violated or 'holds'} after {judged.steps} steps, and not {sorted(broken)} after {depth}",
-            )
+    if soonest is not None:
+        depth, wrong = soonest
+        known = {promise.name for promise in subject.protocol.promises}
+        violated = judged.violated if not judged.violated or judged.violated in known else DEADLOCK
+        if violated not in wrong or judged.steps != depth:
+            yield "verdict", f"{violated or 'holds'} after {judged.steps} steps, and not {sorted(wrong)} after {depth}"
         return
     mine = Judgement("", reached.transitions + 1, len(reached.states), max(reached.depths) + 1, 0)
     if judged != mine:

@@ -37,6 +37,7 @@ from model.language import (
     action,
     alternatives,
     always,
+    deadlock_when,
     definition,
     event,
     for_each,
@@ -79,6 +80,8 @@ class _Drawing(Formulas):
         parts += [text for _, _, text in actions]
         if len(actions) > 1 and chance.random() < 0.3:
             parts.append(self._alternatives(actions))
+        if chance.random() < 0.6:
+            parts.append(self._deadlock_when())
         replaced, parameters, _ = actions[0]
         promises = [self._promise(number) for number in range(chance.randint(1, 3))]
         parts += [text for _, text in promises]
@@ -129,7 +132,8 @@ class _Drawing(Formulas):
             else:
                 kind = SORTS[sort].capitalize()
                 parts.append(f'class {sort}({kind}):\n    """A {sort.lower()}."""\n')
-        lines = ['SYSTEM = Role("The system.")', 'WORKER = Role("A worker.", each=Thing)']
+        free = ", environment=True" if chance.random() < 0.2 else ""
+        lines = [f'SYSTEM = Role("The system."{free})', 'WORKER = Role("A worker.", each=Thing)']
         for number in range(chance.randint(2, 4)):
             kind = chance.choice(("state",) * 7 + ("constant", "history")) if number else "state"
             made = self._symbol(f"{kind}_{number}", kind)
@@ -187,7 +191,7 @@ class _Drawing(Formulas):
     def _parameters(self, least: int, most: int, first: str = "") -> dict[str, str]:
         """Parameters of any sorts under names of the few."""
         count = self.chance.randint(least, most)
-        names = self.chance.sample(NAMES, count)
+        names = self.names(count)
         return {name: first if first and not place else self._some_sorts(1, 1)[0] for place, name in enumerate(names)}
 
     def _action(self, number: int) -> tuple[str, Environment, str]:
@@ -229,9 +233,19 @@ class _Drawing(Formulas):
             f"    return {self.formula(parameters, 1, ROLES)}\n"
         )
 
+    def _deadlock_when(self) -> str:
+        parameters = self._parameters(0, 1)
+        said = self.formula(parameters, 1, STATES)
+        return (
+            f"@deadlock_when\n"
+            f"def unfinished({_declared(parameters)}) -> Formula:\n"
+            f'    """Something is left to do."""\n'
+            f"    return {said}\n"
+        )
+
     def _promise(self, number: int) -> tuple[str, str]:
         chance = self.chance
-        parameters = self._parameters(0, 2)
+        parameters = self._parameters(0, chance.choice((0, 1, 2)))
         steps = chance.random() < 0.4
         reads = STEPS if steps else STATES
         witness = self.formula(parameters, 1, STEPS if steps and chance.random() < 0.5 else STATES)
@@ -268,7 +282,7 @@ class _Drawing(Formulas):
     def _change(self, environment: Environment, *, grows: bool) -> str:
         """A change, for all values of some sort or for one. `grows`: it leads to another state, as long as there is one."""
         symbol = self.chance.choice(self.of_kinds("state", "history", "message"))
-        names = self.chance.sample(NAMES, len(symbol.arguments))
+        names = self.names(len(symbol.arguments))
         bound = [self.chance.random() < 0.25 for _ in names]
         places = list(zip(names, symbol.arguments, bound, strict=True))
         binders = {name: sort for name, sort, bind in places if bind}

@@ -72,7 +72,7 @@ class Formulas:
         return self.chance.choice(ways)()
 
     def quantified(self, environment: Environment, depth: int, reads: Reads) -> str:
-        names = self.chance.sample(NAMES, self.chance.choice((1, 1, 1, 2)))
+        names = self.names(self.chance.choice((1, 1, 1, 2)))
         # Seldom over numbers, of which a proof has more than a configuration.
         sorts = ["Count" if self.chance.random() < 0.05 else self.chance.choice(self._finite) for _ in names]
         bound = dict(zip(names, sorts, strict=True))
@@ -107,9 +107,9 @@ class Formulas:
         if way < 0.02:
             return chance.choice(("TRUE", "FALSE"))
         called = [one for one in symbols if one.kind == "called"]
-        if way < 0.3 and called:
+        if way < 0.4 and called:
             return self._applied(chance.choice(called), environment, 0, reads)
-        if way < 0.7 and symbols:
+        if way < 0.75 and symbols:
             return self._applied(chance.choice(symbols), environment, depth, reads)
         named = list(environment.values())
         sort = chance.choice([*(sort for sort in self.sorts if named.count(sort) > 1), "Count", "Color"])
@@ -164,6 +164,11 @@ class Formulas:
 
     def values(self, sorts: Sequence[str], environment: Environment, depth: int, reads: Reads) -> str:
         return ", ".join(self.within(sort, environment, depth - 1, reads) for sort in sorts)
+
+    def names(self, count: int) -> list[str]:
+        """So many different names; mostly the first ones, so that they meet again."""
+        usual = count < len(NAMES) and self.chance.random() < 0.7
+        return self.chance.sample(NAMES[: len(NAMES) - usual], count)
 
     def variable(self, sort: str, environment: Environment) -> str | None:
         """A variable, or a fixed value, of a sort."""

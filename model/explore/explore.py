@@ -29,7 +29,8 @@ from model.language.protocol import DEADLOCK
 from model.proof.forgetting import may_forget
 from model.reference.configuration import Configuration
 from model.reference.cut import Cut, counted_by_number
-from model.reference.state import Occurrence, Trace, initial_state
+from model.reference.deadlock import is_deadlock, moves
+from model.reference.state import Occurrence, State, Trace, initial_state
 
 STATES_MAX: Final = 200_000_000
 """The default maximum of states: about 6 GB with one word each. A larger exploration is undecided, never green."""
@@ -114,28 +115,30 @@ def explore(
     progress: Progress | None = None,
     deadlocks: bool = True,
     forget_spent: bool = True,
+    kept: bool = True,
     **options: Any,
 ) -> Exploration:
     """Visits every state; stops at the first violation, or undecided at `states_max`. Further options are those of `Kernel.of`.
 
     `forget_spent`: forget spent messages, if it is proved of this protocol that they enable nothing; proving it takes some seconds,
-    the first time. What cannot be proved is explored with all messages.
+    the first time. What cannot be proved is explored with all messages. `kept`: whether what is compiled is kept in the cache.
     """
     claims = (*(options.get("promises") or ()), *(options.get("sometimes") or ()))
     forgets = forget_spent and may_forget(protocol, claims)
 
     def made() -> Kernel:
-        return Kernel.of(protocol, configuration, forget_spent=forgets, **options)
+        return Kernel.of(protocol, configuration, forget_spent=forgets, kept=kept, **options)
 
     started = time.perf_counter()
     shown = {name: [*map(content, value)] if name in CLAIMED and value else value for name, value in options.items()}
     key = cache.key_of(protocol.digest(), configuration.content(), forgets, sorted(shown.items()))
-    outline = Outline.read(key)
+    outline = Outline.read(key) if kept else None
     compiled = load_kept(outline.code, FUNCTIONS) if outline is not None else None
     if outline is None or compiled is None:
         kernel = made()
         outline, compiled = kernel.outline, kernel.compiled
-        outline.write(key)
+        if kept:
+            outline.write(key)
         made = lambda: kernel  # noqa: E731 - the same, at hand
     seconds = time.perf_counter() - started
     asked = (protocol, configuration, states_max, deadlocks, forgets, seconds)
@@ -143,11 +146,17 @@ def explore(
         return _Search(outline, compiled, made, *asked).run(progress)
     except _UnseenStepsError:  # whether there is a deadlock can be seen only if no field is left out
         unpinned = replace(configuration, pinned={})
-        whole: dict[str, Any] = {"promises": [], "sometimes": [], "everything": True, "forget_spent": False}
+        whole: dict[str, Any] = {
+            "promises": [],
+            "sometimes": [],
+            "everything": True,
+            "forget_spent": False,
+            "kept": kept,
+        }
         exact = explore(protocol, unpinned, states_max=states_max, progress=progress, **whole)
         if exact.verdict != "holds":
             return exact
-        same: dict[str, Any] = {**options, "deadlocks": False, "forget_spent": forget_spent}
+        same: dict[str, Any] = {**options, "deadlocks": False, "forget_spent": forget_spent, "kept": kept}
         return explore(protocol, configuration, states_max=states_max, progress=progress, **same)
 
 
@@ -161,6 +170,7 @@ def search_in(
     configuration: Configuration,
     *,
     states_max: int = STATES_MAX,
+    deadlocks: bool = True,
     addresses: Sequence[int] = (),
 ) -> Exploration:
     """Explores with an existing kernel. `addresses`: for a switched kernel, the function to call for each action.
@@ -171,7 +181,7 @@ def search_in(
         UnconfirmedError: the kernel forgets spent messages, and found a violation in a run that is none.
     """
     outline, compiled = kernel.outline, kernel.compiled
-    asked = (protocol, configuration, states_max, True, kernel.forgets, kernel.seconds)
+    asked = (protocol, configuration, states_max, deadlocks, kernel.forgets, kernel.seconds)
     return _Search(outline, compiled, lambda: kernel, *asked, addresses, confirm=False).run(None)
 
 
@@ -373,8 +383,7 @@ class _Search:
         for target_words in packed[1:]:
             for occurrence in interpreter.enabled(states[-1]):
                 after = interpreter.apply(states[-1], occurrence)[0]
-                seen = interpreter.forget_spent(after) if self._forgets else after
-                if self._kernel.pack(seen) == target_words:
+                if self._packed(after) == target_words:
                     steps.append(occurrence)
                     states.append(after)
                     break
@@ -383,19 +392,19 @@ class _Search:
                 raise UnconfirmedError
         return Trace(self._protocol.name, self._configuration, tuple(states), tuple(steps))
 
+    def _packed(self, state: State) -> tuple[int, ...]:
+        """The words of a state, as the search has it."""
+        return self._kernel.pack(self._kernel.interpreter.forget_spent(state) if self._forgets else state)
+
     def _at_rest(self, trace: Trace) -> Trace:
         """The run, continued by the steps that change only fields that are left out, until there are none."""
-        interpreter, seen = self._kernel.interpreter, self._kernel.pack(trace.states[-1])
+        interpreter, seen = self._kernel.interpreter, self._packed(trace.states[-1])
         states, steps = list(trace.states), list(trace.steps)
-        while not interpreter.is_deadlock(states[-1]):
-            moves = ((one, interpreter.apply(states[-1], one)[0]) for one in interpreter.enabled(states[-1]))
-            step, after = next(
-                (one, to)
-                for one, to in moves
-                if to != states[-1] and not interpreter.action(one.action).role.environment
-            )
-            shown = interpreter.forget_spent(after) if self._forgets else after
-            assert self._kernel.pack(shown) == seen, "the interpreter takes a step that the kernel does not find"
+        while not is_deadlock(interpreter, states[-1]):
+            step, after = next(moves(interpreter, states[-1]))
+            if self._packed(after) != seen:
+                assert self._forgets, "the interpreter takes a step that the kernel does not find"
+                raise UnconfirmedError
             if after in states:
                 raise _UnseenStepsError
             states.append(after)

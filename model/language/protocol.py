@@ -164,7 +164,7 @@ class Protocol:
             self.alternatives,
             self.definitions,
             self.symbols,
-            () if self.deadlock_when is None else (self.deadlock_when,),
+            _optional(self.deadlock_when),
         )
         return next((found for group in every for found in group if found.name == name), None)
 
@@ -306,6 +306,10 @@ def nodes_of(value: Declaration | type[Value]) -> list[Node]:
     return []
 
 
+def _optional(declared: T0 | None) -> tuple[T0, ...]:
+    return () if declared is None else (declared,)
+
+
 @cache
 def _misread(protocol: Protocol) -> tuple[tuple[Declaration, Misread], ...]:
     read: tuple[tuple[Declaration, ...], ...] = (
@@ -317,7 +321,7 @@ def _misread(protocol: Protocol) -> tuple[tuple[Declaration, Misread], ...]:
         protocol.promises,
         protocol.eventualities,
         protocol.sometimes,
-        (protocol.deadlock_when,) if protocol.deadlock_when else (),
+        _optional(protocol.deadlock_when),
     )
     return tuple((value, wrong) for group in read for value in group for wrong in misread(nodes_of(value), lambda _: 1))
 

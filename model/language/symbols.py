@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, ParamSpec, TypeVar, TypeVarTuple, overload
 
 from model.language.changes import Change
 from model.language.declaration import declared_by
-from model.language.terms import FALSE, TRUE, Formula, Kind, Named, Node, Role, Symbol, Value, a_value, evaluate
+from model.language.terms import FALSE, TRUE, Apply, Formula, Kind, Named, Node, Role, Symbol, Value, a_value, evaluate
+from model.language.walk import rebuilt
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=Value)
@@ -94,6 +95,12 @@ class Message(Symbol, Generic[P]):
         body = Formula(sent) & ~self.declared(*arguments, **named)
         return Formula(Named(Unspent(self), sent.arguments, body.node))
 
+    def begins(self, *arguments: P.args, **named: P.kwargs) -> Formula:
+        """It is unspent after the step and was not before, so the step sends it; for two-state promises."""
+        unspent = self.unspent(*arguments, **named)
+        body = Formula(rebuilt(unspent.node, _after)) & ~unspent
+        return Formula(Named(_Begins(self), self.apply(arguments).arguments, body.node))
+
 
 @dataclass(frozen=True)
 class Unspent:
@@ -107,6 +114,29 @@ class Unspent:
 
     def __repr__(self) -> str:
         return self.name
+
+
+@dataclass(frozen=True)
+class _Begins:
+    """The name of a formula about messages that are sent in a step."""
+
+    message: Message[Any]
+
+    @property
+    def name(self) -> str:
+        return f"sent now {self.message.name}"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def _after(node: Node) -> Node:
+    """The node, meant after the step."""
+    if isinstance(node, Named):
+        return node.body
+    if isinstance(node, Apply) and node.symbol.kind != "constant":
+        return replace(node, after=True)
+    return node
 
 
 @overload

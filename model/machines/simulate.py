@@ -23,6 +23,7 @@ from model.language.protocol import DEADLOCK
 from model.machines.machines import Contradiction, System
 from model.reference.configuration import Configuration
 from model.reference.cut import Cut, counted_by_number
+from model.reference.deadlock import is_deadlock
 from model.reference.interpreter import NO_EVENTS, Interpreter
 from model.reference.state import Occurrence, State, Trace, initial_state
 
@@ -169,7 +170,7 @@ def _executed(
     if promises:
         wrong = interpreter.violated(states[-2], states[-1], events, promises) is not None
     else:
-        wrong = interpreter.is_deadlock(states[-1])
+        wrong = is_deadlock(interpreter, states[-1])
     if not wrong:
         return None
     return replace(trace, states=tuple(states), steps=steps)
@@ -205,7 +206,7 @@ def _machine(protocol: Protocol, configuration: Configuration, counts: _Counts) 
                     self.enabled.setdefault(occurrence.action, []).append(occurrence)
                 else:
                     counts.cut[cut] += 1
-            if interpreter.is_deadlock(self.states[-1]):
+            if is_deadlock(interpreter, self.states[-1]):
                 raise PromiseBroken(DEADLOCK, self.trace())
 
         def take(self, action: str, number: int) -> None:

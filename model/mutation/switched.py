@@ -27,6 +27,7 @@ from model.language import Action, Protocol
 from model.language.protocol import DEADLOCK
 from model.mutation.rules import Mutant, mutated
 from model.reference.configuration import Configuration
+from model.reference.deadlock import is_deadlock
 from model.reference.interpreter import NO_EVENTS, Interpreter
 
 CHUNK: Final = 64
@@ -110,7 +111,7 @@ class Switched:
             before = state
             state, events = interpreter.apply(before, step)
         if found.violated == DEADLOCK:
-            return interpreter.is_deadlock(state)
+            return is_deadlock(interpreter, state)
         promises = [promise for promise in self._protocol.promises if promise.name == found.violated]
         return interpreter.violated(before, state, events, promises) is not None
 

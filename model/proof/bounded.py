@@ -27,6 +27,7 @@ from model.language.terms import Formula
 from model.proof.unrolled import Question, Unrolling
 from model.reference.configuration import Configuration
 from model.reference.cut import Cut
+from model.reference.deadlock import is_deadlock
 from model.reference.interpreter import NO_EVENTS, Interpreter
 from model.reference.state import Element, Occurrence, Trace, initial_state
 
@@ -237,7 +238,7 @@ class _Search:
         about = [promise for promise in promises if steps or promise.kind == "always"]
         broken = interpreter.violated(before, states[-1], events, about)
         name = DEADLOCK if broken is None else broken.name
-        assert broken or interpreter.is_deadlock(states[-1]), (
+        assert broken or is_deadlock(interpreter, states[-1]), (
             "the interpreter does not find what the solver found wrong"
         )
         return Trace(self._protocol.name, configuration, tuple(states), tuple(steps)), name

@@ -1,21 +1,29 @@
 """Configurations: the size of a bounded model. They are TOML files kept by the engines' users, never part of a protocol.
 
 ```toml
-doc = "Two hosts with a pod each."      # one sentence without = ["evict"]                     # actions that this configuration
-leaves out (default: none) eventually = ["ends"]                   # the eventualities to decide (default: all that do not rely on
-an action left out)
+doc = "Two hosts with a pod each."      # one sentence
+shows = ["evict", "a_pod_is_gone"]      # what it is for: actions that occur, claims that are reached, variants that break a promise
+                                        # in it, eventualities whose premise occurs; a run of the engine fails without them
+without = ["restart"]                   # actions that this configuration leaves out (default: none)
+eventually = ["ends"]                   # the eventualities to decide (default: all)
 
-[sorts]                                 # the members of each sort, by name Host = ["h1", "h2"]
+[sorts]                                 # the members of each sort, by name
+Host = ["h1", "h2"]
 
-[bounds]                                # the largest value of each number Version = 2
+[bounds]                                # the largest value of each number
+Version = 2
 
 [constants]                             # a relation: a list of tuples; a function: a table of arguments (joined by ",") to value
-correct = [["h1"], ["h2"]] vpc = { p1 = "red", p2 = "red" }
+correct = [["h1"], ["h2"]]
+vpc = { p1 = "red", p2 = "red" }
 
-[only]                                  # restricts an action's choices, in parameter order; * is any (default: all) place =
-["p1,h1", "p2,*"]
+[only]                                  # restricts an action's choices, in parameter order; * is any (default: all)
+place = ["p1,h1", "p2,*"]
 
-[pinned]                                # exact counts that exploration must reproduce distinct = 42 transitions = 99 depth = 7
+[pinned]                                # exact counts that exploration must reproduce
+distinct = 42
+transitions = 99
+depth = 7
 ```
 """
 
@@ -69,6 +77,8 @@ class Configuration:
     pinned: Mapping[str, int] = field(default_factory=dict)
     doc: str = ""
     eventually: frozenset[str] | None = None
+    shows: tuple[str, ...] = ()
+    """What it is for: actions that occur, claims that are reached, variants that break, eventualities whose premise occurs."""
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -197,7 +207,7 @@ def _located(sentence: str, text: str, place: str) -> str:
 
 def parse(name: str, data: Mapping[str, Any], protocol: Protocol, *, place: str) -> Configuration:
     """Checks the content of a configuration file; error messages name `place`."""
-    known = {"doc", "without", "eventually", "only", "sorts", "bounds", "constants", "pinned"}
+    known = {"doc", "shows", "without", "eventually", "only", "sorts", "bounds", "constants", "pinned"}
     for key in data:
         if key not in known:
             raise BadInput(f"{place}: unknown field {key!r}; expected one of {', '.join(sorted(known))}")
@@ -212,6 +222,7 @@ def parse(name: str, data: Mapping[str, Any], protocol: Protocol, *, place: str)
     constants = {key: _constant(symbol, given[key], sorts, bounds, place) for key, symbol in wanted.items()}
     actions = {action.name for action in protocol.actions}
     hopes = {eventuality.name for eventuality in protocol.eventualities}
+    shown = {one.name for one in (*protocol.sometimes, *protocol.variants)}
     if data.get("eventually") == []:  # nothing would be decided, which would look like success
         raise BadInput(f"{place}: eventually: is empty; leave the field out to decide every eventuality")
     return Configuration(
@@ -224,6 +235,7 @@ def parse(name: str, data: Mapping[str, Any], protocol: Protocol, *, place: str)
         _pinned(data.get("pinned", {}), place),
         str(data.get("doc", "")),
         frozenset(_subset(data, "eventually", hopes, place)) if "eventually" in data else None,
+        _shows(data.get("shows", []), actions | hopes | shown, place),
     )
 
 
@@ -236,6 +248,17 @@ def _subset(data: Mapping[str, Any], key: str, allowed: set[str], place: str) ->
     if not isinstance(value, list) or any(not isinstance(entry, str) or entry not in allowed for entry in value):
         raise BadInput(f"{place}: {key}: expected a list of names among {', '.join(sorted(allowed))}, found {value!r}")
     return value
+
+
+def _shows(given: Any, known: set[str], place: str) -> tuple[str, ...]:
+    if not isinstance(given, list) or any(not isinstance(name, str) for name in given):
+        raise BadInput(f"{place}: shows: expected a list of names, found {given!r}")
+    for name in given:
+        if name not in known:
+            raise BadInput(
+                f"{place}: shows: nothing is called {name!r}; name actions, claims that are reached, variants or eventualities"
+            )
+    return tuple(given)
 
 
 def _only(

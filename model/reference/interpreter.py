@@ -173,20 +173,6 @@ class Interpreter:
         compiled = self._actions[occurrence.action]
         return compiled.apply(state, tuple(value for _, value in occurrence.choices))
 
-    def is_deadlock(self, state: State) -> bool:
-        """No role but the environment can change the state, and a run may not end here.
-
-        It may where `@deadlock_when` is false; without that, where only a bound of the configuration keeps a role from acting.
-        """
-        tables, declared = _tables(state), self.protocol.deadlock_when
-        for name, compiled in self._actions.items():
-            for choices in [] if compiled.action.role.environment else compiled.guarded(tables):
-                within = compiled.cut(tables, choices) is None
-                resolves = compiled.apply(state, choices)[0] != state if within else declared is None
-                if resolves and self.configuration.allows(name, choices):
-                    return False
-        return declared is None or bool(self.evaluate(declared.closed, state, {}))
-
     def forget_spent(self, state: State) -> State:
         """The state without spent messages."""
         tables = _tables(state)

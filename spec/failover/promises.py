@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from model.language import LeadsTo, always, eventually, leads_to, lemma, sometimes, two_state
+from model.language.quantifiers import exists
 from model.language.terms import Formula, implies
-from spec.failover.actions import NO_TERM, NOTHING
+from spec.failover.actions import NO_TERM, NOTHING, decides, leads
 from spec.failover.vocabulary import (
     Decision,
     Instance,
@@ -76,6 +77,19 @@ def a_journal_only_grows(journal: Journal, version: Version, decision: Decision)
     return stays & stays_answered & (fence(journal) <= fence.after(journal))
 
 
+@sometimes
+def a_successor_leads(instance: Instance, journal: Journal) -> Formula:
+    """An instance decides, in a term after the first."""
+    return leads(instance, journal) & decides(instance, journal) & (Term.of(1) < in_term(instance, journal))
+
+
+@eventually(a_successor_leads)
+def somebody_leads(journal: Journal, instance: Instance) -> LeadsTo:
+    """While an instance is awake, some instance eventually leads and decides, in runs with finitely many takeovers."""
+    somebody = exists(Instance, lambda other: leads(other, journal) & decides(other, journal))
+    return leads_to(~paused(instance), somebody | paused(instance))
+
+
 # ----------------------------------------------------------------------------------------------------------- sending
 
 
@@ -135,7 +149,7 @@ def an_answer_waits(journal: Journal, version: Version) -> Formula:
 @sometimes
 def an_answer_was_acknowledged(journal: Journal, version: Version) -> Formula:
     """An answer is recorded, and is not redelivered."""
-    return consumed(journal, version)
+    return answered(journal, version) & consumed(journal, version)
 
 
 @always(an_answer_waits, an_answer_was_acknowledged)
@@ -146,14 +160,15 @@ def an_answer_is_recorded_or_comes_again(journal: Journal, version: Version, dec
 
 @sometimes
 def an_answer_counts(journal: Journal, version: Version, term: Term) -> Formula:
-    """An answer is recorded by a successor of the instance that wrote the entry."""
+    """An answer is recorded in a later term than the entry."""
     return noted(journal, version, term) & (written(journal, version) < term)
 
 
 @two_state(an_answer_counts)
 def an_answer_counts_for_who_can_record_it(journal: Journal, version: Version, term: Term) -> Formula:
     """An answer is recorded in the newest term only, and only for an entry."""
-    return implies(noted(journal, version, term), (term == fence(journal)) & (version <= newest(journal)))
+    there = exists(Decision, lambda decision: entry(journal, version, decision))
+    return implies(noted(journal, version, term), (term == fence(journal)) & there)
 
 
 @eventually(an_answer_waits)
@@ -242,15 +257,15 @@ def one_at_a_time(
 @lemma
 def answers_are_to_entries(journal: Journal, version: Version) -> Formula:
     """Only entries are answered, and only recorded answers are acknowledged."""
-    return implies(answer(journal, version), version <= newest(journal)) & implies(
-        consumed(journal, version), answered(journal, version)
-    )
+    there = exists(Decision, lambda decision: entry(journal, version, decision))
+    return implies(answer(journal, version), there) & implies(consumed(journal, version), answered(journal, version))
 
 
 @lemma
 def marks_are_of_entries(instance: Instance, journal: Journal, term: Term, version: Version) -> Formula:
     """Only entries are recorded as answered."""
-    return implies(mark(instance, journal, term, version), version <= newest(journal))
+    there = exists(Decision, lambda decision: entry(journal, version, decision))
+    return implies(mark(instance, journal, term, version), there)
 
 
 @lemma

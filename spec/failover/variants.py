@@ -28,6 +28,7 @@ from spec.failover.promises import (
     an_answer_counts_for_who_can_record_it,
     an_answer_is_recorded_or_comes_again,
     nothing_is_sent_that_is_not_recorded,
+    somebody_leads,
     versions_have_one_allocator,
     what_counts_as_sent_was_sent,
     what_is_answered_is_recorded,
@@ -160,7 +161,7 @@ def the_deposed_record_answers(instance: Instance, journal: Journal, term: Term,
     return record.but(without=[term == fence(journal)])
 
 
-@variant(replaces=take_over, breaks=[what_is_recorded_is_done])
+@variant(replaces=take_over, breaks=[what_is_recorded_is_done, somebody_leads])
 def waits_for_the_one_that_led(instance: Instance, journal: Journal, term: Term) -> Step:
     """No instance takes over: the former leader is expected to come back."""
     return take_over.but(when=[fence(journal) == NO_TERM])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from model.language import always, eventually, leads_to, sometimes, two_state
 from model.language.claims import LeadsTo
+from model.language.quantifiers import exists, forall
 from model.language.terms import Formula, implies
 from spec.message_queue.definitions import in_session, member, on_the_topic, small, under_way
 from spec.message_queue.vocabulary import (
@@ -24,6 +25,7 @@ from spec.message_queue.vocabulary import (
     attached,
     attempt,
     backlog,
+    barred,
     belonged,
     channel,
     confirmed,
@@ -37,6 +39,8 @@ from spec.message_queue.vocabulary import (
     many_ports,
     met,
     outcome,
+    permitted,
+    ports,
     push,
     rules,
     sent,
@@ -46,6 +50,7 @@ from spec.message_queue.vocabulary import (
 )
 
 NOTHING = Revision.of(0)
+NO_PORT = Size.of(0)
 
 # ------------------------------------------------------------------------------------------------ nothing is lost
 
@@ -77,12 +82,12 @@ def nobody_misses_a_revision(host: Host, vpc: Vpc) -> Formula:
 @sometimes
 def a_host_is_subscribed(host: Host, vpc: Vpc) -> Formula:
     """A host has subscribed, and DPM knows it."""
-    return subscription(host, vpc) == Subscription.subscribed
+    return attached(host, vpc) & (subscription(host, vpc) == Subscription.subscribed)
 
 
 @always(a_host_is_subscribed)
 def subscribed_means_kept(host: Host, vpc: Vpc) -> Formula:
-    """The broker keeps every revision published for a host that DPM counts as subscribed: subscribe first, then publish."""
+    """A correct agent that DPM counts as subscribed is, so that the broker keeps for it what is published: subscribe first."""
     return implies(correct(host) & (subscription(host, vpc) == Subscription.subscribed), attached(host, vpc))
 
 
@@ -97,15 +102,20 @@ def a_host_has_left(host: Host, vpc: Vpc) -> Formula:
 
 @always(a_host_has_left)
 def no_port_no_subscription(host: Host, vpc: Vpc) -> Formula:
-    """When a host loses its last port of the VPC, its subscription ends, whatever its agent does."""
-    return implies(attached(host, vpc), member(host, vpc) | (subscription(host, vpc) == Subscription.leaving))
+    """A host without a port of the VPC may not subscribe and has no subscription, whatever its agent does, once DPM has ended it.
+
+    Until then the subscription is leaving; `leaving_ends` says that this ends.
+    """
+    may = permitted(host, vpc) | attached(host, vpc)
+    return implies(may, member(host, vpc) | (subscription(host, vpc) == Subscription.leaving))
 
 
 @two_state(a_host_has_left)
-def publishes_for_members_only(host: Host, vpc: Vpc, revision: Revision) -> Formula:
+def publishes_for_members_only(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
     """No revision is added to the backlog of a host without a port of the VPC, or pushed to it."""
     published = backlog.after(host, vpc, revision) & ~backlog(host, vpc, revision)
-    return implies(published, member(host, vpc))
+    pushed = push.begins(host, epoch, vpc, revision)
+    return implies(published | pushed, NO_PORT < ports.after(host, vpc))
 
 
 @always(a_host_has_left)
@@ -131,9 +141,11 @@ def newer_wins(host: Host, vpc: Vpc) -> Formula:
 
 
 @always(a_host_is_subscribed)
-def invents_nothing(host: Host, vpc: Vpc) -> Formula:
-    """No revision goes out that DPM did not issue, and a correct agent knows none that did not go out."""
-    return (sent(vpc) <= rules(vpc)) & implies(correct(host), known(host, vpc) <= sent(vpc))
+def invents_nothing(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
+    """No revision goes out that DPM did not issue, none is pushed or kept that did not go out, and correct agents know no other."""
+    under_way = push.unspent(host, epoch, vpc, revision) | backlog(host, vpc, revision)
+    knows = correct(host) & (known(host, vpc) == revision)
+    return (sent(vpc) <= rules(vpc)) & implies(under_way | knows, revision <= sent(vpc))
 
 
 # ------------------------------------------------------------------------------------------------- confirmation
@@ -175,22 +187,34 @@ def applied_means_confirmed(host: Host, vpc: Vpc) -> Formula:
 
 @sometimes
 def a_revision_is_done(vpc: Vpc, revision: Revision) -> Formula:
-    """Every host with a port has confirmed the revision."""
+    """A revision is reported done."""
     return outcome(vpc, revision) == Change.done
 
 
 @sometimes
 def a_revision_fails(vpc: Vpc, revision: Revision) -> Formula:
-    """Some host has not confirmed in time."""
+    """A revision is reported failed."""
     return outcome(vpc, revision) == Change.failed
 
 
 @two_state(a_revision_is_done, a_revision_fails)
 def done_means_applied(host: Host, vpc: Vpc, revision: Revision) -> Formula:
-    """When a revision is reported done, every correct agent of the VPC that has not restarted since has applied it."""
+    """A revision is reported done only once it went out and every host with a port of the VPC has confirmed it or a newer one.
+
+    So every correct agent of such a host has applied it, unless it has restarted and DPM has not met it yet.
+    """
     reported = (outcome.after(vpc, revision) == Change.done) & (outcome(vpc, revision) != Change.done)
+    said = (revision <= sent(vpc)) & implies(member(host, vpc), revision <= confirmed(host, vpc))
     due = correct(host) & in_session(host) & member(host, vpc)
-    return implies(reported & due, revision <= known(host, vpc))
+    return implies(reported, said & implies(due, revision <= known(host, vpc)))
+
+
+@two_state(a_revision_fails)
+def failed_means_waited(vpc: Vpc, revision: Revision) -> Formula:
+    """A revision is reported failed only once it went out, and while some host with a port of the VPC has not confirmed it."""
+    reported = (outcome.after(vpc, revision) == Change.failed) & (outcome(vpc, revision) != Change.failed)
+    waits = exists(Host, lambda host: member(host, vpc) & (confirmed(host, vpc) < revision))
+    return implies(reported, (revision <= sent(vpc)) & waits)
 
 
 # --------------------------------------------------------------------------------------------------- the channel
@@ -198,13 +222,13 @@ def done_means_applied(host: Host, vpc: Vpc, revision: Revision) -> Formula:
 
 @sometimes
 def a_topic_is_in_use(vpc: Vpc) -> Formula:
-    """Every host of a VPC has been asked to subscribe, and has answered or timed out for good."""
-    return channel(vpc) == Channel.mq
+    """A VPC has switched to its topic, and a host is subscribed."""
+    return (channel(vpc) == Channel.mq) & exists(Host, lambda host: subscription(host, vpc) == Subscription.subscribed)
 
 
 @sometimes
 def a_topic_is_closing(vpc: Vpc) -> Formula:
-    """A VPC has become small again."""
+    """A VPC leaves its topic."""
     return channel(vpc) == Channel.closing
 
 
@@ -229,26 +253,39 @@ def never_flaps(vpc: Vpc) -> Formula:
     return implies(opened, grown) & implies(closed, shrunk)
 
 
+@sometimes
+def a_host_could_not_subscribe(host: Host, vpc: Vpc) -> Formula:
+    """A VPC has left its topic, which a host of it could not subscribe to."""
+    return barred(host, vpc) & member(host, vpc) & (channel(vpc) == Channel.grpc)
+
+
+@two_state(a_host_could_not_subscribe)
+def opens_for_everybody(host: Host, vpc: Vpc) -> Formula:
+    """When a topic opens, no host counts as unable to subscribe: all are asked, also those that could not the last time."""
+    opens = (channel(vpc) == Channel.grpc) & (channel.after(vpc) == Channel.opening)
+    return implies(opens, ~barred.after(host, vpc))
+
+
 # ------------------------------------------------------------------------------------------------------ eventually
 
 
-def unchanged(vpc: Vpc, ports: Size, largest: Size) -> Formula:
+def unchanged(vpc: Vpc, total: Size, largest: Size) -> Formula:
     """The numbers that decide the channel have these values."""
-    return (size(vpc) == ports) & (group(vpc) == largest)
+    return (size(vpc) == total) & (group(vpc) == largest)
 
 
 @eventually(a_revision_comes_by_the_topic)
-def every_revision_goes_out(vpc: Vpc, revision: Revision, ports: Size, largest: Size) -> LeadsTo:
-    """Every revision eventually goes out, unless the VPC's size changes in between."""
-    waits = (sent(vpc) < revision) & (revision <= rules(vpc)) & unchanged(vpc, ports, largest)
-    return leads_to(waits, (revision <= sent(vpc)) | ~unchanged(vpc, ports, largest))
+def every_revision_goes_out(vpc: Vpc, revision: Revision, total: Size, largest: Size) -> LeadsTo:
+    """Every revision eventually goes out, or a newer one in its place, unless the VPC's size changes in between."""
+    waits = (sent(vpc) < revision) & (revision <= rules(vpc)) & unchanged(vpc, total, largest)
+    return leads_to(waits, (revision <= sent(vpc)) | ~unchanged(vpc, total, largest))
 
 
 @eventually(a_topic_is_in_use)
-def opening_ends(vpc: Vpc, ports: Size, largest: Size) -> LeadsTo:
-    """An opening topic is eventually in use, whatever its agents do, unless the VPC's size changes in between."""
-    opening = (channel(vpc) == Channel.opening) & unchanged(vpc, ports, largest)
-    return leads_to(opening, (channel(vpc) != Channel.opening) | ~unchanged(vpc, ports, largest))
+def opening_ends(vpc: Vpc, total: Size, largest: Size) -> LeadsTo:
+    """A topic is not opening forever, whatever its agents do, unless the VPC's size changes in between."""
+    opening = (channel(vpc) == Channel.opening) & unchanged(vpc, total, largest)
+    return leads_to(opening, (channel(vpc) != Channel.opening) | ~unchanged(vpc, total, largest))
 
 
 @eventually(a_topic_is_closing)
@@ -258,10 +295,10 @@ def closing_ends(vpc: Vpc) -> LeadsTo:
 
 
 @eventually(a_topic_is_closing)
-def small_networks_leave_the_topic(vpc: Vpc, ports: Size, largest: Size) -> LeadsTo:
+def small_networks_leave_the_topic(vpc: Vpc, total: Size, largest: Size) -> LeadsTo:
     """A VPC that is small and stays small eventually leaves the topic."""
-    there = on_the_topic(vpc) & small(vpc) & unchanged(vpc, ports, largest)
-    return leads_to(there, ~on_the_topic(vpc) | ~unchanged(vpc, ports, largest))
+    there = on_the_topic(vpc) & small(vpc) & unchanged(vpc, total, largest)
+    return leads_to(there, ~on_the_topic(vpc) | ~unchanged(vpc, total, largest))
 
 
 @eventually(a_host_is_subscribed)
@@ -289,7 +326,15 @@ def every_agent_applies_every_revision(host: Host, vpc: Vpc, revision: Revision)
 
 
 @eventually(a_revision_is_done, a_revision_fails)
-def every_revision_is_reported(vpc: Vpc, revision: Revision, ports: Size, largest: Size) -> LeadsTo:
+def every_revision_is_reported(vpc: Vpc, revision: Revision, total: Size, largest: Size) -> LeadsTo:
     """A revision that went out is eventually reported done or failed, unless the VPC's size changes in between."""
-    open_ = (outcome(vpc, revision) == Change.pending) & (revision <= sent(vpc)) & unchanged(vpc, ports, largest)
-    return leads_to(open_, (outcome(vpc, revision) != Change.pending) | ~unchanged(vpc, ports, largest))
+    open_ = (outcome(vpc, revision) == Change.pending) & (revision <= sent(vpc)) & unchanged(vpc, total, largest)
+    return leads_to(open_, (outcome(vpc, revision) != Change.pending) | ~unchanged(vpc, total, largest))
+
+
+@eventually(a_revision_is_done)
+def what_all_confirm_is_done(vpc: Vpc, revision: Revision) -> LeadsTo:
+    """A revision that every host with a port has confirmed is eventually reported done, unless a port or an epoch is added."""
+    open_ = (outcome(vpc, revision) == Change.pending) & (revision <= sent(vpc))
+    all_ = forall(Host, lambda host: ~member(host, vpc) | (revision <= confirmed(host, vpc)))
+    return leads_to(open_ & all_, (outcome(vpc, revision) == Change.done) | ~all_)

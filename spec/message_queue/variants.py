@@ -6,7 +6,7 @@ A variant states only its difference from the action that it replaces; the rest 
 from __future__ import annotations
 
 from model.language import Deviation, Step, for_each, variant
-from model.language.quantifiers import forall
+from model.language.quantifiers import exists, forall
 from spec.message_queue.aca import consume, learn, receive
 from spec.message_queue.definitions import large, member, small, somebody_is_leaving
 from spec.message_queue.dpm import (
@@ -38,6 +38,7 @@ from spec.message_queue.promises import (
     every_agent_applies_every_revision,
     every_revision_goes_out,
     every_revision_is_reported,
+    failed_means_waited,
     invents_nothing,
     leaving_ends,
     never_flaps,
@@ -45,11 +46,13 @@ from spec.message_queue.promises import (
     no_port_no_subscription,
     nobody_misses_a_revision,
     opening_ends,
+    opens_for_everybody,
     publishes_for_members_only,
     small_networks_leave_the_topic,
     stays_in_its_vpc,
     subscribed_means_kept,
     the_direct_channel_is_alone,
+    what_all_confirm_is_done,
 )
 from spec.message_queue.vocabulary import (
     Attempt,
@@ -246,19 +249,37 @@ def publishes_while_somebody_leaves(vpc: Vpc) -> Step:
     return publish.but(without=[~somebody_is_leaving(vpc)])
 
 
+@variant(replaces=report_failed, breaks=[failed_means_waited])
+def fails_what_all_have_confirmed(vpc: Vpc, revision: Revision) -> Step:
+    """DPM reports a revision as failed although every host has confirmed it."""
+    return report_failed.but(without=[exists(Host, lambda host: member(host, vpc) & (confirmed(host, vpc) < revision))])
+
+
+@variant(replaces=report_done, breaks=[what_all_confirm_is_done])
+def reports_the_newest_revision_only(vpc: Vpc, revision: Revision) -> Step:
+    """DPM reports a revision as done only while no newer one went out."""
+    return report_done.but(when=[revision == sent(vpc)])
+
+
 @variant(replaces=publish, breaks=[nobody_misses_a_revision])
 def pushes_to_nobody_on_the_topic(vpc: Vpc) -> Step:
     """On the topic nothing is pushed: a host that could not subscribe, or has not yet, misses the revision."""
     return publish.but(without=[push])
 
 
-@variant(replaces=send_directly, breaks=[stays_in_its_vpc])
+@variant(replaces=send_directly, breaks=[stays_in_its_vpc, publishes_for_members_only])
 def pushes_to_all_hosts(vpc: Vpc) -> Step:
     """Every host is sent the revisions of every VPC."""
     return send_directly.but(
         without=[push],
         then=[for_each(Host, lambda host: push.send(host, met(host), vpc, rules(vpc)).when(met(host) > Epoch.of(0)))],
     )
+
+
+@variant(replaces=open_topic, breaks=[opens_for_everybody])
+def remembers_who_could_not_subscribe(vpc: Vpc) -> Step:
+    """A host that could not subscribe is not asked again when the topic opens again."""
+    return open_topic.but(without=[barred])
 
 
 @variant(replaces=send_directly, breaks=[invents_nothing])

@@ -110,9 +110,9 @@ def the_told_are_registered(host: Host, pod: Pod) -> Formula:
 
 
 @lemma
-def the_home_is_told(host: Host, pod: Pod) -> Formula:
-    """The pod's home is told of the pod, and the history records it as a home."""
-    return implies(home(host, pod), housed(host, pod) & (told(host, pod) | removed(host)))
+def the_home_is_recorded(host: Host, pod: Pod) -> Formula:
+    """The history records the pod's home as a home."""
+    return implies(home(host, pod), housed(host, pod))
 
 
 @lemma

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from model.language import eventually, leads_to
 from model.language.claims import LeadsTo
-from model.language.quantifiers import exists
+from model.language.quantifiers import exists, forall
 from spec.on_demand.promises import (
     a_change_fails,
     a_change_is_done,
@@ -24,7 +24,7 @@ from spec.on_demand.promises import (
     a_packet_is_dropped,
     a_packet_is_released,
     a_remote_pod_is_learned,
-    a_told_host_hears_of_a_move,
+    a_told_host_hears_of_a_change,
     an_agent_is_behind,
     an_unknown_pod_is_refused,
 )
@@ -36,6 +36,7 @@ from spec.on_demand.vocabulary import (
     Reason,
     Request,
     Version,
+    change,
     correct,
     epoch,
     granted,
@@ -71,7 +72,7 @@ def requests_are_answered(host: Host, asked_by: Request, source: Pod, destinatio
     return leads_to(held, yes | no | ~held | removed(host))
 
 
-@eventually(an_agent_is_behind, a_told_host_hears_of_a_move)
+@eventually(an_agent_is_behind, a_told_host_hears_of_a_change)
 def whoever_was_told_learns_the_newest(host: Host, pod: Pod, version: Version) -> LeadsTo:
     """A host that was told of a pod eventually knows each version that NCM records, or a newer one, unless it restarted or left."""
     told_of = correct(host) & told(host, pod) & (greeted(host) > NEVER) & (recorded(pod) == version)
@@ -80,7 +81,7 @@ def whoever_was_told_learns_the_newest(host: Host, pod: Pod, version: Version) -
 
 @eventually(a_host_has_yet_to_be_heard, a_confirmation_counts)
 def whoever_is_waited_for_confirms(host: Host, pod: Pod, version: Version) -> LeadsTo:
-    """An agent that NCM has met and waits for eventually confirms, unless it restarted."""
+    """NCM waits forever for no agent that it has met: the agent confirms, unless it restarts or leaves, or the version fails."""
     waited_for = pending(pod, version, host)
     met = correct(host) & (greeted(host) > NEVER) & (greeted(host) == epoch(host))
     return leads_to(waited_for & met, ~waited_for | (greeted(host) < epoch(host)))
@@ -90,6 +91,13 @@ def whoever_is_waited_for_confirms(host: Host, pod: Pod, version: Version) -> Le
 def dpm_hears_of_every_version(pod: Pod, version: Version) -> LeadsTo:
     """DPM eventually receives the outcome of every version that it issued: done, superseded or failed."""
     return leads_to(outcome(pod, version) == Change.pending, outcome(pod, version) != Change.pending)
+
+
+@eventually(a_confirmation_counts, a_change_is_done)
+def what_all_confirm_is_done(pod: Pod, version: Version) -> LeadsTo:
+    """A version for which NCM waits for no host any more is eventually done at DPM: it neither fails nor stays pending."""
+    nobody = forall(Host, lambda host: ~pending(pod, version, host))
+    return leads_to((change(pod, version) == Change.pending) & nobody, outcome(pod, version) == Change.done)
 
 
 @eventually(a_remote_pod_is_learned)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from model.language import always, sometimes, two_state
 from model.language.quantifiers import exists
 from model.language.terms import Formula, implies, same
-from spec.on_demand.definitions import coming, local, placed, same_vpc, usable
+from spec.on_demand.definitions import answerable, coming, home, local, placed, same_vpc, usable, why_not
 from spec.on_demand.vocabulary import (
     Change,
     Epoch,
@@ -65,12 +65,13 @@ def a_remote_pod_is_learned(host: Host, pod: Pod) -> Formula:
 
 
 @always(a_remote_pod_is_learned)
-def learns_only_on_demand(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Formula:
+def learns_only_on_demand(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, version: Version) -> Formula:
     """A host is sent a pod, or knows it, only if it asked for it in this epoch, or is or was the pod's home.
 
     The first part covers all hosts; the second covers correct ones, since a Byzantine agent may know anything.
     """
-    sent = implies(route.unspent(host, epoch, pod, version), asked(host, epoch, pod) | housed(host, pod))
+    said = route.unspent(host, epoch, pod, version) | granted.unspent(host, epoch, asked_by, pod, version)
+    sent = implies(said, asked(host, epoch, pod) | housed(host, pod))
     knows = implies(
         correct(host) & (known(host, pod) > NO_VERSION), asked(host, _epoch_of(host), pod) | housed(host, pod)
     )
@@ -88,6 +89,38 @@ def stays_in_its_vpc(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, vers
     """A host is sent a pod only if it houses, or has housed, a pod of the same VPC."""
     sent = route.unspent(host, epoch, pod, version) | granted.unspent(host, epoch, asked_by, pod, version)
     return implies(sent, member(host, vpc_of(pod)))
+
+
+@sometimes
+def a_host_has_no_pod_left(host: Host, pod: Pod) -> Formula:
+    """A host was told of a pod, and its last pod of that VPC has moved away or was removed."""
+    there = exists(Pod, lambda own: home(host, own) & same_vpc(own, pod))
+    return told(host, pod) & ~there
+
+
+@two_state(a_host_has_no_pod_left)
+def starts_telling_tenants_only(host: Host, pod: Pod) -> Formula:
+    """NCM starts telling a host of a pod only while its record places a pod of the same VPC there: not once the last has left."""
+    begins = told.after(host, pod) & ~told(host, pod)
+    tenant = exists(Pod, lambda own: at(own, recorded.after(own), host) & same_vpc(own, pod))
+    return implies(begins, tenant)
+
+
+@sometimes
+def a_host_that_has_left_asks(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
+    """A host that has left had asked before, and was not answered."""
+    return removed(host) & request.unspent(host, greeted(host), asked_by, source, destination)
+
+
+@two_state(a_host_that_has_left_asks)
+def sends_to_the_told_only(
+    host: Host, epoch: Epoch, asked_by: Request, pod: Pod, version: Version, why: Reason
+) -> Formula:
+    """NCM sends a version of a pod only to a host that it counts as told of the pod, and sends nothing to one that has left."""
+    granting = granted.begins(host, epoch, asked_by, pod, version)
+    telling = granting | route.begins(host, epoch, pod, version)
+    said = telling | refused.begins(host, epoch, asked_by, why)
+    return implies(telling, told.after(host, pod)) & implies(said, ~removed.after(host))
 
 
 @sometimes
@@ -139,14 +172,37 @@ def versions_are_immutable(pod: Pod, version: Version, host: Host) -> Formula:
 
 
 @sometimes
-def a_told_host_hears_of_a_move(host: Host, pod: Pod) -> Formula:
-    """A host that asked for a pod knows where it moved to."""
-    return (Version.of(1) < known(host, pod)) & installed(host, pod) & ~housed(host, pod)
+def a_home_is_told(host: Host, pod: Pod) -> Formula:
+    """An agent knows that a pod is at its host."""
+    return local(host, pod)
 
 
-@always(a_told_host_hears_of_a_move)
+@always(a_home_is_told)
+def the_home_is_told(host: Host, pod: Pod) -> Formula:
+    """NCM tells a host of every pod that its record places there, unless the host has left."""
+    return implies(home(host, pod) & ~removed(host), told(host, pod))
+
+
+@two_state(a_host_has_no_pod_left)
+def remembers_whom_it_told(host: Host, pod: Pod) -> Formula:
+    """NCM forgets that it told a host of a pod only when the host begins a new epoch or leaves."""
+    forgets = told(host, pod) & ~told.after(host, pod)
+    return implies(forgets, (greeted(host) < greeted.after(host)) | removed.after(host))
+
+
+@sometimes
+def a_told_host_hears_of_a_change(host: Host, pod: Pod) -> Formula:
+    """An agent with a route to a remote pod learns a newer version of it, which it did not ask for."""
+    newer = placed(pod, known(host, pod)) & (known(host, pod) < known.after(host, pod))
+    return installed(host, pod) & ~housed(host, pod) & newer
+
+
+@always(a_told_host_hears_of_a_change)
 def whoever_was_told_is_told_the_newest(host: Host, pod: Pod) -> Formula:
-    """If a host was told of a pod, the recorded version is in flight to it, or it knows that version, or it has restarted since."""
+    """If NCM counts a host as told of a pod, the recorded version is in flight to it, or it knows that version, or has restarted.
+
+    NCM has met the host. `remembers_whom_it_told` says when a host no longer counts as told.
+    """
     arrived = correct(host) & ((greeted(host) < epoch(host)) | (recorded(pod) <= known(host, pod)))
     return implies(told(host, pod) & (greeted(host) > NEVER), coming(host, pod) | arrived)
 
@@ -159,7 +215,7 @@ def an_agent_is_behind(host: Host, pod: Pod) -> Formula:
 
 @always(an_agent_is_behind)
 def stale_means_coming(host: Host, pod: Pod) -> Formula:
-    """If a correct agent knows an older version than NCM, the newer one is in flight to its current epoch."""
+    """If a correct agent knows an older version than NCM, the newer one is in flight to its current epoch, unless it has left."""
     stale = correct(host) & (known(host, pod) > NO_VERSION) & (known(host, pod) < recorded(pod))
     return implies(stale & ~removed(host), coming(host, pod) & (epoch(host) == greeted(host)))
 
@@ -193,10 +249,10 @@ def a_stranger_is_refused(host: Host, epoch: Epoch, asked_by: Request) -> Formul
 
 @always(a_stranger_is_refused)
 def answers_the_asker(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, version: Version, why: Reason) -> Formula:
-    """Every answer has a request of the same host, epoch and id; a grant also requires that the source was at that host.
+    """Every answer has a request of the same host, epoch and id; a grant also requires that the source is or was at that host.
 
-    "Was" refers to NCM's record at the time of the grant. The history keeps it, since the source may have moved since. A refusal
-    reveals something about the destination only to a host that housed the source.
+    While the answer is in flight the source may move. `grants_by_the_record` and `refuses_for_a_true_reason` say what NCM's record
+    says when it answers. A refusal reveals something about the destination only to a host that houses or housed the source.
     """
     yes = implies(
         granted.unspent(host, epoch, asked_by, pod, version),
@@ -220,6 +276,41 @@ def answers_the_asker(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, ver
         ),
     )
     return yes & no & to_its_own
+
+
+@sometimes
+def a_grant_is_outdated(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, version: Version) -> Formula:
+    """A grant is in flight, and NCM has recorded a newer version since."""
+    return granted.unspent(host, epoch, asked_by, pod, version) & (version < recorded(pod))
+
+
+@two_state(a_grant_is_outdated)
+def grants_by_the_record(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, version: Version) -> Formula:
+    """When NCM grants a request, its record says that the source is at the asking host, and the version is the recorded one.
+
+    The request is of the epoch that NCM has met, and for a pod that has a place, in the source's VPC.
+    """
+
+    def asks(source: Pod) -> Formula:
+        return request(host, epoch, asked_by, source, pod) & answerable(host, source, pod)
+
+    may = (epoch == greeted(host)) & (version == recorded(pod)) & exists(Pod, asks)
+    return implies(granted.begins(host, epoch, asked_by, pod, version), may)
+
+
+@two_state(another_vpc_is_refused, a_gone_pod_is_refused, an_unknown_pod_is_refused, a_stranger_is_refused)
+def refuses_for_a_true_reason(host: Host, epoch: Epoch, asked_by: Request, why: Reason) -> Formula:
+    """When NCM refuses a request, it may not grant it, and the reason is true: what is placed is never refused to who may ask.
+
+    So an unknown pod is one without a record, and a gone one is one that the record says was removed.
+    """
+
+    def asks(source: Pod, destination: Pod) -> Formula:
+        denied = ~answerable(host, source, destination) & (why == why_not(host, source, destination))
+        return request(host, epoch, asked_by, source, destination) & denied
+
+    may = (epoch == greeted(host)) & exists(Pod, Pod, asks)
+    return implies(refused.begins(host, epoch, asked_by, why), may)
 
 
 # -------------------------------------------------------------------------------------------------- packets
@@ -254,8 +345,13 @@ def acts_once(host: Host, asked_by: Request, source: Pod, destination: Pod) -> F
 
 @sometimes
 def a_packet_is_released_after_a_move(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
-    """A held packet was released to a pod that has moved."""
-    return released(host, asked_by, source, destination) & (Version.of(1) < known.after(host, destination))
+    """A held packet is released to a pod that was at another host before."""
+    place = known.after(host, destination)
+
+    def moved(before: Version, here: Host, there: Host) -> Formula:
+        return (before < place) & at(destination, before, here) & at(destination, place, there) & (here != there)
+
+    return released(host, asked_by, source, destination) & exists(Version, Host, Host, moved)
 
 
 @sometimes
@@ -266,7 +362,12 @@ def a_packet_is_delivered_to_a_remote_pod(host: Host, source: Pod, destination: 
 
 @two_state(a_packet_is_released_after_a_move, a_packet_is_delivered_to_a_remote_pod)
 def releases_only_to_a_place(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
-    """A packet is sent only to a local pod or over an installed route, to a place that the agent knows, in the source's VPC."""
+    """A packet is sent only for a local source, and only to a local pod or over an installed route, to a place that the agent
+    knows, in the source's VPC.
+
+    Of a packet that is held the source was local when it was held: it may move before the answer arrives.
+    """
+    begins = waiting.after(host, asked_by, source, destination) & ~waiting(host, asked_by, source, destination)
     by_answer = implies(
         released(host, asked_by, source, destination),
         installed.after(host, destination)
@@ -274,7 +375,8 @@ def releases_only_to_a_place(host: Host, asked_by: Request, source: Pod, destina
         & same_vpc(source, destination),
     )
     straight = implies(delivered(host, source, destination), usable(host, destination) & same_vpc(source, destination))
-    return by_answer & straight
+    its_own = implies(begins | delivered(host, source, destination), local(host, source))
+    return by_answer & straight & its_own
 
 
 # ---------------------------------------------------------------------------------------------- confirmation
@@ -306,6 +408,23 @@ def done_means_applied(pod: Pod, version: Version, host: Host, epoch: Epoch) -> 
     """If a version is done, every correct host that had to confirm it knows it, unless it has restarted or left since."""
     due = must(pod, version, host, epoch) & correct(host) & (_epoch_of(host) == epoch) & ~removed(host)
     return implies((change(pod, version) == Change.done) & due & (epoch > NEVER), version <= known(host, pod))
+
+
+@two_state(a_confirmation_counts, a_change_is_done)
+def waits_for_all_concerned(pod: Pod, version: Version, host: Host) -> Formula:
+    """When NCM records a version, it waits for every host that it told of the pod, and for the new home, unless it has left."""
+    records = (recorded(pod) < version) & (recorded.after(pod) == version)
+    concerned = told(host, pod) | at(pod, version, host)
+    return implies(records & concerned & ~removed(host), pending.after(pod, version, host))
+
+
+@two_state(a_change_fails, a_late_version_is_superseded)
+def failed_means_waited(pod: Pod, version: Version) -> Formula:
+    """A version fails only while NCM waits for some host to confirm it, and only a newer recorded version supersedes it."""
+    fails = (change.after(pod, version) == Change.failed) & (change(pod, version) != Change.failed)
+    late = (change.after(pod, version) == Change.superseded) & (change(pod, version) != Change.superseded)
+    waits = exists(Host, lambda host: pending(pod, version, host))
+    return implies(fails, waits) & implies(late, version < recorded(pod))
 
 
 @sometimes

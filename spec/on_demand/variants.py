@@ -10,8 +10,8 @@ from __future__ import annotations
 from model.language import Deviation, Step, for_each, variant
 from model.language.quantifiers import exists, forall
 from model.language.terms import choose
-from spec.on_demand.aca import deliver, drop_as_gone, evict, learn, release, restart, resume, time_out
-from spec.on_demand.definitions import home, newest, placed, same_vpc, usable
+from spec.on_demand.aca import ask, deliver, drop_as_gone, evict, learn, release, restart, resume, time_out
+from spec.on_demand.definitions import answerable, home, local, newest, placed, same_vpc, usable, why_not
 from spec.on_demand.dpm import complete, place
 from spec.on_demand.liveness import (
     agents_are_met,
@@ -19,24 +19,33 @@ from spec.on_demand.liveness import (
     held_packets_go_or_are_dropped,
     pauses_end,
     requests_are_answered,
+    what_all_confirm_is_done,
     whoever_is_waited_for_confirms,
     whoever_was_told_learns_the_newest,
 )
-from spec.on_demand.ncm import NEVER, acknowledge, grant, greet, refuse, report_done, store
+from spec.on_demand.ncm import NEVER, acknowledge, grant, greet, refuse, report_done, report_failed, store
 from spec.on_demand.promises import (
     acts_once,
     answers_the_asker,
     applied_means_confirmed,
     done_means_applied,
     dpm_hears_what_happened,
+    failed_means_waited,
+    grants_by_the_record,
     grants_only_what_is_placed,
     invents_nothing,
     learns_only_on_demand,
     newer_wins,
+    refuses_for_a_true_reason,
     releases_only_to_a_place,
+    remembers_whom_it_told,
+    sends_to_the_told_only,
     stale_means_coming,
+    starts_telling_tenants_only,
     stays_in_its_vpc,
+    the_home_is_told,
     versions_are_immutable,
+    waits_for_all_concerned,
     whoever_was_told_is_told_the_newest,
 )
 from spec.on_demand.vocabulary import (
@@ -75,7 +84,7 @@ _epoch_of = epoch  # an alias, since actions have a parameter called epoch
 # ------------------------------------------------------------------------------------------------------ as built
 
 
-@variant(replaces=grant, breaks=[answers_the_asker], kind=Deviation.AS_BUILT)
+@variant(replaces=grant, breaks=[answers_the_asker, learns_only_on_demand], kind=Deviation.AS_BUILT)
 def answers_another_host(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version, other: Host
 ) -> Step:
@@ -91,7 +100,11 @@ def grants_the_unknown(
     return grant.but(without=[placed(destination, recorded(destination))])
 
 
-@variant(replaces=grant, breaks=[answers_the_asker], kind=Deviation.AS_BUILT)
+@variant(
+    replaces=grant,
+    breaks=[answers_the_asker, grants_by_the_record, starts_telling_tenants_only],
+    kind=Deviation.AS_BUILT,
+)
 def answers_in_anothers_name(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:
@@ -162,6 +175,64 @@ def reports_without_waiting(pod: Pod, version: Version) -> Step:
 
 
 # ------------------------------------------------------------------------------------------------------- mutants
+
+
+@variant(replaces=store, breaks=[the_home_is_told])
+def tells_the_home_nothing(pod: Pod, version: Version) -> Step:
+    """NCM does not count the host of a pod as told of it."""
+    return store.but(without=[told])
+
+
+@variant(replaces=acknowledge, breaks=[remembers_whom_it_told])
+def forgets_who_has_confirmed(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Step:
+    """A host that has confirmed a version no longer counts as told of the pod."""
+    return acknowledge.but(then=[told.remove(host, pod)])
+
+
+@variant(replaces=grant, breaks=[sends_to_the_told_only])
+def answers_who_has_left(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
+) -> Step:
+    """A host that was deregistered is still answered."""
+    return grant.but(without=[~removed(host)])
+
+
+@variant(replaces=refuse, breaks=[refuses_for_a_true_reason])
+def refuses_what_is_placed(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, why: Reason
+) -> Step:
+    """NCM refuses a request that it may grant."""
+    return refuse.but(without=[~answerable(host, source, destination)])
+
+
+@variant(replaces=refuse, breaks=[refuses_for_a_true_reason])
+def says_unknown_of_the_gone(
+    host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, why: Reason
+) -> Step:
+    """A removed pod is refused as if NCM had no record of it."""
+    reason = why_not(host, source, destination)
+    return refuse.but(without=[why == reason], when=[why == choose(reason == Reason.gone, Reason.unknown, reason)])
+
+
+@variant(replaces=store, breaks=[waits_for_all_concerned])
+def waits_for_the_home_only(pod: Pod, version: Version) -> Step:
+    """A version is done once its new home has confirmed it, whoever else was told of the pod."""
+    return store.but(
+        without=[pending, must],
+        then=[
+            for_each(Host, lambda host: pending.add(pod, version, host).when(at(pod, version, host) & ~removed(host))),
+            for_each(
+                Host,
+                lambda host: must.add(pod, version, host, greeted(host)).when(at(pod, version, host) & ~removed(host)),
+            ),
+        ],
+    )
+
+
+@variant(replaces=report_failed, breaks=[failed_means_waited])
+def fails_at_once(pod: Pod, version: Version) -> Step:
+    """NCM reports a version as failed although no host has yet to confirm it."""
+    return report_failed.but(without=[exists(Host, lambda host: pending(pod, version, host))])
 
 
 @variant(replaces=learn, breaks=[newer_wins])
@@ -305,6 +376,12 @@ def delivers_without_a_route(host: Host, source: Pod, destination: Pod) -> Step:
     return deliver.but(without=[usable(host, destination)], when=[Version.of(0) < known(host, destination)])
 
 
+@variant(replaces=ask, breaks=[releases_only_to_a_place])
+def asks_for_another(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Step:
+    """An agent holds a packet whose source is not at its host, and asks."""
+    return ask.but(without=[local(host, source)])
+
+
 @variant(replaces=complete, breaks=[dpm_hears_what_happened])
 def takes_every_report_for_done(pod: Pod, version: Version, result: Change) -> Step:
     """DPM takes any report for success."""
@@ -350,6 +427,12 @@ def counts_each_version_alone(host: Host, epoch: Epoch, pod: Pod, version: Versi
 def hears_of_success_only(pod: Pod, version: Version, result: Change) -> Step:
     """DPM ignores reports of superseded and failed versions."""
     return complete.but(when=[result == Change.done])
+
+
+@variant(replaces=report_done, breaks=[what_all_confirm_is_done])
+def reports_the_newest_only(pod: Pod, version: Version) -> Step:
+    """NCM reports a version as done only while it is the recorded one."""
+    return report_done.but(when=[version == recorded(pod)])
 
 
 @variant(replaces=greet, breaks=[agents_are_met])

@@ -27,9 +27,11 @@ from spec.slots.vocabulary import (
     goal,
     hello,
     known,
+    logged,
     met,
     newest,
     received,
+    settled,
     stage,
     up,
     usable,
@@ -41,7 +43,7 @@ NOTHING = Revision.of(0)
 
 @sometimes
 def two_hosts_have_slots(vpc: Vpc, host: Host, other: Host) -> Formula:
-    """DPM publishes to two hosts of one VPC."""
+    """DPM reaches two hosts of one VPC by the topic."""
     both = (stage(vpc, host) == Stage.subscribed) & (stage(vpc, other) == Stage.subscribed)
     return both & (host != other)
 
@@ -95,13 +97,14 @@ def a_handover_holds_nobody_up(vpc: Vpc, revision: Revision, slot: Slot) -> Form
 @sometimes
 def a_stranger_reads(host: Host, vpc: Vpc, revision: Revision) -> Formula:
     """The remaining weakness: a Byzantine agent receives what is for another host."""
-    return received(host, vpc, revision) & ~addressed(vpc, revision, host)
+    for_another = exists(Host, lambda other: addressed(vpc, revision, other) & (other != host))
+    return received(host, vpc, revision) & ~correct(host) & for_another
 
 
 @sometimes
 def the_addressee_receives(host: Host, vpc: Vpc, revision: Revision) -> Formula:
     """A correct agent receives from the topic a revision that is for it."""
-    return received(host, vpc, revision) & correct(host)
+    return received(host, vpc, revision) & correct(host) & addressed(vpc, revision, host)
 
 
 @always(the_addressee_receives, a_stranger_reads)
@@ -115,9 +118,9 @@ def only_the_addressee_receives(host: Host, vpc: Vpc, revision: Revision) -> For
 
 @sometimes
 def handed_back(vpc: Vpc, host: Host, slot: Slot) -> Formula:
-    """The newest revision for a host was published, and is sent by gRPC as well."""
+    """The newest revision for a host was published to its slot, and the filler has handed it back: it is sent by gRPC as well."""
     directly = goal.unspent(host, met(host), vpc, newest(vpc, host))
-    return directly & allotted(vpc, host, slot) & filled(vpc, slot) & (stage(vpc, host) == Stage.leaving)
+    return directly & allotted(vpc, host, slot) & filled(vpc, slot) & logged(vpc, newest(vpc, host), slot)
 
 
 @sometimes
@@ -125,8 +128,7 @@ def a_stranger_swallows(vpc: Vpc, host: Host) -> Formula:
     """The remaining weakness: a revision for a correct host is lost, since another host acknowledged it."""
     behind = up(host) & (met(host) == epoch(host)) & (known(vpc, host) < newest(vpc, host))
     directly = goal.unspent(host, met(host), vpc, newest(vpc, host))
-    published = exists(Slot, lambda slot: pending(vpc, newest(vpc, host), slot))
-    return correct(host) & behind & ~directly & ~published
+    return correct(host) & behind & ~directly & settled(vpc, newest(vpc, host))
 
 
 @always(handed_back, a_stranger_swallows)

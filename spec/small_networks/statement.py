@@ -31,6 +31,7 @@ from model.language import (
 from model.language.claims import LeadsTo
 from model.language.quantifiers import exists
 from model.language.terms import Formula, Number, implies
+from spec.on_demand.aca import learn
 from spec.on_demand.definitions import home, local, placed, route_state, same_vpc
 from spec.on_demand.lemmas import routes_are_of_met_epochs, the_told_asked_or_housed
 from spec.on_demand.promises import learns_only_on_demand, stale_means_coming, stays_in_its_vpc
@@ -41,12 +42,15 @@ from spec.on_demand.vocabulary import (
     Epoch,
     Host,
     Pod,
+    Request,
     Route,
     Version,
     Vpc,
     asked,
+    at,
     correct,
     epoch,
+    granted,
     greeted,
     housed,
     installed,
@@ -166,26 +170,27 @@ def use_neighbor(host: Host, pod: Pod) -> Step:
 
 @sometimes
 def a_neighbor_is_known_without_asking(host: Host, pod: Pod) -> Formula:
-    """An agent has a route to a remote pod for which it never asked."""
+    """An agent has a route to a remote pod for which it did not ask in its epoch."""
     return installed(host, pod) & ~local(host, pod) & ~asked(host, epoch(host), pod)
 
 
 @sometimes
 def a_network_has_grown_large(host: Host, pod: Pod) -> Formula:
-    """A VPC was small and is large again; a host was told in advance and knows a later version of the pod."""
+    """A VPC was small and is large again; a host was told in advance and knows a version of the pod after its first."""
     grown = (Class.of(1) < recorded_class(vpc_of(pod))) & ~small(vpc_of(pod))
     return grown & told_in_advance(host, epoch(host), pod) & (Version.of(1) < known(host, pod))
 
 
 @always(a_neighbor_is_known_without_asking, a_network_has_grown_large, weakens=learns_only_on_demand)
-def learns_on_demand_or_in_advance(host: Host, epoch: Epoch, pod: Pod, version: Version) -> Formula:
+def learns_on_demand_or_in_advance(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, version: Version) -> Formula:
     """A host is sent a pod, or knows it, only if it asked, is or was its home, or was told while the VPC was small.
 
     The first part covers all hosts; the second covers correct ones, since a Byzantine agent may know anything.
     """
     may = asked(host, epoch, pod) | housed(host, pod) | told_in_advance(host, epoch, pod)
     now = asked(host, _epoch_of(host), pod) | housed(host, pod) | told_in_advance(host, _epoch_of(host), pod)
-    sent = implies(route.unspent(host, epoch, pod, version), may)
+    said = route.unspent(host, epoch, pod, version) | granted.unspent(host, epoch, asked_by, pod, version)
+    sent = implies(said, may)
     knows = implies(correct(host) & (known(host, pod) > Version.of(0)), now)
     return sent & knows
 
@@ -194,7 +199,7 @@ def learns_on_demand_or_in_advance(host: Host, epoch: Epoch, pod: Pod, version: 
 def on_demand_while_large(host: Host, pod: Pod) -> Formula:
     """While a VPC is large, NCM starts telling a host of a pod only if the host is its home or asked for it in this epoch."""
     begins = told.after(host, pod) & ~told(host, pod) & ~small(vpc_of(pod))
-    return implies(begins, housed.after(host, pod) | asked(host, greeted.after(host), pod))
+    return implies(begins, at(pod, recorded.after(pod), host) | asked(host, greeted.after(host), pod))
 
 
 @two_state(a_network_has_grown_large)
@@ -205,7 +210,7 @@ def newer_classes_win(vpc: Vpc) -> Formula:
 
 @eventually(a_neighbor_is_known_without_asking)
 def neighbors_are_told(host: Host, pod: Pod) -> LeadsTo:
-    """A host in a small VPC is told of every pod of it, unless the VPC grows, the host leaves, or it has no pod there any more."""
+    """A host in a small VPC is told of every pod of it, unless the VPC grows, the pod is gone, or the host leaves or has no pod."""
     there = small(vpc_of(pod)) & neighbor(host, pod) & ~removed(host) & (greeted(host) > NEVER)
     return leads_to(there, told(host, pod) | ~there)
 
@@ -268,6 +273,12 @@ def tells_another_pod_in_advance(host: Host, pod: Pod, other: Pod) -> Step:
         when=[placed(other, recorded(other))],
         then=[route.send(host, greeted(host), other, recorded(other))],
     )
+
+
+@variant(replaces=learn, breaks=[learns_on_demand_or_in_advance])
+def takes_it_for_news_of_another(host: Host, epoch: Epoch, pod: Pod, version: Version, other: Pod) -> Step:
+    """An agent that is sent a version of one pod takes it for a version of another."""
+    return learn.but(then=[known.assign(host, other, to=version)])
 
 
 @variant(replaces=reclassify, breaks=[newer_classes_win])

@@ -16,6 +16,7 @@ from model.language.terms import FALSE, Formula
 from model.machines.simulate import simulate
 from model.proof.bounded import bounded
 from model.reference.configuration import Configuration
+from model.reference.deadlock import is_deadlock
 from model.reference.interpreter import Interpreter
 from model.tla.judge import judge
 from tests.toys import hopes
@@ -29,7 +30,7 @@ def explored(protocol: Protocol, world: Configuration) -> str:
     found = explore(protocol, world)
     assert found.complete or found.trace is not None
     if found.trace is not None:
-        assert Interpreter(protocol, world).is_deadlock(found.trace.states[-1])
+        assert is_deadlock(Interpreter(protocol, world), found.trace.states[-1])
     return found.violated
 
 

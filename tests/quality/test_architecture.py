@@ -89,6 +89,7 @@ Z3_USERS = {
     "model.proof.propositions",
     "model.proof.unrolled",
     "model.proof.bounded",
+    "model.proof.used",
     "model.agreement.z3_terms",
 }
 """The provers, and what evaluates their terms. Everything else works without a solver."""

@@ -8,6 +8,7 @@ it. The engines, in the order in which they are asked; a mutant that one of them
 - *replayed*: a kept run of the protocol that a wrong definition does not take, or that breaks a promise with it.
 - *reached*: a run that is written by hand and reaches the mutant of a witness earlier than the witness.
 - *proved*: a claim whose proof needs what was left out.
+- *pinned*: the counts of states of a small configuration.
 - *live*: an eventuality that does not hold without an obligation.
 - *listed*: the reviewed list, which says of an action that nobody is obliged to take it.
 
@@ -24,6 +25,7 @@ from conformance.evidence import reviewed
 from conformance.evidence.witnesses import earlier, firsts, runs_of
 from conformance.mutation.claims.kept_runs import RightRuns, WrongLassos, WrongRuns
 from conformance.mutation.table import Answer, Check, Kill, Row
+from model.explore.explore import explore
 from model.explore.live import live
 from model.language import Message, Promise, Protocol
 from model.mutation.claims import weaker_eventualities, weaker_promises, weaker_witnesses
@@ -37,12 +39,16 @@ ENGINES: Final = {
     "replayed": "which kept run of the protocol would not be one any more, or would break a promise",
     "reached": "which run that is written by hand would reach it earlier",
     "proved": "which claim is not inductive any more, with a counterexample that was executed",
+    "pinned": "which small configuration has other counts of states",
     "live": "which eventuality does not hold without an obligation",
     "listed": "whether the reviewed list says that nobody is obliged to take an action",
 }
 
 EQUIVALENT: Final = "the other promises and lemmas say what it leaves out"
 SAME: Final = "it has the same value wherever all promises and lemmas hold"
+
+STATES_MAX: Final = 150_000
+"""The states of a configuration that is explored to see whether its counts change: seconds, with a kernel for each mutant."""
 
 Engines = Mapping[str, Callable[[], Kill | None]]
 
@@ -94,7 +100,7 @@ def of_eventualities(protocol: Protocol) -> Iterator[Row]:
     """The rows of weaker eventualities."""
     lassos, entailment = WrongLassos(protocol), Entailment(protocol)
     for mutant in weaker_eventualities(protocol):
-        kill = lassos.noticed(mutant)
+        kill = lassos.noticed(mutant.original, mutant.claim)
         same = kill is None and entailment.eventuality_follows(mutant)
         yield Row(
             mutant.name, mutant.original.name, mutant.rule, {"shown": kill or "survives"}, EQUIVALENT if same else ""
@@ -133,15 +139,16 @@ def _unmet(changed: Protocol) -> Kill | None:
 
 def of_definitions(protocol: Protocol) -> Iterator[Row]:
     """The rows of wrong definitions."""
-    wrong, right = WrongRuns(protocol), RightRuns(protocol)
+    wrong, lassos, right = WrongRuns(protocol), WrongLassos(protocol), RightRuns(protocol)
     entailment, needed = Entailment(protocol), Needed(protocol)
     for mutant in definition_mutants(protocol):
         same = entailment.shared_follows(mutant)
         with defined_as(protocol, mutant) as changed:
             engines: Engines = {
                 "replayed": lambda changed=changed: right.noticed(changed),  # type: ignore[misc]
-                "shown": lambda changed=changed: _unseen(protocol, changed, wrong),  # type: ignore[misc]
+                "shown": lambda changed=changed: _unseen(protocol, changed, wrong, lassos),  # type: ignore[misc]
                 "proved": lambda changed=changed: _lost(needed, changed),  # type: ignore[misc]
+                "pinned": lambda changed=changed: _counted(changed),  # type: ignore[misc]
             }
             answers = {} if same else _asked(engines)
         yield _shared_row(mutant, answers, same)
@@ -149,13 +156,19 @@ def of_definitions(protocol: Protocol) -> Iterator[Row]:
 
 def of_spent(protocol: Protocol) -> Iterator[Row]:
     """The rows of messages that are spent sooner, or later."""
+    wrong, lassos = WrongRuns(protocol), WrongLassos(protocol)
     entailment, needed = Entailment(protocol), Needed(protocol)
     for mutant in spent_mutants(protocol):
         message = mutant.original
         assert isinstance(message, Message)
         same = entailment.shared_follows(mutant)
         with spent_when(protocol, mutant) as changed:
-            answers = {} if same else _asked({"proved": lambda: _lost(needed, changed, message)})  # noqa: B023
+            engines: Engines = {
+                "shown": lambda changed=changed: _unseen(protocol, changed, wrong, lassos),  # type: ignore[misc]
+                "proved": lambda changed=changed, message=message: _lost(needed, changed, message),  # type: ignore[misc]
+                "pinned": lambda changed=changed: _counted(changed),  # type: ignore[misc]
+            }
+            answers = {} if same else _asked(engines)
         yield _shared_row(mutant, answers, same)
 
 
@@ -163,11 +176,26 @@ def _shared_row(mutant: SharedMutant, answers: Mapping[str, Answer], same: bool)
     return Row(mutant.name, mutant.original.name, mutant.rule, answers, SAME if same else "")
 
 
-def _unseen(protocol: Protocol, changed: Protocol, wrong: WrongRuns) -> Kill | None:
-    """A wrong run that a promise does not notice any more, since it reads the definition."""
-    pairs = zip(protocol.promises, changed.promises, strict=True)
-    differing = ((old, new) for old, new in pairs if old is not new and not old.lemma)
-    return next((kill for old, new in differing if (kill := wrong.noticed(old, _renamed(new))) is not None), None)
+def _unseen(protocol: Protocol, changed: Protocol, wrong: WrongRuns, lassos: WrongLassos) -> Kill | None:
+    """A wrong run that a promise or an eventuality does not notice any more, since it reads what was changed."""
+    for old, new in zip(protocol.promises, changed.promises, strict=True):
+        if old is not new and not old.lemma and (kill := wrong.noticed(old, _renamed(new))) is not None:
+            return kill
+    for hope, other in zip(protocol.eventualities, changed.eventualities, strict=True):
+        if hope is not other and (kill := lassos.noticed(hope, other)) is not None:
+            return kill
+    return None
+
+
+def _counted(changed: Protocol) -> Kill | None:
+    """The first of the small configurations in which the counts of states are others, or something breaks."""
+    small = [configurations.find(name, changed) for name in configurations.names(changed)]
+    for configuration in sorted(small, key=lambda each: each.pinned["distinct"]):
+        if configuration.pinned["distinct"] <= STATES_MAX:
+            found = explore(changed, configuration, states_max=2 * configuration.pinned["distinct"])
+            if found.verdict != "holds":
+                return Kill(Check("pin", configuration.name), found.violated or "more states")
+    return None
 
 
 def _renamed(promise: Promise) -> Promise:

@@ -8,6 +8,7 @@ from typing import Final
 
 from conformance.mutation.claims.claim_rows import ENGINES, KINDS, checks_of
 from conformance.mutation.digests import inputs_of_claims
+from conformance.mutation.kept import Keeping
 from conformance.mutation.processes import processes
 from conformance.mutation.table import CLAIMS, Matrix, Row
 from conformance.protocols import named
@@ -17,11 +18,11 @@ SLOWEST: Final = ("fairness", "promises", "definitions")
 """The kinds that take longest, which begin first."""
 
 
-def made(protocols: Sequence[Protocol], progress: Callable[[int, str], None]) -> list[Matrix]:
+def made(protocols: Sequence[Protocol], progress: Callable[[int, str], None], keeping: Keeping) -> list[Matrix]:
     """The mutation tables of claims, made again. `progress`: how many kinds of claims are done, and the last one."""
     tasks = [(protocol.name, kind) for protocol in protocols for kind in KINDS]
     rows: dict[tuple[str, str], list[Row]] = {}
-    with processes(tasks_max=1) as pool:
+    with processes(keeping, tasks_max=1) as pool:
         running = {pool.submit(_rows, *task): task for task in sorted(tasks, key=lambda task: task[1] not in SLOWEST)}
         for done, item in enumerate(as_completed(running)):
             rows[running[item]] = item.result()

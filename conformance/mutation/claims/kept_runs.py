@@ -10,7 +10,6 @@ from conformance.evidence.variants import negative_of
 from conformance.mutation.table import Check, Kill
 from conformance.replay.replays import NEGATIVE, read_vectors, trace_files, vectors_of
 from model.language import Eventuality, Promise, Protocol
-from model.mutation.claims import ClaimMutant
 from model.reference.interpreter import Events, Interpreter, interpreter_of
 from model.reference.lasso import values_of, why_no_counterexample
 from model.reference.state import State
@@ -111,12 +110,12 @@ class WrongLassos:
         """All of them."""
         return list(map(_check, self._lassos))
 
-    def noticed(self, mutant: ClaimMutant[Eventuality]) -> Kill | None:
-        """The first lasso that breaks the eventuality and not the mutant, and all others."""
+    def noticed(self, eventuality: Eventuality, instead: Eventuality) -> Kill | None:
+        """The first lasso that breaks an eventuality and not the one in its place, and all others."""
         unseen = [
             lasso
             for lasso in self._lassos
-            if lasso.eventuality is mutant.original and not self._still_breaks(lasso, self._protocol, mutant.claim)
+            if lasso.eventuality is eventuality and not self._still_breaks(lasso, self._protocol, instead)
         ]
         return _kill(unseen)
 

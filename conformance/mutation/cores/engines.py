@@ -2,9 +2,9 @@
 
 | engine | asks |
 |---|---|
-| `vectors` | every shipped run of the protocol, in lock-step |
+| `vectors` | every shipped run of the protocol, in lock-step, with what is recorded of it (`conformance.logs.recorded`) |
 | `negative` | every shipped run of a variant, up to where it leaves the protocol |
-| `free` | runs by chance (`conformance.mutation.cores.free_runs`), in lock-step |
+| `free` | runs by chance (`conformance.mutation.cores.free_runs`), in lock-step, recorded too |
 | `logs` | the logs of a fleet that runs freely with these cores: are they a behaviour of the specification? |
 
 A mutant is replayed only in the runs that execute the line that it changes (`conformance.mutation.cores.executed`); in the others
@@ -17,24 +17,29 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from conformance.bindings.message_queue import NOT_COMPARED
 from conformance.bindings.observe import OBSERVED
 from conformance.logs.fleet import record_in_memory
 from conformance.logs.one_pass import validate
 from conformance.logs.reading import LogFile
+from conformance.logs.recorded import LINE, RECORDING
 from conformance.mutation.cores.executed import Lines, comes_to, lines_of
 from conformance.mutation.cores.free_runs import free_runs
+from conformance.mutation.cores.modules import MODULES
 from conformance.mutation.cores.source import Mutant
+from conformance.mutation.digests import DIGITS, modules, of_modules
+from conformance.mutation.kept import CORES, LOGS, code, digest_of, get, once, put
 from conformance.mutation.logs import without_places
-from conformance.mutation.table import SURVIVES, Answer, Check, Kill, Undecided
+from conformance.mutation.table import SURVIVES, Answer, Check, Kill, Undecided, answer_json, answer_of
 from conformance.replay.cores import Cores
 from conformance.replay.lockstep import DRIVERS, Divergence
 from conformance.replay.memo import Memo
-from conformance.replay.replays import Vector, read_vectors, replay_all, vectors_of
+from conformance.replay.replays import Replays, Vector, read_vectors, replay_all, vectors_of
 from conformance.replay.targets import open_target
 from impl.cli.exits import Problem
 from model.language import Protocol
@@ -52,8 +57,18 @@ AGENTS: Final = 6
 Engine = Callable[[Protocol, Cores, Mutant | None], Answer]
 """Asked of cores with this mutant; none: with any change, or with none."""
 
-_Runs = Sequence[tuple[Vector, Lines]]
-"""Runs, each with what ours execute in it."""
+
+@dataclass(frozen=True)
+class _Run:
+    """A run, and what ours execute in it."""
+
+    vector: Vector
+    about: str
+    """The digest of the run."""
+    executed: Lines
+
+
+_Runs = Sequence[_Run]
 
 
 @lru_cache(maxsize=4)
@@ -76,18 +91,64 @@ _MEMO: Final = Memo()
 
 
 def _with_lines(runs: Iterable[Vector]) -> _Runs:
+    return [_Run(run, _about(run), _executed(run)) for run in runs]
+
+
+def _about(run: Vector) -> str:
+    steps = [str(step) for step in run.trace.steps]
+    return digest_of([run.name, run.protocol.digest(), run.diverges_at, repr(run.trace.configuration), steps])[:DIGITS]
+
+
+def _executed(run: Vector) -> Lines:
+    asked = {"executed in": _about(run), **_cores(run.base, None)}
+    return frozenset((module, line) for module, line in once(asked, lambda: sorted(lines_of(lambda: _replay(run)))))
+
+
+def _cores(protocol: Protocol, mutant: Mutant | None) -> dict[str, Any]:
+    """What answers about cores depend on beside what is asked of them."""
+    return {
+        "of": protocol.digest(),
+        "code": code(CORES),
+        "cores": _unchanged(protocol),
+        "mutant": mutant and mutant.name,
+    }
+
+
+@lru_cache(maxsize=4)
+def _unchanged(protocol: Protocol) -> dict[str, str]:
+    """The digests of a protocol's cores, with what they import; another protocol's are not among them."""
+    return of_modules({file for name in MODULES[protocol.name] for file in modules(name, ("impl.",))})
+
+
+def _replay(run: Vector, cores: Cores | None = None) -> Replays:
+    """A replay in a system of its own, so that it depends on no earlier one."""
     with open_target("memory") as memory:
-        return [(run, lines_of(lambda item=run: replay_all([item], memory, memo=_MEMO))) for run in runs]  # type: ignore[misc] # a default binds it
+        return replay_all([run], memory, cores=cores, memo=_MEMO, drivers=RECORDING)
 
 
-def _replayed(runs: _Runs, cores: Cores, mutant: Mutant | None) -> Answer:
-    """The first divergence."""
-    asked = [run for run, executed in runs if comes_to(executed, mutant)]
-    if not asked:
-        return SURVIVES
+def _replayed(kind: str, runs: _Runs, cores: Cores, mutant: Mutant | None) -> Answer:
+    """The first divergence. What a run has shown of a mutant is kept by itself, so a new run is all that is asked then."""
+    asked = {"replayed": kind, **_cores(runs[0].vector.base, mutant)}
+    kept: Mapping[str, Any] = (get(asked) or {}) if mutant is not None else {}
+    known = dict(kept)
+    found: Answer = SURVIVES
+    for run in runs:
+        if not comes_to(run.executed, mutant):
+            continue
+        answer = answer_of(known[run.about]) if run.about in known else _followed(run.vector, cores)
+        known[run.about] = answer_json(answer)
+        if isinstance(answer, Kill):
+            found = answer
+            break
+        found = answer if found == SURVIVES else found
+    if mutant is not None and known != kept:
+        put(asked, known)
+    return found
+
+
+def _followed(run: Vector, cores: Cores) -> Answer:
     try:
-        with open_target("memory") as memory:
-            found = replay_all(asked, memory, cores=cores, stop_at_divergence=True, memo=_MEMO)
+        found = _replay(run, cores)
     except Exception as problem:  # ours follow all runs, so it is the mutant that brings the replay down
         return Kill(Check(COMPARED, "replay"), f"ends with {type(problem).__name__}")
     if found.divergence is not None:
@@ -111,7 +172,7 @@ def comparisons(protocol: Protocol) -> list[Check]:
     }
     state = [symbol.name for symbol in protocol.symbols if symbol.name not in unseen[protocol.name]]
     refusals = [f"refusal: {item.name}" for item in DRIVERS[protocol.name].spontaneous]
-    return [Check(COMPARED, name) for name in (*state, *refusals)]
+    return [Check(COMPARED, name) for name in (*state, LINE, *refusals)]
 
 
 def compared(field: str) -> str:
@@ -133,6 +194,13 @@ def _logged(protocol: Protocol, cores: Cores, mutant: Mutant | None) -> Answer:
     """The first line that does not fit, of a fleet's logs."""
     if not comes_to(_executed_by_the_fleet(), mutant):
         return SURVIVES
+    if mutant is None:
+        return _validated(protocol, cores)
+    asked = {"logged": code(LOGS), **_cores(protocol, mutant)}
+    return answer_of(once(asked, lambda: answer_json(_validated(protocol, cores))))
+
+
+def _validated(protocol: Protocol, cores: Cores) -> Answer:
     with tempfile.TemporaryDirectory(prefix="ondemand-mutant-") as folder:
         try:
             made = record_in_memory(Path(folder), LINES, agents=AGENTS, cores=cores)
@@ -149,16 +217,16 @@ def _logged(protocol: Protocol, cores: Cores, mutant: Mutant | None) -> Answer:
 
 ENGINES: Final[Mapping[str, tuple[str, Engine]]] = {
     "vectors": (
-        "every shipped run of the protocol, in lock-step",
-        lambda protocol, cores, mutant: _replayed(_shipped(protocol)[0], cores, mutant),
+        "every shipped run of the protocol, in lock-step, with the lines that are recorded of it",
+        lambda protocol, cores, mutant: _replayed("vectors", _shipped(protocol)[0], cores, mutant),
     ),
     "negative": (
-        "every shipped run of a variant, up to the step at which it leaves the protocol",
-        lambda protocol, cores, mutant: _replayed(_shipped(protocol)[1], cores, mutant),
+        "the same for every shipped run of a variant, up to the step at which it leaves the protocol",
+        lambda protocol, cores, mutant: _replayed("negative", _shipped(protocol)[1], cores, mutant),
     ),
     "free": (
-        "runs by chance from fixed seeds, in lock-step",
-        lambda protocol, cores, mutant: _replayed(_free(protocol), cores, mutant),
+        "the same for runs by chance from fixed seeds",
+        lambda protocol, cores, mutant: _replayed("free", _free(protocol), cores, mutant),
     ),
     "logs": ("the logs of a fleet that runs freely, validated", _logged),
 }

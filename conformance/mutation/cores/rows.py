@@ -9,6 +9,7 @@ from conformance.mutation.cores.engines import ENGINES, comparisons
 from conformance.mutation.cores.loading import cores_with, source
 from conformance.mutation.cores.modules import MODULES
 from conformance.mutation.digests import inputs_of_cores
+from conformance.mutation.kept import Keeping
 from conformance.mutation.processes import processes
 from conformance.mutation.table import IMPLEMENTATION, Answer, Check, Kill, Matrix, Row
 from conformance.protocols import PROTOCOLS
@@ -24,15 +25,15 @@ def count_of(protocol: Protocol) -> int:
     return sum(len(source(module).mutants) for module in MODULES[protocol.name])
 
 
-def made_anew(protocol: Protocol, progress: Callable[[int, str], None] | None = None) -> Matrix:
-    """The mutation table of a protocol's cores. Takes minutes."""
+def made(protocol: Protocol, keeping: Keeping, progress: Callable[[int, str], None] | None = None) -> Matrix:
+    """The mutation table of a protocol's cores. Takes minutes, if answers are not kept."""
     jobs = [
         (protocol.name, module, number)
         for module in MODULES[protocol.name]
         for number in range(len(source(module).mutants))
     ]
     rows = []
-    with processes() as pool:
+    with processes(keeping) as pool:
         for done, one in enumerate(pool.map(row, jobs, chunksize=4)):
             rows.append(one)
             if progress is not None:

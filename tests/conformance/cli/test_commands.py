@@ -758,10 +758,10 @@ def test_nothing_run_is_no_pass() -> None:
 
 
 def test_no_promise_is_proved_while_a_lemma_is_not() -> None:
-    found = Evidence(PROTOCOL, (), proof=proof(the_home_is_told="violated"))
+    found = Evidence(PROTOCOL, (), proof=proof(the_home_is_recorded="violated"))
     assert found.exit is Exit.VIOLATED
     assert {found.row(promise)[0] for promise in PROTOCOL.promises if not promise.lemma} == {"?"}
-    assert "Not proved: the_home_is_told" in printed(found)
+    assert "Not proved: the_home_is_recorded" in printed(found)
     assert "perhaps the proof lacks a lemma" in printed(found)
 
 

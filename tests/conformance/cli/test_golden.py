@@ -48,7 +48,7 @@ def test_a_configuration_that_does_not_hold_is_shown_with_its_counterexample(
     ondemand: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (variant,) = (variant for variant in PROTOCOL.variants if variant.name == "pushes_to_all")
-    found = refuted_by_exploration(variant, PROTOCOL, "two-hosts")
+    found = refuted_by_exploration(variant, PROTOCOL, configurations.find("two-hosts", PROTOCOL))
     monkeypatch.setattr(golden, "explore", lambda *_: found)
     ended = ondemand("golden", "counts", "on_demand")
     assert sentence(ended, "Writing counts of on-demand: about a minute") == (

@@ -168,6 +168,14 @@ WEAKENINGS: Mapping[str, tuple[Change, list[str]]] = {
         edit("slots/aca.py", "up(host) & given(vpc,", "up(host) & (Turn.of(0) < Turn.of(1)) & given(vpc,"),
         [f"alternatives takes_from_the_topic {WEAKENED}"],
     ),
+    "less is a deadlock": (
+        edit(
+            "slots/definitions.py",
+            "return waiting | exists(Vpc, Revision, Slot",
+            "return waiting & exists(Vpc, Revision, Slot",
+        ),
+        [f"deadlock condition owed {WEAKENED}"],
+    ),
     "a variant breaks less": (
         edit(
             "failover/variants.py",
@@ -216,7 +224,7 @@ def test_a_weakening_shows_with_its_place_and_the_command(change: Change, said: 
     ended = ondemand_in(own, "--spec", "spec", "review")
     assert (ended.code, ended.err) == (Exit.VIOLATED, "")
     for part in said:
-        name = part.split()[1]
+        name = part.partition(" was ")[0].partition(" reads ")[0].split()[-1]
         line = next(line for line in ended.out.splitlines() if line.startswith(f"The {part} ("))
         assert line.endswith(f"`ondemand --spec spec review {name}`.")
         assert ".py, line " in line or ".toml" in line

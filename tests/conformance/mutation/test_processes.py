@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from conformance.mutation.kept import Keeping
 from conformance.mutation.processes import processes
 
 
@@ -15,7 +16,7 @@ def test_hashes_are_the_same_in_all_of_them(before: str | None, monkeypatch: pyt
         monkeypatch.delenv("PYTHONHASHSEED", raising=False)
     else:
         monkeypatch.setenv("PYTHONHASHSEED", before)
-    with processes(tasks_max=1) as pool:
+    with processes(Keeping(), tasks_max=1) as pool:
         hashes = set(pool.map(hash, ["a name", "a name"]))
     assert len(hashes) == 1
     assert os.environ.get("PYTHONHASHSEED") == before

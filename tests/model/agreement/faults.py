@@ -112,18 +112,33 @@ def _export_turns_implications_around(patch: Patch) -> None:
     patch.setattr(Scope, "_flat", flat)
 
 
+def _no_deadlock_is_found(patch: Patch) -> None:
+    patch.setattr("model.explore.kernel.emit.no_end", lambda ground: False)
+
+
+def _every_rest_is_a_deadlock(patch: Patch) -> None:
+    patch.setattr(unrolled, "no_end", lambda ground: True)
+
+
+def _machines_leave_the_bounds(patch: Patch) -> None:
+    patch.setattr("model.machines.machines.written", lambda action: iter(()))
+
+
 FAULTS: Final[Mapping[str, Fault]] = {
     "the kernel's comparison": Fault(_less_is_less_or_equal, "kernel", 20),
     "the interpreter's quantifier": Fault(_all_is_some, "language", 20),
-    "simplification of truth values": Fault(_parts_contradict, "kernel", 40),
-    "substitution without renaming": Fault(_bound_variables_keep_their_names, "language", 60),
-    "a binder that captures": Fault(_binders_capture, "language", 60),
-    "a parameter that captures": Fault(_parameters_capture, "terms", 60),
-    "the machines' comparison": Fault(_machines_compare_wrongly, "machines", 60),
-    "overlapping changes, unrolled": Fault(_the_earlier_change_wins, "bounded", 60),
-    "half of a proof": Fault(_a_proof_of_the_first_conjunct, "prove", 60),
+    "simplification of truth values": Fault(_parts_contradict, "kernel", 100),
+    "substitution without renaming": Fault(_bound_variables_keep_their_names, "language", 150),
+    "a binder that captures": Fault(_binders_capture, "language", 150),
+    "a parameter that captures": Fault(_parameters_capture, "terms", 250),
+    "the machines' comparison": Fault(_machines_compare_wrongly, "machines", 150),
+    "overlapping changes, unrolled": Fault(_the_earlier_change_wins, "bounded", 150),
+    "half of a proof": Fault(_a_proof_of_the_first_conjunct, "prove", 150),
     "fields that are left out": Fault(_nothing_read_later, "kernel", 20),
-    "spent messages that are kept": Fault(_what_becomes_spent_is_kept, "kernel", 60),
+    "deadlocks that are missed": Fault(_no_deadlock_is_found, "kernel", 20),
+    "deadlocks that are none": Fault(_every_rest_is_a_deadlock, "bounded", 150),
+    "steps that leave the bounds": Fault(_machines_leave_the_bounds, "machines", 150),
+    "spent messages that are kept": Fault(_what_becomes_spent_is_kept, "kernel", 150),
 }
 
 EXPORTED: Final = Fault(_export_turns_implications_around, "tlc", 20)

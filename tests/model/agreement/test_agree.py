@@ -110,6 +110,7 @@ def test_everything_else_of_the_language_is_drawn() -> None:
         "@two_state",
         "@always",
     ]
+    words += ["@deadlock_when", "environment=True"]
     assert [word for word in words if word not in text] == []
     assert any(each.world.get("only") for each in drawn)
     assert any(each.world.get("without") for each in drawn)

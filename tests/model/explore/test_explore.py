@@ -88,7 +88,7 @@ def test_every_variant_has_a_shortest_way_to_a_promise_that_it_names(
     variant = next(each_variant for each_variant in protocol.variants if each_variant.name == row.variant)
     promise = next(broken for broken in variant.breaks if broken.name == row.promise)
     assert isinstance(promise, Promise)
-    found = refuted_by_exploration(variant, protocol, row.config, promise)
+    found = refuted_by_exploration(variant, protocol, configurations.find(row.config, protocol), promise)
     assert (found.violated, found.verdict) == (row.promise, "violated")
     assert found.trace is not None
     assert len(found.trace.steps) == row.depth

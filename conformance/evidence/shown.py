@@ -1,0 +1,89 @@
+"""What explorations have shown: nothing that was not reached, and nothing that was not asked, is green.
+
+What is promised of a claim that is never reached, or of an action that is never taken, holds of nothing. All named configurations
+of a protocol together can tell, or the one in the user's file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from conformance import configurations
+from conformance.evidence.variants import promises_of, refuted_by_exploration
+from impl.cli.console import listed
+from model.explore.explore import Exploration
+from model.explore.liveness import Liveness
+from model.language import Protocol
+from model.reference.configuration import Configuration
+
+
+def unreached(protocol: Protocol, explorations: Sequence[Exploration]) -> list[str]:
+    """What must be reachable, and was not reached; what a smaller protocol declares is asked there."""
+    inherited = protocol.extends.sometimes if protocol.extends else ()
+    reached = {name for exploration in explorations for name in exploration.reached}
+    return [one.name for one in protocol.sometimes if one.name not in reached and one not in inherited]
+
+
+def untaken(protocol: Protocol, explorations: Sequence[Exploration]) -> list[str]:
+    """The actions that were never taken."""
+    inherited = protocol.extends.actions if protocol.extends else ()
+    taken = {name for exploration in explorations for name in exploration.actions}
+    return [action.name for action in protocol.actions if action.name not in taken and action not in inherited]
+
+
+def leaves_out(configuration: Configuration, action: str) -> bool:
+    """Whether a configuration says that an action does not occur in it."""
+    return action in configuration.without or configuration.only.get(action) == ()
+
+
+def without_promises(protocol: Protocol) -> list[str]:
+    """A sentence, if a protocol promises nothing that holds in states or steps."""
+    if any(not promise.lemma for promise in protocol.promises):
+        return []
+    return [f"{protocol.name} states no promise about states or steps, so none was checked; declare one with @always."]
+
+
+def vacuous(protocol: Protocol, explorations: Sequence[Exploration]) -> list[str]:
+    """A sentence for each claim and action for which these explorations, which are all that there are, say nothing."""
+    where = listed(exploration.configuration for exploration in explorations)
+    alone = None
+    if len(explorations) == 1:
+        alone = configurations.find(configurations.given(explorations[0].configuration), protocol)
+    sentences = without_promises(protocol)
+    for name in unreached(protocol, explorations):
+        sentences.append(
+            f"{name} must be reachable, and is not reached in {where}: enlarge a configuration, or correct the claim or an action."
+        )
+    for name in untaken(protocol, explorations):
+        if alone is None or not leaves_out(alone, name):
+            said = "its guard" if alone is None else f"its guard, or say without = [{name!r}]"
+            sentences.append(f"{name} is never taken in {where}: enlarge a configuration, or correct {said}.")
+    return sentences
+
+
+def shown(exploration: Exploration, protocol: Protocol, configuration: Configuration) -> Exploration:
+    """The exploration; violated, if the configuration does not show what it says that it is for."""
+    if exploration.verdict != "holds":
+        return exploration
+    hopes = {eventuality.name for eventuality in protocol.eventualities}
+    variants = {variant.name: variant for variant in protocol.variants}
+    seen = {*exploration.actions, *exploration.reached, *hopes}  # eventualities are for `live`
+    missing = [name for name in configuration.shows if name not in seen and name not in variants]
+    for variant in (variants[name] for name in configuration.shows if name in variants):
+        if not promises_of(variant) or refuted_by_exploration(variant, protocol, configuration).trace is None:
+            missing.append(variant.name)
+    return replace(exploration, verdict="violated", violated=_missing(missing)) if missing else exploration
+
+
+def not_asked(liveness: Liveness, configuration: Configuration) -> list[str]:
+    """A sentence, if a configuration is for eventualities that nothing asks for in it."""
+    if not liveness.complete:
+        return []
+    hopes = {outcome.eventuality.name: outcome.occurred for outcome in liveness.outcomes}
+    missing = [name for name in configuration.shows if hopes.get(name) == 0]
+    return [f"{configuration.name}: {_missing(missing)}: the premise is never true."] if missing else []
+
+
+def _missing(names: Sequence[str]) -> str:
+    return f"does not show {listed(names)}, for which it is there"
