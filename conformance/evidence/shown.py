@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from conformance import configurations
-from conformance.evidence.variants import promises_of, refuted_by_exploration
 from impl.cli.console import listed
 from model.explore.explore import Exploration
 from model.explore.liveness import Liveness
@@ -71,6 +70,9 @@ def shown(exploration: Exploration, protocol: Protocol, configuration: Configura
     seen = {*exploration.actions, *exploration.reached, *hopes}  # eventualities are for `live`
     missing = [name for name in configuration.shows if name not in seen and name not in variants]
     for variant in (variants[name] for name in configuration.shows if name in variants):
+        # Imported here: it brings the implementation and all that replays it, which most explorations do not need.
+        from conformance.evidence.variants import promises_of, refuted_by_exploration
+
         if not promises_of(variant) or refuted_by_exploration(variant, protocol, configuration).trace is None:
             missing.append(variant.name)
     return replace(exploration, verdict="violated", violated=_missing(missing)) if missing else exploration

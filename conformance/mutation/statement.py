@@ -190,24 +190,28 @@ def _explore_all(protocol: Protocol, courses: Sequence[_Course]) -> None:
 def _explore(protocol: Protocol, configuration: Configuration, courses: Sequence[_Course]) -> set[str]:
     """Explores mutants in a configuration; what the protocol itself reaches there."""
     mutants = [course.mutant for course in courses]
-    undecided = [course.mutant.name for course in courses if isinstance(course.answers.get("proved"), Undecided)]
+    doubtful = [course.mutant.name for course in courses if isinstance(course.answers.get("proved"), Undecided)]
     asked = {
         "explored": code(STATEMENT),
         "of": protocol.digest(),
         "in": of_files([configurations.path_of(configuration.name, protocol)]),
         "mutants": [mutant.name for mutant in mutants],
-        "undecided": undecided,
+        "doubtful": doubtful,
     }
-    found = once(asked, lambda: _explored(protocol, configuration, mutants, undecided))
+    found = once(asked, lambda: _explored(protocol, configuration, mutants, doubtful))
     for course, seen in zip(courses, found["mutants"], strict=True):
         _note(course, configuration.name, seen)
     return set(found["reached"])
 
 
 def _explored(
-    protocol: Protocol, configuration: Configuration, mutants: Sequence[Mutant], undecided: Sequence[str]
+    protocol: Protocol, configuration: Configuration, mutants: Sequence[Mutant], doubtful: Sequence[str]
 ) -> dict[str, Any]:
-    """What exploring finds of mutants, and what the protocol itself reaches. `undecided`: those of which z3 decides nothing."""
+    """What exploring finds of mutants, and what the protocol itself reaches.
+
+    `doubtful`: those of which nothing is proved, so that they may not forget. One that breaks a claim is noticed anyway, and one
+    that breaks none may forget as the protocol does.
+    """
     switched = Switched(protocol, configuration, mutants, forget_spent=may_forget(protocol))
     stated = switched.unchanged()
     assert stated.verdict == "holds", f"{configuration.name}: {stated.violated or stated.verdict}"
@@ -222,9 +226,8 @@ def _explored(
         except UnconfirmedError:
             unseen.append(mutant)
             continue
-        is_unseen = one.trace is not None and not switched.is_seen(mutant, one)
-        # A mutant that breaks a claim is noticed anyway, and one that breaks none may forget as the protocol does.
-        if is_unseen or (one.trace is None and mutant.name in undecided):
+        is_sure = mutant.name not in doubtful if one.trace is None else switched.is_seen(mutant, one)
+        if not is_sure:
             unseen.append(mutant)
         else:
             found[mutant.name] = _seen(one, stated)

@@ -89,7 +89,6 @@ Z3_USERS = {
     "model.proof.finite_models",
     "model.proof.propositions",
     "model.proof.unrolled",
-    "model.proof.used",
     "model.proof.bounded",
     "model.agreement.z3_terms",
 }
