@@ -252,10 +252,15 @@ def _about_forgetting(protocol: Protocol) -> Iterator[Question]:
         *((each.name, each.formula, each.parameters) for each in (protocol.deadlock_when,) if each is not None),
     ]
     for name, formula, parameters in read:
-        if reads_sent(formula):
-            # What is read after a step was sent in it or before: too much to compare, and nobody needs it.
-            same = Truth(False) if is_transient(unfolded(formula)) else _same(formula)
-            yield Question(Claim(_undecided_by_forgetting(name), "spent"), None, same, parameters)
+        if not reads_sent(formula):
+            continue
+        claim = Claim(_undecided_by_forgetting(name), "spent")
+        if not is_transient(unfolded(formula)):
+            yield Question(claim, None, _same(formula), parameters)
+            continue
+        for action in protocol.actions:  # what is sent in the step itself is not yet forgotten
+            seen = after(action, _renamed(formula, parameters), everything=False)
+            yield Question(claim, action, _same(seen), _apart(parameters))
 
 
 def _undecided_by_forgetting(name: str) -> str:
