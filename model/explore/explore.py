@@ -144,9 +144,6 @@ def explore(
     asked = (protocol, configuration, states_max, deadlocks, forgets, seconds)
     try:
         return _Search(outline, compiled, made, *asked).run(progress)
-    except UnconfirmedError:  # of a step that begins to send what was sent and is forgotten
-        again: dict[str, Any] = {**options, "deadlocks": deadlocks, "forget_spent": False, "kept": kept}
-        return explore(protocol, configuration, states_max=states_max, progress=progress, **again)
     except _UnseenStepsError:  # whether there is a deadlock can be seen only if no field is left out
         unpinned = replace(configuration, pinned={})
         whole: dict[str, Any] = {
@@ -422,8 +419,7 @@ class _Search:
             if promise is not None:
                 states, steps = (*trace.states, after), (*trace.steps, occurrence)
                 return Trace(trace.protocol, trace.configuration, states, steps), promise.name
-        assert self._forgets, "the interpreter does not find the broken promise that the kernel found"
-        raise UnconfirmedError
+        raise AssertionError("the interpreter does not find the broken promise that the kernel found")
 
 
 assert BROKEN == 2  # the search relies on this position

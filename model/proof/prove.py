@@ -23,7 +23,7 @@ from typing import Any, Literal, Self
 
 import z3
 
-from model.language import Action, Message, Promise, Protocol, Sometimes
+from model.language import Action, Message, Promise, Protocol
 from model.language.checks import faults
 from model.language.terms import And, Apply, Compare, Formula, Implies, Node, Not, Truth, Variable
 from model.language.transient import is_transient, reads_sent
@@ -165,7 +165,6 @@ def questions_of(protocol: Protocol, actions: Sequence[Action], start: bool) -> 
         yield from _about_spent(message, actions)
     for action in actions:
         yield from _about_reading(action)
-    yield from _about_steps(protocol, actions)
     if start:
         yield from _about_forgetting(protocol)
 
@@ -253,24 +252,15 @@ def _about_forgetting(protocol: Protocol) -> Iterator[Question]:
         *((each.name, each.formula, each.parameters) for each in (protocol.deadlock_when,) if each is not None),
     ]
     for name, formula, parameters in read:
-        if reads_sent(formula) and not is_transient(unfolded(formula)):
-            yield Question(Claim(_undecided_by_forgetting(name), "spent"), None, _same(formula), parameters)
-
-
-def _about_steps(protocol: Protocol, actions: Sequence[Action]) -> Iterator[Question]:
-    """What holds of a step with the unspent messages holds of the step with all of them.
-
-    That is enough: what does not hold without the spent ones is looked at again with all. The messages after a step are those
-    before it and those that the step sends, so only what is read before the step can be missing.
-    """
-    claims: list[Promise | Sometimes] = [promise for promise in protocol.promises if promise.kind != "always"]
-    for claimed in [*claims, *protocol.sometimes]:
-        if not reads_sent(claimed.formula) or not is_transient(unfolded(claimed.formula)):
+        if not reads_sent(formula):
             continue
-        claim = Claim(_undecided_by_forgetting(claimed.name), "spent")
-        for action in actions:
-            goal = after(action, _renamed(claimed.formula, claimed.parameters), everything=False)
-            yield Question(claim, action, Implies(rebuilt(goal, _only_unspent), goal), _apart(claimed.parameters))
+        claim = Claim(_undecided_by_forgetting(name), "spent")
+        if not is_transient(unfolded(formula)):
+            yield Question(claim, None, _same(formula), parameters)
+            continue
+        for action in protocol.actions:  # what is sent in the step itself is not yet forgotten
+            seen = after(action, _renamed(formula, parameters), everything=False)
+            yield Question(claim, action, _same(seen), _apart(parameters))
 
 
 def _undecided_by_forgetting(name: str) -> str:
