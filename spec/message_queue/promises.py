@@ -266,6 +266,20 @@ def opens_for_everybody(host: Host, vpc: Vpc) -> Formula:
     return implies(opens, ~barred.after(host, vpc))
 
 
+@sometimes
+def a_host_falls_back(host: Host, vpc: Vpc) -> Formula:
+    """A host of a VPC on the topic could not subscribe."""
+    return barred(host, vpc) & member(host, vpc) & on_the_topic(vpc)
+
+
+@two_state(a_host_falls_back)
+def falling_back_is_remembered(host: Host, vpc: Vpc) -> Formula:
+    """A host whose subscription ends while its VPC is on the topic counts as unable to subscribe: it is not asked over and over."""
+    leaves = (subscription(host, vpc) != Subscription.leaving) & (subscription.after(host, vpc) == Subscription.leaving)
+    stays = Size.of(0) < ports.after(host, vpc)
+    return implies(leaves & stays & on_the_topic(vpc), barred.after(host, vpc))
+
+
 # ------------------------------------------------------------------------------------------------------ eventually
 
 

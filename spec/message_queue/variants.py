@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from model.language import Deviation, Step, for_each, variant
 from model.language.quantifiers import exists, forall
+from model.language.terms import Formula
 from spec.message_queue.aca import consume, learn, receive
 from spec.message_queue.definitions import large, member, small, somebody_is_leaving
 from spec.message_queue.dpm import (
+    NEVER,
     acknowledge,
     ask,
     ask_again,
     close_topic,
     end_subscription,
     finish_closing,
+    finish_opening,
     give_up,
     greet,
     hear_acceptance,
@@ -39,6 +42,7 @@ from spec.message_queue.promises import (
     every_revision_goes_out,
     every_revision_is_reported,
     failed_means_waited,
+    falling_back_is_remembered,
     invents_nothing,
     leaving_ends,
     never_flaps,
@@ -56,6 +60,7 @@ from spec.message_queue.promises import (
 )
 from spec.message_queue.vocabulary import (
     Attempt,
+    Channel,
     Epoch,
     Host,
     Revision,
@@ -67,6 +72,7 @@ from spec.message_queue.vocabulary import (
     attempt,
     backlog,
     barred,
+    channel,
     confirmed,
     group,
     known,
@@ -139,10 +145,24 @@ def asks_for_ever(host: Host, vpc: Vpc) -> Step:
     )
 
 
-@variant(replaces=hear_refusal, breaks=[opening_ends], kind=Deviation.AS_DESIGNED)
+@variant(replaces=hear_refusal, breaks=[falling_back_is_remembered], kind=Deviation.AS_DESIGNED)
 def forgets_that_it_fell_back(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Step:
     """After a refusal the state goes by the direct channel, but the topic exists, so the next state asks the host again."""
     return hear_refusal.but(without=[barred])
+
+
+@variant(replaces=finish_opening, breaks=[opening_ends])
+def opens_only_with_everybody(vpc: Vpc) -> Step:
+    """A topic goes into use only when every host of the VPC has subscribed, also one that cannot."""
+
+    def subscribed(host: Host) -> Formula:
+        return ~member(host, vpc) | (met(host) == NEVER) | (subscription(host, vpc) == Subscription.subscribed)
+
+    return Step(
+        when=[channel(vpc) == Channel.opening, ~small(vpc), forall(Host, subscribed)],
+        then=finish_opening.changes,
+        moves=finish_opening.moves,
+    )
 
 
 @variant(replaces=leave, breaks=[nobody_misses_a_revision], kind=Deviation.AS_DESIGNED)
