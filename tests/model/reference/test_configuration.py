@@ -64,7 +64,7 @@ def added(more: str) -> Callable[[], str]:
 def test_what_is_no_configuration_is_refused_with_its_place(text: Callable[[], str], said: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(text(), encoding="utf-8")
-    with pytest.raises(BadInput, match=re.escape(str(path)) + ": .*" + said):
+    with pytest.raises(BadInput, match=re.escape(str(path)) + r"(, line \d+)?: .*" + said):
         load(path, PROTOCOL)
 
 
