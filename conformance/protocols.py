@@ -34,6 +34,13 @@ NOT_REPLAYED: Final = {
 """Why the others are not."""
 
 
+def replayed(name: str) -> str:
+    """How the protocol of this name is replayed, or why it is not; empty if nothing is said of it."""
+    if name in DRIVEN:
+        return "step by step, and asked after each what else it would do"
+    return "step by step" if name in REPLAYED else NOT_REPLAYED.get(name, "")
+
+
 def spelled(name: str) -> str:
     """The name of a protocol as it is declared: with hyphens, also where the user wrote underscores."""
     return name.replace("_", "-")

@@ -28,6 +28,7 @@ from conformance.replay.replays import (
     NEGATIVE,
     Replays,
     Vector,
+    by_hand,
     read_vectors,
     replay_all,
     trace_files,
@@ -380,8 +381,8 @@ def notice(found: Evidence, vectors: Sequence[Vector], stated: Protocol) -> None
 
 def notice_witnesses(found: Evidence, vectors: Sequence[Vector], stated: Protocol) -> None:
     """Compares the steps at which the runs that are written by hand reach each witness with those that are kept."""
-    by_hand = {file.stem for file in trace_files(vectors_of(stated)) if file.parent.name not in _GENERATED}
-    reached = firsts(stated, [vector for vector in vectors if vector.name in by_hand and vector.diverges_at is None])
+    names = {file.stem for file in by_hand(stated)}
+    reached = firsts(stated, [vector for vector in vectors if vector.name in names and vector.diverges_at is None])
     found.unmet += weakened(read_witnesses(stated), reached, stated)
 
 

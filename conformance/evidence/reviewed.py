@@ -1,8 +1,8 @@
 """The reviewed list of a protocol: what a person has agreed to, which no command writes for all of it at once.
 
 Whoever weakens a promise can make every generated file agree with it. So `conformance/data/reviewed` holds a file for each protocol
-with every declaration that may weaken a verdict, and every configuration. `ondemand check` compares it with the statement, and only
-`ondemand review` changes it, for the declarations that it is given by name.
+with every declaration that may weaken a verdict, every configuration, every scenario that is written by hand, and how the protocol
+is replayed. `ondemand check` compares it with the statement, and only `ondemand review` changes it, for what it is given by name.
 
 An entry holds the formula, so that the difference of this file shows what became weaker. Those of promises, eventualities and
 witnesses also hold a digest, which covers the definitions that they read. Prose is no part of an entry.
@@ -16,15 +16,17 @@ import os
 import re
 import textwrap
 import tomllib
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from conformance import configurations
 from conformance.data.files import OWN, kept
-from conformance.protocols import again, base
+from conformance.protocols import again, base, replayed
+from conformance.replay.replays import by_hand, vectors_of
+from conformance.vectors import scenario
 from impl.cli.exits import Exit, Problem
 from model.language import Action, DeadlockWhen, Declaration, Definition, Lifecycle, Promise, Protocol, Sometimes
 from model.language.actions import Alternatives
@@ -33,7 +35,7 @@ from model.language.declaration import content
 from model.language.definitions import Move
 from model.language.notation import change_notation, guard_lines, notation
 from model.language.symbols import Message
-from model.language.terms import TRUE, Enumeration, Kind, Role, Symbol, Variable
+from model.language.terms import TRUE, Enumeration, Role, Symbol, Variable
 from model.reference.configuration import Configuration
 
 DIGITS: Final = 16
@@ -48,8 +50,7 @@ KIND_OF: Final[Mapping[type, str]] = {
 
 OPENING: Final = """\
 # What was reviewed of {name}. Only `ondemand review NAME` writes this file, and only the entries that it is given by name.
-# An action that nobody is obliged to take is stated in full: nothing else notices if the environment can do less. Of a fair action,
-# it is what only promises read: history, events, and the moves of lifecycles.
+# Actions are stated in full: where no replay follows them, nothing else notices if somebody can do less.
 """
 
 Entries = dict[tuple[str, str], str]
@@ -58,7 +59,7 @@ Entries = dict[tuple[str, str], str]
 
 @dataclass(frozen=True)
 class Difference:
-    """A declaration or configuration that is not as it was reviewed."""
+    """A declaration, configuration or scenario that is not as it was reviewed."""
 
     protocol: Protocol
     kind: str
@@ -148,7 +149,7 @@ def _file(protocol: Protocol, held: Entries) -> str:
 
 
 def entries(protocol: Protocol) -> Iterator[tuple[tuple[str, str], str]]:
-    """Kind, name and text of every declaration that may weaken a verdict, and of every configuration.
+    """Kind, name and text of every declaration that may weaken a verdict, and of every configuration and scenario by hand.
 
     Raises:
         TypeError: the protocol has something of a kind that is unknown here.
@@ -169,8 +170,13 @@ def entries(protocol: Protocol) -> Iterator[tuple[tuple[str, str], str]]:
                     yield (_kind(one), one.name), _text(_lines(one))
                 case _:
                     raise TypeError(f"{field.name}: {one!r} is of a kind that {__name__} does not know")
-    for name in configurations.paths(protocol):
-        yield ("configuration", name), _text(_settings(configurations.find(name, protocol)))
+    if how := replayed(base(protocol).name):
+        yield ("protocol", "replayed"), how
+    for name, path in configurations.paths(protocol).items():
+        yield ("configuration", name), _text([_use(path), *_settings(configurations.find(name, protocol))])
+    for path in by_hand(protocol):
+        if path.suffix == scenario.SUFFIX:
+            yield ("scenario", path.stem), _text(scenario.summary(path))
 
 
 def _kind(one: Declaration) -> str:
@@ -185,11 +191,9 @@ def _lines(one: Declaration) -> Iterator[str]:
         case Role():
             said = {name: value for name, value in vars(one).items() if name not in ("doc", "name") and value}
             yield ", ".join(f"{name} {getattr(value, '__name__', value)}" for name, value in said.items()) or "one"
-        case Action(fair=True):
-            yield f"fair, by {one.role.name}{_of(one.parameters)}"
-            yield from _effect(one, ["history"])
         case Action():
-            yield f"by {one.role.name}, never obliged to{_of(one.parameters)}"
+            obliged = f"fair, by {one.role.name}" if one.fair else f"by {one.role.name}, never obliged to"
+            yield f"{obliged}{_of(one.parameters)}"
             yield from _guard(one)
             yield from _effect(one)
         case Variant():
@@ -232,9 +236,8 @@ def _guard(action: Action) -> Iterator[str]:
     return (f"when {line}" for line in guard_lines(action))
 
 
-def _effect(action: Action, kinds: Container[Kind] = get_args(Kind)) -> Iterator[str]:
-    """What it does to symbols of these kinds."""
-    yield from (f"then {change_notation(change)}" for change in action.changes if change.symbol.kind in kinds)
+def _effect(action: Action) -> Iterator[str]:
+    yield from (f"then {change_notation(change)}" for change in action.changes)
     yield from (f"emits {notation(event)}" for event in action.emits)
     yield from map(_moved, action.moves)
 
@@ -268,8 +271,16 @@ def _text(lines: Iterable[str]) -> str:
     return "\n".join(itertools.chain.from_iterable(wrapped))
 
 
+def _use(path: Path) -> str:
+    """Which engine reads a configuration: the folder decides that."""
+    uses = {configurations.LIVE: "to decide eventualities in", configurations.SCENARIOS: "for scenarios alone"}
+    return uses.get(path.parent.name, "to explore")
+
+
 def _settings(configuration: Configuration) -> Iterator[str]:
-    """What a configuration says, without its prose and its pinned counts, which are results."""
+    """What a configuration says, without its prose; of its pinned counts, which are results, only which there are."""
+    if configuration.pinned:
+        yield f"pinned: {', '.join(sorted(configuration.pinned))}"
     for field in fields(configuration):
         value = getattr(configuration, field.name)
         if field.name not in ("name", "doc", "pinned") and value not in (None, {}, frozenset(), ()):
@@ -300,6 +311,8 @@ def _place(kind: str, name: str, protocol: Protocol, *, deleted: bool) -> str:
         return _line_in(file_of(protocol), rf"{re.escape(name)} =")
     if kind == "configuration":
         return os.path.relpath(configurations.path_of(name, protocol))
+    if kind == "scenario":
+        return os.path.relpath(vectors_of(protocol) / f"{name}{scenario.SUFFIX}")
     for module in protocol.modules:
         one = vars(module).get(name)
         if isinstance(one, Declaration) and one.source is not None:

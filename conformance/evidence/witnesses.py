@@ -14,7 +14,7 @@ from typing import Final
 from conformance.data.files import kept
 from conformance.evidence.mistakes import Mistake
 from conformance.protocols import base
-from conformance.replay.replays import FOUND, NEGATIVE, Vector, read_vectors, trace_files, vectors_of
+from conformance.replay.replays import Vector, by_hand, read_vectors
 from impl.cli.exits import Exit, Problem
 from model.language import Protocol, Sometimes
 from model.language.transient import is_transient
@@ -33,9 +33,8 @@ def file_of(protocol: Protocol) -> Path:
 
 
 def runs_of(protocol: Protocol) -> list[Vector]:
-    """The runs that are written by hand: those that a search finds, the next search may replace."""
-    files = [file for file in trace_files(vectors_of(protocol)) if file.parent.name not in (FOUND, NEGATIVE)]
-    return read_vectors(files, protocol)
+    """The runs that are written by hand."""
+    return read_vectors(by_hand(protocol), protocol)
 
 
 def first(witness: Sometimes, vector: Vector) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from conformance.mutation.digests import Inputs, inputs_of_claims, inputs_of_cores, inputs_of_statement
 from conformance.mutation.figures import REMEDY, Summary, read
 from conformance.mutation.table import CLAIMS, IMPLEMENTATION, STATEMENT, Half
-from conformance.protocols import PROTOCOLS
+from conformance.protocols import DRIVEN, PROTOCOLS
 from conformance.report.mutation_table import as_json
 from impl.cli.exits import Exit
 from model.language import Protocol
@@ -23,10 +23,12 @@ class Covered:
     inputs: Callable[[Protocol], Inputs]
 
 
+_EVERY: Final = tuple(protocol.name for protocol in PROTOCOLS)
+_FOLLOWED: Final = tuple(name for name in _EVERY if name in DRIVEN)
 HALVES: Final[Mapping[Half, Covered]] = {
-    STATEMENT: Covered(("on-demand", "message-queue"), inputs_of_statement),
-    CLAIMS: Covered(tuple(protocol.name for protocol in PROTOCOLS), inputs_of_claims),
-    IMPLEMENTATION: Covered(("on-demand", "message-queue"), inputs_of_cores),
+    STATEMENT: Covered(_FOLLOWED, inputs_of_statement),
+    CLAIMS: Covered(_EVERY, inputs_of_claims),
+    IMPLEMENTATION: Covered(_FOLLOWED, inputs_of_cores),
 }
 """Statements are mutated of the protocols that an implementation follows, and its cores."""
 

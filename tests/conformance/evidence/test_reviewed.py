@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance import protocols
 from conformance.cli.check import faults_of
 from conformance.data import files
 from conformance.evidence import gathering, reviewed
@@ -48,12 +49,12 @@ def delete(protocol: str, *names: str) -> Change:
     return edit(f"{protocol}/protocol.py", "\nPROTOCOL =", f"\ndel {', '.join(names)}\nPROTOCOL =")
 
 
-def configured(protocol: str, file: str, old: str, new: str) -> Change:
-    """Replaces text in a configuration beside the copy."""
+def configured(protocol: str, file: str, old: str, new: str, kind: files.Kind = "configurations") -> Change:
+    """Replaces text in a configuration, or in a file of another kind, beside the copy."""
 
     def change(folder: Path) -> None:
-        path = folder / "conformance" / "data" / "configurations" / protocol
-        shutil.copytree(files.SHIPPED / "configurations" / protocol, path)
+        path = folder / "conformance" / "data" / kind / protocol
+        shutil.copytree(files.SHIPPED / kind / protocol, path)
         text = (path / file).read_text(encoding="utf-8")
         assert old in text
         (path / file).write_text(text.replace(old, new, 1), encoding="utf-8")
@@ -61,12 +62,23 @@ def configured(protocol: str, file: str, old: str, new: str) -> Change:
     return change
 
 
-def without(protocol: str, file: str) -> Change:
-    """Deletes a configuration beside the copy."""
+def without(protocol: str, file: str, kind: files.Kind = "configurations") -> Change:
+    """Deletes a configuration, or a file of another kind, beside the copy."""
+
+    def change(folder: Path) -> None:
+        configured(protocol, file, "", "", kind)(folder)
+        (folder / "conformance" / "data" / kind / protocol / file).unlink()
+
+    return change
+
+
+def moved(protocol: str, file: str, to: str) -> Change:
+    """Moves a configuration beside the copy to the folder of another engine."""
 
     def change(folder: Path) -> None:
         configured(protocol, file, "", "")(folder)
-        (folder / "conformance" / "data" / "configurations" / protocol / file).unlink()
+        path = folder / "conformance" / "data" / "configurations" / protocol
+        (path / file).rename(path / to / Path(file).name)
 
     return change
 
@@ -136,6 +148,22 @@ WEAKENINGS: Mapping[str, tuple[Change, list[str]]] = {
         edit("failover/actions.py", "emits=[noted(journal, version, term)],", ""),
         [f"action record {WEAKENED}"],
     ),
+    "a fair action does less": (
+        edit(
+            "failover/actions.py",
+            "in_term(instance, journal), ~ready(",
+            "in_term(instance, journal), ~paused(instance), ~ready(",
+        ),
+        [f"action load {WEAKENED}"],
+    ),
+    "a fair action of a protocol that is not replayed does less": (
+        edit(
+            "small_networks/statement.py",
+            "greeted(host) > NEVER,\n        ],",
+            "greeted(host) == Epoch.of(1),\n        ],",
+        ),
+        [f"action tell_in_advance {WEAKENED}"],
+    ),
     "an action becomes fair": (
         edit("failover/actions.py", "@action(by=INSTANCE)\ndef wake", "@action(by=INSTANCE, fair=True)\ndef wake"),
         [f"action wake {WEAKENED}"],
@@ -200,6 +228,36 @@ WEAKENINGS: Mapping[str, tuple[Change, list[str]]] = {
         without("failover", "live/a-successor.toml"),
         [f"configuration a-successor {DELETED}"],
     ),
+    "a configuration is not explored any more": (
+        moved("small-networks", "two-tenants.toml", "scenarios"),
+        [f"configuration two-tenants {WEAKENED}"],
+    ),
+    "nothing is decided in a configuration any more": (
+        moved("failover", "live/a-successor.toml", "scenarios"),
+        [f"configuration a-successor {WEAKENED}"],
+    ),
+    "a configuration pins no count any more": (
+        configured("failover", "two-instances.toml", "distinct = 783279\n", ""),
+        [f"configuration two-instances {WEAKENED}"],
+    ),
+    "a scenario expects less": (
+        configured(
+            "failover",
+            "another-one-is-paused.scenario",
+            "  expect not reaches an_entry_waits_for_a_leader\nwake",
+            "wake",
+            "scenarios",
+        ),
+        [f"scenario another-one-is-paused {WEAKENED}"],
+    ),
+    "a scenario ends earlier": (
+        configured("failover", "takes-over-from-itself.scenario", "\npublish i2 j1 2 d2", "", "scenarios"),
+        [f"scenario takes-over-from-itself {WEAKENED}"],
+    ),
+    "a scenario is deleted": (
+        without("failover", "takes-over-from-itself.scenario", "scenarios"),
+        [f"scenario takes-over-from-itself {DELETED}"],
+    ),
     "a promise is deleted with its evidence": (
         delete(
             "failover",
@@ -207,11 +265,13 @@ WEAKENINGS: Mapping[str, tuple[Change, list[str]]] = {
             "variants.an_answer_counts_for_who_can_record_it",
             "promises.an_answer_counts",
             "variants.the_deposed_record_answers",
+            "variants.counts_answers_to_what_comes_next",
         ),
         [
             f"promise an_answer_counts_for_who_can_record_it {DELETED}",
             f"witness an_answer_counts {DELETED}",
             f"variant the_deposed_record_answers {DELETED}",
+            f"variant counts_answers_to_what_comes_next {DELETED}",
         ],
     ),
 }
@@ -227,7 +287,7 @@ def test_a_weakening_shows_with_its_place_and_the_command(change: Change, said: 
         name = part.partition(" was ")[0].partition(" reads ")[0].split()[-1]
         line = next(line for line in ended.out.splitlines() if line.startswith(f"The {part} ("))
         assert line.endswith(f"`ondemand --spec spec review {name}`.")
-        assert ".py, line " in line or ".toml" in line
+        assert ".py, line " in line or ".toml" in line or ".scenario" in line
 
 
 @pytest.mark.slow
@@ -245,6 +305,14 @@ def test_what_golden_writes_makes_no_weakening_green(own: Path) -> None:
         assert ondemand_in(own, "--spec", "spec", "golden", part, "failover").code == Exit.HOLDS
     assert ondemand_in(own, "--spec", "spec", "review").code == Exit.VIOLATED
     assert not (own / "conformance" / "data" / "reviewed").exists()
+
+
+def test_a_protocol_that_is_not_replayed_any_more_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocols, "REPLAYED", protocols.DRIVEN)
+    monkeypatch.setitem(protocols.NOT_REPLAYED, "failover", "somebody looked at it")
+    (difference,) = reviewed.differences(FAILOVER)
+    assert difference.sentence.startswith(f"The protocol replayed {WEAKENED} (")
+    assert (difference.old, difference.new) == ("step by step", "somebody looked at it")
 
 
 def test_a_check_is_red_until_a_change_is_reviewed(monkeypatch: pytest.MonkeyPatch) -> None:
