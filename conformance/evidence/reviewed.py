@@ -5,7 +5,8 @@ with every declaration that may weaken a verdict, every configuration, every sce
 is replayed. `ondemand check` compares it with the statement, and only `ondemand review` changes it, for what it is given by name.
 
 An entry holds the formula, so that the difference of this file shows what became weaker. Those of promises, eventualities and
-witnesses also hold a digest, which covers the definitions that they read. Prose is no part of an entry.
+witnesses also hold a digest, which covers the definitions that they read, and the sentence that `check` shows for them: it may not
+say more than the formula. Other prose is no part of an entry.
 """
 
 from __future__ import annotations
@@ -187,6 +188,8 @@ def _kind(one: Declaration) -> str:
 
 def _lines(one: Declaration) -> Iterator[str]:
     """What a declaration states, in notation; of what is checked or asked by itself also the digest."""
+    if isinstance(one, Promise | Eventuality | Sometimes) and not getattr(one, "lemma", False):
+        yield f"“{' '.join(one.doc.split())}”"
     match one:
         case Role():
             said = {name: value for name, value in vars(one).items() if name not in ("doc", "name") and value}
