@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -369,6 +369,32 @@ def test_only_what_is_named_is_written(ondemand: Command) -> None:
     assert after == {**before, ("promise", "a_journal_only_grows"): "always\ntrue"}
     assert list(after) == list(before)
     assert [difference.name for difference in reviewed.differences(FAILOVER)] == ["record"]
+
+
+def test_a_name_of_two_protocols_does_not_write_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ondemand: Command
+) -> None:
+    weaker = {"slots": "spent when\ntrue", "message-queue": "lasting"}
+
+    def entries(protocol: Protocol) -> Iterator[tuple[tuple[str, str], str]]:
+        for key, text in now(protocol):
+            yield key, weaker.get(protocol.name, text) if key == ("message", "hello") else text
+
+    shutil.copytree(files.SHIPPED / "reviewed", tmp_path / "reviewed")
+    monkeypatch.setattr(reviewed, "OWN", tmp_path)
+    monkeypatch.setattr(reviewed, "kept", lambda kind, name: tmp_path / kind / name)
+    monkeypatch.setattr(reviewed, "entries", entries)
+    ended = ondemand("review", "hello")
+    assert (ended.code, ended.out) == (Exit.BAD_INPUT, "")
+    assert ended.err == "hello: is changed differently in message-queue, slots; name one with --protocol\n"
+    assert ondemand("review", "hello", "--protocol", "slots").code == Exit.HOLDS
+    assert [each.protocol.name for protocol in PROTOCOLS for each in reviewed.differences(protocol)] == [
+        "message-queue"
+    ]
+    weaker["on-demand"] = weaker["small-networks"] = "never spent"
+    del weaker["message-queue"]
+    assert ondemand("review", "hello").code == Exit.HOLDS
+    assert ondemand("review").code == Exit.HOLDS
 
 
 @pytest.mark.usefixtures("weakened")
