@@ -18,7 +18,7 @@ from conformance.evidence.logs import is_logged, logged
 from conformance.evidence.reviewed import differences
 from conformance.evidence.shown import not_asked, shown, unreached, untaken
 from conformance.evidence.staleness import Part, earlier, stale
-from conformance.evidence.variants import shown_by, still_breaks
+from conformance.evidence.variants import breaking, counterexample_of, promises_of, shown_by, still_breaks
 from conformance.evidence.witnesses import firsts, read_witnesses, weakened
 from conformance.logs.verdict import Verdict
 from conformance.mutation.status import Held, held
@@ -287,6 +287,10 @@ def current_vectors(found: Evidence, stated: Protocol) -> list[Vector]:
                 found.outdated.setdefault(part, earlier(problem))
     if found.outdated:
         return []
+    read = {vector.name for vector in vectors}
+    needed = [counterexample_of(variant, stated, each) for variant in breaking(stated) for each in promises_of(variant)]
+    if unread := [path.name for path in needed if path.stem not in read]:
+        found.outdated["variants"] = f"of {len(needed)} there is no {listed(unread, 3)}"
     found.unmet += [sentence for vector in vectors for sentence in vector.unmet]
     taken = {step.action for vector in vectors if vector.diverges_at is None for step in vector.trace.steps}
     missing = [action.name for action in stated.actions if action.name not in taken]
@@ -383,7 +387,10 @@ def notice_witnesses(found: Evidence, vectors: Sequence[Vector], stated: Protoco
     """Compares the steps at which the runs that are written by hand reach each witness with those that are kept."""
     names = {file.stem for file in by_hand(stated)}
     reached = firsts(stated, [vector for vector in vectors if vector.name in names and vector.diverges_at is None])
-    found.unmet += weakened(read_witnesses(stated), reached, stated)
+    pinned = read_witnesses(stated)
+    if unknown := [run for run in reached if run not in pinned]:
+        found.outdated["witnesses"] = f"they say nothing of {listed(unknown, 3)}"
+    found.unmet += weakened(pinned, reached, stated)
 
 
 def notice_lassos(found: Evidence, lassos: Sequence[Lasso], stated: Protocol) -> None:

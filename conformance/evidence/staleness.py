@@ -8,10 +8,15 @@ from typing import Final, Literal
 from conformance.protocols import again, base
 from model.language import Protocol
 
-Part = Literal["vectors", "variants", "lassos"]
+Part = Literal["vectors", "variants", "lassos", "witnesses"]
 """What can be stale, under the name that `ondemand golden` has for it."""
 
-_NAMES: Final[dict[Part, str]] = {"vectors": "vectors", "variants": "counterexamples of variants", "lassos": "lassos"}
+_NAMES: Final[dict[Part, str]] = {
+    "vectors": "vectors",
+    "variants": "counterexamples of variants",
+    "lassos": "lassos",
+    "witnesses": "witnesses",
+}
 
 
 def stale(parts: Sequence[Part], protocol: Protocol, why: str) -> str:

@@ -819,12 +819,24 @@ def test_generated_vectors_of_an_earlier_statement_are_no_pass_and_no_end(
 
 def test_an_action_that_no_vector_takes_makes_them_stale(copied: Path) -> None:
     for file in copied.rglob("*.scenario"):
-        if "\nevict " in file.read_text(encoding="utf-8"):
+        if "\nevict " in file.read_text(encoding="utf-8") and file.parent.name != "negative":
             file.unlink()
     found = Evidence(PROTOCOL, ("two-hosts",))
     assert gathering.current_vectors(found, PROTOCOL)
     assert found.stale == (
         "The vectors of on-demand are stale: none of them takes evict. Run `ondemand golden vectors on-demand`."
+    )
+    assert found.exit is Exit.UNDECIDED
+
+
+def test_a_variant_without_its_counterexample_is_no_pass(copied: Path) -> None:
+    (copied / "negative" / "grants-the-unknown.scenario").unlink()
+    found = Evidence(PROTOCOL, ("two-hosts",))
+    assert gathering.current_vectors(found, PROTOCOL)
+    assert re.fullmatch(
+        r"The counterexamples of variants of on-demand are stale: of \d+ there is no grants-the-unknown\.scenario\. "
+        r"Run `ondemand golden variants on-demand`\.",
+        found.stale,
     )
     assert found.exit is Exit.UNDECIDED
 

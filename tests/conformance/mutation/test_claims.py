@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.evidence import lassos, variants, witnesses
+from conformance.evidence import gathering, lassos, variants, witnesses
 from conformance.evidence.gathering import Evidence, notice_witnesses
 from conformance.evidence.mistakes import Mistake
 from conformance.evidence.variants import promises_of, read_variants, write_variants
@@ -103,6 +103,17 @@ def test_a_counterexample_that_is_no_run_any_more_is_replaced(tmp_path: Path, mo
         write_variants(FAILOVER, lambda _: None)
 
 
+def test_a_run_whose_witnesses_are_not_kept_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = {run: reached for run, reached in witnesses.read_witnesses(FAILOVER).items() if run != "all-is-sent-again"}
+    monkeypatch.setattr(gathering, "read_witnesses", lambda _: kept)
+    found = Evidence(FAILOVER, ("two-instances",))
+    notice_witnesses(found, witnesses.runs_of(FAILOVER), FAILOVER)
+    assert found.stale == (
+        "The witnesses of failover are stale: they say nothing of all-is-sent-again. Run `ondemand golden witnesses failover`."
+    )
+    assert found.exit is Exit.UNDECIDED
+
+
 def test_a_witness_that_is_reached_earlier_is_red_and_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     (witness,) = (each for each in FAILOVER.sometimes if each.name == "an_answer_waits")
     weak = replace(witness, formula=Truth(True))
@@ -111,7 +122,7 @@ def test_a_witness_that_is_reached_earlier_is_red_and_is_not_written(monkeypatch
     vectors = witnesses.runs_of(FAILOVER)
     found = Evidence(FAILOVER, ())
     notice_witnesses(found, vectors, FAILOVER)
-    assert found.unmet == []
+    assert (found.unmet, found.stale) == ([], "")
     notice_witnesses(found, [replace(vector, protocol=changed) for vector in vectors], changed)
     assert "all-is-sent-again: an_answer_waits is reached at step 0 and the run reached it at step" in found.unmet[0]
     assert found.unmet[-1] == "an_answer_waits: holds before any step in every run that reaches it, so it shows nothing"
