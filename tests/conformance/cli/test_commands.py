@@ -208,7 +208,9 @@ def test_a_malformed_configuration_is_named_with_file_and_field(
     file = tmp_path / "world.toml"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     for command in ("explore", "bounded", "simulate", "step"):
-        assert f"{file}: {said}" in sentence(ondemand(command, "--config", file))
+        assert re.search(
+            rf"{re.escape(str(file))}(, line \d+)?: {re.escape(said)}", sentence(ondemand(command, "--config", file))
+        )
 
 
 def trace_with(change: Callable[[dict[str, Any]], object], into: Path) -> Path:
@@ -318,6 +320,8 @@ EXPLORED = {
     "seconds",
     "compile_seconds",
     "words",
+    "cut",
+    "forgets",
 }
 
 
@@ -331,10 +335,12 @@ LIVE = {
     "seconds",
     "compile_seconds",
     "eventualities",
+    "cut",
+    "forgets",
 }
 
 
-BOUNDED = {"config", "verdict", "because", "depth", "violated", "reached", "seconds", "facts", "instances"}
+BOUNDED = {"config", "cut", "verdict", "because", "depth", "violated", "reached", "seconds", "facts", "instances"}
 
 
 def test_explore_writes_what_scripts_rely_on(ondemand: Command, tmp_path: Path) -> None:
@@ -360,14 +366,14 @@ def test_explore_shows_a_shortest_way_and_saves_it(
     assert ended.code == 1
     # A list, since two were asked for, although the first one ended it.
     (result,) = json.loads(ended.out)
-    assert (result["verdict"], result["violated"], result["complete"]) == ("violated", "learns_only_on_demand", False)
+    assert (result["verdict"], result["violated"], result["complete"]) == ("violated", "sends_to_the_told_only", False)
     assert "A shortest counterexample, 4 steps" in ended.err
-    assert ",title=learns_only_on_demand::broken in two-hosts after 4 steps" in ended.err
+    assert ",title=sends_to_the_told_only::broken in two-hosts after 4 steps" in ended.err
     (case,) = xml(junit)
     assert case.find("failure") is not None
     (vector,) = read_vectors([way], PROTOCOL)
-    assert "learns_only_on_demand" in vector.trace.description
-    assert "A counterexample to learns_only_on_demand" in ondemand("show", way).out
+    assert "sends_to_the_told_only" in vector.trace.description
+    assert "A counterexample to sends_to_the_told_only" in ondemand("show", way).out
 
 
 def test_a_bound_is_undecided_and_never_a_pass(ondemand: Command) -> None:
@@ -506,7 +512,7 @@ def test_simulate_repeats_what_it_found(ondemand: Command, tmp_path: Path) -> No
     first = ondemand("simulate", "--runs", "2", "--steps", "8", "--json", "-")
     again = ondemand("simulate", "--runs", "2", "--steps", "8", "--json", "-", "--junit", tmp_path / "simulate.xml")
     one, other = json.loads(first.out), json.loads(again.out)
-    assert set(one) == {"config", "runs", "steps", "seed", "verdict", "violated", "actions", "seconds"}
+    assert set(one) == {"config", "runs", "steps", "seed", "verdict", "violated", "actions", "cut", "seconds"}
     assert {**one, "seconds": 0} == {**other, "seconds": 0}
     assert (first.code, one["verdict"]) == (0, "holds")
     xml(tmp_path / "simulate.xml")
@@ -673,6 +679,8 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
         "unused",
         "unnoticed",
         "unmet",
+        "unreviewed",
+        "unshown",
         "mutants",
         "verdict",
     }
