@@ -19,7 +19,7 @@ from conformance.evidence.reviewed import differences
 from conformance.evidence.shown import not_asked, shown, unreached, untaken
 from conformance.evidence.staleness import Part, earlier, stale
 from conformance.evidence.variants import breaking, counterexample_of, promises_of, shown_by, still_breaks
-from conformance.evidence.witnesses import firsts, read_witnesses, weakened
+from conformance.evidence.witnesses import ALL, firsts, read_witnesses, weakened
 from conformance.logs.verdict import Verdict
 from conformance.mutation.status import Held, held
 from conformance.protocols import DRIVEN, NOT_REPLAYED, REPLAYED, base
@@ -388,7 +388,7 @@ def notice_witnesses(found: Evidence, vectors: Sequence[Vector], stated: Protoco
     names = {file.stem for file in by_hand(stated)}
     reached = firsts(stated, [vector for vector in vectors if vector.name in names and vector.diverges_at is None])
     pinned = read_witnesses(stated)
-    if unknown := [run for run in reached if run not in pinned]:
+    if unknown := [run for run in reached if run not in pinned and run != ALL]:
         found.outdated["witnesses"] = f"they say nothing of {listed(unknown, 3)}"
     found.unmet += weakened(pinned, reached, stated)
 
