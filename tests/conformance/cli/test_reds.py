@@ -45,12 +45,12 @@ def test_the_commands_for_a_broken_promise_and_an_unproved_claim_fail_again(
 ) -> None:
     monkeypatch.setattr(background_broker, "open_deployment", no_broker)
     ended = ondemand("check", "--variant", "pushes_to_all")
-    failed(ended, "╭─ learns_only_on_demand is broken ─", "1 broken promise, 1 unproved claim")
+    failed(ended, "╭─ sends_to_the_told_only is broken ─", "1 broken promise, 2 unproved claims")
     explore, prove = offered(ended)
     assert (explore[0], prove[0]) == ("explore", "prove")
     again = ondemand(*explore)
     assert again.code == Exit.VIOLATED
-    assert "learns_only_on_demand is broken" in again.out
+    assert "sends_to_the_told_only is broken" in again.out
     again = ondemand(*prove)
     assert again.code == Exit.VIOLATED
     assert "not proved: learns_only_on_demand by store" in again.out
