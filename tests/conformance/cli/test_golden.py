@@ -38,7 +38,9 @@ def sentence(ended: Ended, first: str) -> str:
 def test_it_says_what_it_writes_and_how_long_that_takes() -> None:
     every = golden.announcement(golden.PARTS, PROTOCOLS)
     names = "on-demand, small-networks, message-queue, slots, failover"
-    assert every.startswith(f"Writing wire, counts, vectors, variants, lassos, schema, docs of {names}: about ")
+    assert every.startswith(
+        f"Writing wire, counts, vectors, variants, lassos, witnesses, schema, docs of {names}: about "
+    )
     assert every.endswith(" minutes")
     docs = golden.announcement(["docs"], [PROTOCOL])
     assert docs == "Writing docs of on-demand: some seconds"
@@ -52,7 +54,7 @@ def test_a_configuration_that_does_not_hold_is_shown_with_its_counterexample(
     monkeypatch.setattr(golden, "explore", lambda *_: found)
     ended = ondemand("golden", "counts", "on_demand")
     assert sentence(ended, "Writing counts of on-demand: about a minute") == (
-        "The counts of late-messages are not written: sends_to_the_told_only is broken in it. "
+        "The counts of late-messages are not written: learns_only_on_demand is broken in it. "
         "To see it again, run `ondemand explore --config late-messages`."
     )
     assert "A shortest counterexample, 4 steps:" in ended.err
