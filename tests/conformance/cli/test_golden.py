@@ -38,7 +38,9 @@ def sentence(ended: Ended, first: str) -> str:
 def test_it_says_what_it_writes_and_how_long_that_takes() -> None:
     every = golden.announcement(golden.PARTS, PROTOCOLS)
     names = "on-demand, small-networks, message-queue, slots, failover"
-    assert every.startswith(f"Writing wire, counts, vectors, variants, lassos, schema, docs of {names}: about ")
+    assert every.startswith(
+        f"Writing wire, counts, vectors, variants, lassos, witnesses, schema, docs of {names}: about "
+    )
     assert every.endswith(" minutes")
     docs = golden.announcement(["docs"], [PROTOCOL])
     assert docs == "Writing docs of on-demand: some seconds"

@@ -32,6 +32,10 @@ def offered(ended: Ended) -> list[list[str]]:
     return [words for _, *words in found]
 
 
+CHANGED = "1 difference from what was reviewed"
+"""Of a user's own specification with one rule changed."""
+
+
 def failed(ended: Ended, first: str, last: str) -> None:
     """The check shows `first` at the top, and `last` at the bottom."""
     assert (ended.code, ended.err) == (Exit.VIOLATED, "")
@@ -45,12 +49,12 @@ def test_the_commands_for_a_broken_promise_and_an_unproved_claim_fail_again(
 ) -> None:
     monkeypatch.setattr(background_broker, "open_deployment", no_broker)
     ended = ondemand("check", "--variant", "pushes_to_all")
-    failed(ended, "╭─ learns_only_on_demand is broken ─", "1 broken promise, 1 unproved claim")
+    failed(ended, "╭─ sends_to_the_told_only is broken ─", "1 broken promise, 1 unproved claim")
     explore, prove = offered(ended)
     assert (explore[0], prove[0]) == ("explore", "prove")
     again = ondemand(*explore)
     assert again.code == Exit.VIOLATED
-    assert "learns_only_on_demand is broken" in again.out
+    assert "sends_to_the_told_only is broken" in again.out
     again = ondemand(*prove)
     assert again.code == Exit.VIOLATED
     assert "not proved: learns_only_on_demand by store" in again.out
@@ -125,7 +129,7 @@ def test_the_commands_for_a_broken_rule_in_an_own_specification_fail_again(own: 
     assert text.count(rule) == 1
     file.write_text(text.replace(rule, "when=[~entry(journal, version, decision)],"), encoding="utf-8")
     ended = ondemand_in(own, "--spec", "spec", "check", "--protocol", "failover")
-    failed(ended, "╭─ a_deposed_instance_changes_nothing is broken ─", "1 broken promise, 1 unproved claim")
+    failed(ended, "╭─ a_deposed_instance_changes_nothing is broken ─", f"1 broken promise, 1 unproved claim, {CHANGED}")
     explore, prove = offered(ended)
     assert explore == ["--spec", "spec", "explore", "--config", "two-instances"]
     again = ondemand_in(own, *explore)
