@@ -19,7 +19,7 @@ from conformance.evidence.reviewed import differences
 from conformance.evidence.shown import not_asked, shown, unreached, untaken
 from conformance.evidence.staleness import Part, earlier, stale
 from conformance.evidence.variants import breaking, counterexample_of, promises_of, shown_by, still_breaks
-from conformance.evidence.witnesses import ALL, firsts, read_witnesses, weakened
+from conformance.evidence.witnesses import ALL, by_hand, firsts, read_witnesses, weakened
 from conformance.logs.verdict import Verdict
 from conformance.mutation.status import Held, held
 from conformance.protocols import DRIVEN, NOT_REPLAYED, REPLAYED, base
@@ -28,7 +28,6 @@ from conformance.replay.replays import (
     NEGATIVE,
     Replays,
     Vector,
-    by_hand,
     read_vectors,
     replay_all,
     trace_files,

@@ -25,8 +25,9 @@ from typing import Any, Final
 
 from conformance import configurations
 from conformance.data.files import OWN, kept
+from conformance.evidence.witnesses import by_hand
 from conformance.protocols import again, base, replayed
-from conformance.replay.replays import by_hand, vectors_of
+from conformance.replay.replays import vectors_of
 from conformance.vectors import scenario
 from impl.cli.exits import Exit, Problem
 from model.language import Action, DeadlockWhen, Declaration, Definition, Lifecycle, Promise, Protocol, Sometimes
@@ -177,7 +178,23 @@ def entries(protocol: Protocol) -> Iterator[tuple[tuple[str, str], str]]:
         yield ("configuration", name), _text([_use(path), *_settings(configurations.find(name, protocol))])
     for path in by_hand(protocol):
         if path.suffix == scenario.SUFFIX:
-            yield ("scenario", path.stem), _text(scenario.summary(path))
+            yield ("scenario", path.stem), _text(_run(path.read_text(encoding="utf-8")))
+
+
+def _run(text: str) -> Iterator[str]:
+    """What a scenario is a run of, a digest of its steps, and what it expects of which; so without its claim and comments."""
+    lines = [re.split(r"(?:^|\s)#", line, maxsplit=1)[0].split() for line in text.splitlines()]
+    yield ", ".join(" ".join(words) for words in lines if words and words[0] in scenario.HEADER and words[0] != "claim")
+    steps: list[str] = []
+    expected: list[str] = []
+    for words in lines:
+        if words[:1] == [scenario.EXPECT]:
+            expected.append(f"step {len(steps)}: {' '.join(words)}")
+        elif words and words[0] not in scenario.HEADER:
+            steps.append(" ".join(words))
+    digest = hashlib.sha256("\n".join(steps).encode()).hexdigest()[:DIGITS]
+    yield f"{len(steps)} steps, {digest}"
+    yield from expected
 
 
 def _kind(one: Declaration) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 from conformance.data.files import kept
 from conformance.evidence.mistakes import Mistake
 from conformance.protocols import base
-from conformance.replay.replays import Vector, by_hand, read_vectors
+from conformance.replay.replays import FOUND, NEGATIVE, Vector, read_vectors, trace_files, vectors_of
 from impl.cli.exits import Exit, Problem
 from model.language import Protocol, Sometimes
 from model.language.transient import is_transient
@@ -30,6 +30,11 @@ ALL: Final = "*"
 def file_of(protocol: Protocol) -> Path:
     """The file of a protocol."""
     return kept("witnesses", f"{base(protocol).name}.json")
+
+
+def by_hand(protocol: Protocol) -> list[Path]:
+    """The files of the runs that are written by hand: those that a search finds, the next search may replace."""
+    return [file for file in trace_files(vectors_of(protocol)) if file.parent.name not in (FOUND, NEGATIVE)]
 
 
 def runs_of(protocol: Protocol) -> list[Vector]:

@@ -159,11 +159,6 @@ def trace_files(folder: Path) -> list[Path]:
     return sorted(file for suffix in SUFFIXES for file in folder.rglob(f"*{suffix}"))
 
 
-def by_hand(protocol: Protocol) -> list[Path]:
-    """The files of the runs that are written by hand: those that a search finds, the next search may replace."""
-    return [file for file in trace_files(vectors_of(protocol)) if file.parent.name not in (FOUND, NEGATIVE)]
-
-
 def _read(path: Path, protocols: Sequence[Protocol]) -> Vector:
     if path.suffix == scenario.SUFFIX:
         found = scenario.read(path, protocols)

@@ -26,7 +26,6 @@ not take, or takes with another result.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -115,19 +114,6 @@ def read(path: Path, protocols: Sequence[Protocol]) -> Scenario:
     trace = Trace(protocol.name, configuration, tuple(states), tuple(steps), claim)
     leaves = first_difference(trace, variant, stated) if variant is not None else None
     return Scenario(trace, protocol, leaves, tuple(_unmet(path, text, taken, stated, leaves)))
-
-
-def summary(path: Path) -> Iterator[str]:
-    """What a scenario is a run of, a digest of its steps, and what it expects of which; so without its claim and comments.
-
-    Raises:
-        BadInput: the file is no scenario.
-    """
-    text = _parsed(path)
-    yield ", ".join(f"{word} {said}" for word, (_, said) in text.header.items() if word != "claim")
-    steps = "\n".join(" ".join(words) for _, words in text.steps)
-    yield f"{len(text.steps)} steps, {hashlib.sha256(steps.encode()).hexdigest()[:16]}"
-    yield from (f"step {step}: expect {expectation}" for _, step, expectation in text.expected)
 
 
 def _lines(path: Path) -> list[str]:
