@@ -80,7 +80,7 @@ def test_a_replay_with_the_mutant_for_a_statement_notices_it_in_the_same_vectors
     [
         ("learn: without known(host, pod) < version", "learns-the-older", "what is done is not allowed"),
         ("grant: without add told(host, destination)", "a-remote-pod-moves", "told"),
-        ("grant: only if not same_vpc(source, destination)", "a-remote-pod-moves", "not ¬same_vpc"),
+        ("grant: only if not same_vpc(source, destination)", "a-former-home-asks", "not ¬same_vpc"),
     ],
 )
 def test_a_vector_notices_and_says_where(vectors: Vectors, name: str, vector: str, where: str) -> None:
