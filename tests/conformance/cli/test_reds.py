@@ -32,8 +32,8 @@ def offered(ended: Ended) -> list[list[str]]:
     return [words for _, *words in found]
 
 
-CHANGED = "1 difference from what was reviewed"
-"""Of a user's own specification with one rule changed."""
+CHANGED = "2 differences from what was reviewed"
+"""Of a specification with one rule changed: the action, and the variant that is stated as a difference from it."""
 
 
 def failed(ended: Ended, first: str, last: str) -> None:

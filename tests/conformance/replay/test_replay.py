@@ -215,7 +215,7 @@ class ForwardsElsewhere(Aca):
         (Cores(ncm=RemindsNobody), "messages"),
         (Cores(ncm=RemindsOfTheOlder), "messages"),
         (Cores(dpm=ResendsNothing), "messages"),
-        (Cores(aca=ForwardsElsewhere), "released.place"),
+        (Cores(aca=ForwardsElsewhere), "delivered.place"),
     ],
     ids=["reminds nobody", "reminds of the older", "resends nothing", "forwards elsewhere"],
 )

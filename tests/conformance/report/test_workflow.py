@@ -197,19 +197,19 @@ def test_a_deleted_rule_turns_the_build_red_on_the_line_of_the_promise(
 ) -> None:
     build = Build(tmp_path, engines, theirs)
     assert build.run() == 1, build.said
-    promise = re.search(r"^::error file=(.+?),line=(\d+),title=stays_in_its_vpc::broken in", build.said, re.MULTILINE)
+    promise = re.search(r"^::error file=(.+?),line=(\d+),title=starts_telling_tenants_only::broken in", build.said, re.MULTILINE)
     assert promise, build.said
     line = (theirs / promise[1]).read_text(encoding="utf-8").splitlines()[int(promise[2]) - 1]
-    assert line.startswith("def stays_in_its_vpc("), "of the user's own file"
+    assert line.startswith("def starts_telling_tenants_only("), "of the user's own file"
     page = build.page.read_text(encoding="utf-8")
     assert page.startswith("## ✗ ondemand check: violated")
-    assert "<details><summary>✗ <code>stays_in_its_vpc</code>" in page
+    assert "<details><summary>✗ <code>starts_telling_tenants_only</code>" in page
     junit, summary, evidence = build.kept
     assert summary.read_text(encoding="utf-8") == page
     assert json.loads(evidence.read_text(encoding="utf-8"))["verdict"] == "violated"
     cases = ElementTree.fromstring(junit.read_text(encoding="utf-8"))  # noqa: S314 - written by ourselves
     red = {case.get("name"): case.get("file") for case in cases if case.find("failure[@type='violated']") is not None}
-    assert red["stays_in_its_vpc"] == "spec/on_demand/promises.py"
+    assert red["starts_telling_tenants_only"] == "spec/on_demand/promises.py"
 
 
 def test_a_copy_that_lacks_a_module_of_these_engines_is_reported(tmp_path: Path, engines: Path, theirs: Path) -> None:
