@@ -197,7 +197,9 @@ def test_a_deleted_rule_turns_the_build_red_on_the_line_of_the_promise(
 ) -> None:
     build = Build(tmp_path, engines, theirs)
     assert build.run() == 1, build.said
-    promise = re.search(r"^::error file=(.+?),line=(\d+),title=starts_telling_tenants_only::broken in", build.said, re.MULTILINE)
+    promise = re.search(
+        r"^::error file=(.+?),line=(\d+),title=starts_telling_tenants_only::broken in", build.said, re.MULTILINE
+    )
     assert promise, build.said
     line = (theirs / promise[1]).read_text(encoding="utf-8").splitlines()[int(promise[2]) - 1]
     assert line.startswith("def starts_telling_tenants_only("), "of the user's own file"

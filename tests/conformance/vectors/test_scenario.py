@@ -134,7 +134,7 @@ def test_a_negative_scenario_says_where_it_leaves_and_what_it_breaks() -> None:
             text = file.read_text(encoding="utf-8")
             assert text.count(f"  expect leaves {protocol.name}\n") == 1, file
             assert "  expect breaks " in text.rsplit("\n\n", 1)[1].split("\n", 1)[1], file
-            assert f"variant        {file.stem.replace('-', '_')}\n" in text, file
+            assert f"variant        {file.stem.split('.')[0].replace('-', '_')}\n" in text, file
 
 
 @pytest.mark.slow
