@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from conformance import configurations
 from conformance.protocols import protocol_option, variant_option, wanted
-from conformance.report.result import Result
+from conformance.report.result import Finding, Result
 from conformance.report.violation import told
 from conformance.report.writing import Outputs, outputs_options
 from conformance.vectors.scenario import SUFFIX, written
@@ -68,6 +69,12 @@ class Asked:
                 raise Problem(f"{protocol.name} {sentence}", Exit.UNDECIDED)
             found += [(name, protocol) for name in own]
         return found
+
+    def undecided(self, command: str, sentences: Sequence[str]) -> list[Finding]:
+        """Prints what nothing was decided about; the findings of the command."""
+        for sentence in sentences:
+            self.console.print(f"[yellow]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
+        return [Finding(command, sentence, undecided=True) for sentence in sentences]
 
     def keep(self, violated: str, protocol: Protocol, trace: Trace) -> None:
         """Saves a counterexample, if that is wanted."""

@@ -62,10 +62,10 @@ def explore(states_max: int, asked: Asked) -> int:
                 f"at depth {exploration.depth}; raise --states-max to go further.[/]",
                 highlight=False,
             )
-    empty = _vacuous(over, found, console)
+    empty = asked.undecided("explore", _vacuous(over, found, console))
     ended = worst([*(EXIT_OF[exploration.verdict] for exploration in found), *([Exit.UNDECIDED] if empty else [])])
     result = Result("explore", ended, sum(exploration.seconds for exploration in found), sections=[section_of(found)])
-    result.findings += [Finding("explore", sentence, undecided=True) for sentence in empty]
+    result.findings += empty
     for (_, protocol), exploration in zip(over, found, strict=False):
         why = f"{exploration.said} {exploration.violated}".strip()
         source = source_of(exploration.violated, protocol)
@@ -88,8 +88,6 @@ def _vacuous(over: Sequence[tuple[str, Protocol]], found: Sequence[Exploration],
             for names, said in ((unreached(protocol, own), "reached"), (untaken(protocol, own), "taken")):
                 if names:
                     console.print(f"Not {said} here: {listed(names)}.", highlight=False, soft_wrap=True)
-    for sentence in sentences:
-        console.print(f"[yellow]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
     return sentences
 
 

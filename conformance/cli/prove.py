@@ -47,6 +47,7 @@ def prove(thorough: bool, asked: Asked) -> int:
     """
     console, variant = asked.console, asked.variant
     together, result = Proof([]), Result("prove")
+    codes: list[Exit] = []
     for protocol in asked.protocols:
         with progress_bar(f"Proving {protocol.name}") as progress:
             proof = everything(protocol, thorough=thorough, progress=lambda done, total: progress(done, "", total))
@@ -55,15 +56,14 @@ def prove(thorough: bool, asked: Asked) -> int:
             where = f"--protocol {protocol.name}" if configurations.names(protocol) else "--config FILE.toml"
             command = again("explore", variant) if variant else again(f"explore {where}")
             console.print(f"To look for a run from the initial state: {command}", highlight=False, soft_wrap=True)
-        for sentence in without_promises(protocol):
-            console.print(f"[yellow]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
-            result.findings.append(Finding("prove", sentence, undecided=True))
+        empty = asked.undecided("prove", without_promises(protocol))
+        codes += [Exit.UNDECIDED] * bool(empty)
+        result.findings += empty
         result.cases += cases_of(proof, protocol)
         result.findings += findings_of(proof, protocol, variant)
         result.sections.append(section_of(proof, protocol))
         together = Proof([*together.claims, *proof.claims], together.seconds + proof.seconds)
-    empty = any(without_promises(protocol) for protocol in asked.protocols)
-    result.exit = worst([EXIT_OF[together.verdict], *([Exit.UNDECIDED] if empty else [])])
+    result.exit = worst([EXIT_OF[together.verdict], *codes])
     result.seconds = together.seconds
     return asked.finish(result, together.as_json())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import click
-from rich.markup import escape
 
 from conformance import configurations
 from conformance.cli.asked import Asked, asked_options
@@ -77,11 +76,9 @@ def simulate(runs: int, steps: int, seed: int, asked: Asked) -> int:
     for names, said in ((missing, "taken"), (unseen, "reached")):
         if names and found.trace is None:
             console.print(f"Never {said} in these runs: {listed(names)}.", highlight=False, soft_wrap=True)
-    empty = without_promises(protocol) if found.verdict == "holds" else []
-    for sentence in empty:
-        console.print(f"[yellow]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
+    empty = asked.undecided("simulate", without_promises(protocol) if found.verdict == "holds" else [])
     result = Result("simulate", Exit.UNDECIDED if empty else EXIT_OF[found.verdict], found.seconds)
-    result.findings += [Finding("simulate", sentence, undecided=True) for sentence in empty]
+    result.findings += empty
     result.figures.append(f"{found.runs:,} runs, {found.steps:,} steps in {found.configuration}")
     wrong = ""
     if found.trace is not None:
