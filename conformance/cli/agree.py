@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +13,9 @@ from conformance.report.result import Case, Finding, Result, Section
 from conformance.report.writing import Outputs, outputs_options
 from impl.cli.console import MARKS, console_for, json_option, options, progress_bar, write_json, write_text
 from impl.cli.exits import EXIT_OF, Exit, Problem
-from model.agreement.agree import Agreement, differs
+from model.agreement.agree import Agreement, Engine, differs
 from model.agreement.agree import agree as compare_all
-from model.agreement.compare import Subject
+from model.agreement.compare import ENGINES, Subject
 from model.agreement.compare import tlc as ask_tlc
 from model.agreement.drawn import Drawn
 from model.tla.judge import missing
@@ -49,7 +50,7 @@ SECONDS: Final = 60.0
     metavar="SECONDS",
     help=f"How long protocols are compared. [default: {SECONDS:g}, unless --protocols is given]",
 )
-@click.option("--tlc", is_flag=True, help="Ask TLC too, about one protocol in ten. It is a Java program.")
+@click.option("--tlc", is_flag=True, help="Ask TLC too, about one protocol in ten and each file. It is a Java program.")
 @click.option(
     "--save",
     "folder",
@@ -90,7 +91,7 @@ def agree(
             raise Problem(f"--tlc: {absent}", Exit.ENVIRONMENT)
         asked = ask_tlc
     if files:
-        found = _again(files)
+        found = _again(files, {**ENGINES, "tlc": asked} if asked else ENGINES)
     else:
         limit = seconds if seconds is not None or protocols is not None else SECONDS
         total = protocols if limit is None else round(limit)
@@ -112,7 +113,7 @@ def agree(
         again = ""
         if not files:
             file = _written(found, found.drawn, folder)
-            again = f"ondemand agree {file}"
+            again = f"ondemand agree {file}{' --tlc' * tlc}"
             console.print(f"To compare it again: {again}", highlight=False, soft_wrap=True)
             other = f"ondemand --spec {file} explore --config {file.with_suffix('.toml')}"
             console.print(f"To use it as any other protocol: {other}", highlight=False, soft_wrap=True)
@@ -127,8 +128,8 @@ def agree(
     return int(result.exit)
 
 
-def _again(files: tuple[Path, ...]) -> Agreement:
-    """The same for protocols that were written."""
+def _again(files: tuple[Path, ...], engines: Mapping[str, Engine]) -> Agreement:
+    """The same for protocols that were written, each by all of the engines."""
     found = Agreement(-1)
     for file in files:
         try:
@@ -138,7 +139,7 @@ def _again(files: tuple[Path, ...]) -> Agreement:
         except Exception as problem:  # a file of the user can fail in any way that a program can
             sentence = f"{file}: cannot be read, or not with {file.with_suffix('.toml')} beside it ({problem})"
             raise Problem(f"{sentence}; name a file that ondemand agree has written", Exit.BAD_INPUT) from problem
-        found.disagreement = differs(found.drawn, into=found)
+        found.disagreement = differs(found.drawn, engines, found)
         found.protocols += 1
         if found.disagreement is not None:
             break

@@ -15,6 +15,7 @@ The plain interpreter visits the states breadth first. Every other engine is ask
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 import traceback
@@ -41,7 +42,7 @@ from model.proof.bounded import bounded
 from model.proof.prove import Claim, Prover, Question, questions_of
 from model.proof.symbolic import Translator
 from model.reference.deadlock import is_deadlock
-from model.tla.judge import Judgement, judge
+from model.tla.judge import Judgement, NotJudged, judge
 
 STATES_OF_MACHINES: Final = 25
 """States in which the role machines take every step."""
@@ -361,7 +362,11 @@ def tlc(subject: Subject) -> Differing:
     if not reached.complete:
         return
     with tempfile.TemporaryDirectory() as folder:
-        judged = judge(subject.protocol, subject.configuration, Path(folder), forget_spent=False)
+        try:
+            judged = judge(subject.protocol, subject.configuration, Path(folder), forget_spent=False)
+        except NotJudged as refused:
+            yield re.sub(r"'[^']*'|\d+", "", f"{refused}"), f"{refused}"
+            return
     if soonest is not None:
         depth, wrong = soonest
         allowed = {(name, depth) for name in wrong}

@@ -23,6 +23,10 @@ TEMPORAL = "temporal properties"
 """What is violated when an eventuality is; TLC does not say which."""
 
 
+class NotJudged(RuntimeError):
+    """TLC could not check what it was given; the text is its own first error."""
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What TLC says of a world."""
@@ -64,7 +68,11 @@ def judge(
     edit: Callable[[str], str] = str,
     **options: Any,
 ) -> Judgement:
-    """Exports a world into a folder and has TLC check it. `edit` changes the module's text; further options: those of `world`."""
+    """Exports a world into a folder and has TLC check it. `edit` changes the module's text; further options: those of `world`.
+
+    Raises:
+        NotJudged: TLC does not understand the module, or fails.
+    """
     exported = module(protocol)
     bounded = world(protocol, configuration, exported, **options)
     text = edit(exported.text)
@@ -90,8 +98,16 @@ def _read(said: str, names: dict[str, str]) -> Judgement:
     elif "Error: Temporal properties were violated." in said:
         violated = TEMPORAL
     else:
-        assert "Model checking completed. No error has been found." in said, said
-        assert depth
+        if "Model checking completed. No error has been found." not in said or not depth:
+            raise NotJudged(_first_error(said))
         violated = ""
     generated, distinct = map(int, counts[-1]) if counts else (0, 0)
     return Judgement(violated, generated, distinct, int(depth[0]) if depth else 0, max(steps, default=0))
+
+
+def _first_error(said: str) -> str:
+    """On one line; the last line if TLC names no error."""
+    for pattern in (r"^\*\*\* Errors.*?\n\n(?:line [^\n]*\n\n)?(.*?)\n\n", r"^Error: (.*?)$"):
+        if found := re.search(pattern, said, re.MULTILINE | re.DOTALL):
+            return " ".join(found[1].split())
+    return (said.strip().splitlines() or ["it said nothing"])[-1]

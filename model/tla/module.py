@@ -352,8 +352,8 @@ class _Writer:
 
     def _cut_operator(self, action: Action, name: str) -> str:
         scope = self._top.binding(action.parameters)
-        within = f" {AND} ".join(bounds(action, scope))
-        parts = [*self._guard(action, scope), f"~({within})"]
+        outside = f" {OR} ".join(f"~({within})" for within in bounds(action, scope))
+        parts = [*self._guard(action, scope), outside]
         doc = f"Only a bound keeps {action.name} from being enabled."
         return f"{_comment(doc)}\n{scope.call(name, action.parameters)} ==\n  {lines(AND, parts, 2)}"
 
