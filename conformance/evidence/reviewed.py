@@ -178,23 +178,15 @@ def entries(protocol: Protocol) -> Iterator[tuple[tuple[str, str], str]]:
         yield ("configuration", name), _text([_use(path), *_settings(configurations.find(name, protocol))])
     for path in by_hand(protocol):
         if path.suffix == scenario.SUFFIX:
-            yield ("scenario", path.stem), _text(_run(path.read_text(encoding="utf-8")))
+            yield ("scenario", path.stem), _text(_run(scenario.parsed(path)))
 
 
-def _run(text: str) -> Iterator[str]:
+def _run(text: scenario.Text) -> Iterator[str]:
     """What a scenario is a run of, a digest of its steps, and what it expects of which; so without its claim and comments."""
-    lines = [re.split(r"(?:^|\s)#", line, maxsplit=1)[0].split() for line in text.splitlines()]
-    yield ", ".join(" ".join(words) for words in lines if words and words[0] in scenario.HEADER and words[0] != "claim")
-    steps: list[str] = []
-    expected: list[str] = []
-    for words in lines:
-        if words[:1] == [scenario.EXPECT]:
-            expected.append(f"step {len(steps)}: {' '.join(words)}")
-        elif words and words[0] not in scenario.HEADER:
-            steps.append(" ".join(words))
-    digest = hashlib.sha256("\n".join(steps).encode()).hexdigest()[:DIGITS]
-    yield f"{len(steps)} steps, {digest}"
-    yield from expected
+    yield ", ".join(" ".join([word, *said.split()]) for word, (_, said) in text.header.items() if word != "claim")
+    steps = "\n".join(" ".join(words) for _, words in text.steps)
+    yield f"{len(text.steps)} steps, {hashlib.sha256(steps.encode()).hexdigest()[:DIGITS]}"
+    yield from (f"step {step}: {scenario.EXPECT} {' '.join(said.split())}" for _, step, said in text.expected)
 
 
 def _kind(one: Declaration) -> str:
