@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
@@ -164,9 +165,21 @@ def _is_prose(statement: ast.AST) -> bool:
     )
 
 
+UNASKED: Final = ("doc", "shows")
+"""Entries of a configuration that no mutant is asked about: what it is for."""
+
+
 def of_files(paths: Iterable[Path]) -> dict[str, str]:
     """The digest of each file's content, by its path in the repository, or its name where it stands elsewhere."""
-    return {_name(path): hashlib.sha256(path.read_bytes()).hexdigest()[:DIGITS] for path in sorted(paths)}
+    return {_name(path): hashlib.sha256(_said(path)).hexdigest()[:DIGITS] for path in sorted(paths)}
+
+
+def _said(path: Path) -> bytes:
+    """What a file says; of a configuration without comments and what it is for."""
+    if path.suffix != ".toml":
+        return path.read_bytes()
+    given = tomllib.loads(path.read_text(encoding="utf-8"))
+    return repr([each for each in given.items() if each[0] not in UNASKED]).encode()
 
 
 def _together(paths: Iterable[Path]) -> dict[str, str]:
