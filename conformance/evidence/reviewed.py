@@ -174,11 +174,16 @@ def entries(protocol: Protocol) -> Iterator[tuple[tuple[str, str], str]]:
                     raise TypeError(f"{field.name}: {one!r} is of a kind that {__name__} does not know")
     if how := replayed(base(protocol).name):
         yield ("protocol", "replayed"), how
-    for name, path in configurations.paths(protocol).items():
-        yield ("configuration", name), _text([_use(path), *_settings(configurations.find(name, protocol))])
+    for name in configurations.paths(protocol):
+        yield ("configuration", name), of_configuration(configurations.find(name, protocol), protocol)
     for path in by_hand(protocol):
         if path.suffix == scenario.SUFFIX:
             yield ("scenario", path.stem), _text(_run(scenario.parsed(path)))
+
+
+def of_configuration(configuration: Configuration, protocol: Protocol) -> str:
+    """What the list says of a configuration, or of another one under its name."""
+    return _text([_use(configurations.path_of(configuration.name, protocol)), *_settings(configuration)])
 
 
 def _run(text: scenario.Text) -> Iterator[str]:

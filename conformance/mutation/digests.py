@@ -22,6 +22,7 @@ from conformance.protocols import DRIVEN
 from conformance.replay.replays import vectors_of
 from conformance.vectors.scenario import SUFFIX
 from model.language import Protocol
+from model.language.declaration import content
 
 ROOT: Final = Path(__file__).parents[2]
 DIGITS: Final = 16
@@ -65,7 +66,8 @@ def inputs_of_claims(protocol: Protocol) -> Inputs:
     """What the table of the mutants of a protocol's claims depends on."""
     return {
         "statement": {"": protocol.digest()[:DIGITS]},
-        "engines": {**of_modules(modules(CLAIMS_BY, ENGINES)), SOLVER: version(SOLVER)},
+        "variants": _variants(protocol),
+        "engines": {**of_modules(modules(CLAIMS_BY, (*ENGINES, "conformance.evidence."))), SOLVER: version(SOLVER)},
         "vectors": _together(_vectors(protocol)),
         "lassos": _together(folder_of(protocol).glob("*.itf.json")),
     }
@@ -81,6 +83,12 @@ def inputs_of_cores(protocol: Protocol) -> Inputs:
         "replays": of_modules(modules(CORES_BY, REPLAYS)),
         "logs": of_modules(modules(LOGS_BY, LOGS)),
     }
+
+
+def _variants(protocol: Protocol) -> dict[str, str]:
+    """The digest of what the variants of a protocol do, and of what they break."""
+    said = "\n".join(content(each) for variant in protocol.variants for each in (variant, variant.action))
+    return {"": hashlib.sha256(said.encode()).hexdigest()[:DIGITS]}
 
 
 def of_vectors(protocol: Protocol) -> dict[str, str]:
