@@ -137,7 +137,8 @@ def test_the_same_is_said_of_what_happens_eventually(name: str, tmp_path: Path) 
     protocol, world = HOPES[name]
     verdict = live(protocol, world).verdict
     found = judge(protocol, world, tmp_path, deadlocks=False)  # most of them end
-    assert found.violated == {"holds": "", "violated": TEMPORAL}[verdict]
+    # TLC does not know that a run which only a bound ends would go on.
+    assert found.violated == {"holds": "", "violated": TEMPORAL, "undecided": TEMPORAL}[verdict]
 
 
 def fair_and(lasso: Lasso, protocol: Protocol) -> Configuration:
