@@ -204,6 +204,11 @@ def test_every_protocol_is_a_module(tmp_path: Path) -> None:
     assert "error" in java(tmp_path, "tla2sany.SANY", names[0]).lower()
 
 
+def test_what_has_no_state_is_refused() -> None:
+    with pytest.raises(BadInput, match="nothing has no state, so there is nothing to export"):
+        module(hopes.protocol("nothing"))
+
+
 def test_what_is_forgotten_by_what_else_was_sent_is_refused() -> None:
     @message(sender=SOMEBODY, receiver=SOMEBODY)
     def first(thing: Thing) -> Formula:

@@ -1,6 +1,6 @@
 """A promise that reads no state and is false: TLC says so in other words."""
 
-from model.language import always, sometimes
+from model.language import always, relation, sometimes
 from model.language.terms import Enumeration, Formula, Member
 
 
@@ -9,6 +9,9 @@ class Color(Enumeration):
 
     RED = Member("red")
     BLUE = Member("blue")
+
+
+seen = relation(Color, doc="A color was seen.")
 
 
 @sometimes
