@@ -111,7 +111,11 @@ def _read(said: str, names: dict[str, str]) -> Judgement:
 
 def _first_error(said: str) -> str:
     """On one line; the last line if TLC names no error."""
-    for pattern in (r"^\*\*\* Errors.*?\n\n(?:line [^\n]*\n\n)?(.*?)\n\n", r"^Error: (.*?)$"):
+    for pattern in (
+        r"^\*\*\*Parse Error\*\*\*\n(.*?)\n\n",
+        r"^\*\*\* Errors.*?\n\n(?:line [^\n]*\n\n)?(.*?)\n\n",
+        r"^Error: (.*?)$",
+    ):
         if found := re.search(pattern, said, re.MULTILINE | re.DOTALL):
             return " ".join(found[1].split())
     return (said.strip().splitlines() or ["it said nothing"])[-1]

@@ -315,7 +315,7 @@ class _Writer:
         for role, name in self._acts.items():
             acts = [self._each("\\E", action) for action in self._protocol.actions if action.role is role]
             yield f"{_comment(role.doc)}\n{name} ==\n  {lines(OR, acts, 2) if acts else 'FALSE'}"
-        yield f"Next == {f' {OR} '.join(self._acts.values())}"
+        yield f"Next == {f' {OR} '.join(self._acts.values()) or 'FALSE'}"
         fair = [self._each("\\A", action, "WF_vars({})") for action in self._protocol.actions if action.fair]
         if fair:
             doc = "An action that stays enabled forever is eventually taken, for each of its choices."
