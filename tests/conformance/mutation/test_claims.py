@@ -19,10 +19,11 @@ from model.language import Eventuality, Promise, Protocol
 from model.language.notation import notation
 from model.language.terms import Truth
 from model.mutation.claims import weaker_promises
-from model.mutation.definitions import spent_mutants
+from model.mutation.definitions import defined_as, definition_mutants, spent_mutants
 from model.mutation.fairness import fairness_mutants, with_fairness
 from spec.failover.protocol import PROTOCOL as FAILOVER
 from spec.failover.variants import does_what_may_come_next, waits_for_the_one_that_led
+from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
@@ -39,6 +40,18 @@ def test_what_only_one_run_shows_is_noticed_by_that_run() -> None:
     assert kill.check.name == "does-what-may-come-next"
     assert kill.also == ()
     assert found["a_term_belongs_to_one_instance: unless instance = other"] is None
+
+
+def test_a_mutant_of_a_definition_is_asked_about_by_itself() -> None:
+    """Two protocols whose promise has one name and different formulas, asked of the same runs one after the other."""
+    runs, found = WrongRuns(MESSAGE_QUEUE), []
+    for mutant in definition_mutants(MESSAGE_QUEUE):
+        if mutant.original.name == "under_way" and mutant.rule == "drop":
+            with defined_as(MESSAGE_QUEUE, mutant) as changed:
+                pairs = zip(MESSAGE_QUEUE.promises, changed.promises, strict=True)
+                (kill,) = (runs.noticed(old, new) for old, new in pairs if old is not new)
+            found.append(kill.check.name if kill is not None else "")
+    assert found[:2] == ["leaves-without-a-snapshot", "sends-nothing-to-the-subscribed"]
 
 
 def test_rows_have_answers_of_known_engines_and_checks() -> None:

@@ -17,11 +17,13 @@ from model.mutation.claims import (
     weaker_promises,
     weaker_witnesses,
 )
+from model.mutation.definitions import definition_mutants
 from model.mutation.entailment import Entailment
 from model.mutation.fairness import fairness_mutants, with_fairness
 from model.mutation.needed import Needed
 from model.reference.interpreter import interpreter_of
 from spec.failover.protocol import PROTOCOL as FAILOVER
+from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
 from spec.slots.protocol import PROTOCOL as SLOTS
 
 
@@ -80,6 +82,18 @@ def test_what_other_claims_say_is_equivalent() -> None:
     assert entailment.promise_follows(named(FAILOVER, "a_term_belongs_to_one_instance: unless"))
     assert not entailment.promise_follows(named(FAILOVER, "a_term_belongs_to_one_instance: without the promise"))
     assert not entailment.promise_follows(named(FAILOVER, "a_journal_only_grows: without fence")), "of two states"
+
+
+def test_a_definition_that_differs_only_where_no_claim_reads_it_is_equivalent() -> None:
+    entailment = Entailment(MESSAGE_QUEUE)
+    follows = {
+        mutant.name: (entailment.shared_follows(mutant), entailment.uses_follow(mutant))
+        for mutant in definition_mutants(MESSAGE_QUEUE)
+        if mutant.original.name in ("under_way", "engaged", "agent_session")
+    }
+    assert follows["under_way: with revision < known(host, vpc) for revision ≤ known(host, vpc)"] == (False, True)
+    assert follows["under_way: without backlog(host, vpc, revision)"] == (False, False)
+    assert not any(used for name, (_, used) in follows.items() if not name.startswith("under_way")), "actions, states"
 
 
 def test_a_claim_that_another_proof_needs_is_noticed() -> None:
