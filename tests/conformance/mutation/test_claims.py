@@ -11,6 +11,7 @@ from conformance.evidence import gathering, lassos, variants, witnesses
 from conformance.evidence.gathering import Evidence, notice_witnesses
 from conformance.evidence.mistakes import Mistake
 from conformance.evidence.variants import promises_of, read_variants, write_variants
+from conformance.mutation.claims import claim_rows
 from conformance.mutation.claims.claim_rows import ENGINES, KINDS, checks_of, of_promises
 from conformance.mutation.claims.kept_runs import WrongLassos, WrongRuns
 from conformance.protocols import PROTOCOLS
@@ -52,6 +53,31 @@ def test_a_mutant_of_a_definition_is_asked_about_by_itself() -> None:
                 (kill,) = (runs.noticed(old, new) for old, new in pairs if old is not new)
             found.append(kill.check.name if kill is not None else "")
     assert found[:2] == ["leaves-without-a-snapshot", "sends-nothing-to-the-subscribed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "engine", "run"),
+    [
+        (
+            "in_session: epoch(host) ≤ met(host) for met(host) = epoch(host)",
+            "reached",
+            "a-pretender-is-subscribed-and-keeps-nothing",
+        ),
+        ("agent_session: with starting for greeted", "replayed", "01-a-network"),
+        (
+            "agent_session: with epoch(host) ≤ met(host) for met(host) = epoch(host)",
+            "replayed",
+            "a-pretender-is-subscribed-and-keeps-nothing",
+        ),
+    ],
+)
+def test_a_wrong_definition_shows_in_what_runs_reach_and_what_is_expected_of_them(
+    name: str, engine: str, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [mutant for mutant in definition_mutants(MESSAGE_QUEUE) if mutant.name == name]
+    monkeypatch.setattr(claim_rows, "definition_mutants", lambda _: wanted)
+    (row,) = KINDS["definitions"](MESSAGE_QUEUE)
+    assert {found: kill.check.name for found, kill in row.kills.items()} == {engine: run}
 
 
 def test_rows_have_answers_of_known_engines_and_checks() -> None:
