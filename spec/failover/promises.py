@@ -91,11 +91,9 @@ def somebody_leads(journal: Journal, instance: Instance) -> LeadsTo:
 
 
 @eventually(a_successor_decides_too)
-def what_is_decided_is_recorded(
-    instance: Instance, journal: Journal, term: Term, version: Version, decision: Decision
-) -> LeadsTo:
+def what_is_decided_is_recorded(instance: Instance, journal: Journal, version: Version, decision: Decision) -> LeadsTo:
     """An entry on its way to the journal is eventually there, unless a newer term has begun."""
-    under_way = append.unspent(instance, journal, term, version, decision)
+    under_way = append.unspent(instance, journal, fence(journal), version, decision)
     return leads_to(under_way, ~under_way)
 
 
