@@ -20,6 +20,7 @@ from impl.messages import (
     Confirmed,
     Declined,
     EndSubscription,
+    Push,
     Shared,
 )
 
@@ -66,6 +67,16 @@ class CountsPortsOnly(MessageQueueDpm):
         return self.decision.is_large(info.size, 0)
 
 
+class OpensAtAFifthOfThePorts(MessageQueueDpm):
+    def _is_large(self, info: VpcInfo) -> bool:
+        return 5 * info.size == self.decision.many_ports
+
+
+class OpensAtAFifthOfTheGroup(MessageQueueDpm):
+    def _is_large(self, info: VpcInfo) -> bool:
+        return 5 * info.group == self.decision.many_in_a_group
+
+
 class ClosesTheTopicAtOnce(MessageQueueDpm):
     def close_topic(self, vpc: str) -> Effects:
         effects = super().close_topic(vpc)
@@ -91,6 +102,19 @@ class ForgetsThatItUnsubscribed(MessageQueueDpm):
 class FailsWhatAllHaveConfirmed(MessageQueueDpm):
     def may_report_failed(self, vpc: str, revision: int) -> bool:
         return self._is_open(vpc, revision)
+
+
+class CountsTheNextRevisionAsApplied(MessageQueueAca):
+    def _take(self, message: Shared) -> Effects:
+        effects = super()._take(message)
+        if isinstance(message, Push) and self._known.get(message.vpc) == message.revision:
+            self._known[message.vpc] += 1
+        return effects
+
+
+class NeverAcknowledges(MessageQueueAca):
+    def may_acknowledge(self, message: Shared) -> bool:
+        return False
 
 
 class AcknowledgesWhateverComes(MessageQueueAca):
@@ -156,6 +180,32 @@ FAULTY: Final[Mapping[str, Cores | str]] = {
     "ends_it_at_the_broker_later": (
         "message_queue.decisions.Decisions.end_subscription: drop a send: [EndSubscription(host, vpc)] → ()"
     ),
+    "opens_at_a_fifth_of_the_ports": Cores(message_queue_dpm=OpensAtAFifthOfThePorts),
+    "opens_at_a_fifth_of_the_group": Cores(message_queue_dpm=OpensAtAFifthOfTheGroup),
+    "closes_at_four_fifths_of_the_ports": (
+        "message_queue.thresholds.Thresholds.is_small: another comparison: "
+        "5 * ports < 4 * self.many_ports → 5 * ports <= 4 * self.many_ports"
+    ),
+    "closes_at_four_fifths_of_the_group": (
+        "message_queue.thresholds.Thresholds.is_small: another comparison: "
+        "5 * largest_group < 4 * self.many_in_a_group → 5 * largest_group <= 4 * self.many_in_a_group"
+    ),
+    "reports_done_before_it_goes_out": (
+        "message_queue.rules.Rules._is_open: drop a conjunct: revision <= info.sent → nothing"
+    ),
+    "waits_for_newer_confirmations": (
+        "message_queue.rules.Rules._all_confirmed: another comparison: "
+        "members[host].confirmed >= revision → members[host].confirmed > revision"
+    ),
+    "counts_the_next_revision_as_applied": Cores(message_queue_aca=CountsTheNextRevisionAsApplied),
+    "does_not_say_that_it_started": (
+        "message_queue.aca.MessageQueueAca.begin: drop a send: self.say_hello().sends → ()"
+    ),
+    "ignores_confirmations": (
+        "message_queue.dpm.MessageQueueDpm._confirm: drop a statement: "
+        "patch.member(vpc, host, confirmed=revision) → nothing"
+    ),
+    "never_acknowledges": Cores(message_queue_aca=NeverAcknowledges),
     "ignores_what_is_pushed": (
         "message_queue.aca.MessageQueueAca._is_newer: negate a condition: revision > known → not revision > known"
     ),
@@ -163,9 +213,14 @@ FAULTY: Final[Mapping[str, Cores | str]] = {
 
 WITHOUT: Final[Mapping[str, str]] = {
     "the_channels_overtake_each_other": "the same wrong core as replays_over_newer: an agent has one rule for both channels",
+    "fails_what_did_not_go_out": "the same wrong core as reports_done_before_it_goes_out: both reports have one rule",
+    "forgets_what_it_sent": "a store that loses what it holds, not a core that decides otherwise",
     "leaves_far_too_late": "a core with other thresholds for leaving; has_no_hysteresis changes the same rule",
+    "opens_only_with_everybody": "nobody does it: a run in which somebody must is no vector's",
     "never_unsubscribes": "nobody does it: a run in which somebody must is no vector's",
     "has_no_fallback": "nobody does it: a run in which somebody must is no vector's",
+    "fails_the_newest_revision_only": "nobody does it: a run in which somebody must is no vector's",
+    "waits_for_its_own_confirmation": "nobody does it: a run in which somebody must is no vector's",
     "reports_the_newest_revision_only": "nobody does it: a run in which somebody must is no vector's",
     "waits_for_the_dead": "nobody does it: a run in which somebody must is no vector's",
 }

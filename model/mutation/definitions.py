@@ -80,7 +80,7 @@ def defined_as(protocol: Protocol, mutant: SharedMutant) -> Iterator[Protocol]:
 
     stated, definition.value = definition.value, type(definition.value)(mutant.body)
     try:
-        yield _rewritten(protocol, change)
+        yield _rewritten(protocol, mutant.name, change)
     finally:
         definition.value = stated
 
@@ -100,13 +100,17 @@ def spent_when(protocol: Protocol, mutant: SharedMutant) -> Iterator[Protocol]:
 
     stated, message.spent = message.spent, mutant.body
     try:
-        yield _rewritten(protocol, change)
+        yield _rewritten(protocol, mutant.name, change)
     finally:
         message.spent = stated
 
 
-def _rewritten(protocol: Protocol, change: Callable[[Node], Node]) -> Protocol:
-    """The protocol with a change of every part of every formula and term. What does not change stays the same declaration."""
+def _rewritten(protocol: Protocol, words: str, change: Callable[[Node], Node]) -> Protocol:
+    """The protocol with a change of every part of every formula and term. What does not change stays the same declaration.
+
+    Its name has the words of the change: it is not equal to the protocol even if nothing but the body of a declaration differs, so
+    nothing that is known of one is taken for known of the other.
+    """
 
     def node(old: Node) -> Node:
         return rebuilt(old, change)
@@ -143,6 +147,7 @@ def _rewritten(protocol: Protocol, change: Callable[[Node], Node]) -> Protocol:
     }
     return replace(
         protocol,
+        name=f"{protocol.name} with {words}",
         actions=tuple(actions.values()),
         promises=tuple(claims[old] for old in protocol.promises),
         sometimes=tuple(claims[old] for old in protocol.sometimes),

@@ -6,15 +6,15 @@ those before the step, those after it, and the events; every claim about states 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from model.language import Eventuality, Message, Promise, Protocol, Sometimes, Symbol
-from model.language.terms import And, Apply, Compare, Formula, Implies, Node, Not
-from model.language.walk import rebuilt, unfolded
-from model.mutation.claims import ClaimMutant
-from model.mutation.definitions import SharedMutant
+from model.language import Eventuality, Lifecycle, Message, Promise, Protocol, Sometimes, Symbol
+from model.language.terms import And, Apply, Compare, Formula, Implies, Named, Node, Not
+from model.language.walk import parts, rebuilt, unfolded
+from model.mutation.claims import C, ClaimMutant
+from model.mutation.definitions import SharedMutant, defined_as
 from model.proof.prove import Prover
 
 STEPS_MAX: Final = 200_000
@@ -70,6 +70,44 @@ class Entailment:
         begins = Implies(And((one.premise, Not(one.conclusion))), And((other.premise, Not(other.conclusion))))
         return _holds(self._protocol, one, And((concludes, begins)))
 
+    def uses_follow(self, mutant: SharedMutant) -> bool:
+        """Whether only claims use a definition, and each of them says the same with the mutant, which may differ elsewhere."""
+        protocol, definition = self._protocol, mutant.original
+        bodies = [each.value.node for each in protocol.lifecycles] + [each.spent for each in protocol.messages]
+        bodies += [protocol.deadlock_when.formula] if protocol.deadlock_when else []
+        if any(isinstance(part, Named) and part.definition is definition for body in bodies for part in parts(body)):
+            return False
+        if isinstance(definition, Message | Lifecycle):
+            return False
+        with defined_as(protocol, mutant) as changed:
+            acts = [
+                (each.actions, each.alternatives, [one.action for one in each.variants]) for each in (protocol, changed)
+            ]
+            if acts[0] != acts[1]:
+                return False
+            promises = _changed(protocol.promises, changed.promises)
+            weaker = Entailment(changed)
+            return (
+                all(self._is_true(new) and weaker._is_true(old) for old, new in promises)
+                and all(
+                    self.witness_follows(ClaimMutant(one.name, one, other, ""))
+                    for pair in _changed(protocol.sometimes, changed.sometimes)
+                    for one, other in (pair, pair[::-1])
+                )
+                and all(
+                    self.eventuality_follows(ClaimMutant(one.name, one, other, ""))
+                    for pair in _changed(protocol.eventualities, changed.eventualities)
+                    for one, other in (pair, pair[::-1])
+                )
+            )
+
+    def _is_true(self, promise: Promise) -> bool:
+        """Whether a promise follows from all claims of the protocol."""
+        if promise.kind == "always":
+            return _holds(self._protocol, promise, promise.formula)
+        stated = _as_state(promise, self._in_pairs)
+        return _holds(self._pairs, stated, stated.formula)
+
     def shared_follows(self, mutant: SharedMutant) -> bool:
         """Whether a definition, or the condition under which a sent message is spent, has the same value in every state."""
         original = mutant.original
@@ -98,6 +136,11 @@ class Entailment:
             return Apply(symbol, part.arguments)
 
         return rebuilt(unfolded(node), change)
+
+
+def _changed(old: Sequence[C], new: Sequence[C]) -> list[tuple[C, C]]:
+    """The claims that a changed definition changes, and what became of them."""
+    return [(one, other) for one, other in zip(old, new, strict=True) if one is not other]
 
 
 def _same(one: Node, other: Node) -> Node:

@@ -82,7 +82,9 @@ class Interpreter:
             for action in protocol.actions
             if action.name not in configuration.without
         }
-        self._claims: dict[tuple[str, ...], Callable[..., Any]] = {}
+        self._values: dict[tuple[str, ...], Callable[..., Any]] = {}
+        self._claims: dict[Promise | Sometimes, Callable[..., Any]] = {}
+        """By the claim itself: a mutant of a claim may have its name."""
         start = initial_state(protocol, configuration) if protocol.assumptions else None
         for assumed in protocol.assumptions:
             assert start is not None
@@ -237,8 +239,7 @@ class Interpreter:
         return None
 
     def _claim(self, claim: Promise | Sometimes) -> Callable[..., Any]:
-        key = (claim.name, type(claim).__name__)
-        if key not in self._claims:
+        if claim not in self._claims:
             loops, depth = [], 1
             for variable in claim.parameters:
                 loops.append("    " * depth + f"for v_{variable.name} in E[{variable.sort.__name__!r}]:")
@@ -251,15 +252,15 @@ class Interpreter:
                 "    " * depth + f"if bool({body}) == wanted: return ({found})",
                 "    return None",
             ]
-            self._claims[key] = self.build("\n".join(lines), "claim")
-        return self._claims[key]
+            self._claims[claim] = self.build("\n".join(lines), "claim")
+        return self._claims[claim]
 
     def _function(self, source: str, names: tuple[str, ...]) -> Callable[..., Any]:
         key = (source, *names)
-        if key not in self._claims:
+        if key not in self._values:
             parameters = "".join(f", v_{name}" for name in names)
-            self._claims[key] = self.build(f"def value(T, A, V{parameters}): return {source}", "value")
-        return self._claims[key]
+            self._values[key] = self.build(f"def value(T, A, V{parameters}): return {source}", "value")
+        return self._values[key]
 
     def _compile_spent(self, message: Message[Any]) -> Callable[..., bool]:
         parameters = "".join(f", v_{variable.name}" for variable in message.parameters)

@@ -90,6 +90,13 @@ def somebody_leads(journal: Journal, instance: Instance) -> LeadsTo:
     return leads_to(~paused(instance), somebody | paused(instance))
 
 
+@eventually(a_successor_decides_too)
+def what_is_decided_is_recorded(instance: Instance, journal: Journal, version: Version, decision: Decision) -> LeadsTo:
+    """An entry on its way to the journal is eventually there, unless a newer term has begun."""
+    under_way = append.unspent(instance, journal, fence(journal), version, decision)
+    return leads_to(under_way, ~under_way)
+
+
 # ----------------------------------------------------------------------------------------------------------- sending
 
 
@@ -176,6 +183,12 @@ def what_is_answered_is_recorded(journal: Journal, version: Version, decision: D
     """While an instance is awake, everything that is done is eventually recorded as answered, under the same condition."""
     done = applied(journal, version, decision) & ~paused(instance)
     return leads_to(done, answered(journal, version) | paused(instance))
+
+
+@eventually(an_answer_was_acknowledged)
+def redelivery_ends(journal: Journal, version: Version, instance: Instance) -> LeadsTo:
+    """While an instance is awake, an answer that is recorded is eventually acknowledged, and not redelivered any more."""
+    return leads_to(answered(journal, version) & ~paused(instance), consumed(journal, version) | paused(instance))
 
 
 # --------------------------------------------------------------------------------------------------------- lemmas

@@ -7,6 +7,7 @@ action that it replaces; the rest of the action is unchanged.
 from __future__ import annotations
 
 from model.language import Deviation, Step, for_each, variant
+from model.language.quantifiers import exists
 from spec.failover.actions import (
     NO_TERM,
     NOTHING,
@@ -14,6 +15,7 @@ from spec.failover.actions import (
     acknowledge,
     apply,
     crash,
+    decides,
     depose,
     hear,
     load,
@@ -28,10 +30,12 @@ from spec.failover.promises import (
     an_answer_counts_for_who_can_record_it,
     an_answer_is_recorded_or_comes_again,
     nothing_is_sent_that_is_not_recorded,
+    redelivery_ends,
     somebody_leads,
     versions_have_one_allocator,
     what_counts_as_sent_was_sent,
     what_is_answered_is_recorded,
+    what_is_decided_is_recorded,
     what_is_recorded_is_done,
 )
 from spec.failover.vocabulary import (
@@ -42,6 +46,7 @@ from spec.failover.vocabulary import (
     Version,
     answered,
     applied,
+    consumed,
     entry,
     fence,
     in_term,
@@ -52,6 +57,7 @@ from spec.failover.vocabulary import (
     published,
     ready,
     sent,
+    written,
 )
 
 # --------------------------------------------------------------------------------------------------- as designed
@@ -165,3 +171,29 @@ def the_deposed_record_answers(instance: Instance, journal: Journal, term: Term,
 def waits_for_the_one_that_led(instance: Instance, journal: Journal, term: Term) -> Step:
     """No instance takes over: the former leader is expected to come back."""
     return take_over.but(when=[fence(journal) == NO_TERM])
+
+
+@variant(replaces=take_over, breaks=[somebody_leads])
+def asks_who_believes_that_it_leads(instance: Instance, journal: Journal, term: Term) -> Step:
+    """No instance takes over while another believes that it leads, which it may do forever, without the broker's consent."""
+    return take_over.but(when=[~exists(Instance, lambda other: decides(other, journal))])
+
+
+@variant(replaces=load, breaks=[somebody_leads])
+def reads_and_does_not_decide(instance: Instance, journal: Journal) -> Step:
+    """An instance that has taken over reads the journal and remains a standby."""
+    return load.but(without=[ready])
+
+
+@variant(replaces=accept, breaks=[what_is_decided_is_recorded])
+def loses_what_is_appended(
+    instance: Instance, journal: Journal, term: Term, version: Version, decision: Decision
+) -> Step:
+    """The broker takes an entry and does not keep it, and its writer waits for it forever."""
+    return accept.but(without=[entry, newest, written])
+
+
+@variant(replaces=acknowledge, breaks=[redelivery_ends])
+def acknowledges_no_answer(instance: Instance, journal: Journal, version: Version) -> Step:
+    """An answer is recorded and is not acknowledged: the broker redelivers it forever."""
+    return acknowledge.but(without=[consumed])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from model.language import lemma
 from model.language.terms import Formula, implies, same
-from spec.message_queue.definitions import engaged, member, on_the_topic
+from spec.message_queue.definitions import engaged, in_session, member, on_the_topic
 from spec.message_queue.vocabulary import (
     Attempt,
     Change,
@@ -80,10 +80,8 @@ def the_direct_channel_has_no_subscriptions(host: Host, vpc: Vpc) -> Formula:
 @lemma
 def askings_are_counted(host: Host, epoch: Epoch, vpc: Vpc, attempt: Attempt) -> Formula:
     """Every request to subscribe has an attempt number that was issued, and an epoch that was met."""
-    return implies(
-        subscribe(host, epoch, vpc, attempt),
-        (attempt <= _attempt_of(host, vpc)) & (epoch <= met(host)) & (NEVER < epoch),
-    )
+    issued = (Attempt.of(0) < attempt) & (attempt <= _attempt_of(host, vpc))
+    return implies(subscribe(host, epoch, vpc, attempt), issued & (epoch <= met(host)) & (NEVER < epoch))
 
 
 @lemma
@@ -118,8 +116,9 @@ def only_what_was_sent_is_under_way(host: Host, epoch: Epoch, vpc: Vpc, revision
 
 @lemma
 def pushes_are_to_members(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
-    """Every revision that is pushed to a host or in its backlog is of a VPC of which the host has, or had, a port."""
-    return implies(push(host, epoch, vpc, revision) | backlog(host, vpc, revision), belonged(host, vpc))
+    """Every revision that a host is pushed, has in its backlog or knows is of a VPC of which the host has, or had, a port."""
+    there = push(host, epoch, vpc, revision) | backlog(host, vpc, revision) | (NOTHING < known(host, vpc))
+    return implies(there, belonged(host, vpc))
 
 
 @lemma
@@ -164,9 +163,9 @@ def only_correct_agents_start(host: Host) -> Formula:
 
 @lemma
 def only_the_met_know(host: Host, vpc: Vpc) -> Formula:
-    """A correct agent whose epoch DPM has not met knows nothing, was asked nothing, and consumes nothing."""
+    """An agent whose epoch DPM has not met knows nothing, was asked nothing, and consumes nothing. No Byzantine agent does."""
     fresh = (known(host, vpc) == NOTHING) & (heard(host, vpc) == Attempt.of(0)) & ~listening(host, vpc)
-    return implies(correct(host) & (met(host) < _epoch_of(host)), fresh)
+    return implies(~in_session(host), fresh)
 
 
 @lemma

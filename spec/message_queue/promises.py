@@ -35,6 +35,7 @@ from spec.message_queue.vocabulary import (
     group_then,
     hello,
     known,
+    listening,
     many_in_a_group,
     many_ports,
     met,
@@ -268,8 +269,8 @@ def opens_for_everybody(host: Host, vpc: Vpc) -> Formula:
 
 @sometimes
 def a_host_falls_back(host: Host, vpc: Vpc) -> Formula:
-    """A host of a VPC on the topic could not subscribe."""
-    return barred(host, vpc) & member(host, vpc) & on_the_topic(vpc)
+    """A VPC is on the topic, and a host could not subscribe to it."""
+    return barred(host, vpc) & on_the_topic(vpc)
 
 
 @two_state(a_host_falls_back)
@@ -337,6 +338,21 @@ def every_agent_applies_every_revision(host: Host, vpc: Vpc, revision: Revision)
         due & (NOTHING < revision) & (revision <= sent(vpc)),
         (revision <= known(host, vpc)) | ~in_session(host) | ~member(host, vpc),
     )
+
+
+@eventually(a_backlog_is_consumed)
+def what_is_published_leaves_the_backlog(host: Host, vpc: Vpc, revision: Revision) -> LeadsTo:
+    """While a correct agent consumes from the topic, everything in its backlog is eventually acknowledged to the broker."""
+    kept = backlog(host, vpc, revision)
+    return leads_to(correct(host) & listening(host, vpc) & kept, ~kept | ~listening(host, vpc))
+
+
+@eventually(a_confirmation_is_under_way)
+def what_is_applied_is_confirmed(host: Host, vpc: Vpc, revision: Revision) -> LeadsTo:
+    """DPM eventually counts as confirmed what a correct agent in session knows, unless it restarts or loses its last port."""
+    due = correct(host) & in_session(host) & member(host, vpc)
+    knows = due & (known(host, vpc) == revision) & (NOTHING < revision)
+    return leads_to(knows, (revision <= confirmed(host, vpc)) | ~in_session(host) | ~member(host, vpc))
 
 
 @eventually(a_revision_is_done, a_revision_fails)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from model.language import Deviation, Step, for_each, variant
 from model.language.quantifiers import exists, forall
 from model.language.terms import Formula
-from spec.message_queue.aca import consume, learn, receive
+from spec.message_queue.aca import consume, learn, receive, restart
 from spec.message_queue.definitions import large, member, small, somebody_is_leaving
 from spec.message_queue.dpm import (
     NEVER,
@@ -29,6 +29,7 @@ from spec.message_queue.dpm import (
     remove_port,
     report_done,
     report_failed,
+    restart_dpm,
     send_directly,
 )
 from spec.message_queue.promises import (
@@ -57,12 +58,15 @@ from spec.message_queue.promises import (
     subscribed_means_kept,
     the_direct_channel_is_alone,
     what_all_confirm_is_done,
+    what_is_applied_is_confirmed,
+    what_is_published_leaves_the_backlog,
 )
 from spec.message_queue.vocabulary import (
     Attempt,
     Channel,
     Epoch,
     Host,
+    Point,
     Revision,
     Size,
     Subscription,
@@ -75,6 +79,7 @@ from spec.message_queue.vocabulary import (
     channel,
     confirmed,
     group,
+    hello,
     known,
     many_in_a_group,
     many_ports,
@@ -200,6 +205,36 @@ def reports_before_they_confirm(vpc: Vpc, revision: Revision) -> Step:
     return report_done.but(without=[forall(Host, lambda host: ~member(host, vpc) | (revision <= confirmed(host, vpc)))])
 
 
+@variant(replaces=open_topic, breaks=[never_flaps])
+def opens_at_a_fifth_of_the_ports(vpc: Vpc) -> Step:
+    """A topic opens when the ports have grown by exactly a fifth of the threshold, not by more."""
+    return open_topic.but(without=[large(vpc)], when=[5 * size(vpc) == many_ports(vpc)])
+
+
+@variant(replaces=open_topic, breaks=[never_flaps])
+def opens_at_a_fifth_of_the_group(vpc: Vpc) -> Step:
+    """A topic opens when the largest group has grown by exactly a fifth of the threshold, not by more."""
+    return open_topic.but(without=[large(vpc)], when=[5 * group(vpc) == many_in_a_group(vpc)])
+
+
+@variant(replaces=close_topic, breaks=[never_flaps])
+def closes_at_four_fifths_of_the_ports(vpc: Vpc) -> Step:
+    """With exactly four fifths of the ports, a VPC counts as small: one port leads from large to small."""
+    return close_topic.but(
+        without=[small(vpc)],
+        when=[5 * size(vpc) <= 4 * many_ports(vpc), 5 * group(vpc) < 4 * many_in_a_group(vpc)],
+    )
+
+
+@variant(replaces=close_topic, breaks=[never_flaps])
+def closes_at_four_fifths_of_the_group(vpc: Vpc) -> Step:
+    """With exactly four fifths of the largest group, a VPC counts as small."""
+    return close_topic.but(
+        without=[small(vpc)],
+        when=[5 * size(vpc) < 4 * many_ports(vpc), 5 * group(vpc) <= 4 * many_in_a_group(vpc)],
+    )
+
+
 @variant(replaces=leave, breaks=[subscribed_means_kept], kind=Deviation.AS_DESIGNED)
 def forgets_that_it_unsubscribed(host: Host, vpc: Vpc) -> Step:
     """An agent unsubscribes, and the record of subscribed hosts is not updated."""
@@ -272,7 +307,46 @@ def publishes_while_somebody_leaves(vpc: Vpc) -> Step:
 @variant(replaces=report_failed, breaks=[failed_means_waited])
 def fails_what_all_have_confirmed(vpc: Vpc, revision: Revision) -> Step:
     """DPM reports a revision as failed although every host has confirmed it."""
-    return report_failed.but(without=[exists(Host, lambda host: member(host, vpc) & (confirmed(host, vpc) < revision))])
+    return report_failed.but(
+        without=[exists(Host, lambda host: member(host, vpc) & (confirmed(host, vpc) < revision))],
+        when=[exists(Host, lambda host: member(host, vpc))],
+    )
+
+
+@variant(replaces=report_done, breaks=[done_means_applied])
+def reports_done_before_it_goes_out(vpc: Vpc, revision: Revision) -> Step:
+    """A revision counts as done while nobody has a port, although it did not go out: hosts with later ports are not sent it."""
+    return report_done.but(without=[revision <= sent(vpc)])
+
+
+@variant(replaces=report_failed, breaks=[failed_means_waited])
+def fails_what_did_not_go_out(vpc: Vpc, revision: Revision) -> Step:
+    """DPM waits for confirmations of a revision that nobody was sent."""
+    return report_failed.but(without=[revision <= sent(vpc)])
+
+
+@variant(replaces=report_failed, breaks=[every_revision_is_reported])
+def fails_the_newest_revision_only(vpc: Vpc, revision: Revision) -> Step:
+    """DPM forgets what it waits for when a newer revision goes out: what a silent host did not confirm until then stays pending."""
+    return report_failed.but(when=[revision == sent(vpc)])
+
+
+@variant(replaces=report_done, breaks=[what_all_confirm_is_done])
+def waits_for_newer_confirmations(vpc: Vpc, revision: Revision) -> Step:
+    """The confirmation of a revision does not count for it, only for older ones."""
+    return report_done.but(
+        without=[forall(Host, lambda host: ~member(host, vpc) | (revision <= confirmed(host, vpc)))],
+        when=[forall(Host, lambda host: ~member(host, vpc) | (revision < confirmed(host, vpc)))],
+    )
+
+
+@variant(replaces=report_done, breaks=[what_all_confirm_is_done])
+def waits_for_its_own_confirmation(vpc: Vpc, revision: Revision) -> Step:
+    """The confirmation of a newer revision does not count for the older ones, which it has replaced."""
+    return report_done.but(
+        without=[forall(Host, lambda host: ~member(host, vpc) | (revision <= confirmed(host, vpc)))],
+        when=[forall(Host, lambda host: ~member(host, vpc) | (revision == confirmed(host, vpc)))],
+    )
 
 
 @variant(replaces=report_done, breaks=[what_all_confirm_is_done])
@@ -306,6 +380,36 @@ def remembers_who_could_not_subscribe(vpc: Vpc) -> Step:
 def sends_the_next_revision(vpc: Vpc) -> Step:
     """DPM sends a revision whose number was not issued yet."""
     return send_directly.but(without=[sent], then=[sent.assign(vpc, to=rules(vpc) + 1)])
+
+
+@variant(replaces=restart_dpm, breaks=[newer_wins])
+def forgets_what_it_sent(after: Point) -> Step:
+    """DPM does not store which revision went out, and sends all of them again after a restart."""
+    return restart_dpm.but(then=[for_each(Vpc, lambda vpc: sent.assign(vpc, to=Revision.of(0)))])
+
+
+@variant(replaces=learn, breaks=[invents_nothing])
+def counts_the_next_revision_as_applied(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
+    """The agent counts revisions from 1 and DPM from 0: the agent takes what it applies for the next revision."""
+    return learn.but(without=[known], then=[known.assign(host, vpc, to=revision + 1)])
+
+
+@variant(replaces=restart, breaks=[applied_means_confirmed])
+def does_not_say_that_it_started(host: Host) -> Step:
+    """An agent restarts, and DPM is not told: it is sent nothing of what it has forgotten."""
+    return restart.but(without=[hello])
+
+
+@variant(replaces=acknowledge, breaks=[what_is_applied_is_confirmed])
+def ignores_confirmations(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
+    """DPM reads confirmations and does not count them: every revision fails."""
+    return acknowledge.but(without=[confirmed])
+
+
+@variant(replaces=consume, breaks=[what_is_published_leaves_the_backlog])
+def never_acknowledges(host: Host, vpc: Vpc, revision: Revision) -> Step:
+    """The agent acknowledges nothing to the broker, which keeps and redelivers everything."""
+    return consume.but(without=[backlog])
 
 
 @variant(replaces=learn, breaks=[applied_means_confirmed])

@@ -19,6 +19,7 @@ from spec.slots.vocabulary import (
     allotted,
     applied,
     attends,
+    confirmed,
     correct,
     epoch,
     given,
@@ -42,6 +43,7 @@ from spec.slots.vocabulary import (
 )
 
 _epoch_of, _turn_of = epoch, turn  # aliases, since lemmas have parameters with these names
+NEVER = Epoch.of(0)
 NOTHING = Revision.of(0)
 
 
@@ -49,6 +51,25 @@ NOTHING = Revision.of(0)
 def a_host_has_one_slot(vpc: Vpc, host: Host, slot: Slot, other: Slot) -> Formula:
     """A host has at most one slot of a VPC."""
     return implies(allotted(vpc, host, slot) & allotted(vpc, host, other), slot == other)
+
+
+@lemma
+def only_correct_agents_start(vpc: Vpc, host: Host) -> Formula:
+    """The state has no entries for Byzantine agents: what they know or do between messages is not modeled."""
+    return implies(~correct(host), ~up(host) & (epoch(host) == NEVER) & (known(vpc, host) == NOTHING))
+
+
+@lemma
+def nothing_is_said_before_the_first_epoch(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Formula:
+    """Revisions are sent to, and confirmed in, epochs that have begun."""
+    return implies(goal(host, epoch, vpc, revision) | applied(host, epoch, vpc, revision), NEVER < epoch)
+
+
+@lemma
+def only_the_met_are_on_the_topic(vpc: Vpc, host: Host, revision: Revision, slot: Slot) -> Formula:
+    """Only a host that DPM has met is asked, is published to, and confirms."""
+    published = addressed(vpc, revision, host) & logged(vpc, revision, slot)
+    return implies((stage(vpc, host) != Stage.direct) | published | (confirmed(vpc, host) > NOTHING), NEVER < met(host))
 
 
 @lemma
@@ -132,7 +153,7 @@ def epochs_are_met_in_order(host: Host, epoch: Epoch) -> Formula:
         (met(host) <= _epoch_of(host))
         & implies(hello.unspent(host, epoch), epoch <= _epoch_of(host))
         & implies(met(host) < _epoch_of(host), hello.unspent(host, _epoch_of(host)))
-        & implies(up(host), Epoch.of(0) < _epoch_of(host)),
+        & implies(up(host), NEVER < _epoch_of(host)),
     )
 
 

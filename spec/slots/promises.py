@@ -203,6 +203,20 @@ def asking_ends(vpc: Vpc, host: Host) -> LeadsTo:
 
 
 @eventually(a_slot_is_left_alone)
+def leaving_ends(vpc: Vpc, host: Host) -> LeadsTo:
+    """A correct agent that is told to leave its slot eventually counts as having left, unless it dies."""
+    leaving = stage(vpc, host) == Stage.leaving
+    return leads_to(correct(host) & up(host) & leaving, ~leaving | ~up(host))
+
+
+@eventually(confirmation_arrives)
+def what_is_applied_is_confirmed(vpc: Vpc, host: Host, revision: Revision) -> LeadsTo:
+    """DPM eventually counts as confirmed what a correct agent knows, unless it dies."""
+    knows = correct(host) & up(host) & (known(vpc, host) == revision) & (NOTHING < revision)
+    return leads_to(knows, (revision <= confirmed(vpc, host)) | ~up(host))
+
+
+@eventually(a_slot_is_left_alone)
 def no_slot_stays_unattended(vpc: Vpc, revision: Revision) -> LeadsTo:
     """An unattended slot does not block dispatch forever."""
     return leads_to(unattended(vpc, revision), ~unattended(vpc, revision))

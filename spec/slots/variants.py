@@ -6,7 +6,7 @@ from model.language import Deviation, Step, variant
 from model.language.quantifiers import forall
 from spec.slots.aca import learn, learn_directly, pass_over
 from spec.slots.definitions import drained
-from spec.slots.dpm import acknowledge, allot, ask, fill, give_up, greet, hand_back, publish, release
+from spec.slots.dpm import acknowledge, allot, ask, fill, give_up, greet, hand_back, hear_leaving, publish, release
 from spec.slots.promises import (
     a_handover_holds_nobody_up,
     a_key_reaches_every_slot,
@@ -14,11 +14,13 @@ from spec.slots.promises import (
     confirmed_means_applied,
     goes_where_it_was_told,
     knows_only_its_own,
+    leaving_ends,
     newer_wins,
     no_slot_stays_unattended,
     no_two_hosts_share_a_slot,
     nothing_is_lost,
     only_the_addressee_receives,
+    what_is_applied_is_confirmed,
     what_is_issued_arrives,
     what_is_published_leaves_the_topic,
 )
@@ -28,6 +30,7 @@ from spec.slots.vocabulary import (
     Revision,
     Slot,
     Stage,
+    Turn,
     Vpc,
     addressed,
     allotted,
@@ -148,6 +151,18 @@ def keeps_for_later(vpc: Vpc, revision: Revision, slot: Slot, host: Host) -> Ste
 def acknowledges_news_only(host: Host, vpc: Vpc, revision: Revision) -> Step:
     """A revision that is already known is not acknowledged, and stays on the topic forever."""
     return pass_over.but(without=[settled, given])
+
+
+@variant(replaces=hear_leaving, breaks=[leaving_ends])
+def never_takes_back_who_has_left(host: Host, epoch: Epoch, vpc: Vpc, turn: Turn) -> Step:
+    """DPM does not count a host that has left as such: the host is never asked again, and keeps its slot from others."""
+    return hear_leaving.but(without=[stage])
+
+
+@variant(replaces=acknowledge, breaks=[what_is_applied_is_confirmed])
+def counts_no_confirmation(host: Host, epoch: Epoch, vpc: Vpc, revision: Revision) -> Step:
+    """DPM reads confirmations and does not count them."""
+    return acknowledge.but(without=[confirmed])
 
 
 @variant(replaces=hand_back, breaks=[knows_only_its_own])

@@ -5,8 +5,10 @@ it. The engines, in the order in which they are asked; a mutant that one of them
 
 - *shown*: a wrong run, kept in a file, that the claim notices and the mutant does not. `ondemand golden` writes no other file in
   its place while it is a run of its variant.
-- *replayed*: a kept run of the protocol that a wrong definition does not take, or that breaks a promise with it.
-- *reached*: a run that is written by hand and reaches the mutant of a witness earlier than the witness.
+- *replayed*: a kept run of the protocol that a wrong definition does not take, that breaks a promise with it, or of which another
+  state of a lifecycle is expected.
+- *reached*: a run that is written by hand and reaches the mutant of a witness, or the witness with a wrong definition, earlier than
+  the witness.
 - *proved*: a claim whose proof needs what was left out.
 - *pinned*: the counts of states of a small configuration.
 - *live*: an eventuality that does not hold without an obligation.
@@ -29,7 +31,7 @@ from conformance.mutation.claims.kept_runs import RightRuns, WrongLassos, WrongR
 from conformance.mutation.table import Answer, Check, Kill, Row
 from model.explore.explore import explore
 from model.explore.live import live
-from model.language import Message, Promise, Protocol
+from model.language import Lifecycle, Message, Protocol, Sometimes
 from model.mutation.claims import weaker_eventualities, weaker_promises, weaker_witnesses
 from model.mutation.definitions import SharedMutant, defined_as, definition_mutants, spent_mutants, spent_when
 from model.mutation.entailment import Entailment
@@ -38,7 +40,7 @@ from model.mutation.needed import Needed
 
 ENGINES: Final = {
     "shown": "which wrong run it would no longer notice",
-    "replayed": "which kept run of the protocol would not be one any more, or would break a promise",
+    "replayed": "which kept run of the protocol would not be one any more, would break a promise, or is expected to go otherwise",
     "reached": "which run that is written by hand would reach it earlier",
     "proved": "which claim is not inductive any more, with a counterexample that was executed",
     "pinned": "which small configuration has other counts of states",
@@ -49,6 +51,7 @@ ENGINES: Final = {
 
 EQUIVALENT: Final = "the other promises and lemmas say what it leaves out"
 SAME: Final = "it has the same value wherever all promises and lemmas hold"
+USED: Final = "only claims use it, and each of them says the same"
 
 STATES_MAX: Final = 150_000
 """The states of a configuration that is explored to see whether its counts change, unless it is the smallest: seconds for each
@@ -85,17 +88,35 @@ def of_promises(protocol: Protocol) -> Iterator[Row]:
         yield Row(mutant.name, mutant.original.name, mutant.rule, shown, EQUIVALENT if equivalent else "")
 
 
+class _ByHand:
+    """The runs of one protocol that are written by hand."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
+        self._runs = runs_of(protocol)
+        self._pinned = firsts(protocol, self._runs)
+
+    def reached(self, instead: Sometimes, witness: Sometimes) -> Kill | None:
+        """The first run that reaches this earlier than a witness, and all others."""
+        sooner = list(earlier(instead, witness.name, self._runs, self._pinned))
+        if not sooner:
+            return None
+        (run, steps), *others = sooner
+        also = tuple(Check("vector", vector.name) for vector, _ in others)
+        return Kill(Check("vector", run.name), run.trace.configuration.name, steps, also)
+
+    def reached_in(self, changed: Protocol) -> Kill | None:
+        """The first run that reaches a witness of the changed protocol earlier than the protocol's."""
+        pairs = zip(self._protocol.sometimes, changed.sometimes, strict=True)
+        kills = (self.reached(new, old) for old, new in pairs if old is not new)
+        return next((kill for kill in kills if kill is not None), None)
+
+
 def of_witnesses(protocol: Protocol) -> Iterator[Row]:
     """The rows of witnesses that are easier to reach."""
-    runs, entailment = runs_of(protocol), Entailment(protocol)
-    pinned = firsts(protocol, runs)
+    runs, entailment = _ByHand(protocol), Entailment(protocol)
     for mutant in weaker_witnesses(protocol):
-        sooner = list(earlier(mutant.claim, mutant.original.name, runs, pinned))
-        kill = None
-        if sooner:
-            (run, steps), *others = sooner
-            also = tuple(Check("vector", vector.name) for vector, _ in others)
-            kill = Kill(Check("vector", run.name), run.trace.configuration.name, steps, also)
+        kill = runs.reached(mutant.claim, mutant.original)
         same = kill is None and entailment.witness_follows(mutant)
         answers: dict[str, Answer] = {"reached": kill or "survives"}
         yield Row(mutant.name, mutant.original.name, mutant.rule, answers, EQUIVALENT if same else "")
@@ -144,14 +165,17 @@ def _unmet(changed: Protocol) -> Kill | None:
 
 def of_definitions(protocol: Protocol) -> Iterator[Row]:
     """The rows of wrong definitions."""
-    wrong, lassos, right = WrongRuns(protocol), WrongLassos(protocol), RightRuns(protocol)
+    wrong, lassos, right, by_hand = WrongRuns(protocol), WrongLassos(protocol), RightRuns(protocol), _ByHand(protocol)
     entailment, needed = Entailment(protocol), Needed(protocol)
     for mutant in definition_mutants(protocol):
-        same = entailment.shared_follows(mutant)
+        same = SAME if entailment.shared_follows(mutant) else USED if entailment.uses_follow(mutant) else ""
         with defined_as(protocol, mutant) as changed:
             engines: Engines = {
-                "replayed": lambda changed=changed: right.noticed(changed),  # type: ignore[misc]
+                "replayed": lambda changed=changed, of=mutant.original: (  # type: ignore[misc]
+                    right.noticed(changed) or (right.unexpected(of) if isinstance(of, Lifecycle) else None)
+                ),
                 "shown": lambda changed=changed: _unseen(protocol, changed, wrong, lassos),  # type: ignore[misc]
+                "reached": lambda changed=changed: by_hand.reached_in(changed),  # type: ignore[misc]
                 "proved": lambda changed=changed: _lost(needed, changed),  # type: ignore[misc]
                 "pinned": lambda changed=changed: _counted(changed),  # type: ignore[misc]
             }
@@ -166,7 +190,7 @@ def of_spent(protocol: Protocol) -> Iterator[Row]:
     for mutant in spent_mutants(protocol):
         message = mutant.original
         assert isinstance(message, Message)
-        same = entailment.shared_follows(mutant)
+        same = SAME if entailment.shared_follows(mutant) else ""
         with spent_when(protocol, mutant) as changed:
             engines: Engines = {
                 "shown": lambda changed=changed: _unseen(protocol, changed, wrong, lassos),  # type: ignore[misc]
@@ -177,14 +201,14 @@ def of_spent(protocol: Protocol) -> Iterator[Row]:
         yield _shared_row(mutant, answers, same)
 
 
-def _shared_row(mutant: SharedMutant, answers: Mapping[str, Answer], same: bool) -> Row:
-    return Row(mutant.name, mutant.original.name, mutant.rule, answers, SAME if same else "")
+def _shared_row(mutant: SharedMutant, answers: Mapping[str, Answer], same: str) -> Row:
+    return Row(mutant.name, mutant.original.name, mutant.rule, answers, same)
 
 
 def _unseen(protocol: Protocol, changed: Protocol, wrong: WrongRuns, lassos: WrongLassos) -> Kill | None:
     """A wrong run that a promise or an eventuality does not notice any more, since it reads what was changed."""
     for old, new in zip(protocol.promises, changed.promises, strict=True):
-        if old is not new and not old.lemma and (kill := wrong.noticed(old, _renamed(new))) is not None:
+        if old is not new and not old.lemma and (kill := wrong.noticed(old, new)) is not None:
             return kill
     for hope, other in zip(protocol.eventualities, changed.eventualities, strict=True):
         if hope is not other and (kill := lassos.noticed(hope, other)) is not None:
@@ -202,12 +226,6 @@ def _counted(changed: Protocol) -> Kill | None:
             if found.verdict != "holds":
                 return Kill(Check("pin", configuration.name), found.violated or "more states")
     return None
-
-
-def _renamed(promise: Promise) -> Promise:
-    """The promise under a name of its own: the interpreter remembers what it compiled by name."""
-    object.__setattr__(promise, "name", f"{promise.name} as mutated")
-    return promise
 
 
 def _lost(needed: Needed, changed: Protocol, message: Message[Any] | None = None) -> Kill | None:

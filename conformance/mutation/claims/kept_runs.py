@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from conformance.evidence.lassos import Lasso, read_lassos
 from conformance.evidence.variants import negative_of
 from conformance.mutation.table import Check, Kill
 from conformance.replay.replays import NEGATIVE, read_vectors, trace_files, vectors_of
-from model.language import Eventuality, Promise, Protocol
+from conformance.vectors import scenario
+from model.language import Eventuality, Lifecycle, Promise, Protocol
 from model.reference.interpreter import Events, Interpreter, interpreter_of
 from model.reference.lasso import values_of, why_no_counterexample
 from model.reference.state import State
@@ -70,8 +72,8 @@ class RightRuns:
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
-        files = [file for file in trace_files(vectors_of(protocol)) if file.parent.name != NEGATIVE]
-        self._vectors = read_vectors(files, protocol)
+        self._files = [file for file in trace_files(vectors_of(protocol)) if file.parent.name != NEGATIVE]
+        self._vectors = read_vectors(self._files, protocol)
 
     @property
     def checks(self) -> list[Check]:
@@ -95,6 +97,15 @@ class RightRuns:
                 )
                 if differs or interpreter.violated(before, after, events, promises) is not None:
                     return Kill(Check("vector", vector.name), trace.configuration.name, number + 1)
+        return None
+
+    def unexpected(self, lifecycle: Lifecycle[Any, Any]) -> Kill | None:
+        """The first run of which another state of a lifecycle is expected, while this stands in the place of the right one."""
+        for file in self._files:
+            if file.suffix == scenario.SUFFIX and lifecycle.name in file.read_text(encoding="utf-8"):
+                found = scenario.read(file, [self._protocol])
+                if found.unmet:
+                    return Kill(Check("vector", file.stem), found.trace.configuration.name)
         return None
 
 

@@ -11,6 +11,7 @@ from conformance.evidence import gathering, lassos, variants, witnesses
 from conformance.evidence.gathering import Evidence, notice_witnesses
 from conformance.evidence.mistakes import Mistake
 from conformance.evidence.variants import promises_of, read_variants, write_variants
+from conformance.mutation.claims import claim_rows
 from conformance.mutation.claims.claim_rows import ENGINES, KINDS, checks_of, of_promises
 from conformance.mutation.claims.kept_runs import WrongLassos, WrongRuns
 from conformance.protocols import PROTOCOLS
@@ -19,10 +20,11 @@ from model.language import Eventuality, Promise, Protocol
 from model.language.notation import notation
 from model.language.terms import Truth
 from model.mutation.claims import weaker_promises
-from model.mutation.definitions import spent_mutants
+from model.mutation.definitions import defined_as, definition_mutants, spent_mutants
 from model.mutation.fairness import fairness_mutants, with_fairness
 from spec.failover.protocol import PROTOCOL as FAILOVER
 from spec.failover.variants import does_what_may_come_next, waits_for_the_one_that_led
+from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
@@ -39,6 +41,43 @@ def test_what_only_one_run_shows_is_noticed_by_that_run() -> None:
     assert kill.check.name == "does-what-may-come-next"
     assert kill.also == ()
     assert found["a_term_belongs_to_one_instance: unless instance = other"] is None
+
+
+def test_a_mutant_of_a_definition_is_asked_about_by_itself() -> None:
+    """Two protocols whose promise has one name and different formulas, asked of the same runs one after the other."""
+    runs, found = WrongRuns(MESSAGE_QUEUE), []
+    for mutant in definition_mutants(MESSAGE_QUEUE):
+        if mutant.original.name == "under_way" and mutant.rule == "drop":
+            with defined_as(MESSAGE_QUEUE, mutant) as changed:
+                pairs = zip(MESSAGE_QUEUE.promises, changed.promises, strict=True)
+                (kill,) = (runs.noticed(old, new) for old, new in pairs if old is not new)
+            found.append(kill.check.name if kill is not None else "")
+    assert found[:2] == ["leaves-without-a-snapshot", "sends-nothing-to-the-subscribed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "engine", "run"),
+    [
+        (
+            "in_session: epoch(host) ≤ met(host) for met(host) = epoch(host)",
+            "reached",
+            "a-pretender-is-subscribed-and-keeps-nothing",
+        ),
+        ("agent_session: with starting for greeted", "replayed", "01-a-network"),
+        (
+            "agent_session: with epoch(host) ≤ met(host) for met(host) = epoch(host)",
+            "replayed",
+            "a-pretender-is-subscribed-and-keeps-nothing",
+        ),
+    ],
+)
+def test_a_wrong_definition_shows_in_what_runs_reach_and_what_is_expected_of_them(
+    name: str, engine: str, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [mutant for mutant in definition_mutants(MESSAGE_QUEUE) if mutant.name == name]
+    monkeypatch.setattr(claim_rows, "definition_mutants", lambda _: wanted)
+    (row,) = KINDS["definitions"](MESSAGE_QUEUE)
+    assert {found: kill.check.name for found, kill in row.kills.items()} == {engine: run}
 
 
 def test_rows_have_answers_of_known_engines_and_checks() -> None:

@@ -17,11 +17,13 @@ from model.mutation.claims import (
     weaker_promises,
     weaker_witnesses,
 )
+from model.mutation.definitions import defined_as, definition_mutants, spent_mutants, spent_when
 from model.mutation.entailment import Entailment
 from model.mutation.fairness import fairness_mutants, with_fairness
 from model.mutation.needed import Needed
 from model.reference.interpreter import interpreter_of
 from spec.failover.protocol import PROTOCOL as FAILOVER
+from spec.message_queue.protocol import PROTOCOL as MESSAGE_QUEUE
 from spec.slots.protocol import PROTOCOL as SLOTS
 
 
@@ -80,6 +82,37 @@ def test_what_other_claims_say_is_equivalent() -> None:
     assert entailment.promise_follows(named(FAILOVER, "a_term_belongs_to_one_instance: unless"))
     assert not entailment.promise_follows(named(FAILOVER, "a_term_belongs_to_one_instance: without the promise"))
     assert not entailment.promise_follows(named(FAILOVER, "a_journal_only_grows: without fence")), "of two states"
+
+
+def test_a_definition_that_differs_only_where_no_claim_reads_it_is_equivalent() -> None:
+    entailment = Entailment(MESSAGE_QUEUE)
+    follows = {
+        mutant.name: (entailment.shared_follows(mutant), entailment.uses_follow(mutant))
+        for mutant in definition_mutants(MESSAGE_QUEUE)
+        if mutant.original.name in ("under_way", "engaged", "agent_session")
+    }
+    assert follows["under_way: with revision < known(host, vpc) for revision ≤ known(host, vpc)"] == (False, True)
+    assert follows["under_way: without backlog(host, vpc, revision)"] == (False, False)
+    assert not any(used for name, (_, used) in follows.items() if not name.startswith("under_way")), "actions, states"
+
+
+def test_a_protocol_with_a_mutant_in_it_is_not_taken_for_the_stated_one() -> None:
+    """Also where no claim and no action reads what was changed: digests and interpreters are kept by protocol."""
+    stated = MESSAGE_QUEUE.digest()
+    mutants = [
+        *((spent_when, mutant) for mutant in spent_mutants(MESSAGE_QUEUE) if mutant.original.name == "accepted"),
+        *(
+            (defined_as, mutant)
+            for mutant in definition_mutants(MESSAGE_QUEUE)
+            if mutant.original.name == "agent_session"
+        ),
+    ]
+    assert len(mutants) > 10
+    for put_in, mutant in mutants:
+        with put_in(MESSAGE_QUEUE, mutant) as changed:
+            assert changed != MESSAGE_QUEUE
+            assert changed.digest() != stated
+    assert MESSAGE_QUEUE.digest() == stated
 
 
 def test_a_claim_that_another_proof_needs_is_noticed() -> None:
