@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from conformance import configurations
 from conformance.cli.asked import Asked, asked_options, prove_forgetting, states_max_option
-from conformance.evidence.shown import shown, unreached, untaken, vacuous, without_promises
+from conformance.evidence.shown import promises_nothing, shown, unreached, untaken, vacuous
 from conformance.protocols import again
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.violation import finding_of, print_violation
@@ -84,7 +84,7 @@ def _vacuous(over: Sequence[tuple[str, Protocol]], found: Sequence[Exploration],
         if set(configurations.names(protocol)) <= {exploration.configuration for exploration in own}:
             sentences += vacuous(protocol, own)
         else:
-            sentences += without_promises(protocol)
+            sentences += promises_nothing(protocol)
             for names, said in ((unreached(protocol, own), "reached"), (untaken(protocol, own), "taken")):
                 if names:
                     console.print(f"Not {said} here: {listed(names)}.", highlight=False, soft_wrap=True)

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from conformance import configurations
 from conformance.cli.asked import Asked, asked_options
-from conformance.evidence.shown import without_promises
+from conformance.evidence.shown import promises_nothing
 from conformance.protocols import again
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.trace_table import changes_between
@@ -56,7 +56,7 @@ def prove(thorough: bool, asked: Asked) -> int:
             where = f"--protocol {protocol.name}" if configurations.names(protocol) else "--config FILE.toml"
             command = again("explore", variant) if variant else again(f"explore {where}")
             console.print(f"To look for a run from the initial state: {command}", highlight=False, soft_wrap=True)
-        empty = asked.undecided("prove", without_promises(protocol))
+        empty = asked.undecided("prove", promises_nothing(protocol))
         codes += [Exit.UNDECIDED] * bool(empty)
         result.findings += empty
         result.cases += cases_of(proof, protocol)

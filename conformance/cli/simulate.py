@@ -6,7 +6,7 @@ import click
 
 from conformance import configurations
 from conformance.cli.asked import Asked, asked_options
-from conformance.evidence.shown import leaves_out, without_promises
+from conformance.evidence.shown import leaves_out, promises_nothing
 from conformance.protocols import again
 from conformance.report.result import Case, Finding, Result, source_of
 from conformance.report.violation import finding_of, print_violation
@@ -76,7 +76,7 @@ def simulate(runs: int, steps: int, seed: int, asked: Asked) -> int:
     for names, said in ((missing, "taken"), (unseen, "reached")):
         if names and found.trace is None:
             console.print(f"Never {said} in these runs: {listed(names)}.", highlight=False, soft_wrap=True)
-    empty = asked.undecided("simulate", without_promises(protocol) if found.verdict == "holds" else [])
+    empty = asked.undecided("simulate", promises_nothing(protocol) if found.verdict == "holds" else [])
     result = Result("simulate", Exit.UNDECIDED if empty else EXIT_OF[found.verdict], found.seconds)
     result.findings += empty
     result.figures.append(f"{found.runs:,} runs, {found.steps:,} steps in {found.configuration}")

@@ -14,6 +14,8 @@ from impl.cli.console import listed
 from model.explore.explore import Exploration
 from model.explore.liveness import Liveness
 from model.language import Protocol
+from model.language.checks import unwritten
+from model.proof.spent import always_spent
 from model.reference.configuration import Configuration
 
 
@@ -36,11 +38,16 @@ def leaves_out(configuration: Configuration, action: str) -> bool:
     return action in configuration.without or configuration.only.get(action) == ()
 
 
-def without_promises(protocol: Protocol) -> list[str]:
-    """A sentence, if a protocol promises nothing that holds in states or steps."""
-    if any(not promise.lemma for promise in protocol.promises):
-        return []
-    return [f"{protocol.name} states no promise about states or steps, so none was checked; declare one with @always."]
+def promises_nothing(protocol: Protocol) -> list[str]:
+    """A sentence, if a protocol promises nothing that holds in states or steps, and for each promise of what cannot occur."""
+    if not any(not promise.lemma for promise in protocol.promises):
+        sentence = "states no promise about states or steps, so none was checked; declare one with @always."
+        return [f"{protocol.name} {sentence}"]
+    sentences = list(unwritten(protocol))
+    for message in always_spent(protocol):
+        said = "is spent in every state, so what is promised of it while it is unspent holds of nothing"
+        sentences.append(f"{message} {said}: correct the condition under which it is spent.")
+    return sentences
 
 
 def vacuous(protocol: Protocol, explorations: Sequence[Exploration]) -> list[str]:
@@ -49,7 +56,7 @@ def vacuous(protocol: Protocol, explorations: Sequence[Exploration]) -> list[str
     alone = None
     if len(explorations) == 1:
         alone = configurations.find(configurations.given(explorations[0].configuration), protocol)
-    sentences = without_promises(protocol)
+    sentences = promises_nothing(protocol)
     for name in unreached(protocol, explorations):
         sentences.append(
             f"{name} must be reachable, and is not reached in {where}: enlarge a configuration, or correct the claim or an action."

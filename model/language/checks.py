@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from model.language import Action, Declaration, Eventuality, Promise, Protocol, Symbol
+from model.language import Action, Change, DeadlockWhen, Declaration, Eventuality, Promise, Protocol, Symbol
 from model.language.notation import notation
-from model.language.terms import Node, Truth
+from model.language.protocol import nodes_of
+from model.language.terms import FALSE, Constant, Node, Truth
 from model.language.transient import is_transient
 from model.language.transition import symbols
 from model.language.walk import free, substitute, unfolded
@@ -44,6 +45,8 @@ def meaningless(protocol: Protocol) -> Iterator[str]:
     for message in protocol.messages:
         if _of_kind(symbols(message.spent), "history"):
             yield f"{message.name}: whether it is spent depends on history"
+        if is_transient(unfolded(message.spent)):
+            yield f"{message.name}: whether it is spent depends on an event or the state after the step"
     for promise in protocol.promises:
         if promise.kind == "always" and is_transient(unfolded(promise.formula)):
             yield f"{promise.name}: a promise about states reads an event or the state after the step"
@@ -61,6 +64,29 @@ def idle_deviations(protocol: Protocol) -> Iterator[str]:
         for part in variant.action.absent:
             said = f"a change of {part.name}" if isinstance(part, Symbol) else notation(part)
             yield f"{variant.name}: leaves out {said}, which is not part of {variant.replaces.name}"
+
+
+def unwritten(protocol: Protocol) -> Iterator[str]:
+    """One sentence for each symbol that a claim reads and no action writes: what is promised of it may hold of nothing."""
+    written = {emitted.symbol for action in protocol.actions for emitted in action.emits}
+    written |= {change.symbol for action in protocol.actions for change in action.changes if not _initial(change)}
+    claims: list[Promise | Eventuality | DeadlockWhen] = [
+        *(promise for promise in protocol.promises if not promise.lemma),
+        *protocol.eventualities,
+        *([protocol.deadlock_when] if protocol.deadlock_when else []),
+    ]
+    for symbol in protocol.symbols:
+        if symbol.kind == "constant" or symbol in written:
+            continue
+        readers = [claim.name for claim in claims if any(symbol in symbols(node) for node in nodes_of(claim))]
+        if readers:
+            how = {"event": "emits", "message": "sends"}.get(symbol.kind, "changes")
+            yield f"{readers[0]} reads {symbol.name}, which no action {how}, so it may hold of nothing: correct one of them."
+
+
+def _initial(change: Change) -> bool:
+    """Whether a change only sets what a symbol has from the beginning."""
+    return change.value in (FALSE.node, Constant(0, change.symbol.result))
 
 
 def _unexplained(protocol: Protocol) -> Iterator[str]:

@@ -151,6 +151,76 @@ def test_what_others_of_several_configurations_may_show_is_told(ondemand_here: C
     assert "Not taken here: " in ended.out
 
 
+IDLE = '''
+
+SERVER = Role("Has the lock.")
+seen = event(Client, Client, doc="A client sees another one.")
+idle = relation(Client, doc="Nobody writes it.", holder=CLIENT)
+
+
+@message(sender=CLIENT, receiver=SERVER)
+def note(client: Client) -> Formula:
+    """A client tells that it has the lock."""
+    return {spent}
+
+
+@action(by=CLIENT)
+def tell(client: Client) -> Step:
+    """A client tells."""
+    return Step(when=[holds(client)], then=[note.send(client), idle.remove(client), lost.add(client)])
+
+
+@sometimes
+def is_held(client: Client) -> Formula:
+    """A client has the lock."""
+    return holds(client)
+
+
+@{kind}(is_held)
+def is_no_promise(client: Client, other: Client) -> Formula:
+    """It holds of nothing."""
+    return implies({premise}, ~holds(client) & ~holds(other))
+'''
+UNSENT = "is_no_promise reads note, which no action sends, so it may hold of nothing: correct one of them."
+SPENT = "note is spent in every state, so what is promised of it while it is unspent holds of nothing: correct the condition"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "premise", "spent", "said"),
+    [
+        ("two_state", "seen(client, other)", "~holds(client)", "is_no_promise reads seen, which no action emits"),
+        ("always", "idle(client)", "~holds(client)", "is_no_promise reads idle, which no action changes"),
+        ("always", "note.unspent(client)", "~holds(client) | holds(client)", SPENT),
+        ("two_state", "note.begins(client)", "client == client", SPENT),
+        ("always", "unsent.unspent(client)", "~holds(client)", UNSENT.replace("note", "unsent")),
+    ],
+    ids=["an event", "a relation", "a spent message", "a message that begins", "a message"],
+)
+@pytest.mark.parametrize("command", ["explore --config world.toml", "simulate --config world.toml --runs 5", "prove"])
+def test_a_promise_of_what_cannot_occur_is_not_green(
+    kind: str, premise: str, spent: str, said: str, command: str, folder: Path
+) -> None:
+    text = ODD.replace("import LeadsTo", "import LeadsTo, event, message, two_state") + IDLE
+    stated = text.format(kind=kind, premise=premise, spent=spent)
+    if "unsent" in premise:
+        stated = stated.replace("note.send(client), ", "").replace("note", "unsent")
+    (folder / "odd.py").write_text(stated, encoding="utf-8")
+    ended = ran(folder, command)
+    assert ended.code == (Exit.VIOLATED if command == "prove" else Exit.UNDECIDED)  # no variant breaks it
+    assert said in ended.out
+
+
+@pytest.mark.slow
+def test_a_promise_of_what_occurs_is_green(folder: Path) -> None:
+    text = ODD.replace("import LeadsTo", "import LeadsTo, event, message, two_state") + IDLE
+    (folder / "odd.py").write_text(
+        text.format(kind="always", premise="note.unspent(client) & ~note.unspent(client)", spent="~holds(client)"),
+        encoding="utf-8",
+    )
+    assert ran(folder, "explore --config world.toml").code == Exit.HOLDS
+
+
 # ------------------------------------------------------------------------------------------------ what they are for
 
 
