@@ -427,7 +427,7 @@ def _decide(found: Evidence, name: str, told: Told, *, states_max: int = STATES_
     )
     found.decisions.append(decided)
     if found.protocol is base(found.protocol):
-        found.unshown += not_asked(decided, configuration)
+        found.unshown += not_asked(decided, configuration).values()
 
 
 def simulated_in(stated: Protocol) -> str:

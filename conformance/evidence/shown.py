@@ -50,13 +50,22 @@ def promises_nothing(protocol: Protocol) -> list[str]:
     return sentences
 
 
+def unasked(protocol: Protocol, explorations: Sequence[Exploration]) -> list[str]:
+    """A sentence for each reason why these explorations say nothing, whatever others show."""
+    idle = [exploration.configuration for exploration in explorations if not exploration.actions]
+    if not idle:
+        return promises_nothing(protocol)
+    sentence = f"No action is taken in {listed(idle)}, so only the initial state was visited: allow what is left out."
+    return [*promises_nothing(protocol), sentence]
+
+
 def vacuous(protocol: Protocol, explorations: Sequence[Exploration]) -> list[str]:
     """A sentence for each claim and action for which these explorations, which are all that there are, say nothing."""
     where = listed(exploration.configuration for exploration in explorations)
     alone = None
     if len(explorations) == 1:
         alone = configurations.find(configurations.given(explorations[0].configuration), protocol)
-    sentences = promises_nothing(protocol)
+    sentences = unasked(protocol, explorations)
     for name in unreached(protocol, explorations):
         sentences.append(
             f"{name} must be reachable, and is not reached in {where}: enlarge a configuration, or correct the claim or an action."
@@ -85,13 +94,13 @@ def shown(exploration: Exploration, protocol: Protocol, configuration: Configura
     return replace(exploration, verdict="violated", violated=_missing(missing)) if missing else exploration
 
 
-def not_asked(liveness: Liveness, configuration: Configuration) -> list[str]:
-    """A sentence, if a configuration is for eventualities that nothing asks for in it."""
+def not_asked(liveness: Liveness, configuration: Configuration) -> dict[str, str]:
+    """The eventualities that a configuration is for and that nothing asks for in it, each with a sentence."""
     if not liveness.complete:
-        return []
+        return {}
     hopes = {outcome.eventuality.name: outcome.occurred for outcome in liveness.outcomes}
     missing = [name for name in configuration.shows if hopes.get(name) == 0]
-    return [f"{configuration.name}: {_missing(missing)}: the premise is never true."] if missing else []
+    return {name: f"{configuration.name}: {_missing([name])}: the premise is never true." for name in missing}
 
 
 def _missing(names: Sequence[str]) -> str:
