@@ -288,7 +288,7 @@ def test_prove_writes_what_scripts_rely_on(ondemand: Command, tmp_path: Path) ->
     ended = ondemand("prove", "--json", "-", "--junit", tmp_path / "prove.xml")
     assert ended.code == 0
     result = json.loads(ended.out)
-    assert set(result) == {"claims", "seconds"}
+    assert set(result) == {"verdict", "claims", "seconds"}
     assert all(set(claim) == {"name", "kind", "verdict", "seconds"} for claim in result["claims"])
     assert {claim["verdict"] for claim in result["claims"]} == {"holds"}
     assert "Proved without bounds" in ended.err
@@ -517,7 +517,7 @@ def test_simulate_repeats_what_it_found(ondemand: Command, tmp_path: Path) -> No
     first = ondemand("simulate", "--runs", "2", "--steps", "8", "--json", "-")
     again = ondemand("simulate", "--runs", "2", "--steps", "8", "--json", "-", "--junit", tmp_path / "simulate.xml")
     one, other = json.loads(first.out), json.loads(again.out)
-    assert set(one) == {"config", "runs", "steps", "seed", "verdict", "violated", "actions", "cut", "seconds"}
+    assert set(one) == {"config", "runs", "idle", "steps", "seed", "verdict", "violated", "actions", "cut", "seconds"}
     assert {**one, "seconds": 0} == {**other, "seconds": 0}
     assert (first.code, one["verdict"]) == (0, "holds")
     xml(tmp_path / "simulate.xml")
