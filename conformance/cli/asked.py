@@ -120,6 +120,7 @@ def asked_options(
             **named: Any,
         ) -> int:
             given = (configs,) if isinstance(configs, str) else configs or ()
+            _refuse_same_names(given)
             if save is not None and save.suffix == SUFFIX and any(Path(config).suffix for config in given):
                 sentence = "a scenario needs a named configuration; name an ITF file (*.itf.json)"
                 raise Problem(f"--save {save}: {sentence}", Exit.BAD_INPUT)
@@ -135,6 +136,17 @@ def asked_options(
         return added
 
     return decorated
+
+
+def _refuse_same_names(configs: Sequence[str]) -> None:
+    """Results are known by the names of configurations, which a file has from its own."""
+    known: dict[str, str] = {}
+    for config in configs:
+        name = Path(config).stem
+        if name in known:
+            sentence = f"the configuration {known[name]} is called {name} too; rename one of them, or leave it out"
+            raise Problem(f"--config {config}: {sentence}", Exit.BAD_INPUT)
+        known[name] = config
 
 
 def prove_forgetting(protocol: Protocol) -> bool:
