@@ -33,7 +33,7 @@ from conformance.replay.replays import (
     trace_files,
     vectors_of,
 )
-from conformance.replay.targets import open_target
+from conformance.replay.targets import TARGETS, open_target
 from conformance.report.result import verdict_of
 from impl.cli.console import listed
 from impl.cli.exits import EXIT_OF, Exit, Problem, worst
@@ -55,8 +55,6 @@ SIMULATED = "one-network"
 
 Told = Callable[[str, int, int | None, str], None]
 """Reports progress: what is in work, how much is done, of how much (None if unknown), and a remark."""
-
-TARGETS = ("memory", "pulsar")
 
 
 @dataclass
