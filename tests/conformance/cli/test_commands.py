@@ -686,6 +686,7 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
         "unmet",
         "unreviewed",
         "unshown",
+        "empty",
         "mutants",
         "verdict",
     }
@@ -768,6 +769,20 @@ def test_nothing_run_is_no_pass() -> None:
         item in said
         for item in ("Undecided.", "Not explored to the end: two-hosts.", "Nothing was proved.", "simulated.")
     )
+
+
+def test_a_promise_of_what_cannot_occur_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "_prove", lambda found, told: found.unmet.append("The rest is not asked."))
+    silent = [replace(action, emits=()) for action in PROTOCOL.actions]
+    for action, stated in zip(silent, PROTOCOL.actions, strict=True):
+        object.__setattr__(action, "name", stated.name)
+    changed = replace(PROTOCOL, actions=tuple(silent))
+    monkeypatch.setattr(gathering, "current_vectors", lambda found, stated: [])
+    with BrokerInBackground() as broker:
+        found = gather(changed, changed, configurations=[], broker=broker, told=lambda *_: None)
+    said, *_ = (sentence for sentence in found.empty if "which no action emits" in sentence)
+    assert said in printed(found).replace("\n", " ")
+    assert Evidence(PROTOCOL, (), empty=[said]).exit is Exit.VIOLATED
 
 
 def test_no_promise_is_proved_while_a_lemma_is_not() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from conformance.evidence import gathering
 from conformance.evidence.gathering import Evidence
 from conformance.protocols import named
+from conformance.replay.targets import TARGETS
 
 
 def test_random_runs_take_most_actions() -> None:
@@ -17,4 +18,4 @@ def test_random_runs_take_most_actions() -> None:
 
 def test_the_implementation_runs_in_memory_and_on_a_broker() -> None:
     """In memory nothing is lost, and no client library is in use."""
-    assert gathering.TARGETS == ("memory", "pulsar")
+    assert TARGETS == ("memory", "pulsar")
