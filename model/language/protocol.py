@@ -18,6 +18,7 @@ from model.language.bounds import Misread, misread
 from model.language.claims import Assumption, DeadlockWhen, Eventuality, Promise, Sometimes, Variant
 from model.language.declaration import Declaration, Misdeclared, Source, content, made_in
 from model.language.definitions import Definition, Lifecycle
+from model.language.meaning import faults_of
 from model.language.notation import notation
 from model.language.symbols import Message
 from model.language.terms import (
@@ -109,6 +110,7 @@ class Protocol:
         _refuse_unheld(found, modules)
         _refuse_arithmetic(found, modules)
         _refuse_weakened(found, extends)
+        _refuse_meaningless(found, modules)
 
         def some(kind: type[T0]) -> tuple[T0, ...]:
             return tuple(value for value in found.values() if isinstance(value, kind))
@@ -123,7 +125,7 @@ class Protocol:
             raise Misdeclared(sentence, narrowing[1].source)
         promises = some(Promise)
         weakened = {promise.weakens for promise in promises}
-        made = cls(
+        return cls(
             name,
             modules,
             classes(Individual),
@@ -142,8 +144,6 @@ class Protocol:
             extends,
             narrowing[0] if narrowing else None,
         )
-        _refuse_meaningless(made)
-        return made
 
     @property
     def messages(self) -> tuple[Message[Any], ...]:
@@ -270,13 +270,11 @@ def _declares(decorator: ast.expr, names: Mapping[str, object]) -> bool:
     return isinstance(found, FunctionType) and found.__module__.startswith(f"{__package__}.")
 
 
-def _refuse_meaningless(protocol: Protocol) -> None:
+def _refuse_meaningless(found: Mapping[str, Declaration | type[Value]], modules: Sequence[ModuleType]) -> None:
     """What has no meaning, engines would read in different ways."""
-    # Imported here: the checks are about protocols.
-    from model.language.checks import meaningless
-
-    for sentence in meaningless(protocol):
-        raise Misdeclared(sentence, declared_at(sentence.split(":")[0], *protocol.modules))
+    for name, value in found.items():
+        for sentence in faults_of(value) if isinstance(value, Declaration) else ():
+            raise Misdeclared(sentence, declared_at(name, *modules))
 
 
 def _refuse_weakened(found: Mapping[str, Declaration | type[Value]], extends: Protocol | None) -> None:
