@@ -239,9 +239,8 @@ def _refuse_unheld(found: Mapping[str, Declaration | type[Value]], modules: Sequ
     held = {id(value) for value in (*found.values(), *actions)}
     for module in modules:
         made = made_in(module)
-        kept = {declared._begins for _, declared in made}
         unheld = [(name, declared.source) for name, declared in made if id(declared) not in held]
-        unheld += [(name, place) for name, begins, place in _written_in(module) if begins not in kept]
+        unheld += _never_reached(module, {declared._begins.line for _, declared in made if declared._begins})
         for name, place in unheld:
             raise Misdeclared(
                 f"{name} is declared, but no name at top level of the module holds it, so it is no part of the protocol: "
@@ -250,13 +249,18 @@ def _refuse_unheld(found: Mapping[str, Declaration | type[Value]], modules: Sequ
             )
 
 
-def _written_in(module: ModuleType) -> Iterator[tuple[str, Source, Source]]:
-    """The functions in a module's text that have a decorator of this language: name, place of the first decorator, place."""
+def _never_reached(module: ModuleType, lines: set[int]) -> Iterator[tuple[str, Source]]:
+    """The functions in a module's text that have a decorator of this language, and begin at none of these lines."""
     names, file = vars(module), str(vars(module).get("__file__", ""))
     linecache.checkcache(file)
-    for node in ast.walk(ast.parse("".join(linecache.getlines(file)))):
-        if isinstance(node, ast.FunctionDef) and any(_declares(part, names) for part in node.decorator_list):
-            yield node.name, Source(file, node.decorator_list[0].lineno), Source(file, node.lineno)
+    text = linecache.getlines(file)
+    if lines.issuperset(number for number, line in enumerate(text, start=1) if line.lstrip().startswith("@")):
+        return
+    for node in ast.walk(ast.parse("".join(text))):
+        if not isinstance(node, ast.FunctionDef) or not any(_declares(part, names) for part in node.decorator_list):
+            continue
+        if node.decorator_list[0].lineno not in lines:
+            yield node.name, Source(file, node.lineno)
 
 
 def _declares(decorator: ast.expr, names: Mapping[str, object]) -> bool:

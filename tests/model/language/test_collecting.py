@@ -12,7 +12,7 @@ from model.language import Protocol
 from model.language.terms import Enumeration, Member
 
 OPENING = '''
-from model.language import Role, Step, action, always, event, function, message, relation, sometimes, definition, eventually
+from model.language import Role, Step, action, always, function, relation, sometimes, definition, eventually, leads_to
 from model.language.quantifiers import forall
 from model.language.terms import Formula, Individual, Number
 
@@ -221,6 +221,7 @@ REFUSED = {
     ),
     "a promise about states that reads an event": (
         """
+        from model.language import event
         taken = event(Thing, Thing, doc="It is taken.")
 
         @always()
@@ -228,16 +229,17 @@ REFUSED = {
             \"\"\"Nothing is taken.\"\"\"
             return ~taken(thing, thing)
         """,
-        r"stated\.py, line 20: nothing_is_taken: a promise about states reads an event",
+        r"stated\.py, line 21: nothing_is_taken: a promise about states reads an event",
     ),
     "a message that an event spends": (
         """
+        from model.language import message
         @message(sender=KEEPER, receiver=KEEPER)
         def note(thing: Thing) -> Formula:
             \"\"\"A note.\"\"\"
             return chosen.after(thing)
         """,
-        r"stated\.py, line 18: note: whether it is spent depends on an event or the state after the step",
+        r"stated\.py, line 19: note: whether it is spent depends on an event or the state after the step",
     ),
     "a guard that reads history": (
         """
