@@ -174,27 +174,24 @@ def entries(protocol: Protocol) -> Iterator[tuple[tuple[str, str], str]]:
                     raise TypeError(f"{field.name}: {one!r} is of a kind that {__name__} does not know")
     if how := replayed(base(protocol).name):
         yield ("protocol", "replayed"), how
-    for name, path in configurations.paths(protocol).items():
-        yield ("configuration", name), _text([_use(path), *_settings(configurations.find(name, protocol))])
+    for name in configurations.paths(protocol):
+        yield ("configuration", name), of_configuration(configurations.find(name, protocol), protocol)
     for path in by_hand(protocol):
         if path.suffix == scenario.SUFFIX:
-            yield ("scenario", path.stem), _text(_run(path.read_text(encoding="utf-8")))
+            yield ("scenario", path.stem), _text(_run(scenario.parsed(path)))
 
 
-def _run(text: str) -> Iterator[str]:
+def of_configuration(configuration: Configuration, protocol: Protocol) -> str:
+    """What the list says of a configuration, or of another one under its name."""
+    return _text([_use(configurations.path_of(configuration.name, protocol)), *_settings(configuration)])
+
+
+def _run(text: scenario.Text) -> Iterator[str]:
     """What a scenario is a run of, a digest of its steps, and what it expects of which; so without its claim and comments."""
-    lines = [re.split(r"(?:^|\s)#", line, maxsplit=1)[0].split() for line in text.splitlines()]
-    yield ", ".join(" ".join(words) for words in lines if words and words[0] in scenario.HEADER and words[0] != "claim")
-    steps: list[str] = []
-    expected: list[str] = []
-    for words in lines:
-        if words[:1] == [scenario.EXPECT]:
-            expected.append(f"step {len(steps)}: {' '.join(words)}")
-        elif words and words[0] not in scenario.HEADER:
-            steps.append(" ".join(words))
-    digest = hashlib.sha256("\n".join(steps).encode()).hexdigest()[:DIGITS]
-    yield f"{len(steps)} steps, {digest}"
-    yield from expected
+    yield ", ".join(" ".join([word, *said.split()]) for word, (_, said) in text.header.items() if word != "claim")
+    steps = "\n".join(" ".join(words) for _, words in text.steps)
+    yield f"{len(text.steps)} steps, {hashlib.sha256(steps.encode()).hexdigest()[:DIGITS]}"
+    yield from (f"step {step}: {scenario.EXPECT} {' '.join(said.split())}" for _, step, said in text.expected)
 
 
 def _kind(one: Declaration) -> str:

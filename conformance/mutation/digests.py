@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
@@ -21,6 +22,7 @@ from conformance.protocols import DRIVEN
 from conformance.replay.replays import vectors_of
 from conformance.vectors.scenario import SUFFIX
 from model.language import Protocol
+from model.language.declaration import content
 
 ROOT: Final = Path(__file__).parents[2]
 DIGITS: Final = 16
@@ -64,7 +66,8 @@ def inputs_of_claims(protocol: Protocol) -> Inputs:
     """What the table of the mutants of a protocol's claims depends on."""
     return {
         "statement": {"": protocol.digest()[:DIGITS]},
-        "engines": {**of_modules(modules(CLAIMS_BY, ENGINES)), SOLVER: version(SOLVER)},
+        "variants": _variants(protocol),
+        "engines": {**of_modules(modules(CLAIMS_BY, (*ENGINES, "conformance.evidence."))), SOLVER: version(SOLVER)},
         "vectors": _together(_vectors(protocol)),
         "lassos": _together(folder_of(protocol).glob("*.itf.json")),
     }
@@ -80,6 +83,12 @@ def inputs_of_cores(protocol: Protocol) -> Inputs:
         "replays": of_modules(modules(CORES_BY, REPLAYS)),
         "logs": of_modules(modules(LOGS_BY, LOGS)),
     }
+
+
+def _variants(protocol: Protocol) -> dict[str, str]:
+    """The digest of what the variants of a protocol do, and of what they break."""
+    said = "\n".join(content(each) for variant in protocol.variants for each in (variant, variant.action))
+    return {"": hashlib.sha256(said.encode()).hexdigest()[:DIGITS]}
 
 
 def of_vectors(protocol: Protocol) -> dict[str, str]:
@@ -164,9 +173,21 @@ def _is_prose(statement: ast.AST) -> bool:
     )
 
 
+UNASKED: Final = ("doc", "shows")
+"""Entries of a configuration that no mutant is asked about: what it is for."""
+
+
 def of_files(paths: Iterable[Path]) -> dict[str, str]:
     """The digest of each file's content, by its path in the repository, or its name where it stands elsewhere."""
-    return {_name(path): hashlib.sha256(path.read_bytes()).hexdigest()[:DIGITS] for path in sorted(paths)}
+    return {_name(path): hashlib.sha256(_said(path)).hexdigest()[:DIGITS] for path in sorted(paths)}
+
+
+def _said(path: Path) -> bytes:
+    """What a file says; of a configuration without comments and what it is for."""
+    if path.suffix != ".toml":
+        return path.read_bytes()
+    given = tomllib.loads(path.read_text(encoding="utf-8"))
+    return repr([each for each in given.items() if each[0] not in UNASKED]).encode()
 
 
 def _together(paths: Iterable[Path]) -> dict[str, str]:

@@ -131,6 +131,7 @@ FAULTY: Final[Mapping[str, Cores | str]] = {
     "counts_ports_only": Cores(message_queue_dpm=CountsPortsOnly),
     "acknowledges_whatever_comes": Cores(message_queue_aca=AcknowledgesWhateverComes),
     "takes_any_answer": Cores(message_queue_dpm=TakesAnyAnswer),
+    "opens_only_with_everybody": "message_queue.rules.Rules._is_ready: drop a disjunct: member.barred → nothing",
     "publishes_while_somebody_leaves": Cores(message_queue_dpm=PublishesWhileSomebodyLeaves),
     "fails_what_all_have_confirmed": Cores(message_queue_dpm=FailsWhatAllHaveConfirmed),
     "pushes_to_nobody_on_the_topic": (

@@ -33,9 +33,13 @@ CORES: Final = "conformance.mutation.cores.rows"
 LOGS: Final = "conformance.mutation.logs"
 VECTORS: Final = "conformance.mutation.vectors"
 STATEMENT: Final = "conformance.mutation.statement"
+CLAIMS: Final = "conformance.mutation.claims.claim_rows"
 
 _OURS: Final = ("conformance.", "model.", "impl.")
-CODES: Final[Mapping[str, tuple[str, ...]]] = {CORES: _OURS, LOGS: _OURS, VECTORS: _OURS, STATEMENT: ("model.",)}
+CODES: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys((CORES, LOGS, VECTORS, CLAIMS), _OURS),
+    STATEMENT: ("model.",),
+}
 """The modules that engines begin in, with the imports that are followed from there: `spec` is in the digest of the statement, and
 what the statement's table asks of vectors and logs has code of its own."""
 

@@ -227,7 +227,7 @@ def read(protocol: str, half: Half) -> Matrix | None:
             given["engines"],
             given["inputs"],
             tuple(Check(kind, name) for kind, names in given["checks"].items() for name in names),
-            tuple(map(_row_of, given["mutants"])),
+            tuple(map(row_of, given["mutants"])),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -282,7 +282,8 @@ def answer_json(answer: Answer) -> Any:
     return given | ({"also": _grouped(answer.also)} if answer.also else {})
 
 
-def _row_of(given: Mapping[str, Any]) -> Row:
+def row_of(given: Mapping[str, Any]) -> Row:
+    """A row that has this form."""
     answers = {engine: answer_of(answer) for engine, answer in given["answers"].items()}
     return Row(given["name"], given["of"], given["rule"], answers, given.get("equivalent", ""))
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from conformance.mutation.figures import Summary
-from conformance.mutation.table import IMPLEMENTATION, Answer, Kill, Matrix, Undecided, reasons_path, rows_path
+from conformance.mutation.table import CLAIMS, IMPLEMENTATION, Answer, Kill, Matrix, Undecided, reasons_path, rows_path
 from conformance.report.markdown import put_part, table
 from conformance.report.result import Section
 
@@ -47,14 +47,23 @@ COUNTS: Final = ("killed", "by it alone", "survive", "undecided")
 
 def section_of(summary: Summary) -> Section:
     """The table of engines."""
-    rows = [(engine, *(f"{count:,}" for count in counts)) for engine, *counts in figures(summary)]
+    rows = [(engine, *counts) for engine, *counts in figures(summary)]
     return Section(f"Mutants of {summary.protocol} ({summary.half}): {summary.mutants:,}", ("engine", *COUNTS), rows)
 
 
-def figures(summary: Summary) -> list[tuple[str, int, int, int, int]]:
-    """For each engine: mutants that it kills, that it alone kills, that survive it, and that it left undecided."""
+def figures(summary: Summary) -> list[tuple[str, str, str, str, str]]:
+    """For each engine: mutants that it kills, that it alone kills, that survive it, and that it left undecided.
+
+    Mutants of claims are asked of one engine after the other, up to the first that kills: there, "alone" says nothing.
+    """
     return [
-        (name, engine.killed, engine.alone, engine.survive, engine.undecided)
+        (
+            name,
+            f"{engine.killed:,}",
+            "-" if summary.half == CLAIMS else f"{engine.alone:,}",
+            f"{engine.survive:,}",
+            f"{engine.undecided:,}",
+        )
         for name, engine in summary.engines.items()
     ]
 
@@ -108,7 +117,7 @@ def _listed(matrix: Matrix) -> str:
 
 def page(matrix: Matrix, summary: Summary) -> str:
     """A whole table in Markdown."""
-    engines = [(engine, matrix.engines[engine], *map(str, counts)) for engine, *counts in figures(summary)]
+    engines = [(engine, matrix.engines[engine], *counts) for engine, *counts in figures(summary)]
     parts = [
         f"# Mutation table: {matrix.protocol}, {matrix.half}\n",
         "Made by `make matrix`. Each mutant, and the first check of each engine that notices it.\n",
@@ -178,7 +187,10 @@ def for_document(summaries: Sequence[Summary]) -> str:
     """The figures of all matrices: what became of the mutants, and how many each engine kills (and it alone)."""
     rows = []
     for summary in summaries:
-        by = ", ".join(f"{engine} {killed} ({alone})" for engine, killed, alone, *_ in figures(summary))
+        by = ", ".join(
+            f"{engine} {killed}" + (f" ({alone})" if alone != "-" else "")
+            for engine, killed, alone, *_ in figures(summary)
+        )
         counts = summary.mutants, summary.killed, len(summary.equivalent), len(summary.excused)
         rows.append([f"{summary.protocol}, {summary.half}", *map(str, counts), by])
     heads = ("mutants of", "made", "killed", "equivalent", "survive for a reason", "by engine (by it alone)")

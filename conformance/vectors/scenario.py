@@ -75,11 +75,13 @@ class Scenario:
 
 
 @dataclass
-class _Text:
+class Text:
     """What stands in a file; each part with its line."""
 
     header: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """By the words of `HEADER`."""
     steps: list[tuple[int, list[str]]] = field(default_factory=list)
+    """The words of each step."""
     expected: list[tuple[int, int, str]] = field(default_factory=list)
     """The line, the number of the step that it is about, from 1 on, and the expectation."""
 
@@ -90,7 +92,7 @@ def read(path: Path, protocols: Sequence[Protocol]) -> Scenario:
     Raises:
         BadInput: the file is no scenario, or a step is not enabled; with file and line.
     """
-    text = _parsed(path)
+    text = parsed(path)
     first, _ = text.steps[0]
     _, claim = _required(path, text, "claim", first)
     stated, variant = _protocol(path, text, protocols, first)
@@ -151,9 +153,13 @@ def _lines(path: Path) -> list[str]:
     return lines
 
 
-def _parsed(path: Path) -> _Text:
-    """The parts of a file, in order."""
-    text, lines = _Text(), _lines(path)
+def parsed(path: Path) -> Text:
+    """What stands in a file, in order.
+
+    Raises:
+        BadInput: it is no text of a scenario; with file and line.
+    """
+    text, lines = Text(), _lines(path)
     for number, line in enumerate(lines, start=1):
         where = f"{path}: line {number}"
         word, _, rest = line.strip().partition(" ")
@@ -184,13 +190,13 @@ def _without_comment(line: str) -> str:
     return re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
 
 
-def _required(path: Path, text: _Text, word: str, first: int) -> tuple[int, str]:
+def _required(path: Path, text: Text, word: str, first: int) -> tuple[int, str]:
     if word not in text.header:
         raise BadInput(f"{path}: line {first}: expected a line '{word} ...' before the first step, found none")
     return text.header[word]
 
 
-def _protocol(path: Path, text: _Text, protocols: Sequence[Protocol], first: int) -> tuple[Protocol, Variant | None]:
+def _protocol(path: Path, text: Text, protocols: Sequence[Protocol], first: int) -> tuple[Protocol, Variant | None]:
     line, name = _required(path, text, "protocol", first)
     stated = next((protocol for protocol in protocols if protocol.name == name), None)
     if stated is None:
@@ -215,7 +221,7 @@ def _configuration(where: str, path: Path, name: str, protocol: Protocol) -> Con
         raise BadInput(f"{where}: {problem}") from problem
 
 
-def _unmet(path: Path, text: _Text, taken: Sequence[Taken], stated: Protocol, leaves: int | None) -> Iterator[str]:
+def _unmet(path: Path, text: Text, taken: Sequence[Taken], stated: Protocol, leaves: int | None) -> Iterator[str]:
     """A sentence for each expectation that is not met."""
     leaving = f"{LEAVES} {stated.name}"
     for line, step, expectation in text.expected:

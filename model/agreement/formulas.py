@@ -119,9 +119,9 @@ class Formulas:
 
     def _applied(self, symbol: Drawable, environment: Environment, depth: int, reads: Reads) -> str:
         values = self.values(symbol.arguments, environment, depth, reads)
-        if symbol.kind == "message" and self.chance.random() < 0.85:
-            return f"{symbol.name}.unspent({values})"
-        later = reads.after and symbol.kind in ("state", "history") and self.chance.random() < 0.4
+        later = reads.after and symbol.kind in ("state", "history", "message") and self.chance.random() < 0.4
+        if symbol.kind == "message" and (later or self.chance.random() < 0.85):
+            return f"{symbol.name}.{'begins' if later else 'unspent'}({values})"
         return f"{symbol.name}{'.after' if later else ''}({values})"
 
     def term(self, sort: str, environment: Environment, depth: int, reads: Reads) -> str:

@@ -1,7 +1,8 @@
 """Whether engines may forget spent messages: only if it is proved of this very statement that a spent message enables nothing.
 
 The proof is what `model.proof.prove` says about spent messages, from promises and lemmas that are all inductive for it.
-It is bounded by z3's own steps and not by time, so the answer is the same on every machine, and it is kept in the cache.
+It is bounded by z3's own steps and not by time, in a context of its own, so the answer is the same on every machine and after any
+other proof, and it is kept in the cache.
 """
 
 from __future__ import annotations
@@ -72,13 +73,15 @@ def _formulas(claim: Claimed) -> tuple[Node, ...]:
 def _is_proved(protocol: Protocol) -> bool:
     # z3 takes a while to load, and is not needed for what is known.
     from model.proof.prove import Prover, questions_of
+    from model.proof.symbolic import context_apart
 
     if any(meaningless(protocol)):
         return False
-    prover = Prover(protocol, steps_max=STEPS_MAX)
-    return all(
-        prover.follows(question.action, question.goal, question.variables, question.given, question.initially)
-        == "holds"
-        for question in questions_of(protocol, protocol.actions, True)
-        if question.claim.kind != "two-state"  # no proof uses them
-    )
+    with context_apart():
+        prover = Prover(protocol, steps_max=STEPS_MAX)
+        return all(
+            prover.follows(question.action, question.goal, question.variables, question.given, question.initially)
+            == "holds"
+            for question in questions_of(protocol, protocol.actions, True)
+            if question.claim.kind != "two-state"  # no proof uses them
+        )

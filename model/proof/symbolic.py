@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import z3
@@ -35,6 +36,20 @@ from model.language.walk import free, unfolded
 from model.proof.propositions import applied, conjunction, disjunction
 
 Environment = dict[Variable, Any]
+
+
+@contextmanager
+def context_apart() -> Iterator[None]:
+    """What is built in here belongs to a z3 context of its own.
+
+    How z3 searches, and so how many steps it takes, depends on all that was ever built in a context, and the default one is of the
+    whole process. z3 has no other way to replace it for all terms.
+    """
+    held, z3.z3._main_ctx = z3.z3._main_ctx, None
+    try:
+        yield
+    finally:
+        z3.z3._main_ctx = held
 
 
 class Translator:

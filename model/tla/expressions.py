@@ -199,12 +199,11 @@ class Scope:
         return f"{self.flat(left, _COMPARE + 1)} {operator} {self.flat(right, _COMPARE + 1)}"
 
     def _member(self, node: Apply, membership: str) -> str:
-        symbol = node.symbol
+        symbol, after = node.symbol, "'" if node.after else ""
         if symbol.kind == "message":
-            return f"{self.named_tuple(symbol, node.arguments)} {membership} network"
+            return f"{self.named_tuple(symbol, node.arguments)} {membership} network{after}"
         if symbol.kind == "event":
             return f"{self.named_tuple(symbol, node.arguments)} {membership} events"
-        after = "'" if node.after else ""
         return f"{self.member(node.arguments)} {membership} {self.vocabulary.symbols[symbol]}{after}"
 
     def member(self, arguments: Sequence[Node]) -> str:

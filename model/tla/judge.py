@@ -91,10 +91,14 @@ def judge(
 def _read(said: str, names: dict[str, str]) -> Judgement:
     counts = re.findall(r"^(\d+) states generated, (\d+) distinct states found, \d+ states left", said, re.MULTILINE)
     depth = re.findall(r"^The depth of the complete state graph search is (\d+)\.", said, re.MULTILINE)
-    broken = re.search(r"^Error: Invariant (\w+) is violated", said, re.MULTILINE)
+    # An invariant that reads no state is only found to be false before the first one.
+    broken = re.search(
+        r"^Error: (?:Invariant (\w+) is violated|The invariant of (\w+) is equal to FALSE)", said, re.MULTILINE
+    )
     steps = [int(number) - 1 for number in re.findall(r"^State (\d+):", said, re.MULTILINE)]
     if broken is not None:
-        violated = names.get(broken[1], broken[1])
+        name = broken[1] or broken[2]
+        violated = names.get(name, name)
     elif "Error: Temporal properties were violated." in said:
         violated = TEMPORAL
     else:

@@ -66,7 +66,7 @@ def module(protocol: Protocol) -> Module:
     """The protocol as a module.
 
     Raises:
-        BadInput: whether a message is spent depends on messages.
+        BadInput: whether a message is spent depends on messages, or nothing has a state.
     """
     return _Writer(protocol).module()
 
@@ -101,6 +101,10 @@ class _Writer:
         ]
         bounded = [action for action in excused if bounds(action, self._top.binding(action.parameters))]
         self._cut = {action: names.new(f"{action.name}_cut") for action in bounded}
+        if not self._variables and not protocol.messages:
+            raise BadInput(
+                f"{protocol.name} has no state, so there is nothing to export; declare a relation or a function"
+            )
         for message in protocol.messages:
             self._refuse(message)
 

@@ -10,7 +10,8 @@ it. The engines, in the order in which they are asked; a mutant that one of them
 - *proved*: a claim whose proof needs what was left out.
 - *pinned*: the counts of states of a small configuration.
 - *live*: an eventuality that does not hold without an obligation.
-- *listed*: the reviewed list, which says of an action that nobody is obliged to take it.
+- *purpose*: a configuration does not show what it says that it is for.
+- *listed*: the reviewed list, which says of an action that nobody is obliged to take it, and of a configuration how large it is.
 
 A mutant that follows from the other promises and lemmas is equivalent: the claims together say what they said.
 """
@@ -23,6 +24,7 @@ from typing import Any, Final
 from conformance import configurations
 from conformance.evidence import reviewed
 from conformance.evidence.witnesses import earlier, firsts, runs_of
+from conformance.mutation.claims.configuration_rows import of_configurations
 from conformance.mutation.claims.kept_runs import RightRuns, WrongLassos, WrongRuns
 from conformance.mutation.table import Answer, Check, Kill, Row
 from model.explore.explore import explore
@@ -41,7 +43,8 @@ ENGINES: Final = {
     "proved": "which claim is not inductive any more, with a counterexample that was executed",
     "pinned": "which small configuration has other counts of states",
     "live": "which eventuality does not hold without an obligation",
-    "listed": "whether the reviewed list says that nobody is obliged to take an action",
+    "purpose": "whether a configuration still shows what it says that it is for",
+    "listed": "whether the reviewed list says that nobody is obliged to take an action, or how large a configuration is",
 }
 
 EQUIVALENT: Final = "the other promises and lemmas say what it leaves out"
@@ -225,6 +228,7 @@ KINDS: Final[dict[str, Callable[[Protocol], Iterator[Row]]]] = {
     "fairness": of_fairness,
     "definitions": of_definitions,
     "spent": of_spent,
+    "configurations": of_configurations,
 }
 """What is mutated, and who makes its rows."""
 

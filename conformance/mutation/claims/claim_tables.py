@@ -6,15 +6,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
 from typing import Final
 
+from conformance.evidence import reviewed
 from conformance.mutation.claims.claim_rows import ENGINES, KINDS, checks_of
 from conformance.mutation.digests import inputs_of_claims
-from conformance.mutation.kept import Keeping
+from conformance.mutation.kept import CLAIMS as CLAIMS_CODE
+from conformance.mutation.kept import Keeping, code, once
 from conformance.mutation.processes import processes
-from conformance.mutation.table import CLAIMS, Matrix, Row
+from conformance.mutation.table import CLAIMS, Matrix, Row, row_json, row_of
 from conformance.protocols import named
 from model.language import Protocol
 
-SLOWEST: Final = ("fairness", "promises", "definitions")
+SLOWEST: Final = ("fairness", "promises", "definitions", "configurations")
 """The kinds that take longest, which begin first."""
 
 
@@ -31,7 +33,10 @@ def made(protocols: Sequence[Protocol], progress: Callable[[int, str], None], ke
 
 
 def _rows(name: str, kind: str) -> list[Row]:
-    return list(KINDS[kind](named(name)))
+    protocol = named(name)
+    listed = reviewed.file_of(protocol).read_text(encoding="utf-8")
+    asked = {"claims": code(CLAIMS_CODE), "kind": kind, "of": inputs_of_claims(protocol), "listed": listed}
+    return [row_of(row) for row in once(asked, lambda: [row_json(row) for row in KINDS[kind](protocol)])]
 
 
 def _matrix(protocol: Protocol, rows: Sequence[Row]) -> Matrix:

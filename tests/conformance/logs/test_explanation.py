@@ -30,12 +30,14 @@ BROKEN_LATER = {
     "confirms-for-another",
     "confirms-without-applying",
     "counts-older-for-newer",
-    "forgets-whom-it-told",
     "reports-without-waiting",
 }
 """The step itself breaks no promise, but enables a later step that does."""
 
-BROKEN_BEFORE = {"grants-the-next-version": {"grants_only_what_is_placed"}}
+BROKEN_BEFORE = {
+    "forgets-whom-it-told": {"sends_to_the_told_only"},
+    "grants-the-next-version": {"grants_only_what_is_placed"},
+}
 """Promises that the step breaks before the one that the variant names."""
 
 

@@ -98,3 +98,26 @@ SOURCE = '"""A module."""\n\nLIMIT = 1\n"""A bound."""\n\n\ndef act(x):\n    """
 def test_prose_and_positions_are_no_part_of_a_digest(old: str, new: str, same: bool) -> None:
     assert old in SOURCE
     assert (of_source(SOURCE.replace(old, new)) == of_source(SOURCE)) is same
+
+
+CONFIGURATION = 'doc = "Two hosts."\nshows = ["restart"]\n\n[bounds]\nVersion = 2\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("Two hosts.", "Two hosts, and a pod.", True),
+        ('["restart"]', '["restart", "place"]', True),
+        ("[bounds]", "# so many\n[bounds]", True),
+        ("Version = 2", "Version = 3", False),
+        ("[bounds]", 'without = ["place"]\n[bounds]', False),
+    ],
+)
+def test_what_a_configuration_is_for_is_no_part_of_a_digest(old: str, new: str, same: bool, tmp_path: Path) -> None:
+    assert old in CONFIGURATION
+    path = tmp_path / "two-hosts.toml"
+    found = []
+    for text in (CONFIGURATION, CONFIGURATION.replace(old, new)):
+        path.write_text(text, encoding="utf-8")
+        found.append(digests.of_files([path]))
+    assert (found[0] == found[1]) is same

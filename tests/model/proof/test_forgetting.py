@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import z3
 
 from model.explore.explore import explore
 from model.explore.live import live
@@ -156,6 +158,27 @@ def test_what_is_proved_once_is_known(monkeypatch: pytest.MonkeyPatch, anew: Pat
     assert (may_forget(LOCK), may_forget(takes_what_is_spent())) == (True, False)
     with pytest.raises(_Asked):
         may_forget(reads_what_was_sent())
+
+
+def test_what_was_proved_before_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    check, steps = z3.Solver.check, list[list[int]]()
+
+    def counted(solver: z3.Solver, *assumed: Any) -> Any:
+        answer, statistics = check(solver, *assumed), solver.statistics()
+        steps[-1].append(statistics.get_key_value("rlimit count"))
+        return answer
+
+    monkeypatch.setattr(z3.Solver, "check", counted)
+    for _ in range(2):
+        monkeypatch.setattr(forgetting, "_found", {})
+        monkeypatch.setenv("ONDEMAND_CACHE", "/dev/null")
+        steps.append([])
+        may_forget(LOCK)
+        steps.append([])
+        prove(CHOICES)
+    assert steps[0]
+    assert steps[0] == steps[2], "steps are counted over all questions of a context"
+    assert steps[1] != steps[3]
 
 
 @pytest.mark.parametrize("what", ["damaged", "cut", "of another", "written by others", "folder of others"])

@@ -23,6 +23,7 @@ from impl.transport.grpc.endpoints import Deadlines
 from impl.transport.grpc.event_loop import Loop
 from impl.wire.alcor.schema import HEAD, NUMBERINGS, PIN, schema
 from model.reference import itf
+from spec.on_demand.promises import whoever_was_told_is_told_the_newest
 from spec.on_demand.protocol import PROTOCOL
 from tests.conformance.replay.alcor.stand_in_ncm import DEFECTS, StandInNcm
 from tests.impl.transport.grpc.network import World
@@ -577,7 +578,7 @@ def test_the_command_line_shows_every_divergence_and_the_first_in_full(
     assert told == {(kind, f"PushGoalStatesStream to {host}") for host in ("h1", "h2")}, "who asked, and the old home"
     shown = " ".join(done.stdout.replace("│", " ").split())
     assert f"2 times: {kind} a-move, step 19, store(pod=p2, version=2) PushGoalStatesStream to h1" in shown
-    assert "whoever_was_told_is_told_the_newest: If a host was told of a pod" in shown
+    assert f"whoever_was_told_is_told_the_newest: {whoever_was_told_is_told_the_newest.doc.splitlines()[0]}" in shown
     assert "The run up to this step:" in shown
 
 
