@@ -52,12 +52,13 @@ def _is_valid(protocol: Protocol, message: Message[Any]) -> bool:
     # z3 takes a while to load, and is not needed for what is known.
     import z3
 
-    from model.proof.symbolic import Translator
+    from model.proof.symbolic import Translator, context_apart
 
-    translator, solver = Translator(protocol), z3.Solver()
-    solver.set("smt.mbqi", False)
-    solver.set("rlimit", STEPS_MAX)
-    environment = translator.constants(message.parameters, "p!")
-    solver.add(*translator.domain(), *translator.ranges(environment))
-    solver.add(z3.Not(translator.term(message.spent, environment)))
-    return bool(solver.check() == z3.unsat)
+    with context_apart():
+        translator, solver = Translator(protocol), z3.Solver()
+        solver.set("smt.mbqi", False)
+        solver.set("rlimit", STEPS_MAX)
+        environment = translator.constants(message.parameters, "p!")
+        solver.add(*translator.domain(), *translator.ranges(environment))
+        solver.add(z3.Not(translator.term(message.spent, environment)))
+        return bool(solver.check() == z3.unsat)
