@@ -18,6 +18,7 @@ from types import CodeType, ModuleType
 from typing import Final
 
 from impl.cli.exits import Exit, Problem
+from model import language
 from model.language import Protocol
 from model.language.declaration import Misdeclared
 from model.language.protocol import declared_at
@@ -57,7 +58,7 @@ def file_in_use() -> Path | None:
 
 
 def _use_folder(given: Path) -> None:
-    ours = _ours()
+    ours = _INSTALLED
     try:
         folder = given.resolve()
     except RuntimeError as problem:  # a loop of links
@@ -90,11 +91,14 @@ def _use_folder(given: Path) -> None:
 
 
 def _ours() -> Path:
-    """The folder of the specification that comes with the engines."""
+    """The folder of the specification that comes with the engines, as long as no other one is in use."""
     found = importlib.util.find_spec(PACKAGE)
     assert found is not None
     assert found.origin is not None
     return Path(found.origin).resolve().parent
+
+
+_INSTALLED: Final = _ours()
 
 
 def stated(protocols: Sequence[Protocol]) -> tuple[Protocol, ...]:
@@ -123,7 +127,29 @@ def stated(protocols: Sequence[Protocol]) -> tuple[Protocol, ...]:
             place = f"{os.path.relpath(variant.source.file)}, line {variant.source.line}"
             raise _problem(f"{place}: the name {variant.name} is taken by a variant of another protocol; rename it")
         seen.add(variant.name)
+    folder = Path(str(sys.modules[PACKAGE].__file__)).resolve().parent
+    if folder != _INSTALLED:
+        for sentence in left_out(folder, protocols):
+            raise _problem(sentence)
     return tuple(protocols)
+
+
+def left_out(folder: Path, protocols: Sequence[Protocol]) -> Iterator[str]:
+    """A sentence for each module in a folder that declares something and is part of no protocol: nothing of it would be checked."""
+    held = {Path(str(module.__file__)).resolve() for protocol in protocols for module in protocol.modules}
+    for path in sorted(folder.rglob("*.py")):
+        if path.resolve() in held:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+            if isinstance(node, ast.FunctionDef) and any(map(_declares, node.decorator_list)):
+                place = f"{os.path.relpath(path)}, line {node.lineno}"
+                yield f"{place}: {node.name} is declared in a module that no protocol has; name the module in a Protocol.of"
+                break
+
+
+def _declares(decorator: ast.expr) -> bool:
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return isinstance(called, ast.Name) and called.id in language.__all__
 
 
 # -------------------------------------------------------------------------------------------------------------- a file

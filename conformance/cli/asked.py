@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from conformance import configurations
 from conformance.protocols import protocol_option, variant_option, wanted
-from conformance.report.result import Finding, Result
+from conformance.report.result import Finding, Result, verdict_of
 from conformance.report.violation import told
 from conformance.report.writing import Outputs, outputs_options
 from conformance.vectors.scenario import SUFFIX, written
@@ -81,16 +81,23 @@ class Asked:
         if self.save is not None:
             write_text(self.save, written(self.save, told(violated, protocol, trace), protocol))
 
-    def finish(self, result: Result, found: Any) -> int:
-        """Writes the result, and the findings as JSON; returns the exit code."""
-        write_json(found, self.json_file)
-        self.outputs.write(result)
-        return int(result.exit)
+    def finish(self, result: Result, found: Mapping[str, Any]) -> int:
+        """Writes the result, and what was found as JSON; returns the exit code."""
+        return self._written(result, [found], 1)
 
     def finish_each(self, result: Result, found: Sequence[Any], asked: int) -> int:
         """The same: one object for one configuration, a list for several. What was asked decides, not how many were tried."""
-        results = [item.as_json() for item in found]
-        return self.finish(result, results[0] if asked == 1 else results)
+        return self._written(result, [item.as_json() for item in found], asked)
+
+    def _written(self, result: Result, found: Sequence[Mapping[str, Any]], asked: int) -> int:
+        verdict = verdict_of(result.exit)
+        if verdict != "holds" and all(
+            each["verdict"] == "holds" for each in found
+        ):  # what is wrong is not of one of them
+            found = [{**each, "verdict": verdict} for each in found]
+        write_json(found[0] if asked == 1 else found, self.json_file)
+        self.outputs.write(result)
+        return int(result.exit)
 
 
 def asked_options(
@@ -113,6 +120,7 @@ def asked_options(
             **named: Any,
         ) -> int:
             given = (configs,) if isinstance(configs, str) else configs or ()
+            _refuse_same_names(given)
             if save is not None and save.suffix == SUFFIX and any(Path(config).suffix for config in given):
                 sentence = "a scenario needs a named configuration; name an ITF file (*.itf.json)"
                 raise Problem(f"--save {save}: {sentence}", Exit.BAD_INPUT)
@@ -128,6 +136,17 @@ def asked_options(
         return added
 
     return decorated
+
+
+def _refuse_same_names(configs: Sequence[str]) -> None:
+    """Results are known by the names of configurations, which a file has from its own."""
+    known: dict[str, str] = {}
+    for config in configs:
+        name = Path(config).stem
+        if name in known:
+            sentence = f"the configuration {known[name]} is called {name} too; rename one of them, or leave it out"
+            raise Problem(f"--config {config}: {sentence}", Exit.BAD_INPUT)
+        known[name] = config
 
 
 def prove_forgetting(protocol: Protocol) -> bool:

@@ -395,6 +395,8 @@ def _weak(found: Evidence) -> Iterator[Fault]:
         yield _said(f"A scenario fails: {item}.", ("failing scenario", "failing scenarios"), [item])
     for sentence in found.unshown:
         yield _said(sentence, ("configuration with another result", "configurations with another result"), [sentence])
+    for sentence in found.empty:
+        yield _said(sentence, ("promise of what cannot occur", "promises of what cannot occur"), [sentence])
     for sentence in found.unreviewed:
         yield _said(sentence, ("difference from what was reviewed", "differences from what was reviewed"), [sentence])
     for names, never, kind in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import click
@@ -11,12 +12,12 @@ from rich.markup import escape
 
 from conformance import configurations
 from conformance.cli.asked import Asked, asked_options, prove_forgetting, states_max_option
-from conformance.evidence.shown import shown, unreached, untaken, vacuous, without_promises
+from conformance.evidence.shown import shown, unasked, unreached, untaken, vacuous
 from conformance.protocols import again
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.violation import finding_of, print_violation
 from impl.cli.console import listed, progress_bar
-from impl.cli.exits import EXIT_OF, Exit, worst
+from impl.cli.exits import EXIT_OF, worst
 from model.explore.explore import STATES_MAX, Exploration
 from model.explore.explore import explore as visit
 from model.language import Protocol
@@ -51,6 +52,11 @@ def explore(states_max: int, asked: Asked) -> int:
         found.append(explored(name, protocol, states_max=states_max, stated=asked.variant is None))
         if found[-1].trace is not None:
             break
+    empty = _unshown(over, found)
+    found = [
+        replace(exploration, verdict="undecided") if of in empty and exploration.verdict == "holds" else exploration
+        for (_, of), exploration in zip(over, found, strict=False)
+    ]
     print_explorations(found, console)
     for (_, protocol), exploration in zip(over, found, strict=False):  # after a violation nothing is explored
         if exploration.trace is not None:
@@ -62,33 +68,52 @@ def explore(states_max: int, asked: Asked) -> int:
                 f"at depth {exploration.depth}; raise --states-max to go further.[/]",
                 highlight=False,
             )
-    empty = asked.undecided("explore", _vacuous(over, found, console))
-    ended = worst([*(EXIT_OF[exploration.verdict] for exploration in found), *([Exit.UNDECIDED] if empty else [])])
+    _tell_the_rest(over, found, console)
+    unshown = asked.undecided("explore", [sentence for sentences in empty.values() for sentence in sentences])
+    ended = worst(EXIT_OF[exploration.verdict] for exploration in found)
     result = Result("explore", ended, sum(exploration.seconds for exploration in found), sections=[section_of(found)])
-    result.findings += empty
+    result.findings += unshown
     for (_, protocol), exploration in zip(over, found, strict=False):
-        why = f"{exploration.said} {exploration.violated}".strip()
+        why = f"{exploration.said} {exploration.violated or ' '.join(empty.get(protocol, []))}".strip()
         source = source_of(exploration.violated, protocol)
         result.cases.append(Case(exploration.configuration, exploration.verdict, why, exploration.seconds, source))
-        result.findings += findings_of(exploration, protocol, asked.variant)
+        if protocol not in empty:
+            result.findings += findings_of(exploration, protocol, asked.variant)
     return asked.finish_each(result, found, len(over))
 
 
-def _vacuous(over: Sequence[tuple[str, Protocol]], found: Sequence[Exploration], console: Console) -> list[str]:
-    """What these explorations say nothing of, and no other named configuration can; what others may show is only told."""
-    sentences: list[str] = []
+def _unshown(over: Sequence[tuple[str, Protocol]], found: Sequence[Exploration]) -> dict[Protocol, list[str]]:
+    """What these explorations say nothing of, and no other named configuration can; protocols of which they say all are missing."""
     if len(found) < len(over) or any(exploration.verdict != "holds" for exploration in found):
-        return sentences
+        return {}
+    said = {}
+    for protocol, own in _by_protocol(over, found):
+        said[protocol] = vacuous(protocol, own) if _are_all(own, protocol) else unasked(protocol, own)
+    return {protocol: sentences for protocol, sentences in said.items() if sentences}
+
+
+def _tell_the_rest(over: Sequence[tuple[str, Protocol]], found: Sequence[Exploration], console: Console) -> None:
+    """Prints what these explorations did not show, and others of the named configurations may."""
+    if len(found) < len(over) or not all(exploration.complete for exploration in found):
+        return
+    for protocol, own in _by_protocol(over, found):
+        if any(exploration.verdict == "violated" for exploration in own) or _are_all(own, protocol):
+            continue
+        for names, said in ((unreached(protocol, own), "reached"), (untaken(protocol, own), "taken")):
+            if names:
+                console.print(f"Not {said} here: {listed(names)}.", highlight=False, soft_wrap=True)
+
+
+def _by_protocol(
+    over: Sequence[tuple[str, Protocol]], found: Sequence[Exploration]
+) -> Iterator[tuple[Protocol, list[Exploration]]]:
     for protocol in dict.fromkeys(protocol for _, protocol in over):
-        own = [exploration for (_, of), exploration in zip(over, found, strict=True) if of is protocol]
-        if set(configurations.names(protocol)) <= {exploration.configuration for exploration in own}:
-            sentences += vacuous(protocol, own)
-        else:
-            sentences += without_promises(protocol)
-            for names, said in ((unreached(protocol, own), "reached"), (untaken(protocol, own), "taken")):
-                if names:
-                    console.print(f"Not {said} here: {listed(names)}.", highlight=False, soft_wrap=True)
-    return sentences
+        yield protocol, [exploration for (_, of), exploration in zip(over, found, strict=False) if of is protocol]
+
+
+def _are_all(own: Sequence[Exploration], protocol: Protocol) -> bool:
+    """Whether these are all configurations that there are, so that nothing else can show what they do not."""
+    return set(configurations.names(protocol)) <= {exploration.configuration for exploration in own}
 
 
 def explored(name: str, protocol: Protocol, *, states_max: int = STATES_MAX, stated: bool = True) -> Exploration:

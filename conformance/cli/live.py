@@ -57,24 +57,20 @@ def live(states_max: int, asked: Asked) -> int:
         found.append(decided(name, protocol, states_max=states_max))
         if found[-1].verdict == "violated":
             break
+    idle = _never_asked(over, found, asked)
+    unshown: list[str] = []
+    for place, ((name, protocol), liveness) in enumerate(zip(over, found, strict=False)):
+        missing = not_asked(liveness, configurations.find(name, protocol)) if asked.variant is None else {}
+        unshown += missing.values()
+        found[place] = liveness.judged({**dict.fromkeys(idle, "undecided"), **dict.fromkeys(missing, "violated")})
     print_graphs(found, console)
-    shown, idle = None, []
-    for protocol in dict.fromkeys(protocol for _, protocol in over[: len(found)]):
-        own = [liveness for (_, of), liveness in zip(over, found, strict=False) if of is protocol]
+    for protocol, own in _by_protocol(over, found):
         console.print()
         print_outcomes(own, protocol, console)
         shown = print_broken(own, protocol, console)
         if shown is not None and shown.lasso is not None:
             asked.keep(shown.eventuality.name, protocol, shown.lasso)
-        occurred = any(outcome.occurred for liveness in own for outcome in liveness.outcomes)
-        whole = set(configurations.live_names(protocol)) <= {liveness.configuration for liveness in own}
-        # Unknown if one was stopped. What a configuration does not ask, another one may; but one that asks nothing says nothing.
-        if shown is None and all(liveness.complete for liveness in own) and (whole or not occurred):
-            decided_here = [outcome.eventuality for liveness in own for outcome in liveness.outcomes]
-            idle += never_asked(own, list(dict.fromkeys(decided_here)) if asked.configs else protocol.eventualities)
-    unshown: list[str] = []
-    for (name, protocol), liveness in zip(over, found, strict=False):
-        unshown += not_asked(liveness, configurations.find(name, protocol)) if asked.variant is None else []
+    for liveness in found:
         for outcome in liveness.outcomes:
             if outcome.ends_at_a_bound:
                 said = f"{outcome.eventuality.name}: {at_a_bound(liveness)}"
@@ -93,8 +89,7 @@ def live(states_max: int, asked: Asked) -> int:
         )
     for sentence in unshown:
         console.print(f"[red]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
-    codes = [EXIT_OF[liveness.verdict] for liveness in found]
-    ended = worst([*codes, *([Exit.UNDECIDED] if idle else []), *([Exit.VIOLATED] if unshown else [])])
+    ended = worst([*(EXIT_OF[liveness.verdict] for liveness in found), *([Exit.UNDECIDED] if idle else [])])
     result = Result("live", ended, sum(liveness.seconds for liveness in found))
     for (_, protocol), liveness in zip(over, found, strict=False):
         result.cases += _cases(liveness)
@@ -103,6 +98,29 @@ def live(states_max: int, asked: Asked) -> int:
     result.findings += [Finding("live", f"its premise is never true: {name}", undecided=True) for name in idle]
     result.findings += [Finding("live", sentence) for sentence in unshown]
     return asked.finish_each(result, found, len(over))
+
+
+def _by_protocol(
+    over: Sequence[tuple[str, Protocol]], found: Sequence[Liveness]
+) -> Iterator[tuple[Protocol, list[Liveness]]]:
+    for protocol in dict.fromkeys(protocol for _, protocol in over[: len(found)]):
+        yield protocol, [liveness for (_, of), liveness in zip(over, found, strict=False) if of is protocol]
+
+
+def _never_asked(over: Sequence[tuple[str, Protocol]], found: Sequence[Liveness], asked: Asked) -> list[str]:
+    """The eventualities that no configuration asks for; unknown of a protocol if one was stopped, or if one is broken.
+
+    What a configuration does not ask, another one may; but one that asks nothing says nothing.
+    """
+    idle: list[str] = []
+    for protocol, own in _by_protocol(over, found):
+        occurred = any(outcome.occurred for liveness in own for outcome in liveness.outcomes)
+        whole = set(configurations.live_names(protocol)) <= {liveness.configuration for liveness in own}
+        known = all(liveness.complete and liveness.verdict != "violated" for liveness in own)
+        if known and (whole or not occurred):
+            decided_here = [outcome.eventuality for liveness in own for outcome in liveness.outcomes]
+            idle += never_asked(own, list(dict.fromkeys(decided_here)) if asked.configs else protocol.eventualities)
+    return idle
 
 
 def _cases(liveness: Liveness) -> Iterator[Case]:

@@ -13,12 +13,12 @@ from rich.table import Table
 
 from conformance import configurations
 from conformance.cli.asked import Asked, asked_options
-from conformance.evidence.shown import without_promises
+from conformance.evidence.shown import promises_nothing
 from conformance.protocols import again
 from conformance.report.result import Case, Finding, Result, Section, source_of
 from conformance.report.trace_table import changes_between
 from impl.cli.console import MARKS, progress_bar
-from impl.cli.exits import EXIT_OF, Exit, worst
+from impl.cli.exits import EXIT_OF
 from model.language import Protocol
 from model.proof.prove import Claim, Proof
 from model.proof.prove import prove as prove_all
@@ -47,7 +47,6 @@ def prove(thorough: bool, asked: Asked) -> int:
     """
     console, variant = asked.console, asked.variant
     together, result = Proof([]), Result("prove")
-    codes: list[Exit] = []
     for protocol in asked.protocols:
         with progress_bar(f"Proving {protocol.name}") as progress:
             proof = everything(protocol, thorough=thorough, progress=lambda done, total: progress(done, "", total))
@@ -56,14 +55,11 @@ def prove(thorough: bool, asked: Asked) -> int:
             where = f"--protocol {protocol.name}" if configurations.names(protocol) else "--config FILE.toml"
             command = again("explore", variant) if variant else again(f"explore {where}")
             console.print(f"To look for a run from the initial state: {command}", highlight=False, soft_wrap=True)
-        empty = asked.undecided("prove", without_promises(protocol))
-        codes += [Exit.UNDECIDED] * bool(empty)
-        result.findings += empty
         result.cases += cases_of(proof, protocol)
         result.findings += findings_of(proof, protocol, variant)
         result.sections.append(section_of(proof, protocol))
         together = Proof([*together.claims, *proof.claims], together.seconds + proof.seconds)
-    result.exit = worst([EXIT_OF[together.verdict], *codes])
+    result.exit = EXIT_OF[together.verdict]
     result.seconds = together.seconds
     return asked.finish(result, together.as_json())
 
@@ -111,10 +107,13 @@ def _row(what: str, proof: Proof) -> tuple[str, ...]:
 
 
 def everything(protocol: Protocol, *, thorough: bool, progress: Callable[[int, int], None]) -> Proof:
-    """Well-formedness and all proofs, as one proof."""
+    """Well-formedness, what promises are about, and all proofs, as one proof."""
     shape = wellformed(protocol)
     proof = prove_all(protocol, thorough=thorough, progress=progress)
-    return Proof([*shape.claims, *proof.claims], shape.seconds + proof.seconds)
+    empty = [
+        Claim("what is promised can occur", "text", "undecided", because=why) for why in promises_nothing(protocol)
+    ]
+    return Proof([*shape.claims, *empty, *proof.claims], shape.seconds + proof.seconds)
 
 
 KINDS = {
@@ -144,7 +143,8 @@ def print_proof(proof: Proof, protocol: Protocol, console: Console) -> None:
 def print_claim(claim: Claim, protocol: Protocol, console: Console) -> None:
     """What is wrong with a claim: in English, and as a counterexample to induction."""
     color = "red" if claim.verdict == "violated" else "yellow"
-    console.print(f"[{color}]{_said(claim)}: [bold]{claim.name}[/] {escape(claim.because)}[/]", highlight=False)
+    said = f"[{color}]{_said(claim)}: [bold]{claim.name}[/] {escape(claim.because)}[/]"
+    console.print(said, highlight=False, soft_wrap=True)
     for promise in protocol.promises:
         if promise.name == claim.name:
             _print_indented(escape(" ".join(promise.doc.splitlines()[0].split())), console)

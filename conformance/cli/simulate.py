@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 import click
 
 from conformance import configurations
 from conformance.cli.asked import Asked, asked_options
-from conformance.evidence.shown import leaves_out, without_promises
+from conformance.evidence.shown import leaves_out, promises_nothing
 from conformance.protocols import again
-from conformance.report.result import Case, Finding, Result, source_of
+from conformance.report.result import Case, Result, source_of
 from conformance.report.violation import finding_of, print_violation
 from impl.cli.console import MARKS, listed, progress_bar
-from impl.cli.exits import EXIT_OF, Exit
+from impl.cli.exits import EXIT_OF
+from model.machines.simulate import Simulation
 from model.machines.simulate import simulate as run
 from model.reference.cut import cut_sentence
+
+NO_STEP: Final = "No run took a step, so nothing was checked but the initial state: allow what is left out."
 
 
 @click.command()
@@ -61,8 +67,12 @@ def simulate(runs: int, steps: int, seed: int, asked: Asked) -> int:
             progress=lambda done, taken: progress(done, f"{taken} steps"),
         )
     console = asked.console
+    empty = (
+        [NO_STEP] if found.verdict == "undecided" else promises_nothing(protocol) if found.verdict == "holds" else []
+    )
+    found = replace(found, verdict="undecided") if empty else found
     console.print(
-        f"{MARKS[found.verdict]} {found.configuration}: {found.runs:,} runs, {found.steps:,} steps; "
+        f"{MARKS[found.verdict]} {found.configuration}: {found.runs:,} runs{_idle(found)}, {found.steps:,} steps; "
         f"{len(found.actions)} of {len(protocol.actions)} actions were taken, "
         f"{len(found.reached)} of {len(protocol.sometimes)} states that must be reachable were reached; "
         f"{found.seconds:.1f} s (seed {seed})",
@@ -76,9 +86,8 @@ def simulate(runs: int, steps: int, seed: int, asked: Asked) -> int:
     for names, said in ((missing, "taken"), (unseen, "reached")):
         if names and found.trace is None:
             console.print(f"Never {said} in these runs: {listed(names)}.", highlight=False, soft_wrap=True)
-    empty = asked.undecided("simulate", without_promises(protocol) if found.verdict == "holds" else [])
-    result = Result("simulate", Exit.UNDECIDED if empty else EXIT_OF[found.verdict], found.seconds)
-    result.findings += empty
+    result = Result("simulate", EXIT_OF[found.verdict], found.seconds)
+    result.findings += asked.undecided("simulate", empty)
     result.figures.append(f"{found.runs:,} runs, {found.steps:,} steps in {found.configuration}")
     wrong = ""
     if found.trace is not None:
@@ -88,10 +97,13 @@ def simulate(runs: int, steps: int, seed: int, asked: Asked) -> int:
         wrong = f"broken in {found.configuration} after {len(found.trace.steps)} steps; to run it again: {command}"
         result.findings.append(finding_of(found.violated, protocol, found.trace, command, shortest=False))
         asked.keep(found.violated, protocol, found.trace)
-    elif found.verdict != "holds":
-        wrong = f"{found.verdict}: no step was taken"
-        result.findings.append(Finding("simulate", wrong, undecided=True))
+    elif empty:
+        wrong = f"{found.verdict}: {' '.join(empty)}"
     why = f"{found.violated} {wrong}".strip()
     source = source_of(found.violated, protocol)
     result.cases.append(Case(found.configuration, found.verdict, why, found.seconds, source))
     return asked.finish(result, found.as_json())
+
+
+def _idle(found: Simulation) -> str:
+    return f" ({found.idle:,} without a step)" if found.idle else ""

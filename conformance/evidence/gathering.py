@@ -16,7 +16,7 @@ from conformance.evidence.background_broker import BrokerInBackground
 from conformance.evidence.lassos import Lasso, read_lassos
 from conformance.evidence.logs import is_logged, logged
 from conformance.evidence.reviewed import differences
-from conformance.evidence.shown import not_asked, shown, unreached, untaken
+from conformance.evidence.shown import not_asked, promises_nothing, shown, unreached, untaken
 from conformance.evidence.staleness import Part, earlier, stale
 from conformance.evidence.variants import breaking, counterexample_of, promises_of, shown_by, still_breaks
 from conformance.evidence.witnesses import ALL, by_hand, firsts, read_witnesses, weakened
@@ -33,7 +33,7 @@ from conformance.replay.replays import (
     trace_files,
     vectors_of,
 )
-from conformance.replay.targets import open_target
+from conformance.replay.targets import TARGETS, open_target
 from conformance.report.result import verdict_of
 from impl.cli.console import listed
 from impl.cli.exits import EXIT_OF, Exit, Problem, worst
@@ -55,8 +55,6 @@ SIMULATED = "one-network"
 
 Told = Callable[[str, int, int | None, str], None]
 """Reports progress: what is in work, how much is done, of how much (None if unknown), and a remark."""
-
-TARGETS = ("memory", "pulsar")
 
 
 @dataclass
@@ -85,6 +83,8 @@ class Evidence:
     """Scenarios that do not do what they say, each with file and line."""
     unshown: list[str] = field(default_factory=list)
     """A sentence for each configuration whose fair runs do not show what it is for."""
+    empty: list[str] = field(default_factory=list)
+    """A sentence for each reason why a promise may hold of nothing."""
     unreviewed: list[str] = field(default_factory=list)
     """A sentence for each declaration and configuration that is not as it was reviewed."""
     outdated: dict[Part, str] = field(default_factory=dict)
@@ -125,7 +125,13 @@ class Evidence:
         codes += [Exit.UNDECIDED] * (is_logged(self.protocol) and len(self.logs) < len(TARGETS))
         codes += [Exit.UNDECIDED] * bool(self.stale)
         codes += [Exit.VIOLATED] * bool(
-            self.unreached or self.unused or self.unnoticed or self.unmet or self.unreviewed or self.unshown
+            self.unreached
+            or self.unused
+            or self.unnoticed
+            or self.unmet
+            or self.unreviewed
+            or self.unshown
+            or self.empty
         )
         codes += [code for code, _ in self.mutants.faults] if self.mutants else []
         return worst(codes)
@@ -218,6 +224,7 @@ class Evidence:
             "unnoticed": self.unnoticed,
             "unmet": self.unmet,
             "unshown": self.unshown,
+            "empty": self.empty,
             "unreviewed": self.unreviewed,
             "mutants": self.mutants.as_json() if self.mutants else None,
             "verdict": verdict_of(self.exit),
@@ -251,6 +258,7 @@ def gather(
     found = Evidence(protocol, tuple(configurations), tuple(live_configurations))
     if protocol is stated:
         found.mutants = held(stated)
+        found.empty = promises_nothing(stated)
         found.unreviewed = [difference.sentence for difference in differences(stated)]
     vectors = functools.cache(lambda: current_vectors(found, stated))
     steps: list[Callable[[], None]] = [
@@ -427,7 +435,7 @@ def _decide(found: Evidence, name: str, told: Told, *, states_max: int = STATES_
     )
     found.decisions.append(decided)
     if found.protocol is base(found.protocol):
-        found.unshown += not_asked(decided, configuration)
+        found.unshown += not_asked(decided, configuration).values()
 
 
 def simulated_in(stated: Protocol) -> str:

@@ -14,6 +14,8 @@ from impl.cli.console import listed
 from model.explore.explore import Exploration
 from model.explore.liveness import Liveness
 from model.language import Protocol
+from model.language.checks import unwritten
+from model.proof.spent import always_spent
 from model.reference.configuration import Configuration
 
 
@@ -36,11 +38,25 @@ def leaves_out(configuration: Configuration, action: str) -> bool:
     return action in configuration.without or configuration.only.get(action) == ()
 
 
-def without_promises(protocol: Protocol) -> list[str]:
-    """A sentence, if a protocol promises nothing that holds in states or steps."""
-    if any(not promise.lemma for promise in protocol.promises):
-        return []
-    return [f"{protocol.name} states no promise about states or steps, so none was checked; declare one with @always."]
+def promises_nothing(protocol: Protocol) -> list[str]:
+    """A sentence, if a protocol promises nothing that holds in states or steps, and for each promise of what cannot occur."""
+    if not any(not promise.lemma for promise in protocol.promises):
+        sentence = "states no promise about states or steps, so none was checked; declare one with @always."
+        return [f"{protocol.name} {sentence}"]
+    sentences = list(unwritten(protocol))
+    for message in always_spent(protocol):
+        said = "is spent in every state, so what is promised of it while it is unspent holds of nothing"
+        sentences.append(f"{message} {said}: correct the condition under which it is spent.")
+    return sentences
+
+
+def unasked(protocol: Protocol, explorations: Sequence[Exploration]) -> list[str]:
+    """A sentence for each reason why these explorations say nothing, whatever others show."""
+    idle = [exploration.configuration for exploration in explorations if not exploration.actions]
+    if not idle:
+        return promises_nothing(protocol)
+    sentence = f"No action is taken in {listed(idle)}, so only the initial state was visited: allow what is left out."
+    return [*promises_nothing(protocol), sentence]
 
 
 def vacuous(protocol: Protocol, explorations: Sequence[Exploration]) -> list[str]:
@@ -49,7 +65,7 @@ def vacuous(protocol: Protocol, explorations: Sequence[Exploration]) -> list[str
     alone = None
     if len(explorations) == 1:
         alone = configurations.find(configurations.given(explorations[0].configuration), protocol)
-    sentences = without_promises(protocol)
+    sentences = unasked(protocol, explorations)
     for name in unreached(protocol, explorations):
         sentences.append(
             f"{name} must be reachable, and is not reached in {where}: enlarge a configuration, or correct the claim or an action."
@@ -78,13 +94,13 @@ def shown(exploration: Exploration, protocol: Protocol, configuration: Configura
     return replace(exploration, verdict="violated", violated=_missing(missing)) if missing else exploration
 
 
-def not_asked(liveness: Liveness, configuration: Configuration) -> list[str]:
-    """A sentence, if a configuration is for eventualities that nothing asks for in it."""
+def not_asked(liveness: Liveness, configuration: Configuration) -> dict[str, str]:
+    """The eventualities that a configuration is for and that nothing asks for in it, each with a sentence."""
     if not liveness.complete:
-        return []
+        return {}
     hopes = {outcome.eventuality.name: outcome.occurred for outcome in liveness.outcomes}
     missing = [name for name in configuration.shows if hopes.get(name) == 0]
-    return [f"{configuration.name}: {_missing(missing)}: the premise is never true."] if missing else []
+    return {name: f"{configuration.name}: {_missing([name])}: the premise is never true." for name in missing}
 
 
 def _missing(names: Sequence[str]) -> str:

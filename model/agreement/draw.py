@@ -62,6 +62,8 @@ def draw(seed: int, number: int) -> Drawn:
 class _Drawing(Formulas):
     name: str = ""
     bound: int = 1
+    free: bool = False
+    """Whether the system belongs to the environment, which is obliged to nothing."""
 
     # ------------------------------------------------------------------------------------------------ the whole
 
@@ -132,7 +134,8 @@ class _Drawing(Formulas):
             else:
                 kind = SORTS[sort].capitalize()
                 parts.append(f'class {sort}({kind}):\n    """A {sort.lower()}."""\n')
-        free = ", environment=True" if chance.random() < 0.2 else ""
+        self.free = chance.random() < 0.2
+        free = ", environment=True" if self.free else ""
         lines = [f'SYSTEM = Role("The system."{free})', 'WORKER = Role("A worker.", each=Thing)']
         for number in range(chance.randint(2, 4)):
             kind = chance.choice(("state",) * 7 + ("constant", "history")) if number else "state"
@@ -215,7 +218,8 @@ class _Drawing(Formulas):
         given = (("takes", takes), ("when", when), ("then", then), ("emits", emits))
         fields = "".join(f"        {name}=[{', '.join(parts)}],\n" for name, parts in given if parts)
         name = f"action_{number}"
-        fair = ", fair=True" if chance.random() < 0.3 else ""
+        obliged = chance.random() < 0.3 and not (role == "SYSTEM" and self.free)
+        fair = ", fair=True" if obliged else ""
         text = (
             f"@action(by={role}{fair})\n"
             f"def {name}({_declared(parameters)}) -> Step:\n"

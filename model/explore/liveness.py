@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 from model.language import Eventuality
 from model.reference.cut import Cut, counted_by_number
@@ -69,6 +69,14 @@ class Liveness:
         if not self.complete:
             return "undecided"
         return "violated" if "violated" in verdicts else "undecided" if "undecided" in verdicts else "holds"
+
+    def judged(self, verdicts: Mapping[str, Verdict]) -> Self:
+        """The same, with other verdicts on these eventualities: an engine decides no more than what is asked."""
+        judged = (
+            replace(outcome, verdict=verdicts.get(outcome.eventuality.name, outcome.verdict))
+            for outcome in self.outcomes
+        )
+        return replace(self, outcomes=tuple(judged))
 
     def as_json(self) -> dict[str, Any]:
         """The result as the command line writes it."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from model.language.changes import Change
-from model.language.declaration import Declaration, declared_by
+from model.language.declaration import Declaration, Misdeclared, Source, declared_by
 from model.language.definitions import Move
 from model.language.terms import And, Apply, Formula, Kind, Node, Role, Symbol, Variable, evaluate, parameters_of
 
@@ -87,6 +87,13 @@ def action(*, by: Role, fair: bool = False) -> Callable[[Callable[..., Step]], A
 
     def declare(declared: Callable[..., Step]) -> Action:
         parameters = parameters_of(declared)
+        if fair and by.environment:
+            code = declared.__code__
+            sentence = (
+                f"{declared.__name__} is fair, but nobody may count on the environment ({by.doc!r}): leave fair out, "
+                "or give the action to another role"
+            )
+            raise Misdeclared(sentence, Source(code.co_filename, code.co_firstlineno))
         step: Step = declared(*(variable.sort(variable) for variable in parameters))
         if by.each is not None and (not parameters or parameters[0].sort is not by.each):
             raise TypeError(f"{declared.__name__}: the first parameter of an action of {by.doc!r} is a {by.each.title}")

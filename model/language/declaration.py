@@ -6,8 +6,8 @@ import linecache
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import FunctionType
-from typing import TypeVar
+from types import FunctionType, ModuleType
+from typing import Final, TypeVar
 
 D = TypeVar("D", bound="Declaration")
 
@@ -79,4 +79,14 @@ def declared_by(function: Callable[..., object], made: D) -> D:
         place = Source(code.co_filename, code.co_firstlineno)
         raise Misdeclared(f"{function.__name__} is declared twice in this module; rename one of them", place)
     object.__setattr__(made, "_begins", Source(code.co_filename, code.co_firstlineno))
+    function.__globals__.setdefault(_MADE, []).append((function.__name__, made))
     return made
+
+
+_MADE: Final = "__declarations__"
+"""Where a module's namespace has what its functions have declared."""
+
+
+def made_in(module: ModuleType) -> list[tuple[str, Declaration]]:
+    """Everything that functions of a module declare, wherever it is kept, with the names of these functions."""
+    return list(vars(module).get(_MADE, ()))

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import linecache
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, Final, TypeGuard, TypeVar
 
 from model.language import terms
 from model.language.actions import Action, Alternatives
 from model.language.bounds import Misread, misread
 from model.language.claims import Assumption, DeadlockWhen, Eventuality, Promise, Sometimes, Variant
-from model.language.declaration import Declaration, Misdeclared, Source, content
+from model.language.declaration import Declaration, Misdeclared, Source, content, made_in
 from model.language.definitions import Definition, Lifecycle
+from model.language.meaning import faults_of
 from model.language.notation import notation
 from model.language.symbols import Message
 from model.language.terms import (
@@ -105,7 +107,10 @@ class Protocol:
                 _refuse_private(*held)
         _refuse_unusable(found, modules)
         _refuse_undeclared(found, modules)
+        _refuse_unheld(found, modules)
         _refuse_arithmetic(found, modules)
+        _refuse_weakened(found, extends)
+        _refuse_meaningless(found, modules)
 
         def some(kind: type[T0]) -> tuple[T0, ...]:
             return tuple(value for value in found.values() if isinstance(value, kind))
@@ -225,6 +230,67 @@ def _refuse_undeclared(found: Mapping[str, Declaration | type[Value]], modules: 
                     f"{name} uses {of}, which no module of the protocol holds under a name of its own: "
                     "it is declared in a module that is left out, or another declaration has taken its name",
                     declared_at(name, *modules),
+                )
+
+
+def _refuse_unheld(found: Mapping[str, Declaration | type[Value]], modules: Sequence[ModuleType]) -> None:
+    """What is declared elsewhere than at top level, or not kept there, would silently be no part of the protocol."""
+    actions = [value.action for value in found.values() if isinstance(value, Variant)]
+    held = {id(value) for value in (*found.values(), *actions)}
+    for module in modules:
+        made = made_in(module)
+        unheld = [(name, declared.source) for name, declared in made if id(declared) not in held]
+        unheld += _never_reached(module, {declared._begins.line for _, declared in made if declared._begins})
+        for name, place in unheld:
+            raise Misdeclared(
+                f"{name} is declared, but no name at top level of the module holds it, so it is no part of the protocol: "
+                "move it out of its class, function or condition, give it a name of its own, or delete it",
+                place,
+            )
+
+
+def _never_reached(module: ModuleType, lines: set[int]) -> Iterator[tuple[str, Source]]:
+    """The functions in a module's text that have a decorator of this language, and begin at none of these lines."""
+    names, file = vars(module), str(vars(module).get("__file__", ""))
+    linecache.checkcache(file)
+    text = linecache.getlines(file)
+    if lines.issuperset(number for number, line in enumerate(text, start=1) if line.lstrip().startswith("@")):
+        return
+    for node in ast.walk(ast.parse("".join(text))):
+        if not isinstance(node, ast.FunctionDef) or not any(_declares(part, names) for part in node.decorator_list):
+            continue
+        if node.decorator_list[0].lineno not in lines:
+            yield node.name, Source(file, node.lineno)
+
+
+def _declares(decorator: ast.expr, names: Mapping[str, object]) -> bool:
+    """Whether a decorator is a function of this language, by these names."""
+    inner = decorator.func if isinstance(decorator, ast.Call) else decorator
+    if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name):
+        within = names.get(inner.value.id)
+        found = vars(within).get(inner.attr) if isinstance(within, ModuleType) else None
+    else:
+        found = names.get(inner.id) if isinstance(inner, ast.Name) else None
+    return isinstance(found, FunctionType) and found.__module__.startswith(f"{__package__}.")
+
+
+def _refuse_meaningless(found: Mapping[str, Declaration | type[Value]], modules: Sequence[ModuleType]) -> None:
+    """What has no meaning, engines would read in different ways."""
+    for name, value in found.items():
+        for sentence in faults_of(value) if isinstance(value, Declaration) else ():
+            raise Misdeclared(sentence, declared_at(name, *modules))
+
+
+def _refuse_weakened(found: Mapping[str, Declaration | type[Value]], extends: Protocol | None) -> None:
+    """A promise that another one weakens is not checked, so it has to be one of the protocol that this one contains."""
+    for name, value in found.items():
+        if isinstance(value, Promise) and value.weakens is not None:
+            stronger, known = value.weakens, extends.promises if extends else ()
+            if stronger not in known or value in known:
+                raise Misdeclared(
+                    f"{name} weakens {stronger.name}, which would then never be checked: only a promise of a smaller protocol that "
+                    "this one extends can be weakened; leave weakens out, or delete the stronger promise",
+                    value.source,
                 )
 
 

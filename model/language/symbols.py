@@ -99,7 +99,7 @@ class Message(Symbol, Generic[P]):
         """It is unspent after the step and was not before, so the step sends it; for two-state promises."""
         unspent = self.unspent(*arguments, **named)
         body = Formula(rebuilt(unspent.node, _after)) & ~unspent
-        return Formula(Named(_Begins(self), self.apply(arguments).arguments, body.node))
+        return Formula(Named(Begins(self), self.apply(arguments).arguments, body.node))
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Unspent:
 
 
 @dataclass(frozen=True)
-class _Begins:
+class Begins:
     """The name of a formula about messages that are sent in a step."""
 
     message: Message[Any]

@@ -288,7 +288,7 @@ class Member:
         self.name = ""
 
     def __set_name__(self, owner: type[Value], name: str) -> None:
-        self.name = name
+        self.name = self.name or name
 
     def __get__(self, instance: object, owner: type[E]) -> E:
         return owner(Constant(owner.names().index(self.name), owner))
@@ -302,6 +302,9 @@ class Enumeration(Value):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        for name, value in vars(cls).items():
+            if isinstance(value, Member) and value.name != name:
+                raise TypeError(f"{cls.__name__}.{name} is the member {value.name}; declare a Member of its own for it")
         cls.members = tuple(value for value in vars(cls).values() if isinstance(value, Member))
 
     @classmethod

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from unittest.mock import patch
 
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
@@ -20,12 +20,17 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from model.language import Promise, Protocol
 from model.language.protocol import DEADLOCK
+from model.language.transient import is_transient
+from model.language.walk import unfolded
 from model.machines.machines import Contradiction, System
 from model.reference.configuration import Configuration
 from model.reference.cut import Cut, counted_by_number
 from model.reference.deadlock import is_deadlock
 from model.reference.interpreter import NO_EVENTS, Interpreter
 from model.reference.state import Occurrence, State, Trace, initial_state
+
+FOUND: Final = "Found by simulation."
+"""What is said of its runs."""
 
 Progress = Callable[[int, int], None]
 """Called now and then with the number of runs and steps done."""
@@ -37,6 +42,8 @@ class Simulation:
 
     configuration: str
     runs: int
+    idle: int
+    """Runs that took no step."""
     steps: int
     seed: int
     verdict: Literal["holds", "violated", "undecided"]
@@ -58,6 +65,7 @@ class Simulation:
         return {
             "config": self.configuration,
             "runs": self.runs,
+            "idle": self.idle,
             "steps": self.steps,
             "seed": self.seed,
             "verdict": self.verdict,
@@ -82,6 +90,8 @@ class _Counts:
 
     def __init__(self, progress: Progress | None) -> None:
         self.runs = 0
+        self.moved = 0
+        """Runs that took a step."""
         self.steps = 0
         self.actions: Counter[str] = Counter()
         self.reached: set[str] = set()
@@ -104,12 +114,12 @@ def simulate(
     from_seed: int = 0,
     progress: Progress | None = None,
 ) -> Simulation:
-    """Runs the machines at random: `runs` runs of at most `steps` steps."""
+    """Runs the machines at random: `runs` runs of at most `steps` steps. The promises are checked in the initial state too."""
     counts = _Counts(progress)
     machine = seed(from_seed)(_machine(protocol, configuration, counts))
     chosen = settings(
         max_examples=runs,
-        stateful_step_count=steps,
+        stateful_step_count=max(steps, 1),
         deadline=None,
         database=None,
         verbosity=Verbosity.quiet,
@@ -119,18 +129,20 @@ def simulate(
         phases=(Phase.generate, Phase.shrink),
     )
     started = time.perf_counter()
-    broken: PromiseBroken | None = None
-    try:
-        # Hypothesis mixes in constants of the loaded modules; a seed must mean the same without them.
-        with patch.object(HypothesisProvider, "_maybe_draw_constant", lambda *_, **__: None):
-            run_state_machine_as_test(machine, settings=chosen)
-    except PromiseBroken as found:
-        broken = found
+    broken = _broken_at_start(protocol, configuration, counts)
+    if broken is None and steps:
+        try:
+            # Hypothesis mixes in constants of the loaded modules; a seed must mean the same without them.
+            with patch.object(HypothesisProvider, "_maybe_draw_constant", lambda *_, **__: None):
+                run_state_machine_as_test(machine, settings=chosen)
+        except PromiseBroken as found:
+            broken = found
     trace = _without_detours(protocol, broken) if broken else None
     seconds = time.perf_counter() - started
     return Simulation(
         configuration.name,
         counts.runs,
+        counts.runs - counts.moved,
         counts.steps,
         from_seed,
         "violated" if broken else "holds" if counts.steps else "undecided",
@@ -142,6 +154,20 @@ def simulate(
         configuration.bounds,
         seconds,
     )
+
+
+def _broken_at_start(protocol: Protocol, configuration: Configuration, counts: _Counts) -> PromiseBroken | None:
+    """What is broken before any step; notes the claims that are reached there."""
+    interpreter, start = Interpreter(protocol, configuration), initial_state(protocol, configuration)
+    trace = Trace(protocol.name, configuration, (start,), (), FOUND)
+    promises = [promise for promise in protocol.promises if not promise.lemma and promise.kind == "always"]
+    for claim in protocol.sometimes:
+        if not is_transient(unfolded(claim.formula)) and interpreter.counterexample(claim, start) is not None:
+            counts.reached.add(claim.name)
+    broken = interpreter.violated(start, start, NO_EVENTS, promises)
+    if broken is not None:
+        return PromiseBroken(broken.name, trace)
+    return PromiseBroken(DEADLOCK, trace) if is_deadlock(interpreter, start) else None
 
 
 def _without_detours(protocol: Protocol, broken: PromiseBroken) -> Trace:
@@ -180,6 +206,7 @@ def _machine(protocol: Protocol, configuration: Configuration, counts: _Counts) 
     """A state machine class for Hypothesis, with a rule for each action."""
     interpreter = Interpreter(protocol, configuration)
     promises = [promise for promise in protocol.promises if not promise.lemma]
+    of_steps = {claim.name for claim in protocol.sometimes if is_transient(unfolded(claim.formula))}
     start = initial_state(protocol, configuration)
     # One system for all runs, since making its machines takes longer than a run.
     system = System(protocol, configuration)
@@ -220,15 +247,18 @@ def _machine(protocol: Protocol, configuration: Configuration, counts: _Counts) 
                 raise PromiseBroken(str(problem), self.trace()) from problem
             after = system.state
             counts.step(action)
+            counts.moved += not self.steps
             self.done(occurrence, after)
             broken = interpreter.violated(before, after, events, promises)
             if broken is not None:
                 raise PromiseBroken(broken.name, self.trace())
-            for sometime in protocol.sometimes:
-                if sometime.name not in counts.reached and interpreter.counterexample(
-                    sometime, before, after=after, events=events
+            for claim in protocol.sometimes:
+                seen = before if claim.name in of_steps else after
+                if (
+                    claim.name not in counts.reached
+                    and interpreter.counterexample(claim, seen, after=after, events=events) is not None
                 ):
-                    counts.reached.add(sometime.name)
+                    counts.reached.add(claim.name)
             self.look()
 
         def done(self, occurrence: Occurrence, after: State) -> None:
@@ -236,7 +266,7 @@ def _machine(protocol: Protocol, configuration: Configuration, counts: _Counts) 
             self.steps.append(occurrence)
 
         def trace(self) -> Trace:
-            return Trace(protocol.name, configuration, tuple(self.states), tuple(self.steps), "Found by simulation.")
+            return Trace(protocol.name, configuration, tuple(self.states), tuple(self.steps), FOUND)
 
     numbers = st.integers(0, 1023)
     for name in system.executables:

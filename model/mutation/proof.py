@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from model.language import Action, Protocol, Symbol
-from model.language.checks import faults_of
+from model.language.meaning import faults_of
 from model.language.terms import And, Apply, Compare, Formula, Implies, Node, Not, Truth, Variable
 from model.language.transition import after
 from model.mutation.rules import Mutant, mutated

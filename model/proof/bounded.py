@@ -206,7 +206,7 @@ class _Search:
 
     def _named(self, name: str, parts: Sequence[Any]) -> Any:
         """A proposition that is true if one of these is."""
-        named = z3.Bool(name)
+        named = z3.FreshBool(name)  # a claim may have any name
         self._solver.add(named == z3.Or(*parts))
         return named
 

@@ -86,7 +86,7 @@ class Proof:
             {"name": claim.name, "kind": claim.kind, "verdict": claim.verdict, "seconds": round(claim.seconds, 4)}
             for claim in self.claims
         ]
-        return {"claims": claims, "seconds": round(self.seconds, 3)}
+        return {"verdict": self.verdict, "claims": claims, "seconds": round(self.seconds, 3)}
 
 
 Progress = Callable[[int, int], None]

@@ -54,6 +54,9 @@ MEMBERS_MAX = 64
 BOUND_MAX = 255
 """The maximum bound of a number."""
 
+PINNED_MAX = 10**12
+"""The maximum of a pinned count: no machine has memory for so many states."""
+
 BYTES_MAX = 1_000_000
 """The maximum size of a configuration file; the largest one of ours has a thousandth of it."""
 
@@ -363,6 +366,9 @@ def _constant(
 
 def _pinned(given: Any, place: str) -> dict[str, int]:
     counts = {"distinct", "transitions", "depth"}
-    if not isinstance(given, dict) or not set(given) <= counts or any(type(n) is not int for n in given.values()):
+    if not isinstance(given, dict) or not set(given) <= counts:
         raise BadInput(f"{place}: pinned: expected integers for {', '.join(sorted(counts))}, found {given!r}")
+    for count, number in given.items():
+        if type(number) is not int or not 0 <= number <= PINNED_MAX:
+            raise BadInput(f"{place}: pinned.{count}: expected an integer from 0 to {PINNED_MAX:,}, found {number!r}")
     return dict(given)

@@ -83,6 +83,7 @@ CORES_USED_BY = [
 BENCH_USED_BY = ["conformance.bench.*", "conformance.cli.*"]
 
 Z3_USERS = {
+    "model.proof.spent",
     "model.proof.symbolic",
     "model.proof.prove",
     "model.proof.used",

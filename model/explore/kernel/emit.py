@@ -195,16 +195,17 @@ class Emitter:
         labelled: bool = False,
         switched: bool = False,
     ) -> None:
-        for what, given, most in (
-            ("promises about states", claims.always, STATE_BITS),
-            ("claims about states", claims.in_states, STATE_BITS),
-            ("promises about steps", claims.two_state, WORD_BITS),
-            ("claims about steps", claims.in_steps, WORD_BITS),
-            ("actions", ground.actions, WORD_BITS),
+        join, keep = "join some of them by &", "delete those that follow from others"
+        for what, given, most, remedy in (
+            ("promises about states", claims.always, STATE_BITS, join),
+            ("claims about states that must be reachable", claims.in_states, STATE_BITS, keep),
+            ("promises about steps", claims.two_state, WORD_BITS, join),
+            ("claims about steps that must be reachable", claims.in_steps, WORD_BITS, keep),
+            ("actions", ground.actions, WORD_BITS, "leave some of them out by without, in several configurations"),
         ):
             if len(given) > most:
                 raise BadInput(
-                    f"{len(given)} {what} exceed the limit of {most} per search; explore for {most} at a time"
+                    f"{ground.protocol.name}: {len(given)} {what} exceed the limit of {most} per search; {remedy}"
                 )
         self._ground = ground
         self._layout = layout

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import prod
 
-from model.bad_input import BadInput
 from model.explore.kernel.boolean import Algebra, Expression
 from model.explore.kernel.instances import Assignment, CutStep, Happenings, Instance
+from model.explore.kernel.limits import refuse_what_is_too_large
 from model.language import Action, Change, Message, Promise, Protocol, Sometimes, Symbol
 from model.language.bounds import written
 from model.language.terms import (
@@ -53,10 +52,7 @@ Environment = Mapping[Variable, "int | Open"]
 Cases = list[tuple[int, Expression]]
 """A value that depends on the state: the possible values, with their conditions."""
 
-TUPLES_MAX = 10_000
-"""The maximum number of arguments of one symbol, or choices of one action. The shipped configurations stay below a thousand."""
-
-AFTER = 1 << 20
+AFTER = 1 << 30
 """The offset from a field's number to the same field after the step."""
 
 
@@ -90,7 +86,7 @@ class Ground:
         self.sizes: dict[type[Value], tuple[Element, ...]] = {
             sort: elements(sort, configuration) for sort in (*protocol.sorts, *protocol.numbers, *protocol.enumerations)
         }
-        self._refuse_what_is_too_large()
+        refuse_what_is_too_large(protocol, configuration, self.sizes)
         self.places: list[tuple[Symbol, tuple[int, ...]]] = []
         """The symbol and arguments of each field."""
         self.field: dict[tuple[Symbol, tuple[int, ...]], int] = {}
@@ -127,20 +123,6 @@ class Ground:
     def cut_reasons(self) -> list[Cut]:
         """Why steps may be cut, in a fixed order."""
         return sorted({step.why for step in self.cuts})
-
-    def _refuse_what_is_too_large(self) -> None:
-        """Grounding loops over all argument combinations; a loop that would not end is refused at once."""
-        symbols = [(symbol.name, symbol.arguments) for symbol in self.protocol.symbols if symbol.kind != "event"]
-        actions = [
-            (action.name, tuple(variable.sort for variable in action.parameters)) for action in self.protocol.actions
-        ]
-        for name, sorts in (*symbols, *actions):
-            count = prod(len(self.sizes[sort]) for sort in sorts)
-            if count > TUPLES_MAX and name not in self.configuration.without:
-                raise BadInput(
-                    f"configuration {self.configuration.name}: {name} has {count:,} possible arguments, more than the limit of "
-                    f"{TUPLES_MAX:,} for grounding; use fewer members or lower bounds"
-                )
 
     def load(self, state: State, into: list[int]) -> None:
         """Writes the fields of a state into a list."""

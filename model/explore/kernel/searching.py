@@ -10,6 +10,7 @@ import mmap
 from functools import cache
 from typing import Any, Final
 
+from model.bad_input import BadInput
 from model.explore.kernel.compile import load
 
 FUNCTIONS: Final = ("run", "rehash", "predecessor", "count_cut")
@@ -18,8 +19,19 @@ Words = ctypes.Array[ctypes.c_uint64]
 
 
 def zeros(count: int) -> Words:
-    """Words that are all zero, and take memory only when they are written."""
-    return (ctypes.c_uint64 * count).from_buffer(mmap.mmap(-1, 8 * max(count, 1)))
+    """Words that are all zero, and take memory only when they are written.
+
+    Raises:
+        BadInput: the system does not have so much.
+    """
+    size = 8 * max(count, 1)
+    try:
+        return (ctypes.c_uint64 * count).from_buffer(mmap.mmap(-1, size))
+    except (OSError, OverflowError, MemoryError) as problem:
+        raise BadInput(
+            f"The search needs {size:,} bytes at once, which the system does not have; use a smaller configuration, or lower "
+            "--states-max"
+        ) from problem
 
 
 class Searching:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from conformance.protocols import PROTOCOLS
+from conformance.specification import left_out
 from impl.cli.exits import Exit
 from tests.conformance.cli.test_commands import Ended
 from tests.conformance.cli.test_own_protocol import FILES
@@ -260,6 +262,15 @@ def pipe(folder: Path) -> None:
     os.mkfifo(folder / "spec" / "failover" / "more.py")
 
 
+HELD_BY_NONE = """
+from model.language import always
+from model.language.terms import TRUE, Formula
+
+@always()
+def is_kept() -> Formula:
+    return TRUE
+"""
+
 FOLDERS: Mapping[str, tuple[Made, str]] = {
     "ends the program": (
         append("failover/actions.py", "raise SystemExit(0)\n"),
@@ -309,6 +320,10 @@ FOLDERS: Mapping[str, tuple[Made, str]] = {
         append("failover/actions.py", TAKEN),
         "spec/failover/promises.py, line …: the_peer_is_told: the name is taken, or …",
     ),
+    "has a module that no protocol has": (
+        lambda folder: text(HELD_BY_NONE)(folder / "spec" / "failover" / "more.py"),
+        "spec/failover/more.py, line 6: is_kept is declared in a module that no protocol has; name the module in …",
+    ),
     "has a sort without members": (
         append("failover/vocabulary.py", "\n\nclass Empty(Enumeration):\n    '''Nothing.'''\n"),
         "spec/failover/vocabulary.py, line …: Empty has no members, …",
@@ -330,6 +345,10 @@ FOLDERS: Mapping[str, tuple[Made, str]] = {
 def test_a_folder_that_is_no_specification(change: Made, sentence: str, own: Path) -> None:
     change(own)
     refused(run(own, "--spec", "spec", "explore", "--config", "a-successor"), sentence)
+
+
+def test_every_module_of_ours_is_part_of_a_protocol() -> None:
+    assert list(left_out(ROOT / "spec", PROTOCOLS)) == []
 
 
 COUNTED = (

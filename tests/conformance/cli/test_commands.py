@@ -288,7 +288,7 @@ def test_prove_writes_what_scripts_rely_on(ondemand: Command, tmp_path: Path) ->
     ended = ondemand("prove", "--json", "-", "--junit", tmp_path / "prove.xml")
     assert ended.code == 0
     result = json.loads(ended.out)
-    assert set(result) == {"claims", "seconds"}
+    assert set(result) == {"verdict", "claims", "seconds"}
     assert all(set(claim) == {"name", "kind", "verdict", "seconds"} for claim in result["claims"])
     assert {claim["verdict"] for claim in result["claims"]} == {"holds"}
     assert "Proved without bounds" in ended.err
@@ -517,7 +517,7 @@ def test_simulate_repeats_what_it_found(ondemand: Command, tmp_path: Path) -> No
     first = ondemand("simulate", "--runs", "2", "--steps", "8", "--json", "-")
     again = ondemand("simulate", "--runs", "2", "--steps", "8", "--json", "-", "--junit", tmp_path / "simulate.xml")
     one, other = json.loads(first.out), json.loads(again.out)
-    assert set(one) == {"config", "runs", "steps", "seed", "verdict", "violated", "actions", "cut", "seconds"}
+    assert set(one) == {"config", "runs", "idle", "steps", "seed", "verdict", "violated", "actions", "cut", "seconds"}
     assert {**one, "seconds": 0} == {**other, "seconds": 0}
     assert (first.code, one["verdict"]) == (0, "holds")
     xml(tmp_path / "simulate.xml")
@@ -686,6 +686,7 @@ def test_check_shows_the_promise_the_way_and_the_diagram(
         "unmet",
         "unreviewed",
         "unshown",
+        "empty",
         "mutants",
         "verdict",
     }
@@ -768,6 +769,20 @@ def test_nothing_run_is_no_pass() -> None:
         item in said
         for item in ("Undecided.", "Not explored to the end: two-hosts.", "Nothing was proved.", "simulated.")
     )
+
+
+def test_a_promise_of_what_cannot_occur_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "_prove", lambda found, told: found.unmet.append("The rest is not asked."))
+    silent = [replace(action, emits=()) for action in PROTOCOL.actions]
+    for action, stated in zip(silent, PROTOCOL.actions, strict=True):
+        object.__setattr__(action, "name", stated.name)
+    changed = replace(PROTOCOL, actions=tuple(silent))
+    monkeypatch.setattr(gathering, "current_vectors", lambda found, stated: [])
+    with BrokerInBackground() as broker:
+        found = gather(changed, changed, configurations=[], broker=broker, told=lambda *_: None)
+    said, *_ = (sentence for sentence in found.empty if "which no action emits" in sentence)
+    assert said in printed(found).replace("\n", " ")
+    assert Evidence(PROTOCOL, (), empty=[said]).exit is Exit.VIOLATED
 
 
 def test_no_promise_is_proved_while_a_lemma_is_not() -> None:

@@ -189,6 +189,17 @@ def says(line: str, sentence: str) -> bool:
             "unknown configuration 'two-host' (did you mean two-hosts?); choose one of late-messages, …, thresholds and 9 more, "
             "or a TOML file",
         ),
+        *(
+            (
+                f"{command} --config two-hosts --config folder/two-hosts.toml",
+                "--config folder/two-hosts.toml: the configuration two-hosts is called two-hosts too; rename one of them, …",
+            )
+            for command in ("explore", "live", "bounded")
+        ),
+        (
+            "explore --config folder/x.toml --config other/x.toml",
+            "--config other/x.toml: the configuration folder/x.toml is called x too; rename one of them, or leave it out",
+        ),
         (
             "prove --variant pushes_to_al",
             "unknown variant 'pushes_to_al' (did you mean pushes_to_all?); choose one of answers_another_host, … and 109 more",

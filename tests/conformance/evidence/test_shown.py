@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -151,6 +152,163 @@ def test_what_others_of_several_configurations_may_show_is_told(ondemand_here: C
     assert "Not taken here: " in ended.out
 
 
+IDLE = '''
+
+SERVER = Role("Has the lock.")
+seen = event(Client, Client, doc="A client sees another one.")
+idle = relation(Client, doc="Nobody writes it.", holder=CLIENT)
+
+
+@message(sender=CLIENT, receiver=SERVER)
+def note(client: Client) -> Formula:
+    """A client tells that it has the lock."""
+    return {spent}
+
+
+@action(by=CLIENT)
+def tell(client: Client) -> Step:
+    """A client tells."""
+    return Step(when=[holds(client)], then=[note.send(client), idle.remove(client), lost.add(client)])
+
+
+@sometimes
+def is_held(client: Client) -> Formula:
+    """A client has the lock."""
+    return holds(client)
+
+
+@{kind}(is_held)
+def is_no_promise(client: Client, other: Client) -> Formula:
+    """It holds of nothing."""
+    return implies({premise}, ~holds(client) & ~holds(other))
+'''
+UNSENT = "is_no_promise reads note, which no action sends, so it may hold of nothing: correct one of them."
+SPENT = "note is spent in every state, so what is promised of it while it is unspent holds of nothing: correct the condition"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "premise", "spent", "said"),
+    [
+        ("two_state", "seen(client, other)", "~holds(client)", "is_no_promise reads seen, which no action emits"),
+        ("always", "idle(client)", "~holds(client)", "is_no_promise reads idle, which no action changes"),
+        ("always", "note.unspent(client)", "~holds(client) | holds(client)", SPENT),
+        ("two_state", "note.begins(client)", "client == client", SPENT),
+        ("always", "unsent.unspent(client)", "~holds(client)", UNSENT.replace("note", "unsent")),
+    ],
+    ids=["an event", "a relation", "a spent message", "a message that begins", "a message"],
+)
+@pytest.mark.parametrize("command", ["explore --config world.toml", "simulate --config world.toml --runs 5", "prove"])
+def test_a_promise_of_what_cannot_occur_is_not_green(
+    kind: str, premise: str, spent: str, said: str, command: str, folder: Path
+) -> None:
+    text = ODD.replace("import LeadsTo", "import LeadsTo, event, message, two_state") + IDLE
+    stated = text.format(kind=kind, premise=premise, spent=spent)
+    if "unsent" in premise:
+        stated = stated.replace("note.send(client), ", "").replace("note", "unsent")
+    (folder / "odd.py").write_text(stated, encoding="utf-8")
+    ended = ran(folder, command)
+    assert ended.code == (Exit.VIOLATED if command == "prove" else Exit.UNDECIDED)  # no variant breaks it
+    assert said in ended.out
+
+
+@pytest.mark.slow
+def test_a_promise_of_what_occurs_is_green(folder: Path) -> None:
+    text = ODD.replace("import LeadsTo", "import LeadsTo, event, message, two_state") + IDLE
+    (folder / "odd.py").write_text(
+        text.format(kind="always", premise="note.unspent(client) & ~note.unspent(client)", spent="~holds(client)"),
+        encoding="utf-8",
+    )
+    assert ran(folder, "explore --config world.toml").code == Exit.HOLDS
+
+
+AT_REST = """
+
+@deadlock_when
+def is_stuck(client: Client) -> Formula:
+    \'\'\'A client has lost the lock.\'\'\'
+    return lost(client)
+
+
+@sometimes
+def nobody_has_it(client: Client) -> Formula:
+    \'\'\'A client does not have the lock.\'\'\'
+    return ~holds(client)
+
+
+@always(nobody_has_it)
+def is_lost_once(client: Client, other: Client) -> Formula:
+    \'\'\'A lock that nobody has is lost by one client.\'\'\'
+    return implies(lost(client) & lost(other), client == other)
+"""
+
+
+def failures(folder: Path) -> set[str]:
+    """The kinds of failed test cases in the JUnit file, which counts them."""
+    text = (folder / "out.xml").read_text(encoding="utf-8")
+    kinds = re.findall(r'<failure type="(\w+)"', text)
+    assert f'failures="{len(kinds)}"' in text
+    return set(kinds)
+
+
+LEFT_OUT = {"without": 'without = ["take", "find_it"]', "only": "[only]\ntake = []\nfind_it = []"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", LEFT_OUT)
+@pytest.mark.parametrize("command", ["explore", "simulate --runs 5", "live"])
+def test_a_configuration_that_allows_nothing_is_not_green(way: str, command: str, folder: Path) -> None:
+    text = ODD[: ODD.index("@sometimes")].replace("import LeadsTo", "import LeadsTo, deadlock_when")
+    if command == "live":
+        text += ODD[ODD.index("@sometimes") :]
+    (folder / "odd.py").write_text(text + AT_REST, encoding="utf-8")
+    ended = ran(folder, f"{command} --config world.toml --json out.json --junit out.xml", says=LEFT_OUT[way])
+    said = json.loads((folder / "out.json").read_text(encoding="utf-8"))["verdict"]
+    if command == "live":  # the lock is never taken
+        assert (ended.code, said) == (Exit.VIOLATED, "violated")
+        return
+    assert (ended.code, said, failures(folder)) == (Exit.UNDECIDED, "undecided", {"undecided"})
+    assert "No action is taken in world" in ended.out or "No run took a step" in ended.out
+    assert "✓" not in ended.out
+
+
+UNSHOWN = {
+    "a claim that is not reached": (ODD + PROMISE, "explore"),
+    "no promise, explored": (ODD, "explore"),
+    "no promise, simulated": (ODD, "simulate --runs 5"),
+    "an eventuality that is not asked": (ODD, "live"),
+    "a bound": (ODD + PROMISE, "bounded --steps 1"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("text", "command"), UNSHOWN.values(), ids=UNSHOWN.keys())
+def test_every_output_says_undecided_where_the_exit_code_does(text: str, command: str, folder: Path) -> None:
+    (folder / "odd.py").write_text(text, encoding="utf-8")
+    ended = ran(folder, f"{command} --config world.toml --json out.json --junit out.xml --summary out.md")
+    assert ended.code == Exit.UNDECIDED
+    assert "✓ world" not in ended.out
+    assert json.loads((folder / "out.json").read_text(encoding="utf-8"))["verdict"] == "undecided"
+    assert failures(folder) == {"undecided"}
+    assert f"## ? ondemand {command.split()[0]}: undecided" in (folder / "out.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_proofs_of_nothing_say_undecided_everywhere(folder: Path) -> None:
+    breaks = """
+
+@variant(replaces=find_it, breaks=[is_found, is_used])
+def finds_nothing(client: Client) -> Step:
+    \'\'\'Nothing is found.\'\'\'
+    return find_it.but(without=[lost])
+"""
+    (folder / "odd.py").write_text(ODD.replace("import LeadsTo", "import LeadsTo, variant") + breaks, encoding="utf-8")
+    ended = ran(folder, "prove --json out.json --junit out.xml")
+    assert ended.code == Exit.UNDECIDED
+    assert json.loads((folder / "out.json").read_text(encoding="utf-8"))["verdict"] == "undecided"
+    assert failures(folder) == {"undecided"}
+
+
 # ------------------------------------------------------------------------------------------------ what they are for
 
 
@@ -193,7 +351,7 @@ def test_a_configuration_whose_eventualities_are_not_asked_is_told() -> None:
     (protocol,) = (protocol for protocol in PROTOCOLS if protocol.name == "slots")
     world = configurations.find("side-by-side", protocol)
     idle = replace(world, without=world.without | {"publish", "push"}, pinned={})
-    (sentence,) = not_asked(live(protocol, idle), idle)
+    (sentence,) = not_asked(live(protocol, idle), idle).values()
     assert sentence.startswith("side-by-side: does not show what_is_published_leaves_the_topic, for which it is there")
     assert not not_asked(live(protocol, world), world)
 

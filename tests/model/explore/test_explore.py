@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from conformance.protocols import PROTOCOLS
 from model.bad_input import BadInput
 from model.explore.explore import explore
 from model.explore.kernel import indices
-from model.language import Promise, Protocol, sometimes
-from model.language.terms import Formula
+from model.explore.kernel.searching import zeros
+from model.language import Promise, Protocol, Symbol, sometimes
+from model.language.terms import TRUE, Formula, Variable
 from model.reference.configuration import Configuration
 from model.reference.interpreter import Interpreter
 from model.reference.state import State, initial_state
@@ -58,8 +60,58 @@ def test_a_state_may_have_thousands_of_successors() -> None:
 def test_more_promises_than_a_search_can_watch_are_refused() -> None:
     (promise,) = (each_promise for each_promise in LOCK.promises if each_promise.name == "one_holder")
     assert explore(LOCK, LOCK_WORLD, promises=[promise] * 32, deadlocks=False).verdict == "holds"
-    with pytest.raises(BadInput, match="33 promises about states exceed the limit of 32 per search"):
+    with pytest.raises(
+        BadInput, match="lock: 33 promises about states exceed the limit of 32 per search; join some of them by &"
+    ):
         explore(LOCK, LOCK_WORLD, promises=[promise] * 33)
+
+
+LIMITED: Mapping[str, tuple[Callable[[], Protocol], str]] = {
+    "claims about states": (
+        lambda: replace(LOCK, sometimes=LOCK.sometimes[:1] * 33),
+        "lock: 33 claims about states that must be reachable exceed the limit of 32 per search; delete those that",
+    ),
+    "promises about steps": (
+        lambda: replace(LOCK, promises=tuple(each for each in LOCK.promises if each.kind == "two-state")[:1] * 65),
+        "lock: 65 promises about steps exceed the limit of 64 per search; join some of them by &",
+    ),
+    "actions": (
+        lambda: replace(LOCK, actions=LOCK.actions[:1] * 65),
+        "lock: 65 actions exceed the limit of 64 per search; leave some of them out by without",
+    ),
+    "arguments of a claim": (
+        lambda: replace(LOCK, promises=(among(10),)),
+        "configuration lock: .* has 3,486,784,401 possible arguments, more than the limit of 1,000,000",
+    ),
+    "arguments of all symbols": (
+        lambda: replace(LOCK, symbols=(*LOCK.symbols, *(crowd(8) for _ in range(200)))),
+        "configuration lock: all symbols together have 1,312,2.. possible arguments, more than the limit of 1,000,000",
+    ),
+}
+
+
+def among(count: int) -> Promise:
+    """A promise about many clients."""
+    parameters = tuple(Variable(f"client_{number}", Client) for number in range(2 * count))
+    return Promise("always", False, parameters, TRUE.node, (), "Nothing.")
+
+
+def crowd(count: int) -> Symbol:
+    """A relation of many clients."""
+    return Symbol("state", (Client,) * count, Formula, "Nothing.")
+
+
+@pytest.mark.parametrize(("stated", "said"), LIMITED.values(), ids=LIMITED.keys())
+def test_what_is_too_much_for_a_search_is_refused(stated: Callable[[], Protocol], said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        explore(stated(), LOCK_WORLD, kept=False, forget_spent=False)
+
+
+def test_memory_that_the_system_does_not_have_is_refused() -> None:
+    with pytest.raises(
+        BadInput, match=r"The search needs [\d,]+ bytes at once, which the system does not have; use a smaller"
+    ):
+        zeros(1 << 50)
 
 
 def small() -> Configuration:

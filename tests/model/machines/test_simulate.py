@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 
 from conformance import configurations
+from model.language import DeadlockWhen, always, sometimes
+from model.language.quantifiers import forall
+from model.language.terms import FALSE, Formula
 from model.machines.machines import Contradiction, NotPossible, System, mermaid
 from model.machines.simulate import simulate
+from model.reference.configuration import Configuration
 from model.reference.state import Occurrence
 from spec.on_demand.protocol import PROTOCOL
 from tests.toys.configurations import LOCK, LOCK_WORLD
+from tests.toys.lock import Client, holds, promised
 
 
 def test_promises_hold_in_random_runs_and_a_seed_repeats_them() -> None:
@@ -52,6 +58,49 @@ def test_a_variant_of_the_protocol_is_found() -> None:
     world = configurations.find("two-hosts", PROTOCOL)
     found = simulate(PROTOCOL.with_variant(variant), world, runs=200, steps=40, from_seed=1)
     assert (found.verdict, found.violated) == ("violated", "learns_only_on_demand")
+
+
+@pytest.mark.parametrize("steps", [0, 10])
+def test_a_promise_that_is_false_at_the_start_is_broken(steps: int) -> None:
+    @always()
+    def somebody_has_it(client: Client) -> Formula:
+        """Whoever it is has the lock."""
+        return holds(client)
+
+    stated = replace(LOCK, promises=(somebody_has_it,))
+    found = simulate(stated, LOCK_WORLD, runs=5, steps=steps)
+    assert (found.verdict, found.violated) == ("violated", somebody_has_it.name)
+    assert found.trace is not None
+    assert (len(found.trace.states), found.trace.steps) == (1, ())
+
+
+def test_what_is_reached_at_the_start_and_by_the_last_step_is_reached() -> None:
+    @sometimes
+    def nobody_has_it() -> Formula:
+        """Nobody has the lock."""
+        return forall(Client, lambda client: ~holds(client))
+
+    @sometimes
+    def is_promised(client: Client) -> Formula:
+        """The lock is promised to a client."""
+        return promised(client)
+
+    for claim in (nobody_has_it, is_promised):
+        object.__setattr__(claim, "name", claim.doc)
+    stated = replace(LOCK, sometimes=(nobody_has_it, is_promised))
+    assert simulate(stated, LOCK_WORLD, runs=5, steps=0).reached == {nobody_has_it.name}
+    assert simulate(stated, LOCK_WORLD, runs=5, steps=1).reached == {nobody_has_it.name, is_promised.name}
+
+
+def test_runs_without_a_step_are_counted_and_alone_decide_nothing() -> None:
+    idle = Configuration(
+        "idle", LOCK_WORLD.sorts, LOCK_WORLD.bounds, {}, without=frozenset(a.name for a in LOCK.actions)
+    )
+    found = simulate(replace(LOCK, deadlock_when=DeadlockWhen((), FALSE.node, "Nowhere.")), idle, runs=5, steps=10)
+    assert (found.verdict, found.steps) == ("undecided", 0)
+    assert found.idle == found.runs > 0
+    moved = simulate(LOCK, LOCK_WORLD, runs=5, steps=10)
+    assert 0 < moved.runs - moved.idle <= moved.steps
 
 
 def test_what_no_guard_allows_is_not_possible() -> None:

@@ -13,7 +13,7 @@ from impl.cli.exits import EXIT_OF, Exit
 from model.bad_input import BadInput
 from model.explore.explore import explore
 from model.explore.kernel.ground import Ground
-from model.language import Promise, Protocol, always
+from model.language import Promise, Protocol, always, sometimes
 from model.language.terms import Formula
 from model.proof.bounded import bounded
 from model.proof.unrolled import Unrolling
@@ -22,7 +22,7 @@ from model.reference.interpreter import Interpreter
 from model.reference.state import Occurrence, initial_state
 from spec.on_demand.protocol import PROTOCOL
 from tests.toys.configurations import CHOICES, CHOICES_WORLD, LOCK, LOCK_WORLD
-from tests.toys.lock import Client, holds
+from tests.toys.lock import Client, holds, promised
 
 SHORT = [kill for kill in read_variants(PROTOCOL) if kill.depth <= 9]
 """Variants that break a promise soon; the longer runs take a second and a half each."""
@@ -114,6 +114,24 @@ def test_a_world_whose_runs_have_all_ended_is_undecided_too() -> None:
     found = bounded(CHOICES, replace(CHOICES_WORLD, bounds={"Mark": 3}), steps_max=4)
     assert (found.verdict, found.because, found.depth) == ("undecided", "bound", 4)
     assert dict(found.reached) == {"something_is_marked": 1}
+
+
+@pytest.mark.parametrize("name", ["wrong", "reached", "wrong1", "before", "cut"])
+def test_a_claim_may_be_called_as_the_search_calls_its_propositions(name: str) -> None:
+    @sometimes
+    def is_promised(client: Client) -> Formula:
+        """A client was promised the lock: it comes before every violation."""
+        return promised(client)
+
+    @always()
+    def nobody_has_it(client: Client) -> Formula:
+        """Nobody has the lock."""
+        return ~holds(client)
+
+    object.__setattr__(is_promised, "name", name)
+    stated = replace(LOCK, promises=(nobody_has_it,), sometimes=(is_promised,))
+    found = bounded(stated, LOCK_WORLD, steps_max=3)
+    assert (found.verdict, found.depth, found.reached) == ("violated", 2, {name: 1})
 
 
 def test_nothing_left_to_do_while_somebody_waits_is_a_deadlock_as_soon_as_in_exploration() -> None:

@@ -58,7 +58,13 @@ def added(more: str) -> Callable[[], str]:
         (added('\n[only]\nfly = ["p1"]\n'), r"only: expected an action among .*, found 'fly'"),
         (added('\n[only]\nplace = ["p1"]\n'), r"only.place: expected a list of 2 choices joined by commas"),
         (added('\n[only]\nplace = ["p1,h9"]\n'), r"only.place: expected for host a host of this configuration, or \*"),
-        (added('\n[pinned]\ndistinct = "many"\n'), r"pinned: expected integers for depth, distinct, transitions"),
+        (added("\n[pinned]\nstates = 5\n"), r"pinned: expected integers for depth, distinct, transitions"),
+        (added('\n[pinned]\ndistinct = "many"\n'), r"pinned\.distinct: expected an integer from 0 to .*, found 'many'"),
+        (
+            added(f"\n[pinned]\ndistinct = {10**30}\n"),
+            r"pinned\.distinct: expected an integer from 0 to .*, found 10{30}",
+        ),
+        (added("\n[pinned]\ndepth = -1\n"), r"pinned\.depth: expected an integer from 0 to .*, found -1"),
     ],
 )
 def test_what_is_no_configuration_is_refused_with_its_place(text: Callable[[], str], said: str, tmp_path: Path) -> None:
