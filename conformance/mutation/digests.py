@@ -18,7 +18,7 @@ from typing import Final
 from conformance import configurations
 from conformance.evidence.lassos import folder_of
 from conformance.mutation.cores.modules import MODULES
-from conformance.protocols import DRIVEN
+from conformance.protocols import DRIVEN, REPLAYED
 from conformance.replay.replays import vectors_of
 from conformance.vectors.scenario import SUFFIX
 from model.language import Protocol
@@ -56,8 +56,9 @@ def inputs_of_statement(protocol: Protocol) -> Inputs:
         "engines": {**of_modules(modules(STATEMENT_BY, ENGINES)), SOLVER: version(SOLVER)},
         "configurations": of_files(configurations.path_of(name, protocol) for name in configurations.names(protocol)),
     }
-    if protocol.name in DRIVEN:
+    if protocol.name in REPLAYED:
         found["vectors"] = of_vectors(protocol)
+    if protocol.name in DRIVEN:
         found["logs"] = of_modules(modules(LOGS_BY, LOGS))
     return found
 

@@ -26,7 +26,7 @@ from conformance.mutation.kept import LOGS, STATEMENT, VECTORS, code, once
 from conformance.mutation.logs import logs_of
 from conformance.mutation.table import Answer, Check, Kill, Row, Undecided, answer_json, answer_of
 from conformance.mutation.vectors import Vectors
-from conformance.protocols import DRIVEN
+from conformance.protocols import DRIVEN, REPLAYED
 from model.explore.explore import Exploration, UnconfirmedError
 from model.language import Action, Protocol
 from model.language.protocol import DEADLOCK
@@ -53,8 +53,8 @@ ENGINES: Final = {
     "logged": "which line of a fleet's logs would not fit it, if the implementation were right",
 }
 
-_FOLLOWED: Final = ("replayed", "logged")
-"""Engines for protocols that an implementation follows."""
+_ONLY: Final = {"replayed": REPLAYED, "logged": DRIVEN}
+"""The protocols that an engine is for, where these are not all."""
 
 
 Told = Callable[[str], None]
@@ -108,7 +108,7 @@ def own_actions(protocol: Protocol) -> tuple[Action, ...]:
 
 def engines_of(protocol: Protocol) -> dict[str, str]:
     """The engines that a protocol's mutants are asked of, with what they ask."""
-    return {name: asks for name, asks in ENGINES.items() if name not in _FOLLOWED or protocol.name in DRIVEN}
+    return {name: asks for name, asks in ENGINES.items() if protocol.name in _ONLY.get(name, {protocol.name})}
 
 
 def checks_of(protocol: Protocol) -> list[Check]:
@@ -117,10 +117,12 @@ def checks_of(protocol: Protocol) -> list[Check]:
     found += [Check(DEADLOCK, DEADLOCK)]
     found += [Check("pin", name) for name in configurations.names(protocol) if name != configurations.BENCH]
     found += [Check("sometimes", claim.name) for claim in protocol.sometimes]
-    if protocol.name not in DRIVEN:
-        return found
-    with logs_of(protocol) as logs:
-        return [*found, *Vectors(protocol).checks, *logs.checks]
+    if protocol.name in REPLAYED:
+        found += Vectors(protocol).checks
+    if protocol.name in DRIVEN:
+        with logs_of(protocol) as logs:
+            found += logs.checks
+    return found
 
 
 def rows_of(protocol: Protocol, mutants: Sequence[Mutant], told: Told) -> list[Row]:
@@ -142,10 +144,11 @@ def _ask_of_each(protocol: Protocol, courses: Sequence[_Course], opened: ExitSta
         mutant = course.mutant
         about = {"of": protocol.digest(), "mutant": mutant.name}
         _prove(course, once({"proved": code(STATEMENT), **about}, lambda: asdict(prover().ask(mutant))))  # noqa: B023 - asked at once
-        if protocol.name in DRIVEN and not course.equivalent:
+        if protocol.name in REPLAYED and not course.equivalent:
             asked = {"replayed": code(VECTORS), "vectors": of_vectors(protocol), **about}
             answer = once(asked, lambda: answer_json(vectors().noticed(mutant) or "survives"))  # noqa: B023
             course.answers["replayed"] = answer_of(answer)
+        if protocol.name in DRIVEN and not course.equivalent:
             answer = once({"logged": code(LOGS), **about}, lambda: answer_json(logs().noticed(mutant)))  # noqa: B023
             course.answers["logged"] = answer_of(answer)
         told(mutant.name)

@@ -13,7 +13,7 @@ from conformance.mutation.table import Answer, Check, Kill, Row
 from model.explore.explore import explore
 from model.explore.live import live
 from model.language import Protocol
-from model.mutation.configurations import ACTION, CHOICE, EVENTUALLY, ConfigurationMutant, configuration_mutants
+from model.mutation.smaller import ACTION, CHOICE, EVENTUALLY, ConfigurationMutant, configuration_mutants
 
 STATES_MAX: Final = 100_000
 """The states of a configuration whose mutants are explored: seconds for each, since it has a kernel of its own.

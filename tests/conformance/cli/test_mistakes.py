@@ -208,7 +208,7 @@ def says(line: str, sentence: str) -> bool:
             "prove --variant pushes_to_all --protocol slots",
             "--variant pushes_to_all belongs to on-demand and not to slots; leave --protocol out",
         ),
-        ("replay --faulty never_evict", "…'never_evict' (did you mean never_evicts?); choose one of … and 57 more"),
+        ("replay --faulty never_evict", "…'never_evict' (did you mean never_evicts?); choose one of … and … more"),
         (
             "golden vectros",
             "unknown part or protocol 'vectros' (did you mean vectors?); choose one of wire, counts, vectors, variants, lassos, "

@@ -14,7 +14,7 @@ from conformance.mutation.claims.configuration_rows import of_configurations
 from conformance.protocols import PROTOCOLS
 from model.explore.explore import explore
 from model.language import Protocol
-from model.mutation.configurations import configuration_mutants
+from model.mutation.smaller import configuration_mutants
 from model.reference.configuration import Configuration
 from spec.failover.protocol import PROTOCOL as FAILOVER
 from spec.small_networks.protocol import PROTOCOL as SMALL_NETWORKS
