@@ -1,4 +1,5 @@
-"""Whether a weaker claim says the same as the original, for any size, if all other promises and lemmas hold.
+"""Whether a weaker claim says the same as the original, for any size, if all other promises and lemmas hold; and so for definitions
+that only promises read.
 
 A claim about steps reads two states and the events between them. So the question is asked of *pairs*: a protocol whose symbols are
 those before the step, those after it, and the events; every claim about states holds for both. z3 is bounded by its steps.
@@ -6,13 +7,14 @@ those before the step, those after it, and the events; every claim about states 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from model.language import Eventuality, Message, Promise, Protocol, Sometimes, Symbol
-from model.language.terms import And, Apply, Compare, Formula, Implies, Node, Not
-from model.language.walk import rebuilt, unfolded
+from model.language import Declaration, Eventuality, Message, Promise, Protocol, Sometimes, Symbol
+from model.language.protocol import nodes_of
+from model.language.terms import And, Apply, Compare, Formula, Implies, Named, Node, Not
+from model.language.walk import parts, rebuilt, unfolded
 from model.mutation.claims import ClaimMutant
 from model.mutation.definitions import SharedMutant
 from model.proof.prove import Prover
@@ -82,6 +84,14 @@ class Entailment:
             same = Compare("=", original.value.node, mutant.body)
         return Prover(self._protocol, steps_max=STEPS_MAX).follows(None, same, original.parameters) == "holds"
 
+    def claims_follow(self, mutant: SharedMutant, changed: Protocol) -> bool:
+        """Whether nothing but promises about states reads a definition, and with the mutant they say together what they said."""
+        readers = [each for each in _declared(self._protocol) if _reads(each, mutant.original)]
+        if not readers or not all(isinstance(each, Promise) and each.kind == "always" for each in readers):
+            return False
+        pairs = [pair for pair in zip(self._protocol.promises, changed.promises, strict=True) if pair[0] is not pair[1]]
+        return all(_holds(self._protocol, new, new.formula) and _holds(changed, old, old.formula) for old, new in pairs)
+
     def _primed(self, node: Node) -> Node:
         return self._renamed(node, lambda read: True)
 
@@ -98,6 +108,19 @@ class Entailment:
             return Apply(symbol, part.arguments)
 
         return rebuilt(unfolded(node), change)
+
+
+def _declared(protocol: Protocol) -> Iterator[Declaration]:
+    """Everything that reads definitions, except variants."""
+    yield from (*protocol.definitions, *protocol.messages, *protocol.actions, *protocol.alternatives)
+    yield from (*protocol.promises, *protocol.sometimes, *protocol.eventualities)
+    if protocol.deadlock_when is not None:
+        yield protocol.deadlock_when
+
+
+def _reads(declared: Declaration, definition: Declaration) -> bool:
+    nodes = nodes_of(declared)
+    return any(isinstance(part, Named) and part.definition is definition for node in nodes for part in parts(node))
 
 
 def _same(one: Node, other: Node) -> Node:

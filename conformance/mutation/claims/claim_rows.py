@@ -12,7 +12,8 @@ it. The engines, in the order in which they are asked; a mutant that one of them
 - *live*: an eventuality that does not hold without an obligation.
 - *listed*: the reviewed list, which says of an action that nobody is obliged to take it.
 
-A mutant that follows from the other promises and lemmas is equivalent: the claims together say what they said.
+A mutant that follows from the other promises and lemmas is equivalent: the claims together say what they said. So is a wrong
+definition that only promises read, if nothing notices it and the claims together say with it what they said.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ ENGINES: Final = {
 
 EQUIVALENT: Final = "the other promises and lemmas say what it leaves out"
 SAME: Final = "it has the same value wherever all promises and lemmas hold"
+TOGETHER: Final = "the promises that read it say together what they said"
 
 STATES_MAX: Final = 150_000
 """The states of a configuration that is explored to see whether its counts change, unless it is the smallest: seconds for each
@@ -153,7 +155,9 @@ def of_definitions(protocol: Protocol) -> Iterator[Row]:
                 "pinned": lambda changed=changed: _counted(changed),  # type: ignore[misc]
             }
             answers = {} if same else _asked(engines)
-        yield _shared_row(mutant, answers, same)
+            survives = bool(answers) and set(answers.values()) == {"survives"}
+            says_the_same = survives and entailment.claims_follow(mutant, changed)
+        yield _shared_row(mutant, answers, SAME if same else TOGETHER if says_the_same else "")
 
 
 def of_spent(protocol: Protocol) -> Iterator[Row]:
@@ -171,11 +175,11 @@ def of_spent(protocol: Protocol) -> Iterator[Row]:
                 "pinned": lambda changed=changed: _counted(changed),  # type: ignore[misc]
             }
             answers = {} if same else _asked(engines)
-        yield _shared_row(mutant, answers, same)
+        yield _shared_row(mutant, answers, SAME if same else "")
 
 
-def _shared_row(mutant: SharedMutant, answers: Mapping[str, Answer], same: bool) -> Row:
-    return Row(mutant.name, mutant.original.name, mutant.rule, answers, SAME if same else "")
+def _shared_row(mutant: SharedMutant, answers: Mapping[str, Answer], equivalent: str) -> Row:
+    return Row(mutant.name, mutant.original.name, mutant.rule, answers, equivalent)
 
 
 def _unseen(protocol: Protocol, changed: Protocol, wrong: WrongRuns, lassos: WrongLassos) -> Kill | None:

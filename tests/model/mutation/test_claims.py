@@ -17,11 +17,13 @@ from model.mutation.claims import (
     weaker_promises,
     weaker_witnesses,
 )
+from model.mutation.definitions import defined_as, definition_mutants
 from model.mutation.entailment import Entailment
 from model.mutation.fairness import fairness_mutants, with_fairness
 from model.mutation.needed import Needed
 from model.reference.interpreter import interpreter_of
 from spec.failover.protocol import PROTOCOL as FAILOVER
+from spec.on_demand.protocol import PROTOCOL as ON_DEMAND
 from spec.slots.protocol import PROTOCOL as SLOTS
 
 
@@ -80,6 +82,30 @@ def test_what_other_claims_say_is_equivalent() -> None:
     assert entailment.promise_follows(named(FAILOVER, "a_term_belongs_to_one_instance: unless"))
     assert not entailment.promise_follows(named(FAILOVER, "a_term_belongs_to_one_instance: without the promise"))
     assert not entailment.promise_follows(named(FAILOVER, "a_journal_only_grows: without fence")), "of two states"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "change", "says_the_same"),
+    [
+        (
+            ON_DEMAND,
+            "coming: with latest(pod) for recorded(pod) (2)",
+            True,
+        ),  # it says the same, and means something else
+        (ON_DEMAND, "coming: with latest(pod) for recorded(pod)", False),  # it says less
+        (ON_DEMAND, "coming: without unspent route(host, greeted(host), pod, recorded(pod))", False),  # it is wrong
+        (ON_DEMAND, "home: with latest(pod) for recorded(pod)", False),  # actions read it too
+        (ON_DEMAND, "record_state: with placed for unknown", False),  # no promise reads it
+    ],
+)
+def test_a_definition_that_only_promises_read_may_be_another_one(
+    protocol: Protocol, change: str, says_the_same: bool
+) -> None:
+    (mutant,) = (mutant for mutant in definition_mutants(protocol) if mutant.name == change)
+    entailment = Entailment(protocol)
+    assert not entailment.shared_follows(mutant)
+    with defined_as(protocol, mutant) as changed:
+        assert entailment.claims_follow(mutant, changed) is says_the_same
 
 
 def test_a_claim_that_another_proof_needs_is_noticed() -> None:
