@@ -1,18 +1,19 @@
 """Implementations with one rule changed: the same mistakes as the specification's variants, to see that replays catch them.
 
-`FAULTY` has one for every variant, under its name: a mutant by its name in the mutation table, or cores where no mutant makes that
-mistake. `RESTRICTIVE` has some that do nothing wrong: they leave undone what is permitted, in all situations or in some.
+`FAULTY` has one for each variant, under its name: a mutant by its name in the mutation table, or cores where no mutant makes that
+mistake. `WITHOUT` says of the other variants why they have none. `RESTRICTIVE` has some that do nothing wrong: they leave undone
+what is permitted, in all situations or in some.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from conformance.replay.cores import Cores
-from impl.core import Effects, Send
-from impl.messages import Applied, Config, Granted, Outcome, Pod, Reason, Refused, Report, Request, Route
+from impl.core import Effects, Event, Send
+from impl.messages import Applied, Config, Granted, Hello, Outcome, Pod, Reason, Refused, Report, Request, Route
 from impl.on_demand.aca import Aca
 from impl.on_demand.dpm import Dpm
 from impl.on_demand.ncm import Ncm
@@ -135,6 +136,109 @@ class FailsAtOnce(Ncm):
         return self._end(pod, version, Outcome.FAILED)
 
 
+class SaysOtherVpcOfTheUnknown(Ncm):
+    def _refusal(self, message: Request) -> Reason | None:
+        reason = super()._refusal(message)
+        return Reason.OTHER_VPC if reason is Reason.UNKNOWN else reason
+
+
+class ExplainsToAnyTenant(Ncm):
+    def _refusal(self, message: Request) -> Reason | None:
+        reason = super()._refusal(message)
+        own = [pod for pod in self._at(message.host) if pod.vpc == message.source.vpc]
+        if reason is not Reason.NOT_YOUR_SOURCE or not own:
+            return reason
+        return super()._refusal(replace(message, source=own[0])) or Reason.GONE
+
+
+class RefusesEveryHost(Ncm):
+    def _refuse(self, asker: str, message: Request, reason: Reason, step: str = "on-demand.refuse") -> Effects:
+        effects = super()._refuse(asker, message, reason, step)
+        others = [host for host, epoch in self._greeted.items() if host != asker and epoch == message.epoch]
+        reasons = {other: self._refusal(replace(message, host=other)) for other in others}
+        sends = (
+            Send(f"inbox-{other}", Refused(other, message.epoch, message.request, why), other)
+            for other, why in reasons.items()
+            if why is not None
+        )
+        return replace(effects, sends=(*effects.sends, *sends))
+
+
+class AnswersWithoutGreeting(Ncm):
+    def greet(self, message: Hello | Request) -> Effects:
+        return Effects() if isinstance(message, Request) else super().greet(message)
+
+    def _is_of_this_epoch(self, message: Request) -> bool:
+        return self._greeted.get(message.host, 0) <= message.epoch
+
+
+class SaysSupersededOfTheFailed(Ncm):
+    def _end(self, pod: Pod, version: int, outcome: Outcome) -> Effects:
+        effects = super()._end(pod, version, outcome)
+        if outcome is not Outcome.FAILED or effects.record is None:
+            return effects
+        record = {**effects.record, "as": Outcome.SUPERSEDED.value}
+        self.apply(record)
+        report = Report(pod, version, Outcome.SUPERSEDED)
+        return Effects(record, tuple(replace(send, message=report) for send in effects.sends), effects.events)
+
+
+class LosesAHeldPacket(Aca):
+    def time_out(self, request: int) -> Effects:
+        super().time_out(request)
+        return Effects()
+
+
+class HoldsAgainAfterAPause(Aca):
+    def __init__(self, host: str) -> None:
+        super().__init__(host)
+        self._refused: dict[tuple[Pod, Pod], int] = {}
+
+    def _give_up(self, message: Refused) -> Effects:
+        if message.request in self._waiting:
+            self._refused[self._waiting[message.request]] = message.request
+        return super()._give_up(message)
+
+    def resume(self, source: Pod, destination: Pod) -> Effects:
+        effects = super().resume(source, destination)
+        self._waiting[self._refused[source, destination]] = (source, destination)
+        return effects
+
+
+class ReleasesAndDrops(Aca):
+    def _accept(self, message: Granted) -> Effects:
+        effects = super()._accept(message)
+        released = [event for event in effects.events if event.name == "release"]
+        dropped = (Event("give up", {**event.fields, "reason": "it is sent"}, event.step) for event in released)
+        return replace(effects, events=(*effects.events, *dropped))
+
+
+class AsksInItsOwnName(Aca):
+    def packet(self, request: int, source: Pod, destination: Pod) -> Effects:
+        if source != destination or self._is_local(source):
+            return super().packet(request, source, destination)
+        self._waiting[request] = (source, destination)
+        question = Request(self.host, self._epoch, request, source, destination)
+        return Effects(sends=(self._to_ncm(question),))
+
+
+class ForgetsWhatIsComplete(Dpm):
+    def apply(self, record: Mapping[str, Any]) -> None:
+        super().apply(record)
+        if "outcome" in record:
+            places = self._places[Pod(*record["outcome"])]
+            if record["version"] < len(places):
+                places[record["version"] - 1] = None
+
+
+class FillsInTheVersionBefore(Dpm):
+    def apply(self, record: Mapping[str, Any]) -> None:
+        super().apply(record)
+        places = self._places[Pod(*record["issue"])] if "issue" in record else []
+        if len(places) > 1:
+            places[-2] = places[-2] or places[-1]
+
+
 class ForgetsOnEvicting(Aca):
     def _forget_evicted(self, pod: Pod) -> None:
         del self._known[pod]
@@ -227,7 +331,43 @@ FAULTY: Final[Mapping[str, Cores | str]] = {
     "asks_for_another": "on_demand.aca.Aca.packet: drop a condition: if not self._is_local(source): → nothing",
     "takes_every_report_for_done": Cores(dpm=TakesEveryReportForDone),
     "remembers_over_a_restart": Cores(aca=RemembersOverARestart),
+    "answers_about_the_source": "on_demand.ncm.Ncm.answer: another field: message.destination → message.source",
+    "refuses_every_host": Cores(ncm=RefusesEveryHost),
+    "explains_to_any_tenant": Cores(ncm=ExplainsToAnyTenant),
+    "says_unknown_of_another_vpc": "on_demand.ncm.Ncm._refusal: another member: Reason.OTHER_VPC → Reason.UNKNOWN",
+    "says_other_vpc_of_the_unknown": Cores(ncm=SaysOtherVpcOfTheUnknown),
+    "answers_without_greeting": Cores(ncm=AnswersWithoutGreeting),
+    "loses_a_held_packet": Cores(aca=LosesAHeldPacket),
+    "holds_again_after_a_pause": Cores(aca=HoldsAgainAfterAPause),
+    "releases_and_drops": Cores(aca=ReleasesAndDrops),
+    "releases_without_a_route": (
+        "on_demand.aca.Aca._accept: drop a statement: self._installed[message.pod] = None → nothing"
+    ),
+    "delivers_for_another": "on_demand.aca.Aca.packet: drop a condition: if not self._is_local(source): → nothing",
+    "delivers_to_another_vpc": "on_demand.aca.Aca.packet: drop a disjunct: source.vpc != destination.vpc → nothing",
+    "asks_in_its_own_name": Cores(aca=AsksInItsOwnName),
+    "forgets_what_is_complete": Cores(dpm=ForgetsWhatIsComplete),
+    "fills_in_the_version_before": Cores(dpm=FillsInTheVersionBefore),
+    "issues_without_sending": "on_demand.dpm.Dpm._issue: drop a send: (self._config(pod, version),) → ()",
+    "ends_without_reporting": (
+        "on_demand.ncm.Ncm._end: drop a send: (Send('outcomes', Report(pod, version, outcome), str(pod)),) → ()"
+    ),
+    "waits_for_the_told_only": (
+        "on_demand.ncm.Ncm._concerned: drop an operand: "
+        "told | ({place} if place in self._greeted and place is not None else set()) → told"
+    ),
+    "says_superseded_of_the_failed": Cores(ncm=SaysSupersededOfTheFailed),
+    "restarts_in_silence": "on_demand.aca.Aca.start: drop a send: self.say_hello().sends → ()",
 }
+
+WITHOUT: Final[Mapping[str, str]] = {
+    "grants_a_host_that_has_left": "NCM does not listen to a host that has left, so its core does not come to answer",
+    "refuses_a_host_that_has_left": "NCM does not listen to a host that has left, so its core does not come to answer",
+    "greets_a_host_that_has_left": "NCM does not listen to a host that has left, so its core does not come to greet",
+    "times_out_what_is_not_held": "an agent does not know the pods of a packet that it does not hold",
+    "confirms_no_failed_version": "an agent does not know which versions have failed",
+}
+"""Variants without a faulty implementation, each with the reason."""
 
 RESTRICTIVE: Final[Mapping[str, Cores]] = {
     "never_evicts": Cores(aca=NeverEvicts),

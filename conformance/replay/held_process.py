@@ -18,7 +18,7 @@ from conformance.replay.duties import Duties
 from conformance.replay.judged_role import CoreFailed, JudgedRole, calling, exhausted, querying
 from conformance.replay.targets import Target
 from impl.broker import topics
-from impl.core import ADMINISTRATION, Effects, Send
+from impl.core import ADMINISTRATION, Effects, IllegalInput, Send
 from impl.errors import Unreachable
 from impl.messages import Administrative, Message
 from impl.outputs import (
@@ -139,10 +139,14 @@ class HeldProcess:
     # ------------------------------------------------------------------------------------------------- inputs
 
     def deliver(self, message: Message, crash: str = "", take: Callable[[Any], Effects] | None = None) -> Effects:
-        """Hands a message that has arrived to the process. `take`: how its core takes it, if not as usual."""
+        """Hands a message that has arrived to the process. `take`: how its core takes it, if not as usual.
+
+        Raises:
+            IllegalInput: it no longer listens to the message's topic.
+        """
         delivery = self._deliveries[message]
         if delivery.topic not in self.listening:
-            raise CoreFailed(f"{self.name} does not listen to {delivery.topic}")
+            raise IllegalInput(f"{self.name} does not listen to {delivery.topic}")
         self._judged.instead = take
         return self._run(self._runner.deliver(delivery), crash, delivery)
 

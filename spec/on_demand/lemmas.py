@@ -35,6 +35,7 @@ from spec.on_demand.vocabulary import (
     member,
     must,
     outcome,
+    paused,
     pending,
     recorded,
     refused,
@@ -142,9 +143,9 @@ def agents_are_ahead_of_their_greeting(host: Host, epoch: Epoch) -> Formula:
 
 
 @lemma
-def only_correct_agents_start(host: Host) -> Formula:
+def only_correct_agents_start(host: Host, pod: Pod) -> Formula:
     """The state has no entries for Byzantine agents: what they know or do between messages is not modeled."""
-    return implies(~correct(host), epoch(host) == NEVER)
+    return implies(~correct(host), (epoch(host) == NEVER) & (known(host, pod) == NO_VERSION))
 
 
 @lemma
@@ -228,14 +229,21 @@ def what_is_installed_is_known(host: Host, pod: Pod) -> Formula:
 
 @lemma
 def held_packets_have_a_request(host: Host, asked_by: Request, source: Pod, destination: Pod) -> Formula:
-    """Every held packet has a request of this epoch in flight and a used id, and stays in its VPC."""
+    """Every held packet has a request of this epoch in flight and a used id, goes to another pod, and stays in its VPC."""
     return implies(
         waiting(host, asked_by, source, destination),
         correct(host)
         & used(host, asked_by)
+        & (source != destination)
         & same_vpc(source, destination)
         & request(host, _epoch_of(host), asked_by, source, destination),
     )
+
+
+@lemma
+def pauses_follow_held_packets(host: Host, source: Pod, destination: Pod) -> Formula:
+    """Only correct agents pause, and only for packets that they held."""
+    return implies(paused(host, source, destination), correct(host) & (source != destination))
 
 
 @lemma

@@ -262,9 +262,8 @@ def answers_the_asker(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, ver
         refused.unspent(host, epoch, asked_by, why),
         exists(Pod, Pod, lambda source, destination: request(host, epoch, asked_by, source, destination)),
     )
-    about_it = (why == Reason.unknown) | (why == Reason.gone) | (why == Reason.other_vpc)
     to_its_own = implies(
-        refused.unspent(host, epoch, asked_by, why) & about_it,
+        refused.unspent(host, epoch, asked_by, why) & (why != Reason.not_your_source),
         exists(
             Pod,
             Pod,
@@ -288,13 +287,14 @@ def a_grant_is_outdated(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, v
 def grants_by_the_record(host: Host, epoch: Epoch, asked_by: Request, pod: Pod, version: Version) -> Formula:
     """When NCM grants a request, its record says that the source is at the asking host, and the version is the recorded one.
 
-    The request is of the epoch that NCM has met, and for a pod that has a place, in the source's VPC.
+    The request is of an epoch that NCM has met, and for a pod that has a place, in the source's VPC.
     """
 
     def asks(source: Pod) -> Formula:
         return request(host, epoch, asked_by, source, pod) & answerable(host, source, pod)
 
-    may = (epoch == greeted(host)) & (version == recorded(pod)) & exists(Pod, asks)
+    # A grant of an epoch before the one that NCM has met is spent at once, so none is sent now.
+    may = (epoch <= greeted(host)) & (version == recorded(pod)) & exists(Pod, asks)
     return implies(granted.begins(host, epoch, asked_by, pod, version), may)
 
 
@@ -309,7 +309,7 @@ def refuses_for_a_true_reason(host: Host, epoch: Epoch, asked_by: Request, why: 
         denied = ~answerable(host, source, destination) & (why == why_not(host, source, destination))
         return request(host, epoch, asked_by, source, destination) & denied
 
-    may = (epoch == greeted(host)) & exists(Pod, Pod, asks)
+    may = (epoch <= greeted(host)) & exists(Pod, Pod, asks)
     return implies(refused.begins(host, epoch, asked_by, why), may)
 
 
@@ -390,11 +390,12 @@ def a_change_is_done(pod: Pod, version: Version) -> Formula:
 
 @sometimes
 def a_confirmation_counts(pod: Pod, version: Version, host: Host) -> Formula:
-    """NCM learns that an agent knows the recorded version, and stops waiting for it."""
-    waited_for = pending(pod, version, host) & ~pending.after(pod, version, host)
-    heard = (version == recorded(pod)) & applied.unspent(host, greeted(host), pod, version)
+    """NCM stops waiting for a host, since it has confirmed the recorded version: it has neither restarted nor left, and the change
+    goes on.
+    """
+    heard = pending(pod, version, host) & ~pending.after(pod, version, host) & (version == recorded(pod))
     under_way = (change.after(pod, version) == Change.pending) & ~removed.after(host)
-    return waited_for & heard & under_way & (greeted.after(host) == greeted(host))
+    return heard & under_way & (greeted.after(host) <= greeted(host))
 
 
 @sometimes

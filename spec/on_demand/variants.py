@@ -345,7 +345,7 @@ def greets_without_sending(host: Host, epoch: Epoch) -> Step:
     return greet.but(without=[route])
 
 
-@variant(replaces=grant, breaks=[invents_nothing])
+@variant(replaces=grant, breaks=[invents_nothing, grants_by_the_record])
 def grants_the_next_version(
     host: Host, epoch: Epoch, asked_by: Request, source: Pod, destination: Pod, version: Version
 ) -> Step:

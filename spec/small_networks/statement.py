@@ -215,6 +215,12 @@ def neighbors_are_told(host: Host, pod: Pod) -> LeadsTo:
     return leads_to(there, told(host, pod) | ~there)
 
 
+@eventually(a_network_has_grown_large)
+def classes_are_recorded(vpc: Vpc, class_: Class) -> LeadsTo:
+    """NCM eventually stores every class that DPM gives a VPC, or a newer one."""
+    return leads_to(newest_class(vpc) == class_, class_ <= recorded_class(vpc))
+
+
 @weaker_lemma(the_told_asked_or_housed)
 def the_told_asked_or_housed_or_were_told_in_advance(host: Host, pod: Pod) -> Formula:
     """NCM tells a host of a pod if it asked for it, houses or housed it, or was told in advance, and only in its VPC."""
@@ -291,3 +297,9 @@ def an_older_class_overwrites_a_newer(vpc: Vpc, class_: Class) -> Step:
 def tells_nobody_in_advance(host: Host, pod: Pod) -> Step:
     """No host is told in advance: a small VPC is treated like a large one."""
     return tell_in_advance.but(without=[told, route])
+
+
+@variant(replaces=reclassify, breaks=[classes_are_recorded])
+def stores_the_first_class_only(vpc: Vpc, class_: Class) -> Step:
+    """A VPC stays as large or as small as it was first."""
+    return reclassify.but(when=[recorded_class(vpc) == Class.of(0)])
