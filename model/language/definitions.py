@@ -9,7 +9,7 @@ from typing import Any, Generic, ParamSpec, Self
 
 from model.language.declaration import Declaration, declared_by
 from model.language.terms import TRUE, E, Enumeration, Formula, Named, Node, Role, V, Value, Variable, both, evaluate
-from model.language.walk import Substitution, substitute
+from model.language.walk import Substitution, apart, free, substitute
 
 P = ParamSpec("P")
 
@@ -47,8 +47,32 @@ class Lifecycle(Definition[P, E]):
         return Move(self, nodes, tuple(s.node for s in source), tuple(t.node for t in to))
 
 
+class ForAll:
+    """What a step does for all values of some binders for which a condition holds."""
+
+    __slots__ = ()
+    binders: tuple[Variable, ...]
+    condition: Node
+
+    def nodes(self) -> tuple[Node, ...]:
+        """The terms that it is made of."""
+        raise NotImplementedError
+
+    def bound(self, names: Substitution, binders: tuple[Variable, ...], also: Formula | None = None) -> Self:
+        """The same with variables replaced, for all values of these binders, and only where this holds as well."""
+        raise NotImplementedError
+
+    def when(self, condition: Formula) -> Self:
+        """The same, only where this holds as well: a formula about the step's choices, so binders that are called like one of its
+        variables are renamed.
+        """
+        read = set[Variable]().union(*map(free, self.nodes()))
+        binders = apart(self.binders, free(condition.node) | (read - set(self.binders)))
+        return self.bound(dict(zip(self.binders, binders, strict=True)), binders, condition)
+
+
 @dataclass(frozen=True, slots=True)
-class Move:
+class Move(ForAll):
     """A lifecycle of these arguments may go from one of the source states to one of the target states."""
 
     lifecycle: Lifecycle[Any, Any]
@@ -62,14 +86,19 @@ class Move:
         """The terms that it is made of."""
         return (*self.arguments, *self.sources, *self.targets, self.condition)
 
-    def substituted(self, by: Substitution) -> Self:
-        """The same with variables replaced, before it has binders."""
-        arguments = tuple(substitute(node, by) for node in self.arguments)
-        return replace(self, arguments=arguments, condition=substitute(self.condition, by))
+    def bound(self, names: Substitution, binders: tuple[Variable, ...], also: Formula | None = None) -> Self:
+        arguments, sources, targets = (
+            tuple(substitute(node, names) for node in nodes) for nodes in (self.arguments, self.sources, self.targets)
+        )
+        condition = narrowed(substitute(self.condition, names), also)
+        return replace(
+            self, arguments=arguments, sources=sources, targets=targets, binders=binders, condition=condition
+        )
 
-    def when(self, condition: Formula) -> Self:
-        """Only where this holds."""
-        return replace(self, condition=both(Formula(self.condition), condition).node)
+
+def narrowed(condition: Node, also: Formula | None) -> Node:
+    """The condition, or both."""
+    return condition if also is None else both(Formula(condition), also).node
 
 
 def lifecycle(*, holder: Role) -> Callable[[Callable[P, E]], Lifecycle[P, E]]:

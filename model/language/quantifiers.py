@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any, Final, Literal, overload
 
 from model.language.terms import A, B, C, Formula, Quantified, Value, Variable
-from model.language.walk import free, fresh, substitute, too_large
+from model.language.walk import apart, free, substitute, too_large
 
 _NUMBERS: Final = count(1)
 
@@ -62,8 +62,4 @@ class Binders:
 
     def named(self, free: Iterable[Variable]) -> dict[Variable, Variable]:
         """The names of the variables, by numbers. `free`: the free variables of what was built."""
-        taken = set(free) - set(self._numbered)
-        found: dict[Variable, Variable] = {}
-        for numbered, name in zip(self._numbered, self._names, strict=True):
-            found[numbered] = fresh(name, taken | set(found.values()))
-        return found
+        return dict(zip(self._numbered, apart(self._names, set(free) - set(self._numbered)), strict=True))
