@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar, overload
 
 from model.language.definitions import ForAll, Move, narrowed
 from model.language.quantifiers import Binders
-from model.language.terms import TRUE, A, B, C, Formula, Node, Symbol, Variable
+from model.language.terms import TRUE, A, B, C, Formula, Node, Symbol, Variable, refuse_other
 from model.language.walk import Substitution, free, substitute
 
 T = TypeVar("T", bound="Change | Move")
@@ -45,9 +45,10 @@ def for_each(first: type[A], second: type[B], body: Callable[[A, B], T], /) -> T
 def for_each(first: type[A], second: type[B], third: type[C], body: Callable[[A, B, C], T], /) -> T: ...
 def for_each(*sorts_and_body: Any) -> Any:
     """The change or move for all values of these sorts at once; its parameters name the binders."""
-    *sorts, body = sorts_and_body
+    *sorts, body = sorts_and_body or (None,)
     binders = Binders(sorts, body)
     changed: Change | Move = body(*binders.values)
+    refuse_other([changed], (Change, Move), "for each of them there is a change or move")
     names = binders.named(set[Variable]().union(*map(free, changed.nodes())))
     missing = [name.name for binder, name in names.items() if binder not in changed.arguments]
     if missing:

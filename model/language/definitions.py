@@ -8,7 +8,23 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, ParamSpec, Self
 
 from model.language.declaration import Declaration, declared_by
-from model.language.terms import TRUE, E, Enumeration, Formula, Named, Node, Role, V, Value, Variable, both, evaluate
+from model.language.terms import (
+    TRUE,
+    E,
+    Enumeration,
+    Formula,
+    Named,
+    Node,
+    Role,
+    V,
+    Value,
+    Variable,
+    both,
+    evaluate,
+    node_of,
+    refuse_misfits,
+    refuse_other,
+)
 from model.language.walk import Substitution, apart, free, substitute
 
 P = ParamSpec("P")
@@ -20,9 +36,13 @@ class Definition(Declaration, Generic[P, V]):
     def __init__(self, declared: Callable[P, V]) -> None:
         self.doc = inspect.cleandoc(declared.__doc__ or "")
         self.parameters, self.value = evaluate(declared)
+        refuse_other([self.value], (Value,), f"what {declared.__name__} returns is a formula or a value of a sort")
         self._declared = declared
 
     def __call__(self, *arguments: P.args, **named: P.kwargs) -> V:
+        given: dict[Variable, object] = dict(zip(self.parameters, arguments, strict=False))
+        given |= {variable: named[variable.name] for variable in self.parameters if variable.name in named}
+        refuse_misfits(self._declared.__name__, given.values(), [variable.sort for variable in given])
         value = self._declared(*arguments, **named)
         nodes = tuple(argument.node for argument in arguments if isinstance(argument, Value))
         return type(value)(Named(self, nodes, value.node))
@@ -39,10 +59,15 @@ class Lifecycle(Definition[P, E]):
     def __init__(self, holder: Role, declared: Callable[P, E]) -> None:
         super().__init__(declared)
         self.holder = holder
+        refuse_other([self.value], (Enumeration,), f"the state of {declared.__name__} is a member of an enumeration")
         self.states: type[Enumeration] = type(self.value)
 
     def move(self, *arguments: P.args, source: Sequence[E], to: Sequence[E]) -> Move:  # type: ignore[valid-type] # keywords beside P
         """This thing may move from one of these states to one of those (or stay)."""
+        self(*arguments)  # type: ignore[call-arg] # keywords beside P; refuses arguments that are not its own
+        refuse_other(
+            [*source, *to], (self.states,), f"what {self._declared.__name__} moves between is a {self.states.title}"
+        )
         nodes = tuple(argument.node for argument in arguments if isinstance(argument, Value))
         return Move(self, nodes, tuple(s.node for s in source), tuple(t.node for t in to))
 
@@ -66,8 +91,9 @@ class ForAll:
         """The same, only where this holds as well: a formula about the step's choices, so binders that are called like one of its
         variables are renamed.
         """
+        about = free(node_of(condition, "the condition of when"))
         read = set[Variable]().union(*map(free, self.nodes()))
-        binders = apart(self.binders, free(condition.node) | (read - set(self.binders)))
+        binders = apart(self.binders, about | (read - set(self.binders)))
         return self.bound(dict(zip(self.binders, binders, strict=True)), binders, condition)
 
 

@@ -80,6 +80,17 @@ def huge(count: Count) -> Formula:
     '''It is huge.'''
     return count == Count.of(10**5000)
 """
+NUMBERED = """
+from model.language import function
+from model.language.terms import Number
+class Count(Number):
+    '''A count.'''
+many = function(Client, to=Count, doc="How many.", holder=CLIENT)
+@always()
+def numbered(client: Client) -> Formula:
+    '''It is a number.'''
+    return {claimed}
+"""
 TAKEN = """
 @definition
 def the_peer_is_told(journal: Journal) -> Formula:
@@ -194,6 +205,22 @@ SPECIFICATIONS: Mapping[str, tuple[Made, str]] = {
     "has a number of 5,000 digits in a formula": (
         more(HUGE),
         f"own.py, line {LAST + 5}: huge has a number above 1,000,000,000, and no number of a configuration is that large",
+    ),
+    "promises a number": (
+        more(NUMBERED.format(claimed="many(client)")),
+        f"own.py, line {LAST + 6}: what numbered returns is a formula, not a count",
+    ),
+    "promises a conjunction with a number": (
+        more(NUMBERED.format(claimed="holds(client) & many(client)")),
+        f"own.py, line {LAST + 9}: what & or both joins is a formula, not a count",
+    ),
+    "compares formulas": (
+        more(NUMBERED.format(claimed="holds(client) == holds(client)")),
+        f"own.py, line {LAST + 9}: formulas are not compared by == and !=: write same(a, b) or ~same(a, b)",
+    ),
+    "declares a promise without brackets": (
+        more(NUMBERED.format(claimed="holds(client)").replace("@always()", "@always")),
+        f"own.py, line {LAST + 6}: each witness, in brackets behind the decorator, is declared by @sometimes, …",
     ),
     # what kind of file it is
     "is in Latin-1": (text(LOCK.encode() + b"# \xe9\n"), "own.py: is not Python ('utf-8' codec …"),
