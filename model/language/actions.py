@@ -9,21 +9,8 @@ from dataclasses import dataclass, field
 from model.language.changes import Change
 from model.language.declaration import Declaration, declared_by
 from model.language.definitions import Move
-from model.language.terms import (
-    And,
-    Apply,
-    Formula,
-    Kind,
-    Node,
-    Role,
-    Symbol,
-    Variable,
-    a_value,
-    parameters_of,
-    refuse_other,
-    stated,
-    with_article,
-)
+from model.language.refusals import a_value, of_sort, refuse_other
+from model.language.terms import And, Apply, Formula, Kind, Node, Role, Symbol, Variable, parameters_of, stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +32,7 @@ class Step:
             entries: object = getattr(self, name)
             if not isinstance(entries, list | tuple):
                 raise TypeError(f"{name} is a list, not {a_value(entries)}; write {name}=[...]")
-            refuse_other(entries, (kind,), f"each entry of {name} is {with_article(kind.__name__.lower())}")
+            refuse_other(entries, (kind,), f"each entry of {name} is {of_sort(kind).lower()}")
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -8,7 +8,8 @@ from typing import Any, Self, TypeVar, overload
 
 from model.language.definitions import ForAll, Move, narrowed
 from model.language.quantifiers import Binders
-from model.language.terms import TRUE, A, B, C, Formula, Node, Symbol, Variable, refuse_other
+from model.language.refusals import refuse_other
+from model.language.terms import TRUE, A, B, C, Formula, Node, Symbol, Variable
 from model.language.walk import Substitution, free, substitute
 
 T = TypeVar("T", bound="Change | Move")

@@ -10,7 +10,8 @@ from typing import Literal
 
 from model.language.actions import Action, Step, action
 from model.language.declaration import Declaration, declared_by
-from model.language.terms import Formula, Node, Quantified, Variable, node_of, parameters_of, refuse_other, stated
+from model.language.refusals import refuse_other
+from model.language.terms import Formula, Node, Quantified, Variable, node_of, parameters_of, stated
 
 
 @dataclass(frozen=True, repr=False, eq=False)

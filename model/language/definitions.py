@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, ParamSpec, Self
 
 from model.language.declaration import Declaration, declared_by
+from model.language.refusals import refuse_misfits, refuse_other
 from model.language.terms import (
     TRUE,
     E,
@@ -22,8 +23,6 @@ from model.language.terms import (
     both,
     evaluate,
     node_of,
-    refuse_misfits,
-    refuse_other,
 )
 from model.language.walk import Substitution, apart, free, substitute
 

@@ -9,6 +9,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, TypeVarTuple, overload
 
 from model.language.changes import Change
 from model.language.declaration import declared_by
+from model.language.refusals import a_value, refuse_other
 from model.language.terms import (
     FALSE,
     TRUE,
@@ -20,10 +21,8 @@ from model.language.terms import (
     Role,
     Symbol,
     Value,
-    a_value,
     node_of,
     refuse_no_sort,
-    refuse_other,
     stated,
 )
 from model.language.walk import rebuilt

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, NoReturn, Protocol, Self, TypeVar, get_type_hints
 
 from model.language.declaration import Declaration
+from model.language.refusals import a_value, of_sort, refuse_misfits, refuse_other
 
 # --------------------------------------------------------------------------------------------------------- nodes
 
@@ -214,16 +215,6 @@ class Value:
         return f"{type(self).__name__}({self.node})"
 
 
-def a_value(of: object) -> str:
-    """What something is, in a sentence: `an epoch`."""
-    return with_article(type(of).title if isinstance(of, Value) else type(of).__name__)
-
-
-def with_article(title: str) -> str:
-    """`an epoch`."""
-    return f"an {title}" if title[0].lower() in "aeiou" else f"a {title}"
-
-
 def node_of(formula: object, what: str) -> Node:
     """The node of a formula. `what` it is, in a sentence.
 
@@ -236,26 +227,12 @@ def node_of(formula: object, what: str) -> Node:
     return formula.node
 
 
-def refuse_other(given: Iterable[object], kinds: tuple[type, ...], what: str) -> None:
-    """Raises a TypeError if something is none of these kinds. `what` each of them is, in a sentence."""
-    for value in given:
-        if not isinstance(value, kinds):
-            raise TypeError(f"{what}, not {a_value(value)}")
-
-
 def refuse_no_sort(given: Iterable[object], what: str) -> None:
     """Raises a TypeError if something is no sort. `what` each of them is, in a sentence."""
     for sort in given:
         if not is_sort(sort):
             shown = sort.__name__ if isinstance(sort, type) else a_value(sort)
             raise TypeError(f"{what} is a sort, a subclass of Individual, Number or Enumeration, and {shown} is none")
-
-
-def refuse_misfits(what: str, values: Iterable[object], sorts: Iterable[type[Value]]) -> None:
-    """Raises a TypeError if a value is not of its sort."""
-    for value, sort in zip(values, sorts, strict=False):
-        if type(value) is not sort:
-            raise TypeError(f"{what} takes {with_article(sort.title)}, not {a_value(value)}")
 
 
 class Formula(Value):
@@ -300,7 +277,7 @@ class Number(Value):
     def of(cls, value: int) -> Self:
         """The number itself; not negative."""
         if not _is_whole(value):
-            raise TypeError(f"{with_article(cls.title)} is made of an integer, not of {a_value(value)}")
+            raise TypeError(f"{of_sort(cls)} is made of an integer, not of {a_value(value)}")
         if value < 0:
             raise ValueError(f"a {cls.title} is never negative, and {value} is")
         return cls(Constant(value, cls))
@@ -427,7 +404,7 @@ class Symbol(Declaration):
             raise TypeError(f"{self} takes {len(self.arguments)} arguments, not {len(arguments)}")
         if after and self.kind in ("event", "constant"):
             raise TypeError(
-                f"{self} is {with_article(self.kind)}, which has no other value after the step; leave .after out"
+                f"{self} is {'an' if self.kind == 'event' else 'a'} {self.kind}, which has no other value after the step; leave .after out"
             )
         refuse_misfits(str(self), arguments, self.arguments)
         return Apply(self, tuple(value.node for value in arguments if isinstance(value, Value)), after)
