@@ -17,6 +17,7 @@ from model.language.bounds import Misread, misread
 from model.language.claims import Assumption, DeadlockWhen, Eventuality, Promise, Sometimes, Variant
 from model.language.declaration import Declaration, Misdeclared, Source, content
 from model.language.definitions import Definition, Lifecycle
+from model.language.meaning import meaningless
 from model.language.notation import notation
 from model.language.symbols import Message
 from model.language.terms import (
@@ -33,6 +34,7 @@ from model.language.terms import (
     Times,
     Value,
     Variable,
+    is_sort,
 )
 from model.language.walk import parts, too_large
 
@@ -106,6 +108,7 @@ class Protocol:
         _refuse_unusable(found, modules)
         _refuse_undeclared(found, modules)
         _refuse_arithmetic(found, modules)
+        _refuse_meaningless(found, modules)
 
         def some(kind: type[T0]) -> tuple[T0, ...]:
             return tuple(value for value in found.values() if isinstance(value, kind))
@@ -201,6 +204,13 @@ def _refuse_private(module: ModuleType, attribute: str, value: object) -> None:
         raise Misdeclared(sentence, declared_at(attribute, module))
 
 
+def _refuse_meaningless(found: Mapping[str, Declaration | type[Value]], modules: Sequence[ModuleType]) -> None:
+    """What engines would disagree about."""
+    for name, value in found.items():
+        for wrong in meaningless(value):
+            raise Misdeclared(f"{name}: {wrong}", declared_at(name, *modules))
+
+
 def _refuse_arithmetic(found: Mapping[str, Declaration | type[Value]], modules: Sequence[ModuleType]) -> None:
     """Nothing is read at a sum: below 0, or above the bound of its number, it would have no value."""
     for name, value in found.items():
@@ -235,6 +245,8 @@ def _refuse_unusable(found: Mapping[str, Declaration | type[Value]], modules: Se
         if isinstance(value, type):
             if issubclass(value, Enumeration) and not value.members:
                 wrong = "has no members, so nothing can have a value of it; declare one with Member"
+            elif not is_sort(value):
+                wrong = "is no sort; make it a subclass of Individual, Number or Enumeration, and of one of them only"
         elif large := next(filter(None, map(too_large, nodes_of(value))), ""):
             wrong = large
         elif any(_number(part) > NUMBER_MAX for node in nodes_of(value) for part in parts(node)):

@@ -403,9 +403,7 @@ class Symbol(Declaration):
         if len(arguments) != len(self.arguments):
             raise TypeError(f"{self} takes {len(self.arguments)} arguments, not {len(arguments)}")
         if after and self.kind in ("event", "constant"):
-            raise TypeError(
-                f"{self} is {'an' if self.kind == 'event' else 'a'} {self.kind}, which has no other value after the step; leave .after out"
-            )
+            raise TypeError(f"{self} is read without .after: the {self.kind} is no other one after the step")
         refuse_misfits(str(self), arguments, self.arguments)
         return Apply(self, tuple(value.node for value in arguments if isinstance(value, Value)), after)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model.language import Message, Symbol
-from model.language.symbols import Unspent
-from model.language.terms import Apply, Named, Node
+from model.language.symbols import Message, Unspent
+from model.language.terms import Apply, Named, Node, Symbol
 from model.language.walk import children, parts
 
 

@@ -6,8 +6,9 @@ bulk change is one of its arguments, this needs no quantifiers, and nobody write
 
 from __future__ import annotations
 
-from model.language import Action, Change, Symbol
-from model.language.terms import And, Apply, Choose, Compare, Formula, Named, Node, Not, Or, Variable
+from model.language.actions import Action
+from model.language.changes import Change
+from model.language.terms import And, Apply, Choose, Compare, Formula, Named, Node, Not, Or, Symbol, Variable
 from model.language.walk import parts, rebuilt, substitute
 
 

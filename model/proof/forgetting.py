@@ -11,7 +11,7 @@ from typing import Final
 
 from model import cache
 from model.language import Eventuality, Promise, Protocol, Sometimes
-from model.language.checks import meaningless
+from model.language.checks import without_meaning
 from model.language.terms import Node
 from model.language.transient import reads_sent
 
@@ -73,7 +73,7 @@ def _is_proved(protocol: Protocol) -> bool:
     # z3 takes a while to load, and is not needed for what is known.
     from model.proof.prove import Prover, questions_of
 
-    if any(meaningless(protocol)):
+    if any(without_meaning(protocol)):
         return False
     prover = Prover(protocol, steps_max=STEPS_MAX)
     return all(

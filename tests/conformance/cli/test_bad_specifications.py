@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.specification import FROM_A_FILE
 from impl.cli.exits import Exit
 from tests.conformance.cli.test_commands import Ended
 from tests.conformance.cli.test_own_protocol import FILES
@@ -80,6 +81,15 @@ def huge(count: Count) -> Formula:
     '''It is huge.'''
     return count == Count.of(10**5000)
 """
+SAYING = """
+from model.language import event
+said = event(Client, Client, doc="It is said.")
+@action(by=CLIENT)
+def says(client: Client) -> Step:
+    '''What is said is changed.'''
+    return Step(then=[said.add(client, client)])
+"""
+
 NUMBERED = """
 from model.language import function
 from model.language.terms import Number
@@ -245,6 +255,18 @@ def test_a_file_that_is_no_specification(made: Made, sentence: str, tmp_path: Pa
     made(tmp_path / "own.py")
     (tmp_path / "lock.toml").write_text(WORLD, encoding="utf-8")
     refused(run(tmp_path, "--spec", "own.py", "explore", "--config", "lock.toml"), sentence)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", FROM_A_FILE)
+def test_no_command_takes_a_declaration_without_a_meaning(command: str, tmp_path: Path) -> None:
+    """Only `prove` refused it, and the others did what they liked."""
+    (tmp_path / "own.py").write_text(LOCK + SAYING, encoding="utf-8")
+    (tmp_path / "lock.toml").write_text(WORLD, encoding="utf-8")
+    given = [] if command in ("prove", "show") else ["--config", "lock.toml"]
+    refused(
+        run(tmp_path, "--spec", "own.py", command, *given), f"own.py, line {LAST + 4}: says: changes the event said"
+    )
 
 
 @pytest.mark.slow

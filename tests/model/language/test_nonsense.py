@@ -307,11 +307,11 @@ NONSENSE: Final[Mapping[str, tuple[Callable[[], object], str]]] = {
     "a field that a message does not have": (lambda: note(t, more=t), "got an unexpected keyword argument 'more'"),  # type: ignore[call-arg] # under test
     "an event after the step": (
         lambda: said.after(t, t),
-        "said is an event, which has no other value after the step; leave .after out",
+        "said is read without .after: the event is no other one after the step",
     ),
     "a constant after the step": (
         lambda: fixed.after(t),
-        "fixed is a constant, which has no other value after the step; leave .after out",
+        "fixed is read without .after: the constant is no other one after the step",
     ),
     # numbers
     "half a number": (lambda: Count.of(1.5), "a count is made of an integer, not of a float"),  # type: ignore[arg-type] # under test
