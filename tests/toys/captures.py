@@ -1,8 +1,8 @@
-"""A toy protocol whose every claim is false: the names of variables once made each of them true."""
+"""A toy protocol whose every claim is false: the names of variables once made each of them true, or an engine fail."""
 
 from __future__ import annotations
 
-from model.language import Role, Step, action, definition, for_each, function, lemma, relation
+from model.language import Role, Step, action, definition, for_each, function, lemma, message, relation
 from model.language.quantifiers import exists, forall
 from model.language.terms import Formula, Individual, Number, implies
 
@@ -21,6 +21,12 @@ chosen = relation(Thing, doc="The thing is chosen.", holder=KEEPER)
 beside = relation(Thing, Thing, doc="The first thing is listed beside the second.", holder=KEEPER)
 near = relation(Thing, Thing, doc="The first thing is listed near the second.", holder=KEEPER)
 left = function(Thing, Thing, to=Count, doc="What is left for two things.", holder=KEEPER)
+
+
+@message(sender=KEEPER, receiver=KEEPER)
+def offer(x: Thing) -> Formula:
+    """The thing may be listed. Spent when it is."""
+    return beside(x, x)
 
 
 def undecided(me: Thing) -> Formula:
@@ -44,6 +50,12 @@ def take(x: Thing) -> Step:
 def list_beside(x: Thing, other: Thing) -> Step:
     """All things are listed beside a chosen one, if it is the other one."""
     return Step(when=[chosen(x)], then=[for_each(Thing, lambda other: beside.add(other, x)).when(other == x)])
+
+
+@action(by=KEEPER)
+def list_offered(x: Thing) -> Step:
+    """All things that were offered are listed beside themselves, spent or not."""
+    return Step(when=[~beside(x, x)], then=[for_each(Thing, lambda x: beside.add(x, x).when(offer(x)))])
 
 
 @action(by=KEEPER)

@@ -178,3 +178,9 @@ def test_two_binders_of_one_change_stay_apart_in_the_claim_about_numbers() -> No
     """While one was renamed to the other, the change was nowhere made."""
     claims = {claim.name: claim.verdict for claim in wellformed(replace(CAPTURES, promises=())).claims}
     assert claims["use: takes no number below 0"] == "violated"
+
+
+def test_a_binder_is_no_choice_of_the_step_where_messages_are_read() -> None:
+    """While they were one variable, the small model and the interpreter did not agree, and the proof ended in an error."""
+    claims = {claim.name: claim.verdict for claim in prove(replace(CAPTURES, promises=())).claims}
+    assert claims["list_offered: forgetting what is spent does not decide it"] == "violated"
