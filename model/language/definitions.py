@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, ParamSpec, Self
 
 from model.language.declaration import Declaration, declared_by
-from model.language.refusals import refuse_misfits, refuse_other
+from model.language.refusals import in_order, refuse_misfits, refuse_other
 from model.language.terms import (
     TRUE,
     E,
@@ -39,11 +39,10 @@ class Definition(Declaration, Generic[P, V]):
         self._declared = declared
 
     def __call__(self, *arguments: P.args, **named: P.kwargs) -> V:
-        given: dict[Variable, object] = dict(zip(self.parameters, arguments, strict=False))
-        given |= {variable: named[variable.name] for variable in self.parameters if variable.name in named}
-        refuse_misfits(self._declared.__name__, given.values(), [variable.sort for variable in given])
+        given = in_order(self._declared, arguments, named)
+        refuse_misfits(self._declared.__name__, given, [variable.sort for variable in self.parameters])
         value = self._declared(*arguments, **named)
-        nodes = tuple(argument.node for argument in arguments if isinstance(argument, Value))
+        nodes = tuple(argument.node for argument in given if isinstance(argument, Value))
         return type(value)(Named(self, nodes, value.node))
 
 

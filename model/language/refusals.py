@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import inspect
+from collections.abc import Callable, Iterable, Mapping
 
 
 def a_value(of: object) -> str:
@@ -29,3 +30,19 @@ def refuse_misfits(what: str, values: Iterable[object], sorts: Iterable[type]) -
     for value, sort in zip(values, sorts, strict=False):
         if type(value) is not sort:
             raise TypeError(f"{what} takes {of_sort(sort)}, not {a_value(value)}")
+
+
+def in_order(
+    declared: Callable[..., object], arguments: tuple[object, ...], named: Mapping[str, object]
+) -> tuple[object, ...]:
+    """The arguments of a declaring function in the order of its parameters.
+
+    Raises:
+        TypeError: it has other parameters.
+    """
+    try:
+        given = inspect.signature(declared).bind(*arguments, **named)
+    except TypeError as problem:
+        raise TypeError(f"{declared.__name__}: {problem}") from None
+    given.apply_defaults()
+    return given.args

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, ParamSpec, TypeVar, TypeVarTuple, overload
 
 from model.language.changes import Change
 from model.language.declaration import declared_by
-from model.language.refusals import a_value, refuse_other
+from model.language.refusals import a_value, in_order, refuse_other
 from model.language.terms import (
     FALSE,
     TRUE,
@@ -100,7 +99,7 @@ class Message(Symbol, Generic[P]):
         return Formula(self.apply(self._in_order(arguments, named)))
 
     def _in_order(self, arguments: tuple[object, ...], named: Mapping[str, object]) -> tuple[object, ...]:
-        return inspect.signature(self.declared).bind(*arguments, **named).args if named else arguments
+        return in_order(self.declared, arguments, named) if named else arguments
 
     def send(self, *arguments: P.args, **named: P.kwargs) -> Change:
         """Sends the message, which stays available from then on."""

@@ -128,6 +128,7 @@ def happens(thing: Thing) -> Formula:
 
 phase_: Any = phase
 act_: Any = act
+note_: Any = note
 chosen_: Any = is_chosen
 anything: Any = lambda thing: r(thing)  # noqa: E731 # the body of a quantifier is a lambda
 number: Any = lambda thing: many(thing)  # noqa: E731 # as above
@@ -296,6 +297,7 @@ NONSENSE: Final[Mapping[str, tuple[Callable[[], object], str]]] = {
     # arguments
     "an argument of a definition": (lambda: chosen_(n), "is_chosen takes a thing, not a count"),
     "an argument by name": (lambda: chosen_(thing=n), "is_chosen takes a thing, not a count"),
+    "an argument that is missing": (lambda: chosen_(), "is_chosen: missing a required argument: 'thing'"),
     "an argument of a lifecycle": (
         lambda: phase_.move(n, source=[], to=[]),
         "phase takes a thing, not a count",
@@ -304,7 +306,10 @@ NONSENSE: Final[Mapping[str, tuple[Callable[[], object], str]]] = {
         lambda: phase_.move(t, source=[Other.first], to=[]),
         "what phase moves between is a phase, not an other",
     ),
-    "a field that a message does not have": (lambda: note(t, more=t), "got an unexpected keyword argument 'more'"),  # type: ignore[call-arg] # under test
+    "a field that a message does not have": (
+        lambda: note_(t, more=t),
+        "note: got an unexpected keyword argument 'more'",
+    ),
     "an event after the step": (
         lambda: said.after(t, t),
         "said is read without .after: the event is no other one after the step",
@@ -337,6 +342,7 @@ def test_only_classes_of_values_are_sorts() -> None:
     assert not any(map(is_sort, (Individual, Number, Enumeration, Formula, Value, Both, int, t, None)))
 
 
-def test_a_message_may_be_given_by_the_names_of_its_fields() -> None:
+def test_arguments_may_be_given_by_name() -> None:
+    assert is_chosen(thing=t).node == is_chosen(t).node
     assert note(thing=t).node == note(t).node
     assert note.send(thing=t) == note.send(t)
