@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from model.proof.wellformed import wellformed
 from model.reference.configuration import Configuration
 from model.reference.interpreter import Interpreter
 from model.reference.state import Occurrence, initial_state
+from model.tla.judge import judge, missing
 from model.tla.module import module
 from tests.toys import captures, lonely
 
@@ -163,6 +165,14 @@ def test_a_false_claim_is_red_in_every_engine(protocol: Protocol, claim: Promise
     (proved,) = [proved for proved in prove(only(protocol, claim, lemma=True)).claims if proved.name == claim.name]
     assert proved.verdict == "violated"
     assert module(only(protocol, claim, lemma=False)).text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(missing()), reason=missing() or "TLC can be asked")
+@pytest.mark.parametrize("claim", CAPTURES.promises, ids=str)
+def test_a_false_claim_is_red_in_tlc(claim: Promise, tmp_path: Path) -> None:
+    promised = only(CAPTURES, claim, lemma=False)
+    assert judge(promised, THREE, tmp_path, promises=promised.promises).violated == claim.name
 
 
 def test_the_interpreter_finds_the_argument_not_to_be_captured() -> None:
