@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from model.language.changes import Change
 from model.language.declaration import Declaration, Misdeclared, Source, declared_by
 from model.language.definitions import Move
-from model.language.terms import And, Apply, Formula, Kind, Node, Role, Symbol, Variable, evaluate, parameters_of
+from model.language.refusals import a_value, of_sort, refuse_other
+from model.language.terms import And, Apply, Formula, Kind, Node, Role, Symbol, Variable, parameters_of, stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,14 @@ class Step:
     moves: Sequence[Move] = ()
     absent: Sequence[Node | Symbol] = ()
     """Parts that another action was to leave out, but does not have."""
+
+    def __post_init__(self) -> None:
+        kinds = {"takes": Formula, "when": Formula, "then": Change, "emits": Formula, "moves": Move}
+        for name, kind in kinds.items():
+            entries: object = getattr(self, name)
+            if not isinstance(entries, list | tuple):
+                raise TypeError(f"{name} is a list, not {a_value(entries)}; write {name}=[...]")
+            refuse_other(entries, (kind,), f"each entry of {name} is {of_sort(kind).lower()}")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -57,6 +66,7 @@ class Action(Declaration):
 
         `without`: parts of the guard, events, and symbols (every change of the symbol by the action is left out).
         """
+        refuse_other(without, (Formula, Symbol), "what is left out is a formula or a symbol")
         guard, parts = self.guard[len(self.takes) :], _parts(part for part in without if isinstance(part, Formula))
         untouched = [part for part in without if isinstance(part, Symbol)]
         absent: list[Node | Symbol] = [part for part in parts if part not in guard and part not in self.emits]
@@ -86,6 +96,7 @@ def action(*, by: Role, fair: bool = False) -> Callable[[Callable[..., Step]], A
     """
 
     def declare(declared: Callable[..., Step]) -> Action:
+        refuse_other([by], (Role,), "who acts is a role")
         parameters = parameters_of(declared)
         if fair and by.environment:
             code = declared.__code__
@@ -95,6 +106,7 @@ def action(*, by: Role, fair: bool = False) -> Callable[[Callable[..., Step]], A
             )
             raise Misdeclared(sentence, Source(code.co_filename, code.co_firstlineno))
         step: Step = declared(*(variable.sort(variable) for variable in parameters))
+        refuse_other([step], (Step,), f"what {declared.__name__} returns is a Step")
         if by.each is not None and (not parameters or parameters[0].sort is not by.each):
             raise TypeError(f"{declared.__name__}: the first parameter of an action of {by.doc!r} is a {by.each.title}")
         takes = tuple(_applied(formula, "message") for formula in step.takes)
@@ -129,9 +141,12 @@ class Alternatives(Declaration):
 def alternatives(*choices: Action) -> Callable[[Callable[..., Formula]], Alternatives]:
     """Declares alternatives; the body is the condition under which exactly one of them applies."""
 
+    refuse_other(
+        choices, (Action,), "each of the alternatives, which stand in brackets behind @alternatives, is an action"
+    )
+
     def declare(declared: Callable[..., Formula]) -> Alternatives:
-        parameters, given = evaluate(declared)
         doc = inspect.cleandoc(declared.__doc__ or "")
-        return declared_by(declared, Alternatives(parameters, given.node, choices, doc))
+        return declared_by(declared, Alternatives(*stated(declared), choices, doc))
 
     return declare

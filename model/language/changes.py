@@ -6,16 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar, overload
 
-from model.language.definitions import Move
+from model.language.definitions import ForAll, Move, narrowed
 from model.language.quantifiers import Binders
-from model.language.terms import TRUE, A, B, C, Formula, Node, Symbol, Variable, both
+from model.language.refusals import refuse_other
+from model.language.terms import TRUE, A, B, C, Formula, Node, Symbol, Variable
 from model.language.walk import Substitution, free, substitute
 
 T = TypeVar("T", bound="Change | Move")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Change(ForAll):
     """`symbol(arguments) := value` for all values of the binders for which `condition` holds (all read before the step).
 
     Every binder is itself one of the arguments.
@@ -31,16 +32,10 @@ class Change:
         """The terms that it is made of."""
         return (*self.arguments, self.value, self.condition)
 
-    def substituted(self, by: Substitution) -> Self:
-        """The same with variables replaced, before it has binders."""
-        arguments = tuple(substitute(node, by) for node in self.arguments)
-        return replace(
-            self, arguments=arguments, value=substitute(self.value, by), condition=substitute(self.condition, by)
-        )
-
-    def when(self, condition: Formula) -> Self:
-        """The same change, where the condition holds."""
-        return replace(self, condition=both(Formula(self.condition), condition).node)
+    def bound(self, names: Substitution, binders: tuple[Variable, ...], also: Formula | None = None) -> Self:
+        arguments = tuple(substitute(node, names) for node in self.arguments)
+        value, condition = substitute(self.value, names), narrowed(substitute(self.condition, names), also)
+        return replace(self, arguments=arguments, value=value, binders=binders, condition=condition)
 
 
 @overload
@@ -51,11 +46,12 @@ def for_each(first: type[A], second: type[B], body: Callable[[A, B], T], /) -> T
 def for_each(first: type[A], second: type[B], third: type[C], body: Callable[[A, B, C], T], /) -> T: ...
 def for_each(*sorts_and_body: Any) -> Any:
     """The change or move for all values of these sorts at once; its parameters name the binders."""
-    *sorts, body = sorts_and_body
+    *sorts, body = sorts_and_body or (None,)
     binders = Binders(sorts, body)
     changed: Change | Move = body(*binders.values)
+    refuse_other([changed], (Change, Move), "for each of them there is a change or move")
     names = binders.named(set[Variable]().union(*map(free, changed.nodes())))
     missing = [name.name for binder, name in names.items() if binder not in changed.arguments]
     if missing:
         raise TypeError(f"{', '.join(missing)} must be among the arguments of what is changed")
-    return replace(changed.substituted(names), binders=tuple(names.values()))
+    return changed.bound(names, (*names.values(), *changed.binders))

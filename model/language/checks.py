@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from model.language import Change, DeadlockWhen, Declaration, Eventuality, Promise, Protocol, Symbol
-from model.language.meaning import faults_of
+from model.language.meaning import meaningless
 from model.language.notation import notation
 from model.language.protocol import nodes_of
 from model.language.terms import FALSE, Constant
@@ -19,9 +19,9 @@ from model.language.transition import symbols
 def faults(protocol: Protocol) -> Iterator[str]:
     """One sentence for each fault, with the name of the declaration."""
     yield from _unexplained(protocol)
-    yield from meaningless(protocol)
+    yield from without_meaning(protocol)
     for variant in protocol.variants:
-        yield from faults_of(variant.action)
+        yield from (f"{variant.name}: {wrong}" for wrong in meaningless(variant))
     broken = {promise for variant in protocol.variants for promise in variant.breaks}
     promised: list[Promise | Eventuality] = [
         each_promise for each_promise in protocol.promises if not each_promise.lemma
@@ -37,12 +37,21 @@ def faults(protocol: Protocol) -> Iterator[str]:
             yield f"{claimed.name}: no variant breaks it"
 
 
-def meaningless(protocol: Protocol) -> Iterator[str]:
+def without_meaning(protocol: Protocol) -> Iterator[str]:
     """One sentence for each fault that leaves actions and claims without a meaning."""
-    ends = [protocol.deadlock_when] if protocol.deadlock_when else []
-    stated = (*protocol.actions, *protocol.messages, *protocol.promises, *protocol.eventualities, *ends)
-    for declared in stated:
-        yield from faults_of(declared)
+    declared: tuple[Declaration, ...] = (
+        *protocol.symbols,
+        *protocol.assumptions,
+        *protocol.definitions,
+        *protocol.actions,
+        *protocol.alternatives,
+        *protocol.promises,
+        *protocol.eventualities,
+        *protocol.sometimes,
+        *([protocol.deadlock_when] if protocol.deadlock_when else []),
+    )
+    for declaration in declared:
+        yield from (f"{declaration.name}: {wrong}" for wrong in meaningless(declaration))
 
 
 def idle_deviations(protocol: Protocol) -> Iterator[str]:

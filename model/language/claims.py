@@ -10,7 +10,8 @@ from typing import Literal
 
 from model.language.actions import Action, Step, action
 from model.language.declaration import Declaration, declared_by
-from model.language.terms import Formula, Node, Quantified, Variable, evaluate, parameters_of
+from model.language.refusals import refuse_other
+from model.language.terms import Formula, Node, Quantified, Variable, node_of, parameters_of, stated
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -70,6 +71,8 @@ class LeadsTo:
 
 def leads_to(premise: Formula, conclusion: Formula) -> LeadsTo:
     """Whenever the premise holds, the conclusion holds then or later, in every run in which fair actions are fair."""
+    node_of(premise, "the premise of leads_to")
+    node_of(conclusion, "the conclusion of leads_to")
     return LeadsTo(premise, conclusion)
 
 
@@ -88,9 +91,12 @@ class Eventuality(Declaration):
 def eventually(*witnesses: Sometimes) -> Callable[[Callable[..., LeadsTo]], Eventuality]:
     """Declares an eventuality; the witnesses show that it is not vacuous."""
 
+    _refuse_no_witness(witnesses)
+
     def declare(declared: Callable[..., LeadsTo]) -> Eventuality:
         parameters = parameters_of(declared)
         claimed: LeadsTo = declared(*(variable.sort(variable) for variable in parameters))
+        refuse_other([claimed], (LeadsTo,), f"what {declared.__name__} returns is leads_to(...)")
         doc = inspect.cleandoc(declared.__doc__ or "")
         made = Eventuality(parameters, claimed.premise.node, claimed.conclusion.node, witnesses, doc)
         return declared_by(declared, made)
@@ -100,14 +106,12 @@ def eventually(*witnesses: Sometimes) -> Callable[[Callable[..., LeadsTo]], Even
 
 def sometimes(declared: Callable[..., Formula]) -> Sometimes:
     """Declares a condition that must be reachable."""
-    parameters, formula = evaluate(declared)
-    return declared_by(declared, Sometimes(parameters, formula.node, inspect.cleandoc(declared.__doc__ or "")))
+    return declared_by(declared, Sometimes(*stated(declared), inspect.cleandoc(declared.__doc__ or "")))
 
 
 def deadlock_when(declared: Callable[..., Formula]) -> DeadlockWhen:
     """Declares where it is a deadlock that no role can act. Elsewhere a run may end."""
-    parameters, formula = evaluate(declared)
-    return declared_by(declared, DeadlockWhen(parameters, formula.node, inspect.cleandoc(declared.__doc__ or "")))
+    return declared_by(declared, DeadlockWhen(*stated(declared), inspect.cleandoc(declared.__doc__ or "")))
 
 
 def always(*witnesses: Sometimes, weakens: Promise | None = None) -> Callable[[Callable[..., Formula]], Promise]:
@@ -140,13 +144,17 @@ class Assumption(Declaration):
 
 def assumption(declared: Callable[..., Formula]) -> Assumption:
     """Declares an assumption about the constants."""
-    parameters, formula = evaluate(declared)
-    return declared_by(declared, Assumption(parameters, formula.node, inspect.cleandoc(declared.__doc__ or "")))
+    return declared_by(declared, Assumption(*stated(declared), inspect.cleandoc(declared.__doc__ or "")))
 
 
 def weaker_lemma(weakens: Promise) -> Callable[[Callable[..., Formula]], Promise]:
     """Declares a lemma that replaces a stronger one, which does not hold with what this protocol adds."""
     return _promise("always", True, (), weakens)
+
+
+def _refuse_no_witness(witnesses: Sequence[object]) -> None:
+    """Without brackets a decorator takes the function itself for a witness, and no claim is declared."""
+    refuse_other(witnesses, (Sometimes,), "each witness, in brackets behind the decorator, is declared by @sometimes")
 
 
 def _promise(
@@ -155,10 +163,14 @@ def _promise(
     witnesses: tuple[Sometimes, ...],
     weakens: Promise | None = None,
 ) -> Callable[[Callable[..., Formula]], Promise]:
+    _refuse_no_witness(witnesses)
+    refuse_other(
+        [] if weakens is None else [weakens], (Promise,), "what is weakened, in brackets, is a promise or lemma"
+    )
+
     def declare(declared: Callable[..., Formula]) -> Promise:
-        parameters, formula = evaluate(declared)
         doc = inspect.cleandoc(declared.__doc__ or "")
-        return declared_by(declared, Promise(kind, supporting, parameters, formula.node, witnesses, doc, weakens))
+        return declared_by(declared, Promise(kind, supporting, *stated(declared), witnesses, doc, weakens))
 
     return declare
 
@@ -187,6 +199,9 @@ def variant(
     *, replaces: Action, breaks: Sequence[Promise | Eventuality], kind: Deviation = Deviation.MUTANT
 ) -> Callable[[Callable[..., Step]], Variant]:
     """Declares a variant; its function states the changed action, usually as a difference (`Action.but`)."""
+
+    refuse_other([replaces], (Action,), "what a variant replaces is an action")
+    refuse_other(breaks, (Promise, Eventuality), "what a variant breaks is a promise or eventuality")
 
     def declare(declared: Callable[..., Step]) -> Variant:
         changed = action(by=replaces.role, fair=replaces.fair)(declared)

@@ -18,7 +18,7 @@ from model.language.bounds import Misread, misread
 from model.language.claims import Assumption, DeadlockWhen, Eventuality, Promise, Sometimes, Variant
 from model.language.declaration import Declaration, Misdeclared, Source, content, made_in
 from model.language.definitions import Definition, Lifecycle
-from model.language.meaning import faults_of
+from model.language.meaning import meaningless
 from model.language.notation import notation
 from model.language.symbols import Message
 from model.language.terms import (
@@ -35,6 +35,7 @@ from model.language.terms import (
     Times,
     Value,
     Variable,
+    is_sort,
 )
 from model.language.walk import parts, too_large
 
@@ -206,6 +207,13 @@ def _refuse_private(module: ModuleType, attribute: str, value: object) -> None:
         raise Misdeclared(sentence, declared_at(attribute, module))
 
 
+def _refuse_meaningless(found: Mapping[str, Declaration | type[Value]], modules: Sequence[ModuleType]) -> None:
+    """What engines would disagree about."""
+    for name, value in found.items():
+        for wrong in meaningless(value):
+            raise Misdeclared(f"{name}: {wrong}", declared_at(name, *modules))
+
+
 def _refuse_arithmetic(found: Mapping[str, Declaration | type[Value]], modules: Sequence[ModuleType]) -> None:
     """Nothing is read at a sum: below 0, or above the bound of its number, it would have no value."""
     for name, value in found.items():
@@ -274,13 +282,6 @@ def _declares(decorator: ast.expr, names: Mapping[str, object]) -> bool:
     return isinstance(found, FunctionType) and found.__module__.startswith(f"{__package__}.")
 
 
-def _refuse_meaningless(found: Mapping[str, Declaration | type[Value]], modules: Sequence[ModuleType]) -> None:
-    """What has no meaning, engines would read in different ways."""
-    for name, value in found.items():
-        for sentence in faults_of(value) if isinstance(value, Declaration) else ():
-            raise Misdeclared(sentence, declared_at(name, *modules))
-
-
 def _refuse_weakened(found: Mapping[str, Declaration | type[Value]], extends: Protocol | None) -> None:
     """A promise that another one weakens is not checked, so it has to be one of the protocol that this one contains."""
     for name, value in found.items():
@@ -301,6 +302,8 @@ def _refuse_unusable(found: Mapping[str, Declaration | type[Value]], modules: Se
         if isinstance(value, type):
             if issubclass(value, Enumeration) and not value.members:
                 wrong = "has no members, so nothing can have a value of it; declare one with Member"
+            elif not is_sort(value):
+                wrong = "is no sort; make it a subclass of Individual, Number or Enumeration, and of one of them only"
         elif large := next(filter(None, map(too_large, nodes_of(value))), ""):
             wrong = large
         elif any(_number(part) > NUMBER_MAX for node in nodes_of(value) for part in parts(node)):

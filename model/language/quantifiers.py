@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any, Final, Literal, overload
 
-from model.language.terms import A, B, C, Formula, Quantified, Value, Variable
-from model.language.walk import free, fresh, substitute, too_large
+from model.language.terms import A, B, C, Formula, Quantified, Value, Variable, node_of, refuse_no_sort
+from model.language.walk import apart, free, substitute, too_large
 
 _NUMBERS: Final = count(1)
 
@@ -36,9 +36,9 @@ def exists(*sorts_and_body: Any) -> Formula:
 
 
 def _quantified(quantifier: Literal["all", "some"], *sorts_and_body: Any) -> Formula:
-    *sorts, body = sorts_and_body
+    *sorts, body = sorts_and_body or (None,)
     binders = Binders(sorts, body)
-    node = body(*binders.values).node
+    node = node_of(body(*binders.values), "the body of a quantifier")
     if wrong := too_large(node):  # what follows would take too long
         raise TypeError(f"the body of a quantifier {wrong}")
     names = binders.named(free(node))
@@ -53,6 +53,9 @@ class Binders:
     """
 
     def __init__(self, sorts: Sequence[type[Value]], body: Callable[..., object]) -> None:
+        refuse_no_sort(sorts, "what a variable is bound to")
+        if not sorts or not callable(body):
+            raise TypeError("sorts are bound in a function behind them: write forall(Host, lambda host: ...)")
         names = list(inspect.signature(body).parameters)
         if len(names) != len(sorts):
             raise TypeError(f"{len(sorts)} sorts are bound, and the body has {len(names)} parameters")
@@ -62,8 +65,4 @@ class Binders:
 
     def named(self, free: Iterable[Variable]) -> dict[Variable, Variable]:
         """The names of the variables, by numbers. `free`: the free variables of what was built."""
-        taken = set(free) - set(self._numbered)
-        found: dict[Variable, Variable] = {}
-        for numbered, name in zip(self._numbered, self._names, strict=True):
-            found[numbered] = fresh(name, taken | set(found.values()))
-        return found
+        return dict(zip(self._numbered, apart(self._names, set(free) - set(self._numbered)), strict=True))

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, ParamSpec, TypeVar, TypeVarTuple, overload
 
 from model.language.changes import Change
 from model.language.declaration import declared_by
-from model.language.terms import FALSE, TRUE, Apply, Formula, Kind, Named, Node, Role, Symbol, Value, a_value, evaluate
+from model.language.refusals import a_value, in_order, refuse_other
+from model.language.terms import (
+    FALSE,
+    TRUE,
+    Apply,
+    Formula,
+    Kind,
+    Named,
+    Node,
+    Role,
+    Symbol,
+    Value,
+    node_of,
+    refuse_no_sort,
+    stated,
+)
 from model.language.walk import rebuilt
 
 P = ParamSpec("P")
@@ -40,7 +55,7 @@ class Relation(Symbol, Generic[*Ts]):
 
     def assign(self, *arguments: *Ts, to: Formula) -> Change:
         """Makes the tuple a member exactly if the formula holds before the step."""
-        return Change(self, self.apply(arguments).arguments, to.node)
+        return Change(self, self.apply(arguments).arguments, node_of(to, f"what is assigned to {self}"))
 
 
 class Function(Symbol, Generic[R, *Ts]):
@@ -66,7 +81,8 @@ class Message(Symbol, Generic[P]):
     """A message from one role to another. `spent` is a formula over `parameters`: the message is no longer needed."""
 
     def __init__(self, sender: Role, receiver: Role, lasting: bool, declared: Callable[P, Formula]) -> None:
-        self.parameters, spent = evaluate(declared)
+        refuse_other([sender, receiver], (Role,), "a sender or receiver is a role")
+        self.parameters, self.spent = stated(declared)
         super().__init__(
             "message",
             tuple(variable.sort for variable in self.parameters),
@@ -77,21 +93,23 @@ class Message(Symbol, Generic[P]):
         self.sender = sender
         self.receiver = receiver
         self.lasting = lasting
-        self.spent: Node = spent.node
         self.declared = declared
 
     def __call__(self, *arguments: P.args, **named: P.kwargs) -> Formula:
-        return Formula(self.apply(arguments))
+        return Formula(self.apply(self._in_order(arguments, named)))
+
+    def _in_order(self, arguments: tuple[object, ...], named: Mapping[str, object]) -> tuple[object, ...]:
+        return in_order(self.declared, arguments, named) if named else arguments
 
     def send(self, *arguments: P.args, **named: P.kwargs) -> Change:
         """Sends the message, which stays available from then on."""
-        return Change(self, self.apply(arguments).arguments, TRUE.node)
+        return Change(self, self.apply(self._in_order(arguments, named)).arguments, TRUE.node)
 
     def unspent(self, *arguments: P.args, **named: P.kwargs) -> Formula:
         """It was sent and is not spent. Promises read messages only in this form, so discarding spent messages cannot change a
         verdict.
         """
-        sent = self.apply(arguments)
+        sent = self.apply(self._in_order(arguments, named))
         body = Formula(sent) & ~self.declared(*arguments, **named)
         return Formula(Named(Unspent(self), sent.arguments, body.node))
 
@@ -99,7 +117,7 @@ class Message(Symbol, Generic[P]):
         """It is unspent after the step and was not before, so the step sends it; for two-state promises."""
         unspent = self.unspent(*arguments, **named)
         body = Formula(rebuilt(unspent.node, _after)) & ~unspent
-        return Formula(Named(Begins(self), self.apply(arguments).arguments, body.node))
+        return Formula(Named(Begins(self), self.apply(self._in_order(arguments, named)).arguments, body.node))
 
 
 @dataclass(frozen=True)
@@ -155,6 +173,7 @@ def relation(
 ) -> Relation[X1, X2, X3, X4]: ...
 def relation(*arguments: type[Value], doc: str, holder: Role | None = None, kind: Kind = "state") -> Relation[*Any]:
     """Declares a relation of these sorts."""
+    _refuse_no_kind(kind)
     return Relation(kind, arguments, Formula, doc, holder)
 
 
@@ -181,7 +200,14 @@ def function(
     *arguments: type[Value], to: type[R], doc: str, holder: Role | None = None, kind: Kind = "state"
 ) -> Function[R, *Any]:
     """Declares a function of these sorts."""
+    _refuse_no_kind(kind)
+    refuse_no_sort([to], "the value of a function")
     return Function(kind, arguments, to, doc, holder)
+
+
+def _refuse_no_kind(kind: Kind) -> None:
+    if kind not in ("state", "constant", "history"):
+        raise TypeError(f"the kind of a relation or function is state, constant or history, not {kind!r}")
 
 
 def message(*, sender: Role, receiver: Role, lasting: bool = False) -> Callable[[Callable[P, Formula]], Message[P]]:

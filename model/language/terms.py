@@ -17,11 +17,12 @@ Comparing values (`==`, `<`, ...) makes a formula. A formula has no truth value 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NoReturn, Protocol, Self, TypeVar, get_type_hints
 
 from model.language.declaration import Declaration
+from model.language.refusals import a_value, of_sort, refuse_misfits, refuse_other
 
 # --------------------------------------------------------------------------------------------------------- nodes
 
@@ -202,9 +203,9 @@ class Value:
 
     __hash__ = None  # type: ignore[assignment] # equality is a formula, so values are no dictionary keys
 
-    def _same_sort(self, other: object) -> Node:
+    def _same_sort(self, other: object, doing: str = "is compared with") -> Node:
         if type(other) is not type(self):
-            raise TypeError(f"{a_value(self)} is compared with {a_value(other)}")
+            raise TypeError(f"{a_value(self)} {doing} {a_value(other)}")
         return other.node
 
     def __bool__(self) -> NoReturn:
@@ -214,10 +215,24 @@ class Value:
         return f"{type(self).__name__}({self.node})"
 
 
-def a_value(of: object) -> str:
-    """What something is, in a sentence: `an epoch`."""
-    title = type(of).title if isinstance(of, Value) else type(of).__name__
-    return f"an {title}" if title[0] in "aeiou" else f"a {title}"
+def node_of(formula: object, what: str) -> Node:
+    """The node of a formula. `what` it is, in a sentence.
+
+    Raises:
+        TypeError: something else was given.
+    """
+    if type(formula) is not Formula:
+        remedy = "; write TRUE or FALSE" if isinstance(formula, bool) else ""
+        raise TypeError(f"{what} is a formula, not {a_value(formula)}{remedy}")
+    return formula.node
+
+
+def refuse_no_sort(given: Iterable[object], what: str) -> None:
+    """Raises a TypeError if something is no sort. `what` each of them is, in a sentence."""
+    for sort in given:
+        if not is_sort(sort):
+            shown = sort.__name__ if isinstance(sort, type) else a_value(sort)
+            raise TypeError(f"{what} is a sort, a subclass of Individual, Number or Enumeration, and {shown} is none")
 
 
 class Formula(Value):
@@ -225,11 +240,23 @@ class Formula(Value):
 
     __slots__ = ()
 
+    def __eq__(self, other: object) -> NoReturn:
+        raise TypeError("formulas are not compared by == and !=: write same(a, b) or ~same(a, b)")
+
+    __ne__ = __eq__
+    __hash__ = None
+
     def __and__(self, other: Formula) -> Formula:
         return both(self, other)
 
     def __or__(self, other: Formula) -> Formula:
         return either(self, other)
+
+    def __rand__(self, other: object) -> NoReturn:
+        raise TypeError(f"what & joins is a formula, not {a_value(other)}")
+
+    def __ror__(self, other: object) -> NoReturn:
+        raise TypeError(f"what | joins is a formula, not {a_value(other)}")
 
     def __invert__(self) -> Formula:
         return Formula(Not(self.node))
@@ -249,17 +276,21 @@ class Number(Value):
     @classmethod
     def of(cls, value: int) -> Self:
         """The number itself; not negative."""
+        if not _is_whole(value):
+            raise TypeError(f"{of_sort(cls)} is made of an integer, not of {a_value(value)}")
         if value < 0:
             raise ValueError(f"a {cls.title} is never negative, and {value} is")
         return cls(Constant(value, cls))
 
     def __add__(self, amount: int | Self) -> Self:
-        if isinstance(amount, int):
+        if isinstance(amount, int) and _is_whole(amount):
             return type(self)(Plus(self.node, amount))
-        return type(self)(Sum(self.node, self._same_sort(amount)))
+        return type(self)(Sum(self.node, self._same_sort(amount, "is added to")))
 
     def __rmul__(self, factor: int) -> Self:
         """So many times the number; proofs stay within linear arithmetic, so a factor is fixed and not negative."""
+        if not _is_whole(factor):
+            raise TypeError(f"{a_value(self)} is multiplied by an integer, not by {a_value(factor)}")
         if factor < 0:
             raise ValueError(f"a {self.title} is never negative, and {factor} times one may be")
         return type(self)(Times(self.node, factor))
@@ -275,6 +306,10 @@ class Number(Value):
 
     def __ge__(self, other: Self) -> Formula:
         return Formula(Compare("<=", self._same_sort(other), self.node))
+
+
+def _is_whole(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool)
 
 
 E = TypeVar("E", bound="Enumeration")
@@ -313,6 +348,12 @@ class Enumeration(Value):
         return [member.name for member in cls.members]
 
 
+def is_sort(value: object) -> bool:
+    """Whether something is a class of members, of numbers or of an enumeration."""
+    bases = (Individual, Number, Enumeration)
+    return isinstance(value, type) and value not in bases and sum(issubclass(value, base) for base in bases) == 1
+
+
 # ------------------------------------------------------------------------------------------------------ symbols
 
 Kind = Literal["state", "constant", "history", "message", "event"]
@@ -325,6 +366,8 @@ class Role(Declaration):
     """
 
     def __init__(self, doc: str, *, each: type[Individual] | None = None, environment: bool = False) -> None:
+        if each is not None and not (is_sort(each) and issubclass(each, Individual)):
+            raise TypeError(f"a role has one actor for each member of a subclass of Individual, and {each!r} is none")
         self.doc = doc
         self.each = each
         self.environment = environment
@@ -346,6 +389,8 @@ class Symbol(Declaration):
         holder: Role | None = None,
         fields: tuple[str, ...] = (),
     ) -> None:
+        refuse_no_sort(arguments, "each argument of a symbol")
+        refuse_other([holder] if holder is not None else [], (Role,), "a holder is a role")
         self.kind: Kind = kind
         self.arguments = arguments
         self.result = result
@@ -360,9 +405,9 @@ class Symbol(Declaration):
         """The node of this symbol and these values, checked against the declared sorts."""
         if len(arguments) != len(self.arguments):
             raise TypeError(f"{self} takes {len(self.arguments)} arguments, not {len(arguments)}")
-        for value, sort in zip(arguments, self.arguments, strict=True):
-            if type(value) is not sort:
-                raise TypeError(f"{self} takes a {sort.title}, not {a_value(value)}")
+        if after and self.kind in ("event", "constant"):
+            raise TypeError(f"{self} is read without .after: the {self.kind} is no other one after the step")
+        refuse_misfits(str(self), arguments, self.arguments)
         return Apply(self, tuple(value.node for value in arguments if isinstance(value, Value)), after)
 
 
@@ -379,24 +424,25 @@ FALSE = Formula(Truth(False))
 
 def both(*formulas: Formula) -> Formula:
     """All of these."""
-    return Formula(And(tuple(_flat(And, formulas))))
+    return Formula(And(tuple(_flat(And, formulas, "what & or both joins"))))
 
 
 def either(*formulas: Formula) -> Formula:
     """At least one of these."""
-    return Formula(Or(tuple(_flat(Or, formulas))))
+    return Formula(Or(tuple(_flat(Or, formulas, "what | or either joins"))))
 
 
-def _flat(kind: type[And | Or], formulas: Sequence[Formula]) -> list[Node]:
+def _flat(kind: type[And | Or], formulas: Sequence[Formula], what: str) -> list[Node]:
     nodes: list[Node] = []
-    for formula in formulas:
-        nodes.extend(formula.node.operands if isinstance(formula.node, kind) else [formula.node])
+    for node in (node_of(formula, what) for formula in formulas):
+        nodes.extend(node.operands if isinstance(node, kind) else [node])
     return nodes
 
 
 def implies(premise: Formula, conclusion: Formula) -> Formula:
     """If the premise holds, so does the conclusion."""
-    return Formula(Implies(premise.node, conclusion.node))
+    sides = node_of(premise, "the premise of implies"), node_of(conclusion, "the conclusion of implies")
+    return Formula(Implies(*sides))
 
 
 def same(left: Formula, right: Formula) -> Formula:
@@ -406,15 +452,22 @@ def same(left: Formula, right: Formula) -> Formula:
 
 def choose(condition: Formula, chosen: V, otherwise: V) -> V:
     """The first value if the condition holds, else the second."""
-    if type(chosen) is not type(otherwise):
+    decided = node_of(condition, "the condition of choose")
+    if type(chosen) is not type(otherwise) or not isinstance(chosen, Value):
         raise TypeError(f"a choice between {a_value(chosen)} and {a_value(otherwise)}")
-    return type(chosen)(Choose(condition.node, chosen.node, otherwise.node))
+    return type(chosen)(Choose(decided, chosen.node, otherwise.node))
 
 
 def parameters_of(declared: Callable[..., object]) -> tuple[Variable, ...]:
     """The parameters of a declaring function, as variables."""
     hints = get_type_hints(declared)
     names = list(inspect.signature(declared).parameters)
+    for name in names:
+        if name not in hints:
+            raise TypeError(
+                f"{declared.__name__}: the parameter {name} has no sort; write {name}: and the name of the sort"
+            )
+        refuse_no_sort([hints[name]], f"{declared.__name__}: the parameter {name}")
     return tuple(Variable(name, hints[name]) for name in names)
 
 
@@ -422,3 +475,9 @@ def evaluate(declared: Callable[..., V]) -> tuple[tuple[Variable, ...], V]:
     """The parameters of a declaring function as variables, and its value on them."""
     parameters = parameters_of(declared)
     return parameters, declared(*(variable.sort(variable) for variable in parameters))
+
+
+def stated(declared: Callable[..., Formula]) -> tuple[tuple[Variable, ...], Node]:
+    """The parameters of a declaring function as variables, and the formula that it returns for them."""
+    parameters, formula = evaluate(declared)
+    return parameters, node_of(formula, f"what {declared.__name__} returns")

@@ -6,9 +6,10 @@ bulk change is one of its arguments, this needs no quantifiers, and nobody write
 
 from __future__ import annotations
 
-from model.language import Action, Change, Symbol
-from model.language.terms import And, Apply, Choose, Compare, Formula, Named, Node, Not, Or, Quantified, Variable
-from model.language.walk import fresh, parts, rebuilt, substitute, unfolded
+from model.language.actions import Action
+from model.language.changes import Change
+from model.language.terms import And, Apply, Choose, Compare, Formula, Named, Node, Not, Or, Symbol, Variable
+from model.language.walk import parts, rebuilt, substitute
 
 
 def after(action: Action, node: Node, *, everything: bool) -> Node:
@@ -29,19 +30,7 @@ def after(action: Action, node: Node, *, everything: bool) -> Node:
         return _read(action, node) if everything or node.after else node
 
     # The parameters of the action are one step's choices; variables bound in the node must not be taken for them.
-    return rebuilt(_apart(node, set(action.parameters)), change)
-
-
-def _apart(node: Node, taken: set[Variable]) -> Node:
-    """The node with every bound variable under a name that is not taken."""
-
-    def rename(node: Node) -> Node:
-        if not isinstance(node, Quantified) or not taken & set(node.variables):
-            return node
-        names = {variable: fresh(variable, taken) for variable in node.variables}
-        return Quantified(node.quantifier, tuple(names.values()), substitute(node.body, names))
-
-    return rebuilt(unfolded(node), rename)
+    return rebuilt(substitute(node, {}, set(action.parameters)), change)
 
 
 def _read(action: Action, read: Apply) -> Node:

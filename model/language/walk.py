@@ -6,7 +6,7 @@ here and nowhere else. (What gives a node its meaning, an evaluation or a transl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Final
 
 from model.language.terms import (
@@ -115,31 +115,38 @@ def rebuilt(node: Node, change: Callable[[Node], Node]) -> Node:
 
 
 def free(node: Node) -> set[Variable]:
-    """The variables that no quantifier in the node binds."""
+    """The variables that no quantifier in the node binds; of a definition also those of arguments that it does not read."""
     if isinstance(node, Variable):
         return {node}
-    found = set[Variable]().union(*map(free, children(node)))
+    beside = node.arguments if isinstance(node, Named) else ()
+    found = set[Variable]().union(*map(free, children(node)), *map(free, beside))
     return found - set(node.variables) if isinstance(node, Quantified) else found
 
 
-def substitute(node: Node, by: Substitution) -> Node:
-    """The node with variables replaced; bound variables are renamed where they would capture a free one."""
+def substitute(node: Node, by: Substitution, taken: Set[Variable] = frozenset()) -> Node:
+    """The node with variables replaced. A bound variable is renamed where it would capture a free one, or its name is taken."""
     if isinstance(node, Variable):
         return by.get(node, node)
     if isinstance(node, Quantified):
         inside = free(node.body) - set(node.variables)
         inner = {variable: value for variable, value in by.items() if variable in inside}
-        captured = set[Variable]().union(*map(free, inner.values()))
-        taken = {variable.name for variable in captured}
-        renamed = {
-            variable: fresh(variable, captured | inside) for variable in node.variables if variable.name in taken
-        }
-        names = tuple(renamed.get(variable, variable) for variable in node.variables)
-        return Quantified(node.quantifier, names, substitute(node.body, {**inner, **renamed}))
-    made = with_children(node, [substitute(child, by) for child in children(node)])
+        names = apart(node.variables, inside.union(taken, *map(free, inner.values())))
+        inner.update(zip(node.variables, names, strict=True))
+        return Quantified(node.quantifier, names, substitute(node.body, inner, taken))
+    made = with_children(node, [substitute(child, by, taken) for child in children(node)])
     if isinstance(made, Named):
-        return Named(made.definition, tuple(substitute(argument, by) for argument in made.arguments), made.body)
+        return Named(made.definition, tuple(substitute(argument, by, taken) for argument in made.arguments), made.body)
     return made
+
+
+def apart(variables: Iterable[Variable], taken: Iterable[Variable]) -> tuple[Variable, ...]:
+    """The variables under names that are not taken, each another one."""
+    avoided = set(taken)
+    found: list[Variable] = []
+    for variable in variables:
+        found.append(fresh(variable, avoided))
+        avoided.add(found[-1])
+    return tuple(found)
 
 
 def fresh(variable: Variable, taken: set[Variable]) -> Variable:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from model.language import Action, Protocol, Symbol
-from model.language.meaning import faults_of
+from model.language.meaning import meaningless
 from model.language.terms import And, Apply, Compare, Formula, Implies, Node, Not, Truth, Variable
 from model.language.transition import after
 from model.mutation.rules import Mutant, mutated
@@ -88,7 +88,7 @@ class MutantProver:
 
     def ask(self, mutant: Mutant) -> Proved:
         """All claims about the mutated action; and whether it is equivalent, if it breaks none."""
-        if list(faults_of(mutant.action)):  # such a text has no meaning, so there is nothing to prove
+        if any(meaningless(mutant.action)):  # such a text has no meaning, so there is nothing to prove
             return Proved(((TEXT.kind, TEXT.name),), ())
         prover = self._prover.anew()
         verdicts: dict[tuple[str, str], Verdict] = {}

@@ -12,7 +12,7 @@ from typing import Final
 
 from model import cache
 from model.language import Eventuality, Promise, Protocol, Sometimes
-from model.language.checks import meaningless
+from model.language.checks import without_meaning
 from model.language.terms import Node
 from model.language.transient import reads_sent
 
@@ -75,7 +75,7 @@ def _is_proved(protocol: Protocol) -> bool:
     from model.proof.prove import Prover, questions_of
     from model.proof.symbolic import context_apart
 
-    if any(meaningless(protocol)):
+    if any(without_meaning(protocol)):
         return False
     with context_apart():
         prover = Prover(protocol, steps_max=STEPS_MAX)

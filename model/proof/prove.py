@@ -28,7 +28,7 @@ from model.language.checks import faults
 from model.language.terms import And, Apply, Compare, Formula, Implies, Node, Not, Truth, Variable
 from model.language.transient import is_transient, reads_sent
 from model.language.transition import after, changed, symbols
-from model.language.walk import rebuilt, substitute, unfolded
+from model.language.walk import apart, rebuilt, substitute, unfolded
 from model.proof.finite_models import Small, find_small
 from model.proof.symbolic import Translator, conjuncts
 
@@ -212,7 +212,9 @@ def _about_reading(action: Action) -> Iterator[Question]:
             yield Question(claim, None, _same(node), action.parameters)  # also where the action is not enabled
     conditions: list[tuple[Node, tuple[Variable, ...]]] = []
     values: list[tuple[Node, tuple[Variable, ...]]] = [(node, ()) for emit in action.emits for node in emit.arguments]
-    for change in action.changes:
+    for stated in action.changes:
+        binders = apart(stated.binders, action.parameters)  # the step's choices are other variables of the question
+        change = stated.bound(dict(zip(stated.binders, binders, strict=True)), binders)
         conditions.append((change.condition, change.binders))
         values += [(node, change.binders) for node in change.arguments]
         (conditions if change.symbol.result is Formula else values).append((change.value, change.binders))

@@ -16,7 +16,7 @@ from model.language.checks import idle_deviations
 from model.language.notation import notation
 from model.language.terms import And, Compare, Constant, Implies, Node, Not, Or, Quantified, Variable
 from model.language.transition import after, changed, symbols
-from model.language.walk import fresh, substitute, unfolded
+from model.language.walk import apart, substitute, unfolded
 from model.proof.prove import Claim, Proof, Prover, text_claim
 
 
@@ -93,7 +93,7 @@ def numbers_claim(prover: Prover, action: Action, falling: Sequence[Written]) ->
     """Whether the guard keeps these numbers, which the action writes, at 0 or above: otherwise every bounded model cuts a step."""
     claim, started = Claim(f"{action.name}: takes no number below 0", "numbers"), time.perf_counter()
     for term in falling:
-        names = {binder: fresh(binder, {*action.parameters, *term.binders}) for binder in term.binders}
+        names = dict(zip(term.binders, apart(term.binders, action.parameters), strict=True))
         condition, node = substitute(term.condition, names), substitute(term.node, names)
         goal = Implies(And((*action.guard, condition)), Compare("<=", Constant(0, term.sort), node))
         _note(claim, prover, goal, (*action.parameters, *names.values()), (), f"{notation(term.node)} may be below 0")

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from model.language import Definition, Protocol, Symbol
+from model.language import Protocol, Symbol
 from model.language.terms import (
     And,
     Apply,
@@ -149,7 +149,7 @@ class Scope:
             case Truth(value):
                 return ("TRUE" if value else "FALSE"), _ATOM
             case Named(definition, arguments, body):
-                if not self._is_operator(definition, arguments):
+                if definition not in self.vocabulary.operators:
                     return self._flat(body)
                 return self.call(self.vocabulary.operators[definition], arguments), _ATOM
             case Plus(number, amount):
@@ -184,12 +184,6 @@ class Scope:
                 after = "'" if node.after else ""
                 listed = ", ".join(map(self.flat, arguments))
                 return f"{self.vocabulary.symbols[symbol]}{after}[{listed}]", _ATOM
-
-    def _is_operator(self, definition: Titled, arguments: Sequence[Node]) -> bool:
-        """Not if it was called with arguments by name: those are in its body only."""
-        if definition not in self.vocabulary.operators:
-            return False
-        return not isinstance(definition, Definition) or len(definition.parameters) == len(arguments)
 
     def call(self, name: str, arguments: Sequence[Node]) -> str:
         """An operator applied to arguments."""
@@ -233,7 +227,7 @@ class Scope:
 
     def _long(self, node: Node, column: int, outside: int) -> str | None:
         match node:
-            case Named(definition, arguments, body) if not self._is_operator(definition, arguments):
+            case Named(definition, _, body) if definition not in self.vocabulary.operators:
                 return self._long(body, column, outside)
             case And() | Or() if len(junction(node)[0]) == 1:
                 return self._long(junction(node)[0][0], column, outside)

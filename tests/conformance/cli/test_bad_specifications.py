@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conformance.protocols import PROTOCOLS
-from conformance.specification import left_out
+from conformance.specification import FROM_A_FILE, left_out
 from impl.cli.exits import Exit
 from tests.conformance.cli.test_commands import Ended
 from tests.conformance.cli.test_own_protocol import FILES
@@ -81,6 +81,26 @@ class Count(Number):
 def huge(count: Count) -> Formula:
     '''It is huge.'''
     return count == Count.of(10**5000)
+"""
+SAYING = """
+from model.language import event
+said = event(Client, Client, doc="It is said.")
+@action(by=CLIENT)
+def says(client: Client) -> Step:
+    '''What is said is changed.'''
+    return Step(then=[said.add(client, client)])
+"""
+
+NUMBERED = """
+from model.language import function
+from model.language.terms import Number
+class Count(Number):
+    '''A count.'''
+many = function(Client, to=Count, doc="How many.", holder=CLIENT)
+@always()
+def numbered(client: Client) -> Formula:
+    '''It is a number.'''
+    return {claimed}
 """
 TAKEN = """
 @definition
@@ -197,6 +217,22 @@ SPECIFICATIONS: Mapping[str, tuple[Made, str]] = {
         more(HUGE),
         f"own.py, line {LAST + 5}: huge has a number above 1,000,000,000, and no number of a configuration is that large",
     ),
+    "promises a number": (
+        more(NUMBERED.format(claimed="many(client)")),
+        f"own.py, line {LAST + 6}: what numbered returns is a formula, not a count",
+    ),
+    "promises a conjunction with a number": (
+        more(NUMBERED.format(claimed="holds(client) & many(client)")),
+        f"own.py, line {LAST + 9}: what & or both joins is a formula, not a count",
+    ),
+    "compares formulas": (
+        more(NUMBERED.format(claimed="holds(client) == holds(client)")),
+        f"own.py, line {LAST + 9}: formulas are not compared by == and !=: write same(a, b) or ~same(a, b)",
+    ),
+    "declares a promise without brackets": (
+        more(NUMBERED.format(claimed="holds(client)").replace("@always()", "@always")),
+        f"own.py, line {LAST + 6}: each witness, in brackets behind the decorator, is declared by @sometimes, …",
+    ),
     # what kind of file it is
     "is in Latin-1": (text(LOCK.encode() + b"# \xe9\n"), "own.py: is not Python ('utf-8' codec …"),
     "has a null byte": (
@@ -220,6 +256,18 @@ def test_a_file_that_is_no_specification(made: Made, sentence: str, tmp_path: Pa
     made(tmp_path / "own.py")
     (tmp_path / "lock.toml").write_text(WORLD, encoding="utf-8")
     refused(run(tmp_path, "--spec", "own.py", "explore", "--config", "lock.toml"), sentence)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", FROM_A_FILE)
+def test_no_command_takes_a_declaration_without_a_meaning(command: str, tmp_path: Path) -> None:
+    """Only `prove` refused it, and the others did what they liked."""
+    (tmp_path / "own.py").write_text(LOCK + SAYING, encoding="utf-8")
+    (tmp_path / "lock.toml").write_text(WORLD, encoding="utf-8")
+    given = [] if command in ("prove", "show") else ["--config", "lock.toml"]
+    refused(
+        run(tmp_path, "--spec", "own.py", command, *given), f"own.py, line {LAST + 4}: says: changes the event said"
+    )
 
 
 @pytest.mark.slow

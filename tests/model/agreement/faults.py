@@ -63,7 +63,7 @@ def _binders_capture(patch: Patch) -> None:
 
 
 def _parameters_capture(patch: Patch) -> None:
-    patch.setattr(transition, "_apart", lambda node, taken: walk.unfolded(node))
+    patch.setattr(transition, "substitute", lambda node, by, taken=frozenset(): walk.substitute(node, by))
 
 
 def _machines_compare_wrongly(patch: Patch) -> None:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
 from model.explore.explore import explore
-from model.language import Role, relation
+from model.language import Promise, Role, lifecycle, relation
 from model.language.changes import Change, for_each
 from model.language.protocol import Protocol
 from model.language.quantifiers import exists, forall
-from model.language.terms import Formula, Individual, Quantified, Variable, implies
+from model.language.terms import Enumeration, Formula, Individual, Member, Quantified, Variable, choose, implies
 from model.language.walk import free, fresh, parts, substitute
 from model.proof.prove import prove
+from model.proof.wellformed import wellformed
 from model.reference.configuration import Configuration
 from model.reference.interpreter import Interpreter
 from model.reference.state import Occurrence, initial_state
-from tests.toys import lonely
+from model.tla.judge import judge, missing
+from model.tla.module import module
+from tests.toys import captures, lonely
 
 
 class Thing(Individual):
@@ -22,6 +30,13 @@ class Thing(Individual):
 
 class Other(Individual):
     """A thing of another sort."""
+
+
+class Phase(Enumeration):
+    """What a thing is."""
+
+    open = Member("Not chosen.")
+    chosen = Member("Chosen.")
 
 
 KEEPER = Role("Keeps things.")
@@ -90,6 +105,32 @@ def test_a_change_for_each_captures_nothing() -> None:
     assert binder != Variable("other", Thing)
 
 
+@lifecycle(holder=KEEPER)
+def phase(thing: Thing) -> Phase:
+    """Whether the thing is chosen."""
+    return choose(r(thing), Phase.chosen, Phase.open)
+
+
+def test_a_condition_is_about_the_steps_choices() -> None:
+    other = Thing.variable("other")
+    move = for_each(Thing, lambda other: phase.move(other, source=[Phase.open], to=[Phase.chosen])).when(r(other))
+    change = for_each(Thing, Thing, lambda other, other_: pair.add(other, other_)).when(r(other))
+    for made in (move, change):
+        assert made.arguments == made.binders
+        assert "other" not in [binder.name for binder in made.binders]
+        assert Variable("other", Thing) in free(made.condition)
+    assert len(set(change.binders)) == 2
+
+
+def test_variables_of_one_quantifier_stay_apart() -> None:
+    x, x_ = Variable("x", Thing), Variable("x_", Thing)
+    made = substitute(Quantified("some", (x, x_), pair(Thing(x), Thing(x_)).node), {}, {x})
+    assert isinstance(made, Quantified)
+    assert made.body == pair(*(Thing(variable) for variable in made.variables)).node
+    assert "x" not in [variable.name for variable in made.variables]
+    assert len(set(made.variables)) == 2
+
+
 def test_substitution_renames_by_name() -> None:
     """A variable of another sort with the name of the bound one is kept apart, too."""
     x, y = Variable("x", Thing), Variable("y", Other)
@@ -101,18 +142,55 @@ def test_substitution_renames_by_name() -> None:
     assert fresh(x, {Variable("x", Other)}).name == "x_"
 
 
-PROTOCOL = Protocol.of("lonely", lonely)
+LONELY = Protocol.of("lonely", lonely)
+CAPTURES = Protocol.of("captures", captures)
+CLAIMS = [(protocol, claim) for protocol in (LONELY, CAPTURES) for claim in protocol.promises]
 TWO = Configuration("two", {"Thing": ("a", "b")}, {}, {})
+THREE = Configuration("three", {"Thing": ("a", "b", "c")}, {"Count": 2}, {})
 
 
-def test_a_false_promise_is_red_in_every_engine() -> None:
-    """While the argument was captured, all of them held it: `other != other` is never so."""
-    found = explore(PROTOCOL, TWO)
-    assert (found.verdict, found.violated) == ("violated", "is_alone")
-    assert prove(PROTOCOL).verdict == "violated"
-    start = initial_state(PROTOCOL, TWO)
-    interpreter = Interpreter(PROTOCOL, TWO)
+def only(protocol: Protocol, claim: Promise, *, lemma: bool) -> Protocol:
+    """The protocol with this claim only, as a lemma (which needs no witness and no variant) or as a promise."""
+    made = replace(claim, lemma=lemma)
+    object.__setattr__(made, "name", claim.name)
+    return replace(protocol, promises=(made,))
+
+
+@pytest.mark.parametrize(("protocol", "claim"), CLAIMS, ids=[claim.name for _, claim in CLAIMS])
+def test_a_false_claim_is_red_in_every_engine(protocol: Protocol, claim: Promise) -> None:
+    """While a variable was captured, engines held it to be true."""
+    world = replace(THREE, bounds={sort.__name__: 2 for sort in protocol.numbers})
+    found = explore(only(protocol, claim, lemma=False), world)
+    assert (found.verdict, found.violated) == ("violated", claim.name)
+    (proved,) = [proved for proved in prove(only(protocol, claim, lemma=True)).claims if proved.name == claim.name]
+    assert proved.verdict == "violated"
+    assert module(only(protocol, claim, lemma=False)).text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(missing()), reason=missing() or "TLC can be asked")
+@pytest.mark.parametrize("claim", CAPTURES.promises, ids=str)
+def test_a_false_claim_is_red_in_tlc(claim: Promise, tmp_path: Path) -> None:
+    promised = only(CAPTURES, claim, lemma=False)
+    assert judge(promised, THREE, tmp_path, promises=promised.promises).violated == claim.name
+
+
+def test_the_interpreter_finds_the_argument_not_to_be_captured() -> None:
+    start = initial_state(LONELY, TWO)
+    interpreter = Interpreter(LONELY, TWO)
     for thing in ("a", "b"):
         start, _ = interpreter.apply(start, Occurrence("take", (("thing", thing),)))
-    (promise,) = PROTOCOL.promises
+    (promise,) = LONELY.promises
     assert interpreter.counterexample(promise, start) is not None
+
+
+def test_two_binders_of_one_change_stay_apart_in_the_claim_about_numbers() -> None:
+    """While one was renamed to the other, the change was nowhere made."""
+    claims = {claim.name: claim.verdict for claim in wellformed(replace(CAPTURES, promises=())).claims}
+    assert claims["use: takes no number below 0"] == "violated"
+
+
+def test_a_binder_is_no_choice_of_the_step_where_messages_are_read() -> None:
+    """While they were one variable, the small model and the interpreter did not agree, and the proof ended in an error."""
+    claims = {claim.name: claim.verdict for claim in prove(replace(CAPTURES, promises=())).claims}
+    assert claims["list_offered: forgetting what is spent does not decide it"] == "violated"
