@@ -186,7 +186,7 @@ def says(line: str, sentence: str) -> bool:
         ),
         (
             "explore --config two-host",
-            "unknown configuration 'two-host' (did you mean two-hosts?); choose one of late-messages, …, thresholds and 9 more, "
+            "unknown configuration 'two-host' (did you mean two-hosts?); choose one of late-messages, …, thresholds and … more, "
             "or a TOML file",
         ),
         *(
@@ -202,7 +202,7 @@ def says(line: str, sentence: str) -> bool:
         ),
         (
             "prove --variant pushes_to_al",
-            "unknown variant 'pushes_to_al' (did you mean pushes_to_all?); choose one of answers_another_host, … and 109 more",
+            "unknown variant 'pushes_to_al' (did you mean pushes_to_all?); choose one of answers_another_host, … and … more",
         ),
         (
             "prove --variant pushes_to_all --protocol slots",

@@ -19,8 +19,8 @@ from conformance.mutation.digests import (
     modules,
     of_source,
 )
-from spec.failover.protocol import PROTOCOL as FAILOVER
 from spec.on_demand.protocol import PROTOCOL
+from spec.small_networks.protocol import PROTOCOL as SMALL_NETWORKS
 
 
 def test_the_engines_are_the_modules_that_make_the_table() -> None:
@@ -37,7 +37,7 @@ def test_the_engines_are_the_modules_that_make_the_table() -> None:
 
 
 def test_statements_have_digests_of_their_own() -> None:
-    mine, other = inputs_of_statement(PROTOCOL), inputs_of_statement(FAILOVER)
+    mine, other = inputs_of_statement(PROTOCOL), inputs_of_statement(SMALL_NETWORKS)
     assert mine["engines"] == other["engines"]
     assert mine["statement"] != other["statement"]
     assert mine["configurations"] != other["configurations"]
