@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -45,8 +47,24 @@ def edit(file: str, old: str, new: str) -> Change:
 
 
 def delete(protocol: str, *names: str) -> Change:
-    """Deletes declarations after everything was read, as if they had never been written."""
-    return edit(f"{protocol}/protocol.py", "\nPROTOCOL =", f"\ndel {', '.join(names)}\nPROTOCOL =")
+    """Deletes the text of declarations, each as file and name, and where they are imported, as if they had never been written."""
+
+    def change(folder: Path) -> None:
+        for file, function in (name.split(".") for name in names):
+            path = folder / "spec" / protocol / f"{file}.py"
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            (node,) = (
+                node
+                for node in ast.parse("".join(lines)).body
+                if isinstance(node, ast.FunctionDef) and node.name == function
+            )
+            del lines[node.decorator_list[0].lineno - 1 : node.end_lineno]
+            path.write_text("".join(lines), encoding="utf-8")
+            for each in path.parent.glob("*.py"):
+                text = each.read_text(encoding="utf-8")
+                each.write_text(re.sub(rf"^    {function},\n", "", text, flags=re.MULTILINE), encoding="utf-8")
+
+    return change
 
 
 def configured(protocol: str, file: str, old: str, new: str, kind: files.Kind = "configurations") -> Change:
@@ -270,7 +288,6 @@ WEAKENINGS: Mapping[str, tuple[Change, list[str]]] = {
         delete(
             "failover",
             "promises.an_answer_counts_for_who_can_record_it",
-            "variants.an_answer_counts_for_who_can_record_it",
             "promises.an_answer_counts",
             "variants.the_deposed_record_answers",
             "variants.counts_answers_to_what_comes_next",
