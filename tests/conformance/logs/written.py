@@ -78,7 +78,8 @@ class Writer:
             self.runs[process] = self.runs.get(process, 0) + 1
             self.numbers[process] = 0
             if step.action != "restart":
-                yield self._made(process, "process.started", {}, state=self._state(role, host, before, prefixed=True))
+                has = after if step.action in RESTARTS.values() else before
+                yield self._made(process, "process.started", {}, state=self._state(role, host, has, prefixed=True))
         if step.action in RESTARTS.values():
             return
         changes = self._changes(action.name, before, after, step)
