@@ -77,7 +77,7 @@ def test_every_step_of_every_vector_is_recorded_as_stated(name: str) -> None:
         ("on-demand", "forgets_on_evicting", "on-demand.evict: known"),
         ("on-demand", "releases_again", "on-demand.release: waiting"),
         ("on-demand", "confirms_without_applying", "on-demand.learn: known"),
-        ("on-demand", "confirms_for_another", "on-demand.acknowledge: pending"),
+        ("on-demand", "confirms_for_another", "on-demand.acknowledge for what comes once more"),
         ("on-demand", "remembers_over_a_restart", "the whole state: known"),
         ("message-queue", "confirms_what_it_did_not_apply", "message-queue.learn: known"),
         (

@@ -79,7 +79,7 @@ def test_a_replay_with_the_mutant_for_a_statement_notices_it_in_the_same_vectors
     ("name", "vector", "where"),
     [
         ("learn: without known(host, pod) < version", "learns-the-older", "what is done is not allowed"),
-        ("grant: without add told(host, destination)", "a-remote-pod-moves", "told"),
+        ("grant: without add told(host, destination)", "a-pod-comes-back-to-its-host", "told"),
         ("grant: only if not same_vpc(source, destination)", "a-former-home-asks", "not ¬same_vpc"),
     ],
 )
