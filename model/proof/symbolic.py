@@ -88,8 +88,10 @@ class Translator:
             if symbol.result is not Formula:
                 arguments = [z3.Const(f"a{place}", self.sort(sort)) for place, sort in enumerate(symbol.arguments)]
                 limits = _range(symbol.result, function(*arguments))
-                if limits:
+                if limits and arguments:
                     found.append(z3.ForAll(arguments, z3.And(*limits), patterns=[function(*arguments)]))
+                else:
+                    found += limits
         return found
 
     def closed(self, parameters: Iterable[Variable], node: Node) -> list[Any]:
