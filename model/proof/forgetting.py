@@ -14,6 +14,7 @@ from typing import Final
 from model import cache
 from model.language import Declaration, Eventuality, Promise, Protocol, Sometimes
 from model.language.checks import counts_numbers, without_meaning
+from model.language.protocol import nodes_of
 from model.language.terms import Node
 from model.language.transient import reads_sent
 
@@ -75,10 +76,11 @@ def _formulas(claim: Claimed) -> tuple[Node, ...]:
 
 def _counts_numbers(protocol: Protocol) -> bool:
     """Whether what is proved of all numbers may be false in a configuration. Otherwise its runs are runs without bounds, too."""
-    declared: list[Declaration] = [*protocol.actions, *protocol.messages, *protocol.assumptions, *protocol.promises]
-    declared += [*protocol.sometimes, *protocol.eventualities]
-    declared += [protocol.deadlock_when] if protocol.deadlock_when else []
-    return any(map(counts_numbers, declared))
+    claims: list[Declaration] = [*protocol.promises, *protocol.sometimes, *protocol.eventualities]
+    claims += [protocol.deadlock_when] if protocol.deadlock_when else []
+    steps: list[Declaration] = [*protocol.actions, *protocol.messages, *protocol.assumptions]
+    # What a claim reads of unspent messages, or of none, is the same with and without spent ones.
+    return any(map(counts_numbers, [*steps, *(claim for claim in claims if any(map(reads_sent, nodes_of(claim))))]))
 
 
 def _is_proved(protocol: Protocol) -> bool:
