@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model.language import Change, DeadlockWhen, Declaration, Eventuality, Promise, Protocol, Symbol
+from model.language import Assumption, Change, DeadlockWhen, Declaration, Eventuality, Promise, Protocol, Symbol
 from model.language.meaning import meaningless
 from model.language.notation import notation
 from model.language.protocol import nodes_of
-from model.language.terms import FALSE, Constant
+from model.language.terms import FALSE, Constant, Number, Quantified
 from model.language.transition import symbols
+from model.language.walk import parts
 
 
 def faults(protocol: Protocol) -> Iterator[str]:
@@ -52,6 +53,14 @@ def without_meaning(protocol: Protocol) -> Iterator[str]:
     )
     for declaration in declared:
         yield from (f"{declaration.name}: {wrong}" for wrong in meaningless(declaration))
+
+
+def counts_numbers(declaration: Declaration) -> bool:
+    """Whether it says something of all numbers, or of some number: in a configuration of those up to a bound, in proofs of all."""
+    sorts = [variable.sort for variable in declaration.parameters] if isinstance(declaration, Assumption) else []
+    read = (part for node in nodes_of(declaration) for part in parts(node) if isinstance(part, Quantified))
+    sorts += [variable.sort for part in read for variable in part.variables]
+    return any(issubclass(sort, Number) for sort in sorts)
 
 
 def idle_deviations(protocol: Protocol) -> Iterator[str]:

@@ -104,8 +104,10 @@ def bounded(
     that break a promise soonest.
 
     Raises:
-        BadInput: the configuration is too large to be grounded.
+        BadInput: the configuration is too large to be grounded, or its constants violate an assumption.
     """
+    if not any_constants:
+        Interpreter(protocol, configuration)  # no run is possible with constants that are not as assumed
     started = time.perf_counter()
     checked = [promise for promise in protocol.promises if not promise.lemma] if promises is None else list(promises)
     wanted = list(protocol.sometimes if sometimes is None else sometimes)

@@ -2,7 +2,8 @@
 
 The proof is what `model.proof.prove` says about spent messages, from promises and lemmas that are all inductive for it.
 It is bounded by z3's own steps and not by time, in a context of its own, so the answer is the same on every machine and after any
-other proof, and it is kept in the cache.
+other proof, and it is kept in the cache. If something is said of all numbers, it is proved for those up to a bound, whatever the
+bound is: what depends on a number above the bound is decided otherwise in a configuration.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from model import cache
-from model.language import Eventuality, Promise, Protocol, Sometimes
-from model.language.checks import without_meaning
+from model.language import Declaration, Eventuality, Promise, Protocol, Sometimes
+from model.language.checks import counts_numbers, without_meaning
+from model.language.protocol import nodes_of
 from model.language.terms import Node
 from model.language.transient import reads_sent
 
@@ -57,6 +59,8 @@ def may_forget(protocol: Protocol, claims: Iterable[Claimed] = (), told: Callabl
 
 def note_proof(protocol: Protocol) -> None:
     """Keeps that all claims of the protocol are proved, so that nobody proves them again."""
+    if _counts_numbers(protocol):  # a proof is about other numbers
+        return
     key = cache.key_of(KIND, protocol.digest())
     _found[key] = True
     _keep(key, True)
@@ -70,6 +74,15 @@ def _formulas(claim: Claimed) -> tuple[Node, ...]:
     return (claim.premise, claim.conclusion) if isinstance(claim, Eventuality) else (claim.formula,)
 
 
+def _counts_numbers(protocol: Protocol) -> bool:
+    """Whether what is proved of all numbers may be false in a configuration. Otherwise its runs are runs without bounds, too."""
+    claims: list[Declaration] = [*protocol.promises, *protocol.sometimes, *protocol.eventualities]
+    claims += [protocol.deadlock_when] if protocol.deadlock_when else []
+    steps: list[Declaration] = [*protocol.actions, *protocol.messages, *protocol.assumptions]
+    # What a claim reads of unspent messages, or of none, is the same with and without spent ones.
+    return any(map(counts_numbers, [*steps, *(claim for claim in claims if any(map(reads_sent, nodes_of(claim))))]))
+
+
 def _is_proved(protocol: Protocol) -> bool:
     # z3 takes a while to load, and is not needed for what is known.
     from model.proof.prove import Prover, questions_of
@@ -78,7 +91,7 @@ def _is_proved(protocol: Protocol) -> bool:
     if any(without_meaning(protocol)):
         return False
     with context_apart():
-        prover = Prover(protocol, steps_max=STEPS_MAX)
+        prover = Prover(protocol, steps_max=STEPS_MAX, bounded=_counts_numbers(protocol))
         return all(
             prover.follows(question.action, question.goal, question.variables, question.given, question.initially)
             == "holds"

@@ -24,7 +24,7 @@ from typing import Any, Literal, Self
 import z3
 
 from model.language import Action, Message, Promise, Protocol
-from model.language.checks import faults
+from model.language.checks import counts_numbers, faults
 from model.language.terms import And, Apply, Compare, Formula, Implies, Node, Not, Truth, Variable
 from model.language.transient import is_transient, reads_sent
 from model.language.transition import after, changed, symbols
@@ -296,12 +296,22 @@ def _renamed(node: Node, parameters: Sequence[Variable]) -> Node:
 class Prover:
     """One protocol's invariants, asserted once for each action."""
 
-    def __init__(self, protocol: Protocol, seconds_max: float = SECONDS_MAX, steps_max: int | None = None) -> None:
-        """`steps_max`: a question ends after this many z3 steps instead of a time: the same on every machine."""
+    def __init__(
+        self,
+        protocol: Protocol,
+        seconds_max: float = SECONDS_MAX,
+        steps_max: int | None = None,
+        *,
+        bounded: bool = False,
+    ) -> None:
+        """`steps_max`: a question ends after this many z3 steps instead of a time: the same on every machine.
+
+        `bounded`: numbers are those of a configuration, whatever its bounds are; by default, all numbers.
+        """
         self.protocol = protocol
         self._seconds_max = seconds_max
         self._steps_max = steps_max
-        self._translator = Translator(protocol)
+        self._translator = Translator(protocol, bounded=bounded)
         self._invariants = self._translator.domain()
         for promise in protocol.promises:
             if promise.kind == "always":
@@ -421,6 +431,7 @@ class Prover:
                 self._environments[action] = environment
                 solver.add(*self._translator.ranges(environment))
                 solver.add(*(self._translator.term(node, environment) for node in action.guard))
+                solver.add(*self._translator.within(action, environment))
             self._solvers[key] = solver
         return self._solvers[key]
 
@@ -442,5 +453,11 @@ class Prover:
             claim = Claim(f"{action.name}: its guard can be satisfied", "satisfiable", checks=1)
             if find_small(self.protocol, action, Truth(True), ()) is None:
                 claim.verdict, claim.because = "undecided", "no small state satisfies it together with the invariants"
+            elif any(map(counts_numbers, (action, *self.protocol.assumptions))) and self._is_never_enabled(action):
+                claim.verdict, claim.because = "violated", "it can be satisfied only where numbers end at a bound"
             claim.seconds = time.perf_counter() - started
             yield claim
+
+    def _is_never_enabled(self, action: Action) -> bool:
+        """Whether its guard, the invariants and the assumptions contradict each other, so that anything follows from them."""
+        return self.follows(action, Truth(False), (), seconds=SECONDS_BRIEF) == "holds"

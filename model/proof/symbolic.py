@@ -8,7 +8,8 @@ from typing import Any
 
 import z3
 
-from model.language import Protocol, Symbol
+from model.language import Action, Protocol, Symbol
+from model.language.bounds import written
 from model.language.terms import (
     And,
     Apply,
@@ -55,8 +56,10 @@ def context_apart() -> Iterator[None]:
 class Translator:
     """One protocol's symbols in z3."""
 
-    def __init__(self, protocol: Protocol) -> None:
+    def __init__(self, protocol: Protocol, *, bounded: bool = False) -> None:
+        """`bounded`: each number ends at a bound, any one that a configuration may have."""
         self.protocol = protocol
+        self._bounds = {number: z3.Int(f"bound!{number.__name__}") for number in protocol.numbers if bounded}
         self._sorts = {sort: z3.DeclareSort(sort.__name__) for sort in protocol.sorts}
         self._functions: dict[Symbol, Any] = {}
         self._bound = 0
@@ -77,19 +80,40 @@ class Translator:
 
     def ranges(self, environment: Environment) -> list[Any]:
         """Numbers are not negative, and enumerations have their members."""
-        return [limit for variable, term in environment.items() for limit in _range(variable.sort, term)]
+        return [limit for variable, term in environment.items() for limit in self._range(variable.sort, term)]
+
+    def _range(self, sort: type[Value], term: Any) -> list[Any]:
+        if issubclass(sort, Number):
+            return [term >= 0, *([term <= self._bounds[sort]] if sort in self._bounds else [])]
+        if issubclass(sort, Enumeration):
+            return [term >= 0, term < len(sort.names())]
+        return []
 
     def domain(self) -> list[Any]:
         """The same for the values of all functions, and the assumptions about the constants."""
-        found = [
+        found = [bound >= 1 for bound in self._bounds.values()]
+        found += [
             fact for assumed in self.protocol.assumptions for fact in self.closed(assumed.parameters, assumed.formula)
         ]
         for symbol, function in self._functions.items():
             if symbol.result is not Formula:
                 arguments = [z3.Const(f"a{place}", self.sort(sort)) for place, sort in enumerate(symbol.arguments)]
-                limits = _range(symbol.result, function(*arguments))
-                if limits:
+                limits = self._range(symbol.result, function(*arguments))
+                if limits and arguments:
                     found.append(z3.ForAll(arguments, z3.And(*limits), patterns=[function(*arguments)]))
+                else:
+                    found += limits
+        return found
+
+    def within(self, action: Action, environment: Environment) -> list[Any]:
+        """That a step with these choices leaves no bound, if there are bounds."""
+        found = []
+        for number in written(action) if self._bounds else ():
+            inner = self.constants(number.binders, "w!")
+            given = {**environment, **inner}
+            limits = [*self.ranges(inner), self.term(number.condition, given)]
+            stays = z3.Implies(z3.And(*limits), z3.And(*self._range(number.sort, self.term(number.node, given))))
+            found.append(z3.ForAll(list(inner.values()), stays) if inner else stays)
         return found
 
     def closed(self, parameters: Iterable[Variable], node: Node) -> list[Any]:
@@ -153,14 +177,6 @@ def _kind(sort: type[Value]) -> Any:
     if issubclass(sort, Formula):
         return z3.BoolRef
     return z3.ExprRef if issubclass(sort, Individual) else z3.ArithRef
-
-
-def _range(sort: type[Value], term: Any) -> list[Any]:
-    if issubclass(sort, Number):
-        return [term >= 0]
-    if issubclass(sort, Enumeration):
-        return [term >= 0, term < len(sort.names())]
-    return []
 
 
 def conjuncts(node: Node) -> list[Node]:

@@ -35,6 +35,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from math import prod
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -350,15 +351,15 @@ def _constant(
     if not isinstance(given, dict):
         raise BadInput(f"{where}: expected a table of {' and '.join(s.title for s in symbol.arguments)} to value")
     table: dict[tuple[str | int, ...], str | int] = {}
+    among = [{str(value): value for value in _values(sort, sorts, bounds)} for sort in symbol.arguments]
     for key, value in given.items():
-        parts = key.split(",")
+        parts = key.split(",") if key else []
         if len(parts) != len(symbol.arguments):
             raise BadInput(f"{where}: expected {len(symbol.arguments)} names joined by commas, found {key!r}")
-        arguments = tuple(element(sort, part) for sort, part in zip(symbol.arguments, parts, strict=True))
+        keys = zip(symbol.arguments, among, parts, strict=True)  # a key of a table is text, also where it is a number
+        arguments = tuple(element(sort, known.get(part, part)) for sort, known, part in keys)
         table[arguments] = element(symbol.result, value)
-    total = 1
-    for sort in symbol.arguments:
-        total *= len(sorts[sort.__name__])
+    total = prod(map(len, among))
     if len(table) != total:
         raise BadInput(f"{where}: expected a value for each of {total} arguments, found {len(table)}")
     return table

@@ -91,9 +91,9 @@ class Interpreter:
             for chosen in product(*(self._elements[variable.sort] for variable in assumed.parameters)):
                 given = {variable.name: value for variable, value in zip(assumed.parameters, chosen, strict=True)}
                 if not self.evaluate(assumed.formula, start, given):
-                    of = ", ".join(f"{name} {value}" for name, value in given.items())
+                    of = " for " * bool(given) + ", ".join(f"{name} {value}" for name, value in given.items())
                     sentence = " ".join(assumed.doc.split())
-                    raise BadInput(f"{configuration.name}: constants: {assumed.name} is false for {of}. {sentence}")
+                    raise BadInput(f"{configuration.name}: constants: {assumed.name} is false{of}. {sentence}")
 
     @cached_property
     def _spent(self) -> dict[Message[Any], Callable[..., bool]]:

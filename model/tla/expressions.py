@@ -79,6 +79,10 @@ class Names:
         return wanted
 
 
+NOTHING: Final = "<<>>"
+"""What relations and functions without arguments are applied to."""
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """The names of a protocol's declarations in its module."""
@@ -130,8 +134,8 @@ class Scope:
         )
 
     def product(self, sorts: Sequence[type[Value]]) -> str:
-        """All tuples of these sorts: `Host \\X Pod`."""
-        return " \\X ".join(self.vocabulary.sorts[sort] for sort in sorts)
+        """All tuples of these sorts: `Host \\X Pod`; of none, the empty one."""
+        return " \\X ".join(self.vocabulary.sorts[sort] for sort in sorts) or f"{{{NOTHING}}}"
 
     # -------------------------------------------------------------------------------------------------- on one line
 
@@ -182,8 +186,11 @@ class Scope:
                 if symbol.result is Formula:
                     return self._member(node, "\\in"), _COMPARE
                 after = "'" if node.after else ""
-                listed = ", ".join(map(self.flat, arguments))
-                return f"{self.vocabulary.symbols[symbol]}{after}[{listed}]", _ATOM
+                return f"{self.vocabulary.symbols[symbol]}{after}[{self.listed(arguments)}]", _ATOM
+
+    def listed(self, arguments: Sequence[Node]) -> str:
+        """The arguments of a function."""
+        return ", ".join(map(self.flat, arguments)) or NOTHING
 
     def call(self, name: str, arguments: Sequence[Node]) -> str:
         """An operator applied to arguments."""

@@ -94,8 +94,7 @@ def function_after(name: str, changes: Sequence[Change], scope: Scope) -> str:
 
 def _one(text: str, change: Change, scope: Scope) -> str:
     base = f"({text})" if text.startswith("IF ") else text
-    arguments = ", ".join(map(scope.flat, change.arguments))
-    changed = f"[{base} EXCEPT ![{arguments}] = {scope.flat(change.value)}]"
+    changed = f"[{base} EXCEPT ![{scope.listed(change.arguments)}] = {scope.flat(change.value)}]"
     if change.condition == TRUE:
         return changed
     return f"IF {scope.flat(change.condition)} THEN {changed} ELSE {base}"

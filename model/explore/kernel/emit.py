@@ -273,7 +273,7 @@ class Emitter:
                 ).append((label, instance))
         grouped = [taken for taken in groups if taken]
         end = code.new_label()
-        if len(grouped) > 1:
+        if len(grouped) > 1 and () not in groups:
             begin = code.new_label()
             any_taken = ("or", frozenset(("is", taken[0], 1) for taken in grouped))
             code.do(f"br i1 {code.truth(any_taken, words)}, label %{begin}, label %{end}")

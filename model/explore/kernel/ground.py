@@ -181,8 +181,9 @@ class Ground:
             return None
         taken = []
         for message in action.takes:
-            arguments = tuple(self._constant(node, environment) for node in message.arguments)
-            taken.append(self.field[message.symbol, arguments])
+            possible = [arguments for arguments, _ in self._tuples(message.arguments, environment)]
+            if len(possible) == 1:  # otherwise the state decides which one it takes
+                taken.append(self.field[message.symbol, possible[0]])
         assignments = tuple(
             assignment for change in action.changes for assignment in self._assignments(change, environment, guard)
         )
@@ -214,12 +215,6 @@ class Ground:
             self.possible[field] = set(range(len(self.sizes[variable.sort])))
             opened[variable] = Open(field)
         return opened
-
-    def _constant(self, node: Node, environment: Environment) -> int:
-        (value, condition), *others = self.value(node, environment)
-        assert condition is True
-        assert not others
-        return value
 
     def _assignments(self, change: Change, environment: Environment, guard: Expression) -> Iterator[Assignment]:
         for values in product(*(range(len(self.sizes[binder.sort])) for binder in change.binders)):

@@ -28,7 +28,7 @@ class Instance:
     action: Action
     choices: tuple[int, ...]
     taken: tuple[int, ...]
-    """The fields of the messages that it takes: the quickest test."""
+    """The fields of the messages that it takes, if they are the same in every state: the quickest test."""
     guard: Expression
     assignments: tuple[Assignment, ...]
     events: Happenings

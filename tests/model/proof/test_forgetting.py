@@ -12,12 +12,12 @@ import z3
 
 from model.explore.explore import explore
 from model.explore.live import live
-from model.language import Action, Promise, Protocol, Step, action, lemma
+from model.language import Action, Assumption, Promise, Protocol, Step, action, lemma
 from model.language.terms import Formula, Variable, implies
 from model.proof import forgetting
-from model.proof.forgetting import KIND, may_forget
+from model.proof.forgetting import KIND, may_forget, note_proof
 from model.proof.prove import Prover, prove
-from tests.toys.configurations import CHOICES, LOCK, LOCK_WORLD
+from tests.toys.configurations import CHOICES, LOCK, LOCK_WORLD, PATIENT, PATIENT_WORLD
 from tests.toys.lock import CLIENT, Client, Turn, holds, lend, promised, take, taken, used
 
 
@@ -103,6 +103,17 @@ def test_a_violation_is_a_run_with_all_messages() -> None:
     assert found.forgets
     assert found.trace is not None
     assert found.trace.states[-1].relations["lend"]
+
+
+@pytest.mark.parametrize("assumptions", [PATIENT.assumptions, ()])
+def test_what_no_number_satisfies_is_taken_at_the_largest_one(assumptions: tuple[Assumption, ...]) -> None:
+    """Among all numbers nobody ever takes the order, so that it is spent would say nothing of a configuration."""
+    protocol = replace(PATIENT, assumptions=assumptions)
+    assert not may_forget(protocol)
+    note_proof(protocol)
+    assert not may_forget(protocol)
+    found = explore(protocol, PATIENT_WORLD)
+    assert (found.verdict, found.violated) == ("violated", "answers_what_counts")
 
 
 def of_use(claimed: Callable[[Client, Turn], Formula]) -> tuple[Promise, Protocol]:

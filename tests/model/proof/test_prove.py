@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conformance.evidence.variants import VariantCounterexample, breaking, read_variants, violated_by
 from conformance.protocols import PROTOCOLS
-from model.language import Protocol, Variant
+from model.language import Assumption, Protocol, Variant
 from model.language.terms import Truth
 from model.proof.finite_models import find_small
 from model.proof.prove import Claim, Proof, prove
 from model.proof.wellformed import wellformed
 from spec.on_demand.protocol import PROTOCOL
-from tests.toys.configurations import LOCK
+from tests.toys.configurations import LOCK, PATIENT
 
 COUNTS = {
     "on-demand": (105, 1669),
@@ -98,3 +100,14 @@ def test_a_promise_without_a_variant_is_not_well_formed() -> None:
     kept: tuple[Variant, ...] = tuple(variant for variant in PROTOCOL.variants if variant.name != "releases_again")
     proof = wellformed(replace(PROTOCOL, variants=kept))
     assert "acts_once: no variant breaks it" in proof.claims[0].because
+
+
+@pytest.mark.parametrize("assumptions", [PATIENT.assumptions, ()])
+def test_a_guard_that_no_state_satisfies_among_all_numbers_is_no_success(assumptions: tuple[Assumption, ...]) -> None:
+    """Everything follows from a contradiction; only a small state, whose numbers end at a bound, satisfies the guard."""
+    proof = prove(replace(PATIENT, assumptions=assumptions))
+    found = {claim.name: claim for claim in proof.claims}
+    assert found["answers_what_counts"].verdict == "holds"
+    guard = found["answer: its guard can be satisfied"]
+    assert (proof.verdict, guard.verdict) == ("violated", "violated")
+    assert guard.because == "it can be satisfied only where numbers end at a bound"

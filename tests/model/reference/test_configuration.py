@@ -12,6 +12,8 @@ import pytest
 from conformance import configurations
 from model.bad_input import BadInput
 from model.explore.explore import explore
+from model.explore.live import live
+from model.proof.bounded import bounded
 from model.reference.configuration import load
 from model.reference.interpreter import Interpreter
 from spec.on_demand.protocol import PROTOCOL
@@ -102,11 +104,12 @@ def test_every_shipped_configuration_is_one_and_has_its_counts_pinned() -> None:
         assert set(configurations.find(name, PROTOCOL).pinned) == {"distinct", "transitions", "depth"}, name
 
 
-def test_constants_that_are_not_as_assumed_are_refused() -> None:
+@pytest.mark.parametrize("engine", [Interpreter, explore, live, bounded])
+def test_constants_that_are_not_as_assumed_are_refused(engine: Callable[..., object]) -> None:
     protocol = configurations.meant("thresholds", None, None)
     world = configurations.find("thresholds", protocol)
     zero = replace(world, constants={**world.constants, "many_ports": {("red",): 0}})
     with pytest.raises(
         BadInput, match=r"constants: thresholds_are_positive is false for vpc red\. No VPC is large without"
     ):
-        Interpreter(protocol, zero)
+        engine(protocol, zero)
