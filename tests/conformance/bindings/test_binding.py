@@ -14,9 +14,9 @@ from conformance.replay.targets import Target, open_target
 from conformance.vectors.coverage import Coverage, goals
 from impl.broker.deployment import Deployment
 from model.language import Protocol, Symbol
-from model.language.terms import Formula
+from model.language.terms import Enumeration, Formula
 from model.reference.interpreter import Interpreter
-from model.reference.state import State, Trace
+from model.reference.state import Element, State, Trace
 
 NAMES = sorted(BINDINGS)
 
@@ -123,7 +123,10 @@ def edits(symbol: Symbol, state: State) -> Iterator[State]:
         return
     table = state.functions[symbol.name]
     for key, value in table.items():
-        other = value + 1 if isinstance(value, int) else next(each for each in symbol.result.names() if each != value)
+        if issubclass(symbol.result, Enumeration):
+            other: Element = next(each for each in symbol.result.names() if each != value)
+        else:
+            other = int(value) + 1
         yield State(state.relations, {**state.functions, symbol.name: {**table, key: other}})
 
 

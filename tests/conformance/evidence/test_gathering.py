@@ -87,7 +87,8 @@ def test_a_check_asks_every_engine(protocol: Protocol, monkeypatch: pytest.Monke
     for engine, of in (("_replay", REPLAYED), ("_log", DRIVEN)):
         targets = [name for each, *more in asked if each == engine for name in more]
         assert targets == (["memory", "pulsar"] if protocol.name in of else [])
-    assert (found.mutants, found.empty) == ("the tables", ["a sentence"])
+    assert str(found.mutants) == "the tables"
+    assert found.empty == ["a sentence"]
 
 
 def test_every_configuration_is_explored_decided_or_for_scenarios() -> None:
@@ -102,7 +103,6 @@ def test_every_configuration_is_explored_decided_or_for_scenarios() -> None:
 def test_whatever_is_wrong_is_violated_and_told(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
     variant = FAILOVER.variants[0].name
     found = Evidence(FAILOVER, ("two-instances",))
-    assert found.exit is Exit.UNDECIDED
     if field in ("unreached", "unused"):
         monkeypatch.setattr(Evidence, field, property(lambda found: [variant]))
     else:
