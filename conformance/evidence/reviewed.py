@@ -37,7 +37,7 @@ from model.language.declaration import content
 from model.language.definitions import Move
 from model.language.notation import change_notation, guard_lines, notation
 from model.language.symbols import Message
-from model.language.terms import TRUE, Enumeration, Role, Symbol, Variable
+from model.language.terms import TRUE, Enumeration, Formula, Role, Symbol, Variable
 from model.reference.configuration import Configuration
 
 DIGITS: Final = 16
@@ -167,7 +167,7 @@ def entries(protocol: Protocol) -> Iterator[tuple[tuple[str, str], str]]:
                 case type():
                     yield ("sort", one.__name__), ", ".join(one.names()) if issubclass(one, Enumeration) else "any"
                 case Symbol() if not isinstance(one, Message):
-                    pass  # a relation or function by itself promises nothing
+                    yield (one.kind, one.name), _text([_signature(one)])
                 case Declaration():
                     yield (_kind(one), one.name), _text(_lines(one))
                 case _:
@@ -247,6 +247,13 @@ def _lines(one: Declaration) -> Iterator[str]:
             yield f"{_kind(one)}{_of(parameters)}"
             yield notation(formula)
             yield _digest(one)
+
+
+def _signature(symbol: Symbol) -> str:
+    """Of what a relation or function is, and who holds it: logs need not tell what nobody holds, and say only their own."""
+    of = ", ".join(sort.__name__ for sort in symbol.arguments)
+    to = "" if symbol.result is Formula else f" to {symbol.result.__name__}"
+    return f"of {of}{to}{f', held by {symbol.holder.name}' if symbol.holder else ''}"
 
 
 def _guard(action: Action) -> Iterator[str]:

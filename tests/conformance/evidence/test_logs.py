@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,8 @@ from conformance.evidence import logs
 from conformance.evidence.gathering import Evidence
 from conformance.evidence.logs import is_logged, logged
 from conformance.logs.names import LOGGED
+from conformance.logs.one_pass import validate
+from conformance.logs.reading import LogFile
 from conformance.logs.verdict import Verdict
 from impl.cli.exits import Exit, Problem
 from model.language import Protocol
@@ -19,10 +24,26 @@ from tests.conformance.logs.test_validate import BAD, judged, written
 
 
 @pytest.mark.parametrize("protocol", LOGGED, ids=lambda item: item.name)
-def test_a_deployment_in_memory_keeps_to_the_protocol(protocol: Protocol) -> None:
+def test_a_deployment_in_memory_keeps_to_the_protocol(protocol: Protocol, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few agents have little to tell each other: one alone is sent 82 routes, and ignores 66 late or repeated messages."""
+    seen: Counter[str] = Counter()
+
+    def counted(files: Sequence[LogFile], *, protocols: Sequence[Protocol]) -> Verdict:
+        lines = [line for file in files for line in Path(file.path).read_text(encoding="utf-8").splitlines()]
+        seen.update(json.loads(line)["event.name"] for line in lines)
+        return validate(files, protocols=protocols)
+
+    monkeypatch.setattr(logs, "validate", counted)
     found = logged(protocol, None)
     assert found.verdict == "conforms", found
     assert found.events > 5_000
+    assert min(seen[name] for name in ("on-demand.learn", "message.ignored", "on-demand.refuse")) > 200
+    assert min(seen[name] for name in ("message-queue.learn", "message-queue.acknowledge")) > 30
+
+
+def test_a_deployment_on_the_broker_is_no_smaller() -> None:
+    """Fewer would be as green."""
+    assert (logs.AGENTS_ON_BROKER, logs.EVENTS_ON_BROKER) == (4, 600)
 
 
 def test_a_variant_is_not_logged() -> None:

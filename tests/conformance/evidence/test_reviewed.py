@@ -230,6 +230,14 @@ WEAKENINGS: Mapping[str, tuple[Change, list[str]]] = {
         ),
         [f"deadlock condition owed {WEAKENED}"],
     ),
+    "the adversary may be counted on": (
+        edit("on_demand/vocabulary.py", ", each=Host, environment=True)", ", each=Host)"),
+        [f"role ADVERSARY {WEAKENED}"],
+    ),
+    "nobody holds a piece of the state": (
+        edit("on_demand/vocabulary.py", 'every newer version.", holder=NCM)', 'every newer version.")'),
+        [f"state told {WEAKENED}"],
+    ),
     "a variant breaks less": (
         edit(
             "failover/variants.py",
