@@ -158,6 +158,8 @@ def _after(node: Node) -> Node:
 
 
 @overload
+def relation(*, doc: str, holder: Role | None = None, kind: Kind = "state") -> Relation[()]: ...
+@overload
 def relation(a: type[X1], /, *, doc: str, holder: Role | None = None, kind: Kind = "state") -> Relation[X1]: ...
 @overload
 def relation(
@@ -178,6 +180,10 @@ def relation(*arguments: type[Value], doc: str, holder: Role | None = None, kind
 
 
 @overload
+def event(*, doc: str) -> Relation[()]: ...
+@overload
+def event(a: type[X1], /, *, doc: str) -> Relation[X1]: ...
+@overload
 def event(a: type[X1], b: type[X2], /, *, doc: str) -> Relation[X1, X2]: ...
 @overload
 def event(a: type[X1], b: type[X2], c: type[X3], /, *, doc: str) -> Relation[X1, X2, X3]: ...
@@ -188,6 +194,8 @@ def event(*arguments: type[Value], doc: str) -> Relation[*Any]:
     return Relation("event", arguments, Formula, doc)
 
 
+@overload
+def function(*, to: type[R], doc: str, holder: Role | None = None, kind: Kind = "state") -> Function[R]: ...
 @overload
 def function(
     a: type[X1], /, *, to: type[R], doc: str, holder: Role | None = None, kind: Kind = "state"
