@@ -216,7 +216,6 @@ WITHOUT: Final[Mapping[str, str]] = {
     "fails_what_did_not_go_out": "the same wrong core as reports_done_before_it_goes_out: both reports have one rule",
     "forgets_what_it_sent": "a store that loses what it holds, not a core that decides otherwise",
     "leaves_far_too_late": "a core with other thresholds for leaving; has_no_hysteresis changes the same rule",
-    "opens_only_with_everybody": "nobody does it: a run in which somebody must is no vector's",
     "never_unsubscribes": "nobody does it: a run in which somebody must is no vector's",
     "has_no_fallback": "nobody does it: a run in which somebody must is no vector's",
     "fails_the_newest_revision_only": "nobody does it: a run in which somebody must is no vector's",
