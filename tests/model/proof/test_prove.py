@@ -17,11 +17,11 @@ from spec.on_demand.protocol import PROTOCOL
 from tests.toys.configurations import LOCK, PATIENT
 
 COUNTS = {
-    "on-demand": (105, 1669),
-    "small-networks": (115, 2069),
-    "message-queue": (89, 1410),
-    "slots": (82, 1129),
-    "failover": (47, 364),
+    "on-demand": (117, 2055),
+    "small-networks": (127, 2515),
+    "message-queue": (94, 1551),
+    "slots": (85, 1234),
+    "failover": (48, 366),
 }
 """Pinned claims and checks: a lost claim or action would change them."""
 
