@@ -186,7 +186,7 @@ def says(line: str, sentence: str) -> bool:
         ),
         (
             "explore --config two-host",
-            "unknown configuration 'two-host' (did you mean two-hosts?); choose one of late-messages, …, thresholds and … more, "
+            "unknown configuration 'two-host' (did you mean two-hosts?); choose one of late-messages, … and … more, "
             "or a TOML file",
         ),
         *(

@@ -131,7 +131,7 @@ def test_the_commands_for_a_broken_rule_in_an_own_specification_fail_again(own: 
     ended = ondemand_in(own, "--spec", "spec", "check", "--protocol", "failover")
     failed(ended, "╭─ a_deposed_instance_changes_nothing is broken ─", f"1 broken promise, 1 unproved claim, {CHANGED}")
     explore, prove = offered(ended)
-    assert explore == ["--spec", "spec", "explore", "--config", "two-instances"]
+    assert explore == ["--spec", "spec", "explore", "--config", "three-terms"]
     again = ondemand_in(own, *explore)
     assert again.code == Exit.VIOLATED
     assert "a_deposed_instance_changes_nothing is broken" in again.out

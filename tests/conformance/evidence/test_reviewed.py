@@ -90,6 +90,16 @@ def without(protocol: str, file: str, kind: files.Kind = "configurations") -> Ch
     return change
 
 
+def together(*changes: Change) -> Change:
+    """One change after the other."""
+
+    def change(folder: Path) -> None:
+        for each in changes:
+            each(folder)
+
+    return change
+
+
 def moved(protocol: str, file: str, to: str) -> Change:
     """Moves a configuration beside the copy to the folder of another engine."""
 
@@ -211,8 +221,8 @@ WEAKENINGS: Mapping[str, tuple[Change, list[str]]] = {
         [f"action forge_applied {WEAKENED}"],
     ),
     "the adversary loses an action": (
-        delete("slots", "adversary.spy"),
-        [f"action spy {DELETED}"],
+        together(delete("slots", "adversary.spy"), without("slots", "a-spy.toml")),
+        [f"action spy {DELETED}", f"configuration a-spy {DELETED}"],
     ),
     "a fault does not happen": (
         edit("failover/actions.py", "then=[paused.add(instance), for_each", "then=[for_each"),
