@@ -7,10 +7,10 @@ RUN := .venv/bin/
 check: .venv/ready  ## the main job: every promise with its evidence (2 minutes)
 	@$(RUN)ondemand check
 
-test: .venv/ready lint  ## everything a change must pass, on a real broker (15 minutes)
+test: .venv/ready lint  ## everything a change must pass, on a real broker (20 minutes)
 	@$(RUN)pytest
 
-test-fast: .venv/ready  ## the tests that need no broker and little time (under a minute)
+test-fast: .venv/ready  ## the tests that need no broker and little time (2 minutes)
 	@$(RUN)pytest -m "not slow"
 
 format: .venv/ready  ## format the code, and fix what can be fixed
@@ -38,7 +38,7 @@ bench: .venv/ready  ## the figures of docs/benchmarks.md, with their conditions
 golden: .venv/ready  ## all generated files; read the difference before you commit it (12 minutes)
 	@$(RUN)ondemand golden
 
-matrix: .venv/ready  ## mutants of the statement and of the cores, and which check notices each (10 minutes)
+matrix: .venv/ready  ## mutants of the statement and of the cores, and which check notices each (20 minutes)
 	@$(RUN)ondemand matrix
 
 matrix-check: .venv/ready  ## are the checked-in summaries current? If not, make the tables again and compare
