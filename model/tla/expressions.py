@@ -126,6 +126,10 @@ class Scope:
             inner._taken.add(name)
         return inner
 
+    def besides(self, inner: Scope) -> Scope:
+        """The same scope, in which the names of an inner one are not free either."""
+        return Scope(self.vocabulary, self.variables, inner._taken)
+
     def ranges(self, variables: Sequence[Variable]) -> str:
         """The ranges of variables: `host \\in Host, source, destination \\in Pod`."""
         return ", ".join(

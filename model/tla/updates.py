@@ -88,7 +88,10 @@ def function_after(name: str, changes: Sequence[Change], scope: Scope) -> str:
     """A function after a step."""
     text = name
     for change in changes:
-        text = _bulk(text, change, scope) if change.binders else _one(text, change, scope)
+        if change.binders:
+            text, scope = _bulk(text, change, scope)
+        else:
+            text = _one(text, change, scope)
     return text
 
 
@@ -100,8 +103,11 @@ def _one(text: str, change: Change, scope: Scope) -> str:
     return f"IF {scope.flat(change.condition)} THEN {changed} ELSE {base}"
 
 
-def _bulk(text: str, change: Change, scope: Scope) -> str:
-    """Every binder is one of the arguments, so a function's arguments determine the binders."""
+def _bulk(text: str, change: Change, scope: Scope) -> tuple[str, Scope]:
+    """The function, and the scope of what encloses it.
+
+    Every binder is one of the arguments, so a function's arguments determine the binders.
+    """
     keys: list[Variable] = []
     equal: list[Node] = []
     for given, sort in zip(change.arguments, change.symbol.arguments, strict=True):
@@ -118,7 +124,7 @@ def _bulk(text: str, change: Change, scope: Scope) -> str:
         value = (
             f"IF {inner.flat(condition)} THEN {value} ELSE {base}[{', '.join(inner.variables[key] for key in keys)}]"
         )
-    return f"[{inner.ranges(keys)} |-> {value}]"
+    return f"[{inner.ranges(keys)} |-> {value}]", scope.besides(inner)
 
 
 def _both(term: Node, other: Node) -> Node:
