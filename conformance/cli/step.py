@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -22,8 +22,9 @@ from conformance.vectors.scenario import written
 from conformance.vectors.steps import Malformed, occurrence_of
 from impl.cli.console import no_such, write_text
 from impl.cli.exits import Exit, Problem
+from model.language import Promise
 from model.machines.machines import Contradiction, System, mermaid
-from model.reference.interpreter import Interpreter
+from model.reference.interpreter import Events, Interpreter
 from model.reference.state import Occurrence, State, Trace
 
 HELP = """\
@@ -100,13 +101,15 @@ class _Walk:
         self._steps: list[Occurrence] = []
         self._broken: list[bool] = []
         """For each step, whether it broke a promise."""
+        about_states = [promise for promise in self._promises if promise.kind == "always"]
+        self._begins_broken = self._breaks(system.state, system.state, frozenset(), about_states)
         for each_step in steps:
             self._take(each_step)
 
     @property
     def broken(self) -> bool:
-        """Whether a step that was not undone broke a promise."""
-        return any(self._broken)
+        """Whether a promise is broken at the start, or by a step that was not undone."""
+        return self._begins_broken or any(self._broken)
 
     def by_hand(self) -> None:
         """Prompts for lines until the user quits."""
@@ -190,11 +193,15 @@ class _Walk:
         self._console.print(f"  [bold]{escape(str(chosen))}[/]")
         happened = [f"[bold]{escape(call_of(name, given))}[/]" for name, given in sorted(events)]
         self._print([*changes_between(before, after, self._system.protocol), *happened] or ["[dim]nothing changes[/]"])
-        broken = self._interpreter.violated(before, after, events, self._promises)
-        self._broken.append(broken is not None)
+        self._broken.append(self._breaks(before, after, events, self._promises))
+
+    def _breaks(self, before: State, after: State, events: Events, promises: Sequence[Promise]) -> bool:
+        """Whether one of the promises is broken; if so, it is printed."""
+        broken = self._interpreter.violated(before, after, events, promises)
         if broken is not None:
             said = " ".join(doc_of(broken.name, self._system.protocol).split("\n\n")[0].split())
             self._console.print(f"  [bold red]broken: {broken.name}.[/] [red]{escape(said)}[/]")
+        return broken is not None
 
     def _undo(self) -> None:
         if not self._steps:

@@ -56,6 +56,19 @@ def test_a_red_names_the_command_that_was_red(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("command", ["explore", "simulate", "step"])
+def test_a_promise_that_is_false_at_the_start_is_broken(command: str, folder: Path) -> None:
+    start = (folder / "lock.py").read_text(encoding="utf-8")
+    wrong = re.sub(
+        r"(@always\(.*\)\ndef \w+\()[^)]*(\).*\n.*\n) +return .*\n", r"\1one: Client\2    return holds(one)\n", start
+    )
+    assert wrong != start
+    (folder / "false.py").write_text(wrong, encoding="utf-8")
+    ended = ondemand(folder, "--spec", "false.py", command, "--config", "lock.toml")
+    assert ended.code == Exit.VIOLATED, ended
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["check", "replay", "golden", "review", "matrix", "watch", "run"])
 def test_other_commands_refuse_a_file(command: str, folder: Path) -> None:
     ended = ondemand(folder, "--spec", "lock.py", command)
