@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
@@ -24,6 +24,8 @@ from impl.cli.exits import Exit, Problem
 from model.language import Protocol
 from model.proof.forgetting import may_forget
 from model.reference.state import Trace
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,12 @@ def asked_options(
         return added
 
     return decorated
+
+
+def by_protocol(over: Sequence[tuple[str, Protocol]], found: Sequence[R]) -> Iterator[tuple[Protocol, list[R]]]:
+    """Each protocol of which something was found, with its results. `over`: the configurations in the order of the results."""
+    for protocol in dict.fromkeys(protocol for _, protocol in over[: len(found)]):
+        yield protocol, [each for (_, of), each in zip(over, found, strict=False) if of is protocol]
 
 
 def _refuse_same_names(configs: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from conformance import configurations
-from conformance.cli.asked import Asked, asked_options, prove_forgetting, states_max_option
+from conformance.cli.asked import Asked, asked_options, by_protocol, prove_forgetting, states_max_option
 from conformance.evidence.shown import shown, unasked, unreached, untaken, vacuous
 from conformance.protocols import again
 from conformance.report.result import Case, Finding, Result, Section, source_of
@@ -87,7 +87,7 @@ def _unshown(over: Sequence[tuple[str, Protocol]], found: Sequence[Exploration])
     if len(found) < len(over) or any(exploration.verdict != "holds" for exploration in found):
         return {}
     said = {}
-    for protocol, own in _by_protocol(over, found):
+    for protocol, own in by_protocol(over, found):
         said[protocol] = vacuous(protocol, own) if _are_all(own, protocol) else unasked(protocol, own)
     return {protocol: sentences for protocol, sentences in said.items() if sentences}
 
@@ -96,19 +96,12 @@ def _tell_the_rest(over: Sequence[tuple[str, Protocol]], found: Sequence[Explora
     """Prints what these explorations did not show, and others of the named configurations may."""
     if len(found) < len(over) or not all(exploration.complete for exploration in found):
         return
-    for protocol, own in _by_protocol(over, found):
+    for protocol, own in by_protocol(over, found):
         if any(exploration.verdict == "violated" for exploration in own) or _are_all(own, protocol):
             continue
         for names, said in ((unreached(protocol, own), "reached"), (untaken(protocol, own), "taken")):
             if names:
                 console.print(f"Not {said} here: {listed(names)}.", highlight=False, soft_wrap=True)
-
-
-def _by_protocol(
-    over: Sequence[tuple[str, Protocol]], found: Sequence[Exploration]
-) -> Iterator[tuple[Protocol, list[Exploration]]]:
-    for protocol in dict.fromkeys(protocol for _, protocol in over):
-        yield protocol, [exploration for (_, of), exploration in zip(over, found, strict=False) if of is protocol]
 
 
 def _are_all(own: Sequence[Exploration], protocol: Protocol) -> bool:

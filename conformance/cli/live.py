@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from conformance import configurations
-from conformance.cli.asked import Asked, asked_options, prove_forgetting, states_max_option
+from conformance.cli.asked import Asked, asked_options, by_protocol, prove_forgetting, states_max_option
 from conformance.evidence.shown import not_asked
 from conformance.protocols import PROTOCOLS, again
 from conformance.report.result import Case, Finding, Result, Section
@@ -64,7 +64,7 @@ def live(states_max: int, asked: Asked) -> int:
         unshown += missing.values()
         found[place] = liveness.judged({**dict.fromkeys(idle, "undecided"), **dict.fromkeys(missing, "violated")})
     print_graphs(found, console)
-    for protocol, own in _by_protocol(over, found):
+    for protocol, own in by_protocol(over, found):
         console.print()
         print_outcomes(own, protocol, console)
         shown = print_broken(own, protocol, console)
@@ -100,20 +100,13 @@ def live(states_max: int, asked: Asked) -> int:
     return asked.finish_each(result, found, len(over))
 
 
-def _by_protocol(
-    over: Sequence[tuple[str, Protocol]], found: Sequence[Liveness]
-) -> Iterator[tuple[Protocol, list[Liveness]]]:
-    for protocol in dict.fromkeys(protocol for _, protocol in over[: len(found)]):
-        yield protocol, [liveness for (_, of), liveness in zip(over, found, strict=False) if of is protocol]
-
-
 def _never_asked(over: Sequence[tuple[str, Protocol]], found: Sequence[Liveness], asked: Asked) -> list[str]:
     """The eventualities that no configuration asks for; unknown of a protocol if one was stopped, or if one is broken.
 
     What a configuration does not ask, another one may; but one that asks nothing says nothing.
     """
     idle: list[str] = []
-    for protocol, own in _by_protocol(over, found):
+    for protocol, own in by_protocol(over, found):
         occurred = any(outcome.occurred for liveness in own for outcome in liveness.outcomes)
         whole = set(configurations.live_names(protocol)) <= {liveness.configuration for liveness in own}
         known = all(liveness.complete and liveness.verdict != "violated" for liveness in own)
